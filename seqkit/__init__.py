@@ -1,0 +1,1 @@
+"""Train, inspect and ship recurrent sequence models of every topology."""

@@ -1,0 +1,52 @@
+"""Recurrent cells: what happens in one time step. Each file here is one cell, found by its presence."""
+
+from __future__ import annotations
+
+from inspect import signature
+from types import ModuleType
+from typing import Any
+
+from seqkit.cells.base import Cell, CellState, Saved, StepGradients
+from seqkit.errors import UsageError, unknown
+from seqkit.plugins import Loader, discover
+
+__all__ = ["Cell", "CellState", "Saved", "StepGradients", "available_cells", "cell_class", "make_cell"]
+
+
+def available_cells() -> dict[str, Loader]:
+    """The names of all cells, ours and those of installed packages, each with a function that loads its class."""
+    return discover("seqkit.cells", skip=("base",), pick=_cell_in)
+
+
+def cell_class(name: str) -> type[Cell]:
+    """The cell of that name; raises :class:`UsageError` with the nearest name."""
+    cells = available_cells()
+    if name not in cells:
+        raise unknown("cell", name, cells)
+    loaded: type[Cell] = cells[name]()
+    return loaded
+
+
+def make_cell(cell: str | type[Cell] | Cell, **options: Any) -> Cell:
+    """A cell from its name, its class, or itself; options are the arguments of its constructor.
+
+    Raises :class:`UsageError` for a name or an option that does not exist.
+    """
+    if isinstance(cell, Cell):
+        if options:
+            raise UsageError(f"cell options {sorted(options)} given beside the finished cell {cell!r}; give one of them")
+        return cell
+    kind = cell_class(cell) if isinstance(cell, str) else cell
+    known = set(signature(kind).parameters)
+    for option in options:
+        if option not in known:
+            raise unknown(f"option of cell {kind.__name__}", option, known or ("none: this cell has no options",))
+    return kind(**options)
+
+
+def _cell_in(module: ModuleType) -> type[Cell]:
+    found = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
+    cells = [c for c in found if issubclass(c, Cell)]
+    if len(cells) != 1:
+        raise UsageError(f"{module.__file__} defines {len(cells)} cells; a cell file defines one")
+    return cells[0]

@@ -1,0 +1,49 @@
+"""Long short-term memory."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, sigmoid, tanh
+
+from seqkit.cells.base import Cell, CellState, Saved, StepGradients
+
+
+class LSTM(Cell):
+    """Long short-term memory with a forget gate.
+
+    With ``a = W_x x + W_h h + b`` for each gate::
+
+        i, f, o = σ(a_i), σ(a_f), σ(a_o)      g = tanh(a_g)
+        c' = f ⊙ c + i ⊙ g                    h' = o ⊙ tanh(c')
+
+    The forget gate's bias starts at 1, so that a new layer remembers (Jozefowicz, Zaremba and Sutskever, 2015).
+
+    Source: Hochreiter and Schmidhuber, 1997; forget gate: Gers, Schmidhuber and Cummins, 2000.
+    """
+
+    gate_names = ("i", "f", "g", "o")
+    state_names = ("h", "c")
+    initial_bias = {"f": 1.0}
+
+    def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
+        """See the class."""
+        _, c = state
+        i, f, g, o = _gates(x + r)
+        c = f * c + i * g
+        return o * tanh(c), c
+
+    def step_backward(self, grad: CellState, saved: Saved) -> StepGradients:
+        """``dc = dc' + dh' o (1 - tanh² c')``, then each gate's share times the slope of its squashing function."""
+        dh, dc = grad
+        _, c = saved.state
+        i, f, g, o = _gates(saved.x + saved.r)
+        tanh_c = tanh(saved.new[1])
+        dc = dc + dh * o * (1 - tanh_c * tanh_c)
+        di, df, dg, do = dc * g, dc * c, dc * i, dh * tanh_c
+        da = torch.cat([di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)], -1)
+        return StepGradients(da, da, (torch.zeros_like(dh), dc * f))
+
+
+def _gates(a: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    i, f, g, o = a.chunk(4, -1)
+    return sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)

@@ -1,0 +1,37 @@
+"""The plain recurrent cell."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from seqkit.cells.base import Cell, CellState, Saved, StepGradients
+from seqkit.errors import unknown
+
+
+class RNN(Cell):
+    """The simple recurrent network.
+
+    ``h' = tanh(W_x x + W_h h + b)``, or with ``nonlinearity="relu"`` the larger of 0 and the same sum.
+
+    Source: Elman, "Finding structure in time", 1990; relu: Le, Jaitly and Hinton, 2015 (arXiv:1504.00941).
+    """
+
+    gate_names = ("h",)
+
+    def __init__(self, nonlinearity: Literal["tanh", "relu"] = "tanh") -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise unknown("nonlinearity", str(nonlinearity), ("tanh", "relu"))
+        self.nonlinearity = nonlinearity
+
+    def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
+        """See the class."""
+        return (torch.tanh(x + r) if self.nonlinearity == "tanh" else torch.relu(x + r),)
+
+    def step_backward(self, grad: CellState, saved: Saved) -> StepGradients:
+        """``da = dh' (1 - h'²)`` for tanh, ``dh'`` where ``h' > 0`` for relu."""
+        (dh,), (h,) = grad, saved.new
+        da = dh * (1 - h * h) if self.nonlinearity == "tanh" else dh * (h > 0)
+        return StepGradients(da, da, (torch.zeros_like(h),))

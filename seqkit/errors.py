@@ -1,0 +1,30 @@
+"""The errors a person can mend: one sentence that says what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SeqkitError(Exception):
+    """The work failed for a reason the message names; the command line shows the message and exits with 1."""
+
+    exit_code = 1
+
+
+class UsageError(SeqkitError, ValueError):
+    """What was asked for cannot be: a wrong name, value or path; the command line exits with 2."""
+
+    exit_code = 2
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """An error for a name that does not exist, with the nearest one that does, or else all of them.
+
+    >>> str(unknown("cell", "lstn", ["gru", "lstm"]))
+    "unknown cell 'lstn'; did you mean 'lstm'?"
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"choose one of: {', '.join(names)}"
+    return UsageError(f"unknown {kind} '{name}'; {hint}")

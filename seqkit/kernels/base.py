@@ -1,0 +1,78 @@
+"""What every kernel shares: the weights of one direction of one layer, and the handling of sequence lengths.
+
+B batch, T time, I inputs, H hidden units, G gates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from seqkit.cells import Cell, CellState
+
+
+class Weights(NamedTuple):
+    """The parameters of one direction of one layer; rows in the order of the cell's gates."""
+
+    weight_x: Tensor
+    """(G·H, I)"""
+    weight_h: Tensor
+    """(G·H, H)"""
+    bias: Tensor
+    """(G·H)"""
+    bias_h: Tensor | None = None
+    """(n·H) for the n gates in ``cell.recurrent_bias``"""
+    own: Mapping[str, Tensor] = {}
+    """The cell's own parameters, by name"""
+
+
+class Kernel(Protocol):
+    """A way to run one direction of one layer over time."""
+
+    def supports(self, cell: Cell) -> bool:
+        """Whether this kernel can run the cell."""
+        ...
+
+    def run(
+        self, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: CellState, reverse: bool
+    ) -> tuple[Tensor, CellState]:
+        """x (B, T, I) and state (B, H) each to outputs (B, T, H) and the state after each sequence's last step.
+
+        With ``lengths`` (B), steps at or beyond a sequence's length give output 0 and leave its state alone; with
+        ``reverse``, each sequence is read from its own end.
+        """
+        ...
+
+
+def sequence_mask(lengths: Tensor, steps: int) -> Tensor:
+    """(B, T) of bool: True at the steps inside each sequence."""
+    return torch.arange(steps, device=lengths.device) < lengths.unsqueeze(1)
+
+
+def reverse_sequences(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """x (B, T, ·) with each sequence turned round within its own length; padding stays where it is."""
+    if lengths is None:
+        return x.flip(1)
+    batch, steps = x.shape[:2]
+    time = torch.arange(steps, device=x.device).expand(batch, steps)
+    source = torch.where(sequence_mask(lengths, steps), lengths.unsqueeze(1) - 1 - time, time)
+    rows = source + steps * torch.arange(batch, device=x.device).unsqueeze(1)
+    reversed_: Tensor = _Permute.apply(x, rows.reshape(-1))
+    return reversed_
+
+
+class _Permute(torch.autograd.Function):
+    """Reorders steps by an index that is its own inverse, so that the gradient is the same quick gather."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        return x.reshape(rows.numel(), -1).index_select(0, rows).view(x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        return _Permute.apply(grad, rows), None

@@ -1,0 +1,236 @@
+"""A cell run over time: stacked, in one or two directions.
+
+B batch, T time, I input_size, H hidden_size, L num_layers, D directions (1 or 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout
+
+from seqkit.cells import Cell, CellState, make_cell
+from seqkit.errors import UsageError
+from seqkit.kernels import KERNELS, Reference, Weights, choose_kernel, kernel_name
+from seqkit.kernels.base import sequence_mask
+from seqkit.layers.state import State
+
+Lengths = Tensor | Sequence[int]
+
+
+class Direction(nn.Module):
+    """The parameters of one direction of one layer, shapes as in :class:`~seqkit.kernels.base.Weights`.
+
+    They start out as: orthogonal recurrent weights for each gate (Saxe et al., 2014), Glorot-uniform input weights for
+    each gate, biases 0 except where the cell says else (an LSTM's forget gate starts at 1).
+    """
+
+    bias_h: Tensor | None
+
+    def __init__(self, cell: Cell, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.cell = cell
+        rows = len(cell.gate_names) * hidden_size
+        self.weight_x = nn.Parameter(torch.empty(rows, input_size))
+        self.weight_h = nn.Parameter(torch.empty(rows, hidden_size))
+        self.bias = nn.Parameter(torch.empty(rows))
+        inner = len(cell.recurrent_bias) * hidden_size
+        self.register_parameter("bias_h", nn.Parameter(torch.empty(inner)) if inner else None)
+        self.own = nn.ParameterDict(cell.own_parameters(hidden_size))
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draws new initial weights from torch's generator; the cell's own parameters stay as declared."""
+        gates = self.cell.gate_names
+        blocks = zip(self.weight_x.chunk(len(gates)), self.weight_h.chunk(len(gates)), strict=True)
+        for weight_x, weight_h in blocks:
+            nn.init.xavier_uniform_(weight_x)
+            nn.init.orthogonal_(weight_h)
+        for gate, bias in zip(gates, self.bias.chunk(len(gates)), strict=True):
+            bias.fill_(self.cell.initial_bias.get(gate, 0.0))
+        if self.bias_h is not None:
+            self.bias_h.zero_()
+
+    def weights(self) -> Weights:
+        """The parameters as kernels take them."""
+        return Weights(self.weight_x, self.weight_h, self.bias, self.bias_h, dict(self.own.items()))
+
+
+class Recurrent(nn.Module):
+    """A recurrent layer: any cell, any number of layers, one or two directions; batch first.
+
+    Args:
+        cell: a name (``"rnn"``, ``"lstm"``, ``"gru"``, ...), a :class:`~seqkit.cells.Cell` class, or a cell.
+        input_size: I.
+        hidden_size: H, for each direction.
+        num_layers: L; each layer reads the outputs of the one below.
+        bidirectional: whether a second set of weights reads each sequence from its end; outputs lie side by side.
+        dropout: probability of zeroing an output between layers, while training.
+        kernel: how the time loop runs: ``"auto"``, ``"aten"`` or ``"reference"``; None asks ``SEQKIT_KERNELS``.
+        cell_options: arguments of the cell, such as ``reset="before"`` for a GRU.
+
+    Raises:
+        UsageError: (a ValueError) for an unknown cell, option or kernel, and for sizes below 1.
+    """
+
+    def __init__(
+        self,
+        cell: str | type[Cell] | Cell,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        *,
+        kernel: str | None = None,
+        **cell_options: Any,
+    ) -> None:
+        super().__init__()
+        _check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        if not 0 <= dropout < 1:
+            raise UsageError(f"dropout must be at least 0 and below 1, not {dropout}")
+        kernel_name(kernel)
+        self.cell = make_cell(cell, **cell_options)
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bidirectional, self.dropout, self.kernel = bidirectional, dropout, kernel
+        sizes = [input_size] + [self.output_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(
+            nn.ModuleList(Direction(self.cell, size, hidden_size) for _ in range(self.num_directions)) for size in sizes
+        )
+
+    @property
+    def num_directions(self) -> int:
+        """D: 2 when bidirectional, else 1."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def output_size(self) -> int:
+        """D·H, the size of each output."""
+        return self.num_directions * self.hidden_size
+
+    def initial_state(self, batch_size: int, like: Tensor | None = None) -> State:
+        """Zeros, (B, L·D, H) for each state of the cell, with the dtype and device of ``like`` (else of the weights)."""
+        template = next(self.parameters()) if like is None else like
+        shape = (batch_size, self.num_layers * self.num_directions, self.hidden_size)
+        return State({name: template.new_zeros(shape) for name in self.cell.state_names})
+
+    def forward(
+        self, x: Tensor, lengths: Lengths | None = None, state: State | None = None, *, kernel: str | None = None
+    ) -> tuple[Tensor, State]:
+        """Runs over whole sequences.
+
+        Args:
+            x: inputs (B, T, I).
+            lengths: (B) the number of steps of each sequence, 0 to T; None: all T. Steps beyond are padding: they change
+                nothing, their output is 0, and the backward direction starts at each sequence's own end.
+            state: the state to start from; None: zeros.
+            kernel: a kernel for this call.
+
+        Returns:
+            Outputs of the last layer (B, T, D·H), and the state after each sequence's last step, (B, L·D, H) each.
+
+        Raises:
+            UsageError: (a ValueError) for shapes that do not fit.
+        """
+        lengths = self._check(x, lengths, state)
+        runner = choose_kernel(self.cell, kernel or self.kernel)
+        if lengths is not None:
+            x = x.masked_fill(~sequence_mask(lengths, x.shape[1]).unsqueeze(2), 0.0)
+        start = state if state is not None else self.initial_state(x.shape[0], x)
+        finals: list[CellState] = []
+        for number, layer in enumerate(self.layers):
+            if number:
+                x = dropout(x, self.dropout, self.training)
+            outputs = []
+            for direction in _directions(layer):
+                initial = tuple(start[name][:, len(finals)] for name in self.cell.state_names)
+                reverse = len(outputs) == 1
+                out, final = runner.run(self.cell, direction.weights(), x, lengths, initial, reverse)
+                outputs.append(out)
+                finals.append(final)
+            x = torch.cat(outputs, 2) if self.bidirectional else outputs[0]
+        return x, self._state(finals)
+
+    def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """One time step with the same weights: x (B, I) to the output (B, H) and the next state.
+
+        Equal to the whole-sequence call, one step at a time; in evaluation, that is: dropout between layers is drawn anew
+        for each step. Raises :class:`UsageError` for two directions, which need the sequence's end.
+        """
+        if self.bidirectional:
+            raise UsageError("a bidirectional layer reads each sequence from its end too, so it cannot step; call it whole")
+        self._check(x.unsqueeze(1), None, state)
+        start = state if state is not None else self.initial_state(x.shape[0], x)
+        reference = KERNELS["reference"]
+        assert isinstance(reference, Reference)
+        finals: list[CellState] = []
+        for number, layer in enumerate(self.layers):
+            if number:
+                x = dropout(x, self.dropout, self.training)
+            initial = tuple(start[name][:, number] for name in self.cell.state_names)
+            (direction,) = _directions(layer)
+            finals.append(reference.step(self.cell, direction.weights(), x, initial))
+            x = finals[-1][0]
+        return x, self._state(finals)
+
+    @classmethod
+    def from_torch(cls, module: nn.RNNBase) -> Recurrent:
+        """The same layer as an ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``, any layers and directions; weights are copied.
+
+        Ours is batch first whatever the module's ``batch_first``. Raises :class:`UsageError` for an LSTM with projections.
+        """
+        from seqkit.layers.convert import from_torch
+
+        return from_torch(module)
+
+    def to_torch(self) -> nn.RNNBase:
+        """The same layer as torch's module, with ``batch_first=True``; weights are copied.
+
+        Raises :class:`UsageError` for a cell that torch does not have.
+        """
+        from seqkit.layers.convert import to_torch
+
+        return to_torch(self)
+
+    def extra_repr(self) -> str:
+        """What ``repr`` shows."""
+        return (
+            f"{self.cell!r}, input_size={self.input_size}, hidden_size={self.hidden_size}, "
+            f"num_layers={self.num_layers}, bidirectional={self.bidirectional}, dropout={self.dropout}"
+        )
+
+    def _state(self, finals: list[CellState]) -> State:
+        return State({n: torch.stack(s, 1) for n, s in zip(self.cell.state_names, zip(*finals, strict=True), strict=True)})
+
+    def _check(self, x: Tensor, lengths: Lengths | None, state: State | None) -> Tensor | None:
+        """Refuses shapes that do not fit; returns lengths as a tensor, or None where nothing is padding."""
+        if x.dim() != 3 or x.shape[2] != self.input_size or x.shape[1] < 1:
+            raise UsageError(f"input must be (batch, time >= 1, {self.input_size}), not {tuple(x.shape)}")
+        batch, steps = x.shape[:2]
+        shape = (batch, self.num_layers * self.num_directions, self.hidden_size)
+        for name in self.cell.state_names if state is not None else ():
+            found = tuple(state[name].shape) if state is not None and name in state else "missing"
+            if found != shape:
+                raise UsageError(f"state '{name}' must be {shape}, not {found}")
+        if lengths is None:
+            return None
+        lengths = torch.as_tensor(lengths, dtype=torch.int64, device=x.device)
+        if lengths.shape != (batch,):
+            raise UsageError(f"lengths must be one number for each of {batch} sequences, not {tuple(lengths.shape)}")
+        if batch and not 0 <= int(lengths.min()) <= int(lengths.max()) <= steps:
+            raise UsageError(f"lengths must lie between 0 and the {steps} steps given, not {lengths.tolist()}")
+        return None if bool((lengths == steps).all()) else lengths
+
+
+def _directions(layer: nn.Module) -> list[Direction]:
+    return [d for d in layer.children() if isinstance(d, Direction)]
+
+
+def _check_sizes(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise UsageError(f"{name} must be at least 1, not {size}")

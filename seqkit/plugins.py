@@ -1,0 +1,37 @@
+"""Finds cells and tasks by their presence: a file in the package, or an entry point of an installed package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+Loader = Callable[[], Any]
+
+
+def discover(package: str, skip: tuple[str, ...], pick: Callable[[ModuleType], Any]) -> dict[str, Loader]:
+    """What is on offer under ``package``: name to a function that loads it, so that listing names imports nothing.
+
+    The file ``my_cell.py`` in the package is called ``my-cell``; ``pick`` takes the object out of the imported module.
+    Installed packages add theirs through an entry point in the group named like the package, and never replace ours.
+    """
+    found: dict[str, Loader] = {entry.name: entry.load for entry in entry_points(group=package)}
+    for path in source_files(package):
+        if path.stem not in skip:
+            found[path.stem.replace("_", "-")] = _module_loader(f"{package}.{path.stem}", pick)
+    return dict(sorted(found.items()))
+
+
+def source_files(package: str) -> list[Path]:
+    """The modules of a package as files, without importing them."""
+    spec = find_spec(package)
+    folders = (spec.submodule_search_locations or []) if spec else []
+    return sorted(path for folder in folders for path in Path(folder).glob("*.py") if path.stem != "__init__")
+
+
+def _module_loader(module: str, pick: Callable[[ModuleType], Any]) -> Loader:
+    return lambda: pick(import_module(module))
