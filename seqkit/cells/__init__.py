@@ -34,7 +34,9 @@ def make_cell(cell: str | type[Cell] | Cell, **options: Any) -> Cell:
     """
     if isinstance(cell, Cell):
         if options:
-            raise UsageError(f"cell options {sorted(options)} given beside the finished cell {cell!r}; give one of them")
+            raise UsageError(
+                f"cell options {sorted(options)} given beside the finished cell {cell!r}; give one of them"
+            )
         return cell
     kind = cell_class(cell) if isinstance(cell, str) else cell
     known = set(signature(kind).parameters)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, _VF
+from torch import _VF, Tensor
 
 from seqkit.cells import Cell, CellState
 from seqkit.cells.gru import GRU

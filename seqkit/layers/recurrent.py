@@ -162,7 +162,9 @@ class Recurrent(nn.Module):
         for each step. Raises :class:`UsageError` for two directions, which need the sequence's end.
         """
         if self.bidirectional:
-            raise UsageError("a bidirectional layer reads each sequence from its end too, so it cannot step; call it whole")
+            raise UsageError(
+                "a bidirectional layer reads each sequence from its end too, so it cannot step; call it whole"
+            )
         self._check(x.unsqueeze(1), None, state)
         start = state if state is not None else self.initial_state(x.shape[0], x)
         reference = KERNELS["reference"]
@@ -204,7 +206,9 @@ class Recurrent(nn.Module):
         )
 
     def _state(self, finals: list[CellState]) -> State:
-        return State({n: torch.stack(s, 1) for n, s in zip(self.cell.state_names, zip(*finals, strict=True), strict=True)})
+        return State(
+            {n: torch.stack(s, 1) for n, s in zip(self.cell.state_names, zip(*finals, strict=True), strict=True)}
+        )
 
     def _check(self, x: Tensor, lengths: Lengths | None, state: State | None) -> Tensor | None:
         """Refuses shapes that do not fit; returns lengths as a tensor, or None where nothing is padding."""

@@ -1,0 +1,287 @@
+"""Readers of people's files: CSV, TSV and JSONL, streamed line by line, with the place of everything that is wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import BinaryIO, Literal, NamedTuple
+
+from seqkit.errors import SeqkitError, UsageError
+
+MAX_LINE = 500_000
+"""Characters in the longest line or field that is read; a longer one is a broken file far more often than a text."""
+
+_FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_OBVIOUS = {
+    "text": ["text", "sentence", "review", "content", "comment", "body", "message", "document", "tweet", "phrase", "title"],
+    "label": ["label", "sentiment", "class", "category", "target", "rating", "stars", "tag", "y"],
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of a file, counted from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class DataError(SeqkitError):
+    """Something in a data file is wrong."""
+
+    def __init__(self, message: str, place: Place | None = None) -> None:
+        super().__init__(f"{place}: {message}" if place else message)
+
+
+class Record(NamedTuple):
+    """One row: column name to value, and where the row starts."""
+
+    place: Place
+    values: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A text with its label."""
+
+    text: str
+    label: str
+    place: Place
+
+
+def read_lines(source: Path | BinaryIO, name: str | None = None) -> Iterator[tuple[Place, str]]:
+    """The lines of a file or stream, decoded, without their ends (``\\n`` or ``\\r\\n``, no other character ends a line).
+
+    A byte order mark of UTF-8 is skipped. Memory stays bounded whatever the file holds. Raises :class:`UsageError` for
+    a file that cannot be opened and :class:`DataError` with the line for bytes that are no text.
+    """
+    shown = name or str(source)
+    with _open(source) if isinstance(source, Path) else nullcontext(source) as stream:
+        number = 0
+        # A character takes at most four bytes.
+        while line := stream.readline(4 * MAX_LINE + 2):
+            number += 1
+            place = Place(shown, number)
+            text = _decode(line, place).removesuffix("\n").removesuffix("\r")
+            if len(text) > MAX_LINE:
+                raise DataError(f"the line is longer than {MAX_LINE:,} characters; break it up or take it out", place)
+            yield place, text.removeprefix("\ufeff") if number == 1 else text
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """The rows of a table with named columns, one at a time; the file's ending tells its format.
+
+    ``.csv``: commas (or semicolons, if the first line has no comma), quotes as in RFC 4180. ``.tsv``, ``.tab``: a tab
+    separates, a line is a row, quotes are ordinary characters. ``.jsonl``, ``.ndjson``: an object a line. Blank lines
+    are skipped. Raises :class:`DataError` with file:line for whatever breaks these rules.
+    """
+    kind = _FORMATS.get(path.suffix.lower())
+    if kind is None:
+        known = ", ".join(_FORMATS)
+        raise UsageError(f"cannot tell the format of {path} by its ending; name it with one of {known}")
+    return _read_json(path) if kind == "jsonl" else _read_table(path, kind)
+
+
+def read_examples(
+    path: Path,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    keep: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
+    notes: list[str] | None = None,
+) -> list[Example]:
+    """Labelled texts, stripped of outer white space.
+
+    Args:
+        path: a file that :func:`read_records` reads.
+        text_column: the column of the text; None: guessed when its name is an obvious one. ``label_column`` likewise.
+        keep: only rows whose columns have these values.
+        names: other names for labels.
+        notes: is given a sentence about rows that were left out because they have no text.
+    """
+    examples: list[Example] = []
+    empty: list[Place] = []
+    columns: tuple[str, str] | None = None
+    for place, values in read_records(path):
+        if columns is None:
+            header = Place(place.file, 1)
+            text_name = choose_column(list(values), text_column, "text", header)
+            columns = text_name, choose_column(list(values), label_column, "label", header)
+        if any(values.get(column) != value for column, value in (keep or {}).items()):
+            continue
+        text, label = (values[column].strip() for column in columns)
+        if not label:
+            raise DataError(f"column '{columns[1]}' is empty; give the row a label or take it out", place)
+        if text:
+            examples.append(Example(text, (names or {}).get(label, label), place))
+        else:
+            empty.append(place)
+    if not examples:
+        raise DataError(f"{path}: every text is empty; check the file, or name the text's column with --text-column")
+    if empty and notes is not None:
+        notes.append(f"{len(empty)} rows without text were left out, the first at {empty[0]}")
+    return examples
+
+
+def choose_column(columns: Sequence[str], wanted: str | None, kind: Literal["text", "label"], place: Place) -> str:
+    """The column of that name, or the one whose name obviously means a text or a label.
+
+    Raises :class:`UsageError` with the columns there are and the option that names one.
+    """
+    there = f"the columns are {', '.join(columns)}"
+    if wanted is not None:
+        if wanted in columns:
+            return wanted
+        near = get_close_matches(wanted, columns, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"name one with --{kind}-column"
+        raise UsageError(f"{place}: no column '{wanted}' ({there}); {hint}")
+    lower = {column.lower().strip(): column for column in reversed(columns)}
+    for name in _OBVIOUS[kind]:
+        if name in lower:
+            return lower[name]
+    raise UsageError(f"{place}: cannot tell which column holds the {kind} ({there}); name it with --{kind}-column")
+
+
+def _open(path: Path) -> BinaryIO:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file")
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise UsageError(f"no file {path}{_neighbour(path)}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _neighbour(path: Path) -> str:
+    names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, names, n=1)
+    return f"; did you mean {path.with_name(near[0])}?" if near else "; check the path"
+
+
+def _decode(line: bytes, place: Place) -> str:
+    if place.line == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError("the file is UTF-16, not UTF-8; convert it: iconv -f utf-16 -t utf-8 OLD > NEW", place)
+    if b"\0" in line:
+        raise DataError("the line has a NUL byte, so this is no text file; export it again as UTF-8 text", place)
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if len(line) > 4 * MAX_LINE:
+            raise DataError(f"the line is longer than {MAX_LINE:,} characters; break it up", place) from None
+        raise DataError(
+            f"byte {line[error.start]:#04x} at column {error.start + 1} is not UTF-8; if the file is Latin-1, "
+            "convert it: iconv -f latin1 -t utf-8 OLD > NEW",
+            place,
+        ) from None
+
+
+def _read_table(path: Path, kind: str) -> Iterator[Record]:
+    rows = _csv_rows(path) if kind == "csv" else _tsv_rows(path)
+    first = next(rows, None)
+    if first is None:
+        raise DataError("the file is empty", Place(str(path), 1))
+    place, header = first
+    header = [name.strip() for name in header]
+    for name in header:
+        if not name or header.count(name) > 1:
+            what = f"two columns are called '{name}'" if name else "a column has no name"
+            raise DataError(f"{what}; the first line must name each column once", place)
+    count = 0
+    for count, (at, fields) in enumerate(rows, 1):
+        if len(fields) != len(header):
+            raise DataError(f"{len(fields)} fields, but the first line names {len(header)} columns; mend the row", at)
+        yield Record(at, dict(zip(header, fields, strict=True)))
+    if not count:
+        raise DataError("the file has a header but no rows", place)
+
+
+def _tsv_rows(path: Path) -> Iterator[tuple[Place, list[str]]]:
+    for place, line in read_lines(path):
+        if line.strip():
+            yield place, line.split("\t")
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[Place, list[str]]]:
+    """Rows with the line each starts at; a runaway quote is caught before it swallows the file."""
+    lines = read_lines(path)
+    at = Place(str(path), 1)
+    held = 0
+
+    def feed() -> Iterator[str]:
+        nonlocal at, held
+        for place, line in lines:
+            at = place if not held else at
+            held += len(line) + 1
+            if held > MAX_LINE:
+                raise DataError(f"the row runs on for {MAX_LINE:,} characters: is a closing quote missing?", at)
+            yield line + "\n"
+
+    fed = feed()
+    first = next(fed, None)
+    if first is None:
+        return
+    delimiter = ";" if "," not in first and ";" in first else ","
+    # The start is set again by each row's first line, since `held` is 0 between rows.
+    reader = csv.reader(_chain(first, fed), delimiter=delimiter, strict=True)
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
+    while True:
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            raise DataError(f"the quoting is broken ({error}); a quote inside quotes is written twice", at) from None
+        if fields is None:
+            return
+        held = 0
+        if fields and any(field.strip() for field in fields):
+            yield at, fields
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _read_json(path: Path) -> Iterator[Record]:
+    columns: list[str] | None = None
+    for place, line in read_lines(path):
+        if not line.strip():
+            continue
+        values = {str(key): _as_text(value, place) for key, value in _json_object(line, place).items()}
+        columns = columns or list(values)
+        for column in columns:
+            if column not in values:
+                raise DataError(f"no key '{column}', which the first line has; mend the line", place)
+        yield Record(place, values)
+    if columns is None:
+        raise DataError("the file is empty", Place(str(path), 1))
+
+
+def _json_object(line: str, place: Place) -> dict[str, object]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"the line is no JSON ({str(error).splitlines()[0]}); write one object a line", place) from None
+    if not isinstance(value, dict) or not value:
+        raise DataError('the line is no JSON object; write one object a line: {"text": "…", "label": "…"}', place)
+    return value
+
+
+def _as_text(value: object, place: Place) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise DataError(f"{value} is no value; mend the line", place)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise DataError("half of a surrogate pair stands alone (\\ud800 to \\udfff); mend the character", place)
+    return text

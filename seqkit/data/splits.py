@@ -1,0 +1,86 @@
+"""Training, validation and test parts."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from seqkit.data.readers import DataError, Example
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Splits(Generic[T]):
+    """Three parts that share no text."""
+
+    train: list[T]
+    valid: list[T]
+    test: list[T]
+
+
+def stratified(examples: Sequence[Example], valid_fraction: float, test_fraction: float, seed: int) -> Splits[Example]:
+    """Random parts with the same mix of labels; exact duplicates of a text stay on one side."""
+    rest, test = split_off(examples, test_fraction, seed)
+    train, valid = split_off(rest, valid_fraction / (1 - test_fraction), seed + 1)
+    return Splits(train, valid, test)
+
+
+def split_off(examples: Sequence[Example], fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
+    """A random part of that size taken off, at least one text of each label: (what is left, the part)."""
+    by_label: dict[str, list[list[int]]] = defaultdict(list)
+    for group in _groups(examples).values():
+        by_label[_label(examples, group)].append(group)
+    taken: set[int] = set()
+    generator = random.Random(seed)
+    for label in sorted(by_label):
+        groups = by_label[label]
+        generator.shuffle(groups)
+        wanted, count = max(1, round(fraction * sum(map(len, groups)))), 0
+        for group in groups[:-1] if len(groups) > 1 else groups:
+            if count >= wanted:
+                break
+            taken.update(group)
+            count += len(group)
+    left = [example for number, example in enumerate(examples) if number not in taken]
+    return left, [examples[number] for number in sorted(taken)]
+
+
+def check_classes(examples: Sequence[Example], parts: int = 3) -> None:
+    """Refuses data with one class only, or a class with fewer different texts than there are parts to make."""
+    texts: dict[str, set[str]] = defaultdict(set)
+    places = {}
+    for example in examples:
+        texts[example.label].add(example.text)
+        places.setdefault(example.label, example.place)
+    if len(texts) < 2:
+        (only,) = texts
+        raise DataError(f"there is only one class, '{only}'; add examples of another", places[only])
+    for label, seen in sorted(texts.items()):
+        if len(seen) < parts:
+            raise DataError(
+                f"class '{label}' has {len(seen)} different text{'s' if len(seen) > 1 else ''}, but training, validation "
+                f"and test need {parts}; add examples or take the class out",
+                places[label],
+            )
+
+
+def shared_texts(a: Sequence[Example], b: Sequence[Example]) -> int:
+    """How many examples of ``b`` have a text that is in ``a``."""
+    known = {example.text for example in a}
+    return sum(example.text in known for example in b)
+
+
+def _groups(examples: Sequence[Example]) -> dict[str, list[int]]:
+    groups: dict[str, list[int]] = defaultdict(list)
+    for number, example in enumerate(examples):
+        groups[example.text].append(number)
+    return groups
+
+
+def _label(examples: Sequence[Example], group: list[int]) -> str:
+    counts = Counter(examples[number].label for number in group)
+    return min(counts, key=lambda label: (-counts[label], label))

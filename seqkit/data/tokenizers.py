@@ -1,0 +1,118 @@
+"""Text to tokens and back, Unicode-aware, on the ``regex`` package."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import regex
+
+from seqkit.errors import unknown
+
+# Scripts written without spaces, where a grapheme is the smallest safe token.
+_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+_LETTER = rf"[\p{{L}}\p{{M}}--{_UNSPACED}]"
+_WORD = regex.compile(
+    rf"""
+      {_UNSPACED}\p{{M}}*+                       # one grapheme of an unspaced script
+    | {_LETTER}++(?:['’]{_LETTER}++)*+           # words with their contractions: don't, l'amour
+    | \p{{N}}++(?:[.,]\p{{N}}++)*+               # 3.5 and 1,000
+    | <br\s*+/?>(*SKIP)(*FAIL)                   # a line break of HTML is white space
+    | ([^\s\p{{L}}\p{{M}}\p{{N}}])\1*+           # one mark, or a run of the same: ... !!!
+    """,
+    regex.VERSION1 | regex.VERBOSE | regex.IGNORECASE,
+)
+_GRAPHEME = regex.compile(r"\X", regex.VERSION1)
+_NO_SPACE_BEFORE = regex.compile(r"\s+([.,;:!?%)\]}…]+)(?=\s|$)")
+_NO_SPACE_AFTER = regex.compile(r"([(\[{])\s+")
+_LONE_SURROGATE = regex.compile("[\ud800-\udfff]")
+
+
+class Tokenizer(ABC):
+    """Splits a text into tokens. Only its options make it what it is; it learns nothing."""
+
+    name: ClassVar[str]
+    lossless: ClassVar[bool]
+    """Whether ``join(split(text))`` is the text, for every text without lone surrogates."""
+
+    @abstractmethod
+    def split(self, text: str) -> list[str]:
+        """The tokens of a text; an empty text has none."""
+
+    @abstractmethod
+    def join(self, tokens: Sequence[str]) -> str:
+        """A text of these tokens."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Name and options, from which :func:`tokenizer` makes it again."""
+        return {"name": self.name, **vars(self)}
+
+
+class WordTokenizer(Tokenizer):
+    """Words with their contractions, numbers, and punctuation apart; any script. Not lossless: spaces are gone."""
+
+    name = "word"
+    lossless = False
+
+    def __init__(self, lowercase: bool = True) -> None:
+        self.lowercase = lowercase
+
+    def split(self, text: str) -> list[str]:
+        """See :class:`Tokenizer`."""
+        found = [match[0] for match in _WORD.finditer(_whole(text.lower() if self.lowercase else text))]
+        return found
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """Words with spaces between them, none before closing marks."""
+        return _NO_SPACE_AFTER.sub(r"\1", _NO_SPACE_BEFORE.sub(r"\1", " ".join(tokens)))
+
+
+class CharTokenizer(Tokenizer):
+    """Grapheme clusters: what a reader calls a character, however many code points it takes."""
+
+    name = "char"
+    lossless = True
+
+    def split(self, text: str) -> list[str]:
+        """See :class:`Tokenizer`."""
+        return _GRAPHEME.findall(_whole(text))
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """See :class:`Tokenizer`."""
+        return "".join(tokens)
+
+
+class ByteTokenizer(Tokenizer):
+    """The bytes of the text in UTF-8, two hexadecimal digits each: 256 symbols write every text."""
+
+    name = "byte"
+    lossless = True
+
+    def split(self, text: str) -> list[str]:
+        """See :class:`Tokenizer`."""
+        return [f"{byte:02x}" for byte in _whole(text).encode()]
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """The text of these bytes; broken sequences become U+FFFD."""
+        return bytes.fromhex("".join(tokens)).decode(errors="replace")
+
+
+TOKENIZERS: dict[str, type[Tokenizer]] = {t.name: t for t in (WordTokenizer, CharTokenizer, ByteTokenizer)}
+
+
+def tokenizer(name: str, **options: Any) -> Tokenizer:
+    """The tokenizer of that name; raises :class:`UsageError` with the nearest name."""
+    if name not in TOKENIZERS:
+        raise unknown("tokenizer", name, TOKENIZERS)
+    return TOKENIZERS[name](**options)
+
+
+def tokenizer_from_json(value: Mapping[str, Any]) -> Tokenizer:
+    """What :meth:`Tokenizer.to_json` wrote."""
+    return tokenizer(**value)
+
+
+def _whole(text: str) -> str:
+    """The text with halves of surrogate pairs, which no encoding can write, as U+FFFD."""
+    return _LONE_SURROGATE.sub("\ufffd", text) if not text.isascii() else text

@@ -1,0 +1,93 @@
+"""Word vectors from a text file, as GloVe and word2vec write them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqkit.data.readers import DataError, Place, read_lines
+from seqkit.data.vocab import Vocabulary
+from seqkit.errors import UsageError
+
+
+class WordVectors(NamedTuple):
+    """Vectors for a vocabulary: (V, size), 0 where none was found; which were found (V); and what to tell about them."""
+
+    matrix: Tensor
+    found: Tensor
+    notes: list[str]
+
+
+def read_vectors(path: Path, vocabulary: Vocabulary, size: int | None = None) -> WordVectors:
+    """Streams a file of lines ``word v1 v2 …``; word2vec's first line ``count size`` is understood.
+
+    Raises :class:`DataError` with the line for a row that is malformed or of another width, and :class:`UsageError` if
+    the file's vectors do not have the ``size`` asked for.
+    """
+    rows: dict[int, list[float]] = {}
+    repeats: list[Place] = []
+    width: int | None = None
+    for place, line in read_lines(path):
+        fields = line.rstrip().split(" ")
+        if place.line == 1 and len(fields) == 2 and all(field.isdecimal() for field in fields):
+            width = _check_width(int(fields[1]), size, place)
+            continue
+        if width is None:
+            width = _check_width(len(fields) - 1, size, place)
+        word, values = _parse(fields, width, place)
+        number = vocabulary.index(word)
+        if number == vocabulary.unk:
+            continue
+        if number in rows:
+            repeats.append(place)
+        rows.setdefault(number, values)
+    if width is None or not rows:
+        raise DataError(f"{path} has no vector for any word of the vocabulary; check the file and its language")
+    return _assemble(rows, len(vocabulary), width, repeats)
+
+
+def _check_width(found: int, size: int | None, place: Place) -> int:
+    if found < 1:
+        raise DataError("no numbers after the word; write: word v1 v2 …", place)
+    if size is not None and found != size:
+        raise UsageError(f"{place}: the vectors have {found} values but the embedding {size}; ask for {found}")
+    return found
+
+
+def _parse(fields: list[str], width: int, place: Place) -> tuple[str, list[float]]:
+    if len(fields) < width + 1:
+        raise DataError(f"the row has {len(fields) - 1} values, expected {width}; mend it or take it out", place)
+    # Some files have words with spaces inside, so the values are counted from the end.
+    word = " ".join(fields[:-width])
+    try:
+        if len(fields) > width + 1 and _is_number(fields[-width - 1]):
+            raise DataError(f"the row has {len(fields) - 1} values, expected {width}; mend it or take it out", place)
+        values = [float(field) for field in fields[-width:]]
+    except ValueError as error:
+        raise DataError(f"{error}; a vector is made of numbers", place) from None
+    if not word or not all(map(math.isfinite, values)):
+        raise DataError("the row lacks a word or has a value that is not finite; mend it or take it out", place)
+    return word, values
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _assemble(rows: dict[int, list[float]], symbols: int, width: int, repeats: list[Place]) -> WordVectors:
+    matrix, found = torch.zeros(symbols, width), torch.zeros(symbols, dtype=torch.bool)
+    index = torch.tensor(list(rows))
+    matrix[index] = torch.tensor(list(rows.values()), dtype=torch.float32)
+    found[index] = True
+    notes = [f"vectors were found for {len(rows):,} of {symbols:,} symbols"]
+    if repeats:
+        notes.append(f"{len(repeats)} words had a second vector, which was passed over, the first at {repeats[0]}")
+    return WordVectors(matrix, found, notes)

@@ -1,0 +1,99 @@
+"""Symbols and their numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from seqkit.data.readers import DataError
+
+PAD, UNK = "<pad>", "<unk>"
+
+
+class Vocabulary:
+    """Symbols in rank order: special symbols first, then text symbols from the most to the least frequent.
+
+    A text symbol that is spelled like a special one is never taken for it.
+    """
+
+    def __init__(self, specials: Sequence[str], symbols: Sequence[str]) -> None:
+        self.specials = tuple(specials)
+        self.symbols = (*self.specials, *symbols)
+        self._special = {symbol: number for number, symbol in enumerate(self.specials)}
+        self._index = {symbol: number for number, symbol in enumerate(symbols, len(self.specials))}
+
+    @classmethod
+    def build(
+        cls,
+        token_lists: Iterable[Iterable[str]],
+        min_count: int = 1,
+        max_size: int | None = None,
+        specials: Sequence[str] = (PAD, UNK),
+    ) -> Vocabulary:
+        """Counts tokens; keeps those seen ``min_count`` times, and at most ``max_size`` symbols, specials included."""
+        counts: Counter[str] = Counter()
+        for tokens in token_lists:
+            counts.update(tokens)
+        kept = [symbol for symbol, count in counts.items() if count >= min_count and symbol not in specials]
+        ranked = sorted(kept, key=lambda symbol: (-counts[symbol], symbol))
+        return cls(specials, ranked if max_size is None else ranked[: max(0, max_size - len(specials))])
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def __contains__(self, symbol: str) -> bool:
+        return symbol in self._index
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and (self.specials, self.symbols) == (other.specials, other.symbols)
+
+    def __hash__(self) -> int:
+        return hash(self.symbols)
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self)} symbols)"
+
+    @property
+    def pad(self) -> int:
+        """The number of padding."""
+        return self.special(PAD)
+
+    @property
+    def unk(self) -> int:
+        """The number of every symbol that is not known."""
+        return self.special(UNK)
+
+    def special(self, name: str) -> int:
+        """The number of a special symbol; KeyError if there is none of that name."""
+        return self._special[name]
+
+    def index(self, symbol: str) -> int:
+        """The number of a text symbol."""
+        return self._index.get(symbol, self.unk)
+
+    def encode(self, tokens: Iterable[str]) -> list[int]:
+        """The numbers of these tokens."""
+        get, unk = self._index.get, self.unk
+        return [get(token, unk) for token in tokens]
+
+    def decode(self, numbers: Iterable[int]) -> list[str]:
+        """The symbols of these numbers."""
+        return [self.symbols[number] for number in numbers]
+
+    def to_json(self) -> dict[str, list[str]]:
+        """All symbols in rank order."""
+        return {"specials": list(self.specials), "symbols": list(self.symbols[len(self.specials) :])}
+
+    @classmethod
+    def from_json(cls, value: Any, where: str) -> Vocabulary:
+        """What :meth:`to_json` wrote; raises :class:`DataError` naming ``where`` for anything else."""
+        parts = [value.get(key) for key in ("specials", "symbols")] if isinstance(value, dict) else []
+        if not parts or any(not isinstance(p, list) or any(not isinstance(s, str) for s in p) for p in parts):
+            raise DataError(f"{where} is no vocabulary: it needs lists of strings, 'specials' and 'symbols'")
+        specials, symbols = parts
+        if len(set(specials)) < len(specials) or len(set(symbols)) < len(symbols):
+            raise DataError(f"{where} lists a symbol twice; restore the file from a copy")
+        if not {PAD, UNK} <= set(specials):
+            raise DataError(f"{where} lacks {PAD} or {UNK} among its specials; restore the file from a copy")
+        return cls(specials, symbols)
