@@ -1,0 +1,102 @@
+"""The command line. Nothing here imports torch; each command does when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from seqkit import __version__
+from seqkit.errors import SeqkitError, unknown
+
+_COMMANDS = {
+    "list": "topologies, tasks, cells and data sets",
+    "run": "train a model and score it",
+    "resume": "go on with a run that was stopped",
+    "evaluate": "score a run's model",
+    "predict": "apply a run's model to texts",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used; a wrong name is told the nearest right one."""
+
+    def __init__(self, helps: Mapping[str, str], **settings: object) -> None:
+        super().__init__(**settings)  # type: ignore[arg-type]
+        self.helps = helps
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Names, in the order they are used in."""
+        return list(self.helps)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of that name."""
+        if name not in self.helps:
+            raise unknown("command", name, self.helps)
+        found: click.Command = import_module(f"seqkit.commands.{name}").command
+        return found
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in ``--help``, without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.helps.items()))
+
+
+@click.group(cls=LazyGroup, helps=_COMMANDS, context_settings={"max_content_width": 80})
+@click.version_option(__version__, prog_name="seqkit")
+@click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
+def program(debug: bool) -> None:
+    """Train, inspect and ship recurrent sequence models.
+
+    Start with: seqkit run sentiment --cell lstm
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and exits: 0 good, 1 the work failed, 2 the command was wrong."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    ours = given[: given.index("--")] if "--" in given else given
+    debug = "--debug" in ours
+    kept = [word for word in ours if word != "--debug"] + given[len(ours) :]
+    try:
+        code = program.main(kept, prog_name="seqkit", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone (`seqkit predict … | head`); what it took is what it wanted.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted")
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        _say(_sentence(error))
+        sys.exit(_exit_code(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, click.ClickException):
+        return 2
+    return error.exit_code if isinstance(error, SeqkitError) else 1
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, click.ClickException):
+        return error.format_message().replace("\n", " ")
+    if isinstance(error, SeqkitError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    detail = " ".join(str(error).split())
+    return f"unexpected {type(error).__name__}: {detail}; add --debug to see where, and please report it"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"seqkit: {text}\n")

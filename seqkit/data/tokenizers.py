@@ -13,16 +13,22 @@ from seqkit.errors import unknown
 # Scripts written without spaces, where a grapheme is the smallest safe token.
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 _LETTER = rf"[\p{{L}}\p{{M}}--{_UNSPACED}]"
+_MARKS = r"\.++ | !++ | \?++ | -++ | \*++ | [^\s\p{L}\p{M}\p{N}]"  # one mark, or a run of one that people repeat
 _WORD = regex.compile(
     rf"""
-      {_UNSPACED}\p{{M}}*+                       # one grapheme of an unspaced script
-    | {_LETTER}++(?:['’]{_LETTER}++)*+           # words with their contractions: don't, l'amour
+      {_LETTER}++(?:['’]{_LETTER}++)*+           # words with their contractions: don't, l'amour
+    | {_UNSPACED}\p{{M}}*+                       # one grapheme of a script without spaces
     | \p{{N}}++(?:[.,]\p{{N}}++)*+               # 3.5 and 1,000
-    | <br\s*+/?>(*SKIP)(*FAIL)                   # a line break of HTML is white space
-    | ([^\s\p{{L}}\p{{M}}\p{{N}}])\1*+           # one mark, or a run of the same: ... !!!
+    | {_MARKS}
     """,
-    regex.VERSION1 | regex.VERBOSE | regex.IGNORECASE,
+    regex.VERSION1 | regex.VERBOSE,
 )
+# The same rules where every character is ASCII: properties of Unicode cost ten times as much to look up.
+_ASCII_WORD = regex.compile(
+    r"[A-Za-z]++(?:'[A-Za-z]++)*+ | [0-9]++(?:[.,][0-9]++)*+ | \.++ | !++ | \?++ | -++ | \*++ | [^\sA-Za-z0-9]",
+    regex.VERSION1 | regex.VERBOSE | regex.ASCII,
+)
+_HTML_BREAK = regex.compile(r"<br\s*+/?>", regex.IGNORECASE)
 _GRAPHEME = regex.compile(r"\X", regex.VERSION1)
 _NO_SPACE_BEFORE = regex.compile(r"\s+([.,;:!?%)\]}…]+)(?=\s|$)")
 _NO_SPACE_AFTER = regex.compile(r"([(\[{])\s+")
@@ -50,7 +56,10 @@ class Tokenizer(ABC):
 
 
 class WordTokenizer(Tokenizer):
-    """Words with their contractions, numbers, and punctuation apart; any script. Not lossless: spaces are gone."""
+    """Words with their contractions, numbers, and punctuation apart; any script. Not lossless: spaces are gone.
+
+    A line break of HTML (``<br />``) is white space. In a script written without spaces each grapheme is a word.
+    """
 
     name = "word"
     lossless = False
@@ -60,8 +69,11 @@ class WordTokenizer(Tokenizer):
 
     def split(self, text: str) -> list[str]:
         """See :class:`Tokenizer`."""
-        found = [match[0] for match in _WORD.finditer(_whole(text.lower() if self.lowercase else text))]
-        return found
+        text = _whole(text.lower() if self.lowercase else text)
+        if "<" in text:
+            text = _HTML_BREAK.sub(" ", text)
+        words: list[str] = (_ASCII_WORD if text.isascii() else _WORD).findall(text)
+        return words
 
     def join(self, tokens: Sequence[str]) -> str:
         """Words with spaces between them, none before closing marks."""

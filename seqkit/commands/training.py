@@ -1,0 +1,119 @@
+"""What ``run`` and ``resume`` share: training under a bar, stopping on a signal, the tables at the end."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from seqkit.commands.run import config_values
+from seqkit.report.terminal import Reporter, print_tables
+from seqkit.runs import Outcome, Session, find_task, start
+from seqkit.runs.directory import next_free
+from seqkit.training import Stopped, Table, Trainer, make_config, options_of
+
+
+def task_command(name: str) -> click.Command:
+    """The command of a task: an option for each field of its configuration, and those that every task has."""
+    task = find_task(name)
+    options = options_of(task.config)
+    fields = [
+        click.Option([entry.flag, key], metavar=entry.kind.__name__.upper(), help=_help(entry), default=None)
+        for key, entry in options.items()
+    ]
+    common = [
+        click.Option(["--out"], metavar="FOLDER", help="Where the run is kept. [runs/TASK-N]"),
+        click.Option(["--config", "config_file"], metavar="FILE", help="A TOML file of options, as a run writes it."),
+        click.Option(["--set", "settings"], metavar="NAME=VALUE", multiple=True, help="Any option by its name."),
+    ]
+
+    def callback(out: str | None, config_file: str | None, settings: tuple[str, ...], **flags: str | None) -> int:
+        given = {key: value for key, value in flags.items() if value is not None}
+        config = make_config(task.config, config_values(task, config_file, settings, given))
+        folder = Path(out) if out else next_free(Path("runs"), task.name)
+        began, notes = time.perf_counter(), list[str]()
+        session = start(task, config, folder, notes)
+        return drive(session, notes, began)
+
+    summary = f"{task.topology[:1].upper()}{task.topology[1:]}: {task.summary}."
+    return click.Command(name, params=[*common, *fields], callback=callback, help=summary)
+
+
+def drive(session: Session, notes: list[str], began: float) -> int:
+    """Trains, scores and shows; returns the exit code."""
+    reporter = Reporter(session.run.log)
+    for note in notes:
+        reporter.line(f"note: {note}")
+    reporter.line(_opening(session))
+    with stop_on_signal(session.trainer) as received:
+        try:
+            session.train([reporter])
+        except Stopped:
+            reporter.line(
+                f"stopped after step {session.trainer.progress.step}; go on with: seqkit resume {session.run.path}"
+            )
+            return 128 + received[0]
+    if not session.trainer.progress.history:
+        return 0
+    reporter.line("scoring the best model and the baseline on the test part")
+    try:
+        outcome = session.finish()
+    except KeyboardInterrupt:
+        reporter.line(f"stopped while scoring; go on with: seqkit resume {session.run.path}")
+        return 130
+    show_outcome(outcome, session, time.perf_counter() - began)
+    return 0
+
+
+def show_outcome(outcome: Outcome, session: Session, seconds: float) -> None:
+    """The tables at the end of a run."""
+    results = outcome.results
+    rows = [
+        [name.replace("_", "-"), value, results["baseline"].get(name, "")] for name, value in results["test"].items()
+    ]
+    print_tables([Table(f"{results['task']}: test part", ["", "model", "baseline"], rows), *outcome.tables])
+    click.echo(
+        f"\n{results['parameters']:,} parameters; best of {results['epochs']} epochs: {results['best_epoch']}; "
+        f"{seconds:.0f} s in all; {results['peak_memory_mb']:,.0f} MB"
+    )
+    click.echo(f"The run is in {session.run.path}; try:")
+    click.echo(f'  seqkit predict {session.run.path} "…"')
+
+
+@contextmanager
+def stop_on_signal(trainer: Trainer) -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM let the step finish; a second Ctrl-C does not wait. Yields the signals received."""
+    received: list[int] = []
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        trainer.stopping = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _opening(session: Session) -> str:
+    parts = session.splits
+    sizes = f"{len(parts.train):,} / {len(parts.valid):,} / {len(parts.test):,} examples to train / validate / test"
+    return f"{session.task.name} in {session.run.path}: {sizes}"
+
+
+def _help(entry: Any) -> str:
+    text = entry.help[:1].upper() + entry.help[1:] + "."
+    if entry.default is None or entry.default == {}:
+        return text
+    value = str(entry.default).lower() if entry.kind is bool else entry.default
+    return f"{text} [{value}]"

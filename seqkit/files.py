@@ -1,0 +1,62 @@
+"""Writing files so that a crash, or a full disk, leaves the last good one."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from seqkit.errors import SeqkitError
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Writes beside the file, flushes to the disk, and renames over it; raises :class:`SeqkitError` if any of it fails."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        kept = "; the one written before is untouched" if path.exists() else ""
+        raise SeqkitError(
+            f"cannot write {path}: {error.strerror or error}{kept}; make room or mend the folder"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON that people can read, atomically."""
+    write_atomic(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON that people can read, in UTF-8."""
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
+    """Writes one JSON object a line, atomically."""
+    write_atomic(path, "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values).encode())
+
+
+def read_json(path: Path) -> Any:
+    """Reads JSON; raises :class:`SeqkitError` that names the file if it is missing or no JSON."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SeqkitError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from None
+    except (ValueError, RecursionError) as error:
+        raise SeqkitError(f"{path} is damaged ({str(error).splitlines()[0]}); restore it from a copy") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,104 @@
+"""Tokens to vectors: embedding, recurrent layer, pooling.
+
+B batch, T time, E embedding size, F = directions · hidden size.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout
+
+from seqkit.cells import Cell
+from seqkit.errors import UsageError
+from seqkit.layers.pooling import Pooling
+from seqkit.layers.recurrent import Recurrent
+from seqkit.layers.state import State
+
+
+class Encoded(NamedTuple):
+    """What an encoder makes of a batch."""
+
+    outputs: Tensor
+    """(B, T, F), 0 at padding"""
+    pooled: Tensor
+    """(B, n·F) for n ways of pooling"""
+    state: State
+    lengths: Tensor
+
+
+class Encoder(nn.Module):
+    """An embedding, a recurrent layer over it, and a pooling of its outputs.
+
+    Args:
+        vocab_size: number of symbols; symbol ``pad`` has the vector 0 and does not learn.
+        embedding_size: E.
+        cell, hidden_size, num_layers, bidirectional, kernel, cell_options: as in :class:`Recurrent`.
+        pooling: as in :class:`Pooling`.
+        dropout: on the pooled vector's way in (between layers) and on the outputs.
+        embedding_dropout: on single values of the embedding.
+        word_dropout: probability of leaving a token out altogether (its vector is 0), while training.
+        vectors: initial embedding (V, E), as from :func:`seqkit.data.vectors.read_vectors`.
+
+    Raises:
+        UsageError: for sizes that do not fit, and unknown cells and poolings.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        embedding_size: int = 128,
+        *,
+        cell: str | type[Cell] | Cell = "lstm",
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        pooling: str = "mean+max",
+        dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        vectors: Tensor | None = None,
+        pad: int = 0,
+        kernel: str | None = None,
+        **cell_options: Any,
+    ) -> None:
+        super().__init__()
+        for name, size in (("vocab_size", vocab_size), ("embedding_size", embedding_size)):
+            if size < 1:
+                raise UsageError(f"{name} must be at least 1, not {size}")
+        if vectors is not None and vectors.shape != (vocab_size, embedding_size):
+            raise UsageError(f"vectors must be ({vocab_size}, {embedding_size}), not {tuple(vectors.shape)}")
+        self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=pad)
+        self.recurrent = Recurrent(
+            cell, embedding_size, hidden_size, num_layers, bidirectional, dropout, kernel=kernel, **cell_options
+        )
+        self.pooling = Pooling(pooling, self.recurrent.output_size)
+        self.dropout, self.embedding_dropout, self.word_dropout = dropout, embedding_dropout, word_dropout
+        self._start_embedding(vectors, pad)
+
+    @torch.no_grad()
+    def _start_embedding(self, vectors: Tensor | None, pad: int) -> None:
+        """Normal with deviation 0.1, and 0 for padding; words that came with a vector take that."""
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        if vectors is not None:
+            given = vectors.abs().sum(1, keepdim=True) > 0
+            self.embedding.weight.copy_(torch.where(given, vectors, self.embedding.weight))
+        self.embedding.weight[pad].zero_()
+
+    @property
+    def output_size(self) -> int:
+        """The size of the pooled vector."""
+        return self.pooling.output_size
+
+    def forward(self, tokens: Tensor, lengths: Tensor, state: State | None = None) -> Encoded:
+        """Tokens (B, T) of int64 and lengths (B) to :class:`Encoded`."""
+        vectors = dropout(self.embedding(tokens), self.embedding_dropout, self.training)
+        if self.training and self.word_dropout:
+            kept = torch.rand(tokens.shape, device=tokens.device) >= self.word_dropout
+            vectors = vectors * kept.unsqueeze(2)
+        outputs, state = self.recurrent(vectors, lengths, state)
+        outputs = dropout(outputs, self.dropout, self.training)
+        final = state.h[:, -self.recurrent.num_directions :].flatten(1)
+        return Encoded(outputs, self.pooling(outputs, final, lengths), state, lengths)

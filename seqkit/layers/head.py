@@ -1,0 +1,32 @@
+"""The contract of a task head: layer outputs to a loss and to predictions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+
+class Loss(NamedTuple):
+    """A sum over a batch and what it counts, normalised once: padding and batch size never bias it."""
+
+    sum: Tensor
+    count: int
+
+    @property
+    def mean(self) -> Tensor:
+        """The loss of one item."""
+        return self.sum / max(1, self.count)
+
+
+class Head(nn.Module, ABC):
+    """A model for one task: it holds its encoder (or decoder), scores a batch and predicts."""
+
+    @abstractmethod
+    def loss(self, batch: Any) -> Loss:
+        """The loss of a batch with targets."""
+
+    @abstractmethod
+    def predict(self, batch: Any, **options: Any) -> list[Any]:
+        """One prediction for each row of the batch, in its order."""

@@ -1,0 +1,110 @@
+"""All that an exact resume needs, in one safetensors file that is replaced atomically.
+
+Tensors: the model, the optimizer's moments, torch's generators. JSON in the file's header: progress, and the generators
+of Python and numpy. A digest over all of it shows a file that was cut short or edited.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from seqkit.errors import SeqkitError
+from seqkit.files import write_atomic
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Writes tensors and facts (JSON) as one safetensors file, atomically."""
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(facts)
+    write_atomic(path, save(kept, {"seqkit": text, "digest": _digest(kept, text)}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What :func:`write_tensors` wrote; raises :class:`SeqkitError` naming a file that is missing, cut short or edited."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise SeqkitError(f"{path} is missing; restore it from a copy, or run the task again") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise SeqkitError(f"{path} is damaged ({error}); restore it from a copy, or run the task again") from None
+    if header.get("digest") != _digest(tensors, header.get("seqkit", "")):
+        raise SeqkitError(f"{path} was changed after it was written; restore it from a copy, or run the task again")
+    facts: dict[str, Any] = json.loads(header["seqkit"])
+    return tensors, facts
+
+
+def training_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Model, optimizer and generators as one flat dictionary."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for number, values in optimizer.state_dict()["state"].items():
+        tensors.update({f"optimizer.{number}.{name}": value for name, value in values.items()})
+    tensors["generator.torch"] = torch.get_rng_state()
+    for number, state in enumerate(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []):
+        tensors[f"generator.cuda.{number}"] = state
+    return tensors
+
+
+def restore_training(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Puts back what :func:`training_tensors` took."""
+    model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, number, key = name.split(".", 2)
+            moments.setdefault(int(number), {})[key] = tensor
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    torch.set_rng_state(tensors["generator.torch"])
+    cuda = [tensor for name, tensor in sorted(tensors.items()) if name.startswith("generator.cuda.")]
+    if cuda and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(cuda)
+
+
+def generator_facts() -> dict[str, Any]:
+    """The state of Python's and numpy's generators, for JSON."""
+    name, keys, *rest = np.random.get_state(legacy=True)
+    return {"python": random.getstate(), "numpy": [name, np.asarray(keys).tolist(), *rest]}
+
+
+def restore_generators(facts: Mapping[str, Any]) -> None:
+    """Puts back what :func:`generator_facts` took."""
+    version, state, gauss = facts["python"]
+    random.setstate((version, tuple(state), gauss))
+    name, keys, *rest = facts["numpy"]
+    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """All generators start from the seed inside, and stand as before outside: a run changes nobody else's draws."""
+    before = generator_facts()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            restore_generators(before)
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    digest = hashlib.blake2b(text.encode(), digest_size=16)
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,73 @@
+"""The contract of a task: a head with its data, its scores and its defaults; everything that a run needs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, NamedTuple
+
+from seqkit.data import Splits
+from seqkit.layers import Head
+from seqkit.training.config import C
+
+
+class Table(NamedTuple):
+    """Rows to show at the end of a run; cells that are numbers are set to the right."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+class Codec(ABC):
+    """Between what people write and what a head reads: learned on the training data, saved beside the model."""
+
+    @abstractmethod
+    def encode(self, raw: Any, example: Any = None) -> Any:
+        """One input as an item for :meth:`collate`; with the example it comes from, its target goes along."""
+
+    @abstractmethod
+    def length(self, item: Any) -> int:
+        """How many steps an item takes."""
+
+    @abstractmethod
+    def collate(self, items: Sequence[Any]) -> Any:
+        """A batch of items."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """File name to content, from which the task makes the codec again."""
+
+
+@dataclass(frozen=True)
+class Task(Generic[C]):
+    """A head with its data, metrics and defaults."""
+
+    name: str
+    topology: str
+    summary: str
+    config: type[C]
+    data_sets: Mapping[str, str]
+    metric: str
+    higher_is_better: bool
+    read: Callable[[C, list[str]], Splits[Any]]
+    """Reads the data; the list is given sentences that people should see."""
+    read_file: Callable[[C, Path, Codec], list[Any]]
+    """Reads one more file of examples, to evaluate on."""
+    raw: Callable[[Any], Any]
+    """The input side of an example, as a user would type it."""
+    learn: Callable[[C, Sequence[Any]], Codec]
+    """Makes the codec from the training part."""
+    load_codec: Callable[[Mapping[str, Any]], Codec]
+    """Makes the codec again from what ``Codec.to_json`` returned; raises naming the file that is wrong."""
+    head: Callable[[C, Codec], Head]
+    score: Callable[[Sequence[Any], Sequence[Any]], dict[str, float]]
+    """Scores of predictions against examples."""
+    baseline: Callable[[C, Splits[Any]], dict[str, float]]
+    """The test scores of a simple conventional model on the same parts."""
+    tables: Callable[[Sequence[Any], Sequence[Any]], list[Table]]
+    """What else to show of the test set: a confusion matrix, the worst mistakes."""
+    show: Callable[[Any], tuple[str, dict[str, Any]]]
+    """A prediction as a line of text and as JSON."""

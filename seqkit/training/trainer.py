@@ -1,0 +1,202 @@
+"""The training loop. What is optional hangs on the events of :class:`Callback`."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch.nn.utils import clip_grad_norm_
+
+from seqkit.errors import SeqkitError
+from seqkit.layers import Head
+from seqkit.training.checkpoint import (
+    generator_facts,
+    restore_generators,
+    restore_training,
+    training_tensors,
+)
+from seqkit.training.config import TrainingConfig
+from seqkit.training.schedule import learning_rate
+
+
+class Batches(Protocol):
+    """The training data: which examples go together in an epoch, and the batch that they make."""
+
+    def plan(self, epoch: int) -> list[list[int]]:
+        """The groups of an epoch; the same each time it is asked for."""
+        ...
+
+    def batch(self, group: Sequence[int]) -> Any:
+        """The batch of one group."""
+        ...
+
+
+class Stopped(Exception):
+    """Somebody asked the training to stop; it can go on from where it stands."""
+
+
+@dataclass
+class Progress:
+    """Where a training stands: everything that is not a tensor or a generator."""
+
+    step: int = 0
+    epoch: int = 0
+    position: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+    waited: int = 0
+    finished: bool = False
+    seconds: float = 0.0
+    examples: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Callback:
+    """Hooks into a training; each does nothing here."""
+
+    def on_start(self, trainer: Trainer) -> None:
+        """Before the first step of this process."""
+
+    def on_step(self, trainer: Trainer) -> None:
+        """After each step of the optimizer."""
+
+    def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
+        """After each evaluation; ``better`` tells whether this model is the best so far."""
+
+    def on_stop(self, trainer: Trainer) -> None:
+        """When the training has ended, or is stopped on the way."""
+
+
+class Trainer:
+    """Trains a head.
+
+    Args:
+        head: the model.
+        batches: the training data.
+        evaluate: scores the model on the validation data; asked to check ``trainer.check_stop`` now and then.
+        config: how to train.
+        metric: the score to compare models by.
+        higher_is_better: whether a larger score is a better one.
+        callbacks: what else is to happen, in this order.
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        batches: Batches,
+        evaluate: Callable[[], dict[str, float]],
+        config: TrainingConfig,
+        metric: str,
+        higher_is_better: bool = True,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        self.head, self.batches, self.evaluate, self.config = head, batches, evaluate, config
+        self.metric, self.higher_is_better, self.callbacks = metric, higher_is_better, callbacks
+        self.progress = Progress()
+        self.stopping = False
+        self.steps_in_epoch = 0
+        self.optimizer = torch.optim.AdamW(_groups(head, config.weight_decay), lr=config.learning_rate, fused=True)
+
+    def fit(self) -> None:
+        """Trains to the end; raises :class:`Stopped` when ``stopping`` is set, after the step then under way."""
+        progress = self.progress
+        self._emit("on_start")
+        try:
+            while not progress.finished:
+                plan = self.batches.plan(progress.epoch)
+                self.steps_in_epoch = len(plan)
+                while progress.position < len(plan):
+                    self._step(self.batches.batch(plan[progress.position]))
+                    self._emit("on_step")
+                    self.check_stop()
+                self._finish_epoch()
+                self.check_stop()
+        finally:
+            self._emit("on_stop")
+
+    def check_stop(self) -> None:
+        """Raises :class:`Stopped` if somebody asked to stop."""
+        if self.stopping:
+            raise Stopped
+
+    @property
+    def done(self) -> float:
+        """The part of the training that lies behind, 0 to 1."""
+        inside = self.progress.position / max(1, self.steps_in_epoch)
+        return (self.progress.epoch + inside) / self.config.epochs
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the step to come."""
+        return learning_rate(self.config.schedule, self.config.learning_rate, self.config.warmup, self.done)
+
+    def _step(self, batch: Any) -> None:
+        start, progress = time.perf_counter(), self.progress
+        self.head.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.head.loss(batch)
+        loss.mean.backward()  # type: ignore[no-untyped-call]
+        norm = float(clip_grad_norm_(self.head.parameters(), self.config.clip or math.inf))
+        total = float(loss.sum.detach())
+        if not (math.isfinite(total) and math.isfinite(norm)):
+            raise SeqkitError(
+                f"the loss is not finite at step {progress.step + 1} (loss {total / max(1, loss.count):g}, learning rate "
+                f"{self.rate:g}, gradient norm {norm:g}); lower --learning-rate or --clip; the last good checkpoint stays"
+            )
+        self.optimizer.step()
+        progress.step, progress.position = progress.step + 1, progress.position + 1
+        progress.loss_sum, progress.loss_count = progress.loss_sum + total, progress.loss_count + loss.count
+        progress.examples += loss.count
+        progress.seconds += time.perf_counter() - start
+
+    def _finish_epoch(self) -> None:
+        start, progress = time.perf_counter(), self.progress
+        self.head.eval()
+        scores = self.evaluate()
+        score = scores[self.metric]
+        sign = 1 if self.higher_is_better else -1
+        better = progress.best is None or sign * score > sign * progress.best
+        progress.epoch, progress.position = progress.epoch + 1, 0
+        progress.waited = 0 if better else progress.waited + 1
+        if better:
+            progress.best, progress.best_epoch = score, progress.epoch
+        out_of_patience = 0 < self.config.patience <= progress.waited
+        progress.finished = progress.epoch >= self.config.epochs or out_of_patience
+        loss = progress.loss_sum / max(1, progress.loss_count)
+        record = {"epoch": progress.epoch, "step": progress.step, "train_loss": loss, **scores}
+        progress.history.append(record)
+        progress.loss_sum, progress.loss_count = 0.0, 0
+        progress.seconds += time.perf_counter() - start
+        self._emit("on_evaluate", record, better)
+
+    def _emit(self, event: str, *details: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self, *details)
+
+    def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """All that :meth:`restore` needs to go on to the very same weights: tensors, and facts for JSON."""
+        facts = {"progress": asdict(self.progress), "generators": generator_facts()}
+        return training_tensors(self.head, self.optimizer), facts
+
+    def restore(self, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+        """Puts the training back where :meth:`state` was called."""
+        restore_training(tensors, self.head, self.optimizer)
+        restore_generators(facts["generators"])
+        self.progress = Progress(**facts["progress"])
+
+
+def _groups(head: Head, weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices decay; biases and single scales do not."""
+    parameters = [p for p in head.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
