@@ -11,7 +11,7 @@ from seqkit.errors import SeqkitError
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Writes beside the file, flushes to the disk, and renames over it; raises :class:`SeqkitError` if any of it fails."""
+    """Writes beside the file, flushes to the disk, renames over it; raises :class:`SeqkitError` if any of it fails."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from torch import Tensor, sigmoid, tanh
 
@@ -23,7 +26,7 @@ class LSTM(Cell):
 
     gate_names = ("i", "f", "g", "o")
     state_names = ("h", "c")
-    initial_bias = {"f": 1.0}
+    initial_bias: ClassVar[Mapping[str, float]] = {"f": 1.0}
 
     def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
         """See the class."""

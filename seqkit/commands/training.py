@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 
@@ -17,6 +16,7 @@ from seqkit.report.terminal import Reporter, print_tables
 from seqkit.runs import Outcome, Session, find_task, start
 from seqkit.runs.directory import next_free
 from seqkit.training import Stopped, Table, Trainer, make_config, options_of
+from seqkit.training.config import Option
 
 
 def task_command(name: str) -> click.Command:
@@ -111,9 +111,9 @@ def _opening(session: Session) -> str:
     return f"{session.task.name} in {session.run.path}: {sizes}"
 
 
-def _help(entry: Any) -> str:
+def _help(entry: Option) -> str:
     text = entry.help[:1].upper() + entry.help[1:] + "."
     if entry.default is None or entry.default == {}:
         return text
-    value = str(entry.default).lower() if entry.kind is bool else entry.default
-    return f"{text} [{value}]"
+    shown = str(entry.default).lower() if entry.kind is bool else str(entry.default)
+    return f"{text} [{shown}]"

@@ -19,7 +19,19 @@ MAX_LINE = 500_000
 
 _FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _OBVIOUS = {
-    "text": ["text", "sentence", "review", "content", "comment", "body", "message", "document", "tweet", "phrase", "title"],
+    "text": [
+        "text",
+        "sentence",
+        "review",
+        "content",
+        "comment",
+        "body",
+        "message",
+        "document",
+        "tweet",
+        "phrase",
+        "title",
+    ],
     "label": ["label", "sentiment", "class", "category", "target", "rating", "stars", "tag", "y"],
 }
 
@@ -59,7 +71,7 @@ class Example:
 
 
 def read_lines(source: Path | BinaryIO, name: str | None = None) -> Iterator[tuple[Place, str]]:
-    """The lines of a file or stream, decoded, without their ends (``\\n`` or ``\\r\\n``, no other character ends a line).
+    """The decoded lines of a file or stream without their ends (``\\n`` or ``\\r\\n``; nothing else ends a line).
 
     A byte order mark of UTF-8 is skipped. Memory stays bounded whatever the file holds. Raises :class:`UsageError` for
     a file that cannot be opened and :class:`DataError` with the line for bytes that are no text.
@@ -80,9 +92,9 @@ def read_lines(source: Path | BinaryIO, name: str | None = None) -> Iterator[tup
 def read_records(path: Path) -> Iterator[Record]:
     """The rows of a table with named columns, one at a time; the file's ending tells its format.
 
-    ``.csv``: commas (or semicolons, if the first line has no comma), quotes as in RFC 4180. ``.tsv``, ``.tab``: a tab
-    separates, a line is a row, quotes are ordinary characters. ``.jsonl``, ``.ndjson``: an object a line. Blank lines
-    are skipped. Raises :class:`DataError` with file:line for whatever breaks these rules.
+    ``.csv``: commas (or semicolons, if the first line has no comma), quotes as in RFC 4180. ``.tsv``, ``.tab``:
+    a tab separates, a line is a row, quotes are ordinary characters. ``.jsonl``, ``.ndjson``: an object a line.
+    Blank lines are skipped. Raises :class:`DataError` with file:line for whatever breaks these rules.
     """
     kind = _FORMATS.get(path.suffix.lower())
     if kind is None:
@@ -196,12 +208,13 @@ def _read_table(path: Path, kind: str) -> Iterator[Record]:
         if not name or header.count(name) > 1:
             what = f"two columns are called '{name}'" if name else "a column has no name"
             raise DataError(f"{what}; the first line must name each column once", place)
-    count = 0
-    for count, (at, fields) in enumerate(rows, 1):
+    some = False
+    for at, fields in rows:
+        some = True
         if len(fields) != len(header):
             raise DataError(f"{len(fields)} fields, but the first line names {len(header)} columns; mend the row", at)
         yield Record(at, dict(zip(header, fields, strict=True)))
-    if not count:
+    if not some:
         raise DataError("the file has a header but no rows", place)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from seqkit.data.readers import DataError, Example
+from seqkit.data.readers import DataError, Example, Place
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ def split_off(examples: Sequence[Example], fraction: float, seed: int) -> tuple[
 def check_classes(examples: Sequence[Example], parts: int = 3) -> None:
     """Refuses data with one class only, or a class with fewer different texts than there are parts to make."""
     texts: dict[str, set[str]] = defaultdict(set)
-    places = {}
+    places: dict[str, Place] = {}
     for example in examples:
         texts[example.label].add(example.text)
         places.setdefault(example.label, example.place)
@@ -62,8 +62,8 @@ def check_classes(examples: Sequence[Example], parts: int = 3) -> None:
     for label, seen in sorted(texts.items()):
         if len(seen) < parts:
             raise DataError(
-                f"class '{label}' has {len(seen)} different text{'s' if len(seen) > 1 else ''}, but training, validation "
-                f"and test need {parts}; add examples or take the class out",
+                f"class '{label}' has {len(seen)} different text{'s' if len(seen) > 1 else ''}, but training, "
+                f"validation and test need {parts}; add examples or take the class out",
                 places[label],
             )
 

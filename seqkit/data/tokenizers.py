@@ -77,7 +77,8 @@ class WordTokenizer(Tokenizer):
 
     def join(self, tokens: Sequence[str]) -> str:
         """Words with spaces between them, none before closing marks."""
-        return _NO_SPACE_AFTER.sub(r"\1", _NO_SPACE_BEFORE.sub(r"\1", " ".join(tokens)))
+        text: str = _NO_SPACE_AFTER.sub(r"\1", _NO_SPACE_BEFORE.sub(r"\1", " ".join(tokens)))
+        return text
 
 
 class CharTokenizer(Tokenizer):
@@ -88,7 +89,8 @@ class CharTokenizer(Tokenizer):
 
     def split(self, text: str) -> list[str]:
         """See :class:`Tokenizer`."""
-        return _GRAPHEME.findall(_whole(text))
+        graphemes: list[str] = _GRAPHEME.findall(_whole(text))
+        return graphemes
 
     def join(self, tokens: Sequence[str]) -> str:
         """See :class:`Tokenizer`."""
@@ -127,4 +129,5 @@ def tokenizer_from_json(value: Mapping[str, Any]) -> Tokenizer:
 
 def _whole(text: str) -> str:
     """The text with halves of surrogate pairs, which no encoding can write, as U+FFFD."""
-    return _LONE_SURROGATE.sub("\ufffd", text) if not text.isascii() else text
+    whole: str = text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
+    return whole

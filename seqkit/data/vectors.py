@@ -15,7 +15,7 @@ from seqkit.errors import UsageError
 
 
 class WordVectors(NamedTuple):
-    """Vectors for a vocabulary: (V, size), 0 where none was found; which were found (V); and what to tell about them."""
+    """Vectors for a vocabulary (V, size), 0 where none was found; which were found (V); and what to tell."""
 
     matrix: Tensor
     found: Tensor

@@ -88,12 +88,16 @@ class Vocabulary:
     @classmethod
     def from_json(cls, value: Any, where: str) -> Vocabulary:
         """What :meth:`to_json` wrote; raises :class:`DataError` naming ``where`` for anything else."""
-        parts = [value.get(key) for key in ("specials", "symbols")] if isinstance(value, dict) else []
-        if not parts or any(not isinstance(p, list) or any(not isinstance(s, str) for s in p) for p in parts):
-            raise DataError(f"{where} is no vocabulary: it needs lists of strings, 'specials' and 'symbols'")
-        specials, symbols = parts
+        specials, symbols = (_strings(value, key, where) for key in ("specials", "symbols"))
         if len(set(specials)) < len(specials) or len(set(symbols)) < len(symbols):
             raise DataError(f"{where} lists a symbol twice; restore the file from a copy")
         if not {PAD, UNK} <= set(specials):
             raise DataError(f"{where} lacks {PAD} or {UNK} among its specials; restore the file from a copy")
         return cls(specials, symbols)
+
+
+def _strings(value: Any, key: str, where: str) -> list[str]:
+    found = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(found, list) or not all(isinstance(symbol, str) for symbol in found):
+        raise DataError(f"{where} is no vocabulary: it needs a list of strings '{key}'; restore it from a copy")
+    return found

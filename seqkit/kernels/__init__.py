@@ -21,7 +21,7 @@ KERNELS: dict[str, Kernel] = {"aten": Aten(), "reference": Reference()}
 
 
 def kernel_name(kernel: str | None = None) -> str:
-    """The name asked for: the argument, else the environment's ``SEQKIT_KERNELS``, else ``auto``; always a known one."""
+    """The name asked for: the argument, else the environment's ``SEQKIT_KERNELS``, else ``auto``; a known one."""
     name = kernel or os.environ.get("SEQKIT_KERNELS") or "auto"
     if name != "auto" and name not in KERNELS:
         raise unknown("kernel", name, ("auto", *KERNELS))

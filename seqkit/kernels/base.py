@@ -60,7 +60,7 @@ def reverse_sequences(x: Tensor, lengths: Tensor | None) -> Tensor:
     time = torch.arange(steps, device=x.device).expand(batch, steps)
     source = torch.where(sequence_mask(lengths, steps), lengths.unsqueeze(1) - 1 - time, time)
     rows = source + steps * torch.arange(batch, device=x.device).unsqueeze(1)
-    reversed_: Tensor = _Permute.apply(x, rows.reshape(-1))
+    reversed_: Tensor = _Permute.apply(x, rows.reshape(-1))  # type: ignore[no-untyped-call]
     return reversed_
 
 
@@ -75,4 +75,4 @@ class _Permute(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (rows,) = ctx.saved_tensors
-        return _Permute.apply(grad, rows), None
+        return _Permute.apply(grad, rows), None  # type: ignore[no-untyped-call]

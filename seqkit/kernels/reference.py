@@ -1,6 +1,6 @@
 """The reference kernel: a Python loop over ``cell.step``. Every cell, device and dtype; differentiable twice.
 
-One input product serves all time steps, and in training the gradient of the recurrent weights is one product at the end.
+One input product serves all time steps, and the gradient of the recurrent weights is one product at the end.
 B batch, T time, H hidden units, G gates.
 """
 
@@ -110,7 +110,7 @@ class _ByHand(torch.autograd.Function):
 
     @classmethod
     def run(cls, cell: Cell, loop: _Loop) -> tuple[Tensor, CellState]:
-        out, *final = cls.apply(
+        out, *final = cls.apply(  # type: ignore[no-untyped-call]
             cell, loop.mask, tuple(loop.own), loop.x, loop.weight, loop.bias, *loop.state, *loop.own.values()
         )
         return out, tuple(final)

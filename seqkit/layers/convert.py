@@ -22,13 +22,13 @@ def from_torch(module: nn.RNNBase) -> Recurrent:
         raise UsageError("an LSTM with proj_size has no seqkit form; convert one with proj_size=0")
     layer = Recurrent(
         _cell_of(module), module.input_size, module.hidden_size, module.num_layers, module.bidirectional, module.dropout
-    ).to(module.weight_ih_l0.dtype)
+    ).to(module.all_weights[0][0].dtype)
     with torch.no_grad():
         for direction, tensors in zip(_all_directions(layer), module.all_weights, strict=True):
             for name, value in from_torch_layout(layer.cell, tensors)._asdict().items():
                 if name != "own" and value is not None:
                     getattr(direction, name).copy_(value)
-    return layer.to(module.weight_ih_l0.device).train(module.training)
+    return layer.to(module.all_weights[0][0].device).train(module.training)
 
 
 def to_torch(layer: Recurrent) -> nn.RNNBase:

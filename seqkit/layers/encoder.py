@@ -37,8 +37,8 @@ class Encoder(nn.Module):
         embedding_size: E.
         cell, hidden_size, num_layers, bidirectional, kernel, cell_options: as in :class:`Recurrent`.
         pooling: as in :class:`Pooling`.
-        dropout: on the pooled vector's way in (between layers) and on the outputs.
-        embedding_dropout: on single values of the embedding.
+        dropout: between layers, and locked (see :func:`locked_dropout`) on the outputs.
+        embedding_dropout: locked, on the token vectors.
         word_dropout: probability of leaving a token out altogether (its vector is 0), while training.
         vectors: initial embedding (V, E), as from :func:`seqkit.data.vectors.read_vectors`.
 
@@ -94,11 +94,23 @@ class Encoder(nn.Module):
 
     def forward(self, tokens: Tensor, lengths: Tensor, state: State | None = None) -> Encoded:
         """Tokens (B, T) of int64 and lengths (B) to :class:`Encoded`."""
-        vectors = dropout(self.embedding(tokens), self.embedding_dropout, self.training)
+        vectors = locked_dropout(self.embedding(tokens), self.embedding_dropout, self.training)
         if self.training and self.word_dropout:
             kept = torch.rand(tokens.shape, device=tokens.device) >= self.word_dropout
             vectors = vectors * kept.unsqueeze(2)
         outputs, state = self.recurrent(vectors, lengths, state)
-        outputs = dropout(outputs, self.dropout, self.training)
+        outputs = locked_dropout(outputs, self.dropout, self.training)
         final = state.h[:, -self.recurrent.num_directions :].flatten(1)
         return Encoded(outputs, self.pooling(outputs, final, lengths), state, lengths)
+
+
+def locked_dropout(x: Tensor, probability: float, training: bool) -> Tensor:
+    """Dropout that zeroes the same features at every step of a sequence, x (B, T, F).
+
+    It regularises a recurrent layer better than a new draw for each step, and draws T times fewer numbers.
+
+    Source: Gal and Ghahramani, 2016 (arXiv:1512.05287).
+    """
+    if not training or probability == 0:
+        return x
+    return x * dropout(x.new_ones(x.shape[0], 1, x.shape[2]), probability)

@@ -12,7 +12,7 @@ class Loss(NamedTuple):
     """A sum over a batch and what it counts, normalised once: padding and batch size never bias it."""
 
     sum: Tensor
-    count: int
+    count: int  # type: ignore[assignment]  # it hides tuple.count, which nobody calls
 
     @property
     def mean(self) -> Tensor:

@@ -113,7 +113,7 @@ class Recurrent(nn.Module):
         return self.num_directions * self.hidden_size
 
     def initial_state(self, batch_size: int, like: Tensor | None = None) -> State:
-        """Zeros, (B, L·D, H) for each state of the cell, with the dtype and device of ``like`` (else of the weights)."""
+        """Zeros, (B, L·D, H) for each state of the cell, with the dtype and device of ``like`` (or the weights)."""
         template = next(self.parameters()) if like is None else like
         shape = (batch_size, self.num_layers * self.num_directions, self.hidden_size)
         return State({name: template.new_zeros(shape) for name in self.cell.state_names})
@@ -125,8 +125,8 @@ class Recurrent(nn.Module):
 
         Args:
             x: inputs (B, T, I).
-            lengths: (B) the number of steps of each sequence, 0 to T; None: all T. Steps beyond are padding: they change
-                nothing, their output is 0, and the backward direction starts at each sequence's own end.
+            lengths: (B) the number of steps of each sequence, 0 to T; None: all T. Steps beyond are padding: they
+                change nothing, their output is 0, and the backward direction starts at each sequence's own end.
             state: the state to start from; None: zeros.
             kernel: a kernel for this call.
 
@@ -145,7 +145,7 @@ class Recurrent(nn.Module):
         for number, layer in enumerate(self.layers):
             if number:
                 x = dropout(x, self.dropout, self.training)
-            outputs = []
+            outputs: list[Tensor] = []
             for direction in _directions(layer):
                 initial = tuple(start[name][:, len(finals)] for name in self.cell.state_names)
                 reverse = len(outputs) == 1
@@ -158,8 +158,8 @@ class Recurrent(nn.Module):
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One time step with the same weights: x (B, I) to the output (B, H) and the next state.
 
-        Equal to the whole-sequence call, one step at a time; in evaluation, that is: dropout between layers is drawn anew
-        for each step. Raises :class:`UsageError` for two directions, which need the sequence's end.
+        Equal to the whole-sequence call in evaluation; in training, dropout between layers is drawn anew for each
+        step. Raises :class:`UsageError` for two directions, which need the sequence's end.
         """
         if self.bidirectional:
             raise UsageError(
@@ -183,7 +183,7 @@ class Recurrent(nn.Module):
     def from_torch(cls, module: nn.RNNBase) -> Recurrent:
         """The same layer as an ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``, any layers and directions; weights are copied.
 
-        Ours is batch first whatever the module's ``batch_first``. Raises :class:`UsageError` for an LSTM with projections.
+        Ours is batch first whatever the module's ``batch_first``. Raises :class:`UsageError` for projections.
         """
         from seqkit.layers.convert import from_torch
 

@@ -32,7 +32,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What :func:`write_tensors` wrote; raises :class:`SeqkitError` naming a file that is missing, cut short or edited."""
+    """What :func:`write_tensors` wrote; raises :class:`SeqkitError` for a file missing, cut short or edited."""
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}

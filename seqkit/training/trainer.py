@@ -143,13 +143,14 @@ class Trainer:
             group["lr"] = self.rate
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.head.loss(batch)
-        loss.mean.backward()  # type: ignore[no-untyped-call]
+        loss.mean.backward()
         norm = float(clip_grad_norm_(self.head.parameters(), self.config.clip or math.inf))
         total = float(loss.sum.detach())
         if not (math.isfinite(total) and math.isfinite(norm)):
             raise SeqkitError(
-                f"the loss is not finite at step {progress.step + 1} (loss {total / max(1, loss.count):g}, learning rate "
-                f"{self.rate:g}, gradient norm {norm:g}); lower --learning-rate or --clip; the last good checkpoint stays"
+                f"the loss is not finite at step {progress.step + 1} (loss {total / max(1, loss.count):g}, learning "
+                f"rate {self.rate:g}, gradient norm {norm:g}); lower --learning-rate or --clip; the last good "
+                "checkpoint stays"
             )
         self.optimizer.step()
         progress.step, progress.position = progress.step + 1, progress.position + 1
