@@ -1,0 +1,5 @@
+"""``python -m seqkit``."""
+
+from seqkit.commands import main
+
+main()

@@ -1,0 +1,187 @@
+"""Every bad input gets one clear sentence, the right exit code, and nothing is lost."""
+
+import json
+import resource
+import shutil
+
+import pytest
+
+GOOD_ROWS = "".join(f"fine {n},x\nbad {n},y\n" for n in range(20))
+
+
+def refused(done, code, *parts):
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    sentence = done.stderr.strip().splitlines()[-1]
+    assert sentence.startswith("seqkit: ")
+    for part in parts:
+        assert part in sentence, sentence
+
+
+COMMANDS = [
+    (["run", "sentimet"], "did you mean 'sentiment'"),
+    (["rum", "sentiment"], "did you mean 'run'"),
+    (["run", "sentiment", "--cell", "lstn"], "unknown cell 'lstn'; did you mean 'lstm'?"),
+    (["run", "sentiment", "--tokenizer", "wrd"], "did you mean 'word'"),
+    (["run", "sentiment", "--pooling", "maxx"], "did you mean 'max'"),
+    (["run", "sentiment", "--hidden-size", "0"], "--hidden-size must be at least 1, not 0"),
+    (["run", "sentiment", "--hidden-size", "-3"], "--hidden-size must be at least 1, not -3"),
+    (["run", "sentiment", "--hidden-size", "many"], "--hidden-size must be a whole number, not 'many'"),
+    (["run", "sentiment", "--learning-rate", "nan"], "finite"),
+    (["run", "sentiment", "--hiden-size", "3"], "--hidden-size"),
+    (["run", "sentiment", "--set", "hiden_size=3"], "did you mean 'hidden_size'"),
+    (["run", "sentiment", "--set", "hidden_size"], "--set takes name=value"),
+    (["run", "sentiment", "--cell-options", "rest=after", "--cell", "gru"], "did you mean 'reset'"),
+    (["run", "sentiment", "--data", "nowhere.csv"], "no file"),
+    (["run", "sentiment", "--config", "nowhere.toml"], "cannot read nowhere.toml"),
+    (["run", "sentiment", "--out", "/dev/null/run"], "another folder with --out"),
+    (["predict", "."], "is no run"),
+    (["predict", "nowhere", "text"], "is no run"),
+    (["resume", "nowhere"], "is no run"),
+    (["evaluate", "nowhere"], "is no run"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), COMMANDS, ids=[" ".join(a) for a, _ in COMMANDS])
+def test_a_wrong_command_exits_with_2(arguments, message, tmp_path, monkeypatch, capfd):
+    from seqkit.commands import main
+
+    monkeypatch.chdir(tmp_path)
+    if "--data" not in arguments and arguments[:2] == ["run", "sentiment"]:
+        (tmp_path / "good.csv").write_text("text,label\n" + GOOD_ROWS)
+        arguments = [*arguments, "--data", "good.csv"]
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    errors = capfd.readouterr().err
+    assert message in errors
+    assert len(errors.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+FILES = [
+    ("", 1, "bad.csv:1: the file is empty"),
+    ("text,label\n", 1, "bad.csv:1: the file has a header but no rows"),
+    ("text,label\na,b,c\n", 1, "bad.csv:2: 3 fields"),
+    (b"text,label\n\xff,b\n", 1, "bad.csv:2: byte 0xff"),
+    (b"text,label\n\0,b\n", 1, "bad.csv:2: the line has a NUL byte"),
+    ("text,label\n" + "a" * 2**20 + ",b\n", 1, "bad.csv:2: the line is longer"),
+    ("text,label\na,x\nb,x\n", 1, "bad.csv:2: there is only one class, 'x'"),
+    ("text,label\n" + GOOD_ROWS + "odd,z\n", 1, "bad.csv:42: class 'z' has 1 different text"),
+    ("text,label\n,x\n,y\n", 1, "every text is empty"),
+    ("words,label\na,x\n", 2, "bad.csv:1: cannot tell which column holds the text"),
+]
+
+
+@pytest.mark.parametrize(("content", "code", "message"), FILES, ids=[message for _, _, message in FILES])
+def test_a_bad_data_file_is_named_with_its_line(content, code, message, tmp_path, monkeypatch, capfd):
+    from seqkit.commands import main
+
+    (tmp_path / "bad.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(["run", "sentiment", "--data", "bad.csv", "--out", "run"])
+    assert stop.value.code == code
+    assert message in capfd.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_config_file_is_refused_with_its_line_or_key(seqkit, tmp_path):
+    path = tmp_path / "c.toml"
+    for content, code, message in (
+        ("epochs = \n", 1, "c.toml:1"),
+        ("epoch = 3\n", 2, "did you mean 'epochs'"),
+        ('epochs = "three"\n', 2, "epochs must be a whole number, not 'three'"),
+        ('task = "tag"\n', 2, "is for task 'tag'"),
+    ):
+        path.write_text(content)
+        refused(seqkit("run", "sentiment", "--config", path), code, message)
+
+
+def test_an_out_folder_that_is_in_use_is_left_alone(seqkit, trained, tmp_path):
+    out, _ = trained
+    refused(seqkit("run", "sentiment", "--out", out), 2, "not empty", f"seqkit resume {out}")
+    (tmp_path / "notes.txt").write_text("mine")
+    refused(seqkit("run", "sentiment", "--out", tmp_path), 2, "not empty")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+    return shutil.copytree(trained[0], tmp_path / "copy")
+
+
+@pytest.mark.parametrize("name", ["config.toml", "vocab.json", "labels.json", "run.json", "model.safetensors"])
+@pytest.mark.parametrize("damage", ["truncated", "edited", "gone"])
+def test_a_damaged_run_is_refused_by_the_name_of_the_file(name, damage, copy, capfd):
+    from seqkit.commands import main
+
+    path = copy / name
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        middle = len(content) // 2
+        changed = bytes([content[middle] ^ 1])
+        path.write_bytes(
+            content[:middle] if damage == "truncated" else content[:middle] + changed + content[middle + 1 :]
+        )
+    if name == "run.json" and damage == "edited":
+        path.write_bytes(content.replace(b'"format": 1', b'"format": "x"'))
+    with pytest.raises(SystemExit) as stop:
+        main(["predict", str(copy), "fine"])
+    assert stop.value.code == (2 if (name, damage) == ("run.json", "gone") else 1)
+    error = capfd.readouterr().err
+    assert len(error.strip().splitlines()) == 1
+    assert name in error or "is no run" in error or "no trained model" in error
+
+
+@pytest.mark.parametrize("damage", ["truncated", "edited"])
+def test_a_damaged_checkpoint_is_refused_by_name(damage, copy, capfd):
+    from seqkit.commands import main
+
+    (copy / "results.json").unlink()
+    path = copy / "checkpoint/last.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] if damage == "truncated" else content[:-9] + b"x" * 9)
+    with pytest.raises(SystemExit) as stop:
+        main(["resume", str(copy)])
+    assert stop.value.code == 1
+    assert "last.safetensors" in capfd.readouterr().err
+
+
+def test_a_run_of_a_newer_version_says_to_upgrade(copy, seqkit):
+    facts = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**facts, "format": 99, "seqkit": "9.0"}))
+    refused(seqkit("predict", copy, "fine"), 1, "newer seqkit (9.0", "pip install -U seqkit")
+
+
+def test_labels_that_the_model_does_not_know_are_placed(trained, seqkit, tmp_path):
+    path = tmp_path / "more.csv"
+    path.write_text("text,label\nfine,good\nfine,odd\n")
+    refused(seqkit("evaluate", trained[0], "--data", path), 1, "more.csv:3", "label 'odd'")
+
+
+def test_a_bad_line_on_standard_input_is_placed_after_the_answers_before_it(trained, seqkit):
+    done = seqkit("predict", trained[0], input=b"wonderful\n\xff\n", text=False)
+    assert done.stdout.startswith(b"good")
+    assert b"standard input:2: byte 0xff" in done.stderr
+    assert done.returncode == 1
+
+
+def test_a_full_disk_keeps_the_old_checkpoint(seqkit, reviews, small, tmp_path):
+    """No file may grow over 40 kB: the checkpoint fits at first and not once the optimizer has its moments."""
+    out = tmp_path / "run"
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    done = seqkit("run", "sentiment", "--data", reviews, "--out", out, *small, "--hidden-size", "24", preexec_fn=limit)
+    refused(done, 1, "cannot write", "File too large")
+    assert not list(out.glob("**/*.tmp"))
+    more = seqkit("resume", out)
+    assert more.returncode == 0, more.stderr
+
+
+def test_debug_shows_the_traceback(seqkit):
+    assert "Traceback" in seqkit("--debug", "predict", "nowhere", "x").stderr

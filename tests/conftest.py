@@ -1,0 +1,59 @@
+"""What several test folders share: a small data set that can be learned, and the command line as a subprocess."""
+
+import os
+import random
+import subprocess
+import sys
+
+import pytest
+
+GOOD = ["wonderful", "brilliant", "moving", "charming", "delightful"]
+BAD = ["dull", "awful", "boring", "clumsy", "tedious"]
+PLAIN = ["the", "film", "and", "its", "story", "with", "an", "actor", "in", "some", "scene", "that", "we", "saw"]
+
+
+def review(generator, words):
+    text = [*generator.choices(PLAIN, k=generator.randint(2, 12)), generator.choice(words)]
+    generator.shuffle(text)
+    return " ".join(text)
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory):
+    """300 short texts in two classes, told apart by a word."""
+    generator = random.Random(0)
+    rows = [(review(generator, words), label) for words, label in ((GOOD, "good"), (BAD, "bad")) for _ in range(150)]
+    path = tmp_path_factory.mktemp("data") / "reviews.csv"
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows), encoding="utf-8")
+    return path
+
+
+SMALL = ["--hidden-size", "8", "--embedding-size", "8", "--epochs", "3", "--batch-size", "16", "--min-count", "1"]
+
+
+@pytest.fixture(scope="session")
+def small():
+    """Options that make a run take a second."""
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def seqkit():
+    """Runs the command line as its own process; gives back the finished process with texts."""
+
+    def run(*arguments, **options):
+        command = [sys.executable, "-m", "seqkit", *map(str, arguments)]
+        environment = {**os.environ, **options.pop("env", {})}
+        options = {"capture_output": True, "text": True, "timeout": 120, **options}
+        return subprocess.run(command, env=environment, check=False, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(reviews, small, seqkit, tmp_path_factory):
+    """A finished run and what it printed."""
+    out = tmp_path_factory.mktemp("runs") / "trained"
+    done = seqkit("run", "sentiment", "--data", reviews, "--out", out, *small, "--learning-rate", "0.02")
+    assert done.returncode == 0, done.stderr
+    return out, done
