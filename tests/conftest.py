@@ -29,6 +29,7 @@ def reviews(tmp_path_factory):
 
 
 SMALL = ["--hidden-size", "8", "--embedding-size", "8", "--epochs", "3", "--batch-size", "16", "--min-count", "1"]
+SMALL += ["--dropout", "0.1", "--embedding-dropout", "0", "--word-dropout", "0"]
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def _pack(order: list[int], lengths: Sequence[int], max_tokens: int, max_batch: 
     batches: list[list[int]] = []
     longest = 0
     for number in order:
-        longest = max(longest, lengths[number])
+        longest = max(1, longest, lengths[number])  # pad gives even an empty row one step
         if batches and len(batches[-1]) < max_batch and (len(batches[-1]) + 1) * longest <= max_tokens:
             batches[-1].append(number)
         else:

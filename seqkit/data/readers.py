@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _OBVIOUS = {
     ],
     "label": ["label", "sentiment", "class", "category", "target", "rating", "stars", "tag", "y"],
 }
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = 80
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,11 @@ class DataError(SeqkitError):
 
     def __init__(self, message: str, place: Place | None = None) -> None:
         super().__init__(f"{place}: {message}" if place else message)
+
+
+def shown(text: str) -> str:
+    """What a file says, as an error may quote it: in quotes, on one line, cut when long."""
+    return _SHORT.repr(text)
 
 
 class Record(NamedTuple):
@@ -74,15 +82,14 @@ def read_lines(source: Path | BinaryIO, name: str | None = None) -> Iterator[tup
     """The decoded lines of a file or stream without their ends (``\\n`` or ``\\r\\n``; nothing else ends a line).
 
     A byte order mark of UTF-8 is skipped. Memory stays bounded whatever the file holds. Raises :class:`UsageError` for
-    a file that cannot be opened and :class:`DataError` with the line for bytes that are no text.
+    a file that cannot be opened and :class:`DataError` with the line for bytes that are no text. A stream is left open.
     """
-    shown = name or str(source)
+    file = name or str(source if isinstance(source, Path) else getattr(source, "name", "<stream>"))
     with _open(source) if isinstance(source, Path) else nullcontext(source) as stream:
         number = 0
-        # A character takes at most four bytes.
-        while line := stream.readline(4 * MAX_LINE + 2):
+        while line := _read_on(stream, Place(file, number + 1)):
             number += 1
-            place = Place(shown, number)
+            place = Place(file, number)
             text = _decode(line, place).removesuffix("\n").removesuffix("\r")
             if len(text) > MAX_LINE:
                 raise DataError(f"the line is longer than {MAX_LINE:,} characters; break it up or take it out", place)
@@ -128,19 +135,24 @@ def read_examples(
             header = Place(place.file, 1)
             text_name = choose_column(list(values), text_column, "text", header)
             columns = text_name, choose_column(list(values), label_column, "label", header)
+            _check_kept(keep or {}, values, header)
         if any(values.get(column) != value for column, value in (keep or {}).items()):
             continue
         text, label = (values[column].strip() for column in columns)
         if not label:
-            raise DataError(f"column '{columns[1]}' is empty; give the row a label or take it out", place)
+            raise DataError(f"column {shown(columns[1])} is empty; give the row a label or take it out", place)
         if text:
             examples.append(Example(text, (names or {}).get(label, label), place))
         else:
             empty.append(place)
+    if not examples and not empty:
+        wanted = " and ".join(f"{shown(column)} is {shown(value)}" for column, value in (keep or {}).items())
+        raise DataError(f"{path}: there is no row where {wanted}; check the value")
     if not examples:
         raise DataError(f"{path}: every text is empty; check the file, or name the text's column with --text-column")
     if empty and notes is not None:
-        notes.append(f"{len(empty)} rows without text were left out, the first at {empty[0]}")
+        rows = "1 row without text was" if len(empty) == 1 else f"{len(empty):,} rows without text were"
+        notes.append(f"{rows} left out, the first at {empty[0]}")
     return examples
 
 
@@ -149,29 +161,52 @@ def choose_column(columns: Sequence[str], wanted: str | None, kind: Literal["tex
 
     Raises :class:`UsageError` with the columns there are and the option that names one.
     """
-    there = f"the columns are {', '.join(columns)}"
+    there = f"the columns are {_listed(columns)}"
     if wanted is not None:
         if wanted in columns:
             return wanted
-        near = get_close_matches(wanted, columns, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"name one with --{kind}-column"
-        raise UsageError(f"{place}: no column '{wanted}' ({there}); {hint}")
+        folded = {column.lower(): column for column in columns}
+        near = get_close_matches(wanted.lower(), folded, n=1)
+        hint = f"did you mean --{kind}-column {shown(folded[near[0]])}?" if near else f"name one with --{kind}-column"
+        raise UsageError(f"{place}: no column {shown(wanted)} ({there}); {hint}")
     lower = {column.lower().strip(): column for column in reversed(columns)}
     for name in _OBVIOUS[kind]:
         if name in lower:
             return lower[name]
-    raise UsageError(f"{place}: cannot tell which column holds the {kind} ({there}); name it with --{kind}-column")
+    raise UsageError(
+        f"{place}: cannot tell which column holds the {kind} ({there}); the first line must name the columns, "
+        f"--{kind}-column says which"
+    )
+
+
+def _listed(columns: Sequence[str]) -> str:
+    few = ", ".join(column if column.isprintable() and len(column) < 40 else shown(column) for column in columns[:20])
+    return few if len(columns) <= 20 else f"{few} and {len(columns) - 20} more"
+
+
+def _check_kept(keep: Mapping[str, str], values: Mapping[str, str], place: Place) -> None:
+    for column in keep:
+        if column not in values:
+            raise UsageError(f"{place}: no column {shown(column)} to select rows by, only {_listed(list(values))}")
 
 
 def _open(path: Path) -> BinaryIO:
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; name a file")
     try:
         return path.open("rb")
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder; name a file") from None
     except FileNotFoundError:
         raise UsageError(f"no file {path}{_neighbour(path)}") from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {str(path)[:200]!r}: {reason}; check the path and who may read it") from None
+
+
+def _read_on(stream: BinaryIO, place: Place) -> bytes:
+    try:
+        return stream.readline(4 * MAX_LINE + 2)  # a character takes at most four bytes
+    except OSError as error:
+        raise DataError(f"cannot read on: {error.strerror or error}; check the file and its disk", place) from error
 
 
 def _neighbour(path: Path) -> str:
@@ -190,8 +225,9 @@ def _decode(line: bytes, place: Place) -> str:
     except UnicodeDecodeError as error:
         if len(line) > 4 * MAX_LINE:
             raise DataError(f"the line is longer than {MAX_LINE:,} characters; break it up", place) from None
+        column = len(line[: error.start].decode("utf-8")) + 1
         raise DataError(
-            f"byte {line[error.start]:#04x} at column {error.start + 1} is not UTF-8; if the file is Latin-1, "
+            f"byte {line[error.start]:#04x} at column {column} is not UTF-8; if the file is Latin-1, "
             "convert it: iconv -f latin1 -t utf-8 OLD > NEW",
             place,
         ) from None
@@ -206,7 +242,7 @@ def _read_table(path: Path, kind: str) -> Iterator[Record]:
     header = [name.strip() for name in header]
     for name in header:
         if not name or header.count(name) > 1:
-            what = f"two columns are called '{name}'" if name else "a column has no name"
+            what = f"two columns are called {shown(name)}" if name else "a column has no name"
             raise DataError(f"{what}; the first line must name each column once", place)
     some = False
     for at, fields in rows:
@@ -269,11 +305,11 @@ def _read_json(path: Path) -> Iterator[Record]:
     for place, line in read_lines(path):
         if not line.strip():
             continue
-        values = {str(key): _as_text(value, place) for key, value in _json_object(line, place).items()}
+        values = {_as_text(key, place): _as_text(value, place) for key, value in _json_object(line, place).items()}
         columns = columns or list(values)
         for column in columns:
             if column not in values:
-                raise DataError(f"no key '{column}', which the first line has; mend the line", place)
+                raise DataError(f"no key {shown(column)}, which the first line has; mend the line", place)
         yield Record(place, values)
     if columns is None:
         raise DataError("the file is empty", Place(str(path), 1))
@@ -294,7 +330,10 @@ def _as_text(value: object, place: Place) -> str:
         return ""
     if isinstance(value, float) and not math.isfinite(value):
         raise DataError(f"{value} is no value; mend the line", place)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        raise DataError("a value is nested too deeply; write plain text in its place", place) from None
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise DataError("half of a surrogate pair stands alone (\\ud800 to \\udfff); mend the character", place)
     return text

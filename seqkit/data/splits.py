@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from seqkit.data.readers import DataError, Example, Place
+from seqkit.data.readers import DataError, Example, Place, shown
+from seqkit.errors import UsageError
 
 T = TypeVar("T")
 
@@ -24,13 +25,20 @@ class Splits(Generic[T]):
 
 def stratified(examples: Sequence[Example], valid_fraction: float, test_fraction: float, seed: int) -> Splits[Example]:
     """Random parts with the same mix of labels; exact duplicates of a text stay on one side."""
+    if valid_fraction + test_fraction >= 1:
+        raise UsageError(f"validation {valid_fraction} and test {test_fraction} leave nothing to train on; lower one")
     rest, test = split_off(examples, test_fraction, seed)
     train, valid = split_off(rest, valid_fraction / (1 - test_fraction), seed + 1)
     return Splits(train, valid, test)
 
 
 def split_off(examples: Sequence[Example], fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """A random part of that size taken off, at least one text of each label: (what is left, the part)."""
+    """A random part of that size taken off: (what is left, the part).
+
+    Of each label at least one text is taken, unless the fraction is 0, and at least one is left.
+    """
+    if not 0 <= fraction < 1:
+        raise UsageError(f"a part of {fraction} can't be split off; give a fraction from 0 to less than 1")
     by_label: dict[str, list[list[int]]] = defaultdict(list)
     for group in _groups(examples).values():
         by_label[_label(examples, group)].append(group)
@@ -39,8 +47,8 @@ def split_off(examples: Sequence[Example], fraction: float, seed: int) -> tuple[
     for label in sorted(by_label):
         groups = by_label[label]
         generator.shuffle(groups)
-        wanted, count = max(1, round(fraction * sum(map(len, groups)))), 0
-        for group in groups[:-1] if len(groups) > 1 else groups:
+        wanted, count = max(fraction > 0, round(fraction * sum(map(len, groups)))), 0
+        for group in groups[:-1]:
             if count >= wanted:
                 break
             taken.update(group)
@@ -54,30 +62,32 @@ def check_classes(examples: Sequence[Example], parts: int = 3) -> None:
     texts: dict[str, set[str]] = defaultdict(set)
     places: dict[str, Place] = {}
     for example in examples:
-        texts[example.label].add(example.text)
+        texts[example.label].add(example.text.strip())
         places.setdefault(example.label, example.place)
+    if not texts:
+        raise DataError("there are no examples; give labelled texts of at least two classes")
     if len(texts) < 2:
         (only,) = texts
-        raise DataError(f"there is only one class, '{only}'; add examples of another", places[only])
+        raise DataError(f"there is only one class, {shown(only)}; add examples of another", places[only])
     for label, seen in sorted(texts.items()):
         if len(seen) < parts:
             raise DataError(
-                f"class '{label}' has {len(seen)} different text{'s' if len(seen) > 1 else ''}, but training, "
-                f"validation and test need {parts}; add examples or take the class out",
+                f"class {shown(label)} has {len(seen)} different text{'s' if len(seen) > 1 else ''}, but the {parts} "
+                f"parts to make (training, validation, test) need {parts}; add examples or take the class out",
                 places[label],
             )
 
 
 def shared_texts(a: Sequence[Example], b: Sequence[Example]) -> int:
     """How many examples of ``b`` have a text that is in ``a``."""
-    known = {example.text for example in a}
-    return sum(example.text in known for example in b)
+    known = {example.text.strip() for example in a}
+    return sum(example.text.strip() in known for example in b)
 
 
 def _groups(examples: Sequence[Example]) -> dict[str, list[int]]:
     groups: dict[str, list[int]] = defaultdict(list)
     for number, example in enumerate(examples):
-        groups[example.text].append(number)
+        groups[example.text.strip()].append(number)
     return groups
 
 

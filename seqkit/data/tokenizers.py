@@ -8,30 +8,29 @@ from typing import Any, ClassVar
 
 import regex
 
-from seqkit.errors import unknown
+from seqkit.data.readers import DataError
+from seqkit.errors import UsageError, unknown
 
 # Scripts written without spaces, where a grapheme is the smallest safe token.
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
-_LETTER = rf"[\p{{L}}\p{{M}}--{_UNSPACED}]"
-_MARKS = r"\.++ | !++ | \?++ | -++ | \*++ | [^\s\p{L}\p{M}\p{N}]"  # one mark, or a run of one that people repeat
+# ASCII is named first because a property of Unicode costs several times as much to look up.
+_LETTER = rf"[A-Za-z[\p{{L}}\p{{M}}--{_UNSPACED}]]"
+_NUMBER = r"[0-9\p{N}]"
 _WORD = regex.compile(
     rf"""
-      {_LETTER}++(?:['’]{_LETTER}++)*+           # words with their contractions: don't, l'amour
-    | {_UNSPACED}\p{{M}}*+                       # one grapheme of a script without spaces
-    | \p{{N}}++(?:[.,]\p{{N}}++)*+               # 3.5 and 1,000
-    | {_MARKS}
+      {_LETTER}++(?:['’\u200c\u200d]{_LETTER}++)*+ # words with contractions (don't, l'amour) and inner joiners
+    | (?={_UNSPACED})\X                            # one grapheme of a script without spaces
+    | {_NUMBER}++(?:[.,]{_NUMBER}++)*+             # 3.5 and 1,000
+    | \.++ | !++ | \?++ | -++ | \*++               # a run of a mark that people repeat
+    | [^\s\p{{L}}\p{{M}}\p{{N}}]
     """,
     regex.VERSION1 | regex.VERBOSE,
-)
-# The same rules where every character is ASCII: properties of Unicode cost ten times as much to look up.
-_ASCII_WORD = regex.compile(
-    r"[A-Za-z]++(?:'[A-Za-z]++)*+ | [0-9]++(?:[.,][0-9]++)*+ | \.++ | !++ | \?++ | -++ | \*++ | [^\sA-Za-z0-9]",
-    regex.VERSION1 | regex.VERBOSE | regex.ASCII,
 )
 _HTML_BREAK = regex.compile(r"<br\s*+/?>", regex.IGNORECASE)
 _GRAPHEME = regex.compile(r"\X", regex.VERSION1)
 _NO_SPACE_BEFORE = regex.compile(r"\s+([.,;:!?%)\]}…]+)(?=\s|$)")
 _NO_SPACE_AFTER = regex.compile(r"([(\[{])\s+")
+_BYTES = {f"{byte:02x}": byte for byte in range(256)}
 _LONE_SURROGATE = regex.compile("[\ud800-\udfff]")
 
 
@@ -72,7 +71,7 @@ class WordTokenizer(Tokenizer):
         text = _whole(text.lower() if self.lowercase else text)
         if "<" in text:
             text = _HTML_BREAK.sub(" ", text)
-        words: list[str] = (_ASCII_WORD if text.isascii() else _WORD).findall(text)
+        words: list[str] = _WORD.findall(text)
         return words
 
     def join(self, tokens: Sequence[str]) -> str:
@@ -108,8 +107,8 @@ class ByteTokenizer(Tokenizer):
         return [f"{byte:02x}" for byte in _whole(text).encode()]
 
     def join(self, tokens: Sequence[str]) -> str:
-        """The text of these bytes; broken sequences become U+FFFD."""
-        return bytes.fromhex("".join(tokens)).decode(errors="replace")
+        """The text of these bytes; broken sequences, and tokens that are no byte, become U+FFFD."""
+        return bytes(_BYTES.get(token, 0xFF) for token in tokens).decode(errors="replace")
 
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {t.name: t for t in (WordTokenizer, CharTokenizer, ByteTokenizer)}
@@ -119,11 +118,16 @@ def tokenizer(name: str, **options: Any) -> Tokenizer:
     """The tokenizer of that name; raises :class:`UsageError` with the nearest name."""
     if name not in TOKENIZERS:
         raise unknown("tokenizer", name, TOKENIZERS)
-    return TOKENIZERS[name](**options)
+    try:
+        return TOKENIZERS[name](**options)
+    except TypeError as error:
+        raise UsageError(f"the {name} tokenizer has other options: {error}") from None
 
 
 def tokenizer_from_json(value: Mapping[str, Any]) -> Tokenizer:
-    """What :meth:`Tokenizer.to_json` wrote."""
+    """What :meth:`Tokenizer.to_json` wrote; raises :class:`DataError` for anything that names no tokenizer."""
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        raise DataError("the tokenizer's description has no name; restore the file from a copy")
     return tokenizer(**value)
 
 

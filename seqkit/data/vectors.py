@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from seqkit.data.readers import DataError, Place, read_lines
+from seqkit.data.readers import DataError, Place, read_lines, shown
 from seqkit.data.vocab import Vocabulary
 from seqkit.errors import UsageError
+
+_LARGEST = torch.finfo(torch.float32).max
 
 
 class WordVectors(NamedTuple):
@@ -32,8 +33,10 @@ def read_vectors(path: Path, vocabulary: Vocabulary, size: int | None = None) ->
     repeats: list[Place] = []
     width: int | None = None
     for place, line in read_lines(path):
+        if not line.strip():
+            continue
         fields = line.rstrip().split(" ")
-        if place.line == 1 and len(fields) == 2 and all(field.isdecimal() for field in fields):
+        if place.line == 1 and len(fields) == 2 and all(field.isdecimal() and len(field) < 12 for field in fields):
             width = _check_width(int(fields[1]), size, place)
             continue
         if width is None:
@@ -67,9 +70,10 @@ def _parse(fields: list[str], width: int, place: Place) -> tuple[str, list[float
         if len(fields) > width + 1 and _is_number(fields[-width - 1]):
             raise DataError(f"the row has {len(fields) - 1} values, expected {width}; mend it or take it out", place)
         values = [float(field) for field in fields[-width:]]
-    except ValueError as error:
-        raise DataError(f"{error}; a vector is made of numbers", place) from None
-    if not word or not all(map(math.isfinite, values)):
+    except ValueError:
+        wrong = next(field for field in fields[-width:] if not _is_number(field))
+        raise DataError(f"{shown(wrong)} is no number, and a vector is made of numbers; mend the row", place) from None
+    if not word or not all(abs(number) <= _LARGEST for number in values):
         raise DataError("the row lacks a word or has a value that is not finite; mend it or take it out", place)
     return word, values
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from seqkit.errors import SeqkitError
@@ -34,9 +34,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """What :func:`write_tensors` wrote; raises :class:`SeqkitError` for a file missing, cut short or edited."""
     try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        # Read in one go: a run may replace the file at any moment.
+        content = path.read_bytes()
+        tensors = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
     except FileNotFoundError:
         raise SeqkitError(f"{path} is missing; restore it from a copy, or run the task again") from None
     except (SafetensorError, OSError, ValueError) as error:
@@ -88,17 +89,24 @@ def restore_generators(facts: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """All generators start from the seed inside, and stand as before outside: a run changes nobody else's draws."""
+def own_generators() -> Iterator[None]:
+    """Whatever is drawn inside, all generators stand as before outside."""
     before = generator_facts()
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        random.seed(seed)
-        np.random.seed(seed)
         try:
             yield
         finally:
             restore_generators(before)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """All generators start from the seed inside, and stand as before outside: a run changes nobody else's draws."""
+    with own_generators():
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed)
+        yield
 
 
 def _digest(tensors: Mapping[str, Tensor], text: str) -> str:

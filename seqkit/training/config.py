@@ -36,7 +36,7 @@ def option(
 class TrainingConfig:
     """What every task can be told about its training; a task's configuration adds its own fields to these."""
 
-    epochs: int = option(10, "passes over the training data, at most", minimum=1)
+    epochs: int = option(8, "passes over the training data, at most", minimum=1)
     learning_rate: float = option(2e-3, "peak learning rate of AdamW", above=0)
     weight_decay: float = option(0.01, "decoupled weight decay", minimum=0)
     schedule: str = option(

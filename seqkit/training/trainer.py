@@ -15,6 +15,7 @@ from seqkit.errors import SeqkitError
 from seqkit.layers import Head
 from seqkit.training.checkpoint import (
     generator_facts,
+    own_generators,
     restore_generators,
     restore_training,
     training_tensors,
@@ -161,7 +162,9 @@ class Trainer:
     def _finish_epoch(self) -> None:
         start, progress = time.perf_counter(), self.progress
         self.head.eval()
-        scores = self.evaluate()
+        # A library that draws while it is first imported must not make a resumed run differ.
+        with own_generators():
+            scores = self.evaluate()
         score = scores[self.metric]
         sign = 1 if self.higher_is_better else -1
         better = progress.best is None or sign * score > sign * progress.best

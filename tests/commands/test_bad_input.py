@@ -122,10 +122,8 @@ def test_a_damaged_run_is_refused_by_the_name_of_the_file(name, damage, copy, ca
         path.unlink()
     else:
         middle = len(content) // 2
-        changed = bytes([content[middle] ^ 1])
-        path.write_bytes(
-            content[:middle] if damage == "truncated" else content[:middle] + changed + content[middle + 1 :]
-        )
+        rest = bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        path.write_bytes(content[:middle] + (rest if damage == "edited" else b""))
     if name == "run.json" and damage == "edited":
         path.write_bytes(content.replace(b'"format": 1', b'"format": "x"'))
     with pytest.raises(SystemExit) as stop:
