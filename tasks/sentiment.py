@@ -211,9 +211,6 @@ def learn(config: SentimentConfig, train: Sequence[Example]) -> TextCodec:
 def head(config: SentimentConfig, codec: Codec) -> SentimentHead:
     """A new head."""
     assert isinstance(codec, TextCodec)
-    vectors = None
-    if config.vectors:
-        vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size).matrix
     encoder = Encoder(
         len(codec.vocabulary),
         config.embedding_size,
@@ -225,12 +222,20 @@ def head(config: SentimentConfig, codec: Codec) -> SentimentHead:
         dropout=config.dropout,
         embedding_dropout=config.embedding_dropout,
         word_dropout=config.word_dropout,
-        vectors=vectors,
         pad=codec.vocabulary.pad,
         kernel=None if config.kernel == "auto" else config.kernel,
         **config.cell_options,
     )
     return SentimentHead(encoder, codec.labels, config.dropout)
+
+
+def begin(config: SentimentConfig, codec: Codec, head: Head, notes: list[str]) -> None:
+    """Starts the embedding from a file of word vectors, if one is named."""
+    if config.vectors:
+        assert isinstance(codec, TextCodec) and isinstance(head, SentimentHead)
+        found = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size)
+        notes.extend(found.notes)
+        head.encoder.start_embedding(found.matrix)
 
 
 def score(predictions: Sequence[Classified], examples: Sequence[Example]) -> dict[str, float]:
@@ -299,6 +304,7 @@ TASK: Task[SentimentConfig] = Task(
     learn=learn,
     load_codec=load_codec,
     head=head,
+    begin=begin,
     score=score,
     baseline=baseline,
     tables=tables,

@@ -6,6 +6,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
+
+# The models of the tests are so small that a second thread only waits for the first.
+torch.set_num_threads(1)
 
 GOOD = ["wonderful", "brilliant", "moving", "charming", "delightful"]
 BAD = ["dull", "awful", "boring", "clumsy", "tedious"]

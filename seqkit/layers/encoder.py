@@ -76,16 +76,17 @@ class Encoder(nn.Module):
         )
         self.pooling = Pooling(pooling, self.recurrent.output_size)
         self.dropout, self.embedding_dropout, self.word_dropout = dropout, embedding_dropout, word_dropout
-        self._start_embedding(vectors, pad)
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        with torch.no_grad():
+            self.embedding.weight[pad].zero_()
+        if vectors is not None:
+            self.start_embedding(vectors)
 
     @torch.no_grad()
-    def _start_embedding(self, vectors: Tensor | None, pad: int) -> None:
-        """Normal with deviation 0.1, and 0 for padding; words that came with a vector take that."""
-        nn.init.normal_(self.embedding.weight, std=0.1)
-        if vectors is not None:
-            given = vectors.abs().sum(1, keepdim=True) > 0
-            self.embedding.weight.copy_(torch.where(given, vectors, self.embedding.weight))
-        self.embedding.weight[pad].zero_()
+    def start_embedding(self, vectors: Tensor) -> None:
+        """Words that have a vector in (V, E) take it; those with 0 keep theirs, drawn with deviation 0.1."""
+        given = vectors.abs().sum(1, keepdim=True) > 0
+        self.embedding.weight.copy_(torch.where(given, vectors, self.embedding.weight))
 
     @property
     def output_size(self) -> int:

@@ -58,8 +58,8 @@ class Reporter(Callback):
             return
         progress = trainer.progress
         mean = progress.loss_sum / max(1, progress.loss_count)
-        best = "" if progress.best is None else f"  best {progress.best:.3f}"
-        facts = f"loss {mean:.3f}{best}  {self._speed(trainer):,.0f}/s  {_clock(self._left(trainer))} left"
+        last = f"  {trainer.metric} {progress.history[-1][trainer.metric]:.3f}" if progress.history else ""
+        facts = f"loss {mean:.3f}{last}  {self._speed(trainer):,.0f}/s  {_clock(self._left(trainer))} left"
         epoch = f"epoch {progress.epoch + 1}/{trainer.config.epochs}"
         self._bar.update(self._task, completed=trainer.done, description=epoch, facts=facts)
 

@@ -63,6 +63,8 @@ class Task(Generic[C]):
     load_codec: Callable[[Mapping[str, Any]], Codec]
     """Makes the codec again from what ``Codec.to_json`` returned; raises naming the file that is wrong."""
     head: Callable[[C, Codec], Head]
+    begin: Callable[[C, Codec, Head, list[str]], None]
+    """Puts what comes from outside (word vectors) into a new head; never called again for a run that has begun."""
     score: Callable[[Sequence[Any], Sequence[Any]], dict[str, float]]
     """Scores of predictions against examples."""
     baseline: Callable[[C, Splits[Any]], dict[str, float]]

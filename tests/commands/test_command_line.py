@@ -126,3 +126,36 @@ def test_settings_come_from_the_file_then_set_then_options(seqkit, reviews, smal
     written = (tmp_path / "run/config.toml").read_text()
     for line in ("hidden_size = 3", "embedding_size = 4", 'cell = "lstm"'):
         assert line in written.splitlines()
+
+
+def test_word_vectors_start_the_embedding_and_are_not_needed_again(seqkit, reviews, small, tmp_path):
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("wonderful " + "1 " * 8 + "\ndull " + "-1 " * 8 + "\n")
+    out = tmp_path / "run"
+    done = seqkit("run", "sentiment", "--data", reviews, "--vectors", vectors, "--out", out, *small)
+    assert done.returncode == 0, done.stderr
+    assert "vectors were found for 2 of" in done.stderr
+    vectors.unlink()
+    assert seqkit("predict", out, "wonderful").returncode == 0
+
+
+def test_a_terminal_shows_a_live_bar_with_speed_and_time_left(reviews, small, tmp_path):
+    import os
+    import pty
+
+    main, side = pty.openpty()
+    command = [sys.executable, "-m", "seqkit", "run", "sentiment", "--data", str(reviews), *small]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    options = {"stdout": subprocess.DEVNULL, "stderr": side, "cwd": tmp_path, "env": environment}
+    with subprocess.Popen([*command, "--out", "run"], **options) as process:
+        os.close(side)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(main, 4096)
+            except OSError:  # the terminal is gone when the process is
+                break
+    os.close(main)
+    assert process.returncode == 0
+    for part in (b"epoch 3/3", b"accuracy", b"/s", b"left", b"loss"):
+        assert part in shown

@@ -1,0 +1,57 @@
+"""The sentiment figures: whole runs of the command line, one process a seed.
+
+python -m benchmarks.sentiment [--seeds 3] [OPTIONS OF seqkit run sentiment]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--seeds", default=3, help="Runs, with seeds 0, 1, 2, ...")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def main(seeds: int, options: tuple[str, ...]) -> None:
+    """Runs the task with each seed and prints accuracy, time and memory."""
+    print(f"{_processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, torch {version('torch')}")
+    print(f"seqkit run sentiment {' '.join(options)}".rstrip(), flush=True)
+    print("seed  accuracy  macro-F1  TF-IDF  seconds     MB  epochs")
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(seeds):
+            rows.append(_run(Path(folder) / str(seed), seed, options))
+            print("{:4d}  {:8.4f}  {:8.4f}  {:6.4f}  {:7.1f}  {:5.0f}  {:6d}".format(seed, *rows[-1]), flush=True)
+    accuracy, _, baseline, seconds, *_ = zip(*rows, strict=True)
+    print(f"mean accuracy {statistics.mean(accuracy):.4f}, of TF-IDF {statistics.mean(baseline):.4f}")
+    print(f"median seconds {statistics.median(seconds):.1f}, from {min(seconds):.1f} to {max(seconds):.1f}")
+
+
+def _run(out: Path, seed: int, options: tuple[str, ...]) -> tuple[float, float, float, float, float, int]:
+    command = [sys.executable, "-m", "seqkit", "run", "sentiment", "--seed", str(seed), "--out", str(out), *options]
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seconds = time.perf_counter() - start
+    found = json.loads((out / "results.json").read_text())
+    test, baseline = found["test"], found["baseline"]
+    return test["accuracy"], test["macro_f1"], baseline["accuracy"], seconds, found["peak_memory_mb"], found["epochs"]
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+    main()
