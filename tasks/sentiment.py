@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, dropout
 
-from seqkit.cells import available_cells
+from seqkit.cells import available_cells, make_cell
 from seqkit.data import (
     REVIEWS,
     TOKENIZERS,
@@ -214,7 +214,7 @@ def head(config: SentimentConfig, codec: Codec) -> SentimentHead:
     encoder = Encoder(
         len(codec.vocabulary),
         config.embedding_size,
-        cell=config.cell,
+        cell=make_cell(config.cell, **config.cell_options),
         hidden_size=config.hidden_size,
         num_layers=config.num_layers,
         bidirectional=config.bidirectional,
@@ -224,7 +224,6 @@ def head(config: SentimentConfig, codec: Codec) -> SentimentHead:
         word_dropout=config.word_dropout,
         pad=codec.vocabulary.pad,
         kernel=None if config.kernel == "auto" else config.kernel,
-        **config.cell_options,
     )
     return SentimentHead(encoder, codec.labels, config.dropout)
 
