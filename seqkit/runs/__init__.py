@@ -1,0 +1,7 @@
+"""Runs: a directory with one trained model and all about it."""
+
+from seqkit.runs.directory import RunDirectory
+from seqkit.runs.model import Model, available_tasks, find_task, load
+from seqkit.runs.session import Outcome, Session, resume, start
+
+__all__ = ["Model", "Outcome", "RunDirectory", "Session", "available_tasks", "find_task", "load", "resume", "start"]

@@ -1,0 +1,103 @@
+"""A run directory: one trained model and all about it, in a folder that can be copied anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from seqkit import __version__
+from seqkit.errors import SeqkitError, UsageError
+from seqkit.files import read_json, write_atomic, write_json
+
+FORMAT = 1
+"""Counts up when an older seqkit could not read the folder."""
+
+
+class RunDirectory:
+    """The files of a run. ``run.json`` says what made it and guards the files that never change."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest = path / "run.json"
+        self.config = path / "config.toml"
+        self.model = path / "model.safetensors"
+        self.checkpoint = path / "checkpoint" / "last.safetensors"
+        self.metrics = path / "metrics.jsonl"
+        self.results = path / "results.json"
+        self.predictions = path / "predictions.jsonl"
+        self.log = path / "log.txt"
+
+    @classmethod
+    def create(cls, path: Path, facts: dict[str, Any], files: dict[str, bytes]) -> RunDirectory:
+        """Makes the folder with the files that never change again; raises :class:`UsageError` if it is in use."""
+        check_free(path)
+        try:
+            (path / "checkpoint").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot make {path}: {error.strerror}; choose another folder with --out") from None
+        run = cls(path)
+        for name, content in files.items():
+            write_atomic(path / name, content)
+        digests = {name: _digest(content) for name, content in files.items()}
+        made_by = {"format": FORMAT, "seqkit": __version__, "python": platform.python_version()}
+        write_json(run.manifest, {**made_by, **facts, "digests": digests})
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> tuple[RunDirectory, dict[str, Any]]:
+        """An existing run and its facts; refuses a folder that is none, a newer format, and files that were edited."""
+        run = cls(path)
+        if not run.manifest.is_file():
+            raise UsageError(f"{path} is no run; name a folder that `seqkit run` has made")
+        facts = read_json(run.manifest)
+        if not isinstance(facts, dict) or not isinstance(facts.get("format"), int) or "digests" not in facts:
+            raise SeqkitError(f"{run.manifest} is damaged; restore it from a copy")
+        if facts["format"] > FORMAT:
+            raise SeqkitError(
+                f"{path} was made by a newer seqkit ({facts.get('seqkit', 'of unknown version')}, this is {__version__}); "
+                "upgrade: pip install -U seqkit"
+            )
+        for name, digest in facts["digests"].items():
+            run._check_file(name, digest)
+        return run, facts
+
+    def _check_file(self, name: str, digest: str) -> None:
+        path = self.path / name
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise SeqkitError(f"cannot read {path}: {error.strerror}; restore it from a copy") from None
+        if _digest(content) != digest:
+            raise SeqkitError(
+                f"{path} was changed after the run was made; restore it, or start a new run with the changed settings"
+            )
+
+
+def check_free(path: Path) -> None:
+    """Raises :class:`UsageError` unless a new run can be made there."""
+    if path.is_dir() and any(path.iterdir()):
+        is_run = (path / "run.json").exists()
+        mend = f"go on with `seqkit resume {path}`, or choose" if is_run else "choose"
+        raise UsageError(f"{path} exists and is not empty; {mend} another folder with --out")
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file; choose a folder with --out")
+    above = path.absolute()
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot write in {above}; choose another folder with --out")
+
+
+def next_free(base: Path, name: str) -> Path:
+    """``base/name-1``, or the first number after it that is not taken."""
+    number = 1
+    while (base / f"{name}-{number}").exists():
+        number += 1
+    return base / f"{name}-{number}"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -1,0 +1,221 @@
+"""One run from data to results; started new, or taken up where it stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import platform
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from seqkit.data import Splits
+from seqkit.data.batching import token_batches
+from seqkit.errors import SeqkitError
+from seqkit.files import json_bytes, write_json, write_json_lines
+from seqkit.layers import Head
+from seqkit.runs.directory import RunDirectory, check_free
+from seqkit.runs.model import count_parameters, open_run, predict_items, restore_head
+from seqkit.training.checkpoint import read_tensors, seeded, write_tensors
+from seqkit.training.config import TrainingConfig, options_of, write_toml
+from seqkit.training.task import Codec, Table, Task
+from seqkit.training.trainer import Callback, Trainer
+
+
+class Outcome(NamedTuple):
+    """What a finished run has to say."""
+
+    results: dict[str, Any]
+    tables: list[Table]
+
+
+class EpochBatches:
+    """Training items in batches by length; the order of an epoch follows from the seed and the epoch's number."""
+
+    def __init__(self, codec: Codec, items: Sequence[Any], config: TrainingConfig) -> None:
+        self.codec, self.items, self.config = codec, items, config
+        self.lengths = [codec.length(item) for item in items]
+
+    def plan(self, epoch: int) -> list[list[int]]:
+        """See :class:`~seqkit.training.trainer.Batches`."""
+        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
+        return token_batches(self.lengths, self.config.batch_tokens, self.config.batch_size, generator)
+
+    def batch(self, group: Sequence[int]) -> Any:
+        """See :class:`~seqkit.training.trainer.Batches`."""
+        return self.codec.collate([self.items[number] for number in group])
+
+
+class Session:
+    """The parts of a run, ready to train. Made by :func:`start` or :func:`resume`."""
+
+    def __init__(
+        self, run: RunDirectory, task: Task[Any], config: TrainingConfig, codec: Codec, splits: Splits[Any]
+    ) -> None:
+        self.run, self.task, self.config, self.codec, self.splits = run, task, config, codec, splits
+        with seeded(config.seed):
+            self.head: Head = task.head(config, codec)
+            self._start = torch.get_rng_state()
+        self.items = {part: [codec.encode(task.raw(e), e) for e in getattr(splits, part)] for part in ("train", "valid")}
+        batches = EpochBatches(codec, self.items["train"], config)
+        self.keeper = Keeper(run, config.checkpoint_seconds)
+        self.trainer = Trainer(self.head, batches, self._validate, config, task.metric, task.higher_is_better)
+
+    def train(self, callbacks: Sequence[Callback] = ()) -> None:
+        """Trains to the end; raises :class:`~seqkit.training.Stopped` if asked to stop on the way."""
+        self.trainer.callbacks = (self.keeper, *callbacks)
+        with seeded(self.config.seed):
+            torch.set_rng_state(self._start)
+            if self.run.checkpoint.exists():
+                self.trainer.restore(*read_tensors(self.run.checkpoint))
+            self.trainer.fit()
+
+    def finish(self) -> Outcome:
+        """Scores the best model and the baseline on the test part, once, and writes what the run found."""
+        restore_head(self.head, self.run)
+        test = self.splits.test
+        items = [self.codec.encode(self.task.raw(example)) for example in test]
+        predictions, _ = predict_items(self.head, self.codec, items, self.config)
+        progress = self.trainer.progress
+        with _timed() as clock:
+            baseline = self.task.baseline(self.config, self.splits)
+        results = {
+            "task": self.task.name,
+            "metric": self.task.metric,
+            "better": "higher" if self.task.higher_is_better else "lower",
+            "test": self.task.score(predictions, test),
+            "valid": {self.task.metric: progress.best},
+            "baseline": baseline,
+            "best_epoch": progress.best_epoch,
+            "epochs": progress.epoch,
+            "seconds": round(progress.seconds, 2),
+            "baseline_seconds": round(clock[0], 2),
+            "parameters": count_parameters(self.head),
+            "examples_per_second": round(progress.examples / max(progress.seconds, 1e-9), 1),
+            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        }
+        lines = [{"input": self.task.raw(e), **self.task.show(p)[1]} for e, p in zip(test, predictions, strict=True)]
+        write_json_lines(self.run.predictions, lines)
+        write_json(self.run.results, results)
+        return Outcome(results, self.task.tables(predictions, test))
+
+    def _validate(self) -> dict[str, float]:
+        items = self.items["valid"]
+        predictions, loss = predict_items(
+            self.head, self.codec, items, self.config, with_loss=True, between=self.trainer.check_stop
+        )
+        return {"loss": loss, **self.task.score(predictions, self.splits.valid)}
+
+
+class Keeper(Callback):
+    """Writes the best model, the metrics and the checkpoints of a run."""
+
+    def __init__(self, run: RunDirectory, seconds: float) -> None:
+        self.run, self.seconds = run, seconds
+        self.saved_at = time.monotonic()
+
+    def on_start(self, trainer: Trainer) -> None:
+        """A run killed in its first minute can be resumed, too."""
+        if not self.run.checkpoint.exists():
+            self.save(trainer)
+
+    def on_step(self, trainer: Trainer) -> None:
+        """A checkpoint, when the last is old enough."""
+        if time.monotonic() - self.saved_at >= self.seconds:
+            self.save(trainer)
+
+    def on_stop(self, trainer: Trainer) -> None:
+        """Somebody asked to stop: no work is lost. A training that failed keeps its last good checkpoint instead."""
+        if trainer.stopping:
+            self.save(trainer)
+
+    def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
+        """The best model first, so that a checkpoint never promises a model that is not there."""
+        if better:
+            write_tensors(self.run.model, trainer.head.state_dict(), {"epoch": record["epoch"]})
+        write_json_lines(self.run.metrics, trainer.progress.history)
+        self.save(trainer)
+
+    def save(self, trainer: Trainer) -> None:
+        """Writes the checkpoint."""
+        write_tensors(self.run.checkpoint, *trainer.state())
+        self.saved_at = time.monotonic()
+
+
+def start(task: Task[Any], config: TrainingConfig, out: Path, notes: list[str]) -> Session:
+    """A new run in the folder ``out``; ``notes`` is given sentences about the data.
+
+    Raises :class:`~seqkit.errors.UsageError` if the folder is in use, before any other work.
+    """
+    check_free(out)
+    config = _absolute_paths(task, config)
+    splits = task.read(config, notes)
+    codec = task.learn(config, splits.train)
+    files = {name: json_bytes(value) for name, value in codec.to_json().items()}
+    facts = {
+        "task": task.name,
+        "torch": torch.__version__,
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "threads": torch.get_num_threads(),
+        "codec": list(files),
+        "data": fingerprint(task, splits),
+    }
+    # The folder comes last: settings that cannot be leave nothing behind.
+    session = Session(RunDirectory(out), task, config, codec, splits)
+    task.begin(config, codec, session.head, notes)
+    RunDirectory.create(out, facts, {"config.toml": write_toml(task.name, config).encode(), **files})
+    return session
+
+
+def resume(path: Path, notes: list[str]) -> Session:
+    """A run taken up where it stopped; refuses data that have changed since."""
+    run, task, config, codec = open_run(path)
+    _, facts = RunDirectory.open(path)
+    splits = task.read(config, notes)
+    if fingerprint(task, splits) != facts["data"]:
+        raise SeqkitError(f"the data of {path} have changed since the run began; put them back, or start a new run")
+    if torch.get_num_threads() != facts["threads"]:
+        torch.set_num_threads(facts["threads"])
+        notes.append(f"using {facts['threads']} threads, as the run began with, so that it gives the same bits")
+    if torch.__version__ != facts["torch"]:
+        notes.append(f"the run began with torch {facts['torch']}, this is {torch.__version__}: the bits may differ")
+    return Session(run, task, config, codec, splits)
+
+
+def fingerprint(task: Task[Any], splits: Splits[Any]) -> str:
+    """A digest of all examples and of the part that each is in."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in dataclasses.fields(splits):
+        digest.update(part.name.encode())
+        for example in getattr(splits, part.name):
+            digest.update(repr(_content(example)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _content(example: Any) -> Any:
+    """An example without its place, which changes with the file's name."""
+    if not dataclasses.is_dataclass(example):
+        return example
+    return [getattr(example, f.name) for f in dataclasses.fields(example) if f.name != "place"]
+
+
+def _absolute_paths(task: Task[Any], config: TrainingConfig) -> TrainingConfig:
+    """Files by their whole path, so that `resume` works from any folder."""
+    changes: dict[str, Any] = {}
+    for name, entry in options_of(type(config)).items():
+        value = getattr(config, name)
+        if entry.limits.get("path") and value and value not in task.data_sets:
+            changes[name] = str(Path(value).expanduser().absolute())
+    return dataclasses.replace(config, **changes)
+
+
+@contextmanager
+def _timed() -> Iterator[list[float]]:
+    clock, start = [0.0], time.perf_counter()
+    yield clock
+    clock[0] = time.perf_counter() - start
