@@ -57,7 +57,7 @@ class RunDirectory:
             raise SeqkitError(f"{run.manifest} is damaged; restore it from a copy")
         if facts["format"] > FORMAT:
             raise SeqkitError(
-                f"{path} was made by a newer seqkit ({facts.get('seqkit', 'of unknown version')}, this is {__version__}); "
+                f"{path} was made by a newer seqkit ({facts.get('seqkit', 'unknown')}, this is {__version__}); "
                 "upgrade: pip install -U seqkit"
             )
         for name, digest in facts["digests"].items():

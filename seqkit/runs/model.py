@@ -96,7 +96,7 @@ def predict_items(
     between: Callable[[], None] = lambda: None,
     **options: Any,
 ) -> tuple[list[Any], float]:
-    """Predictions in the order of the items, and their mean loss if asked for; ``between`` is called after each batch."""
+    """Predictions in the order of the items, and their mean loss if asked for; ``between`` runs after each batch."""
     head.eval()
     found: list[Any] = [None] * len(items)
     total, count = 0.0, 0

@@ -61,7 +61,8 @@ class Session:
         with seeded(config.seed):
             self.head: Head = task.head(config, codec)
             self._start = torch.get_rng_state()
-        self.items = {part: [codec.encode(task.raw(e), e) for e in getattr(splits, part)] for part in ("train", "valid")}
+        parts = {"train": splits.train, "valid": splits.valid}
+        self.items = {part: [codec.encode(task.raw(e), e) for e in examples] for part, examples in parts.items()}
         batches = EpochBatches(codec, self.items["train"], config)
         self.keeper = Keeper(run, config.checkpoint_seconds)
         self.trainer = Trainer(self.head, batches, self._validate, config, task.metric, task.higher_is_better)
