@@ -65,13 +65,11 @@ class Reporter(Callback):
 
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
         """A line for the epoch; a star marks the best so far."""
-        scores = "  ".join(f"{_plain(name)} {record[name]:.3f}" for name in list(record)[3:])
         left = "" if trainer.progress.finished else f"  {_clock(self._left(trainer))} left"
         star = " *" if better else ""
-        self.line(
-            f"epoch {record['epoch']:>2}/{trainer.config.epochs}  train {record['train_loss']:.3f}  valid {scores}  "
-            f"{self._speed(trainer):,.0f}/s{left}{star}"
-        )
+        losses = f"loss {record['train_loss']:.3f}  valid loss {record['loss']:.3f}"
+        score = f"{trainer.metric} {record[trainer.metric]:.3f}  {self._speed(trainer):,.0f}/s{left}{star}"
+        self.line(f"epoch {record['epoch']:>2}/{trainer.config.epochs}  {losses}  {score}")
 
     def on_stop(self, trainer: Trainer) -> None:
         """The bar goes."""
@@ -114,10 +112,6 @@ def _cell(value: Any) -> str:
     text = f"{value:,}" if isinstance(value, int) else str(value)
     # Two lines of a text are enough to know it by.
     return text if len(text) <= 100 else text[:99] + "…"
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "-")
 
 
 def _clock(seconds: float) -> str:
