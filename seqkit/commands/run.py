@@ -47,7 +47,7 @@ def config_values(
     task: Any, config_file: str | None, settings: tuple[str, ...], flags: dict[str, Any]
 ) -> dict[str, Any]:
     """The values asked for: those of the file, replaced by ``--set``, replaced by options."""
-    from seqkit.training.config import options_of, parse_setting, read_toml
+    from seqkit.training.config import make_config, options_of, parse_setting, read_toml
 
     values: dict[str, Any] = {}
     if config_file is not None:
@@ -55,8 +55,6 @@ def config_values(
         named = values.pop("task", task.name)
         if named != task.name:
             raise UsageError(f"{config_file} is for task '{named}', not '{task.name}'")
-        from seqkit.training.config import make_config
-
         make_config(task.config, values, config_file)
     values.update(parse_setting(task.config, text) for text in settings)
     options = options_of(task.config)

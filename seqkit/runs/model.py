@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 
 from seqkit.data.batching import token_batches
-from seqkit.errors import SeqkitError, UsageError, unknown
+from seqkit.errors import SeqkitError, unknown
 from seqkit.files import read_json
 from seqkit.layers import Head
 from seqkit.plugins import Loader, discover
@@ -40,7 +39,7 @@ def load(path: str | Path) -> Model:
 
     Raises :class:`UsageError` for a folder that is no run, :class:`SeqkitError` for one that is damaged or newer.
     """
-    run, task, config, codec = open_run(Path(path))
+    run, _, task, config, codec = open_run(Path(path))
     head = task.head(config, codec)
     if not run.model.exists():
         raise SeqkitError(f"{path} has no trained model yet; finish it with `seqkit resume {path}`")
@@ -57,14 +56,14 @@ def restore_head(head: Head, run: RunDirectory) -> None:
         raise SeqkitError(f"{run.model} does not fit {run.config} ({str(error).splitlines()[0]})") from None
 
 
-def open_run(path: Path) -> tuple[RunDirectory, Task[Any], TrainingConfig, Codec]:
-    """The parts of a run but for its weights."""
+def open_run(path: Path) -> tuple[RunDirectory, dict[str, Any], Task[Any], TrainingConfig, Codec]:
+    """The parts of a run but for its weights: folder, facts, task, configuration, codec."""
     run, facts = RunDirectory.open(path)
     values = read_toml(run.config)
     task = find_task(values.pop("task", ""))
     config = make_config(task.config, values, str(run.config))
     codec = task.load_codec({name: read_json(run.path / name) for name in facts["codec"]})
-    return run, task, config, codec
+    return run, facts, task, config, codec
 
 
 def available_tasks() -> dict[str, Loader]:
@@ -110,12 +109,3 @@ def predict_items(
             found[number] = prediction
         between()
     return found, total / max(1, count)
-
-
-def read_results(path: Path) -> dict[str, Any]:
-    """The results of a finished run."""
-    run, _ = RunDirectory.open(path)
-    if not run.results.exists():
-        raise UsageError(f"{path} is not finished; go on with `seqkit resume {path}`")
-    results: dict[str, Any] = json.loads(run.results.read_text("utf-8"))
-    return results

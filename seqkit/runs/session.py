@@ -175,8 +175,7 @@ def start(task: Task[Any], config: TrainingConfig, out: Path, notes: list[str]) 
 
 def resume(path: Path, notes: list[str]) -> Session:
     """A run taken up where it stopped; refuses data that have changed since."""
-    run, task, config, codec = open_run(path)
-    _, facts = RunDirectory.open(path)
+    run, facts, task, config, codec = open_run(path)
     splits = task.read(config, notes)
     if fingerprint(task, splits) != facts["data"]:
         raise SeqkitError(f"the data of {path} have changed since the run began; put them back, or start a new run")
