@@ -90,10 +90,14 @@ def show_outcome(outcome: Outcome, session: Session, seconds: float) -> None:
 def stop_on_signal(trainer: Trainer) -> Iterator[list[int]]:
     """Ctrl-C and SIGTERM let the step finish; a second Ctrl-C does not wait. Yields the signals received."""
     received: list[int] = []
+    asked = 0.0
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if received:
+        nonlocal asked
+        # make and timeout pass one signal on twice; only a person asks again after a second.
+        if received and time.monotonic() - asked > 1:
             raise KeyboardInterrupt
+        asked = time.monotonic()
         received.append(number)
         trainer.stopping = True
 
