@@ -1,22 +1,26 @@
 """Ways to run a cell over time, chosen per call and equal in what they compute.
 
 ``reference`` is the definition: a loop over ``cell.step``. ``aten`` runs the standard cells through torch's own fused
-operators. ``auto`` takes the fastest way that supports the cell.
+operators. ``native`` is our C++ for the CPU, built once for each machine. ``auto`` takes the fastest way that supports
+the cell and the input, and never waits for a build.
 """
 
 from __future__ import annotations
 
 import os
 
+from torch import Tensor
+
 from seqkit.cells import Cell
 from seqkit.errors import UsageError, unknown
 from seqkit.kernels.aten import Aten
 from seqkit.kernels.base import Kernel, Weights
+from seqkit.kernels.native import Native, ensure_or_warn, ready
 from seqkit.kernels.reference import Reference
 
 __all__ = ["KERNELS", "Kernel", "Reference", "Weights", "choose_kernel", "kernel_name"]
 
-KERNELS: dict[str, Kernel] = {"aten": Aten(), "reference": Reference()}
+KERNELS: dict[str, Kernel] = {"native": Native(), "aten": Aten(), "reference": Reference()}
 """Fastest first: ``auto`` takes the first that supports the cell."""
 
 
@@ -28,11 +32,24 @@ def kernel_name(kernel: str | None = None) -> str:
     return name
 
 
-def choose_kernel(cell: Cell, kernel: str | None = None) -> Kernel:
-    """The kernel to run a cell with; raises :class:`UsageError` if the one asked for cannot run it."""
+def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None) -> Kernel:
+    """The kernel to run a cell with on such input.
+
+    ``native`` is built if need be; where it cannot be built the next one serves, with a warning.
+
+    Raises:
+        UsageError: the one asked for cannot run the cell, or not on such input.
+    """
     name = kernel_name(kernel)
-    if name == "auto":
-        return next(k for k in KERNELS.values() if k.supports(cell))
-    if not KERNELS[name].supports(cell):
-        raise UsageError(f"kernel '{name}' cannot run {cell!r}; use kernel 'reference' or 'auto'")
-    return KERNELS[name]
+    if name != "auto" and not KERNELS[name].supports(cell, x):
+        raise UsageError(f"kernel '{name}' cannot run {cell!r} on {_kind(x)}; use kernel 'reference' or 'auto'")
+    if name in ("aten", "reference"):
+        return KERNELS[name]
+    native = KERNELS["native"]
+    if native.supports(cell, x) and (ensure_or_warn() if name == "native" else ready()):
+        return native
+    return next(k for k in (KERNELS["aten"], KERNELS["reference"]) if k.supports(cell, x))
+
+
+def _kind(x: Tensor) -> str:
+    return f"{str(x.dtype).removeprefix('torch.')} on {x.device.type}"

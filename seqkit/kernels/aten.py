@@ -6,6 +6,7 @@ B batch, T time, H hidden units. torch keeps two biases for each gate and, in th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import _VF, Tensor
@@ -14,7 +15,7 @@ from seqkit.cells import Cell, CellState
 from seqkit.cells.gru import GRU
 from seqkit.cells.lstm import LSTM
 from seqkit.cells.rnn import RNN
-from seqkit.kernels.base import Weights, reverse_sequences, sequence_mask
+from seqkit.kernels.base import Weights, run_directions, sequence_mask
 
 # Large enough that a float32 sigmoid is exactly 1 on its one side and vanishes on the other.
 _SHUT = 1e4
@@ -23,16 +24,25 @@ _SHUT = 1e4
 class Aten:
     """Runs rnn, lstm and gru (reset after) through ``torch._VF``: oneDNN or native loops on a CPU, cuDNN on a GPU."""
 
-    def supports(self, cell: Cell) -> bool:
+    def supports(self, cell: Cell, x: Tensor) -> bool:
         """The cells that torch has, and no class derived from them."""
         return torch_operator(cell) is not None
 
     def run(
-        self, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: CellState, reverse: bool
-    ) -> tuple[Tensor, CellState]:
+        self,
+        cell: Cell,
+        weights: Sequence[Weights],
+        x: Tensor,
+        lengths: Tensor | None,
+        states: Sequence[CellState],
+        cache: dict[str, Any] | None = None,
+    ) -> tuple[Tensor, list[CellState]]:
         """See :class:`~seqkit.kernels.base.Kernel`."""
-        if reverse:
-            x = reverse_sequences(x, lengths)
+        return run_directions(self._run, cell, weights, x, lengths, states)
+
+    def _run(
+        self, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: CellState
+    ) -> tuple[Tensor, CellState]:
         w_ih, w_hh, b_ih, b_hh = to_torch_layout(cell, weights)
         if lengths is not None and isinstance(cell, LSTM):
             x, w_ih = _hold_cell_state(x, w_ih, sequence_mask(lengths, x.shape[1]))
@@ -45,7 +55,7 @@ class Aten:
         final: CellState = tuple(s.squeeze(0) for s in last)
         if lengths is not None:
             out, final = _cut(out, final, state, lengths)
-        return (reverse_sequences(out, lengths) if reverse else out), final
+        return out, final
 
 
 def torch_operator(cell: Cell) -> Callable[..., tuple[Tensor, ...]] | None:

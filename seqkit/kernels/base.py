@@ -5,7 +5,7 @@ B batch, T time, I inputs, H hidden units, G gates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -30,21 +30,48 @@ class Weights(NamedTuple):
 
 
 class Kernel(Protocol):
-    """A way to run one direction of one layer over time."""
+    """A way to run one layer, in one or two directions, over time."""
 
-    def supports(self, cell: Cell) -> bool:
-        """Whether this kernel can run the cell."""
+    def supports(self, cell: Cell, x: Tensor) -> bool:
+        """Whether this kernel can run the cell on such input (its dtype and device)."""
         ...
 
     def run(
-        self, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: CellState, reverse: bool
-    ) -> tuple[Tensor, CellState]:
-        """x (B, T, I) and state (B, H) each to outputs (B, T, H) and the state after each sequence's last step.
+        self,
+        cell: Cell,
+        weights: Sequence[Weights],
+        x: Tensor,
+        lengths: Tensor | None,
+        states: Sequence[CellState],
+        cache: dict[str, Any] | None = None,
+    ) -> tuple[Tensor, list[CellState]]:
+        """x (B, T, I) and for each direction a state (B, H) to outputs (B, T, D·H) and the states after the last steps.
 
-        With ``lengths`` (B), steps at or beyond a sequence's length give output 0 and leave its state alone; with
-        ``reverse``, each sequence is read from its own end.
+        The second direction reads each sequence from its own end. With ``lengths`` (B), steps at or beyond a sequence's
+        length give output 0 and leave its state alone. In ``cache`` a kernel may keep what it makes of the weights.
         """
         ...
+
+
+OneDirection = Callable[[Cell, Weights, Tensor, Tensor | None, CellState], tuple[Tensor, CellState]]
+
+
+def run_directions(
+    run: OneDirection,
+    cell: Cell,
+    weights: Sequence[Weights],
+    x: Tensor,
+    lengths: Tensor | None,
+    states: Sequence[CellState],
+) -> tuple[Tensor, list[CellState]]:
+    """A layer out of a kernel that knows one direction only: the second one reads, and gives back, reversed sequences."""
+    outputs, finals = [], []
+    for number, (parameters, state) in enumerate(zip(weights, states, strict=True)):
+        given = reverse_sequences(x, lengths) if number else x
+        out, final = run(cell, parameters, given, lengths, state)
+        outputs.append(reverse_sequences(out, lengths) if number else out)
+        finals.append(final)
+    return (torch.cat(outputs, 2) if len(outputs) > 1 else outputs[0]), finals
 
 
 def sequence_mask(lengths: Tensor, steps: int) -> Tensor:

@@ -6,7 +6,7 @@ B batch, T time, H hidden units, G gates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from seqkit.cells import Cell, CellState, Saved
-from seqkit.kernels.base import Weights, reverse_sequences, sequence_mask
+from seqkit.kernels.base import Weights, run_directions, sequence_mask
 
 
 class _Loop(NamedTuple):
@@ -31,16 +31,25 @@ class _Loop(NamedTuple):
 class Reference:
     """Runs any cell by its own ``step``."""
 
-    def supports(self, cell: Cell) -> bool:
+    def supports(self, cell: Cell, x: Tensor) -> bool:
         """Every cell."""
         return True
 
     def run(
-        self, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: CellState, reverse: bool
-    ) -> tuple[Tensor, CellState]:
+        self,
+        cell: Cell,
+        weights: Sequence[Weights],
+        x: Tensor,
+        lengths: Tensor | None,
+        states: Sequence[CellState],
+        cache: dict[str, Any] | None = None,
+    ) -> tuple[Tensor, list[CellState]]:
         """See :class:`~seqkit.kernels.base.Kernel`."""
-        if reverse:
-            x = reverse_sequences(x, lengths)
+        return run_directions(self._run, cell, weights, x, lengths, states)
+
+    def _run(
+        self, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: CellState
+    ) -> tuple[Tensor, CellState]:
         loop = _Loop(
             linear(x, weights.weight_x, weights.bias),
             weights.weight_h,
@@ -49,8 +58,7 @@ class Reference:
             weights.own,
             None if lengths is None else sequence_mask(lengths, x.shape[1]),
         )
-        out, final = _ByHand.run(cell, loop) if cell.has_backward and torch.is_grad_enabled() else _unroll(cell, loop)
-        return (reverse_sequences(out, lengths) if reverse else out), final
+        return _ByHand.run(cell, loop) if cell.has_backward and torch.is_grad_enabled() else _unroll(cell, loop)
 
     def step(self, cell: Cell, weights: Weights, x: Tensor, state: CellState) -> CellState:
         """One step: x (B, I) and state (B, H) to the next state."""

@@ -5,6 +5,7 @@ B batch, T time, I input_size, H hidden_size, L num_layers, D directions (1 or 2
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch.nn.functional import dropout
 
 from seqkit.cells import Cell, CellState, make_cell
 from seqkit.errors import UsageError
-from seqkit.kernels import KERNELS, Reference, Weights, choose_kernel, kernel_name
+from seqkit.kernels import Weights, choose_kernel, kernel_name
 from seqkit.kernels.base import sequence_mask
 from seqkit.layers.state import State
 
@@ -39,7 +40,8 @@ class Direction(nn.Module):
         self.bias = nn.Parameter(torch.empty(rows))
         inner = len(cell.recurrent_bias) * hidden_size
         self.register_parameter("bias_h", nn.Parameter(torch.empty(inner)) if inner else None)
-        self.own = nn.ParameterDict(cell.own_parameters(hidden_size))
+        # Ordered, or the dictionary sorts them by name; kernels rely on the order in which the cell declares them.
+        self.own = nn.ParameterDict(OrderedDict(cell.own_parameters(hidden_size)))
         self.reset_parameters()
 
     @torch.no_grad()
@@ -70,7 +72,8 @@ class Recurrent(nn.Module):
         num_layers: L; each layer reads the outputs of the one below.
         bidirectional: whether a second set of weights reads each sequence from its end; outputs lie side by side.
         dropout: probability of zeroing an output between layers, while training.
-        kernel: how the time loop runs: ``"auto"``, ``"aten"`` or ``"reference"``; None asks ``SEQKIT_KERNELS``.
+        kernel: how the time loop runs: ``"auto"``, ``"native"``, ``"aten"`` or ``"reference"``; None asks
+            ``SEQKIT_KERNELS``.
         cell_options: arguments of the cell, such as ``reset="before"`` for a GRU.
 
     Raises:
@@ -97,6 +100,8 @@ class Recurrent(nn.Module):
         self.cell = make_cell(cell, **cell_options)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bidirectional, self.dropout, self.kernel = bidirectional, dropout, kernel
+        # What kernels keep of each layer's weights; they notice when a weight changes.
+        self._caches: list[dict[str, Any]] = [{} for _ in range(num_layers)]
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
         self.layers = nn.ModuleList(
             nn.ModuleList(Direction(self.cell, size, hidden_size) for _ in range(self.num_directions)) for size in sizes
@@ -137,7 +142,7 @@ class Recurrent(nn.Module):
             UsageError: (a ValueError) for shapes that do not fit.
         """
         lengths = self._check(x, lengths, state)
-        runner = choose_kernel(self.cell, kernel or self.kernel)
+        runner = choose_kernel(self.cell, x, kernel or self.kernel)
         if lengths is not None:
             x = x.masked_fill(~sequence_mask(lengths, x.shape[1]).unsqueeze(2), 0.0)
         start = state if state is not None else self.initial_state(x.shape[0], x)
@@ -145,14 +150,11 @@ class Recurrent(nn.Module):
         for number, layer in enumerate(self.layers):
             if number:
                 x = dropout(x, self.dropout, self.training)
-            outputs: list[Tensor] = []
-            for direction in _directions(layer):
-                initial = tuple(start[name][:, len(finals)] for name in self.cell.state_names)
-                reverse = len(outputs) == 1
-                out, final = runner.run(self.cell, direction.weights(), x, lengths, initial, reverse)
-                outputs.append(out)
-                finals.append(final)
-            x = torch.cat(outputs, 2) if self.bidirectional else outputs[0]
+            weights = [direction.weights() for direction in _directions(layer)]
+            places = range(len(finals), len(finals) + len(weights))
+            initial = [tuple(start[name][:, place] for name in self.cell.state_names) for place in places]
+            x, final = runner.run(self.cell, weights, x, lengths, initial, self._caches[number])
+            finals.extend(final)
         return x, self._state(finals)
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -165,19 +167,8 @@ class Recurrent(nn.Module):
             raise UsageError(
                 "a bidirectional layer reads each sequence from its end too, so it cannot step; call it whole"
             )
-        self._check(x.unsqueeze(1), None, state)
-        start = state if state is not None else self.initial_state(x.shape[0], x)
-        reference = KERNELS["reference"]
-        assert isinstance(reference, Reference)
-        finals: list[CellState] = []
-        for number, layer in enumerate(self.layers):
-            if number:
-                x = dropout(x, self.dropout, self.training)
-            initial = tuple(start[name][:, number] for name in self.cell.state_names)
-            (direction,) = _directions(layer)
-            finals.append(reference.step(self.cell, direction.weights(), x, initial))
-            x = finals[-1][0]
-        return x, self._state(finals)
+        outputs, state = self(x.unsqueeze(1), None, state)
+        return outputs.squeeze(1), state
 
     @classmethod
     def from_torch(cls, module: nn.RNNBase) -> Recurrent:

@@ -1,0 +1,51 @@
+"""The LSTM with one gate for both input and forgetting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, sigmoid, tanh
+
+from seqkit.cells.base import Cell, CellState, Saved, StepGradients
+
+
+class CoupledLSTM(Cell):
+    """Long short-term memory that forgets exactly as much as it takes in (CIFG): the forget gate is ``1 - i``.
+
+    With ``a = W_x x + W_h h + b`` for each gate::
+
+        i, o = σ(a_i), σ(a_o)      g = tanh(a_g)
+        c' = (1 - i) ⊙ c + i ⊙ g   h' = o ⊙ tanh(c')
+
+    The input gate's bias starts at -1, so that a new layer remembers, as an LSTM with a forget bias of 1.
+
+    Source: Greff et al., "LSTM: a search space odyssey", 2017 (arXiv:1503.04069).
+    """
+
+    gate_names = ("i", "g", "o")
+    state_names = ("h", "c")
+    initial_bias: ClassVar[Mapping[str, float]] = {"i": -1.0}
+
+    def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
+        """See the class."""
+        _, c = state
+        i, g, o = _gates(x + r)
+        c = (1 - i) * c + i * g
+        return o * tanh(c), c
+
+    def step_backward(self, grad: CellState, saved: Saved) -> StepGradients:
+        """``dc = dc' + dh' o (1 - tanh² c')``, of which the gate gets ``dc (g - c)`` and the state ``dc (1 - i)``."""
+        (dh, dc), (_, c) = grad, saved.state
+        i, g, o = _gates(saved.x + saved.r)
+        tanh_c = tanh(saved.new[1])
+        dc = dc + dh * o * (1 - tanh_c * tanh_c)
+        di, dg, do = dc * (g - c), dc * i, dh * tanh_c
+        da = torch.cat([di * i * (1 - i), dg * (1 - g * g), do * o * (1 - o)], -1)
+        return StepGradients(da, da, (torch.zeros_like(dh), dc * (1 - i)))
+
+
+def _gates(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    i, g, o = a.chunk(3, -1)
+    return sigmoid(i), tanh(g), sigmoid(o)

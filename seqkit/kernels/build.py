@@ -1,0 +1,138 @@
+"""Builds the native kernels once for this machine, and finds them again.
+
+A build lies in the user's cache folder under a name made of the source, torch, the processor and the compiler, so that
+a change of any of them asks for a new one. Only this module writes there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from seqkit.errors import SeqkitError
+
+SOURCE = Path(__file__).with_name("native.cpp")
+_LIBRARY = "native.so"
+_CAPABILITY_FLAGS = {
+    "AVX512": ["-DCPU_CAPABILITY=AVX512", "-DCPU_CAPABILITY_AVX512"],
+    "AVX2": ["-DCPU_CAPABILITY=AVX2", "-DCPU_CAPABILITY_AVX2"],
+}
+
+
+class BuildError(SeqkitError):
+    """The native kernels cannot be built here; the sentence says why."""
+
+
+def cache_folder() -> Path:
+    """Where builds lie: ``seqkit/kernels`` in ``XDG_CACHE_HOME``, or in ``~/.cache``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqkit" / "kernels"
+
+
+def built() -> Path | None:
+    """The library that fits this source, torch and processor, if one was built; with this compiler, if there is one."""
+    compiler = _compiler()
+    if compiler is not None:
+        path = _folder(compiler) / _LIBRARY
+        return path if path.exists() else None
+    found = sorted(cache_folder().glob(f"{_machine_key()}-*/{_LIBRARY}"))
+    return found[0] if found else None
+
+
+def build(say: Callable[[str], None]) -> Path:
+    """The library, built if need be; one process builds and others wait for it.
+
+    Raises:
+        BuildError: no compiler, a folder that cannot be written, or an error of the compiler.
+    """
+    if (path := built()) is not None:
+        return path
+    compiler = _compiler()
+    if compiler is None:
+        raise BuildError("no C++ compiler is on the PATH; install g++ (Debian: apt install g++) for the native kernels")
+    folder = _folder(compiler)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / "lock"):
+            if not (folder / _LIBRARY).exists():
+                say("Building the native kernels, once for this machine: about half a minute ...")
+                _compile(compiler, folder)
+    except OSError as error:
+        raise BuildError(f"the native kernels cannot be kept in {folder}: {error.strerror or error}") from error
+    return folder / _LIBRARY
+
+
+def clear() -> int:
+    """Deletes every build; returns how many there were."""
+    count = len(list(cache_folder().glob(f"*/{_LIBRARY}")))
+    if cache_folder().exists():
+        shutil.rmtree(cache_folder())
+    return count
+
+
+def _compile(compiler: str, folder: Path) -> None:
+    """Into a temporary file that takes its name when it is whole: an interrupted build leaves none behind."""
+    from torch.utils.cpp_extension import include_paths, library_paths
+
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        target = Path(scratch) / _LIBRARY
+        command = [*shlex.split(compiler), *_flags(), *(f"-I{path}" for path in include_paths())]
+        command += [str(SOURCE), "-o", str(target), *(f"-L{path}" for path in library_paths()), "-ltorch_cpu", "-lc10"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            log = folder / "build.log"
+            log.write_text(shlex.join(command) + "\n" + done.stderr)
+            first = next((line for line in done.stderr.splitlines() if "error" in line), "no message")
+            raise BuildError(f"the native kernels could not be built ({first.strip()[:200]}); all of it is in {log}")
+        target.replace(folder / _LIBRARY)
+
+
+def _flags() -> list[str]:
+    abi = int(torch.compiled_with_cxx11_abi())
+    common = ["-std=c++20", "-O3", "-fopenmp", "-fPIC", "-shared", "-w", f"-D_GLIBCXX_USE_CXX11_ABI={abi}"]
+    native = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
+    capability = torch.backends.cpu.get_cpu_capability()
+    return [*common, native, *_CAPABILITY_FLAGS.get(capability, ["-DCPU_CAPABILITY=DEFAULT"])]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """The system frees the lock when its holder dies, so that a killed build blocks nobody."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _compiler() -> str | None:
+    named = os.environ.get("CXX")
+    if named:
+        return named if shutil.which(shlex.split(named)[0]) else None
+    return next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
+
+
+def _folder(compiler: str) -> Path:
+    program = Path(shutil.which(shlex.split(compiler)[0]) or compiler).resolve()
+    stamp = f"{compiler} {program} {program.stat().st_size if program.exists() else 0}"
+    return cache_folder() / f"{_machine_key()}-{hashlib.sha256(stamp.encode()).hexdigest()[:8]}"
+
+
+@cache
+def _machine_key() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    processor = next((line for line in lines if line.startswith(("flags", "Features"))), platform.machine())
+    key = hashlib.sha256(SOURCE.read_bytes())
+    for part in (torch.__version__, processor, *_flags()):
+        key.update(part.encode() + b"\0")
+    return key.hexdigest()[:16]

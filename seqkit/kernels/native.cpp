@@ -1,0 +1,1080 @@
+// The time loop of seqkit's cells for the CPU, forward and backward, as torch operators. The definition of each cell is
+// its `step` in Python; the struct of the same name here is that step on vectors of hidden units.
+//
+// Words: B batch, T time, I inputs, H hidden units (a multiple of 16; the caller pads), G gates, D directions.
+// A direction's sequences, the longest first, are dealt to `slices`; a slice is run through all its time steps by a
+// team of threads, most often one, which share the hidden units and meet at a barrier. A slice's rows are packed:
+// step by step the sequences that are still running, so that padding costs nothing and a step is one block of rows.
+// Weights are packed in blocks of hidden units with all gates of a unit in one block, so that the gate maths runs on
+// a block's product while it is in cache.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/cpu/vec/vec.h>
+#include <ATen/native/CPUBlas.h>
+#include <omp.h>
+#include <sched.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <numeric>
+#include <vector>
+
+namespace {
+
+using at::Tensor;
+using V = at::vec::Vectorized<float>;
+using std::optional;
+constexpr int64_t kLanes = V::size();
+constexpr int64_t kSpare = 4;         // rows beyond a buffer's last that a product may read or write
+constexpr int64_t kProductRows = 64;  // rows of one product
+constexpr int64_t kInputRows = 128;   // rows of the input product that are made at a time
+
+inline V load(const float* p) { return V::loadu(p); }
+
+// ---- Squashing functions, within 2 units in the last place ----
+
+struct Exponential {  // e^y = s (1 + q), with s a power of 2
+  V q, s;
+};
+
+inline Exponential exponential(V y) {
+  const V n = (y * V(1.44269504f)).round();
+  V r = at::vec::fmadd(n, V(-0.693359375f), y);
+  r = at::vec::fmadd(n, V(2.12194440e-4f), r);
+  V p = at::vec::fmadd(r, V(1.f / 5040), V(1.f / 720));
+  p = at::vec::fmadd(p, r, V(1.f / 120));
+  p = at::vec::fmadd(p, r, V(1.f / 24));
+  p = at::vec::fmadd(p, r, V(1.f / 6));
+  p = at::vec::fmadd(p, r, V(.5f));
+  using Int = at::vec::Vectorized<int32_t>;
+  const Int bits = (at::vec::convert_to_int_of_same_size(n) + Int(127)) << Int(23);
+  return {at::vec::fmadd(p, r * r, r), at::vec::cast<float>(bits)};
+}
+
+inline V reciprocal(V d) {
+#if defined(CPU_CAPABILITY_AVX512)
+  const V r = _mm512_rcp14_ps(d);
+  return r * (V(2.f) - d * r);
+#else
+  return V(1.f) / d;
+#endif
+}
+
+inline V sigmoid(V x) {
+  const auto e = exponential(at::vec::clamp(x.neg(), V(-87.f), V(87.f)));
+  return reciprocal(at::vec::fmadd(e.s, e.q, V(1.f) + e.s));
+}
+
+inline V tanh(V x) {  // by e^2x - 1, exact near 0
+  const auto e = exponential(at::vec::clamp(x + x, V(-20.f), V(20.f)));
+  const V m = at::vec::fmadd(e.s, e.q, e.s - V(1.f));
+  return m * reciprocal(m + V(2.f));
+}
+
+inline V slope_of_sigmoid(V s) { return s * (V(1.f) - s); }
+inline V slope_of_tanh(V t) { return V(1.f) - t * t; }
+
+// ---- Cells whose step concerns each hidden unit alone, apart from the recurrent product ----
+//
+// GATES pre-activations, STATES, KEPT values for backward, OWN parameters of a unit. SLOTS gradients of
+// pre-activations are made: the input parts' lie side by side from X_SLOT on, the recurrent parts' from R_SLOT on.
+// x_gate and r_gate say which gate a slot of each belongs to (the recurrent ones must be in the gates' order).
+// step: x, r and the state before to the state after. back: ds is dh, dc after the step, and becomes what reaches
+// them before it, without the recurrent product's part.
+
+template <bool relu>
+struct RNN {
+  static constexpr int GATES = 1, STATES = 1, KEPT = 1, OWN = 0, SLOTS = 1, X_SLOT = 0, R_SLOT = 0;
+  static constexpr int x_gate[] = {0};
+  static inline void step(const V* x, const V* r, V* s, const V*, V* kept) {
+    const V a = x[0] + r[0];
+    s[0] = kept[0] = relu ? at::vec::maximum(a, V(0.f)) : tanh(a);
+  }
+  static inline void back(const V* kept, V, V* ds, const V*, V* da, V*) {
+    da[0] = relu ? V::blendv(V(0.f), ds[0], kept[0] > V(0.f)) : ds[0] * slope_of_tanh(kept[0]);
+    ds[0] = V(0.f);
+  }
+};
+
+struct LSTM {
+  static constexpr int GATES = 4, STATES = 2, KEPT = 5, OWN = 0, SLOTS = 4, X_SLOT = 0, R_SLOT = 0;
+  static constexpr int x_gate[] = {0, 1, 2, 3};
+  static inline void step(const V* x, const V* r, V* s, const V*, V* kept) {
+    const V i = sigmoid(x[0] + r[0]), f = sigmoid(x[1] + r[1]), g = tanh(x[2] + r[2]), o = sigmoid(x[3] + r[3]);
+    kept[0] = i, kept[1] = f, kept[2] = g, kept[3] = o, kept[4] = s[1];
+    s[1] = f * s[1] + i * g;
+    s[0] = o * tanh(s[1]);
+  }
+  static inline void back(const V* kept, V, V* ds, const V*, V* da, V*) {
+    const V i = kept[0], f = kept[1], g = kept[2], o = kept[3], c = kept[4];
+    const V t = tanh(f * c + i * g);
+    const V dc = ds[1] + ds[0] * o * slope_of_tanh(t);
+    da[0] = dc * g * slope_of_sigmoid(i), da[1] = dc * c * slope_of_sigmoid(f);
+    da[2] = dc * i * slope_of_tanh(g), da[3] = ds[0] * t * slope_of_sigmoid(o);
+    ds[0] = V(0.f), ds[1] = dc * f;
+  }
+};
+
+struct PeepholeLSTM {
+  static constexpr int GATES = 4, STATES = 2, KEPT = 5, OWN = 3, SLOTS = 4, X_SLOT = 0, R_SLOT = 0;
+  static constexpr int x_gate[] = {0, 1, 2, 3};
+  static inline void step(const V* x, const V* r, V* s, const V* p, V* kept) {
+    const V i = sigmoid(x[0] + r[0] + p[0] * s[1]), f = sigmoid(x[1] + r[1] + p[1] * s[1]), g = tanh(x[2] + r[2]);
+    const V c = f * s[1] + i * g;
+    const V o = sigmoid(x[3] + r[3] + p[2] * c);
+    kept[0] = i, kept[1] = f, kept[2] = g, kept[3] = o, kept[4] = s[1];
+    s[1] = c;
+    s[0] = o * tanh(c);
+  }
+  static inline void back(const V* kept, V, V* ds, const V* p, V* da, V* dp) {
+    const V i = kept[0], f = kept[1], g = kept[2], o = kept[3], before = kept[4];
+    const V c = f * before + i * g, t = tanh(c);
+    da[3] = ds[0] * t * slope_of_sigmoid(o);
+    const V dc = ds[1] + ds[0] * o * slope_of_tanh(t) + da[3] * p[2];
+    da[0] = dc * g * slope_of_sigmoid(i), da[1] = dc * before * slope_of_sigmoid(f), da[2] = dc * i * slope_of_tanh(g);
+    dp[0] = da[0] * before, dp[1] = da[1] * before, dp[2] = da[3] * c;
+    ds[0] = V(0.f), ds[1] = dc * f + da[0] * p[0] + da[1] * p[1];
+  }
+};
+
+struct CoupledLSTM {
+  static constexpr int GATES = 3, STATES = 2, KEPT = 4, OWN = 0, SLOTS = 3, X_SLOT = 0, R_SLOT = 0;
+  static constexpr int x_gate[] = {0, 1, 2};
+  static inline void step(const V* x, const V* r, V* s, const V*, V* kept) {
+    const V i = sigmoid(x[0] + r[0]), g = tanh(x[1] + r[1]), o = sigmoid(x[2] + r[2]);
+    kept[0] = i, kept[1] = g, kept[2] = o, kept[3] = s[1];
+    s[1] = s[1] + i * (g - s[1]);
+    s[0] = o * tanh(s[1]);
+  }
+  static inline void back(const V* kept, V, V* ds, const V*, V* da, V*) {
+    const V i = kept[0], g = kept[1], o = kept[2], c = kept[3];
+    const V t = tanh(c + i * (g - c));
+    const V dc = ds[1] + ds[0] * o * slope_of_tanh(t);
+    da[0] = dc * (g - c) * slope_of_sigmoid(i), da[1] = dc * i * slope_of_tanh(g);
+    da[2] = ds[0] * t * slope_of_sigmoid(o);
+    ds[0] = V(0.f), ds[1] = dc * (V(1.f) - i);
+  }
+};
+
+struct GRU {  // reset after; the candidate's input part and recurrent part have gradients of their own
+  static constexpr int GATES = 3, STATES = 1, KEPT = 4, OWN = 1, SLOTS = 4, X_SLOT = 0, R_SLOT = 1;
+  static constexpr int x_gate[] = {2, 0, 1};
+  static inline void step(const V* x, const V* r, V* s, const V* own, V* kept) {
+    const V z = sigmoid(x[0] + r[0]), reset = sigmoid(x[1] + r[1]), u = r[2] + own[0];
+    const V n = tanh(x[2] + reset * u);
+    kept[0] = z, kept[1] = reset, kept[2] = n, kept[3] = u;
+    s[0] = s[0] + z * (n - s[0]);
+  }
+  static inline void back(const V* kept, V h, V* ds, const V*, V* da, V* down) {
+    const V z = kept[0], reset = kept[1], n = kept[2], u = kept[3];
+    da[0] = ds[0] * z * slope_of_tanh(n);
+    da[1] = ds[0] * (n - h) * slope_of_sigmoid(z);
+    da[2] = da[0] * u * slope_of_sigmoid(reset);
+    da[3] = down[0] = da[0] * reset;
+    ds[0] = ds[0] * (V(1.f) - z);
+  }
+};
+
+// ---- Threads ----
+
+class Team {  // threads that run one slice together
+ public:
+  explicit Team(int64_t size) : size_(size) {}
+  void meet() {
+    if (size_ == 1) return;
+    const int64_t round = round_.load(std::memory_order_relaxed);
+    if (waiting_.fetch_add(1, std::memory_order_acq_rel) == size_ - 1) {
+      waiting_.store(0, std::memory_order_relaxed);
+      round_.store(round + 1, std::memory_order_release);
+      return;
+    }
+    for (int64_t spins = 0; round_.load(std::memory_order_acquire) == round; spins++) {
+      if (spins > 10000) sched_yield();
+    }
+  }
+
+ private:
+  const int64_t size_;
+  std::atomic<int64_t> waiting_{0}, round_{0};
+};
+
+struct Member {
+  int64_t number, size;
+  Team& team;
+};
+
+template <class Body>
+void run_in_teams(int64_t items, int64_t team_size, const Body& body) {
+  const int64_t threads = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), items * team_size);
+  std::vector<std::unique_ptr<Team>> teams;
+#pragma omp parallel num_threads(threads)
+  {
+    const int64_t size = std::min<int64_t>(team_size, omp_get_num_threads());
+    const int64_t count = omp_get_num_threads() / size;
+#pragma omp single
+    for (int64_t n = 0; n < count; n++) teams.push_back(std::make_unique<Team>(size));
+    const int64_t mine = omp_get_thread_num() / size;
+    if (mine < count) {
+      const Member member{omp_get_thread_num() % size, size, *teams[mine]};
+      for (int64_t item = mine; item < items; item += count) body(item, member);
+    }
+    at::native::cpublas::brgemm_release(false);
+  }
+}
+
+// ---- Slices of the batch ----
+
+struct Slice {
+  std::vector<int64_t> sequence;  // the sequences, the longest first
+  std::vector<int64_t> length;    // of each of them
+  std::vector<int64_t> rows;      // sequences still running at each step, and a 0 at the end
+  std::vector<int64_t> first;     // the packed row at which a step begins
+  int64_t size() const { return sequence.size(); }
+  int64_t steps() const { return rows.size() - 1; }
+};
+
+struct Plan {
+  std::vector<Slice> slices;
+  int64_t total = 0;  // packed rows
+};
+
+Plan make_plan(const optional<Tensor>& lengths, int64_t B, int64_t T, int64_t slices) {
+  std::vector<int64_t> length(B, T), order(B);
+  if (lengths) {
+    TORCH_CHECK(lengths->scalar_type() == at::kLong && lengths->dim() == 1 && lengths->size(0) == B, "lengths: int64 (B)");
+    const Tensor given = lengths->contiguous();
+    for (int64_t b = 0; b < B; b++) {
+      length[b] = given.const_data_ptr<int64_t>()[b];
+      TORCH_CHECK(0 <= length[b] && length[b] <= T, "lengths must lie between 0 and T");
+    }
+  }
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return length[a] > length[b]; });
+  Plan plan;
+  plan.slices.resize(slices);
+  for (int64_t s = 0; s < slices; s++) {
+    Slice& slice = plan.slices[s];
+    // Dealing them out in turns gives every slice its part of the long ones.
+    for (int64_t n = s; n < B; n += slices) {
+      slice.sequence.push_back(order[n]);
+      slice.length.push_back(length[order[n]]);
+    }
+    const int64_t steps = slice.size() ? slice.length[0] : 0;
+    int64_t running = slice.size();
+    for (int64_t t = 0; t < steps; t++) {
+      while (running && slice.length[running - 1] <= t) running--;
+      slice.rows.push_back(running);
+      slice.first.push_back(plan.total);
+      plan.total += running;
+    }
+    slice.rows.push_back(0);
+  }
+  return plan;
+}
+
+// ---- Products ----
+
+// C = A B, or C += A B; a few rows beyond M may be read and written, so that few kernels have to be made.
+void product(int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const float* B, int64_t ldb, float* C,
+             int64_t ldc, bool add) {
+  for (int64_t m = 0; m < M; m += kProductRows) {
+    int64_t rows = std::min(kProductRows, M - m);
+    if (rows > 4) rows = (rows + 3) / 4 * 4;
+    at::native::cpublas::brgemm(rows, N, K, lda, ldb, ldc, add, A + m * lda, B, C + m * ldc);
+  }
+}
+
+int64_t block_units(int64_t H) { return H % 64 == 0 ? 64 : H % 32 == 0 ? 32 : 16; }
+
+// (D, G·H, K) to (D, blocks, K, G, units of a block).
+void pack_rows(const float* weight, int64_t D, int64_t G, int64_t H, int64_t K, float* to) {
+  const int64_t NB = block_units(H), blocks = H / NB;
+  at::parallel_for(0, D * blocks * G, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; item++) {
+      const int64_t d = item / (blocks * G), n = item / G % blocks, g = item % G;
+      const float* from = weight + ((d * G + g) * H + n * NB) * K;
+      float* block = to + (d * blocks + n) * K * G * NB + g * NB;
+      for (int64_t k0 = 0; k0 < K; k0 += 16)
+        for (int64_t j = 0; j < NB; j++)
+          for (int64_t k = k0; k < std::min(K, k0 + 16); k++) block[k * G * NB + j] = from[j * K + k];
+    }
+  });
+}
+
+// (D, R, H) to (D, blocks, R, units of a block).
+void pack_columns(const float* weight, int64_t D, int64_t R, int64_t H, float* to) {
+  const int64_t NB = block_units(H), blocks = H / NB;
+  at::parallel_for(0, D * blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; item++)
+      for (int64_t row = 0; row < R; row++)
+        std::memcpy(to + (item * R + row) * NB, weight + ((item / blocks) * R + row) * H + item % blocks * NB,
+                    NB * sizeof(float));
+  });
+}
+
+// ---- The loops ----
+
+using Buffer = std::unique_ptr<float[]>;
+Buffer buffer(int64_t size) { return Buffer(new float[size]); }
+
+struct Sizes {
+  int64_t D, B, T, I, H, G, units;  // units: those that are not padding
+  int64_t NB, blocks, ld;           // ld: row length of operands, odd in cache lines, so that rows do not collide
+  Sizes(const Tensor& x, const Tensor& weight_h, int64_t units)
+      : D(weight_h.size(0)), B(x.size(0)), T(x.size(1)), I(x.size(2)), H(weight_h.size(2)),
+        G(weight_h.size(1) / weight_h.size(2)), units(units), NB(block_units(H)), blocks(H / NB), ld(H + 16) {}
+};
+
+inline int64_t time_of(int64_t t, int64_t length, bool reverse) { return reverse ? length - 1 - t : t; }
+
+// What the threads of a team share while they run a slice forward.
+struct ForwardScratch {
+  Buffer h[2], c, x, more;
+  ForwardScratch(const Sizes& z, const Slice& s, int64_t states, int64_t more_floats)
+      : c(buffer(states > 1 ? s.size() * z.H : 0)), x(buffer(z.blocks * x_rows(s) * z.G * z.NB)),
+        more(buffer(more_floats * (s.size() + kSpare))) {
+    for (auto& side : h) {
+      side = buffer((s.size() + kSpare) * z.ld);
+      std::fill_n(side.get(), (s.size() + kSpare) * z.ld, 0.f);
+    }
+  }
+  static int64_t x_rows(const Slice& s) { return std::max(s.size(), kInputRows) + kSpare; }
+};
+
+struct Forward {  // one slice of one direction
+  const Sizes& z;
+  const Slice& s;
+  Member member;
+  int64_t d;
+  const float *x, *wx, *wh, *bias, *own, *state;
+  float *out, *final, *kept_h, *kept;  // of the whole direction; kept_h is null if nothing is kept
+  int64_t kept_size;
+  ForwardScratch& shared;
+  // The step at hand.
+  int64_t t = 0, rows = 0, chunk_row = 0;
+  float *h = nullptr, *h_next = nullptr, *c = nullptr;
+  Buffer product_of_block;
+  std::vector<float*> out_row;
+
+  bool reverse() const { return d == 1; }
+  int64_t first_block() const { return z.blocks * member.number / member.size; }
+  int64_t last_block() const { return z.blocks * (member.number + 1) / member.size; }
+  const float* x_part(int64_t block, int64_t row) const {
+    return shared.x.get() + (block * ForwardScratch::x_rows(s) + chunk_row + row) * z.G * z.NB;
+  }
+  float* kept_of(int64_t block, int64_t row) const {
+    return kept + (s.first[t] + row) * kept_size + block * (kept_size / z.blocks);
+  }
+  // The recurrent product of `count` gates from gate `gate` on, for one block: (rows, count, NB).
+  void recurrent(int64_t block, int64_t gate, int64_t count, const float* operand, float* to) const {
+    product(rows, count * z.NB, z.H, operand, z.ld, wh + block * z.H * z.G * z.NB + gate * z.NB, z.G * z.NB, to,
+            count * z.NB, false);
+  }
+
+  template <class Cell>
+  void run() {
+    begin(Cell::STATES);
+    Buffer x_rows = buffer(ForwardScratch::x_rows(s) * z.I);
+    for (int64_t start = 0; start < s.steps();) {
+      int64_t end = start, count = 0;
+      while (end < s.steps() && (end == start || count + s.rows[end] <= kInputRows)) count += s.rows[end++];
+      input_product(start, end, count, x_rows.get());
+      chunk_row = 0;
+      for (t = start; t < end; t++) {
+        rows = s.rows[t];
+        h = shared.h[t & 1].get(), h_next = shared.h[~t & 1].get();
+        for (int64_t i = 0; i < rows; i++)
+          out_row[i] = out + ((s.sequence[i] * z.T + time_of(t, s.length[i], reverse())) * z.D + d) * z.H;
+        if (kept_h) keep_operand();
+        Cell::forward(*this);
+        chunk_row += rows;
+        member.team.meet();
+      }
+      start = end;
+    }
+    finish(Cell::STATES);
+  }
+
+  void begin(int64_t states) {
+    product_of_block = buffer((s.size() + kSpare) * z.G * z.NB);
+    out_row.resize(s.size());
+    c = shared.c.get();
+    const int64_t from = first_block() * z.NB, bytes = (last_block() * z.NB - from) * sizeof(float);
+    for (int64_t i = 0; i < s.size(); i++) {
+      std::memcpy(shared.h[0].get() + i * z.ld + from, state + (d * z.B + s.sequence[i]) * z.H + from, bytes);
+      if (states > 1)
+        std::memcpy(c + i * z.H + from, state + ((z.D + d) * z.B + s.sequence[i]) * z.H + from, bytes);
+    }
+    member.team.meet();
+  }
+
+  // x W_x for the steps from start to end, block by block.
+  void input_product(int64_t start, int64_t end, int64_t count, float* x_rows) {
+    float* to = x_rows;
+    for (int64_t step = start; step < end; step++)
+      for (int64_t i = 0; i < s.rows[step]; i++, to += z.I)
+        std::memcpy(to, x + (s.sequence[i] * z.T + time_of(step, s.length[i], reverse())) * z.I, z.I * sizeof(float));
+    const int64_t width = z.G * z.NB;
+    for (int64_t block = first_block(); block < last_block(); block++)
+      product(count, width, z.I, x_rows, z.I, wx + block * z.I * width, width,
+              shared.x.get() + block * ForwardScratch::x_rows(s) * width, width, false);
+    member.team.meet();
+  }
+
+  void keep_operand() const {
+    const int64_t from = first_block() * z.NB, bytes = (last_block() * z.NB - from) * sizeof(float);
+    for (int64_t i = 0; i < rows; i++)
+      std::memcpy(kept_h + (s.first[t] + i) * z.H + from, h + i * z.ld + from, bytes);
+  }
+
+  void finish(int64_t states) {
+    const int64_t from = first_block() * z.NB, bytes = (last_block() * z.NB - from) * sizeof(float);
+    for (int64_t i = 0; i < s.size(); i++) {
+      const float* last = shared.h[s.length[i] & 1].get() + i * z.ld;
+      std::memcpy(final + (d * z.B + s.sequence[i]) * z.H + from, last + from, bytes);
+      if (states > 1)
+        std::memcpy(final + ((z.D + d) * z.B + s.sequence[i]) * z.H + from, c + i * z.H + from, bytes);
+      for (int64_t time = s.length[i]; time < z.T; time++)
+        std::memset(out + ((s.sequence[i] * z.T + time) * z.D + d) * z.H + from, 0, bytes);
+    }
+  }
+};
+
+// What the threads of a team share while they run a slice back.
+struct BackwardScratch {
+  Buffer dh, dc, da[2], more;
+  BackwardScratch(const Sizes& z, const Slice& s, int64_t more_floats)
+      : dh(buffer((s.size() + kSpare) * z.ld)), dc(buffer(s.size() * z.H)),
+        more(buffer(more_floats * (s.size() + kSpare))) {
+    std::fill_n(dh.get(), (s.size() + kSpare) * z.ld, 0.f);
+    for (auto& side : da) {
+      side = buffer((s.size() + kSpare) * width(z));
+      std::fill_n(side.get(), (s.size() + kSpare) * width(z), 0.f);
+    }
+  }
+  static int64_t width(const Sizes& z) { return z.G * z.H + 16; }
+};
+
+struct Backward {  // one slice of one direction
+  const Sizes& z;
+  const Slice& s;
+  Member member;
+  int64_t d;
+  const float *wh, *own, *kept_h, *kept, *grad_out, *grad_final;
+  float *da, *sums, *grad_state;  // da (rows, SLOTS, H); sums (SLOTS + OWN, H) of this slice
+  int64_t kept_size;
+  BackwardScratch& shared;
+  // The step at hand.
+  int64_t t = 0, rows = 0;
+  float *operand = nullptr, *dh = nullptr, *dc = nullptr;  // operand (rows, G·H): gradient of the recurrent parts
+  std::vector<const float*> grad_row;
+
+  bool reverse() const { return d == 1; }
+  int64_t first_block() const { return z.blocks * member.number / member.size; }
+  int64_t last_block() const { return z.blocks * (member.number + 1) / member.size; }
+  int64_t width() const { return BackwardScratch::width(z); }
+  const float* kept_of(int64_t block, int64_t row) const {
+    return kept + (s.first[t] + row) * kept_size + block * (kept_size / z.blocks);
+  }
+  // Adds (da W_h) for the gates from `gate` on to the columns of one block.
+  void recurrent(int64_t block, int64_t gate, int64_t count, float* to, int64_t ld, bool add) const {
+    product(rows, z.NB, count * z.H, operand + gate * z.H, width(), wh + (block * z.G + gate) * z.H * z.NB, z.NB, to,
+            ld, add);
+  }
+
+  template <class Cell>
+  void run() {
+    dh = shared.dh.get(), dc = shared.dc.get();
+    grad_row.resize(s.size());
+    const int64_t from = first_block() * z.NB, count = last_block() * z.NB - from;
+    for (t = s.steps() - 1; t >= 0; t--) {
+      rows = s.rows[t];
+      for (int64_t i = s.rows[t + 1]; i < rows; i++) start_row(i, from, count, Cell::STATES);
+      for (int64_t i = 0; i < rows; i++)
+        grad_row[i] = grad_out + ((s.sequence[i] * z.T + time_of(t, s.length[i], reverse())) * z.D + d) * z.H;
+      operand = shared.da[t & 1].get();
+      Cell::backward(*this);
+    }
+    for (int64_t i = 0; i < s.size(); i++) {
+      if (s.length[i] == 0) start_row(i, from, count, Cell::STATES);
+      std::memcpy(grad_state + (d * z.B + s.sequence[i]) * z.H + from, dh + i * z.ld + from, count * sizeof(float));
+      if (Cell::STATES > 1)
+        std::memcpy(grad_state + ((z.D + d) * z.B + s.sequence[i]) * z.H + from, dc + i * z.H + from,
+                    count * sizeof(float));
+    }
+  }
+
+  void start_row(int64_t i, int64_t from, int64_t count, int64_t states) const {
+    std::memcpy(dh + i * z.ld + from, grad_final + (d * z.B + s.sequence[i]) * z.H + from, count * sizeof(float));
+    if (states > 1)
+      std::memcpy(dc + i * z.H + from, grad_final + ((z.D + d) * z.B + s.sequence[i]) * z.H + from,
+                  count * sizeof(float));
+  }
+};
+
+inline void add_to(float* sum, V value) { (load(sum) + value).store(sum); }
+
+// ---- Cells as the loops run them ----
+
+template <class Maths>
+struct UnitWise {
+  static constexpr int STATES = Maths::STATES, SLOTS = Maths::SLOTS, X_SLOT = Maths::X_SLOT, R_SLOT = Maths::R_SLOT;
+  static constexpr int OWN = Maths::OWN, GATES = Maths::GATES, KEPT = Maths::KEPT;
+  static constexpr const int* x_gate = Maths::x_gate;
+  static int64_t kept_size(const Sizes& z) { return KEPT * z.H; }
+  static int64_t forward_more(const Sizes&) { return 0; }
+  static int64_t backward_more(const Sizes&) { return 0; }
+
+  static void forward(Forward& f) {
+    const Sizes& z = f.z;
+    float* r_part = f.product_of_block.get();
+    for (int64_t block = f.first_block(); block < f.last_block(); block++) {
+      f.recurrent(block, 0, GATES, f.h, r_part);
+      for (int64_t i = 0; i < f.rows; i++) {
+        const float *x = f.x_part(block, i), *r = r_part + i * GATES * z.NB;
+        float* kept = f.kept_h ? f.kept_of(block, i) : nullptr;
+        for (int64_t j = 0; j < z.NB; j += kLanes) {
+          const int64_t unit = block * z.NB + j;
+          V xs[GATES], rs[GATES], s[STATES], own[OWN + 1], values[KEPT];
+          for (int g = 0; g < GATES; g++) {
+            xs[g] = load(x + g * z.NB + j) + load(f.bias + g * z.H + unit);
+            rs[g] = load(r + g * z.NB + j);
+          }
+          for (int p = 0; p < OWN; p++) own[p] = load(f.own + p * z.H + unit);
+          s[0] = load(f.h + i * z.ld + unit);
+          if constexpr (STATES > 1) s[1] = load(f.c + i * z.H + unit);
+          Maths::step(xs, rs, s, own, values);
+          s[0].store(f.h_next + i * z.ld + unit);
+          s[0].store(f.out_row[i] + unit);
+          if constexpr (STATES > 1) s[1].store(f.c + i * z.H + unit);
+          if (kept)
+            for (int k = 0; k < KEPT; k++) values[k].store(kept + k * z.NB + j);
+        }
+      }
+    }
+  }
+
+  static void backward(Backward& b) {
+    const Sizes& z = b.z;
+    for (int64_t block = b.first_block(); block < b.last_block(); block++) {
+      for (int64_t i = 0; i < b.rows; i++) {
+        const float *kept = b.kept_of(block, i), *h = b.kept_h + (b.s.first[b.t] + i) * z.H;
+        float* slots = b.da + (b.s.first[b.t] + i) * SLOTS * z.H;
+        for (int64_t j = 0; j < z.NB; j += kLanes) {
+          const int64_t unit = block * z.NB + j;
+          V values[KEPT], own[OWN + 1], ds[STATES], da[SLOTS], down[OWN + 1];
+          for (int k = 0; k < KEPT; k++) values[k] = load(kept + k * z.NB + j);
+          for (int p = 0; p < OWN; p++) own[p] = load(b.own + p * z.H + unit);
+          ds[0] = load(b.dh + i * z.ld + unit) + load(b.grad_row[i] + unit);
+          if constexpr (STATES > 1) ds[1] = load(b.dc + i * z.H + unit);
+          Maths::back(values, load(h + unit), ds, own, da, down);
+          ds[0].store(b.dh + i * z.ld + unit);
+          if constexpr (STATES > 1) ds[1].store(b.dc + i * z.H + unit);
+          for (int k = 0; k < SLOTS; k++) {
+            da[k].store(slots + k * z.H + unit);
+            add_to(b.sums + k * z.H + unit, da[k]);
+          }
+          for (int g = 0; g < GATES; g++) da[R_SLOT + g].store(b.operand + i * b.width() + g * z.H + unit);
+          for (int p = 0; p < OWN; p++) add_to(b.sums + (SLOTS + p) * z.H + unit, down[p]);
+        }
+      }
+    }
+    b.member.team.meet();
+    for (int64_t block = b.first_block(); block < b.last_block(); block++)
+      b.recurrent(block, 0, GATES, b.dh + block * z.NB, z.ld, true);
+  }
+};
+
+// The GRU of 2014: the candidate's recurrent product waits for r ⊙ h.
+struct GRUBefore {
+  static constexpr int GATES = 3, STATES = 1, KEPT = 4, OWN = 0, SLOTS = 3, X_SLOT = 0, R_SLOT = 0;
+  static constexpr int gates[] = {0, 1, 2};
+  static constexpr const int* x_gate = gates;
+  static int64_t kept_size(const Sizes& z) { return KEPT * z.H; }  // z, r, n, r ⊙ h
+  static int64_t forward_more(const Sizes& z) { return z.ld + z.H; }
+  static int64_t backward_more(const Sizes& z) { return z.ld; }
+
+  static void forward(Forward& f) {
+    const Sizes& z = f.z;
+    float *reset_h = f.shared.more.get(), *update = reset_h + (f.s.size() + kSpare) * z.ld;
+    float* part = f.product_of_block.get();
+    for (int64_t block = f.first_block(); block < f.last_block(); block++) {
+      f.recurrent(block, 0, 2, f.h, part);
+      for (int64_t i = 0; i < f.rows; i++) {
+        const float *x = f.x_part(block, i), *r = part + i * 2 * z.NB;
+        for (int64_t j = 0; j < z.NB; j += kLanes) {
+          const int64_t unit = block * z.NB + j;
+          const V gate = sigmoid(load(x + j) + load(f.bias + unit) + load(r + j));
+          const V reset = sigmoid(load(x + z.NB + j) + load(f.bias + z.H + unit) + load(r + z.NB + j));
+          const V product = reset * load(f.h + i * z.ld + unit);
+          gate.store(update + i * z.H + unit);
+          product.store(reset_h + i * z.ld + unit);
+          if (f.kept_h) {
+            float* kept = f.kept_of(block, i) + j;
+            gate.store(kept), reset.store(kept + z.NB), product.store(kept + 3 * z.NB);
+          }
+        }
+      }
+    }
+    f.member.team.meet();
+    for (int64_t block = f.first_block(); block < f.last_block(); block++) {
+      f.recurrent(block, 2, 1, reset_h, part);
+      for (int64_t i = 0; i < f.rows; i++) {
+        const float* x = f.x_part(block, i) + 2 * z.NB;
+        for (int64_t j = 0; j < z.NB; j += kLanes) {
+          const int64_t unit = block * z.NB + j;
+          const V n = tanh(load(x + j) + load(f.bias + 2 * z.H + unit) + load(part + i * z.NB + j));
+          const V h = load(f.h + i * z.ld + unit);
+          const V next = h + load(update + i * z.H + unit) * (n - h);
+          next.store(f.h_next + i * z.ld + unit);
+          next.store(f.out_row[i] + unit);
+          if (f.kept_h) n.store(f.kept_of(block, i) + 2 * z.NB + j);
+        }
+      }
+    }
+  }
+
+  static void backward(Backward& b) {
+    const Sizes& z = b.z;
+    float* d_reset_h = b.shared.more.get();
+    const auto put = [&](int64_t i, int slot, int64_t unit, V value) {
+      value.store(b.da + ((b.s.first[b.t] + i) * SLOTS + slot) * z.H + unit);
+      value.store(b.operand + i * b.width() + slot * z.H + unit);
+      add_to(b.sums + slot * z.H + unit, value);
+    };
+    for (int64_t block = b.first_block(); block < b.last_block(); block++)
+      for (int64_t i = 0; i < b.rows; i++)
+        for (int64_t j = 0; j < z.NB; j += kLanes) {
+          const int64_t unit = block * z.NB + j;
+          const float* kept = b.kept_of(block, i) + j;
+          const V gate = load(kept), n = load(kept + 2 * z.NB);
+          const V h = load(b.kept_h + (b.s.first[b.t] + i) * z.H + unit);
+          const V dh = load(b.dh + i * z.ld + unit) + load(b.grad_row[i] + unit);
+          put(i, 0, unit, dh * (n - h) * slope_of_sigmoid(gate));
+          put(i, 2, unit, dh * gate * slope_of_tanh(n));
+          (dh * (V(1.f) - gate)).store(b.dh + i * z.ld + unit);
+        }
+    b.member.team.meet();
+    for (int64_t block = b.first_block(); block < b.last_block(); block++) {
+      b.recurrent(block, 2, 1, d_reset_h + block * z.NB, z.ld, false);
+      for (int64_t i = 0; i < b.rows; i++)
+        for (int64_t j = 0; j < z.NB; j += kLanes) {
+          const int64_t unit = block * z.NB + j;
+          const V reset = load(b.kept_of(block, i) + z.NB + j), grad = load(d_reset_h + i * z.ld + unit);
+          put(i, 1, unit, grad * load(b.kept_h + (b.s.first[b.t] + i) * z.H + unit) * slope_of_sigmoid(reset));
+          add_to(b.dh + i * z.ld + unit, grad * reset);
+        }
+    }
+    b.member.team.meet();
+    for (int64_t block = b.first_block(); block < b.last_block(); block++)
+      b.recurrent(block, 0, 2, b.dh + block * z.NB, z.ld, true);
+  }
+};
+
+// ---- LSTM with layer normalisation: of all input parts, of all recurrent parts, and of the new cell state ----
+
+struct LayerNormLSTM {
+  static constexpr int GATES = 4, STATES = 2, OWN = 14, SLOTS = 8, X_SLOT = 0, R_SLOT = 4;
+  static constexpr int gates[] = {0, 1, 2, 3};
+  static constexpr const int* x_gate = gates;
+  // Own parameters: gains of x and r and shifts of the gates, 4 each, then gain and shift of the cell state.
+  static constexpr int GAIN_X = 0, GAIN_R = 4, SHIFT = 8, GAIN_C = 12, SHIFT_C = 13;
+  // Kept: normalised x and r, and the gates, 4 each; cell state before, and the new one normalised.
+  static constexpr int XN = 0, RN = 4, GATE = 8, BEFORE = 12, CN = 13, KEPT = 14;
+  static constexpr float kEpsilon = 1e-5f;
+  static int64_t kept_size(const Sizes& z) { return KEPT * z.H + 16 * z.blocks; }  // 1/deviation of x, r, c at the end
+  static int64_t forward_more(const Sizes& z) { return z.G * z.H + z.H; }
+  static int64_t backward_more(const Sizes& z) { return 5 * z.H + 6 * 64; }
+
+  struct Moments {
+    float mean, scale;  // scale: 1 / deviation
+  };
+  // Of `count` values, spread over pieces of `width` floats of which padding is 0.
+  template <class At>
+  static Moments moments(int64_t pieces, int64_t width, int64_t count, const At& at) {
+    V sum(0.f), squares(0.f);
+    for (int64_t n = 0; n < pieces; n++)
+      for (int64_t j = 0; j < width; j += kLanes) sum = sum + at(n, j);
+    const float mean = total(sum) / count;
+    for (int64_t n = 0; n < pieces; n++)
+      for (int64_t j = 0; j < width; j += kLanes) {
+        const V v = at(n, j) - V(mean);
+        squares = at::vec::fmadd(v, v, squares);
+      }
+    const float padding = float(pieces * width - count) * mean * mean;
+    return {mean, 1.f / std::sqrt((total(squares) - padding) / count + kEpsilon)};
+  }
+  static float total(V v) {
+    float lanes[kLanes], sum = 0.f;
+    v.store(lanes);
+    for (float lane : lanes) sum += lane;
+    return sum;
+  }
+
+  static void forward(Forward& f) {
+    const Sizes& z = f.z;
+    const int64_t width = GATES * z.NB, spread = (f.s.size() + kSpare) * width;
+    float *r_parts = f.shared.more.get(), *output = r_parts + z.blocks * spread;
+    for (int64_t block = f.first_block(); block < f.last_block(); block++)
+      f.recurrent(block, 0, GATES, f.h, r_parts + block * spread);
+    f.member.team.meet();
+    for (int64_t i = 0; i < f.rows; i++) {
+      const auto x_at = [&](int64_t block, int64_t j) {
+        return load(f.x_part(block, i) + j) + load(f.bias + j / z.NB * z.H + block * z.NB + j % z.NB);
+      };
+      const auto r_at = [&](int64_t block, int64_t j) { return load(r_parts + block * spread + i * width + j); };
+      const Moments x = moments(z.blocks, width, GATES * z.units, x_at);
+      const Moments r = moments(z.blocks, width, GATES * z.units, r_at);
+      for (int64_t block = f.first_block(); block < f.last_block(); block++) {
+        float* kept = f.kept_h ? f.kept_of(block, i) : nullptr;
+        if (kept) kept[KEPT * z.NB] = x.scale, kept[KEPT * z.NB + 1] = r.scale;
+        for (int64_t j = 0; j < z.NB; j += kLanes) {
+          const int64_t unit = block * z.NB + j;
+          V a[GATES];
+          for (int g = 0; g < GATES; g++) {
+            const V xn = (x_at(block, g * z.NB + j) - V(x.mean)) * V(x.scale);
+            const V rn = (r_at(block, g * z.NB + j) - V(r.mean)) * V(r.scale);
+            a[g] = load(f.own + (GAIN_X + g) * z.H + unit) * xn + load(f.own + (GAIN_R + g) * z.H + unit) * rn +
+                   load(f.own + (SHIFT + g) * z.H + unit);
+            if (kept) xn.store(kept + (XN + g) * z.NB + j), rn.store(kept + (RN + g) * z.NB + j);
+          }
+          a[0] = sigmoid(a[0]), a[1] = sigmoid(a[1]), a[2] = tanh(a[2]), a[3] = sigmoid(a[3]);
+          float* c = f.c + i * z.H + unit;
+          if (kept) {
+            for (int g = 0; g < GATES; g++) a[g].store(kept + (GATE + g) * z.NB + j);
+            load(c).store(kept + BEFORE * z.NB + j);
+          }
+          (a[1] * load(c) + a[0] * a[2]).store(c);
+          a[3].store(output + i * z.H + unit);
+        }
+      }
+    }
+    f.member.team.meet();
+    for (int64_t i = 0; i < f.rows; i++) {
+      const float* c = f.c + i * z.H;
+      const Moments m = moments(1, z.H, z.units, [&](int64_t, int64_t j) { return load(c + j); });
+      for (int64_t block = f.first_block(); block < f.last_block(); block++) {
+        float* kept = f.kept_h ? f.kept_of(block, i) : nullptr;
+        if (kept) kept[KEPT * z.NB + 2] = m.scale;
+        for (int64_t j = 0; j < z.NB; j += kLanes) {
+          const int64_t unit = block * z.NB + j;
+          const V cn = (load(c + unit) - V(m.mean)) * V(m.scale);
+          if (kept) cn.store(kept + CN * z.NB + j);
+          const V y = load(f.own + GAIN_C * z.H + unit) * cn + load(f.own + SHIFT_C * z.H + unit);
+          const V h = load(output + i * z.H + unit) * tanh(y);
+          h.store(f.h_next + i * z.ld + unit);
+          h.store(f.out_row[i] + unit);
+        }
+      }
+    }
+  }
+
+  static void backward(Backward& b) {
+    const Sizes& z = b.z;
+    const int64_t rows = b.s.size() + kSpare;
+    float *d_cn = b.shared.more.get(), *d_gates = d_cn + rows * z.H, *partial = d_gates + rows * 4 * z.H;
+    // Sums over a row's units: each member adds up its own, all read all of them. 6 floats for each member.
+    const auto sums_of = [&](int64_t i, int64_t member) { return partial + (i * 64 + member) * 6; };
+    const auto row_sum = [&](int64_t i, int which) {
+      float sum = 0.f;
+      for (int64_t m = 0; m < b.member.size; m++) sum += sums_of(i, m)[which];
+      return sum;
+    };
+    for (int64_t i = 0; i < b.rows; i++) {
+      V plain(0.f), with(0.f);
+      for (int64_t block = b.first_block(); block < b.last_block(); block++) {
+        const float* kept = b.kept_of(block, i);
+        for (int64_t j = 0; j < z.NB; j += kLanes) {
+          const int64_t unit = block * z.NB + j;
+          const V o = load(kept + (GATE + 3) * z.NB + j), cn = load(kept + CN * z.NB + j);
+          const V gain = load(b.own + GAIN_C * z.H + unit);
+          const V t = tanh(gain * cn + load(b.own + SHIFT_C * z.H + unit));
+          const V dh = load(b.dh + i * z.ld + unit) + load(b.grad_row[i] + unit);
+          const V dy = dh * o * slope_of_tanh(t), d = dy * gain;
+          add_to(b.sums + (SLOTS + GAIN_C) * z.H + unit, dy * cn);
+          add_to(b.sums + (SLOTS + SHIFT_C) * z.H + unit, dy);
+          d.store(d_cn + i * z.H + unit);
+          (dh * t * slope_of_sigmoid(o)).store(d_gates + (i * 4 + 3) * z.H + unit);
+          plain = plain + d, with = at::vec::fmadd(d, cn, with);
+        }
+      }
+      sums_of(i, b.member.number)[0] = total(plain), sums_of(i, b.member.number)[1] = total(with);
+    }
+    b.member.team.meet();
+    for (int64_t i = 0; i < b.rows; i++) {
+      const V mean(row_sum(i, 0) / z.units), slope(row_sum(i, 1) / z.units);
+      V sums[4] = {V(0.f), V(0.f), V(0.f), V(0.f)};
+      for (int64_t block = b.first_block(); block < b.last_block(); block++) {
+        const float* kept = b.kept_of(block, i);
+        const V scale(kept[KEPT * z.NB + 2]);
+        for (int64_t j = 0; j < z.NB; j += kLanes) {
+          const int64_t unit = block * z.NB + j;
+          const V in = load(kept + GATE * z.NB + j), forget = load(kept + (GATE + 1) * z.NB + j);
+          const V g = load(kept + (GATE + 2) * z.NB + j), before = load(kept + BEFORE * z.NB + j);
+          const V cn = load(kept + CN * z.NB + j);
+          float* dc_at = b.dc + i * z.H + unit;
+          const V dc = load(dc_at) + scale * (load(d_cn + i * z.H + unit) - mean - cn * slope);
+          (dc * forget).store(dc_at);
+          float* d_gate = d_gates + i * 4 * z.H + unit;
+          const V da[GATES] = {dc * g * slope_of_sigmoid(in), dc * before * slope_of_sigmoid(forget),
+                               dc * in * slope_of_tanh(g), load(d_gate + 3 * z.H)};
+          for (int k = 0; k < GATES; k++) {
+            const V xn = load(kept + (XN + k) * z.NB + j), rn = load(kept + (RN + k) * z.NB + j);
+            const V dx = da[k] * load(b.own + (GAIN_X + k) * z.H + unit);
+            const V dr = da[k] * load(b.own + (GAIN_R + k) * z.H + unit);
+            add_to(b.sums + (SLOTS + GAIN_X + k) * z.H + unit, da[k] * xn);
+            add_to(b.sums + (SLOTS + GAIN_R + k) * z.H + unit, da[k] * rn);
+            add_to(b.sums + (SLOTS + SHIFT + k) * z.H + unit, da[k]);
+            sums[0] = sums[0] + dx, sums[1] = at::vec::fmadd(dx, xn, sums[1]);
+            sums[2] = sums[2] + dr, sums[3] = at::vec::fmadd(dr, rn, sums[3]);
+            da[k].store(d_gate + k * z.H);
+          }
+        }
+      }
+      for (int k = 0; k < 4; k++) sums_of(i, b.member.number)[2 + k] = total(sums[k]);
+    }
+    b.member.team.meet();
+    for (int64_t i = 0; i < b.rows; i++) {
+      const float count = GATES * z.units;
+      const V x_mean(row_sum(i, 2) / count), x_slope(row_sum(i, 3) / count);
+      const V r_mean(row_sum(i, 4) / count), r_slope(row_sum(i, 5) / count);
+      float* slots = b.da + (b.s.first[b.t] + i) * SLOTS * z.H;
+      for (int64_t block = b.first_block(); block < b.last_block(); block++) {
+        const float* kept = b.kept_of(block, i);
+        const V x_scale(kept[KEPT * z.NB]), r_scale(kept[KEPT * z.NB + 1]);
+        for (int64_t j = 0; j < z.NB; j += kLanes) {
+          const int64_t unit = block * z.NB + j;
+          for (int k = 0; k < GATES; k++) {
+            const V da = load(d_gates + (i * 4 + k) * z.H + unit);
+            const V dx = x_scale * (da * load(b.own + (GAIN_X + k) * z.H + unit) - x_mean -
+                                    load(kept + (XN + k) * z.NB + j) * x_slope);
+            const V dr = r_scale * (da * load(b.own + (GAIN_R + k) * z.H + unit) - r_mean -
+                                    load(kept + (RN + k) * z.NB + j) * r_slope);
+            dx.store(slots + (X_SLOT + k) * z.H + unit);
+            dr.store(slots + (R_SLOT + k) * z.H + unit);
+            dr.store(b.operand + i * b.width() + k * z.H + unit);
+            add_to(b.sums + (X_SLOT + k) * z.H + unit, dx);
+          }
+          V(0.f).store(b.dh + i * z.ld + unit);
+        }
+      }
+    }
+    b.member.team.meet();
+    for (int64_t block = b.first_block(); block < b.last_block(); block++)
+      b.recurrent(block, 0, GATES, b.dh + block * z.NB, z.ld, true);
+  }
+};
+
+// ---- Whole layers ----
+
+template <class Visit>
+auto visit_cell(c10::string_view name, const Visit& visit) {
+  if (name == "rnn-tanh") return visit(UnitWise<RNN<false>>());
+  if (name == "rnn-relu") return visit(UnitWise<RNN<true>>());
+  if (name == "lstm") return visit(UnitWise<LSTM>());
+  if (name == "lstm-peephole") return visit(UnitWise<PeepholeLSTM>());
+  if (name == "lstm-coupled") return visit(UnitWise<CoupledLSTM>());
+  if (name == "lstm-layer-norm") return visit(LayerNormLSTM());
+  if (name == "gru-after") return visit(UnitWise<GRU>());
+  if (name == "gru-before") return visit(GRUBefore());
+  TORCH_CHECK(false, "no native kernel for cell '", std::string(name), "'");
+}
+
+void check(const Tensor& t, const char* name, at::IntArrayRef sizes) {
+  TORCH_CHECK(t.scalar_type() == at::kFloat && t.device().is_cpu(), name, " must be float32 on the CPU");
+  TORCH_CHECK(t.sizes() == sizes, name, " must be ", sizes, ", not ", t.sizes());
+}
+
+template <class Cell>
+Sizes check_all(const Tensor& x, const Tensor& weight_x, const Tensor& weight_h, const Tensor& bias, const Tensor& own,
+                int64_t units, int64_t slices, int64_t team) {
+  TORCH_CHECK(x.dim() == 3 && weight_h.dim() == 3, "x must be (B, T, I), weight_h (D, G·H, H)");
+  const Sizes z(x, weight_h, units);
+  TORCH_CHECK(z.H % 16 == 0 && units <= z.H && z.G == Cell::GATES && z.D <= 2, "hidden size or gates do not fit");
+  check(x, "x", {z.B, z.T, z.I});
+  check(weight_h, "weight_h", {z.D, z.G * z.H, z.H});
+  check(weight_x, "weight_x", {z.D, z.G * z.H, z.I});
+  check(bias, "bias", {z.D, z.G * z.H});
+  check(own, "own", {z.D, Cell::OWN, z.H});
+  TORCH_CHECK(slices >= 1 && team >= 1 && team <= 64, "slices and team must be at least 1, team at most 64");
+  return z;
+}
+
+Tensor pack(const Tensor& weight_x, const Tensor& weight_h) {
+  const int64_t D = weight_h.size(0), H = weight_h.size(2), G = weight_h.size(1) / H, I = weight_x.size(2);
+  const Tensor wx = weight_x.contiguous(), wh = weight_h.contiguous();
+  check(wh, "weight_h", {D, G * H, H});
+  check(wx, "weight_x", {D, G * H, I});
+  Tensor packed = at::empty({D * G * H * (I + H)}, wx.options());
+  pack_rows(wx.const_data_ptr<float>(), D, G, H, I, packed.mutable_data_ptr<float>());
+  pack_rows(wh.const_data_ptr<float>(), D, G, H, H, packed.mutable_data_ptr<float>() + D * G * H * I);
+  return packed;
+}
+
+using Forwarded = std::tuple<Tensor, Tensor, Tensor, Tensor>;
+
+Forwarded forward(c10::string_view cell, const Tensor& x_, const optional<Tensor>& lengths, const Tensor& weight_x,
+                  const Tensor& weight_h, const Tensor& bias_, const Tensor& own_, const Tensor& state_,
+                  const optional<Tensor>& packed_, int64_t units, int64_t slices, int64_t team, bool keep) {
+  return visit_cell(cell, [&](auto kind) -> Forwarded {
+    using Cell = decltype(kind);
+    const Sizes z = check_all<Cell>(x_, weight_x, weight_h, bias_, own_, units, slices, team);
+    check(state_, "state", {Cell::STATES, z.D, z.B, z.H});
+    const Tensor packed = packed_ ? *packed_ : pack(weight_x, weight_h);
+    check(packed, "packed", {z.D * z.G * z.H * (z.I + z.H)});
+    const Tensor x = x_.contiguous(), bias = bias_.contiguous(), own = own_.contiguous(), state = state_.contiguous();
+    const Plan plan = make_plan(lengths, z.B, z.T, slices);
+    const int64_t rows = keep ? z.B * z.T : 0, kept_size = Cell::kept_size(z);
+    Tensor out = at::empty({z.B, z.T, z.D * z.H}, x.options()), final = at::empty(state.sizes(), x.options());
+    Tensor kept_h = at::empty({z.D, rows, z.H}, x.options()), kept = at::empty({z.D, rows, kept_size}, x.options());
+    std::vector<std::unique_ptr<ForwardScratch>> scratch;
+    for (int64_t item = 0; item < z.D * slices; item++)
+      scratch.push_back(std::make_unique<ForwardScratch>(z, plan.slices[item / z.D], Cell::STATES, Cell::forward_more(z)));
+    run_in_teams(z.D * slices, team, [&](int64_t item, const Member& member) {
+      const int64_t d = item % z.D, gates = z.G * z.H;
+      const float* weights = packed.const_data_ptr<float>();
+      Forward loop{z, plan.slices[item / z.D], member, d, x.const_data_ptr<float>(), weights + d * gates * z.I,
+                   weights + z.D * gates * z.I + d * gates * z.H, bias.const_data_ptr<float>() + d * gates,
+                   own.const_data_ptr<float>() + d * Cell::OWN * z.H, state.const_data_ptr<float>(),
+                   out.mutable_data_ptr<float>(), final.mutable_data_ptr<float>(),
+                   keep ? kept_h.mutable_data_ptr<float>() + d * rows * z.H : nullptr,
+                   kept.mutable_data_ptr<float>() + d * rows * kept_size, kept_size, *scratch[item]};
+      loop.template run<Cell>();
+    });
+    return {out, final, kept_h, kept};
+  });
+}
+
+// The rows of x (B, T, F) that are no padding, in packed order; and the way back, added to what is there.
+template <class Move>
+void each_row(const Plan& plan, int64_t T, bool reverse, const Move& move) {
+  for (const Slice& s : plan.slices)
+    at::parallel_for(0, s.steps(), 8, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; t++)
+        for (int64_t i = 0; i < s.rows[t]; i++)
+          move(s.first[t] + i, s.sequence[i] * T + time_of(t, s.length[i], reverse));
+    });
+}
+
+// The gradients of the weights of one direction, and of x, as products over all time steps.
+template <class Cell>
+void weight_gradients(const Sizes& z, const Plan& plan, int64_t d, const Tensor& x, const Tensor& weight_x,
+                      const Tensor& da_, const Tensor& kept_h_, const Tensor& kept, Tensor& grad_x,
+                      Tensor& grad_weight_x, Tensor& grad_weight_h) {
+  const Tensor da = da_.narrow(0, 0, plan.total), kept_h = kept_h_.narrow(0, 0, plan.total);
+  Tensor x_rows = at::empty({plan.total, z.I}, x.options());
+  const float* from = x.const_data_ptr<float>();
+  float* to = x_rows.mutable_data_ptr<float>();
+  each_row(plan, z.T, d == 1, [&](int64_t row, int64_t place) {
+    std::memcpy(to + row * z.I, from + place * z.I, z.I * sizeof(float));
+  });
+  const Tensor da_x = da.narrow(1, Cell::X_SLOT * z.H, z.G * z.H), da_r = da.narrow(1, Cell::R_SLOT * z.H, z.G * z.H);
+  const Tensor by_slot = at::mm(da_x.t(), x_rows);
+  for (int g = 0; g < Cell::GATES; g++)
+    grad_weight_x.narrow(0, Cell::x_gate[g] * z.H, z.H).copy_(by_slot.narrow(0, g * z.H, z.H));
+  if constexpr (std::is_same_v<Cell, GRUBefore>) {
+    Tensor first = grad_weight_h.narrow(0, 0, 2 * z.H), second = grad_weight_h.narrow(0, 2 * z.H, z.H);
+    const Tensor reset_h = kept.narrow(0, 0, plan.total).view({plan.total, z.blocks, 4, z.NB}).select(2, 3);
+    at::mm_out(first, da_r.narrow(1, 0, 2 * z.H).t(), kept_h);
+    at::mm_out(second, da_r.narrow(1, 2 * z.H, z.H).t(), reset_h.reshape({plan.total, z.H}));
+  } else {
+    at::mm_out(grad_weight_h, da_r.t(), kept_h);
+  }
+  if (!grad_x.defined()) return;
+  std::vector<Tensor> weights;
+  for (int g = 0; g < Cell::GATES; g++) weights.push_back(weight_x.narrow(0, Cell::x_gate[g] * z.H, z.H));
+  const Tensor rows = at::mm(da_x, z.G == 1 ? weights[0] : at::cat(weights));
+  const float* rows_from = rows.const_data_ptr<float>();
+  float* grad = grad_x.mutable_data_ptr<float>();
+  each_row(plan, z.T, d == 1, [&](int64_t row, int64_t place) {
+    const float* source = rows_from + row * z.I;
+    float* target = grad + place * z.I;
+    if (d == 0) {
+      std::memcpy(target, source, z.I * sizeof(float));
+    } else {
+      for (int64_t n = 0; n < z.I; n++) target[n] += source[n];
+    }
+  });
+}
+
+using Gradients = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
+
+Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tensor>& lengths, const Tensor& weight_x_,
+                   const Tensor& weight_h_, const Tensor& bias, const Tensor& own_, const Tensor& kept_h,
+                   const Tensor& kept, const Tensor& grad_out_, const Tensor& grad_final_, int64_t units,
+                   int64_t slices, int64_t team, bool need_x) {
+  return visit_cell(cell, [&](auto kind) -> Gradients {
+    using Cell = decltype(kind);
+    const Sizes z = check_all<Cell>(x_, weight_x_, weight_h_, bias, own_, units, slices, team);
+    const int64_t rows = z.B * z.T, kept_size = Cell::kept_size(z), gates = z.G * z.H;
+    constexpr int64_t SLOTS = Cell::SLOTS, OWN = Cell::OWN;
+    check(kept_h, "kept_h", {z.D, rows, z.H});
+    check(kept, "kept", {z.D, rows, kept_size});
+    check(grad_out_, "grad_out", {z.B, z.T, z.D * z.H});
+    check(grad_final_, "grad_final", {Cell::STATES, z.D, z.B, z.H});
+    const Tensor x = x_.contiguous(), weight_x = weight_x_.contiguous(), weight_h = weight_h_.contiguous();
+    const Tensor own = own_.contiguous(), grad_out = grad_out_.contiguous(), grad_final = grad_final_.contiguous();
+    const Plan plan = make_plan(lengths, z.B, z.T, slices);
+    Tensor packed = at::empty({z.D, gates * z.H}, x.options());
+    pack_columns(weight_h.const_data_ptr<float>(), z.D, gates, z.H, packed.mutable_data_ptr<float>());
+    Tensor da = at::empty({z.D, rows, SLOTS * z.H}, x.options());
+    Tensor sums = at::zeros({z.D, slices, (SLOTS + OWN) * z.H}, x.options());
+    Tensor grad_state = at::empty(grad_final.sizes(), x.options());
+    std::vector<std::unique_ptr<BackwardScratch>> scratch;
+    for (int64_t item = 0; item < z.D * slices; item++)
+      scratch.push_back(std::make_unique<BackwardScratch>(z, plan.slices[item / z.D], Cell::backward_more(z)));
+    run_in_teams(z.D * slices, team, [&](int64_t item, const Member& member) {
+      const int64_t d = item % z.D, s = item / z.D;
+      Backward loop{z, plan.slices[s], member, d, packed.const_data_ptr<float>() + d * gates * z.H,
+                    own.const_data_ptr<float>() + d * OWN * z.H, kept_h.const_data_ptr<float>() + d * rows * z.H,
+                    kept.const_data_ptr<float>() + d * rows * kept_size, grad_out.const_data_ptr<float>(),
+                    grad_final.const_data_ptr<float>(), da.mutable_data_ptr<float>() + d * rows * SLOTS * z.H,
+                    sums.mutable_data_ptr<float>() + (d * slices + s) * (SLOTS + OWN) * z.H,
+                    grad_state.mutable_data_ptr<float>(), kept_size, *scratch[item]};
+      loop.template run<Cell>();
+    });
+    scratch.clear();
+    Tensor grad_x = need_x ? (lengths ? at::zeros_like(x) : at::empty_like(x)) : Tensor();
+    Tensor grad_weight_x = at::empty_like(weight_x), grad_weight_h = at::empty_like(weight_h);
+    for (int64_t d = 0; d < z.D; d++) {
+      Tensor for_x = grad_weight_x[d], for_h = grad_weight_h[d];
+      weight_gradients<Cell>(z, plan, d, x, weight_x[d], da[d], kept_h[d], kept[d], grad_x, for_x, for_h);
+    }
+    const Tensor summed = sums.sum(1).view({z.D, SLOTS + OWN, z.H});
+    Tensor grad_bias = at::empty({z.D, z.G, z.H}, x.options());
+    for (int g = 0; g < Cell::GATES; g++) grad_bias.select(1, Cell::x_gate[g]).copy_(summed.select(1, Cell::X_SLOT + g));
+    return {need_x ? grad_x : at::empty({0}, x.options()), grad_weight_x, grad_weight_h,
+            grad_bias.view({z.D, gates}), summed.narrow(1, SLOTS, OWN).contiguous(), grad_state};
+  });
+}
+
+int64_t kept_floats(c10::string_view cell, int64_t H) {
+  return visit_cell(cell, [&](auto kind) -> int64_t {
+    const Sizes z(at::empty({0, 0, 0}), at::empty({1, decltype(kind)::GATES * H, H}, at::kMeta), H);
+    return decltype(kind)::kept_size(z);
+  });
+}
+
+}  // namespace
+
+TORCH_LIBRARY(seqkit, m) {
+  m.def("pack(Tensor weight_x, Tensor weight_h) -> Tensor");
+  m.def("kept_floats(str cell, int hidden_size) -> int", &kept_floats);
+  m.def(
+      "forward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
+      "Tensor state, Tensor? packed, int units, int slices, int team, bool keep) -> (Tensor, Tensor, Tensor, Tensor)");
+  m.def(
+      "backward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
+      "Tensor kept_h, Tensor kept, Tensor grad_out, Tensor grad_final, int units, int slices, int team, bool need_x) "
+      "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+}
+
+TORCH_LIBRARY_IMPL(seqkit, CPU, m) {
+  m.impl("pack", &pack);
+  m.impl("forward", &forward);
+  m.impl("backward", &backward);
+}

@@ -1,0 +1,276 @@
+"""The native kernel: the time loop of our own cells in C++, for float32 on a CPU.
+
+The C++ side (``native.cpp``) is registered as the torch operators ``seqkit::forward`` and ``seqkit::backward``; here
+they get their derivative, their fake implementations, and weights in the layout that they want.
+B batch, T time, I inputs, H hidden units, G gates, S states, D directions.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from seqkit.cells import Cell, CellState
+from seqkit.cells.gru import GRU
+from seqkit.cells.lstm import LSTM
+from seqkit.cells.lstm_coupled import CoupledLSTM
+from seqkit.cells.lstm_layer_norm import LayerNormLSTM
+from seqkit.cells.lstm_peephole import PeepholeLSTM
+from seqkit.cells.rnn import RNN
+from seqkit.kernels.base import Weights
+from seqkit.kernels.build import BuildError, build, built
+from seqkit.kernels.reference import Reference
+
+_CELLS: dict[str, Cell] = {
+    "rnn-tanh": RNN("tanh"),
+    "rnn-relu": RNN("relu"),
+    "lstm": LSTM(),
+    "lstm-peephole": PeepholeLSTM(),
+    "lstm-coupled": CoupledLSTM(),
+    "lstm-layer-norm": LayerNormLSTM(),
+    "gru-after": GRU("after"),
+    "gru-before": GRU("before"),
+}
+_LANES = 16
+
+
+class Layer(NamedTuple):
+    """The weights of all directions of a layer as the operators take them; H here is a multiple of 16."""
+
+    weight_x: Tensor
+    """(D, G·H, I)"""
+    weight_h: Tensor
+    """(D, G·H, H)"""
+    bias: Tensor
+    """(D, G·H)"""
+    own: Tensor
+    """(D, n, H): biases of recurrent parts and the cell's own parameters"""
+
+
+class Native:
+    """Runs every cell of ours for which C++ was written."""
+
+    def supports(self, cell: Cell, x: Tensor) -> bool:
+        """float32 on a CPU, and a cell that the C++ source has."""
+        return operator_name(cell) is not None and x.device.type == "cpu" and x.dtype == torch.float32
+
+    def run(
+        self,
+        cell: Cell,
+        weights: Sequence[Weights],
+        x: Tensor,
+        lengths: Tensor | None,
+        states: Sequence[CellState],
+        cache: dict[str, Any] | None = None,
+    ) -> tuple[Tensor, list[CellState]]:
+        """See :class:`~seqkit.kernels.base.Kernel`."""
+        name = operator_name(cell)
+        assert name is not None
+        hidden = weights[0].weight_h.shape[1]
+        packed = None
+        if torch.is_grad_enabled() or cache is None:
+            layer = layer_of(weights)
+        else:
+            layer, packed = _prepared(weights, cache)
+        state = pad_units(torch.stack([torch.stack(parts) for parts in zip(*states, strict=True)]), hidden)
+        keep = torch.is_grad_enabled() and any(t.requires_grad for t in (x, state, *layer))
+        slices, team = plan(len(weights), x.shape[0], layer.weight_h.shape[2], len(cell.gate_names))
+        out, final, _, _ = torch.ops.seqkit.forward(
+            name, x, lengths, *layer, state, packed, hidden, slices, team, keep
+        )
+        if layer.weight_h.shape[2] != hidden:
+            out = out.unflatten(2, (len(weights), -1))[..., :hidden].flatten(2)
+            final = final[..., :hidden]
+        return out, [tuple(parts.unbind(0)) for parts in final.unbind(1)]
+
+
+def plan(directions: int, batch: int, hidden: int, gates: int) -> tuple[int, int]:
+    """Slices of the batch for each direction, and threads for each slice."""
+    threads = torch.get_num_threads()
+    workers = threads // directions if threads >= directions else 1
+    if workers == 1:
+        return 1, 1
+    slices = max(1, min(workers, batch // 4))
+    team = workers // slices
+    if hidden * hidden * gates < 32768:
+        team = 1
+    return slices, team
+
+
+def operator_name(cell: Cell) -> str | None:
+    """The name of a cell in the C++ source; a class derived from one of ours has none."""
+    for name, known in _CELLS.items():
+        if type(known) is type(cell) and known.options == cell.options:
+            return name
+    return None
+
+
+def pad_units(tensor: Tensor, hidden: int, dims: int = 1) -> Tensor:
+    """Zeros at the end of the last dimensions, so that ``hidden`` units become a multiple of 16."""
+    missing = -hidden % _LANES
+    return pad(tensor, [0, missing] * dims) if missing else tensor
+
+
+def layer_of(weights: Sequence[Weights]) -> Layer:
+    """The parameters of a layer side by side; differentiable."""
+    rows, hidden = weights[0].weight_h.shape
+    gates = rows // hidden
+
+    def padded(tensor: Tensor) -> Tensor:
+        """(G·H, n) with padding units in each gate."""
+        if hidden % _LANES == 0:
+            return tensor
+        return pad(tensor.unflatten(0, (gates, hidden)), [0, 0, 0, -hidden % _LANES]).flatten(0, 1)
+
+    return Layer(
+        torch.stack([padded(w.weight_x) for w in weights]),
+        torch.stack([pad_units(padded(w.weight_h), hidden) for w in weights]),
+        torch.stack([padded(w.bias.unsqueeze(1)).squeeze(1) for w in weights]),
+        torch.stack([pad_units(_own(w, hidden), hidden) for w in weights]),
+    )
+
+
+def _own(weights: Weights, hidden: int) -> Tensor:
+    given = [weights.bias_h] if weights.bias_h is not None else []
+    rows = [value.reshape(-1, hidden) for value in (*given, *weights.own.values())]
+    return torch.cat(rows) if rows else weights.bias.new_zeros(0, hidden)
+
+
+def weights_of(cell: Cell, layer: Layer, units: int) -> list[Weights]:
+    """The way back from :func:`layer_of`, without the padding; differentiable."""
+    gates = len(cell.gate_names)
+    directions, _, hidden = layer.weight_h.shape
+
+    def cut(tensor: Tensor) -> Tensor:
+        return tensor.unflatten(0, (gates, hidden))[:, :units].flatten(0, 1)
+
+    found = []
+    for d in range(directions):
+        own = layer.own[d][:, :units]
+        inner = len(cell.recurrent_bias)
+        parameters, start = {}, inner
+        for name, value in cell.own_parameters(units).items():
+            rows = value.numel() // units
+            parameters[name] = own[start : start + rows].reshape(value.shape)
+            start += rows
+        bias_h = own[:inner].flatten() if inner else None
+        weight_h = cut(layer.weight_h[d])[:, :units]
+        found.append(Weights(cut(layer.weight_x[d]), weight_h, cut(layer.bias[d]), bias_h, parameters))
+    return found
+
+
+def _prepared(weights: Sequence[Weights], cache: dict[str, Any]) -> tuple[Layer, Tensor | None]:
+    """The layer with packed weights, kept until a weight changes; a tensor made in inference mode cannot tell."""
+    tensors = [t for w in weights for t in (*w[:4], *w.own.values()) if t is not None]
+    if any(t.is_inference() for t in tensors) or torch.compiler.is_compiling():
+        return layer_of(weights), None
+    key = [(t.data_ptr(), t._version) for t in tensors]
+    if cache.get("key") != key:
+        layer = layer_of(weights)
+        cache.update(key=key, value=(layer, torch.ops.seqkit.pack(layer.weight_x, layer.weight_h)))
+    value: tuple[Layer, Tensor] = cache["value"]
+    return value
+
+
+@cache
+def load(path: str) -> None:
+    """Loads the library into this process, and tells torch the shapes and the derivative of its operators."""
+    torch.ops.load_library(path)
+    torch.library.register_fake("seqkit::pack", _fake_pack)
+    torch.library.register_fake("seqkit::forward", _fake_forward)
+    torch.library.register_fake("seqkit::backward", _fake_backward)
+    torch.library.register_autograd("seqkit::forward", _backward, setup_context=_save)
+
+
+def ready() -> bool:
+    """Whether the kernels were built here; loads them if so."""
+    path = built()
+    if path is not None:
+        load(str(path))
+    return path is not None
+
+
+def ensure(say: Callable[[str], None]) -> bool:
+    """Builds the kernels if need be and loads them; if that cannot be, says why in one line and returns False."""
+    try:
+        load(str(build(say)))
+    except BuildError as error:
+        say(f"The native kernels do not run here, torch's own serve: {error}")
+        return False
+    return True
+
+
+def ensure_or_warn() -> bool:
+    """:func:`ensure`, for Python code that has no other voice than a warning."""
+    return ensure(lambda line: warnings.warn(line, stacklevel=4))
+
+
+def _fake_pack(weight_x: Tensor, weight_h: Tensor) -> Tensor:
+    return weight_x.new_empty(weight_x.numel() + weight_h.numel())
+
+
+def _fake_forward(
+    cell: str, x: Tensor, lengths: Tensor | None, weight_x: Tensor, weight_h: Tensor, bias: Tensor, own: Tensor,
+    state: Tensor, packed: Tensor | None, units: int, slices: int, team: int, keep: bool,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    (batch, steps, _), (directions, _, hidden) = x.shape, weight_h.shape
+    rows = batch * steps if keep else 0
+    kept = torch.ops.seqkit.kept_floats(cell, hidden)
+    return (
+        x.new_empty(batch, steps, directions * hidden),
+        torch.empty_like(state, memory_format=torch.contiguous_format),
+        x.new_empty(directions, rows, hidden),
+        x.new_empty(directions, rows, kept),
+    )
+
+
+def _fake_backward(
+    cell: str, x: Tensor, lengths: Tensor | None, weight_x: Tensor, weight_h: Tensor, bias: Tensor, own: Tensor,
+    kept_h: Tensor, kept: Tensor, grad_out: Tensor, grad_final: Tensor, units: int, slices: int, team: int,
+    need_x: bool,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    grad_x = x.new_empty(x.shape) if need_x else x.new_empty(0)
+    return grad_x, *(t.new_empty(t.shape) for t in (weight_x, weight_h, bias, own, grad_final))
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    cell, x, lengths, weight_x, weight_h, bias, own, state, _, units, slices, team, _ = inputs
+    _, _, kept_h, kept = output
+    ctx.set_materialize_grads(True)
+    ctx.save_for_backward(x, lengths, weight_x, weight_h, bias, own, state, kept_h, kept)
+    ctx.options = (cell, units, slices, team)
+
+
+def _backward(ctx: Any, grad_out: Tensor, grad_final: Tensor, *_: Any) -> tuple[Any, ...]:
+    cell, units, slices, team = ctx.options
+    x, lengths, *layer, state, kept_h, kept = ctx.saved_tensors
+    if torch.is_grad_enabled():
+        grads = _differentiable_gradients(cell, units, (x, *layer, state), lengths, (grad_out, grad_final))
+        return None, grads[0], None, *grads[1:], *[None] * 5
+    need_x = ctx.needs_input_grad[1]
+    grad_x, *grads = torch.ops.seqkit.backward(
+        cell, x, lengths, *layer, kept_h, kept, grad_out, grad_final, units, slices, team, need_x
+    )
+    return None, grad_x if need_x else None, None, *grads, *[None] * 5
+
+
+def _differentiable_gradients(
+    name: str, units: int, tensors: tuple[Tensor, ...], lengths: Tensor | None, grads: tuple[Tensor, Tensor]
+) -> list[Tensor | None]:
+    """For a second derivative: the same gradients from the reference loop, so that they have a graph."""
+    x, *layer, state = tensors
+    cell, hidden = _CELLS[name], state.shape[3]
+    states = [tuple(parts.unbind(0)) for parts in state[..., :units].unbind(1)]
+    out, finals = Reference().run(cell, weights_of(cell, Layer(*layer), units), x, lengths, states)
+    final = pad_units(torch.stack([torch.stack(parts) for parts in zip(*finals, strict=True)]), units)
+    out = pad_units(out.unflatten(2, (len(states), units)), units).flatten(2)
+    assert final.shape[3] == hidden
+    wanted = [t for t in tensors if t.requires_grad]
+    found = iter(torch.autograd.grad((out, final), wanted, grads, create_graph=True, allow_unused=True))
+    return [next(found) if t.requires_grad else None for t in tensors]
