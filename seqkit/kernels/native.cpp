@@ -205,6 +205,9 @@ class Team {  // threads that run one slice together
 struct Member {
   int64_t number, size;
   Team& team;
+  // Its share of so many blocks.
+  int64_t first_of(int64_t blocks) const { return blocks * number / size; }
+  int64_t last_of(int64_t blocks) const { return blocks * (number + 1) / size; }
 };
 
 template <class Body>
@@ -288,26 +291,28 @@ void product(int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const
   }
 }
 
-int64_t block_units(int64_t H) { return H % 64 == 0 ? 64 : H % 32 == 0 ? 32 : 16; }
+// Hidden units of a block: of a product's columns going back, and of all gates' columns going forward, where a row of a
+// block is then at most 4 vectors, read one after another from memory.
+int64_t wide_block(int64_t H) { return H % 64 == 0 ? 64 : H % 32 == 0 ? 32 : 16; }
+int64_t gates_block(int64_t G, int64_t H) { return G == 1 ? wide_block(H) : 16; }
 
 // (D, G·H, K) to (D, blocks, K, G, units of a block).
 void pack_rows(const float* weight, int64_t D, int64_t G, int64_t H, int64_t K, float* to) {
-  const int64_t NB = block_units(H), blocks = H / NB;
+  const int64_t NB = gates_block(G, H), blocks = H / NB;
   at::parallel_for(0, D * blocks * G, 1, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; item++) {
       const int64_t d = item / (blocks * G), n = item / G % blocks, g = item % G;
       const float* from = weight + ((d * G + g) * H + n * NB) * K;
       float* block = to + (d * blocks + n) * K * G * NB + g * NB;
-      for (int64_t k0 = 0; k0 < K; k0 += 16)
-        for (int64_t j = 0; j < NB; j++)
-          for (int64_t k = k0; k < std::min(K, k0 + 16); k++) block[k * G * NB + j] = from[j * K + k];
+      for (int64_t k = 0; k < K; k += 16)
+        at::vec::transpose_mxn<float>(from + k, K, block + k * G * NB, G * NB, NB, std::min<int64_t>(16, K - k));
     }
   });
 }
 
 // (D, R, H) to (D, blocks, R, units of a block).
 void pack_columns(const float* weight, int64_t D, int64_t R, int64_t H, float* to) {
-  const int64_t NB = block_units(H), blocks = H / NB;
+  const int64_t NB = wide_block(H), blocks = H / NB;
   at::parallel_for(0, D * blocks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; item++)
       for (int64_t row = 0; row < R; row++)
@@ -323,10 +328,13 @@ Buffer buffer(int64_t size) { return Buffer(new float[size]); }
 
 struct Sizes {
   int64_t D, B, T, I, H, G, units;  // units: those that are not padding
-  int64_t NB, blocks, ld;           // ld: row length of operands, odd in cache lines, so that rows do not collide
+  int64_t NB, blocks, wide;         // units of a block of gates, how many blocks; units of a block going back
+  int64_t ld;                       // row length of operands, odd in cache lines, so that rows do not collide
   Sizes(const Tensor& x, const Tensor& weight_h, int64_t units)
       : D(weight_h.size(0)), B(x.size(0)), T(x.size(1)), I(x.size(2)), H(weight_h.size(2)),
-        G(weight_h.size(1) / weight_h.size(2)), units(units), NB(block_units(H)), blocks(H / NB), ld(H + 16) {}
+        G(weight_h.size(1) / weight_h.size(2)), units(units), NB(gates_block(G, H)), blocks(H / NB), wide(wide_block(H)),
+        ld(H + 16) {}
+  int64_t wide_blocks() const { return H / wide; }
 };
 
 inline int64_t time_of(int64_t t, int64_t length, bool reverse) { return reverse ? length - 1 - t : t; }
@@ -361,8 +369,8 @@ struct Forward {  // one slice of one direction
   std::vector<float*> out_row;
 
   bool reverse() const { return d == 1; }
-  int64_t first_block() const { return z.blocks * member.number / member.size; }
-  int64_t last_block() const { return z.blocks * (member.number + 1) / member.size; }
+  int64_t first_block() const { return member.first_of(z.wide_blocks()) * (z.wide / z.NB); }
+  int64_t last_block() const { return member.last_of(z.wide_blocks()) * (z.wide / z.NB); }
   const float* x_part(int64_t block, int64_t row) const {
     return shared.x.get() + (block * ForwardScratch::x_rows(s) + chunk_row + row) * z.G * z.NB;
   }
@@ -474,16 +482,17 @@ struct Backward {  // one slice of one direction
   std::vector<const float*> grad_row;
 
   bool reverse() const { return d == 1; }
-  int64_t first_block() const { return z.blocks * member.number / member.size; }
-  int64_t last_block() const { return z.blocks * (member.number + 1) / member.size; }
+  int64_t first_block() const { return member.first_of(z.wide_blocks()) * (z.wide / z.NB); }
+  int64_t last_block() const { return member.last_of(z.wide_blocks()) * (z.wide / z.NB); }
   int64_t width() const { return BackwardScratch::width(z); }
   const float* kept_of(int64_t block, int64_t row) const {
     return kept + (s.first[t] + row) * kept_size + block * (kept_size / z.blocks);
   }
-  // Adds (da W_h) for the gates from `gate` on to the columns of one block.
-  void recurrent(int64_t block, int64_t gate, int64_t count, float* to, int64_t ld, bool add) const {
-    product(rows, z.NB, count * z.H, operand + gate * z.H, width(), wh + (block * z.G + gate) * z.H * z.NB, z.NB, to,
-            ld, add);
+  // da W_h for `count` gates from `gate` on, to this thread's columns of `to` (rows, ld).
+  void recurrent(int64_t gate, int64_t count, float* to, bool add) const {
+    for (int64_t n = member.first_of(z.wide_blocks()); n < member.last_of(z.wide_blocks()); n++)
+      product(rows, z.wide, count * z.H, operand + gate * z.H, width(), wh + (n * z.G + gate) * z.H * z.wide, z.wide,
+              to + n * z.wide, z.ld, add);
   }
 
   template <class Cell>
@@ -584,8 +593,7 @@ struct UnitWise {
       }
     }
     b.member.team.meet();
-    for (int64_t block = b.first_block(); block < b.last_block(); block++)
-      b.recurrent(block, 0, GATES, b.dh + block * z.NB, z.ld, true);
+    b.recurrent(0, GATES, b.dh, true);
   }
 };
 
@@ -659,8 +667,8 @@ struct GRUBefore {
           (dh * (V(1.f) - gate)).store(b.dh + i * z.ld + unit);
         }
     b.member.team.meet();
+    b.recurrent(2, 1, d_reset_h, false);
     for (int64_t block = b.first_block(); block < b.last_block(); block++) {
-      b.recurrent(block, 2, 1, d_reset_h + block * z.NB, z.ld, false);
       for (int64_t i = 0; i < b.rows; i++)
         for (int64_t j = 0; j < z.NB; j += kLanes) {
           const int64_t unit = block * z.NB + j;
@@ -670,8 +678,7 @@ struct GRUBefore {
         }
     }
     b.member.team.meet();
-    for (int64_t block = b.first_block(); block < b.last_block(); block++)
-      b.recurrent(block, 0, 2, b.dh + block * z.NB, z.ld, true);
+    b.recurrent(0, 2, b.dh, true);
   }
 };
 
@@ -864,8 +871,7 @@ struct LayerNormLSTM {
       }
     }
     b.member.team.meet();
-    for (int64_t block = b.first_block(); block < b.last_block(); block++)
-      b.recurrent(block, 0, GATES, b.dh + block * z.NB, z.ld, true);
+    b.recurrent(0, GATES, b.dh, true);
   }
 };
 

@@ -188,8 +188,9 @@ def load(path: str) -> None:
     torch.library.register_autograd("seqkit::forward", _backward, setup_context=_save)
 
 
+@cache
 def ready() -> bool:
-    """Whether the kernels were built here; loads them if so."""
+    """Whether the kernels were built here; loads them if so. It looks once in a process."""
     path = built()
     if path is not None:
         load(str(path))
@@ -200,14 +201,16 @@ def ensure(say: Callable[[str], None]) -> bool:
     """Builds the kernels if need be and loads them; if that cannot be, says why in one line and returns False."""
     try:
         load(str(build(say)))
+        ready.cache_clear()
     except BuildError as error:
         say(f"The native kernels do not run here, torch's own serve: {error}")
         return False
     return True
 
 
+@cache
 def ensure_or_warn() -> bool:
-    """:func:`ensure`, for Python code that has no other voice than a warning."""
+    """:func:`ensure`, once in a process, for Python code that has no other voice than a warning."""
     return ensure(lambda line: warnings.warn(line, stacklevel=4))
 
 
