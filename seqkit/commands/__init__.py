@@ -20,6 +20,8 @@ _COMMANDS = {
     "resume": "go on with a run that was stopped",
     "evaluate": "score a run's model",
     "predict": "apply a run's model to texts",
+    "kernels": "build the native kernels, look at them, delete them",
+    "bench": "measure our recurrent layers against others'",
 }
 
 
@@ -95,6 +97,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     detail = " ".join(str(error).split())
+    detail = detail if len(detail) <= 300 else detail[:299] + "…"
     return f"unexpected {type(error).__name__}: {detail}; add --debug to see where, and please report it"
 
 

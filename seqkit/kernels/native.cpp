@@ -1054,7 +1054,7 @@ Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tenso
     Tensor grad_bias = at::empty({z.D, z.G, z.H}, x.options());
     for (int g = 0; g < Cell::GATES; g++) grad_bias.select(1, Cell::x_gate[g]).copy_(summed.select(1, Cell::X_SLOT + g));
     return {need_x ? grad_x : at::empty({0}, x.options()), grad_weight_x, grad_weight_h,
-            grad_bias.view({z.D, gates}), summed.narrow(1, SLOTS, OWN).contiguous(), grad_state};
+            grad_bias.view({z.D, gates}), summed.narrow(1, SLOTS, OWN).clone(at::MemoryFormat::Contiguous), grad_state};
   });
 }
 

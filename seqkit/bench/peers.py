@@ -1,0 +1,149 @@
+"""The layers that ours is measured against, all with the same weights."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from seqkit.bench.cases import STANDARD, Case
+from seqkit.layers import Recurrent
+
+Call = Callable[[], object]
+
+
+def inference_peers(case: Case, layer: Recurrent, x: Tensor, lengths: Tensor | None, compiled: bool) -> dict[str, Call]:
+    """Calls without gradients, by name."""
+    if case.cell not in STANDARD:
+        plain = Recurrent("lstm", case.hidden, case.hidden, kernel="native").eval()
+        return {"our lstm": lambda: plain(x, lengths)}
+    module = layer.to_torch().eval()
+    found = {f"torch {name}": _no_grad(call) for name, call in _torch_calls(module, x, lengths, compiled).items()}
+    if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
+        found["onnxruntime"] = _onnx_call(case, module, x, lengths)
+    return found
+
+
+def training_peers(case: Case, layer: Recurrent, x: Tensor, lengths: Tensor | None, compiled: bool) -> dict[str, Call]:
+    """Calls that run forward and backward, to the gradients of the input and of all weights."""
+    if case.cell not in STANDARD:
+        plain = Recurrent("lstm", case.hidden, case.hidden, kernel="native")
+        return {"our lstm": with_backward(lambda: plain(x, lengths)[0], x, plain)}
+    module = layer.to_torch()
+    calls = _torch_calls(module, x, lengths, compiled)
+    return {f"torch {name}": with_backward(call, x, module) for name, call in calls.items()}
+
+
+def with_backward(call: Callable[[], Tensor], x: Tensor, module: nn.Module) -> Call:
+    """A call with its backward pass."""
+    wanted = [x, *module.parameters()]
+    gradient = torch.randn_like(call())
+
+    def run() -> object:
+        return torch.autograd.grad(call(), wanted, gradient)
+
+    return run
+
+
+def step_peers(case: Case, layer: Recurrent) -> dict[str, Call]:
+    """One step at batch 1 that carries its state."""
+    module = layer.to_torch().eval()
+    kind: Any = {"lstm": nn.LSTMCell, "gru": nn.GRUCell}[case.cell]
+    cell = kind(case.hidden, case.hidden)
+    with torch.no_grad():
+        for target, source in zip(cell.parameters(), module.all_weights[0], strict=True):
+            target.copy_(source)
+    x = torch.randn(1, case.hidden)
+    zero = torch.zeros(1, case.hidden)
+    state: Any = (zero, zero) if case.cell == "lstm" else zero
+    found = {"torch cell": _no_grad(lambda: cell(x, state))}
+    if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
+        found["onnxruntime"] = _onnx_call(case, module, x.unsqueeze(0), None)
+    return found
+
+
+def _no_grad(call: Callable[[], Any]) -> Call:
+    return torch.no_grad()(call)
+
+
+def _torch_calls(
+    module: nn.RNNBase, x: Tensor, lengths: Tensor | None, compiled: bool
+) -> dict[str, Callable[[], Tensor]]:
+    calls: dict[str, Callable[[], Tensor]] = {"padded": lambda: module(x)[0]}
+    if lengths is not None:
+        given = lengths
+
+        def packed() -> Tensor:
+            rows = pack_padded_sequence(x, given, batch_first=True, enforce_sorted=False)
+            out: Tensor = pad_packed_sequence(module(rows)[0], batch_first=True)[0]
+            return out
+
+        calls["packed"] = packed
+    if compiled:
+        fast = torch.compile(module)
+        calls["compiled"] = lambda: fast(x)[0]
+    return calls
+
+
+def _onnx_call(case: Case, module: nn.RNNBase, x: Tensor, lengths: Tensor | None) -> Call:
+    """ONNX Runtime on one node for each layer, time first as it wants it."""
+    import numpy as np
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
+    session = onnxruntime.InferenceSession(
+        _onnx_model(case, module), options, providers=["CPUExecutionProvider"]
+    )
+    feed = {"x": np.ascontiguousarray(x.detach().transpose(0, 1).numpy())}
+    count = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
+    feed["lengths"] = count.to(torch.int32).numpy()
+    return lambda: session.run(["y"], feed)
+
+
+_ONNX_GATES = {"rnn": (0,), "lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
+"""torch's gates in the order of ONNX."""
+
+
+def _onnx_model(case: Case, module: nn.RNNBase) -> bytes:
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    directions = 2 if case.bidirectional else 1
+    nodes, constants, source = [], [], "x"
+    for number in range(case.num_layers):
+        groups = module.all_weights[number * directions : (number + 1) * directions]
+        stacked = [np.stack([_in_onnx_order(case.cell, g[k]) for g in groups]) for k in range(4)]
+        values = {"W": stacked[0], "R": stacked[1], "B": np.concatenate(stacked[2:], 1)}
+        constants += [numpy_helper.from_array(value, f"{name}{number}") for name, value in values.items()]
+        options: dict[str, Any] = {"hidden_size": case.hidden}
+        options["direction"] = "bidirectional" if case.bidirectional else "forward"
+        if case.cell == "gru":
+            options["linear_before_reset"] = 1
+        inputs = [source, f"W{number}", f"R{number}", f"B{number}", "lengths"]
+        nodes.append(helper.make_node(case.cell.upper(), inputs, [f"raw{number}"], **options))
+        nodes.append(helper.make_node("Transpose", [f"raw{number}"], [f"t{number}"], perm=[0, 2, 1, 3]))
+        source = "y" if number == case.num_layers - 1 else f"y{number}"
+        nodes.append(helper.make_node("Reshape", [f"t{number}", "shape"], [source]))
+    constants.append(numpy_helper.from_array(np.array([0, 0, directions * case.hidden]), "shape"))
+    graph = helper.make_graph(
+        nodes,
+        "layer",
+        [
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, ["T", "B", case.hidden]),
+            helper.make_tensor_value_info("lengths", TensorProto.INT32, ["B"]),
+        ],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["T", "B", directions * case.hidden])],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def _in_onnx_order(cell: str, weight: Tensor) -> Any:
+    gates = weight.detach().chunk(len(_ONNX_GATES[cell]))
+    return torch.cat([gates[place] for place in _ONNX_GATES[cell]]).numpy()

@@ -1,0 +1,123 @@
+"""``seqkit bench``: our recurrent layers against their peers on this machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from seqkit.bench import Row
+
+
+@click.command()
+@click.argument("blocks", nargs=-1, metavar="[BLOCK]...")
+@click.option("--cells", default="", help="Only these cells, with commas between.")
+@click.option("--threads", default=0, metavar="N", help="Threads, for all. [all cores]")
+@click.option("--seconds", default=0.3, metavar="S", help="Time for each layer in each case. [0.3]")
+@click.option("--compiled", is_flag=True, help="Measure torch.compile, too; it takes long to compile.")
+@click.option("--json", "json_file", metavar="FILE", help="Keep all figures in a JSON file.")
+@click.option("--plot", "plot_file", metavar="FILE", help="Draw FILE.png and FILE.svg.")
+def command(
+    blocks: tuple[str, ...],
+    cells: str,
+    threads: int,
+    seconds: float,
+    compiled: bool,
+    json_file: str | None,
+    plot_file: str | None,
+) -> None:
+    """Measure our recurrent layers against torch's and ONNX Runtime's.
+
+    Blocks: small (the default), grid, ragged, layers, variants, step. A ratio above 1 says how many times faster ours
+    is than the fastest other. Peers take turns in one process; times are medians.
+    """
+    import torch
+
+    from seqkit.bench import BLOCKS, cases_of, run_case
+    from seqkit.bench.measure import product_limit
+    from seqkit.errors import unknown
+    from seqkit.files import write_json
+    from seqkit.kernels.native import ensure
+
+    for block in blocks:
+        if block not in BLOCKS:
+            raise unknown("block", block, BLOCKS)
+    cases = cases_of(blocks or ("small",), tuple(filter(None, cells.split(","))))
+    torch.set_num_threads(threads or os.cpu_count() or 1)
+    ensure(lambda line: click.echo(line, err=True))
+    facts: dict[str, Any] = {"machine": _processor(), "threads": torch.get_num_threads(), "versions": _versions()}
+    facts["product_limit_gflops"] = limit = product_limit() / 1e9
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    click.echo(f"{facts['machine']}, {facts['threads']} threads\n{versions}")
+    click.echo(f"fastest matrix product: {limit:,.0f} GFLOP/s")
+    click.echo(f"\n{'':34}{'ours ms':>9}{'other ms':>9}  {'':12}{'ratio':>6}{'GF/s':>5}{'limit':>6}")
+    rows = []
+    for case in cases:
+        rows.append(run_case(case, seconds, compiled))
+        click.echo(_line(rows[-1], limit))
+    _summary(rows)
+    if json_file:
+        write_json(Path(json_file), {**facts, "rows": [row.to_json() for row in rows]})
+    if plot_file:
+        from seqkit.bench.plot import plot
+
+        title = f"seqkit bench, {facts['machine']}, {facts['threads']} threads"
+        click.echo("drawn: " + ", ".join(map(str, plot(rows, Path(plot_file), title))))
+
+
+def _line(row: Row, limit: float) -> str:
+    name = f"{row.case.label()} {row.case.mode}" + (f" {row.case.lengths}" if row.case.lengths != "full" else "")
+    other, ours = row.peers[row.best], row.ours
+    if row.case.block == "step":
+        tails = f"p95 {1e3 * ours.p95:.3f}/{1e3 * other.p95:.3f} p99 {1e3 * ours.p99:.3f}/{1e3 * other.p99:.3f}"
+        return f"{name:24}{1e3 * ours.median:8.3f}{1e3 * other.median:8.3f} {row.best:11}{row.ratio:5.2f}  {tails}"
+    share = row.speed / 1e9 / limit
+    times = f"{1e3 * ours.median:9.2f}{1e3 * other.median:9.2f}"
+    return f"{name:34}{times}  {row.best:12}{row.ratio:6.2f}{row.speed / 1e9:5.0f}{share:6.0%}"
+
+
+def _summary(rows: Sequence[Row]) -> None:
+    from seqkit.report.terminal import print_tables
+    from seqkit.training import Table
+
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.case.block, row.case.mode, row.case.cell), []).append(row)
+        groups.setdefault((row.case.block, row.case.mode, "all"), []).append(row)
+    lines = []
+    for (block, mode, cell), members in sorted(groups.items()):
+        worst = min(members, key=lambda row: row.ratio)
+        place = worst.case.label().partition(" ")[2]
+        lines.append([block, mode, cell, f"{_mean([r.ratio for r in members]):.2f}", f"{worst.ratio:.2f}", place])
+    columns = ["block", "mode", "cell", "mean ratio", "worst", "of"]
+    print_tables([Table("Geometric mean of the ratio to the fastest other, and the worst case", columns, lines)])
+
+
+def _mean(values: Sequence[float]) -> float:
+    import math
+
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"Python": platform.python_version()}
+    for name in ("torch", "onnxruntime"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

@@ -1,0 +1,38 @@
+"""``seqkit kernels``: the native kernels of this machine."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def command() -> None:
+    """Build the native kernels, look at them, or delete them."""
+
+
+@command.command()
+def build() -> None:
+    """Build the kernels for this machine, if that was not done yet."""
+    from seqkit.kernels.build import build as build_library
+
+    click.echo(f"ready: {build_library(lambda line: click.echo(line, err=True))}")
+
+
+@command.command()
+def status() -> None:
+    """Say which kernel would run here, and where the build lies."""
+    from seqkit.kernels.build import built, cache_folder
+
+    path = built()
+    click.echo(f"native: {path}" if path else "native: not built; build it with: seqkit kernels build")
+    click.echo(f"builds are kept in {cache_folder()}")
+    click.echo(f"auto takes {'native' if path else 'aten'} for float32 on a CPU, aten elsewhere")
+
+
+@command.command()
+def clear() -> None:
+    """Delete every build."""
+    from seqkit.kernels.build import cache_folder, clear as clear_builds
+
+    count = clear_builds()
+    click.echo(f"deleted {count} {'build' if count == 1 else 'builds'} in {cache_folder()}")

@@ -1,0 +1,136 @@
+"""Building: what can go wrong on other people's machines, with a compiler that a test can afford."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seqkit.kernels import build as build_module
+from seqkit.kernels.build import BuildError, build, built, clear
+
+COMPILER = """#!/bin/sh
+echo run >> "$LOG"
+{work}
+while [ "$1" != "-o" ]; do shift; done
+echo library > "$2"
+"""
+
+
+@pytest.fixture
+def compiler(tmp_path, monkeypatch):
+    """Puts a pretended compiler in place and a cache folder of the test's own; gives the file it logs to."""
+
+    def make(work=""):
+        path = tmp_path / "pretended-c++"
+        path.write_text(COMPILER.format(work=work))
+        path.chmod(0o755)
+        monkeypatch.setenv("CXX", str(path))
+        return tmp_path / "log"
+
+    monkeypatch.setenv("LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return make
+
+
+def test_a_build_is_said_once_kept_and_found_again(compiler):
+    log, said = compiler(), []
+    assert built() is None
+    path = build(said.append)
+    assert path.read_text() == "library\n"
+    assert build(said.append) == built() == path
+    assert log.read_text() == "run\n"
+    assert len(said) == 1 and "about half a minute" in said[0]
+    assert clear() == 1 and built() is None
+
+
+def test_without_a_compiler_an_old_build_serves_and_a_new_one_is_refused_with_the_mend(compiler, monkeypatch, tmp_path):
+    compiler()
+    path = build(print)
+    monkeypatch.delenv("CXX")
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    assert built() == path
+    clear()
+    with pytest.raises(BuildError, match=r"no C\+\+ compiler is on the PATH; install g\+\+") as error:
+        build(print)
+    assert "\n" not in str(error.value)
+
+
+def test_another_compiler_asks_for_another_build(compiler, tmp_path, monkeypatch):
+    compiler()
+    build(print)
+    other = tmp_path / "other-c++"
+    other.write_text(COMPILER.format(work="# another"))
+    other.chmod(0o755)
+    monkeypatch.setenv("CXX", str(other))
+    assert built() is None
+
+
+def test_a_failing_build_says_the_first_error_and_keeps_the_log(compiler):
+    compiler("echo 'native.cpp:7: error: no such thing' >&2; exit 1")
+    with pytest.raises(BuildError, match="error: no such thing") as error:
+        build(print)
+    log = Path(str(error.value).rpartition(" ")[2])
+    assert "no such thing" in log.read_text()
+    assert built() is None
+
+
+def test_a_home_that_cannot_be_written_is_named(compiler, tmp_path, monkeypatch):
+    compiler()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(BuildError, match=r"cannot be kept in .*file"):
+        build(print)
+
+
+def builder():
+    code = "from seqkit.kernels.build import build; build(print)"
+    return subprocess.Popen([sys.executable, "-c", code], env=os.environ.copy(), stdout=subprocess.PIPE, text=True)
+
+
+def test_of_two_processes_one_builds_and_the_other_waits(compiler):
+    log = compiler("sleep 3")
+    both = [builder(), builder()]
+    said = [process.communicate(timeout=60)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert log.read_text() == "run\n"
+    assert sum("Building" in text for text in said) == 1
+
+
+def test_an_interrupted_build_leaves_nothing_that_stands_in_the_way(compiler):
+    log = compiler("sleep 5")
+    with builder() as process:
+        deadline = time.monotonic() + 60
+        while not log.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    assert built() is None
+    compiler()
+    assert build(print).exists()
+
+
+def test_where_nothing_can_be_built_torchs_own_serve_and_one_line_says_why(monkeypatch, tmp_path):
+    code = (
+        "import torch, warnings\nfrom seqkit import Recurrent\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    layer = Recurrent('lstm', 2, 3, kernel='native')\n"
+        "    for _ in range(3):\n        print(layer(torch.zeros(1, 2, 2))[0].shape)\n"
+        "print(len(caught), caught[0].message)\n"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PATH": str(tmp_path)}
+    environment.pop("CXX", None)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    *shapes, last = done.stdout.splitlines()
+    assert len(shapes) == 3
+    assert last.startswith("1 The native kernels do not run here, torch's own serve: no C++ compiler")
+
+
+def test_the_key_names_source_torch_processor_and_flags():
+    folder = build_module._folder("c++")
+    assert folder.parent == build_module.cache_folder()
+    machine, _, compiler = folder.name.partition("-")
+    assert (len(machine), len(compiler)) == (16, 8)

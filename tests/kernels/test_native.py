@@ -1,0 +1,240 @@
+"""The native kernels against the definition of each cell, at shapes that fill no vector and no block."""
+
+import copy
+import threading
+
+import pytest
+import torch
+
+from seqkit import Recurrent
+from seqkit.cells.lstm import LSTM
+from seqkit.kernels import KERNELS, choose_kernel
+from seqkit.kernels.native import _CELLS, ensure, layer_of, operator_name, pad_units, weights_of
+
+pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
+cells = pytest.mark.parametrize("cell", _CELLS.values(), ids=_CELLS)
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def make(cell, inputs, hidden, **options):
+    torch.manual_seed(hidden)
+    layer = Recurrent(cell, inputs, hidden, **options)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return layer
+
+
+def results(layer, x, lengths, start, kernel):
+    x = x.clone().requires_grad_()
+    initial = start.map(lambda s: s.clone().requires_grad_())
+    out, state = layer(x, lengths, initial, kernel=kernel)
+    loss = sum((value.sin() * (n + 1)).sum() for n, value in enumerate((out, *state.values())))
+    gradients = torch.autograd.grad(loss, [x, *initial.values(), *layer.parameters()])
+    return [out, *state.values()], gradients
+
+
+def assert_equal_to_the_reference(layer, x, lengths):
+    start = layer.initial_state(len(x)).map(torch.randn_like)
+    values, gradients = results(layer, x, lengths, start, "native")
+    # Rounding differs from step to step; the reference in double precision is the truth that both are held to.
+    exact = copy.deepcopy(layer).double()
+    true_values, true_gradients = results(exact, x.double(), lengths, start.map(torch.Tensor.double), "reference")
+    for value, truth in zip(values, true_values, strict=True):
+        torch.testing.assert_close(value, truth.float(), rtol=1e-5, atol=2e-6)
+    for value, truth in zip(gradients, true_gradients, strict=True):
+        scale = max(1.0, float(truth.abs().max()))
+        torch.testing.assert_close(value / scale, truth.float() / scale, rtol=1e-5, atol=1e-5)
+
+
+@cells
+@pytest.mark.parametrize("hidden", [2, 7, 33, 64])
+@pytest.mark.parametrize(("batch", "steps"), [(1, 1), (1, 9), (3, 6), (9, 20)])
+def test_values_states_and_gradients_equal_the_reference(cell, hidden, batch, steps, threads):
+    layer = make(cell, 5, hidden, num_layers=2, bidirectional=batch != 3)
+    x = torch.randn(batch, steps, 5)
+    for lengths in (None, torch.randint(0, steps + 1, (batch,))):
+        assert_equal_to_the_reference(layer, x, lengths)
+
+
+@cells
+def test_one_hidden_unit_one_input_and_more_rows_than_one_product_takes(cell, threads):
+    # With one unit a normalised cell state is exactly 0 whatever comes in: its gradients are rounding noise.
+    hidden = 2 if "layer" in operator_name(cell) else 1
+    assert_equal_to_the_reference(make(cell, 1, hidden), torch.randn(150, 3, 1), torch.randint(0, 4, (150,)))
+
+
+@cells
+def test_non_contiguous_inputs_and_all_lengths_0(cell):
+    layer = make(cell, 4, 6)
+    x = torch.randn(4, 5, 3).transpose(0, 2)
+    assert not x.is_contiguous()
+    assert_equal_to_the_reference(layer, x, None)
+    assert_equal_to_the_reference(layer, x, [0, 0, 0])
+
+
+@cells
+def test_large_pre_activations_saturate_and_do_not_overflow(cell):
+    layer = make(cell, 3, 16)
+    x = torch.randn(2, 4, 3) * (1.0 if cell.options.get("nonlinearity") == "relu" else 1e4)
+    for name, value in zip("hc", [layer(x, kernel="native")[0], *layer(x, kernel="native")[1].values()], strict=False):
+        assert value.isfinite().all(), name
+    torch.testing.assert_close(layer(x, kernel="native")[0], layer(x, kernel="reference")[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_nan_stays_a_nan():
+    layer = make("lstm", 3, 16)
+    x = torch.randn(2, 4, 3)
+    x[0, 1] = float("nan")
+    out, _ = layer(x, kernel="native")
+    assert out[0, 0].isfinite().all() and out[1].isfinite().all()
+    assert out[0, 1:].isnan().all()
+
+
+@cells
+def test_single_steps_equal_the_whole_call_and_notice_new_weights(cell):
+    layer = make(cell, 3, 20, num_layers=2, kernel="native").eval()
+    x = torch.randn(2, 5, 3)
+    with torch.no_grad():
+        for _ in range(2):
+            whole, _ = layer(x)
+            state = None
+            for t in range(5):
+                y, state = layer.step(x[:, t], state)
+                torch.testing.assert_close(y, whole[:, t], rtol=1e-5, atol=1e-6)
+            before = whole.clone()
+            for parameter in layer.parameters():
+                parameter.mul_(0.5)
+            assert not torch.allclose(layer(x)[0], before)
+
+
+def test_an_optimizer_step_is_noticed_by_the_kept_weights():
+    layer = make("gru", 3, 16, kernel="native")
+    x = torch.randn(2, 5, 3)
+    for kind in (torch.optim.SGD, torch.optim.AdamW):
+        optimizer = kind(layer.parameters(), lr=0.1, fused=True)
+        with torch.no_grad():
+            before = layer(x)[0]
+        layer(x)[0].sum().backward()
+        optimizer.step()
+        with torch.no_grad():
+            after = layer(x)[0]
+        assert not torch.allclose(before, after)
+        torch.testing.assert_close(after, layer(x, kernel="reference")[0], rtol=1e-5, atol=1e-6)
+
+
+@cells
+def test_the_same_threads_give_the_same_bits(cell, threads):
+    layer = make(cell, 4, 32, bidirectional=True)
+    x, lengths = torch.randn(7, 12, 4), [12, 3, 0, 7, 7, 1, 12]
+    start = layer.initial_state(7)
+    first, second = (results(layer, x, lengths, start, "native") for _ in range(2))
+    for one, other in zip(first[0] + list(first[1]), second[0] + list(second[1]), strict=True):
+        assert torch.equal(one, other)
+
+
+@cells
+def test_second_derivatives_come_from_the_reference(cell):
+    layer = make(cell, 2, 5, bidirectional=True)
+    x = torch.randn(3, 4, 2)
+
+    def second(kernel):
+        given = x.clone().requires_grad_()
+        out, _ = layer(given, [4, 1, 3], kernel=kernel)
+        (first,) = torch.autograd.grad(out.square().sum(), given, create_graph=True)
+        assert first.requires_grad
+        return torch.autograd.grad(first.square().sum(), [given, *layer.parameters()], allow_unused=True)
+
+    for ours, truth in zip(second("native"), second("reference"), strict=True):
+        assert (ours is None) == (truth is None)
+        if ours is not None:
+            torch.testing.assert_close(ours, truth, rtol=1e-3, atol=1e-4)
+
+
+def operator_arguments(name, hidden=16):
+    cell = _CELLS[name]
+    layer = layer_of([d.weights() for d in make(cell, 3, hidden, bidirectional=True).layers[0]])
+    layer = [t.detach().requires_grad_() for t in layer]
+    x = torch.randn(2, 4, 3, requires_grad=True)
+    state = torch.randn(len(cell.state_names), 2, 2, hidden, requires_grad=True)
+    return (name, x, torch.tensor([4, 2]), *layer, state, None, hidden, 1, 1, True)
+
+
+@pytest.mark.parametrize("name", _CELLS)
+def test_torch_finds_the_operators_well_made(name):
+    arguments = operator_arguments(name)
+    # The last two outputs are what backward needs and hold rows that no step fills; everything else is compared.
+    checks = ("test_schema", "test_faketensor", "test_autograd_registration")
+    torch.library.opcheck(torch.ops.seqkit.forward, arguments, test_utils=checks)
+    detached = [a.detach() if isinstance(a, torch.Tensor) else a for a in arguments]
+    with torch.no_grad():
+        out, final, kept_h, kept = torch.ops.seqkit.forward(*detached)
+    back = (*detached[:7], kept_h, kept, torch.randn_like(out), torch.randn_like(final), 16, 1, 1, True)
+    torch.library.opcheck(torch.ops.seqkit.backward, back, test_utils=checks)
+    torch.library.opcheck(torch.ops.seqkit.pack, detached[3:5], test_utils=checks)
+
+
+def test_weights_survive_the_operators_layout_and_back():
+    for cell in _CELLS.values():
+        layer = make(cell, 3, 5, bidirectional=True)
+        given = [d.weights() for d in layer.layers[0]]
+        for one, other in zip(given, weights_of(cell, layer_of(given), 5), strict=True):
+            for first, second in zip(one[:4], other[:4], strict=True):
+                assert (first is None and second is None) or torch.equal(first, second)
+            assert list(one.own) == list(other.own)
+            assert all(torch.equal(one.own[key], other.own[key]) for key in one.own)
+    assert pad_units(torch.ones(2, 5), 5).shape == (2, 16)
+
+
+def test_a_class_derived_from_ours_is_not_taken_for_it():
+    class Different(LSTM):
+        pass
+
+    assert operator_name(Different()) is None
+    assert not KERNELS["native"].supports(Different(), torch.zeros(1))
+
+
+def test_double_precision_and_unknown_cells_go_another_way():
+    assert choose_kernel(LSTM(), torch.zeros(1)) is KERNELS["native"]
+    assert choose_kernel(LSTM(), torch.zeros(1, dtype=torch.double)) is KERNELS["aten"]
+    with pytest.raises(ValueError, match="cannot run LSTM.* on float64"):
+        choose_kernel(LSTM(), torch.zeros(1, dtype=torch.double), "native")
+
+
+def test_several_threads_of_a_program_may_call_at_once():
+    layer = make("lstm", 3, 32, bidirectional=True, kernel="native").eval()
+    x = torch.randn(4, 30, 3)
+    with torch.no_grad():
+        truth = layer(x)[0]
+        found = []
+
+        def call():
+            with torch.no_grad():
+                for _ in range(20):
+                    found.append(torch.equal(layer(x)[0], truth))
+
+        workers = [threading.Thread(target=call) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    assert len(found) == 80 and all(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_torch_compile_takes_the_layer_as_it_is(name):
+    layer = make(name, 3, 16, kernel="native")
+    x = torch.randn(2, 5, 3, requires_grad=True)
+    compiled = torch.compile(layer, fullgraph=False)
+    torch.testing.assert_close(compiled(x)[0], layer(x)[0])
+    (ours,) = torch.autograd.grad(compiled(x)[0].sum(), x)
+    (truth,) = torch.autograd.grad(layer(x)[0].sum(), x)
+    torch.testing.assert_close(ours, truth)
