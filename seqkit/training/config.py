@@ -44,6 +44,9 @@ class TrainingConfig:
     )
     warmup: float = option(0.05, "part of the training in which the learning rate rises", minimum=0, below=1)
     clip: float = option(1.0, "largest gradient norm; 0: no clipping", minimum=0)
+    average: float = option(
+        0.995, "decay of a moving average of the weights, which is what is kept; 0: none", minimum=0, below=1
+    )
     batch_size: int = option(64, "examples in a batch, at most", minimum=1)
     batch_tokens: int = option(8192, "tokens in a batch, padding included, at most", minimum=1)
     patience: int = option(3, "evaluations without a better score before training stops; 0: never", minimum=0)
