@@ -43,7 +43,7 @@ _REVIEW_LABELS = {"0": "negative", "1": "positive"}
 
 @dataclass(frozen=True, kw_only=True)
 class SentimentConfig(TrainingConfig):
-    """Defaults of the task."""
+    """Defaults of the task, chosen on the validation parts of the default data with three seeds."""
 
     data: str = option("rotten-tomatoes", "rotten-tomatoes, imdb, or a CSV, TSV or JSONL file", path=True)
     valid_data: str | None = option(None, "a file with the validation part (else taken off at random)", path=True)
@@ -64,7 +64,7 @@ class SentimentConfig(TrainingConfig):
     bidirectional: bool = option(True, "read each text from its end, too")
     pooling: str = option("mean+max", "last, mean, max, attention, or some joined by +")
     dropout: float = option(0.5, "dropout on outputs and on the pooled vector", minimum=0, below=1)
-    embedding_dropout: float = option(0.3, "dropout on token vectors", minimum=0, below=1)
+    embedding_dropout: float = option(0.5, "dropout on token vectors", minimum=0, below=1)
     word_dropout: float = option(0.3, "part of the tokens left out in training", minimum=0, below=1)
     vectors: str | None = option(None, "GloVe or word2vec text file to start the embedding from", path=True)
     kernel: str = option("auto", "how the time loop runs", choices=lambda: ("auto", *KERNELS))
