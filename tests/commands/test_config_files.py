@@ -18,7 +18,8 @@ PIECES = [
     *KEYS, "task", "sentiment", " = ", "=", ".", ",", "#", "\n", "\r\n", "\r", '"', "'", '"""', "'''", "[", "]", "{",
     "}", "1", "-1", "0.5", "1_000", "0x1f", "1e9", "1e999", "nan", "-inf", "9" * 400, "9" * 5000, "true", '"lstm"',
     '"é\U0001f642"', "2020-01-01", "2020-13-45", "25:61:00", "2020-01-01T00:00:00+99:99", '"\\u0000"',
-    '"\\ud800"', '"\\UFFFFFFFF"', "\0", "\x7f", "\ufeff", "[" * 2000, "{a=" * 2000, "a." * 2000, "[cell_options]\n", "cell_options.reset = 1\n",
+    '"\\ud800"', '"\\UFFFFFFFF"', "\0", "\x7f", "\ufeff", "[" * 2000, "{a=" * 2000, "a." * 2000,
+    "[cell_options]\n", "cell_options.reset = 1\n",
 ]  # fmt: skip
 texts = st.text(max_size=20) | st.sampled_from(PIECES)
 lines = st.builds("{} = {}\n".format, st.sampled_from(KEYS) | texts, texts)
