@@ -43,7 +43,7 @@ _REVIEW_LABELS = {"0": "negative", "1": "positive"}
 
 @dataclass(frozen=True, kw_only=True)
 class SentimentConfig(TrainingConfig):
-    """Defaults of the task, chosen on the validation parts of the default data with three seeds."""
+    """Defaults of the task."""
 
     data: str = option("rotten-tomatoes", "rotten-tomatoes, imdb, or a CSV, TSV or JSONL file", path=True)
     valid_data: str | None = option(None, "a file with the validation part (else taken off at random)", path=True)
