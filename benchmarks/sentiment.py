@@ -6,17 +6,16 @@ python -m benchmarks.sentiment [--seeds 3] [OPTIONS OF seqkit run sentiment]
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import click
+
+from benchmarks import machine
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -24,7 +23,7 @@ import click
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def main(seeds: int, options: tuple[str, ...]) -> None:
     """Runs the task with each seed and prints accuracy, time and memory."""
-    print(f"{_processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, torch {version('torch')}")
+    print(machine())
     print(f"seqkit run sentiment {' '.join(options)}".rstrip(), flush=True)
     print("seed  accuracy  macro-F1  TF-IDF  seconds     MB  epochs")
     rows = []
@@ -45,12 +44,6 @@ def _run(out: Path, seed: int, options: tuple[str, ...]) -> tuple[float, float, 
     found = json.loads((out / "results.json").read_text())
     test, baseline = found["test"], found["baseline"]
     return test["accuracy"], test["macro_f1"], baseline["accuracy"], seconds, found["peak_memory_mb"], found["epochs"]
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class SentimentConfig(TrainingConfig):
     bidirectional: bool = option(True, "read each text from its end, too")
     pooling: str = option("mean+max", "last, mean, max, attention, or some joined by +")
     dropout: float = option(0.5, "dropout on outputs and on the pooled vector", minimum=0, below=1)
-    embedding_dropout: float = option(0.3, "dropout on token vectors", minimum=0, below=1)
+    embedding_dropout: float = option(0.5, "dropout on token vectors", minimum=0, below=1)
     word_dropout: float = option(0.3, "part of the tokens left out in training", minimum=0, below=1)
     vectors: str | None = option(None, "GloVe or word2vec text file to start the embedding from", path=True)
     kernel: str = option("auto", "how the time loop runs", choices=lambda: ("auto", *KERNELS))

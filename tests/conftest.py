@@ -1,15 +1,16 @@
 """What several test folders share: a small data set that can be learned, and the command line as a subprocess."""
 
+import io
 import os
 import random
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+
+# The models of the tests are so small that a second thread only waits for the first, here and in every subprocess.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
-import torch
-
-# The models of the tests are so small that a second thread only waits for the first.
-torch.set_num_threads(1)
 
 GOOD = ["wonderful", "brilliant", "moving", "charming", "delightful"]
 BAD = ["dull", "awful", "boring", "clumsy", "tedious"]
@@ -51,6 +52,20 @@ def seqkit():
         environment = {**os.environ, **options.pop("env", {})}
         options = {"capture_output": True, "text": True, "timeout": 120, **options}
         return subprocess.run(command, env=environment, check=False, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def command():
+    """Runs the command line in this process, which spares the import of torch; gives back what ``seqkit`` would."""
+    from seqkit.commands import main
+
+    def run(*arguments):
+        out, errors = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        return subprocess.CompletedProcess(arguments, stop.value.code, out.getvalue(), errors.getvalue())
 
     return run
 

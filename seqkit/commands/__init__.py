@@ -34,7 +34,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Names, in the order they are used in."""
-        return list(self.helps)
+        return [*self.helps]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """The command of that name."""
@@ -61,7 +61,8 @@ def program(debug: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and exits: 0 good, 1 the work failed, 2 the command was wrong."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    # Not list(): once `seqkit list` has run, that name is its module here.
+    given = [*(sys.argv[1:] if arguments is None else arguments)]
     ours = given[: given.index("--")] if "--" in given else given
     debug = "--debug" in ours
     kept = [word for word in ours if word != "--debug"] + given[len(ours) :]

@@ -49,8 +49,9 @@ def drive(session: Session, notes: list[str], began: float) -> int:
     """Trains, scores and shows; returns the exit code."""
     reporter = Reporter(session.run.log)
     for note in notes:
-        reporter.line(f"note: {note}")
-    reporter.line(_opening(session))
+        reporter.prose(f"note: {note}")
+    for line in _opening(session):
+        reporter.line(line)
     with stop_on_signal(session.trainer) as received:
         try:
             session.train([reporter])
@@ -109,10 +110,11 @@ def stop_on_signal(trainer: Trainer) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _opening(session: Session) -> str:
+def _opening(session: Session) -> list[str]:
+    """Two lines: the folder's name may be long, the sizes of its parts too."""
     parts = session.splits
-    sizes = f"{len(parts.train):,} / {len(parts.valid):,} / {len(parts.test):,} examples to train / validate / test"
-    return f"{session.task.name} in {session.run.path}: {sizes}"
+    sizes = f"{len(parts.train):,} examples to train, {len(parts.valid):,} to validate, {len(parts.test):,} to test"
+    return [f"{session.task.name} in {session.run.path}", sizes]
 
 
 def _help(entry: Option) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,11 @@ class Reporter(Callback):
                     stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
             except OSError as error:
                 raise SeqkitError(f"cannot write {self.log}: {error.strerror}; make room or mend the folder") from error
+
+    def prose(self, text: str) -> None:
+        """A sentence, in lines of at most 80 columns; a path longer than that stays whole."""
+        for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
+            self.line(line)
 
     def on_start(self, trainer: Trainer) -> None:
         """The bar appears."""

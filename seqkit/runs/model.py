@@ -60,7 +60,7 @@ def open_run(path: Path) -> tuple[RunDirectory, dict[str, Any], Task[Any], Train
     """The parts of a run but for its weights: folder, facts, task, configuration, codec."""
     run, facts = RunDirectory.open(path)
     values = read_toml(run.config)
-    task = find_task(values.pop("task", ""))
+    task = find_task(str(values.pop("task", "")))
     config = make_config(task.config, values, str(run.config))
     codec = task.load_codec({name: read_json(run.path / name) for name in facts["codec"]})
     return run, facts, task, config, codec

@@ -138,7 +138,7 @@ class Keeper(Callback):
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
         """The best model first, so that a checkpoint never promises a model that is not there."""
         if better:
-            write_tensors(self.run.model, trainer.head.state_dict(), {"epoch": record["epoch"]})
+            write_tensors(self.run.model, trainer.weights(), {"epoch": record["epoch"]})
         write_json_lines(self.run.metrics, trainer.progress.history)
         self.save(trainer)
 

@@ -44,6 +44,9 @@ class TrainingConfig:
     )
     warmup: float = option(0.05, "part of the training in which the learning rate rises", minimum=0, below=1)
     clip: float = option(1.0, "largest gradient norm; 0: no clipping", minimum=0)
+    average: float = option(
+        0.995, "decay of a moving average of the weights, which is what is kept; 0: none", minimum=0, below=1
+    )
     batch_size: int = option(64, "examples in a batch, at most", minimum=1)
     batch_tokens: int = option(8192, "tokens in a batch, padding included, at most", minimum=1)
     patience: int = option(3, "evaluations without a better score before training stops; 0: never", minimum=0)
@@ -76,26 +79,31 @@ class Option:
         if self.kind is bool:
             values = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
             if text.lower() not in values:
-                raise UsageError(f"{where} must be true or false, not '{text}'")
+                raise UsageError(f"{where} must be true or false, not {text!r:.80}")
             return self.check(values[text.lower()], where)
         try:
             value = self.kind(text)
         except ValueError:
-            raise UsageError(f"{where} must be {_NAMES[self.kind]}, not '{text}'") from None
+            raise UsageError(f"{where} must be {_NAMES[self.kind]}, not {text!r:.80}") from None
         return self.check(value, where)
 
     def check(self, value: Any, where: str) -> Any:
         """The value, if it has the right type and lies within the limits."""
         if value is None and self.optional:
             return value
-        if self.kind is float and type(value) is int:
+        if self.kind is float and type(value) is int and abs(value) < _LARGEST:
             value = float(value)
         if type(value) is not self.kind:
-            raise UsageError(f"{where} must be {_NAMES[self.kind]}, not {value!r}")
+            raise UsageError(f"{where} must be {_NAMES[self.kind]}, not {value!r:.80}")
         self._check_limits(value, where)
         return value
 
     def _check_limits(self, value: Any, where: str) -> None:
+        if self.kind is int and abs(value) >= _LARGEST:
+            raise UsageError(f"{where} must be below {_LARGEST}, not {value!r:.80}")
+        if self.kind is str and any("\ud800" <= character <= "\udfff" for character in value):
+            # Python's stand-in for a byte of a file name that is no UTF-8; config.toml could not hold it.
+            raise UsageError(f"{where} must be UTF-8, not {value!r:.80}; rename the file")
         if self.kind in (int, float):
             minimum, below, above = (self.limits.get(key) for key in ("minimum", "below", "above"))
             if value != value or value in (float("inf"), float("-inf")):
@@ -109,6 +117,9 @@ class Option:
         if (choices := self.limits.get("choices")) and value not in (known := list(choices())):
             raise unknown(self.name.replace("_", " "), value, known)
 
+
+_LARGEST = 2**31
+"""Whole numbers stay below it: torch's sizes and every generator's seed can hold them."""
 
 _NAMES: dict[type, str] = {
     int: "a whole number",
@@ -148,7 +159,7 @@ def parse_setting(config: type[TrainingConfig], text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     name = name.strip().replace("-", "_")
     if not equals:
-        raise UsageError(f"--set takes name=value, not '{text}'")
+        raise UsageError(f"--set takes name=value, not {text!r:.80}")
     options = options_of(config)
     if name not in options:
         raise unknown("option", name, options)
@@ -161,12 +172,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        return tomlkit.parse(path.read_bytes().decode("utf-8")).unwrap()
+        # Some editors begin a file with a byte order mark.
+        return tomlkit.parse(path.read_bytes().decode("utf-8-sig")).unwrap()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise SeqkitError(f"{path} is not UTF-8; save it as UTF-8 text") from None
-    except TOMLKitError as error:
+    except (TOMLKitError, ValueError, RecursionError) as error:
         line = getattr(error, "line", None)
         place = f"{path}:{line}" if line else str(path)
         raise SeqkitError(f"{place}: this is no TOML ({str(error).splitlines()[0]}); mend the line") from None
@@ -202,5 +214,5 @@ def _plain_type(hint: Any) -> tuple[type, bool]:
 def _pair(text: str, where: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise UsageError(f"{where} takes key=value, not '{text}'")
+        raise UsageError(f"{where} takes key=value, not {text!r:.80}")
     return key.strip(), value.strip()

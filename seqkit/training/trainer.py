@@ -13,6 +13,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from seqkit.errors import SeqkitError
 from seqkit.layers import Head
+from seqkit.training.average import MovingAverage
 from seqkit.training.checkpoint import (
     generator_facts,
     own_generators,
@@ -103,6 +104,7 @@ class Trainer:
         self.stopping = False
         self.steps_in_epoch = 0
         self.optimizer = torch.optim.AdamW(_groups(head, config.weight_decay), lr=config.learning_rate, fused=True)
+        self.average = MovingAverage(head, config.average)
 
     def fit(self) -> None:
         """Trains to the end; raises :class:`Stopped` when ``stopping`` is set, after the step then under way."""
@@ -137,6 +139,11 @@ class Trainer:
         """The learning rate of the step to come."""
         return learning_rate(self.config.schedule, self.config.learning_rate, self.config.warmup, self.done)
 
+    def weights(self) -> dict[str, torch.Tensor]:
+        """What the model is scored with, and kept as: the averaged weights, or its own where there is no average."""
+        with self.average.in_place():
+            return {name: tensor.clone() for name, tensor in self.head.state_dict().items()}
+
     def _step(self, batch: Any) -> None:
         start, progress = time.perf_counter(), self.progress
         self.head.train()
@@ -155,6 +162,7 @@ class Trainer:
             )
         self.optimizer.step()
         progress.step, progress.position = progress.step + 1, progress.position + 1
+        self.average.update(progress.step)
         progress.loss_sum, progress.loss_count = progress.loss_sum + total, progress.loss_count + loss.count
         progress.examples += loss.count
         progress.seconds += time.perf_counter() - start
@@ -163,7 +171,7 @@ class Trainer:
         start, progress = time.perf_counter(), self.progress
         self.head.eval()
         # A library that draws while it is first imported must not make a resumed run differ.
-        with own_generators():
+        with own_generators(), self.average.in_place():
             scores = self.evaluate()
         score = scores[self.metric]
         sign = 1 if self.higher_is_better else -1
@@ -188,11 +196,13 @@ class Trainer:
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         """All that :meth:`restore` needs to go on to the very same weights: tensors, and facts for JSON."""
         facts = {"progress": asdict(self.progress), "generators": generator_facts()}
-        return training_tensors(self.head, self.optimizer), facts
+        averages = {f"average.{name}": tensor for name, tensor in self.average.averages.items()}
+        return {**training_tensors(self.head, self.optimizer), **averages}, facts
 
     def restore(self, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
         """Puts the training back where :meth:`state` was called."""
         restore_training(tensors, self.head, self.optimizer)
+        self.average.restore({n.removeprefix("average."): t for n, t in tensors.items() if n.startswith("average.")})
         restore_generators(facts["generators"])
         self.progress = Progress(**facts["progress"])
 

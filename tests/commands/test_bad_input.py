@@ -86,7 +86,7 @@ def test_a_bad_data_file_is_named_with_its_line(content, code, message, tmp_path
     assert not (tmp_path / "run").exists()
 
 
-def test_a_config_file_is_refused_with_its_line_or_key(seqkit, tmp_path):
+def test_a_config_file_is_refused_with_its_line_or_key(command, tmp_path):
     path = tmp_path / "c.toml"
     for content, code, message in (
         ("epochs = \n", 1, "c.toml:1"),
@@ -95,14 +95,14 @@ def test_a_config_file_is_refused_with_its_line_or_key(seqkit, tmp_path):
         ('task = "tag"\n', 2, "is for task 'tag'"),
     ):
         path.write_text(content)
-        refused(seqkit("run", "sentiment", "--config", path), code, message)
+        refused(command("run", "sentiment", "--config", path), code, message)
 
 
-def test_an_out_folder_that_is_in_use_is_left_alone(seqkit, trained, tmp_path):
+def test_an_out_folder_that_is_in_use_is_left_alone(command, trained, tmp_path):
     out, _ = trained
-    refused(seqkit("run", "sentiment", "--out", out), 2, "not empty", f"seqkit resume {out}")
+    refused(command("run", "sentiment", "--out", out), 2, "not empty", f"seqkit resume {out}")
     (tmp_path / "notes.txt").write_text("mine")
-    refused(seqkit("run", "sentiment", "--out", tmp_path), 2, "not empty")
+    refused(command("run", "sentiment", "--out", tmp_path), 2, "not empty")
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
@@ -148,16 +148,16 @@ def test_a_damaged_checkpoint_is_refused_by_name(damage, copy, capfd):
     assert "last.safetensors" in capfd.readouterr().err
 
 
-def test_a_run_of_a_newer_version_says_to_upgrade(copy, seqkit):
+def test_a_run_of_a_newer_version_says_to_upgrade(copy, command):
     facts = json.loads((copy / "run.json").read_text())
     (copy / "run.json").write_text(json.dumps({**facts, "format": 99, "seqkit": "9.0"}))
-    refused(seqkit("predict", copy, "fine"), 1, "newer seqkit (9.0", "pip install -U seqkit")
+    refused(command("predict", copy, "fine"), 1, "newer seqkit (9.0", "pip install -U seqkit")
 
 
-def test_labels_that_the_model_does_not_know_are_placed(trained, seqkit, tmp_path):
+def test_labels_that_the_model_does_not_know_are_placed(trained, command, tmp_path):
     path = tmp_path / "more.csv"
     path.write_text("text,label\nfine,good\nfine,odd\n")
-    refused(seqkit("evaluate", trained[0], "--data", path), 1, "more.csv:3", "label 'odd'")
+    refused(command("evaluate", trained[0], "--data", path), 1, "more.csv:3", "label 'odd'")
 
 
 def test_a_bad_line_on_standard_input_is_placed_after_the_answers_before_it(trained, seqkit):
@@ -167,7 +167,7 @@ def test_a_bad_line_on_standard_input_is_placed_after_the_answers_before_it(trai
     assert done.returncode == 1
 
 
-def test_a_full_disk_keeps_the_old_checkpoint(seqkit, reviews, small, tmp_path):
+def test_a_full_disk_keeps_the_old_checkpoint(seqkit, command, reviews, small, tmp_path):
     """No file may grow over 40 kB: the checkpoint fits at first and not once the optimizer has its moments."""
     out = tmp_path / "run"
 
@@ -177,9 +177,9 @@ def test_a_full_disk_keeps_the_old_checkpoint(seqkit, reviews, small, tmp_path):
     done = seqkit("run", "sentiment", "--data", reviews, "--out", out, *small, "--hidden-size", "24", preexec_fn=limit)
     refused(done, 1, "cannot write", "File too large")
     assert not list(out.glob("**/*.tmp"))
-    more = seqkit("resume", out)
+    more = command("resume", out)
     assert more.returncode == 0, more.stderr
 
 
-def test_debug_shows_the_traceback(seqkit):
-    assert "Traceback" in seqkit("--debug", "predict", "nowhere", "x").stderr
+def test_debug_shows_the_traceback(command):
+    assert "Traceback" in command("--debug", "predict", "nowhere", "x").stderr

@@ -19,16 +19,27 @@ from seqkit.training import Callback, Stopped, make_config
 from seqkit.training.checkpoint import read_tensors
 
 
-@pytest.fixture(scope="module")
-def make(reviews):
+@pytest.fixture(scope="module", params=[0.0, 0.9], ids=["weights", "average"])
+def make(reviews, request):
+    """Starts a run; each test that uses it is run without and with an average of the weights."""
     task = find_task("sentiment")
 
     def started(out, **changes):
         values = {"data": str(reviews), "hidden_size": 6, "embedding_size": 5, "epochs": 3, "batch_size": 20}
-        config = make_config(task.config, {**values, "num_layers": 2, "min_count": 1, **changes})
+        config = make_config(
+            task.config, {**values, "num_layers": 2, "min_count": 1, "average": request.param, **changes}
+        )
         return start(task, config, out, [])
 
     return started
+
+
+@pytest.fixture(scope="module")
+def whole(make, tmp_path_factory):
+    """A run that nobody stopped."""
+    session = make(tmp_path_factory.mktemp("whole") / "run")
+    session.train()
+    return session
 
 
 class StopAt(Callback):
@@ -56,9 +67,7 @@ def assert_same(first, second):
     assert first[2] == second[2]
 
 
-def test_stopping_at_ten_random_steps_in_a_row_changes_no_bit(make, tmp_path):
-    whole = make(tmp_path / "whole")
-    whole.train()
+def test_stopping_at_ten_random_steps_in_a_row_changes_no_bit(make, whole, tmp_path):
     steps = whole.trainer.progress.step
     session = make(tmp_path / "stopped")
     for step in sorted(random.Random(1).sample(range(1, steps + 1), 10)):
@@ -67,13 +76,11 @@ def test_stopping_at_ten_random_steps_in_a_row_changes_no_bit(make, tmp_path):
         assert session.trainer.progress.step == step
         session = resume(tmp_path / "stopped", [])
     session.train()
-    assert_same(everything(tmp_path / "stopped"), everything(tmp_path / "whole"))
+    assert_same(everything(tmp_path / "stopped"), everything(whole.run.path))
     assert session.finish().results["test"] == whole.finish().results["test"]
 
 
-def test_stopping_while_evaluating_changes_no_bit(make, tmp_path):
-    whole = make(tmp_path / "whole")
-    whole.train()
+def test_stopping_while_evaluating_changes_no_bit(make, whole, tmp_path):
     session = make(tmp_path / "stopped")
     validate, calls = session.trainer.evaluate, []
 
@@ -88,7 +95,7 @@ def test_stopping_while_evaluating_changes_no_bit(make, tmp_path):
     assert session.trainer.progress.epoch == 1
     again = resume(tmp_path / "stopped", [])
     again.train()
-    assert_same(everything(tmp_path / "stopped"), everything(tmp_path / "whole"))
+    assert_same(everything(tmp_path / "stopped"), everything(whole.run.path))
 
 
 def test_training_leaves_everybody_elses_random_numbers_alone(make, tmp_path):
@@ -134,7 +141,20 @@ def spawn(*arguments):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-LONG = ["--epochs", "4", "--patience", "0", "--hidden-size", "32", "--batch-size", "4", "--seed", "3"]
+LONG = [
+    "--epochs",
+    "4",
+    "--patience",
+    "0",
+    "--average",
+    "0.9",
+    "--hidden-size",
+    "32",
+    "--batch-size",
+    "4",
+    "--seed",
+    "3",
+]
 
 
 def wait_for_step(path, step):
@@ -150,17 +170,19 @@ def wait_for_step(path, step):
 
 
 @pytest.fixture(scope="module")
-def never_stopped(reviews, tmp_path_factory, seqkit):
+def never_stopped(reviews, tmp_path_factory, command):
     out = tmp_path_factory.mktemp("whole") / "run"
-    done = seqkit("run", "sentiment", "--data", reviews, "--out", out, *LONG)
+    done = command("run", "sentiment", "--data", reviews, "--out", out, *LONG)
     assert done.returncode == 0, done.stderr
     return out
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
-def test_a_run_stopped_by_a_signal_goes_on_to_the_same_weights(number, code, reviews, never_stopped, tmp_path, seqkit):
+def test_a_run_stopped_by_a_signal_goes_on_to_the_same_weights(
+    number, code, reviews, never_stopped, tmp_path, command, monkeypatch
+):
     out = tmp_path / "run"
-    options = [*LONG, "--set", "checkpoint_seconds=0"]
+    options = [*LONG, "--set", "checkpoint_seconds=0.1"]
     running = spawn("run", "sentiment", "--data", reviews, "--out", out, *options)
     wait_for_step(out, 20)
     running.send_signal(number)
@@ -168,11 +190,12 @@ def test_a_run_stopped_by_a_signal_goes_on_to_the_same_weights(number, code, rev
     assert running.returncode == code
     if number != signal.SIGKILL:
         assert f"seqkit resume {out}" in errors
-    done = seqkit("resume", out, cwd=os.sep)
+    monkeypatch.chdir(os.sep)
+    done = command("resume", out)
     assert done.returncode == 0, done.stderr
     assert_same(everything(out), everything(never_stopped))
     results = [json.loads((path / "results.json").read_text()) for path in (out, never_stopped)]
     assert results[0]["test"] == results[1]["test"]
-    again = seqkit("resume", out)
+    again = command("resume", out)
     assert again.returncode == 0
     assert "is finished" in again.stderr
