@@ -20,21 +20,37 @@ class Timing(NamedTuple):
     p99: float
 
 
+_REST = 0.003
+"""Seconds before each turn: the waiting threads of the one before spin for a while, on the cores of the next."""
+_TURN = 0.015
+"""Seconds of a turn; its first call is not counted."""
+
+
 def interleaved(candidates: Mapping[str, Callable[[], object]], seconds: float, warm: int = 2) -> dict[str, Timing]:
-    """Calls each in turn, at least 5 times each and until so many seconds have passed for each of them."""
+    """Candidates take turns of a few calls, at least 5 turns each and until so many seconds have passed for each."""
     for call in candidates.values():
         for _ in range(warm):
             call()
     taken: dict[str, list[float]] = {name: [] for name in candidates}
-    names = list(candidates)
+    names, turns = list(candidates), 0
     end = time.perf_counter() + seconds * len(names)
-    while time.perf_counter() < end or len(taken[names[0]]) < 5:
+    while time.perf_counter() < end or turns < 5:
         for name in names:
-            start = time.perf_counter()
-            candidates[name]()
-            taken[name].append(time.perf_counter() - start)
+            taken[name] += _turn(candidates[name])
         names.append(names.pop(0))
+        turns += 1
     return {name: _timing(sorted(values)) for name, values in taken.items()}
+
+
+def _turn(call: Callable[[], object]) -> list[float]:
+    time.sleep(_REST)
+    call()
+    found, until = [], time.perf_counter() + _TURN
+    while not found or time.perf_counter() < until:
+        start = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - start)
+    return found
 
 
 def _timing(values: list[float]) -> Timing:

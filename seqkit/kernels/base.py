@@ -42,10 +42,10 @@ class Kernel(Protocol):
         weights: Sequence[Weights],
         x: Tensor,
         lengths: Tensor | None,
-        states: Sequence[CellState],
+        states: CellState,
         cache: dict[str, Any] | None = None,
-    ) -> tuple[Tensor, list[CellState]]:
-        """x (B, T, I) and for each direction a state (B, H) to outputs (B, T, D·H) and the states after the last steps.
+    ) -> tuple[Tensor, CellState]:
+        """x (B, T, I) and states (B, D, H) to outputs (B, T, D·H) and the states after the last steps.
 
         The second direction reads each sequence from its own end. With ``lengths`` (B), steps at or beyond a sequence's
         length give output 0 and leave its state alone. In ``cache`` a kernel may keep what it makes of the weights.
@@ -62,16 +62,17 @@ def run_directions(
     weights: Sequence[Weights],
     x: Tensor,
     lengths: Tensor | None,
-    states: Sequence[CellState],
-) -> tuple[Tensor, list[CellState]]:
+    states: CellState,
+) -> tuple[Tensor, CellState]:
     """A layer out of a kernel that knows one direction only: the second one reads, and gives back, reversed sequences."""
     outputs, finals = [], []
-    for number, (parameters, state) in enumerate(zip(weights, states, strict=True)):
+    for number, parameters in enumerate(weights):
         given = reverse_sequences(x, lengths) if number else x
-        out, final = run(cell, parameters, given, lengths, state)
+        out, final = run(cell, parameters, given, lengths, tuple(s[:, number] for s in states))
         outputs.append(reverse_sequences(out, lengths) if number else out)
         finals.append(final)
-    return (torch.cat(outputs, 2) if len(outputs) > 1 else outputs[0]), finals
+    both = tuple(torch.stack(parts, 1) for parts in zip(*finals, strict=True))
+    return (torch.cat(outputs, 2) if len(outputs) > 1 else outputs[0]), both
 
 
 def sequence_mask(lengths: Tensor, steps: int) -> Tensor:

@@ -281,9 +281,43 @@ Plan make_plan(const optional<Tensor>& lengths, int64_t B, int64_t T, int64_t sl
 
 // ---- Products ----
 
+// One row of A times B of `vectors` vectors a row, in two strands of sums so that additions need not wait for each other.
+template <int vectors>
+void product_of_row(int64_t K, const float* A, const float* B, int64_t ldb, float* C, bool add) {
+  V even[vectors], odd[vectors];
+  for (int n = 0; n < vectors; n++) even[n] = add ? load(C + n * kLanes) : V(0.f), odd[n] = V(0.f);
+  int64_t k = 0;
+  for (; k + 1 < K; k += 2) {
+    const V a(A[k]), b(A[k + 1]);
+    const float* row = B + k * ldb;
+    for (int n = 0; n < vectors; n++) {
+      __builtin_prefetch(row + n * kLanes + 1024);
+      even[n] = at::vec::fmadd(a, load(row + n * kLanes), even[n]);
+      __builtin_prefetch(row + ldb + n * kLanes + 1024);
+      odd[n] = at::vec::fmadd(b, load(row + ldb + n * kLanes), odd[n]);
+    }
+  }
+  for (; k < K; k++)
+    for (int n = 0; n < vectors; n++) even[n] = at::vec::fmadd(V(A[k]), load(B + k * ldb + n * kLanes), even[n]);
+  for (int n = 0; n < vectors; n++) (even[n] + odd[n]).store(C + n * kLanes);
+}
+
+bool product_of_row(int64_t N, int64_t K, const float* A, const float* B, int64_t ldb, float* C, bool add) {
+  switch (N / kLanes) {
+    case 1: return product_of_row<1>(K, A, B, ldb, C, add), true;
+    case 2: return product_of_row<2>(K, A, B, ldb, C, add), true;
+    case 3: return product_of_row<3>(K, A, B, ldb, C, add), true;
+    case 4: return product_of_row<4>(K, A, B, ldb, C, add), true;
+    case 6: return product_of_row<6>(K, A, B, ldb, C, add), true;
+    case 8: return product_of_row<8>(K, A, B, ldb, C, add), true;
+  }
+  return false;
+}
+
 // C = A B, or C += A B; a few rows beyond M may be read and written, so that few kernels have to be made.
 void product(int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const float* B, int64_t ldb, float* C,
              int64_t ldc, bool add) {
+  if (M == 1 && product_of_row(N, K, A, B, ldb, C, add)) return;
   for (int64_t m = 0; m < M; m += kProductRows) {
     int64_t rows = std::min(kProductRows, M - m);
     if (rows > 4) rows = (rows + 3) / 4 * 4;
@@ -413,9 +447,9 @@ struct Forward {  // one slice of one direction
     c = shared.c.get();
     const int64_t from = first_block() * z.NB, bytes = (last_block() * z.NB - from) * sizeof(float);
     for (int64_t i = 0; i < s.size(); i++) {
-      std::memcpy(shared.h[0].get() + i * z.ld + from, state + (d * z.B + s.sequence[i]) * z.H + from, bytes);
+      std::memcpy(shared.h[0].get() + i * z.ld + from, state + (s.sequence[i] * z.D + d) * z.H + from, bytes);
       if (states > 1)
-        std::memcpy(c + i * z.H + from, state + ((z.D + d) * z.B + s.sequence[i]) * z.H + from, bytes);
+        std::memcpy(c + i * z.H + from, state + ((z.B + s.sequence[i]) * z.D + d) * z.H + from, bytes);
     }
     member.team.meet();
   }
@@ -443,9 +477,9 @@ struct Forward {  // one slice of one direction
     const int64_t from = first_block() * z.NB, bytes = (last_block() * z.NB - from) * sizeof(float);
     for (int64_t i = 0; i < s.size(); i++) {
       const float* last = shared.h[s.length[i] & 1].get() + i * z.ld;
-      std::memcpy(final + (d * z.B + s.sequence[i]) * z.H + from, last + from, bytes);
+      std::memcpy(final + (s.sequence[i] * z.D + d) * z.H + from, last + from, bytes);
       if (states > 1)
-        std::memcpy(final + ((z.D + d) * z.B + s.sequence[i]) * z.H + from, c + i * z.H + from, bytes);
+        std::memcpy(final + ((z.B + s.sequence[i]) * z.D + d) * z.H + from, c + i * z.H + from, bytes);
       for (int64_t time = s.length[i]; time < z.T; time++)
         std::memset(out + ((s.sequence[i] * z.T + time) * z.D + d) * z.H + from, 0, bytes);
     }
@@ -510,17 +544,17 @@ struct Backward {  // one slice of one direction
     }
     for (int64_t i = 0; i < s.size(); i++) {
       if (s.length[i] == 0) start_row(i, from, count, Cell::STATES);
-      std::memcpy(grad_state + (d * z.B + s.sequence[i]) * z.H + from, dh + i * z.ld + from, count * sizeof(float));
+      std::memcpy(grad_state + (s.sequence[i] * z.D + d) * z.H + from, dh + i * z.ld + from, count * sizeof(float));
       if (Cell::STATES > 1)
-        std::memcpy(grad_state + ((z.D + d) * z.B + s.sequence[i]) * z.H + from, dc + i * z.H + from,
+        std::memcpy(grad_state + ((z.B + s.sequence[i]) * z.D + d) * z.H + from, dc + i * z.H + from,
                     count * sizeof(float));
     }
   }
 
   void start_row(int64_t i, int64_t from, int64_t count, int64_t states) const {
-    std::memcpy(dh + i * z.ld + from, grad_final + (d * z.B + s.sequence[i]) * z.H + from, count * sizeof(float));
+    std::memcpy(dh + i * z.ld + from, grad_final + (s.sequence[i] * z.D + d) * z.H + from, count * sizeof(float));
     if (states > 1)
-      std::memcpy(dc + i * z.H + from, grad_final + ((z.D + d) * z.B + s.sequence[i]) * z.H + from,
+      std::memcpy(dc + i * z.H + from, grad_final + ((z.B + s.sequence[i]) * z.D + d) * z.H + from,
                   count * sizeof(float));
   }
 };
@@ -700,20 +734,22 @@ struct LayerNormLSTM {
   struct Moments {
     float mean, scale;  // scale: 1 / deviation
   };
-  // Of `count` values, spread over pieces of `width` floats of which padding is 0.
+  // Of the values at(piece, 0 to gates·width), each piece holding `width` units of each gate.
   template <class At>
-  static Moments moments(int64_t pieces, int64_t width, int64_t count, const At& at) {
+  static Moments moments(int64_t pieces, int64_t width, int64_t gates, int64_t units, const At& at) {
+    const float count = gates * units;
     V sum(0.f), squares(0.f);
     for (int64_t n = 0; n < pieces; n++)
-      for (int64_t j = 0; j < width; j += kLanes) sum = sum + at(n, j);
+      for (int64_t j = 0; j < gates * width; j += kLanes) sum = sum + at(n, j);
     const float mean = total(sum) / count;
     for (int64_t n = 0; n < pieces; n++)
-      for (int64_t j = 0; j < width; j += kLanes) {
-        const V v = at(n, j) - V(mean);
+      for (int64_t j = 0; j < gates * width; j += kLanes) {
+        const int64_t left = units - (n * width + j % width);  // units from here on that are no padding
+        V v = at(n, j) - V(mean);
+        if (left < kLanes) v = V::set(V(0.f), v, std::max<int64_t>(left, 0));
         squares = at::vec::fmadd(v, v, squares);
       }
-    const float padding = float(pieces * width - count) * mean * mean;
-    return {mean, 1.f / std::sqrt((total(squares) - padding) / count + kEpsilon)};
+    return {mean, 1.f / std::sqrt(total(squares) / count + kEpsilon)};
   }
   static float total(V v) {
     float lanes[kLanes], sum = 0.f;
@@ -734,8 +770,8 @@ struct LayerNormLSTM {
         return load(f.x_part(block, i) + j) + load(f.bias + j / z.NB * z.H + block * z.NB + j % z.NB);
       };
       const auto r_at = [&](int64_t block, int64_t j) { return load(r_parts + block * spread + i * width + j); };
-      const Moments x = moments(z.blocks, width, GATES * z.units, x_at);
-      const Moments r = moments(z.blocks, width, GATES * z.units, r_at);
+      const Moments x = moments(z.blocks, z.NB, GATES, z.units, x_at);
+      const Moments r = moments(z.blocks, z.NB, GATES, z.units, r_at);
       for (int64_t block = f.first_block(); block < f.last_block(); block++) {
         float* kept = f.kept_h ? f.kept_of(block, i) : nullptr;
         if (kept) kept[KEPT * z.NB] = x.scale, kept[KEPT * z.NB + 1] = r.scale;
@@ -763,7 +799,7 @@ struct LayerNormLSTM {
     f.member.team.meet();
     for (int64_t i = 0; i < f.rows; i++) {
       const float* c = f.c + i * z.H;
-      const Moments m = moments(1, z.H, z.units, [&](int64_t, int64_t j) { return load(c + j); });
+      const Moments m = moments(1, z.H, 1, z.units, [&](int64_t, int64_t j) { return load(c + j); });
       for (int64_t block = f.first_block(); block < f.last_block(); block++) {
         float* kept = f.kept_h ? f.kept_of(block, i) : nullptr;
         if (kept) kept[KEPT * z.NB + 2] = m.scale;
@@ -923,13 +959,13 @@ Tensor pack(const Tensor& weight_x, const Tensor& weight_h) {
 
 using Forwarded = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
-Forwarded forward(c10::string_view cell, const Tensor& x_, const optional<Tensor>& lengths, const Tensor& weight_x,
+Forwarded run_forward(c10::string_view cell, const Tensor& x_, const optional<Tensor>& lengths, const Tensor& weight_x,
                   const Tensor& weight_h, const Tensor& bias_, const Tensor& own_, const Tensor& state_,
                   const optional<Tensor>& packed_, int64_t units, int64_t slices, int64_t team, bool keep) {
   return visit_cell(cell, [&](auto kind) -> Forwarded {
     using Cell = decltype(kind);
     const Sizes z = check_all<Cell>(x_, weight_x, weight_h, bias_, own_, units, slices, team);
-    check(state_, "state", {Cell::STATES, z.D, z.B, z.H});
+    check(state_, "state", {Cell::STATES, z.B, z.D, z.H});
     const Tensor packed = packed_ ? *packed_ : pack(weight_x, weight_h);
     check(packed, "packed", {z.D * z.G * z.H * (z.I + z.H)});
     const Tensor x = x_.contiguous(), bias = bias_.contiguous(), own = own_.contiguous(), state = state_.contiguous();
@@ -953,6 +989,22 @@ Forwarded forward(c10::string_view cell, const Tensor& x_, const optional<Tensor
     });
     return {out, final, kept_h, kept};
   });
+}
+
+Forwarded forward(c10::string_view cell, const Tensor& x, const optional<Tensor>& lengths, const Tensor& weight_x,
+                  const Tensor& weight_h, const Tensor& bias, const Tensor& own, const Tensor& state, int64_t units,
+                  int64_t slices, int64_t team) {
+  return run_forward(cell, x, lengths, weight_x, weight_h, bias, own, state, std::nullopt, units, slices, team, true);
+}
+
+// Forward alone, with nothing kept: an operator of its own, which autograd need not look at.
+std::tuple<Tensor, Tensor> infer(c10::string_view cell, const Tensor& x, const optional<Tensor>& lengths,
+                                 const Tensor& weight_x, const Tensor& weight_h, const Tensor& bias, const Tensor& own,
+                                 const Tensor& state, const optional<Tensor>& packed, int64_t units, int64_t slices,
+                                 int64_t team) {
+  auto [out, final, kept_h, kept] =
+      run_forward(cell, x, lengths, weight_x, weight_h, bias, own, state, packed, units, slices, team, false);
+  return {out, final};
 }
 
 // The rows of x (B, T, F) that are no padding, in packed order; and the way back, added to what is there.
@@ -1021,7 +1073,7 @@ Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tenso
     check(kept_h, "kept_h", {z.D, rows, z.H});
     check(kept, "kept", {z.D, rows, kept_size});
     check(grad_out_, "grad_out", {z.B, z.T, z.D * z.H});
-    check(grad_final_, "grad_final", {Cell::STATES, z.D, z.B, z.H});
+    check(grad_final_, "grad_final", {Cell::STATES, z.B, z.D, z.H});
     const Tensor x = x_.contiguous(), weight_x = weight_x_.contiguous(), weight_h = weight_h_.contiguous();
     const Tensor own = own_.contiguous(), grad_out = grad_out_.contiguous(), grad_final = grad_final_.contiguous();
     const Plan plan = make_plan(lengths, z.B, z.T, slices);
@@ -1072,7 +1124,10 @@ TORCH_LIBRARY(seqkit, m) {
   m.def("kept_floats(str cell, int hidden_size) -> int", &kept_floats);
   m.def(
       "forward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
-      "Tensor state, Tensor? packed, int units, int slices, int team, bool keep) -> (Tensor, Tensor, Tensor, Tensor)");
+      "Tensor state, int units, int slices, int team) -> (Tensor, Tensor, Tensor, Tensor)");
+  m.def(
+      "infer(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
+      "Tensor state, Tensor? packed, int units, int slices, int team) -> (Tensor, Tensor)");
   m.def(
       "backward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
       "Tensor kept_h, Tensor kept, Tensor grad_out, Tensor grad_final, int units, int slices, int team, bool need_x) "
@@ -1082,5 +1137,6 @@ TORCH_LIBRARY(seqkit, m) {
 TORCH_LIBRARY_IMPL(seqkit, CPU, m) {
   m.impl("pack", &pack);
   m.impl("forward", &forward);
+  m.impl("infer", &infer);
   m.impl("backward", &backward);
 }

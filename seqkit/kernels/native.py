@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from seqkit.cells import Cell, CellState
 from seqkit.cells.gru import GRU
@@ -66,28 +67,27 @@ class Native:
         weights: Sequence[Weights],
         x: Tensor,
         lengths: Tensor | None,
-        states: Sequence[CellState],
+        states: CellState,
         cache: dict[str, Any] | None = None,
-    ) -> tuple[Tensor, list[CellState]]:
+    ) -> tuple[Tensor, CellState]:
         """See :class:`~seqkit.kernels.base.Kernel`."""
         name = operator_name(cell)
         assert name is not None
         hidden = weights[0].weight_h.shape[1]
-        packed = None
-        if torch.is_grad_enabled() or cache is None:
-            layer = layer_of(weights)
+        grad = torch.is_grad_enabled()
+        layer, packed = (layer_of(weights), None) if grad or cache is None else _prepared(weights, cache)
+        state = torch.stack(states) if len(states) > 1 else states[0].unsqueeze(0)
+        if hidden % _LANES:
+            state = pad_units(state, hidden)
+        options = (hidden, *plan(len(weights), x.shape[0], layer.weight_h.shape[2], len(cell.gate_names)))
+        if grad and any(t.requires_grad for t in (x, state, *layer)):
+            out, final, _, _ = torch.ops.seqkit.forward(name, x, lengths, *layer, state, *options)
         else:
-            layer, packed = _prepared(weights, cache)
-        state = pad_units(torch.stack([torch.stack(parts) for parts in zip(*states, strict=True)]), hidden)
-        keep = torch.is_grad_enabled() and any(t.requires_grad for t in (x, state, *layer))
-        slices, team = plan(len(weights), x.shape[0], layer.weight_h.shape[2], len(cell.gate_names))
-        out, final, _, _ = torch.ops.seqkit.forward(
-            name, x, lengths, *layer, state, packed, hidden, slices, team, keep
-        )
-        if layer.weight_h.shape[2] != hidden:
+            out, final = torch.ops.seqkit.infer(name, x, lengths, *layer, state, packed, *options)
+        if hidden % _LANES:
             out = out.unflatten(2, (len(weights), -1))[..., :hidden].flatten(2)
             final = final[..., :hidden]
-        return out, [tuple(parts.unbind(0)) for parts in final.unbind(1)]
+        return out, final.unbind(0)
 
 
 def plan(directions: int, batch: int, hidden: int, gates: int) -> tuple[int, int]:
@@ -103,6 +103,7 @@ def plan(directions: int, batch: int, hidden: int, gates: int) -> tuple[int, int
     return slices, team
 
 
+@lru_cache(maxsize=64)
 def operator_name(cell: Cell) -> str | None:
     """The name of a cell in the C++ source; a class derived from one of ours has none."""
     for name, known in _CELLS.items():
@@ -166,11 +167,15 @@ def weights_of(cell: Cell, layer: Layer, units: int) -> list[Weights]:
 
 
 def _prepared(weights: Sequence[Weights], cache: dict[str, Any]) -> tuple[Layer, Tensor | None]:
-    """The layer with packed weights, kept until a weight changes; a tensor made in inference mode cannot tell."""
+    """The layer with packed weights, kept until a weight changes.
+
+    A change shows in a tensor's version, or in an optimizer's step (fused ones leave the version alone); one that is
+    made through ``.data`` shows in neither. A tensor made in inference mode has no version, so nothing is kept of it.
+    """
     tensors = [t for w in weights for t in (*w[:4], *w.own.values()) if t is not None]
     if any(t.is_inference() for t in tensors) or torch.compiler.is_compiling():
         return layer_of(weights), None
-    key = [(t.data_ptr(), t._version) for t in tensors]
+    key = [_steps_taken[0], *((t.data_ptr(), t._version) for t in tensors)]
     if cache.get("key") != key:
         layer = layer_of(weights)
         cache.update(key=key, value=(layer, torch.ops.seqkit.pack(layer.weight_x, layer.weight_h)))
@@ -178,12 +183,22 @@ def _prepared(weights: Sequence[Weights], cache: dict[str, Any]) -> tuple[Layer,
     return value
 
 
+_steps_taken = [0]
+"""Steps of all optimizers of this process."""
+
+
+def _count_step(*_: Any) -> None:
+    _steps_taken[0] += 1
+
+
 @cache
 def load(path: str) -> None:
     """Loads the library into this process, and tells torch the shapes and the derivative of its operators."""
+    register_optimizer_step_post_hook(_count_step)
     torch.ops.load_library(path)
     torch.library.register_fake("seqkit::pack", _fake_pack)
     torch.library.register_fake("seqkit::forward", _fake_forward)
+    torch.library.register_fake("seqkit::infer", _fake_infer)
     torch.library.register_fake("seqkit::backward", _fake_backward)
     torch.library.register_autograd("seqkit::forward", _backward, setup_context=_save)
 
@@ -220,17 +235,24 @@ def _fake_pack(weight_x: Tensor, weight_h: Tensor) -> Tensor:
 
 def _fake_forward(
     cell: str, x: Tensor, lengths: Tensor | None, weight_x: Tensor, weight_h: Tensor, bias: Tensor, own: Tensor,
-    state: Tensor, packed: Tensor | None, units: int, slices: int, team: int, keep: bool,
+    state: Tensor, units: int, slices: int, team: int,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     (batch, steps, _), (directions, _, hidden) = x.shape, weight_h.shape
-    rows = batch * steps if keep else 0
     kept = torch.ops.seqkit.kept_floats(cell, hidden)
     return (
         x.new_empty(batch, steps, directions * hidden),
         torch.empty_like(state, memory_format=torch.contiguous_format),
-        x.new_empty(directions, rows, hidden),
-        x.new_empty(directions, rows, kept),
+        x.new_empty(directions, batch * steps, hidden),
+        x.new_empty(directions, batch * steps, kept),
     )
+
+
+def _fake_infer(
+    cell: str, x: Tensor, lengths: Tensor | None, weight_x: Tensor, weight_h: Tensor, bias: Tensor, own: Tensor,
+    state: Tensor, packed: Tensor | None, units: int, slices: int, team: int,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    out = x.new_empty(x.shape[0], x.shape[1], weight_h.shape[0] * weight_h.shape[2])
+    return out, torch.empty_like(state, memory_format=torch.contiguous_format)
 
 
 def _fake_backward(
@@ -243,7 +265,7 @@ def _fake_backward(
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    cell, x, lengths, weight_x, weight_h, bias, own, state, _, units, slices, team, _ = inputs
+    cell, x, lengths, weight_x, weight_h, bias, own, state, units, slices, team = inputs
     _, _, kept_h, kept = output
     ctx.set_materialize_grads(True)
     ctx.save_for_backward(x, lengths, weight_x, weight_h, bias, own, state, kept_h, kept)
@@ -255,12 +277,12 @@ def _backward(ctx: Any, grad_out: Tensor, grad_final: Tensor, *_: Any) -> tuple[
     x, lengths, *layer, state, kept_h, kept = ctx.saved_tensors
     if torch.is_grad_enabled():
         grads = _differentiable_gradients(cell, units, (x, *layer, state), lengths, (grad_out, grad_final))
-        return None, grads[0], None, *grads[1:], *[None] * 5
+        return None, grads[0], None, *grads[1:], None, None, None
     need_x = ctx.needs_input_grad[1]
     grad_x, *grads = torch.ops.seqkit.backward(
         cell, x, lengths, *layer, kept_h, kept, grad_out, grad_final, units, slices, team, need_x
     )
-    return None, grad_x if need_x else None, None, *grads, *[None] * 5
+    return None, grad_x if need_x else None, None, *grads, None, None, None
 
 
 def _differentiable_gradients(
@@ -269,10 +291,10 @@ def _differentiable_gradients(
     """For a second derivative: the same gradients from the reference loop, so that they have a graph."""
     x, *layer, state = tensors
     cell, hidden = _CELLS[name], state.shape[3]
-    states = [tuple(parts.unbind(0)) for parts in state[..., :units].unbind(1)]
-    out, finals = Reference().run(cell, weights_of(cell, Layer(*layer), units), x, lengths, states)
-    final = pad_units(torch.stack([torch.stack(parts) for parts in zip(*finals, strict=True)]), units)
-    out = pad_units(out.unflatten(2, (len(states), units)), units).flatten(2)
+    weights = weights_of(cell, Layer(*layer), units)
+    out, finals = Reference().run(cell, weights, x, lengths, state[..., :units].unbind(0))
+    final = pad_units(torch.stack(finals), units)
+    out = pad_units(out.unflatten(2, (len(weights), units)), units).flatten(2)
     assert final.shape[3] == hidden
     wanted = [t for t in tensors if t.requires_grad]
     found = iter(torch.autograd.grad((out, final), wanted, grads, create_graph=True, allow_unused=True))

@@ -41,9 +41,9 @@ class Reference:
         weights: Sequence[Weights],
         x: Tensor,
         lengths: Tensor | None,
-        states: Sequence[CellState],
+        states: CellState,
         cache: dict[str, Any] | None = None,
-    ) -> tuple[Tensor, list[CellState]]:
+    ) -> tuple[Tensor, CellState]:
         """See :class:`~seqkit.kernels.base.Kernel`."""
         return run_directions(self._run, cell, weights, x, lengths, states)
 

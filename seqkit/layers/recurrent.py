@@ -42,6 +42,7 @@ class Direction(nn.Module):
         self.register_parameter("bias_h", nn.Parameter(torch.empty(inner)) if inner else None)
         # Ordered, or the dictionary sorts them by name; kernels rely on the order in which the cell declares them.
         self.own = nn.ParameterDict(OrderedDict(cell.own_parameters(hidden_size)))
+        self.has_own = len(self.own) > 0
         self.reset_parameters()
 
     @torch.no_grad()
@@ -59,7 +60,8 @@ class Direction(nn.Module):
 
     def weights(self) -> Weights:
         """The parameters as kernels take them."""
-        return Weights(self.weight_x, self.weight_h, self.bias, self.bias_h, dict(self.own.items()))
+        own = dict(self.own.items()) if self.has_own else {}
+        return Weights(self.weight_x, self.weight_h, self.bias, self.bias_h, own)
 
 
 class Recurrent(nn.Module):
@@ -151,10 +153,9 @@ class Recurrent(nn.Module):
             if number:
                 x = dropout(x, self.dropout, self.training)
             weights = [direction.weights() for direction in _directions(layer)]
-            places = range(len(finals), len(finals) + len(weights))
-            initial = [tuple(start[name][:, place] for name in self.cell.state_names) for place in places]
+            initial = tuple(s[:, number * len(weights) : (number + 1) * len(weights)] for s in start.values())
             x, final = runner.run(self.cell, weights, x, lengths, initial, self._caches[number])
-            finals.extend(final)
+            finals.append(final)
         return x, self._state(finals)
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -197,9 +198,8 @@ class Recurrent(nn.Module):
         )
 
     def _state(self, finals: list[CellState]) -> State:
-        return State(
-            {n: torch.stack(s, 1) for n, s in zip(self.cell.state_names, zip(*finals, strict=True), strict=True)}
-        )
+        parts = finals[0] if len(finals) == 1 else [torch.cat(same, 1) for same in zip(*finals, strict=True)]
+        return State(dict(zip(self.cell.state_names, parts, strict=True)))
 
     def _check(self, x: Tensor, lengths: Lengths | None, state: State | None) -> Tensor | None:
         """Refuses shapes that do not fit; returns lengths as a tensor, or None where nothing is padding."""

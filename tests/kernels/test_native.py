@@ -47,11 +47,15 @@ def assert_equal_to_the_reference(layer, x, lengths):
     # Rounding differs from step to step; the reference in double precision is the truth that both are held to.
     exact = copy.deepcopy(layer).double()
     true_values, true_gradients = results(exact, x.double(), lengths, start.map(torch.Tensor.double), "reference")
-    for value, truth in zip(values, true_values, strict=True):
-        torch.testing.assert_close(value, truth.float(), rtol=1e-5, atol=2e-6)
-    for value, truth in zip(gradients, true_gradients, strict=True):
+    # A normalised cell state blows rounding up, in any kernel: the reference's own error in float32 is the measure.
+    plain_values, plain_gradients = results(layer, x, lengths, start, "reference")
+    for value, plain, truth in zip(values, plain_values, true_values, strict=True):
+        error = float((plain - truth).abs().max())
+        torch.testing.assert_close(value, truth.float(), rtol=1e-6, atol=2e-6 + 4 * error)
+    for value, plain, truth in zip(gradients, plain_gradients, true_gradients, strict=True):
+        error = float((plain - truth).abs().max())
         scale = max(1.0, float(truth.abs().max()))
-        torch.testing.assert_close(value / scale, truth.float() / scale, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(value, truth.float(), rtol=1e-6, atol=4e-6 * scale + 4 * error)
 
 
 @cells
@@ -164,7 +168,7 @@ def operator_arguments(name, hidden=16):
     layer = [t.detach().requires_grad_() for t in layer]
     x = torch.randn(2, 4, 3, requires_grad=True)
     state = torch.randn(len(cell.state_names), 2, 2, hidden, requires_grad=True)
-    return (name, x, torch.tensor([4, 2]), *layer, state, None, hidden, 1, 1, True)
+    return (name, x, torch.tensor([4, 2]), *layer, state, hidden, 1, 1)
 
 
 @pytest.mark.parametrize("name", _CELLS)
@@ -178,6 +182,7 @@ def test_torch_finds_the_operators_well_made(name):
         out, final, kept_h, kept = torch.ops.seqkit.forward(*detached)
     back = (*detached[:7], kept_h, kept, torch.randn_like(out), torch.randn_like(final), 16, 1, 1, True)
     torch.library.opcheck(torch.ops.seqkit.backward, back, test_utils=checks)
+    torch.library.opcheck(torch.ops.seqkit.infer, (*detached[:8], None, 16, 1, 1), test_utils=checks)
     torch.library.opcheck(torch.ops.seqkit.pack, detached[3:5], test_utils=checks)
 
 
