@@ -10,6 +10,7 @@ venv: .venv/ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt setuptools torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[data,dev]"
+	$(BIN)/seqkit kernels build || echo "torch's own kernels will serve"
 	touch $@
 
 sentiment: venv

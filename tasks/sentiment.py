@@ -31,7 +31,6 @@ from seqkit.data import (
 from seqkit.data.batching import pad
 from seqkit.data.vectors import read_vectors
 from seqkit.errors import SeqkitError
-from seqkit.kernels import KERNELS
 from seqkit.layers import Encoder, Head, Loss
 from seqkit.training import Codec, Table, Task, TrainingConfig, option
 
@@ -67,7 +66,6 @@ class SentimentConfig(TrainingConfig):
     embedding_dropout: float = option(0.5, "dropout on token vectors", minimum=0, below=1)
     word_dropout: float = option(0.3, "part of the tokens left out in training", minimum=0, below=1)
     vectors: str | None = option(None, "GloVe or word2vec text file to start the embedding from", path=True)
-    kernel: str = option("auto", "how the time loop runs", choices=lambda: ("auto", *KERNELS))
 
 
 class TextBatch(NamedTuple):

@@ -45,7 +45,8 @@ def interleaved(candidates: Mapping[str, Callable[[], object]], seconds: float, 
 def _turn(call: Callable[[], object]) -> list[float]:
     time.sleep(_REST)
     call()
-    found, until = [], time.perf_counter() + _TURN
+    found: list[float] = []
+    until = time.perf_counter() + _TURN
     while not found or time.perf_counter() < until:
         start = time.perf_counter()
         call()

@@ -98,9 +98,7 @@ def _onnx_call(case: Case, module: nn.RNNBase, x: Tensor, lengths: Tensor | None
     options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
     # Its threads may spin while it runs, but not on the cores of the next candidate.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    session = onnxruntime.InferenceSession(
-        _onnx_model(case, module), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(_onnx_model(case, module), options, providers=["CPUExecutionProvider"])
     feed = {"x": np.ascontiguousarray(x.detach().transpose(0, 1).numpy())}
     count = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
     feed["lengths"] = count.to(torch.int32).numpy()

@@ -41,9 +41,7 @@ class PeepholeLSTM(Cell):
         c = f * c + i * g
         return sigmoid(a_o + p_o * c) * tanh(c), c
 
-    def step_backward(
-        self, grad: CellState, saved: Saved, *, p_i: Tensor, p_f: Tensor, p_o: Tensor
-    ) -> StepGradients:
+    def step_backward(self, grad: CellState, saved: Saved, *, p_i: Tensor, p_f: Tensor, p_o: Tensor) -> StepGradients:
         """As the plain LSTM's, with ``dc += da_o p_o`` before the gates and ``da_i p_i + da_f p_f`` after them."""
         (dh, dc), (_, c), (_, c_new) = grad, saved.state, saved.new
         a_i, a_f, a_g, a_o = (saved.x + saved.r).chunk(4, -1)

@@ -97,6 +97,8 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return "not enough memory; use smaller sizes or batches, or a machine with more"
     detail = " ".join(str(error).split())
     detail = detail if len(detail) <= 300 else detail[:299] + "…"
     return f"unexpected {type(error).__name__}: {detail}; add --debug to see where, and please report it"

@@ -32,7 +32,8 @@ def status() -> None:
 @command.command()
 def clear() -> None:
     """Delete every build."""
-    from seqkit.kernels.build import cache_folder, clear as clear_builds
+    from seqkit.kernels.build import cache_folder
+    from seqkit.kernels.build import clear as clear_builds
 
     count = clear_builds()
     click.echo(f"deleted {count} {'build' if count == 1 else 'builds'} in {cache_folder()}")

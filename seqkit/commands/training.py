@@ -12,6 +12,7 @@ from types import FrameType
 import click
 
 from seqkit.commands.run import config_values
+from seqkit.kernels import ensure
 from seqkit.report.terminal import Reporter, print_tables
 from seqkit.runs import Outcome, Session, find_task, start
 from seqkit.runs.directory import next_free
@@ -37,6 +38,7 @@ def task_command(name: str) -> click.Command:
         given = {key: value for key, value in flags.items() if value is not None}
         config = make_config(task.config, config_values(task, config_file, settings, given))
         folder = Path(out) if out else next_free(Path("runs"), task.name)
+        build_kernels(config.kernel)
         began, notes = time.perf_counter(), list[str]()
         session = start(task, config, folder, notes)
         return drive(session, notes, began)
@@ -70,6 +72,12 @@ def drive(session: Session, notes: list[str], began: float) -> int:
         return 130
     show_outcome(outcome, session, time.perf_counter() - began)
     return 0
+
+
+def build_kernels(kernel: str) -> None:
+    """Training is worth a build; a failing one costs a line."""
+    if kernel in ("auto", "native"):
+        ensure(lambda line: click.echo(line, err=True))
 
 
 def show_outcome(outcome: Outcome, session: Session, seconds: float) -> None:

@@ -15,20 +15,35 @@ from seqkit.cells import Cell
 from seqkit.errors import UsageError, unknown
 from seqkit.kernels.aten import Aten
 from seqkit.kernels.base import Kernel, Weights
-from seqkit.kernels.native import Native, ensure_or_warn, ready
+from seqkit.kernels.build import built
+from seqkit.kernels.native import Native, ensure, ensure_or_warn, ready
 from seqkit.kernels.reference import Reference
 
-__all__ = ["KERNELS", "Kernel", "Reference", "Weights", "choose_kernel", "kernel_name"]
+__all__ = [
+    "KERNELS",
+    "NAMES",
+    "Kernel",
+    "Reference",
+    "Weights",
+    "built",
+    "choose_kernel",
+    "ensure",
+    "kernel_name",
+    "ready",
+]
 
 KERNELS: dict[str, Kernel] = {"native": Native(), "aten": Aten(), "reference": Reference()}
-"""Fastest first: ``auto`` takes the first that supports the cell."""
+"""The kernels by name, the fastest first."""
+
+NAMES = ("auto", *KERNELS, "torch")
+"""What can be asked for: a kernel; ``auto``, the fastest that can run the cell; ``torch``, that without our C++."""
 
 
 def kernel_name(kernel: str | None = None) -> str:
     """The name asked for: the argument, else the environment's ``SEQKIT_KERNELS``, else ``auto``; a known one."""
     name = kernel or os.environ.get("SEQKIT_KERNELS") or "auto"
-    if name != "auto" and name not in KERNELS:
-        raise unknown("kernel", name, ("auto", *KERNELS))
+    if name not in NAMES:
+        raise unknown("kernel", name, NAMES)
     return name
 
 
@@ -41,12 +56,12 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None) -> Kernel:
         UsageError: the one asked for cannot run the cell, or not on such input.
     """
     name = kernel_name(kernel)
-    if name != "auto" and not KERNELS[name].supports(cell, x):
+    if name in KERNELS and not KERNELS[name].supports(cell, x):
         raise UsageError(f"kernel '{name}' cannot run {cell!r} on {_kind(x)}; use kernel 'reference' or 'auto'")
     if name in ("aten", "reference"):
         return KERNELS[name]
     native = KERNELS["native"]
-    if native.supports(cell, x) and (ensure_or_warn() if name == "native" else ready()):
+    if name != "torch" and native.supports(cell, x) and (ensure_or_warn() if name == "native" else ready()):
         return native
     return next(k for k in (KERNELS["aten"], KERNELS["reference"]) if k.supports(cell, x))
 

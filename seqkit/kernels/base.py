@@ -64,7 +64,7 @@ def run_directions(
     lengths: Tensor | None,
     states: CellState,
 ) -> tuple[Tensor, CellState]:
-    """A layer out of a kernel that knows one direction only: the second one reads, and gives back, reversed sequences."""
+    """A layer out of a kernel that knows one direction only: the second reads, and gives back, reversed sequences."""
     outputs, finals = [], []
     for number, parameters in enumerate(weights):
         given = reverse_sequences(x, lengths) if number else x

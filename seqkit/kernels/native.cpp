@@ -970,9 +970,13 @@ Forwarded run_forward(c10::string_view cell, const Tensor& x_, const optional<Te
     check(packed, "packed", {z.D * z.G * z.H * (z.I + z.H)});
     const Tensor x = x_.contiguous(), bias = bias_.contiguous(), own = own_.contiguous(), state = state_.contiguous();
     const Plan plan = make_plan(lengths, z.B, z.T, slices);
-    const int64_t rows = keep ? z.B * z.T : 0, kept_size = Cell::kept_size(z);
+    const int64_t rows = z.B * z.T, kept_size = Cell::kept_size(z);
     Tensor out = at::empty({z.B, z.T, z.D * z.H}, x.options()), final = at::empty(state.sizes(), x.options());
-    Tensor kept_h = at::empty({z.D, rows, z.H}, x.options()), kept = at::empty({z.D, rows, kept_size}, x.options());
+    Tensor kept_h, kept;
+    if (keep) {
+      kept_h = at::empty({z.D, rows, z.H}, x.options());
+      kept = at::empty({z.D, rows, kept_size}, x.options());
+    }
     std::vector<std::unique_ptr<ForwardScratch>> scratch;
     for (int64_t item = 0; item < z.D * slices; item++)
       scratch.push_back(std::make_unique<ForwardScratch>(z, plan.slices[item / z.D], Cell::STATES, Cell::forward_more(z)));
@@ -984,7 +988,7 @@ Forwarded run_forward(c10::string_view cell, const Tensor& x_, const optional<Te
                    own.const_data_ptr<float>() + d * Cell::OWN * z.H, state.const_data_ptr<float>(),
                    out.mutable_data_ptr<float>(), final.mutable_data_ptr<float>(),
                    keep ? kept_h.mutable_data_ptr<float>() + d * rows * z.H : nullptr,
-                   kept.mutable_data_ptr<float>() + d * rows * kept_size, kept_size, *scratch[item]};
+                   keep ? kept.mutable_data_ptr<float>() + d * rows * kept_size : nullptr, kept_size, *scratch[item]};
       loop.template run<Cell>();
     });
     return {out, final, kept_h, kept};

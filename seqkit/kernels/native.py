@@ -127,7 +127,8 @@ def layer_of(weights: Sequence[Weights]) -> Layer:
         """(G·H, n) with padding units in each gate."""
         if hidden % _LANES == 0:
             return tensor
-        return pad(tensor.unflatten(0, (gates, hidden)), [0, 0, 0, -hidden % _LANES]).flatten(0, 1)
+        wider: Tensor = pad(tensor.unflatten(0, (gates, hidden)), [0, 0, 0, -hidden % _LANES])
+        return wider.reshape(-1, tensor.shape[1])
 
     return Layer(
         torch.stack([padded(w.weight_x) for w in weights]),

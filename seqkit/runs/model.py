@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,9 @@ def load(path: str | Path) -> Model:
     Raises :class:`UsageError` for a folder that is no run, :class:`SeqkitError` for one that is damaged or newer.
     """
     run, _, task, config, codec = open_run(Path(path))
+    if config.kernel == "native":
+        # Predicting never waits for a build.
+        config = dataclasses.replace(config, kernel="auto")
     head = task.head(config, codec)
     if not run.model.exists():
         raise SeqkitError(f"{path} has no trained model yet; finish it with `seqkit resume {path}`")

@@ -18,6 +18,7 @@ from seqkit.data import Splits
 from seqkit.data.batching import token_batches
 from seqkit.errors import SeqkitError
 from seqkit.files import json_bytes, write_json, write_json_lines
+from seqkit.kernels import built, ready
 from seqkit.layers import Head
 from seqkit.runs.directory import RunDirectory, check_free
 from seqkit.runs.model import count_parameters, open_run, predict_items, restore_head
@@ -164,6 +165,7 @@ def start(task: Task[Any], config: TrainingConfig, out: Path, notes: list[str]) 
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "threads": torch.get_num_threads(),
         "codec": list(files),
+        **_kernel_facts(config.kernel),
         "data": fingerprint(task, splits),
     }
     # The folder comes last: settings that cannot be leave nothing behind.
@@ -182,9 +184,28 @@ def resume(path: Path, notes: list[str]) -> Session:
     if torch.get_num_threads() != facts["threads"]:
         torch.set_num_threads(facts["threads"])
         notes.append(f"using {facts['threads']} threads, as the run began with, so that it gives the same bits")
+    config = _as_trained(config, facts, notes)
     if torch.__version__ != facts["torch"]:
         notes.append(f"the run began with torch {facts['torch']}, this is {torch.__version__}: the bits may differ")
     return Session(run, task, config, codec, splits)
+
+
+def _kernel_facts(kernel: str) -> dict[str, Any]:
+    """Whether the native kernels train the run, and which build of them."""
+    path = built() if kernel in ("auto", "native") and ready() else None
+    return {"native": None if path is None else path.parent.name}
+
+
+def _as_trained(config: TrainingConfig, facts: dict[str, Any], notes: list[str]) -> TrainingConfig:
+    """The configuration with the kernel that the run began with, so that it gives the same bits."""
+    now = _kernel_facts(config.kernel)
+    if facts.get("native") == now["native"]:
+        return config
+    if facts.get("native") is None:
+        notes.append("using torch's own kernels, as the run began with, so that it gives the same bits")
+        return dataclasses.replace(config, kernel="torch")
+    notes.append("the native kernels that the run began with are not here: the bits may differ")
+    return config
 
 
 def fingerprint(task: Task[Any], splits: Splits[Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from seqkit.errors import SeqkitError, UsageError, unknown
+from seqkit.kernels import NAMES
 
 C = TypeVar("C", bound="TrainingConfig")
 
@@ -50,6 +51,7 @@ class TrainingConfig:
     batch_size: int = option(64, "examples in a batch, at most", minimum=1)
     batch_tokens: int = option(8192, "tokens in a batch, padding included, at most", minimum=1)
     patience: int = option(3, "evaluations without a better score before training stops; 0: never", minimum=0)
+    kernel: str = option("auto", "how recurrent layers run", choices=lambda: NAMES)
     checkpoint_seconds: float = option(60.0, "seconds of work lost at most if the run is killed", minimum=0)
     seed: int = option(0, "everything random follows from it", minimum=0, below=2**31)
 
