@@ -76,7 +76,7 @@ class Native:
         hidden = weights[0].weight_h.shape[1]
         grad = torch.is_grad_enabled()
         layer, packed = (layer_of(weights), None) if grad or cache is None else _prepared(weights, cache)
-        state = torch.stack(states) if len(states) > 1 else states[0].unsqueeze(0)
+        state = _stacked(states)
         if hidden % _LANES:
             state = pad_units(state, hidden)
         options = (hidden, *plan(len(weights), x.shape[0], layer.weight_h.shape[2], len(cell.gate_names)))
@@ -128,14 +128,19 @@ def layer_of(weights: Sequence[Weights]) -> Layer:
         if hidden % _LANES == 0:
             return tensor
         wider: Tensor = pad(tensor.unflatten(0, (gates, hidden)), [0, 0, 0, -hidden % _LANES])
-        return wider.reshape(-1, tensor.shape[1])
+        return wider.view(-1, tensor.shape[1])
 
     return Layer(
-        torch.stack([padded(w.weight_x) for w in weights]),
-        torch.stack([pad_units(padded(w.weight_h), hidden) for w in weights]),
-        torch.stack([padded(w.bias.unsqueeze(1)).squeeze(1) for w in weights]),
-        torch.stack([pad_units(_own(w, hidden), hidden) for w in weights]),
+        _stacked([padded(w.weight_x) for w in weights]),
+        _stacked([pad_units(padded(w.weight_h), hidden) for w in weights]),
+        _stacked([padded(w.bias.unsqueeze(1)).squeeze(1) for w in weights]),
+        _stacked([pad_units(_own(w, hidden), hidden) for w in weights]),
     )
+
+
+def _stacked(tensors: Sequence[Tensor]) -> Tensor:
+    """One more dimension in front; of a single tensor without a copy."""
+    return torch.stack(tuple(tensors)) if len(tensors) > 1 else tensors[0].unsqueeze(0)
 
 
 def _own(weights: Weights, hidden: int) -> Tensor:
@@ -150,7 +155,8 @@ def weights_of(cell: Cell, layer: Layer, units: int) -> list[Weights]:
     directions, _, hidden = layer.weight_h.shape
 
     def cut(tensor: Tensor) -> Tensor:
-        return tensor.unflatten(0, (gates, hidden))[:, :units].flatten(0, 1)
+        each: Tensor = tensor.unflatten(0, (gates, hidden))
+        return each[:, :units].flatten(0, 1)
 
     found = []
     for d in range(directions):
@@ -268,14 +274,19 @@ def _fake_backward(
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     cell, x, lengths, weight_x, weight_h, bias, own, state, units, slices, team = inputs
     _, _, kept_h, kept = output
-    ctx.set_materialize_grads(True)
+    # Zeros for what was kept would be as large as all of it.
+    ctx.set_materialize_grads(False)
     ctx.save_for_backward(x, lengths, weight_x, weight_h, bias, own, state, kept_h, kept)
     ctx.options = (cell, units, slices, team)
 
 
-def _backward(ctx: Any, grad_out: Tensor, grad_final: Tensor, *_: Any) -> tuple[Any, ...]:
+def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: Any) -> tuple[Any, ...]:
     cell, units, slices, team = ctx.options
     x, lengths, *layer, state, kept_h, kept = ctx.saved_tensors
+    if grad_out is None:
+        grad_out = x.new_zeros(*x.shape[:2], len(kept_h) * state.shape[3])
+    if grad_final is None:
+        grad_final = torch.zeros_like(state)
     if torch.is_grad_enabled():
         grads = _differentiable_gradients(cell, units, (x, *layer, state), lengths, (grad_out, grad_final))
         return None, grads[0], None, *grads[1:], None, None, None
