@@ -303,6 +303,7 @@ void product_of_row(int64_t K, const float* A, const float* B, int64_t ldb, floa
 }
 
 bool product_of_row(int64_t N, int64_t K, const float* A, const float* B, int64_t ldb, float* C, bool add) {
+  if (N % kLanes) return false;
   switch (N / kLanes) {
     case 1: return product_of_row<1>(K, A, B, ldb, C, add), true;
     case 2: return product_of_row<2>(K, A, B, ldb, C, add), true;
@@ -1011,55 +1012,112 @@ std::tuple<Tensor, Tensor> infer(c10::string_view cell, const Tensor& x, const o
   return {out, final};
 }
 
-// The rows of x (B, T, F) that are no padding, in packed order; and the way back, added to what is there.
-template <class Move>
-void each_row(const Plan& plan, int64_t T, bool reverse, const Move& move) {
+// ---- Products over all time steps ----
+
+// For each packed row of a direction, its place among the B·T rows of a batch.
+std::vector<int64_t> places(const Plan& plan, int64_t T, bool reverse) {
+  std::vector<int64_t> found(plan.total);
   for (const Slice& s : plan.slices)
-    at::parallel_for(0, s.steps(), 8, [&](int64_t begin, int64_t end) {
-      for (int64_t t = begin; t < end; t++)
-        for (int64_t i = 0; i < s.rows[t]; i++)
-          move(s.first[t] + i, s.sequence[i] * T + time_of(t, s.length[i], reverse));
-    });
+    for (int64_t t = 0; t < s.steps(); t++)
+      for (int64_t i = 0; i < s.rows[t]; i++)
+        found[s.first[t] + i] = s.sequence[i] * T + time_of(t, s.length[i], reverse);
+  return found;
 }
 
-// The gradients of the weights of one direction, and of x, as products over all time steps.
-template <class Cell>
-void weight_gradients(const Sizes& z, const Plan& plan, int64_t d, const Tensor& x, const Tensor& weight_x,
-                      const Tensor& da_, const Tensor& kept_h_, const Tensor& kept, Tensor& grad_x,
-                      Tensor& grad_weight_x, Tensor& grad_weight_h) {
-  const Tensor da = da_.narrow(0, 0, plan.total), kept_h = kept_h_.narrow(0, 0, plan.total);
-  Tensor x_rows = at::empty({plan.total, z.I}, x.options());
-  const float* from = x.const_data_ptr<float>();
-  float* to = x_rows.mutable_data_ptr<float>();
-  each_row(plan, z.T, d == 1, [&](int64_t row, int64_t place) {
-    std::memcpy(to + row * z.I, from + place * z.I, z.I * sizeof(float));
-  });
-  const Tensor da_x = da.narrow(1, Cell::X_SLOT * z.H, z.G * z.H), da_r = da.narrow(1, Cell::R_SLOT * z.H, z.G * z.H);
-  const Tensor by_slot = at::mm(da_x.t(), x_rows);
-  for (int g = 0; g < Cell::GATES; g++)
-    grad_weight_x.narrow(0, Cell::x_gate[g] * z.H, z.H).copy_(by_slot.narrow(0, g * z.H, z.H));
-  if constexpr (std::is_same_v<Cell, GRUBefore>) {
-    Tensor first = grad_weight_h.narrow(0, 0, 2 * z.H), second = grad_weight_h.narrow(0, 2 * z.H, z.H);
-    const Tensor reset_h = kept.narrow(0, 0, plan.total).view({plan.total, z.blocks, 4, z.NB}).select(2, 3);
-    at::mm_out(first, da_r.narrow(1, 0, 2 * z.H).t(), kept_h);
-    at::mm_out(second, da_r.narrow(1, 2 * z.H, z.H).t(), reset_h.reshape({plan.total, z.H}));
-  } else {
-    at::mm_out(grad_weight_h, da_r.t(), kept_h);
+// C (M, N) += A^T B for A (K, M) and B (K, N): a tile of A is turned round, then used for all of B's columns.
+struct TransposedProduct {
+  const float* B;
+  int64_t ldb, N;
+  float* C;
+};
+
+constexpr int64_t kSumRows = 256;  // rows of A and B that are summed over at a time
+
+void add_transposed_products(int64_t K, int64_t M, const float* A, int64_t lda,
+                             const std::vector<TransposedProduct>& products) {
+  constexpr int64_t ld = kSumRows + 16;
+  Buffer turned = buffer(M * ld);
+  for (int64_t k = 0; k < K; k += kSumRows) {
+    const int64_t rows = std::min(kSumRows, K - k);
+    for (int64_t n = 0; n < rows; n += 16)
+      for (int64_t m = 0; m < M; m += 16)
+        at::vec::transpose_mxn<float>(A + (k + n) * lda + m, lda, turned.get() + m * ld + n, ld,
+                                      std::min<int64_t>(16, rows - n), 16);
+    for (const TransposedProduct& p : products)
+      for (int64_t n = 0; n < p.N; n += 64)
+        at::native::cpublas::brgemm(M, std::min<int64_t>(64, p.N - n), rows, ld, p.ldb, p.N, k > 0, turned.get(),
+                                    p.B + k * p.ldb + n, p.C + n);
   }
-  if (!grad_x.defined()) return;
-  std::vector<Tensor> weights;
-  for (int g = 0; g < Cell::GATES; g++) weights.push_back(weight_x.narrow(0, Cell::x_gate[g] * z.H, z.H));
-  const Tensor rows = at::mm(da_x, z.G == 1 ? weights[0] : at::cat(weights));
-  const float* rows_from = rows.const_data_ptr<float>();
-  float* grad = grad_x.mutable_data_ptr<float>();
-  each_row(plan, z.T, d == 1, [&](int64_t row, int64_t place) {
-    const float* source = rows_from + row * z.I;
-    float* target = grad + place * z.I;
-    if (d == 0) {
-      std::memcpy(target, source, z.I * sizeof(float));
-    } else {
-      for (int64_t n = 0; n < z.I; n++) target[n] += source[n];
+}
+
+// The gradients of the weights of one direction.
+template <class Cell>
+void weight_gradients(const Sizes& z, const Plan& plan, const std::vector<int64_t>& place, const float* x,
+                      const float* da, const float* kept_h, const float* kept, float* grad_weight_x,
+                      float* grad_weight_h) {
+  Buffer x_rows = buffer(plan.total * z.I);
+  Buffer reset_h = buffer(std::is_same_v<Cell, GRUBefore> ? plan.total * z.H : 0);
+  at::parallel_for(0, plan.total, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+      std::memcpy(x_rows.get() + row * z.I, x + place[row] * z.I, z.I * sizeof(float));
+      if constexpr (std::is_same_v<Cell, GRUBefore>)
+        for (int64_t block = 0; block < z.blocks; block++)
+          std::memcpy(reset_h.get() + row * z.H + block * z.NB, kept + ((row * z.blocks + block) * 4 + 3) * z.NB,
+                      z.NB * sizeof(float));
     }
+  });
+  at::parallel_for(0, Cell::SLOTS * z.wide_blocks(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t tile = begin; tile < end; tile++) {
+      const int64_t slot = tile / z.wide_blocks(), unit = tile % z.wide_blocks() * z.wide;
+      std::vector<TransposedProduct> products;
+      if (const int64_t g = slot - Cell::X_SLOT; 0 <= g && g < Cell::GATES)
+        products.push_back({x_rows.get(), z.I, z.I, grad_weight_x + (Cell::x_gate[g] * z.H + unit) * z.I});
+      if (const int64_t g = slot - Cell::R_SLOT; 0 <= g && g < Cell::GATES) {
+        const bool reset = std::is_same_v<Cell, GRUBefore> && g == 2;
+        products.push_back({reset ? reset_h.get() : kept_h, z.H, z.H, grad_weight_h + (g * z.H + unit) * z.H});
+      }
+      add_transposed_products(plan.total, z.wide, da + slot * z.H + unit, Cell::SLOTS * z.H, products);
+    }
+    at::native::cpublas::brgemm_release(false);
+  });
+}
+
+// Adds one direction's gradient of x, da_x W_x; the weights in blocks of 64 columns.
+template <class Cell>
+void input_gradient(const Sizes& z, const Plan& plan, const std::vector<int64_t>& place, bool add, const float* weight_x,
+                    const float* da, float* grad_x) {
+  const int64_t K = z.G * z.H;
+  Buffer packed = buffer(K * z.I);
+  at::parallel_for(0, K, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; k++)
+      for (int64_t n = 0; n < z.I; n += 64) {
+        const int64_t width = std::min<int64_t>(64, z.I - n);
+        std::memcpy(packed.get() + n * K + k * width, weight_x + (Cell::x_gate[k / z.H] * z.H + k % z.H) * z.I + n,
+                    width * sizeof(float));
+      }
+  });
+  const int64_t tiles = (plan.total + kProductRows - 1) / kProductRows;
+  at::parallel_for(0, tiles, 1, [&](int64_t begin, int64_t end) {
+    Buffer rows = buffer(kProductRows * z.I);
+    for (int64_t tile = begin; tile < end; tile++) {
+      const int64_t first = tile * kProductRows, count = std::min(kProductRows, plan.total - first);
+      for (int64_t n = 0; n < z.I; n += 64) {
+        const int64_t width = std::min<int64_t>(64, z.I - n);
+        at::native::cpublas::brgemm(count, width, K, Cell::SLOTS * z.H, width, z.I, false,
+                                    da + (first * Cell::SLOTS + Cell::X_SLOT) * z.H, packed.get() + n * K,
+                                    rows.get() + n);
+      }
+      for (int64_t i = 0; i < count; i++) {
+        const float* from = rows.get() + i * z.I;
+        float* to = grad_x + place[first + i] * z.I;
+        if (add) {
+          for (int64_t n = 0; n < z.I; n++) to[n] += from[n];
+        } else {
+          std::memcpy(to, from, z.I * sizeof(float));
+        }
+      }
+    }
+    at::native::cpublas::brgemm_release(false);
   });
 }
 
@@ -1102,9 +1160,18 @@ Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tenso
     scratch.clear();
     Tensor grad_x = need_x ? (lengths ? at::zeros_like(x) : at::empty_like(x)) : Tensor();
     Tensor grad_weight_x = at::empty_like(weight_x), grad_weight_h = at::empty_like(weight_h);
+    if (plan.total == 0) grad_weight_x.zero_(), grad_weight_h.zero_();
     for (int64_t d = 0; d < z.D; d++) {
-      Tensor for_x = grad_weight_x[d], for_h = grad_weight_h[d];
-      weight_gradients<Cell>(z, plan, d, x, weight_x[d], da[d], kept_h[d], kept[d], grad_x, for_x, for_h);
+      const std::vector<int64_t> place = places(plan, z.T, d == 1);
+      const float* slots = da.const_data_ptr<float>() + d * rows * SLOTS * z.H;
+      weight_gradients<Cell>(z, plan, place, x.const_data_ptr<float>(), slots,
+                             kept_h.const_data_ptr<float>() + d * rows * z.H,
+                             kept.const_data_ptr<float>() + d * rows * kept_size,
+                             grad_weight_x.mutable_data_ptr<float>() + d * gates * z.I,
+                             grad_weight_h.mutable_data_ptr<float>() + d * gates * z.H);
+      if (need_x)
+        input_gradient<Cell>(z, plan, place, d == 1, weight_x.const_data_ptr<float>() + d * gates * z.I, slots,
+                             grad_x.mutable_data_ptr<float>());
     }
     const Tensor summed = sums.sum(1).view({z.D, SLOTS + OWN, z.H});
     Tensor grad_bias = at::empty({z.D, z.G, z.H}, x.options());
