@@ -1024,16 +1024,26 @@ std::vector<int64_t> places(const Plan& plan, int64_t T, bool reverse) {
   return found;
 }
 
-// C (M, N) += A^T B for A (K, M) and B (K, N): a tile of A is turned round, then used for all of B's columns.
+// Rows in blocks of 64 columns, so that a product reads them one after another: (N / 64, rows, 64).
+struct ColumnBlocks {
+  int64_t rows, columns;
+  Buffer values = buffer(rows * columns);
+  int64_t width(int64_t column) const { return std::min<int64_t>(64, columns - column); }
+  float* at(int64_t row, int64_t column) const { return values.get() + column * rows + row * width(column); }
+  void set(int64_t row, const float* from) const {
+    for (int64_t n = 0; n < columns; n += 64) std::memcpy(at(row, n), from + n, width(n) * sizeof(float));
+  }
+};
+
+// C (M, N) = A^T B for A (K, M) and B (K, N): a tile of A is turned round, then used for all of B's columns.
 struct TransposedProduct {
-  const float* B;
-  int64_t ldb, N;
+  const ColumnBlocks& B;
   float* C;
 };
 
 constexpr int64_t kSumRows = 256;  // rows of A and B that are summed over at a time
 
-void add_transposed_products(int64_t K, int64_t M, const float* A, int64_t lda,
+void transposed_products(int64_t K, int64_t M, const float* A, int64_t lda,
                              const std::vector<TransposedProduct>& products) {
   constexpr int64_t ld = kSumRows + 16;
   Buffer turned = buffer(M * ld);
@@ -1044,9 +1054,9 @@ void add_transposed_products(int64_t K, int64_t M, const float* A, int64_t lda,
         at::vec::transpose_mxn<float>(A + (k + n) * lda + m, lda, turned.get() + m * ld + n, ld,
                                       std::min<int64_t>(16, rows - n), 16);
     for (const TransposedProduct& p : products)
-      for (int64_t n = 0; n < p.N; n += 64)
-        at::native::cpublas::brgemm(M, std::min<int64_t>(64, p.N - n), rows, ld, p.ldb, p.N, k > 0, turned.get(),
-                                    p.B + k * p.ldb + n, p.C + n);
+      for (int64_t n = 0; n < p.B.columns; n += 64)
+        at::native::cpublas::brgemm(M, p.B.width(n), rows, ld, p.B.width(n), p.B.columns, k > 0, turned.get(),
+                                    p.B.at(k, n), p.C + n);
   }
 }
 
@@ -1055,15 +1065,18 @@ template <class Cell>
 void weight_gradients(const Sizes& z, const Plan& plan, const std::vector<int64_t>& place, const float* x,
                       const float* da, const float* kept_h, const float* kept, float* grad_weight_x,
                       float* grad_weight_h) {
-  Buffer x_rows = buffer(plan.total * z.I);
-  Buffer reset_h = buffer(std::is_same_v<Cell, GRUBefore> ? plan.total * z.H : 0);
+  constexpr bool waits = std::is_same_v<Cell, GRUBefore>;
+  const ColumnBlocks x_rows{plan.total, z.I}, h_rows{plan.total, z.H}, reset_h_rows{waits ? plan.total : 0, z.H};
   at::parallel_for(0, plan.total, 64, [&](int64_t begin, int64_t end) {
+    Buffer reset_h = buffer(z.H);
     for (int64_t row = begin; row < end; row++) {
-      std::memcpy(x_rows.get() + row * z.I, x + place[row] * z.I, z.I * sizeof(float));
-      if constexpr (std::is_same_v<Cell, GRUBefore>)
-        for (int64_t block = 0; block < z.blocks; block++)
-          std::memcpy(reset_h.get() + row * z.H + block * z.NB, kept + ((row * z.blocks + block) * 4 + 3) * z.NB,
-                      z.NB * sizeof(float));
+      x_rows.set(row, x + place[row] * z.I);
+      h_rows.set(row, kept_h + row * z.H);
+      if (!waits) continue;
+      for (int64_t block = 0; block < z.blocks; block++)
+        std::memcpy(reset_h.get() + block * z.NB, kept + ((row * z.blocks + block) * 4 + 3) * z.NB,
+                    z.NB * sizeof(float));
+      reset_h_rows.set(row, reset_h.get());
     }
   });
   at::parallel_for(0, Cell::SLOTS * z.wide_blocks(), 1, [&](int64_t begin, int64_t end) {
@@ -1071,12 +1084,10 @@ void weight_gradients(const Sizes& z, const Plan& plan, const std::vector<int64_
       const int64_t slot = tile / z.wide_blocks(), unit = tile % z.wide_blocks() * z.wide;
       std::vector<TransposedProduct> products;
       if (const int64_t g = slot - Cell::X_SLOT; 0 <= g && g < Cell::GATES)
-        products.push_back({x_rows.get(), z.I, z.I, grad_weight_x + (Cell::x_gate[g] * z.H + unit) * z.I});
-      if (const int64_t g = slot - Cell::R_SLOT; 0 <= g && g < Cell::GATES) {
-        const bool reset = std::is_same_v<Cell, GRUBefore> && g == 2;
-        products.push_back({reset ? reset_h.get() : kept_h, z.H, z.H, grad_weight_h + (g * z.H + unit) * z.H});
-      }
-      add_transposed_products(plan.total, z.wide, da + slot * z.H + unit, Cell::SLOTS * z.H, products);
+        products.push_back({x_rows, grad_weight_x + (Cell::x_gate[g] * z.H + unit) * z.I});
+      if (const int64_t g = slot - Cell::R_SLOT; 0 <= g && g < Cell::GATES)
+        products.push_back({waits && g == 2 ? reset_h_rows : h_rows, grad_weight_h + (g * z.H + unit) * z.H});
+      transposed_products(plan.total, z.wide, da + slot * z.H + unit, Cell::SLOTS * z.H, products);
     }
     at::native::cpublas::brgemm_release(false);
   });
