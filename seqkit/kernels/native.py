@@ -96,10 +96,10 @@ def plan(directions: int, batch: int, hidden: int, gates: int) -> tuple[int, int
     workers = threads // directions if threads >= directions else 1
     if workers == 1:
         return 1, 1
-    slices = max(1, min(workers, batch // 4))
-    team = workers // slices
-    if hidden * hidden * gates < 32768:
-        team = 1
+    # A slice of few rows waits for its weights: where these are large, threads rather share them among each other.
+    slices = max(1, min(workers, batch // (4 if gates * hidden * hidden < 2**20 else 16)))
+    # Below this a step is over before two threads have met.
+    team = workers // slices if gates * hidden * hidden >= 2**15 else 1
     return slices, team
 
 
