@@ -14,13 +14,15 @@ from seqkit.errors import SeqkitError, UsageError
 
 if TYPE_CHECKING:
     from seqkit.cells import Cell
-    from seqkit.layers import Encoded, Encoder, Head, Loss, Pooling, Recurrent, State
+    from seqkit.layers import Attention, Decoder, Encoded, Encoder, Head, Loss, Pooling, Recurrent, State
     from seqkit.runs import Model, load
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Attention",
     "Cell",
+    "Decoder",
     "Encoded",
     "Encoder",
     "Head",
@@ -38,7 +40,9 @@ _HOMES = {
     "Cell": "seqkit.cells",
     "Model": "seqkit.runs",
     "load": "seqkit.runs",
-    **dict.fromkeys(("Encoded", "Encoder", "Head", "Loss", "Pooling", "Recurrent", "State"), "seqkit.layers"),
+    **dict.fromkeys(
+        ("Attention", "Decoder", "Encoded", "Encoder", "Head", "Loss", "Pooling", "Recurrent", "State"), "seqkit.layers"
+    ),
 }
 
 

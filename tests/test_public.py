@@ -10,7 +10,7 @@ import pytest
 import seqkit
 
 ROOT = Path(__file__).parents[1]
-STOREYS = ["cells", "kernels", "layers", "data", "search", "training", "runs", "report", "serve", "commands"]
+STOREYS = ["cells", "kernels", "layers", "data", "bench", "search", "training", "runs", "report", "serve", "commands"]
 
 
 @pytest.mark.parametrize(

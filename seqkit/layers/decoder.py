@@ -1,0 +1,239 @@
+"""A sequence written token by token, from what an encoder has made of another.
+
+B batch, T steps, V symbols, E embedding size, H hidden units, S places of the memory, F features of each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout
+
+from seqkit.cells import Cell
+from seqkit.errors import UsageError
+from seqkit.layers.attention import Attention, Memory
+from seqkit.layers.encoder import Encoded, locked_dropout
+from seqkit.layers.recurrent import Recurrent
+from seqkit.layers.state import State
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """What one step of a decoder hands to the next."""
+
+    recurrent: State
+    memory: Memory | None = None
+    feed: Tensor | None = None
+    """(B, H) with input feeding: the features of the step before"""
+    coverage: Tensor | None = None
+    """(B, S): the sum of the attention weights so far"""
+
+    def select(self, index: Tensor) -> DecoderState:
+        """The rows of the batch at ``index`` (N)."""
+        return DecoderState(
+            self.recurrent.select(index),
+            None if self.memory is None else self.memory.select(index),
+            None if self.feed is None else self.feed.index_select(0, index),
+            None if self.coverage is None else self.coverage.index_select(0, index),
+        )
+
+    def detach(self) -> DecoderState:
+        """The same values, cut from the graph: what truncated back-propagation carries on."""
+        return replace(
+            self,
+            recurrent=self.recurrent.detach(),
+            feed=None if self.feed is None else self.feed.detach(),
+            coverage=None if self.coverage is None else self.coverage.detach(),
+        )
+
+
+class Decoded(NamedTuple):
+    """What a decoder makes of tokens."""
+
+    features: Tensor
+    """(B, T, H): :meth:`Decoder.logits` makes scores of them"""
+    state: DecoderState
+    weights: Tensor | None
+    """(B, T, S) of the attention"""
+
+
+class Source(NamedTuple):
+    """The sizes of what starts a decoder: those of an encoder's recurrent layer."""
+
+    output_size: int
+    state_sizes: tuple[int, ...]
+    """Of each tensor of the final state, all layers and directions beside each other"""
+
+    @classmethod
+    def of(cls, layer: Recurrent) -> Source:
+        """The sizes of a recurrent layer."""
+        width = layer.num_layers * layer.num_directions * layer.hidden_size
+        return cls(layer.output_size, (width,) * len(layer.cell.state_names))
+
+
+class Bridge(nn.Module):
+    """The final state of one layer to the first state of another, whatever their cells, layers and directions.
+
+    Every tensor of the first (an LSTM's c, too) has its part in every tensor of the second:
+    ``h = tanh(W [h; c] + b)``, and ``c = W [h; c] + b`` for tensors after the first.
+    """
+
+    def __init__(self, source: Source, target: Recurrent) -> None:
+        super().__init__()
+        self.names, self.layers = target.cell.state_names, target.num_layers
+        sizes = (sum(source.state_sizes), target.num_layers * target.hidden_size)
+        self.maps = nn.ModuleDict({name: nn.Linear(*sizes) for name in self.names})
+
+    def forward(self, state: State) -> State:
+        """A state (B, L·D, H) each, to one that fits the target."""
+        given = torch.cat([tensor.flatten(1) for tensor in state.values()], 1)
+        made = {name: self.maps[name](given).unflatten(1, (self.layers, -1)) for name in self.names}
+        first = self.names[0]
+        return State({**made, first: torch.tanh(made[first])})
+
+
+class Decoder(nn.Module):
+    """Embedding, recurrent layer, attention over a memory, and scores of the next token.
+
+    With attention, the features of a step are ``tanh(W [output; context])``; without, the output itself. With input
+    feeding, the features of the step before stand beside a token's vector (Luong, Pham and Manning, 2015,
+    arXiv:1508.04025). Without it, a whole sequence runs through the recurrent layer at once.
+
+    Args:
+        vocab_size: V; symbol ``pad`` has the vector 0 and does not learn.
+        embedding_size: E.
+        cell, hidden_size, num_layers, kernel, cell_options: as in :class:`Recurrent`.
+        source: the sizes of what starts the decoder; None: it starts from zeros.
+        attention: the kind, as in :class:`Attention`; None: no attention.
+        coverage: whether attention sees where it has been; goes with input feeding.
+        input_feeding: see above; it needs attention.
+        tie: whether scores use the embedding's weights (Press and Wolf, 2017, arXiv:1608.05859); where E is not H, the
+            features are first mapped to E.
+        dropout: between layers, and on the features.
+        embedding_dropout: locked (the same features at each step), on the token vectors.
+
+    Raises:
+        UsageError: for options that do not go together.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        embedding_size: int = 128,
+        *,
+        cell: str | type[Cell] | Cell = "lstm",
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        source: Source | None = None,
+        attention: str | None = None,
+        coverage: bool = False,
+        input_feeding: bool = False,
+        tie: bool = False,
+        dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        pad: int = 0,
+        kernel: str | None = None,
+        **cell_options: Any,
+    ) -> None:
+        super().__init__()
+        _check(source, attention, coverage, input_feeding)
+        self.dropout, self.embedding_dropout, self.input_feeding = dropout, embedding_dropout, input_feeding
+        self.hidden_size = hidden_size
+        self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=pad)
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        with torch.no_grad():
+            self.embedding.weight[pad].zero_()
+        inputs = embedding_size + (hidden_size if input_feeding else 0)
+        self.recurrent = Recurrent(cell, inputs, hidden_size, num_layers, False, dropout, kernel=kernel, **cell_options)
+        self.bridge = Bridge(source, self.recurrent) if source is not None else None
+        self.attention: Attention | None = None
+        if attention is not None and source is not None:
+            self.attention = Attention(attention, hidden_size, source.output_size, coverage=coverage)
+            self.mix = nn.Linear(hidden_size + source.output_size, hidden_size, bias=False)
+        self.narrow = (
+            nn.Linear(hidden_size, embedding_size, bias=False) if tie and embedding_size != hidden_size else None
+        )
+        self.output = nn.Linear(embedding_size if tie else hidden_size, vocab_size)
+        if tie:
+            self.output.weight = self.embedding.weight
+
+    def start(self, encoded: Encoded | None = None, batch_size: int = 1) -> DecoderState:
+        """The state before the first token: from what an encoder has made, or zeros for a decoder without source."""
+        if (encoded is None) != (self.bridge is None):
+            needs = "needs an encoded source" if encoded is None else "was made without a source and takes none"
+            raise UsageError(f"this decoder {needs}")
+        if encoded is None or self.bridge is None:
+            return DecoderState(self.recurrent.initial_state(batch_size))
+        state = DecoderState(self.bridge(encoded.state))
+        if self.attention is None:
+            return state
+        memory = self.attention.memory(encoded.outputs, encoded.lengths)
+        batch = len(encoded.lengths)
+        feed = encoded.outputs.new_zeros(batch, self.hidden_size) if self.input_feeding else None
+        coverage = memory.values.new_zeros(memory.mask.shape) if self.attention.covered is not None else None
+        return replace(state, memory=memory, feed=feed, coverage=coverage)
+
+    def step(self, token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """The last token (B) and the state before it to logits of the next one (B, V), and the state after it."""
+        decoded = self._one_step(self.embedding(token), state)
+        return self.logits(decoded.features.squeeze(1)), decoded.state
+
+    def forward(self, tokens: Tensor, state: DecoderState, lengths: Tensor | None = None) -> Decoded:
+        """Teacher forcing: tokens (B, T), each read whatever the decoder would have written; :class:`Decoded`.
+
+        ``lengths`` (B) says which are no padding; with input feeding the state after padding is of no use.
+        """
+        vectors = locked_dropout(self.embedding(tokens), self.embedding_dropout, self.training)
+        if not self.input_feeding:
+            outputs, recurrent = self.recurrent(vectors, lengths, state.recurrent)
+            features, weights = self._attend_to_all(outputs, state.memory)
+            return Decoded(self._drop(features), replace(state, recurrent=recurrent), weights)
+        steps = []
+        for vector in vectors.unbind(1):
+            steps.append(self._one_step(vector, state))
+            state = steps[-1].state
+        features = self._drop(torch.cat([step.features for step in steps], 1))
+        return Decoded(features, state, torch.cat([step.weights for step in steps if step.weights is not None], 1))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Features (…, H) to logits (…, V)."""
+        narrowed = features if self.narrow is None else self.narrow(features)
+        scores: Tensor = self.output(narrowed)
+        return scores
+
+    def _one_step(self, vector: Tensor, state: DecoderState) -> Decoded:
+        if state.feed is not None:
+            vector = torch.cat([vector, state.feed], 1)
+        output, recurrent = self.recurrent.step(vector, state.recurrent)
+        state = replace(state, recurrent=recurrent)
+        if self.attention is None or state.memory is None:
+            return Decoded(output.unsqueeze(1), state, None)
+        found = self.attention(output, state.memory, state.coverage)
+        features = torch.tanh(self.mix(torch.cat([output, found.context], 1)))
+        state = replace(
+            state,
+            feed=features if self.input_feeding else None,
+            coverage=None if state.coverage is None else state.coverage + found.weights,
+        )
+        return Decoded(features.unsqueeze(1), state, found.weights.unsqueeze(1))
+
+    def _attend_to_all(self, outputs: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor | None]:
+        if self.attention is None or memory is None:
+            return outputs, None
+        found = self.attention.all_steps(outputs, memory)
+        return torch.tanh(self.mix(torch.cat([outputs, found.context], 2))), found.weights
+
+    def _drop(self, features: Tensor) -> Tensor:
+        return dropout(features, self.dropout, self.training)
+
+
+def _check(source: Source | None, attention: str | None, coverage: bool, input_feeding: bool) -> None:
+    if attention is not None and source is None:
+        raise UsageError("attention needs a source to attend to; give source=Source.of(encoder.recurrent)")
+    if input_feeding and attention is None:
+        raise UsageError("input feeding feeds what attention found; give an attention, too")
+    if coverage and not input_feeding:
+        raise UsageError("coverage goes step by step; give input_feeding=True, too")

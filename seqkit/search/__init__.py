@@ -1,0 +1,8 @@
+"""Searching for sequences, knowing only a step callable and a state."""
+
+from seqkit.search.base import Hypothesis, SearchState, Step
+from seqkit.search.beam import beam, length_penalty
+from seqkit.search.greedy import greedy
+from seqkit.search.sampling import choose, sample
+
+__all__ = ["Hypothesis", "SearchState", "Step", "beam", "choose", "greedy", "length_penalty", "sample"]

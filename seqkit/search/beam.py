@@ -1,0 +1,140 @@
+"""Beam search, over sentences and hypotheses at once.
+
+A sentences that are not done, K hypotheses of each, V symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic
+
+import torch
+from torch import Tensor
+
+from seqkit.errors import UsageError
+from seqkit.search.base import Hypothesis, Limits, S, Step
+
+Penalty = Callable[[S], Tensor]
+
+
+def length_penalty(length: int, alpha: float) -> float:
+    """``((5 + length) / 6) ** alpha``; the end counts as a token (Wu et al., 2016, arXiv:1609.08144)."""
+    return float(((5 + length) / 6) ** alpha)
+
+
+@torch.no_grad()
+def beam(
+    step: Step[S],
+    state: S,
+    batch: int,
+    limits: Limits,
+    size: int = 5,
+    *,
+    alpha: float = 0.0,
+    n_best: int = 1,
+    penalty: Penalty[S] | None = None,
+) -> list[list[Hypothesis]]:
+    """The best sequences of each of ``batch`` rows, the best first.
+
+    A hypothesis that ends takes its place in the beam with it, so that a beam of 1 is greedy search; a sentence is done
+    when no place is left, or when none of those left can still end better than the ``n_best`` found.
+
+    Args:
+        size: K, hypotheses at a time.
+        alpha: how much longer sequences are favoured: a score is the log-probability over :func:`length_penalty`.
+        n_best: sequences wanted of each row, at most K.
+        penalty: state after a step to (N) numbers, at most 0, which are added to the score of a hypothesis that ends
+            with it, such as a coverage penalty.
+
+    Raises:
+        UsageError: for a beam below 1 and an ``n_best`` that does not fit into it.
+    """
+    if size < 1:
+        raise UsageError(f"the beam must be at least 1, not {size}")
+    if not 1 <= n_best <= size:
+        raise UsageError(f"n_best must be between 1 and the beam of {size}, not {n_best}")
+    if alpha < 0:
+        raise UsageError(f"the length penalty must be at least 0, not {alpha}")
+    search = _Beam(step, limits, size, alpha, n_best, penalty, [[] for _ in range(batch)])
+    search.run(state, batch)
+    return [sorted(found, key=lambda h: -h.score)[:n_best] for found in search.found]
+
+
+@dataclass
+class _Beam(Generic[S]):
+    step: Step[S]
+    limits: Limits
+    size: int
+    alpha: float
+    n_best: int
+    penalty: Penalty[S] | None
+    found: list[list[Hypothesis]]
+    rows: list[int] = field(default_factory=list)
+    """The sentences that are not done, (A)"""
+
+    def run(self, state: S, batch: int) -> None:
+        self.rows = list(range(batch))
+        # All hypotheses of a sentence are the same at first, so only one of them may grow.
+        scores = torch.full((batch, self.size), -torch.inf)
+        scores[:, 0] = 0
+        tokens = torch.empty(batch, self.size, 0, dtype=torch.int64)
+        state = state.select(torch.arange(batch).repeat_interleave(self.size))
+        last = torch.full((batch * self.size,), self.limits.start)
+        position = 0
+        while self.rows:
+            logits, state = self.step(last, state)
+            parents, symbols, scores = self._grow(logits, scores, position)
+            offsets = torch.arange(len(self.rows)).unsqueeze(1) * self.size
+            chosen = (offsets + parents).flatten()
+            state = state.select(chosen)
+            tokens = torch.cat([tokens.flatten(0, 1)[chosen].view(*parents.shape, -1), symbols.unsqueeze(2)], 2)
+            scores = self._collect(tokens, scores, state)
+            going = self._going(scores, position + 1)
+            self.rows = [self.rows[number] for number in going.tolist()]
+            scores, tokens = scores[going], tokens[going]
+            state = state.select((going.unsqueeze(1) * self.size + torch.arange(self.size)).flatten())
+            last = tokens[:, :, -1].flatten()
+            position += 1
+
+    def _grow(self, logits: Tensor, scores: Tensor, position: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The best extensions of each sentence: their parents, symbols and log-probabilities, (A, K) each."""
+        rows = [row for row in self.rows for _ in range(self.size)]
+        allowed = self.limits.apply(torch.log_softmax(logits, 1), position, rows)
+        symbols = allowed.shape[1]
+        every = (scores.unsqueeze(2) + allowed.view(len(self.rows), self.size, symbols)).flatten(1)
+        best, places = every.topk(min(self.size, every.shape[1]), 1)
+        missing = self.size - best.shape[1]
+        if missing:
+            best = torch.nn.functional.pad(best, [0, missing], value=-torch.inf)
+            places = torch.nn.functional.pad(places, [0, missing])
+        # Those that have ended keep their places in the beam.
+        left = torch.tensor([self.size - len(self.found[row]) for row in self.rows]).unsqueeze(1)
+        best = best.masked_fill(torch.arange(self.size) >= left, -torch.inf)
+        return places // symbols, places % symbols, best
+
+    def _collect(self, tokens: Tensor, scores: Tensor, state: S) -> Tensor:
+        """Writes down the hypotheses that have just ended, and takes them out of the beam."""
+        ended = (tokens[:, :, -1] == self.limits.end) & scores.isfinite()
+        if not ended.any():
+            return scores
+        penalties = None if self.penalty is None else self.penalty(state).view(scores.shape)
+        length = tokens.shape[2]
+        for number, place in ended.nonzero().tolist():
+            log_probability = float(scores[number, place])
+            score = log_probability / length_penalty(length, self.alpha)
+            score += 0.0 if penalties is None else float(penalties[number, place])
+            found = Hypothesis(tuple(tokens[number, place, :-1].tolist()), score, log_probability)
+            self.found[self.rows[number]].append(found)
+        return scores.masked_fill(ended, -torch.inf)
+
+    def _going(self, scores: Tensor, position: int) -> Tensor:
+        """The numbers of the sentences in which something better may still come."""
+        longest = length_penalty(self.limits.max_length + 1, self.alpha)
+        going = []
+        for number, (row, best) in enumerate(zip(self.rows, scores.max(1).values.tolist(), strict=True)):
+            known = sorted((h.score for h in self.found[row]), reverse=True)
+            enough = len(known) >= self.n_best and known[self.n_best - 1] >= best / longest
+            if best > -torch.inf and not enough:
+                going.append(number)
+        return torch.tensor(going, dtype=torch.int64)

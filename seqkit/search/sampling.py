@@ -1,0 +1,61 @@
+"""Drawing sequences at random, as a language model would write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from seqkit.errors import UsageError
+from seqkit.search.base import S, Step
+
+
+def choose(
+    logits: Tensor, generator: torch.Generator, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0
+) -> Tensor:
+    """Draws one symbol (N) for each row of logits (N, V).
+
+    Args:
+        temperature: logits are divided by it; 0 takes the likeliest.
+        top_k: only the k likeliest may come; 0: all.
+        top_p: only the likeliest that together reach this probability may come (Holtzman et al., 2020,
+            arXiv:1904.09751).
+
+    Raises:
+        UsageError: for values outside of temperature >= 0, top_k >= 0, 0 < top_p <= 1.
+    """
+    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
+        raise UsageError(
+            f"sampling needs temperature >= 0, top_k >= 0 and 0 < top_p <= 1, not {temperature}, {top_k} and {top_p}"
+        )
+    if temperature == 0:
+        return logits.argmax(1)
+    values, symbols = (logits / temperature).sort(1, descending=True)
+    if top_k:
+        values[:, top_k:] = -torch.inf
+    probabilities = torch.softmax(values, 1)
+    if top_p < 1:
+        # A symbol stays if those before it have not yet reached the sum; the first always does.
+        before = probabilities.cumsum(1) - probabilities
+        probabilities = probabilities.masked_fill(before >= top_p, 0.0)
+    drawn = torch.multinomial(probabilities, 1, generator=generator)
+    return symbols.gather(1, drawn).squeeze(1)
+
+
+@torch.no_grad()
+def sample(
+    step: Step[S],
+    state: S,
+    last: Tensor,
+    generator: torch.Generator,
+    *,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> Iterator[Tensor]:
+    """Symbols (N), step after step without end, each drawn by :func:`choose` and then read as the next ``last``."""
+    while True:
+        logits, state = step(last, state)
+        last = choose(logits, generator, temperature, top_k, top_p)
+        yield last

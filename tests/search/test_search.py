@@ -1,0 +1,167 @@
+"""Searches against the enumeration of every sequence, on small random models."""
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqkit import UsageError
+from seqkit.search import beam, choose, greedy, length_penalty, sample
+from seqkit.search.base import Limits
+
+START, END = 0, 1
+
+
+class History:
+    """A state that is the tokens so far and the sentence that they belong to."""
+
+    def __init__(self, sentence, tokens):
+        self.sentence, self.tokens = sentence, tokens
+
+    def select(self, index):
+        return History(self.sentence[index], self.tokens[index])
+
+
+class Model:
+    """Logits that follow at random, but always alike, from the sentence and all tokens so far."""
+
+    def __init__(self, seed, symbols):
+        self.seed, self.symbols, self.calls = seed, symbols, []
+
+    def logits(self, sentence, tokens):
+        number = hash((self.seed, sentence, tokens)) % 2**31
+        return torch.randn(self.symbols, generator=torch.Generator().manual_seed(number), dtype=torch.double)
+
+    def __call__(self, last, state):
+        self.calls.append(len(last))
+        tokens = torch.cat([state.tokens, last.unsqueeze(1)], 1)
+        rows = [self.logits(int(s), tuple(t[1:].tolist())) for s, t in zip(state.sentence, tokens, strict=True)]
+        return torch.stack(rows), History(state.sentence, tokens)
+
+    def start(self, batch):
+        return History(torch.arange(batch), torch.empty(batch, 0, dtype=torch.int64))
+
+    def every(self, sentence, limits):
+        """Every sequence that may be, with its log-probability."""
+        found = {}
+        free = [s for s in range(self.symbols) if s != END and s not in limits.banned]
+        for length in range(limits.min_length, limits.max_length + 1):
+            for tokens in itertools.product(free, repeat=length):
+                prefix = limits.prefixes[sentence] if limits.prefixes else ()
+                if tokens[: len(prefix)] != tuple(prefix):
+                    continue
+                steps = [*tokens, END]
+                found[tokens] = sum(
+                    float(torch.log_softmax(self.logits(sentence, tuple(steps[:n])), 0)[symbol])
+                    for n, symbol in enumerate(steps)
+                )
+        return found
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 1000),
+    alpha=st.sampled_from([0.0, 0.6, 1.0]),
+    shortest=st.integers(0, 2),
+    prefix=st.sampled_from([None, [2], [3, 2]]),
+)
+def test_a_wide_beam_finds_what_an_exhaustive_search_finds(seed, alpha, shortest, prefix):
+    model = Model(seed, 4)
+    limits = Limits(START, END, 3, shortest, None if prefix is None else [prefix, []], banned=[START])
+    found = beam(model, model.start(2), 2, limits, 40, alpha=alpha, n_best=3)
+    for sentence in range(2):
+        truth = {
+            tokens: value / length_penalty(len(tokens) + 1, alpha)
+            for tokens, value in model.every(sentence, limits).items()
+        }
+        best = sorted(truth.items(), key=lambda item: -item[1])[:3]
+        assert [h.tokens for h in found[sentence]] == [tokens for tokens, _ in best]
+        assert [h.score for h in found[sentence]] == pytest.approx([score for _, score in best])
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 1000), alpha=st.sampled_from([0.0, 1.0]), batch=st.integers(1, 4))
+def test_a_beam_of_1_is_greedy_search(seed, alpha, batch):
+    model, limits = Model(seed, 5), Limits(START, END, 6, banned=[START])
+    for one, (other,) in zip(
+        greedy(model, model.start(batch), batch, limits),
+        beam(model, model.start(batch), batch, limits, 1, alpha=alpha),
+        strict=True,
+    ):
+        assert one.tokens == other.tokens
+        assert one.log_probability == pytest.approx(other.log_probability)
+
+
+def test_a_sentence_is_searched_alike_alone_and_in_a_batch():
+    model, limits = Model(3, 6), Limits(START, END, 5, banned=[START])
+    together = beam(model, model.start(4), 4, limits, 3, alpha=0.6, n_best=2)
+    for sentence in range(4):
+        alone = beam(model, model.start(4).select(torch.tensor([sentence])), 1, limits, 3, alpha=0.6, n_best=2)
+        assert [h.tokens for h in alone[0]] == [h.tokens for h in together[sentence]]
+
+
+def test_finished_sentences_leave_the_batch():
+    model = Model(5, 3)
+    greedy(model, model.start(8), 8, Limits(START, END, 20))
+    assert model.calls[0] == 8
+    assert model.calls == sorted(model.calls, reverse=True) and model.calls[-1] < 8
+    model.calls.clear()
+    beam(model, model.start(8), 8, Limits(START, END, 20), 2)
+    assert model.calls[0] == 16 and model.calls[-1] < 16
+
+
+def test_a_penalty_counts_when_a_hypothesis_ends():
+    model, limits = Model(7, 4), Limits(START, END, 2, banned=[START])
+    hated = beam(model, model.start(1), 1, limits, 20)[0][0].tokens
+
+    def penalty(state):
+        return torch.tensor([-100.0 if tuple(t[1:].tolist()) == hated else 0.0 for t in state.tokens])
+
+    found = beam(model, model.start(1), 1, limits, 20, n_best=2, penalty=penalty)[0]
+    truth = sorted(model.every(0, limits).items(), key=lambda item: -item[1])
+    assert found[0].tokens == truth[1][0]
+
+
+def test_the_likeliest_few_are_drawn_as_often_as_they_are_likely():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log().repeat(20000, 1)
+
+    def shares(**options):
+        return torch.bincount(choose(logits, generator, **options), minlength=4) / len(logits)
+
+    torch.testing.assert_close(shares(), torch.tensor([0.5, 0.3, 0.15, 0.05]), atol=0.015, rtol=0)
+    torch.testing.assert_close(shares(top_k=2), torch.tensor([0.625, 0.375, 0, 0]), atol=0.015, rtol=0)
+    torch.testing.assert_close(shares(top_p=0.6), torch.tensor([0.625, 0.375, 0, 0]), atol=0.015, rtol=0)
+    torch.testing.assert_close(shares(top_p=0.4), torch.tensor([1.0, 0, 0, 0]), atol=0, rtol=0)
+    torch.testing.assert_close(shares(temperature=0.0), torch.tensor([1.0, 0, 0, 0]), atol=0, rtol=0)
+    squared = torch.tensor([0.25, 0.09, 0.0225, 0.0025])
+    torch.testing.assert_close(shares(temperature=0.5), squared / squared.sum(), atol=0.015, rtol=0)
+
+
+def test_samples_follow_from_the_seed_alone():
+    model = Model(9, 10)
+
+    def draw(seed):
+        symbols = sample(model, model.start(2), torch.zeros(2, dtype=torch.int64), torch.Generator().manual_seed(seed))
+        return [next(symbols).tolist() for _ in range(10)]
+
+    assert draw(1) == draw(1) != draw(2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: beam(None, None, 1, Limits(0, 1, 3), 0), "beam must be at least 1, not 0"),
+        (lambda: beam(None, None, 1, Limits(0, 1, 3), 2, n_best=3), "between 1 and the beam of 2, not 3"),
+        (lambda: beam(None, None, 1, Limits(0, 1, 3), 2, alpha=-1), "at least 0, not -1"),
+        (lambda: Limits(0, 1, 2, min_length=3), "min_length <= max_length"),
+        (lambda: Limits(0, 1, 2, prefixes=[[3, 3, 3]]), "a prefix of 3 tokens"),
+        (lambda: choose(torch.zeros(1, 3), torch.Generator(), temperature=-1), "temperature >= 0"),
+        (lambda: choose(torch.zeros(1, 3), torch.Generator(), top_p=0), "0 < top_p <= 1"),
+    ],
+)
+def test_what_cannot_be_is_refused(call, message):
+    with pytest.raises(UsageError, match=message):
+        call()
