@@ -1,0 +1,71 @@
+"""Losses over a large vocabulary.
+
+N rows, H features of each, V symbols.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+_LOGITS = 2**22
+"""Logits held at a time: 16 MB of float32"""
+
+
+def linear_cross_entropy(
+    features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float = 0.0
+) -> Tensor:
+    """The sum over rows of the cross-entropy (nats) of ``softmax(features W^T + b)``, without all logits at once.
+
+    Rows go through in pieces; the gradient of a piece is made while its logits are there, so that (N, V) never is.
+    With ``label_smoothing`` ε, a target is 1 - ε of its symbol and ε of all alike (Szegedy et al., 2016,
+    arXiv:1512.00567).
+
+    Args:
+        features: (N, H).
+        weight, bias: (V, H) and (V).
+        targets: (N) of int64; negative ones are padding and count nothing.
+    """
+    total: Tensor = _Pieces.apply(features, weight, bias, targets, label_smoothing)  # type: ignore[no-untyped-call]
+    return total
+
+
+class _Pieces(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float
+    ) -> Tensor:
+        wanted = any(ctx.needs_input_grad[:3])
+        grads = [torch.zeros_like(t) for t in (features, weight, bias)] if wanted else []
+        total = features.new_zeros(())
+        rows = max(1, _LOGITS // len(weight))
+        for start in range(0, len(features), rows):
+            piece = slice(start, start + rows)
+            logits = torch.addmm(bias, features[piece], weight.T)
+            if wanted:
+                with torch.enable_grad():
+                    logits.requires_grad_()
+                    loss = _loss(logits, targets[piece], label_smoothing)
+                    (grad,) = torch.autograd.grad(loss, logits)
+                grads[0][piece] = grad @ weight
+                grads[1].addmm_(grad.T, features[piece])
+                grads[2] += grad.sum(0)
+            else:
+                loss = _loss(logits, targets[piece], label_smoothing)
+            total += loss.detach()
+        ctx.save_for_backward(*grads)
+        return total
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return *(grad * made for made in ctx.saved_tensors), None, None
+
+
+def _loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+    return cross_entropy(
+        logits, targets.clamp(min=-1), reduction="sum", ignore_index=-1, label_smoothing=label_smoothing
+    )
