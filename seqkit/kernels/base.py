@@ -42,10 +42,10 @@ class Kernel(Protocol):
         weights: Sequence[Weights],
         x: Tensor,
         lengths: Tensor | None,
-        states: CellState,
+        states: CellState | None,
         cache: dict[str, Any] | None = None,
     ) -> tuple[Tensor, CellState]:
-        """x (B, T, I) and states (B, D, H) to outputs (B, T, D·H) and the states after the last steps.
+        """x (B, T, I) and states (B, D, H), None for zeros, to outputs (B, T, D·H) and the states after the last step.
 
         The second direction reads each sequence from its own end. With ``lengths`` (B), steps at or beyond a sequence's
         length give output 0 and leave its state alone. In ``cache`` a kernel may keep what it makes of the weights.
@@ -62,9 +62,12 @@ def run_directions(
     weights: Sequence[Weights],
     x: Tensor,
     lengths: Tensor | None,
-    states: CellState,
+    states: CellState | None,
 ) -> tuple[Tensor, CellState]:
     """A layer out of a kernel that knows one direction only: the second reads, and gives back, reversed sequences."""
+    if states is None:
+        zeros = x.new_zeros(len(x), len(weights), weights[0].weight_h.shape[1])
+        states = (zeros,) * len(cell.state_names)
     outputs, finals = [], []
     for number, parameters in enumerate(weights):
         given = reverse_sequences(x, lengths) if number else x

@@ -961,15 +961,16 @@ Tensor pack(const Tensor& weight_x, const Tensor& weight_h) {
 using Forwarded = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
 Forwarded run_forward(c10::string_view cell, const Tensor& x_, const optional<Tensor>& lengths, const Tensor& weight_x,
-                  const Tensor& weight_h, const Tensor& bias_, const Tensor& own_, const Tensor& state_,
+                  const Tensor& weight_h, const Tensor& bias_, const Tensor& own_, const optional<Tensor>& state_,
                   const optional<Tensor>& packed_, int64_t units, int64_t slices, int64_t team, bool keep) {
   return visit_cell(cell, [&](auto kind) -> Forwarded {
     using Cell = decltype(kind);
     const Sizes z = check_all<Cell>(x_, weight_x, weight_h, bias_, own_, units, slices, team);
-    check(state_, "state", {Cell::STATES, z.B, z.D, z.H});
     const Tensor packed = packed_ ? *packed_ : pack(weight_x, weight_h);
     check(packed, "packed", {z.D * z.G * z.H * (z.I + z.H)});
-    const Tensor x = x_.contiguous(), bias = bias_.contiguous(), own = own_.contiguous(), state = state_.contiguous();
+    const Tensor x = x_.contiguous(), bias = bias_.contiguous(), own = own_.contiguous();
+    const Tensor state = state_ ? state_->contiguous() : at::zeros({Cell::STATES, z.B, z.D, z.H}, x.options());
+    check(state, "state", {Cell::STATES, z.B, z.D, z.H});
     const Plan plan = make_plan(lengths, z.B, z.T, slices);
     const int64_t rows = z.B * z.T, kept_size = Cell::kept_size(z);
     Tensor out = at::empty({z.B, z.T, z.D * z.H}, x.options()), final = at::empty(state.sizes(), x.options());
@@ -1005,7 +1006,7 @@ Forwarded forward(c10::string_view cell, const Tensor& x, const optional<Tensor>
 // Forward alone, with nothing kept: an operator of its own, which autograd need not look at.
 std::tuple<Tensor, Tensor> infer(c10::string_view cell, const Tensor& x, const optional<Tensor>& lengths,
                                  const Tensor& weight_x, const Tensor& weight_h, const Tensor& bias, const Tensor& own,
-                                 const Tensor& state, const optional<Tensor>& packed, int64_t units, int64_t slices,
+                                 const optional<Tensor>& state, const optional<Tensor>& packed, int64_t units, int64_t slices,
                                  int64_t team) {
   auto [out, final, kept_h, kept] =
       run_forward(cell, x, lengths, weight_x, weight_h, bias, own, state, packed, units, slices, team, false);
@@ -1209,7 +1210,7 @@ TORCH_LIBRARY(seqkit, m) {
       "Tensor state, int units, int slices, int team) -> (Tensor, Tensor, Tensor, Tensor)");
   m.def(
       "infer(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
-      "Tensor state, Tensor? packed, int units, int slices, int team) -> (Tensor, Tensor)");
+      "Tensor? state, Tensor? packed, int units, int slices, int team) -> (Tensor, Tensor)");
   m.def(
       "backward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
       "Tensor kept_h, Tensor kept, Tensor grad_out, Tensor grad_final, int units, int slices, int team, bool need_x) "

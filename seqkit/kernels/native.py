@@ -67,7 +67,7 @@ class Native:
         weights: Sequence[Weights],
         x: Tensor,
         lengths: Tensor | None,
-        states: CellState,
+        states: CellState | None,
         cache: dict[str, Any] | None = None,
     ) -> tuple[Tensor, CellState]:
         """See :class:`~seqkit.kernels.base.Kernel`."""
@@ -76,11 +76,13 @@ class Native:
         hidden = weights[0].weight_h.shape[1]
         grad = torch.is_grad_enabled()
         layer, packed = (layer_of(weights), None) if grad or cache is None else _prepared(weights, cache)
-        state = _stacked(states)
-        if hidden % _LANES:
+        state = None if states is None else _stacked(states)
+        if state is not None and hidden % _LANES:
             state = pad_units(state, hidden)
         options = (hidden, *plan(len(weights), x.shape[0], layer.weight_h.shape[2], len(cell.gate_names)))
-        if grad and any(t.requires_grad for t in (x, state, *layer)):
+        if grad and any(t is not None and t.requires_grad for t in (x, state, *layer)):
+            if state is None:
+                state = x.new_zeros(len(cell.state_names), len(x), len(weights), layer.weight_h.shape[2])
             out, final, _, _ = torch.ops.seqkit.forward(name, x, lengths, *layer, state, *options)
         else:
             out, final = torch.ops.seqkit.infer(name, x, lengths, *layer, state, packed, *options)
@@ -256,10 +258,11 @@ def _fake_forward(
 
 def _fake_infer(
     cell: str, x: Tensor, lengths: Tensor | None, weight_x: Tensor, weight_h: Tensor, bias: Tensor, own: Tensor,
-    state: Tensor, packed: Tensor | None, units: int, slices: int, team: int,
+    state: Tensor | None, packed: Tensor | None, units: int, slices: int, team: int,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    out = x.new_empty(x.shape[0], x.shape[1], weight_h.shape[0] * weight_h.shape[2])
-    return out, torch.empty_like(state, memory_format=torch.contiguous_format)
+    (batch, steps, _), (directions, _, hidden) = x.shape, weight_h.shape
+    out = x.new_empty(batch, steps, directions * hidden)
+    return out, x.new_empty(len(_CELLS[cell].state_names), batch, directions, hidden)
 
 
 def _fake_backward(

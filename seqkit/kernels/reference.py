@@ -41,7 +41,7 @@ class Reference:
         weights: Sequence[Weights],
         x: Tensor,
         lengths: Tensor | None,
-        states: CellState,
+        states: CellState | None,
         cache: dict[str, Any] | None = None,
     ) -> tuple[Tensor, CellState]:
         """See :class:`~seqkit.kernels.base.Kernel`."""

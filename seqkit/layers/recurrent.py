@@ -152,14 +152,14 @@ class Recurrent(nn.Module):
         runner = choose_kernel(self.cell, x, kernel or self.kernel)
         if lengths is not None:
             x = x.masked_fill(~sequence_mask(lengths, x.shape[1]).unsqueeze(2), 0.0)
-        start = state if state is not None else self.initial_state(x.shape[0], x)
         finals: list[CellState] = []
         width = self.num_directions
         for number, directions in enumerate(self._directions):
             if number:
                 x = dropout(x, self.dropout, self.training)
             weights = [direction.weights() for direction in directions]
-            initial = tuple(start[name][:, number * width : (number + 1) * width] for name in self.cell.state_names)
+            places = slice(number * width, (number + 1) * width)
+            initial = None if state is None else tuple(state[name][:, places] for name in self.cell.state_names)
             x, final = runner.run(self.cell, weights, x, lengths, initial, self._caches[number])
             finals.append(final)
         return x, self._state(finals)
