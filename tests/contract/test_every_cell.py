@@ -23,11 +23,11 @@ def outputs(layer, x, lengths, **options):
 @cells
 def test_hand_derived_gradients_equal_finite_differences(cell):
     torch.manual_seed(1)
-    layer = Recurrent(cell, 3, 4, num_layers=2, bidirectional=True).double()
-    x = torch.randn(3, 4, 3, dtype=torch.double, requires_grad=True)
+    layer = Recurrent(cell, 2, 3, bidirectional=True).double()
+    x = torch.randn(3, 3, 2, dtype=torch.double, requires_grad=True)
 
     def run(x, *parameters):
-        return outputs(layer, x, [4, 0, 2], kernel="reference")
+        return outputs(layer, x, [3, 0, 2], kernel="reference")
 
     assert cell.has_backward
     assert torch.autograd.gradcheck(run, (x, *layer.parameters()))
