@@ -53,9 +53,9 @@ def command(
     facts: dict[str, Any] = {"machine": _processor(), "threads": torch.get_num_threads(), "versions": _versions()}
     facts["product_limit_gflops"] = limit = product_limit() / 1e9
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    click.echo(f"{facts['machine']}, {facts['threads']} threads\n{versions}")
+    click.echo(f"{facts['machine']}, threads: {facts['threads']}\n{versions}")
     click.echo(f"fastest matrix product: {limit:,.0f} GFLOP/s")
-    click.echo(f"\n{'':34}{'ours ms':>9}{'other ms':>9}  {'':12}{'ratio':>6}{'GF/s':>5}{'limit':>6}")
+    click.echo(f"\n{'':33}{'ours ms':>8}{'other':>8}  {'':12}{'ratio':>6}{'GF/s':>5}{'limit':>6}")
     rows = []
     for case in cases:
         rows.append(run_case(case, seconds, compiled))
@@ -77,8 +77,8 @@ def _line(row: Row, limit: float) -> str:
         tails = f"p95 {1e3 * ours.p95:.3f}/{1e3 * other.p95:.3f} p99 {1e3 * ours.p99:.3f}/{1e3 * other.p99:.3f}"
         return f"{name:24}{1e3 * ours.median:8.3f}{1e3 * other.median:8.3f} {row.best:11}{row.ratio:5.2f}  {tails}"
     share = row.speed / 1e9 / limit
-    times = f"{1e3 * ours.median:9.2f}{1e3 * other.median:9.2f}"
-    return f"{name:34}{times}  {row.best:12}{row.ratio:6.2f}{row.speed / 1e9:5.0f}{share:6.0%}"
+    times = f"{1e3 * ours.median:8.2f}{1e3 * other.median:8.2f}"
+    return f"{name:33}{times}  {row.best:12.12}{row.ratio:6.2f}{row.speed / 1e9:5.0f}{share:6.0%}"
 
 
 def _summary(rows: Sequence[Row]) -> None:
