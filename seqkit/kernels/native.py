@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -105,7 +105,6 @@ def plan(directions: int, batch: int, hidden: int, gates: int) -> tuple[int, int
     return slices, team
 
 
-@lru_cache(maxsize=64)
 def operator_name(cell: Cell) -> str | None:
     """The name of a cell in the C++ source; a class derived from one of ours has none."""
     for name, known in _CELLS.items():
@@ -192,6 +191,8 @@ def _prepared(weights: Sequence[Weights], cache: dict[str, Any]) -> tuple[Layer,
     return value
 
 
+_loaded: list[str] = []
+"""The library of this process, once it is loaded."""
 _steps_taken = [0]
 """Steps of all optimizers of this process."""
 
@@ -205,6 +206,7 @@ def load(path: str) -> None:
     """Loads the library into this process, and tells torch the shapes and the derivative of its operators."""
     register_optimizer_step_post_hook(_count_step)
     torch.ops.load_library(path)
+    _loaded.append(path)
     torch.library.register_fake("seqkit::pack", _fake_pack)
     torch.library.register_fake("seqkit::forward", _fake_forward)
     torch.library.register_fake("seqkit::infer", _fake_infer)
@@ -212,9 +214,13 @@ def load(path: str) -> None:
     torch.library.register_autograd("seqkit::forward", _backward, setup_context=_save)
 
 
-@cache
 def ready() -> bool:
     """Whether the kernels were built here; loads them if so. It looks once in a process."""
+    return bool(_loaded) or _find()
+
+
+@cache
+def _find() -> bool:
     path = built()
     if path is not None:
         load(str(path))
@@ -225,17 +231,20 @@ def ensure(say: Callable[[str], None]) -> bool:
     """Builds the kernels if need be and loads them; if that cannot be, says why in one line and returns False."""
     try:
         load(str(build(say)))
-        ready.cache_clear()
     except BuildError as error:
         say(f"The native kernels do not run here, torch's own serve: {error}")
         return False
     return True
 
 
-@cache
 def ensure_or_warn() -> bool:
     """:func:`ensure`, once in a process, for Python code that has no other voice than a warning."""
-    return ensure(lambda line: warnings.warn(line, stacklevel=4))
+    return bool(_loaded) or _ensure_once()
+
+
+@cache
+def _ensure_once() -> bool:
+    return ensure(lambda line: warnings.warn(line, stacklevel=5))
 
 
 def _fake_pack(weight_x: Tensor, weight_h: Tensor) -> Tensor:

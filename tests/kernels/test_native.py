@@ -242,6 +242,7 @@ def test_several_threads_of_a_program_may_call_at_once():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch.compile's own
 @pytest.mark.parametrize("name", ["lstm", "gru"])
 def test_torch_compile_takes_the_layer_as_it_is(name):
     layer = make(name, 3, 16, kernel="native")
