@@ -10,7 +10,6 @@ import torch
 from seqkit.bench.cases import Case
 from seqkit.bench.measure import Timing, interleaved
 from seqkit.bench.peers import inference_peers, step_peers, training_peers, with_backward
-from seqkit.kernels import kernel_name
 from seqkit.layers import Recurrent
 
 
@@ -49,7 +48,6 @@ class Row:
 def run_case(case: Case, seconds: float, compiled: bool = False) -> Row:
     """Measures ours, by the kernel that ``SEQKIT_KERNELS`` or ``auto`` chooses, and every peer."""
     generator = torch.Generator().manual_seed(0)
-    kernel_name()
     layer = Recurrent(case.cell, case.hidden, case.hidden, case.num_layers, case.bidirectional).train(case.training)
     lengths = case.draw_lengths(generator)
     steps = case.steps if lengths is None else int(lengths.max())

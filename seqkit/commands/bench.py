@@ -39,7 +39,7 @@ def command(
     import torch
 
     from seqkit.bench import BLOCKS, cases_of, run_case
-    from seqkit.bench.measure import product_limit
+    from seqkit.bench.measure import processor, product_limit
     from seqkit.errors import unknown
     from seqkit.files import write_json
     from seqkit.kernels.native import ensure
@@ -50,7 +50,7 @@ def command(
     cases = cases_of(blocks or ("small",), tuple(filter(None, cells.split(","))))
     torch.set_num_threads(threads or os.cpu_count() or 1)
     ensure(lambda line: click.echo(line, err=True))
-    facts: dict[str, Any] = {"machine": _processor(), "threads": torch.get_num_threads(), "versions": _versions()}
+    facts: dict[str, Any] = {"machine": processor(), "threads": torch.get_num_threads(), "versions": _versions()}
     facts["product_limit_gflops"] = limit = product_limit() / 1e9
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     click.echo(f"{facts['machine']}, threads: {facts['threads']}\n{versions}")
@@ -114,10 +114,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

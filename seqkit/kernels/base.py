@@ -68,6 +68,9 @@ def run_directions(
     if states is None:
         zeros = x.new_zeros(len(x), len(weights), weights[0].weight_h.shape[1])
         states = (zeros,) * len(cell.state_names)
+    if lengths is not None:
+        # Whatever stands in the padding, NaN too, must not reach a product.
+        x = x.masked_fill(~sequence_mask(lengths, x.shape[1]).unsqueeze(2), 0.0)
     outputs, finals = [], []
     for number, parameters in enumerate(weights):
         given = reverse_sequences(x, lengths) if number else x

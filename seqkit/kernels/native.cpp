@@ -35,7 +35,7 @@ constexpr int64_t kInputRows = 128;   // rows of the input product that are made
 
 inline V load(const float* p) { return V::loadu(p); }
 
-// ---- Squashing functions, within 2 units in the last place ----
+// ---- Squashing functions, within 4 units in the last place ----
 
 struct Exponential {  // e^y = s (1 + q), with s a power of 2
   V q, s;

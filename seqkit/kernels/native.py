@@ -113,10 +113,10 @@ def operator_name(cell: Cell) -> str | None:
     return None
 
 
-def pad_units(tensor: Tensor, hidden: int, dims: int = 1) -> Tensor:
-    """Zeros at the end of the last dimensions, so that ``hidden`` units become a multiple of 16."""
+def pad_units(tensor: Tensor, hidden: int) -> Tensor:
+    """Zeros at the end of the last dimension, so that ``hidden`` units become a multiple of 16."""
     missing = -hidden % _LANES
-    return pad(tensor, [0, missing] * dims) if missing else tensor
+    return pad(tensor, [0, missing]) if missing else tensor
 
 
 def layer_of(weights: Sequence[Weights]) -> Layer:

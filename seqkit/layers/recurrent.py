@@ -16,7 +16,6 @@ from torch.nn.functional import dropout
 from seqkit.cells import Cell, CellState, make_cell
 from seqkit.errors import UsageError
 from seqkit.kernels import Weights, choose_kernel, kernel_name
-from seqkit.kernels.base import sequence_mask
 from seqkit.layers.state import State
 
 Lengths = Tensor | Sequence[int]
@@ -150,8 +149,6 @@ class Recurrent(nn.Module):
 
     def _run(self, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None) -> tuple[Tensor, State]:
         runner = choose_kernel(self.cell, x, kernel or self.kernel)
-        if lengths is not None:
-            x = x.masked_fill(~sequence_mask(lengths, x.shape[1]).unsqueeze(2), 0.0)
         finals: list[CellState] = []
         width = self.num_directions
         for number, directions in enumerate(self._directions):

@@ -101,6 +101,18 @@ def test_large_pre_activations_saturate_and_do_not_overflow(cell):
     torch.testing.assert_close(layer(x, kernel="native")[0], layer(x, kernel="reference")[0], rtol=1e-4, atol=1e-5)
 
 
+@cells
+def test_what_stands_in_the_padding_is_never_read(cell):
+    layer = make(cell, 3, 16, bidirectional=True, num_layers=2)
+    x = torch.randn(2, 4, 3)
+    x[1, 2:] = float("nan")
+    given = x.clone().requires_grad_()
+    out, _ = layer(given, [4, 2], kernel="native")
+    gradients = torch.autograd.grad(out.sum(), [given, *layer.parameters()])
+    assert out.isfinite().all() and all(g.isfinite().all() for g in gradients)
+    assert (gradients[0][1, 2:] == 0).all()
+
+
 def test_a_nan_stays_a_nan():
     layer = make("lstm", 3, 16)
     x = torch.randn(2, 4, 3)
