@@ -46,7 +46,7 @@ def command(run: str, texts: tuple[str, ...], source: str | None, as_json: bool)
 
 
 def _print(model: Model, texts: list[str], as_json: bool) -> None:
-    for text, prediction in zip(texts, model.predict(texts), strict=True):
+    for text, prediction in zip(texts, model.predict([model.task.from_text(text) for text in texts]), strict=True):
         line, facts = model.task.show(prediction)
         shown = text.encode("utf-8", "replace").decode()
         click.echo(json.dumps({"input": shown, **facts}, ensure_ascii=False) if as_json else f"{line}\t{shown}")

@@ -48,6 +48,11 @@ class Reporter(Callback):
         for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
             self.line(line)
 
+    def table(self, table: Table) -> None:
+        """Rows above the bar; the log does not keep them."""
+        console = self._bar.console if self._bar else self.console
+        console.print(_rich(table), width=WIDTH)
+
     def on_start(self, trainer: Trainer) -> None:
         """The bar appears."""
         self._began, self._began_done = time.monotonic(), trainer.done
@@ -76,6 +81,8 @@ class Reporter(Callback):
         losses = f"loss {record['train_loss']:.3f}  valid loss {record['loss']:.3f}"
         score = f"{trainer.metric} {record[trainer.metric]:.3f}  {self._speed(trainer):,.0f}/s{left}{star}"
         self.line(f"epoch {record['epoch']:>2}/{trainer.config.epochs}  {losses}  {score}")
+        for table in trainer.samples:
+            self.table(table)
 
     def on_stop(self, trainer: Trainer) -> None:
         """The bar goes."""

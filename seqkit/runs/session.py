@@ -17,7 +17,7 @@ import torch
 from seqkit.data import Splits
 from seqkit.data.batching import token_batches
 from seqkit.errors import SeqkitError
-from seqkit.files import json_bytes, write_json, write_json_lines
+from seqkit.files import json_bytes, write_atomic, write_json, write_json_lines
 from seqkit.kernels import built, ready
 from seqkit.layers import Head
 from seqkit.runs.directory import RunDirectory, check_free
@@ -25,7 +25,7 @@ from seqkit.runs.model import count_parameters, open_run, predict_items, restore
 from seqkit.training.checkpoint import read_tensors, seeded, write_tensors
 from seqkit.training.config import TrainingConfig, options_of, write_toml
 from seqkit.training.task import Codec, Table, Task
-from seqkit.training.trainer import Callback, Trainer
+from seqkit.training.trainer import Callback, Evaluation, Trainer
 
 
 class Outcome(NamedTuple):
@@ -103,15 +103,19 @@ class Session:
         }
         lines = [{"input": self.task.raw(e), **self.task.show(p)[1]} for e, p in zip(test, predictions, strict=True)]
         write_json_lines(self.run.predictions, lines)
+        for name, content in self.task.pictures(self.head, self.codec, predictions, test).items():
+            write_atomic(self.run.path / name, content)
         write_json(self.run.results, results)
         return Outcome(results, self.task.tables(predictions, test))
 
-    def _validate(self) -> dict[str, float]:
-        items = self.items["valid"]
+    def _validate(self) -> Evaluation:
+        items, examples = self.items["valid"], self.splits.valid
+        options, check = self.task.while_validating, self.trainer.check_stop
         predictions, loss = predict_items(
-            self.head, self.codec, items, self.config, with_loss=True, between=self.trainer.check_stop
+            self.head, self.codec, items, self.config, with_loss=True, between=check, **options
         )
-        return {"loss": loss, **self.task.score(predictions, self.splits.valid)}
+        scores = {"loss": loss, **self.task.score(predictions, examples)}
+        return Evaluation(scores, self.task.samples(predictions, examples))
 
 
 class Keeper(Callback):

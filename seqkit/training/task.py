@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, NamedTuple
 
@@ -73,3 +73,11 @@ class Task(Generic[C]):
     """What else to show of the test set: a confusion matrix, the worst mistakes."""
     show: Callable[[Any], tuple[str, dict[str, Any]]]
     """A prediction as a line of text and as JSON."""
+    from_text: Callable[[str], Any] = str
+    """The input that a text on the command line means: itself, or the file that it names."""
+    while_validating: Mapping[str, Any] = field(default_factory=dict)
+    """Options of ``Head.predict`` on the validation part after each epoch, such as a quicker search."""
+    samples: Callable[[Sequence[Any], Sequence[Any]], list[Table]] = lambda predictions, examples: []
+    """What to show of the validation part after each epoch: a handful of predictions beside the truth."""
+    pictures: Callable[[Head, Codec, Sequence[Any], Sequence[Any]], dict[str, bytes]] = lambda *_: {}
+    """File name to content, made from predictions and examples of the test part and kept in the run."""

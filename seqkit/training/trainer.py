@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch.nn.utils import clip_grad_norm_
@@ -23,6 +23,7 @@ from seqkit.training.checkpoint import (
 )
 from seqkit.training.config import TrainingConfig
 from seqkit.training.schedule import learning_rate
+from seqkit.training.task import Table
 
 
 class Batches(Protocol):
@@ -35,6 +36,14 @@ class Batches(Protocol):
     def batch(self, group: Sequence[int]) -> Any:
         """The batch of one group."""
         ...
+
+
+class Evaluation(NamedTuple):
+    """What is found on the validation data."""
+
+    scores: dict[str, float]
+    samples: Sequence[Table] = ()
+    """To be shown to whoever watches."""
 
 
 class Stopped(Exception):
@@ -92,7 +101,7 @@ class Trainer:
         self,
         head: Head,
         batches: Batches,
-        evaluate: Callable[[], dict[str, float]],
+        evaluate: Callable[[], Evaluation],
         config: TrainingConfig,
         metric: str,
         higher_is_better: bool = True,
@@ -102,6 +111,7 @@ class Trainer:
         self.metric, self.higher_is_better, self.callbacks = metric, higher_is_better, callbacks
         self.progress = Progress()
         self.stopping = False
+        self.samples: Sequence[Table] = ()
         self.steps_in_epoch = 0
         self.optimizer = torch.optim.AdamW(_groups(head, config.weight_decay), lr=config.learning_rate, fused=True)
         self.average = MovingAverage(head, config.average)
@@ -172,7 +182,7 @@ class Trainer:
         self.head.eval()
         # A library that draws while it is first imported must not make a resumed run differ.
         with own_generators(), self.average.in_place():
-            scores = self.evaluate()
+            scores, self.samples = self.evaluate()
         score = scores[self.metric]
         sign = 1 if self.higher_is_better else -1
         better = progress.best is None or sign * score > sign * progress.best
