@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from benchmarks import machine
 from seqkit.runs import find_task
 from seqkit.runs.session import EpochBatches
-from seqkit.training import Trainer, make_config
+from seqkit.training import Evaluation, Trainer, make_config
 
 
 class Recipe(nn.Module):
@@ -83,7 +83,7 @@ def main(steps: int, rounds: int, threads: int) -> None:
     vocab_size = len(codec.vocabulary)  # type: ignore[attr-defined]  # of a TextCodec
     ways = {
         "seqkit run sentiment --data imdb": lambda: Trainer(
-            task.head(config, codec), batches, lambda: {"accuracy": 0.0}, config, "accuracy"
+            task.head(config, codec), batches, lambda: Evaluation({"accuracy": 0.0}), config, "accuracy"
         ).fit(),
         "torch, packed": lambda: train_recipe(batches, vocab_size, packed=True),
         "torch, padded": lambda: train_recipe(batches, vocab_size, packed=False),
