@@ -18,8 +18,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from benchmarks import machine
 from seqkit.runs import find_task
-from seqkit.runs.session import EpochBatches
-from seqkit.training import Evaluation, Trainer, make_config
+from seqkit.training import EpochBatches, Evaluation, Trainer, make_config
 
 
 class Recipe(nn.Module):

@@ -40,8 +40,9 @@ def json_bytes(value: Any) -> bytes:
 
 
 def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
-    """Writes one JSON object a line, atomically."""
-    write_atomic(path, "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values).encode())
+    """Writes one JSON object a line, atomically; what JSON does not know as its text."""
+    lines = (json.dumps(value, ensure_ascii=False, default=str) + "\n" for value in values)
+    write_atomic(path, "".join(lines).encode())
 
 
 def read_json(path: Path) -> Any:

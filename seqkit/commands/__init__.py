@@ -20,6 +20,7 @@ _COMMANDS = {
     "resume": "go on with a run that was stopped",
     "evaluate": "score a run's model",
     "predict": "apply a run's model to texts",
+    "generate": "go on with a text as a run's model would",
     "kernels": "build the native kernels, look at them, delete them",
     "bench": "measure our recurrent layers against others'",
 }

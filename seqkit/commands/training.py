@@ -121,7 +121,8 @@ def stop_on_signal(trainer: Trainer) -> Iterator[list[int]]:
 def _opening(session: Session) -> list[str]:
     """Two lines: the folder's name may be long, the sizes of its parts too."""
     parts = session.splits
-    sizes = f"{len(parts.train):,} examples to train, {len(parts.valid):,} to validate, {len(parts.test):,} to test"
+    (train, unit), (valid, _), (test, _) = map(session.task.amount, (parts.train, parts.valid, parts.test))
+    sizes = f"{train:,} {unit} to train, {valid:,} to validate, {test:,} to test"
     return [f"{session.task.name} in {session.run.path}", sizes]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ class Loss(NamedTuple):
 
     sum: Tensor
     count: int  # type: ignore[assignment]  # it hides tuple.count, which nobody calls
+    carried: Mapping[str, Tensor] | None = None
+    """What the next batch of the epoch starts from, cut from the graph: the state of a recurrent layer"""
 
     @property
     def mean(self) -> Tensor:

@@ -109,7 +109,7 @@ def print_tables(tables: Sequence[Table], stream: TextIO | None = None) -> None:
 
 
 def _rich(table: Table) -> RichTable:
-    made = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    made = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(table.columns))
     for number, name in enumerate(table.columns):
         is_number = all(isinstance(row[number], (int, float)) for row in table.rows)
         last = number == len(table.columns) - 1

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from seqkit.data.batching import token_batches
-from seqkit.errors import SeqkitError, unknown
+from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.files import read_json
 from seqkit.layers import Head
 from seqkit.plugins import Loader, discover
 from seqkit.runs.directory import RunDirectory
+from seqkit.search import Sampling
 from seqkit.training.checkpoint import read_tensors
 from seqkit.training.config import TrainingConfig, make_config, read_toml
 from seqkit.training.task import Codec, Task
@@ -30,6 +31,16 @@ class Model:
         """One prediction for each input, in order; batches by length inside."""
         items = [self.codec.encode(value) for value in inputs]
         return predict_items(self.head, self.codec, items, self.config, **options)[0]
+
+    def generate(self, prompt: str = "", *, notes: list[str] | None = None, **options: Any) -> Iterator[str]:
+        """Goes on with a prompt: pieces of text as they are drawn; ``options`` are those of :class:`Sampling`.
+
+        ``"".join(model.generate("To be", length=100, temperature=0.8))``. Raises :class:`UsageError` for options that
+        cannot be, and where the task writes no text; ``notes`` is given sentences about the prompt.
+        """
+        if self.task.generate is None:
+            raise UsageError(f"a {self.task.name} model does not go on with a text; use `seqkit predict`")
+        return self.task.generate(self.head, self.codec, prompt, Sampling(**options), [] if notes is None else notes)
 
     def __repr__(self) -> str:
         return f"Model(task={self.task.name!r}, parameters={count_parameters(self.head):,})"

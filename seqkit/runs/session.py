@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import torch
 
 from seqkit.data import Splits
-from seqkit.data.batching import token_batches
 from seqkit.errors import SeqkitError
 from seqkit.files import json_bytes, write_atomic, write_json, write_json_lines
 from seqkit.kernels import built, ready
@@ -24,8 +23,8 @@ from seqkit.runs.directory import RunDirectory, check_free
 from seqkit.runs.model import count_parameters, open_run, predict_items, restore_head
 from seqkit.training.checkpoint import read_tensors, seeded, write_tensors
 from seqkit.training.config import TrainingConfig, options_of, write_toml
-from seqkit.training.task import Codec, Table, Task
-from seqkit.training.trainer import Callback, Evaluation, Trainer
+from seqkit.training.task import Codec, Evaluation, Table, Task
+from seqkit.training.trainer import Callback, Trainer
 
 
 class Outcome(NamedTuple):
@@ -33,23 +32,6 @@ class Outcome(NamedTuple):
 
     results: dict[str, Any]
     tables: list[Table]
-
-
-class EpochBatches:
-    """Training items in batches by length; the order of an epoch follows from the seed and the epoch's number."""
-
-    def __init__(self, codec: Codec, items: Sequence[Any], config: TrainingConfig) -> None:
-        self.codec, self.items, self.config = codec, items, config
-        self.lengths = [codec.length(item) for item in items]
-
-    def plan(self, epoch: int) -> list[list[int]]:
-        """See :class:`~seqkit.training.trainer.Batches`."""
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
-        return token_batches(self.lengths, self.config.batch_tokens, self.config.batch_size, generator)
-
-    def batch(self, group: Sequence[int]) -> Any:
-        """See :class:`~seqkit.training.trainer.Batches`."""
-        return self.codec.collate([self.items[number] for number in group])
 
 
 class Session:
@@ -64,7 +46,7 @@ class Session:
             self._start = torch.get_rng_state()
         parts = {"train": splits.train, "valid": splits.valid}
         self.items = {part: [codec.encode(task.raw(e), e) for e in examples] for part, examples in parts.items()}
-        batches = EpochBatches(codec, self.items["train"], config)
+        batches = task.batches(codec, self.items["train"], config)
         self.keeper = Keeper(run, config.checkpoint_seconds)
         self.trainer = Trainer(self.head, batches, self._validate, config, task.metric, task.higher_is_better)
 
@@ -98,7 +80,7 @@ class Session:
             "seconds": round(progress.seconds, 2),
             "baseline_seconds": round(clock[0], 2),
             "parameters": count_parameters(self.head),
-            "examples_per_second": round(progress.examples / max(progress.seconds, 1e-9), 1),
+            f"{self.task.unit(self.config)}_per_second": round(progress.examples / max(progress.seconds, 1e-9), 1),
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         }
         lines = [{"input": self.task.raw(e), **self.task.show(p)[1]} for e, p in zip(test, predictions, strict=True)]
@@ -111,6 +93,8 @@ class Session:
     def _validate(self) -> Evaluation:
         items, examples = self.items["valid"], self.splits.valid
         options, check = self.task.while_validating, self.trainer.check_stop
+        if self.task.validate is not None:
+            return self.task.validate(self.config, self.codec, self.head, items, check)
         predictions, loss = predict_items(
             self.head, self.codec, items, self.config, with_loss=True, between=check, **options
         )

@@ -3,6 +3,6 @@
 from seqkit.search.base import Hypothesis, SearchState, Step
 from seqkit.search.beam import beam, length_penalty
 from seqkit.search.greedy import greedy
-from seqkit.search.sampling import choose, sample
+from seqkit.search.sampling import Sampling, choose, sample
 
-__all__ = ["Hypothesis", "SearchState", "Step", "beam", "choose", "greedy", "length_penalty", "sample"]
+__all__ = ["Hypothesis", "Sampling", "SearchState", "Step", "beam", "choose", "greedy", "length_penalty", "sample"]

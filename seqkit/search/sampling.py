@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from seqkit.errors import UsageError
 from seqkit.search.base import S, Step
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a text is drawn: ``length`` tokens (0: without end), the arguments of :func:`choose`, and a seed.
+
+    Raises:
+        UsageError: for values that cannot be.
+    """
+
+    length: int = 500
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self.temperature, self.top_k, self.top_p)
+        if self.length < 0 or not 0 <= self.seed < 2**63:
+            raise UsageError(f"length and seed must be whole numbers from 0, not {self.length} and {self.seed}")
 
 
 def choose(
@@ -25,12 +46,11 @@ def choose(
     Raises:
         UsageError: for values outside of temperature >= 0, top_k >= 0, 0 < top_p <= 1.
     """
-    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
-        raise UsageError(
-            f"sampling needs temperature >= 0, top_k >= 0 and 0 < top_p <= 1, not {temperature}, {top_k} and {top_p}"
-        )
+    _check(temperature, top_k, top_p)
     if temperature == 0:
         return logits.argmax(1)
+    if top_k == 0 and top_p == 1:
+        return torch.multinomial(torch.softmax(logits / temperature, 1), 1, generator=generator).squeeze(1)
     values, symbols = (logits / temperature).sort(1, descending=True)
     if top_k:
         values[:, top_k:] = -torch.inf
@@ -59,3 +79,10 @@ def sample(
         logits, state = step(last, state)
         last = choose(logits, generator, temperature, top_k, top_p)
         yield last
+
+
+def _check(temperature: float, top_k: int, top_p: float) -> None:
+    if not 0 <= temperature < float("inf") or top_k < 0 or not 0 < top_p <= 1:
+        raise UsageError(
+            f"sampling needs temperature >= 0, top_k >= 0 and 0 < top_p <= 1, not {temperature}, {top_k} and {top_p}"
+        )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, NamedTuple
 
 from seqkit.data import Splits
 from seqkit.layers import Head
+from seqkit.search import Sampling
+from seqkit.training.batches import Batches, EpochBatches
 from seqkit.training.config import C
 
 
@@ -19,6 +21,14 @@ class Table(NamedTuple):
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+
+
+class Evaluation(NamedTuple):
+    """What is found on the validation data."""
+
+    scores: dict[str, float]
+    samples: Sequence[Table] = ()
+    """To be shown to whoever watches."""
 
 
 class Codec(ABC):
@@ -81,3 +91,14 @@ class Task(Generic[C]):
     """What to show of the validation part after each epoch: a handful of predictions beside the truth."""
     pictures: Callable[[Head, Codec, Sequence[Any], Sequence[Any]], dict[str, bytes]] = lambda *_: {}
     """File name to content, made from predictions and examples of the test part and kept in the run."""
+    amount: Callable[[Sequence[Any]], tuple[int, str]] = lambda examples: (len(examples), "examples")
+    """How much a part of the data is, and of what."""
+    unit: Callable[[C], str] = lambda config: "examples"
+    """What a loss counts, and the speed of training is told in."""
+    batches: Callable[[Codec, Sequence[Any], C], Batches] = EpochBatches
+    """The training items as batches; those of a stream carry the state from one to the next."""
+    validate: Callable[[C, Codec, Head, Sequence[Any], Callable[[], None]], Evaluation] | None = None
+    """Scores the validation items, ``loss`` among the scores, calling the function now and then; None: the loss of
+    every batch, and ``score`` of every prediction."""
+    generate: Callable[[Head, Codec, str, Sampling, list[str]], Iterator[str]] | None = None
+    """Goes on with a text, piece by piece, and notes what it could not read of it; None: the task does not."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import torch
 from torch.nn.utils import clip_grad_norm_
@@ -14,6 +14,7 @@ from torch.nn.utils import clip_grad_norm_
 from seqkit.errors import SeqkitError
 from seqkit.layers import Head
 from seqkit.training.average import MovingAverage
+from seqkit.training.batches import Batches
 from seqkit.training.checkpoint import (
     generator_facts,
     own_generators,
@@ -23,27 +24,7 @@ from seqkit.training.checkpoint import (
 )
 from seqkit.training.config import TrainingConfig
 from seqkit.training.schedule import learning_rate
-from seqkit.training.task import Table
-
-
-class Batches(Protocol):
-    """The training data: which examples go together in an epoch, and the batch that they make."""
-
-    def plan(self, epoch: int) -> list[list[int]]:
-        """The groups of an epoch; the same each time it is asked for."""
-        ...
-
-    def batch(self, group: Sequence[int]) -> Any:
-        """The batch of one group."""
-        ...
-
-
-class Evaluation(NamedTuple):
-    """What is found on the validation data."""
-
-    scores: dict[str, float]
-    samples: Sequence[Table] = ()
-    """To be shown to whoever watches."""
+from seqkit.training.task import Evaluation, Table
 
 
 class Stopped(Exception):
@@ -110,6 +91,7 @@ class Trainer:
         self.head, self.batches, self.evaluate, self.config = head, batches, evaluate, config
         self.metric, self.higher_is_better, self.callbacks = metric, higher_is_better, callbacks
         self.progress = Progress()
+        self.carried: Mapping[str, torch.Tensor] | None = None
         self.stopping = False
         self.samples: Sequence[Table] = ()
         self.steps_in_epoch = 0
@@ -125,7 +107,7 @@ class Trainer:
                 plan = self.batches.plan(progress.epoch)
                 self.steps_in_epoch = len(plan)
                 while progress.position < len(plan):
-                    self._step(self.batches.batch(plan[progress.position]))
+                    self._step(self.batches.batch(plan[progress.position], self.carried))
                     self._emit("on_step")
                     self.check_stop()
                 self._finish_epoch()
@@ -171,6 +153,7 @@ class Trainer:
                 "checkpoint stays"
             )
         self.optimizer.step()
+        self.carried = loss.carried
         progress.step, progress.position = progress.step + 1, progress.position + 1
         self.average.update(progress.step)
         progress.loss_sum, progress.loss_count = progress.loss_sum + total, progress.loss_count + loss.count
@@ -186,7 +169,7 @@ class Trainer:
         score = scores[self.metric]
         sign = 1 if self.higher_is_better else -1
         better = progress.best is None or sign * score > sign * progress.best
-        progress.epoch, progress.position = progress.epoch + 1, 0
+        progress.epoch, progress.position, self.carried = progress.epoch + 1, 0, None
         progress.waited = 0 if better else progress.waited + 1
         if better:
             progress.best, progress.best_epoch = score, progress.epoch
@@ -207,14 +190,20 @@ class Trainer:
         """All that :meth:`restore` needs to go on to the very same weights: tensors, and facts for JSON."""
         facts = {"progress": asdict(self.progress), "generators": generator_facts()}
         averages = {f"average.{name}": tensor for name, tensor in self.average.averages.items()}
-        return {**training_tensors(self.head, self.optimizer), **averages}, facts
+        carried = {f"carried.{name}": tensor for name, tensor in (self.carried or {}).items()}
+        return {**training_tensors(self.head, self.optimizer), **averages, **carried}, facts
 
     def restore(self, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
         """Puts the training back where :meth:`state` was called."""
         restore_training(tensors, self.head, self.optimizer)
-        self.average.restore({n.removeprefix("average."): t for n, t in tensors.items() if n.startswith("average.")})
+        self.average.restore(_named("average.", tensors))
+        self.carried = _named("carried.", tensors) or None
         restore_generators(facts["generators"])
         self.progress = Progress(**facts["progress"])
+
+
+def _named(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _groups(head: Head, weight_decay: float) -> list[dict[str, Any]]:

@@ -1,0 +1,42 @@
+"""``seqkit generate RUN``: a model goes on with a text."""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+from itertools import chain
+
+import click
+
+
+@click.command()
+@click.argument("run")
+@click.option("--prompt", default="", metavar="TEXT", help="What the text begins with. [nothing]")
+@click.option("--length", default=500, metavar="INT", help="Tokens to write; 0: until Ctrl-C. [500]")
+@click.option("--temperature", default=1.0, metavar="FLOAT", help="Below 1: safer; 0: the likeliest. [1.0]")
+@click.option("--top-k", default=0, metavar="INT", help="Draw among the k likeliest only; 0: all. [0]")
+@click.option("--top-p", default=1.0, metavar="FLOAT", help="Draw among the likeliest that reach this sum. [1.0]")
+@click.option("--seed", default=0, metavar="INT", help="Another seed, another text. [0]")
+def command(run: str, prompt: str, length: int, temperature: float, top_k: int, top_p: float, seed: int) -> None:
+    """Write on from a prompt with a run's best model, as it is drawn.
+
+    A token is a character, a byte or a word, as the run was trained. Text comes out in UTF-8.
+    """
+    from seqkit.runs import load
+
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    prompt, notes = prompt.encode("utf-8", "replace").decode(), list[str]()
+    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    pieces = load(run).generate(prompt, notes=notes, length=length, **options)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    try:
+        for piece in chain([prompt], pieces):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        # The only end that a text without end has is no failure.
+        if length:
+            raise
+    click.echo()

@@ -1,0 +1,115 @@
+"""What goes through a training step together: examples of an epoch, or chunks of one long sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqkit.data.batching import token_batches
+from seqkit.errors import UsageError
+from seqkit.layers import State
+
+if TYPE_CHECKING:
+    from seqkit.training.config import TrainingConfig
+    from seqkit.training.task import Codec
+
+
+class Batches(Protocol):
+    """The training data: which examples go together in an epoch, and the batch that they make."""
+
+    def plan(self, epoch: int) -> Sequence[Any]:
+        """What each batch of an epoch is made of; the same each time it is asked for."""
+        ...
+
+    def batch(self, group: Any, carried: Mapping[str, Tensor] | None = None) -> Any:
+        """The batch of one entry of the plan.
+
+        ``carried`` is what the loss of the batch before it handed on; None at the start of an epoch.
+        """
+        ...
+
+
+class EpochBatches:
+    """Training items in batches by length; the order of an epoch follows from the seed and the epoch's number."""
+
+    def __init__(self, codec: Codec, items: Sequence[Any], config: TrainingConfig) -> None:
+        self.codec, self.items, self.config = codec, items, config
+        self.lengths = [codec.length(item) for item in items]
+
+    def plan(self, epoch: int) -> list[list[int]]:
+        """See :class:`Batches`."""
+        generator = epoch_generator(self.config.seed, epoch)
+        return token_batches(self.lengths, self.config.batch_tokens, self.config.batch_size, generator)
+
+    def batch(self, group: Sequence[int], carried: Mapping[str, Tensor] | None = None) -> Any:
+        """See :class:`Batches`."""
+        return self.codec.collate([self.items[number] for number in group])
+
+
+class Chunk(NamedTuple):
+    """Tokens (B, T), the token that follows each (B, T), and the state before the first."""
+
+    tokens: Tensor
+    targets: Tensor
+    state: State | None = None
+
+
+class Piece(NamedTuple):
+    """Where a chunk lies: its first token in the first stream, and how far the streams lie apart."""
+
+    start: int
+    stream: int
+
+
+class StreamBatches:
+    """One long sequence as parallel streams, cut into chunks for truncated back-propagation.
+
+    The sequence is cut into ``streams`` stretches of the same length L, the rows of every batch; the chunks of an epoch
+    cover them from left to right, and each starts from the state that the one before it carried on. Where an epoch
+    begins is drawn from the seed, less than a chunk from the sequence's start, so that the cuts fall elsewhere each
+    time; of every stream less than a chunk is left out.
+
+    Args:
+        tokens: the sequence, (N) of whole numbers; may be a memory map.
+        streams: B; fewer, if the sequence does not have a chunk for each.
+        chunk: T, the steps that gradients go back at most.
+        seed: of the places where epochs begin.
+
+    Raises:
+        UsageError: for a sequence that is shorter than one chunk and the token after it.
+
+    Source: Williams and Peng, 1990, Neural Computation 2(4).
+    """
+
+    def __init__(self, tokens: np.ndarray, streams: int, chunk: int, seed: int) -> None:
+        if len(tokens) <= chunk:
+            raise UsageError(
+                f"the training text has {len(tokens):,} tokens, but one chunk needs {chunk + 1:,}; give more text or a "
+                "smaller --chunk"
+            )
+        self.tokens, self.chunk, self.seed = tokens, chunk, seed
+        self.streams = min(streams, (len(tokens) - 1) // chunk)
+
+    def plan(self, epoch: int) -> list[Piece]:
+        """See :class:`Batches`."""
+        spare = len(self.tokens) - 1 - self.streams * self.chunk
+        limit = min(self.chunk, spare + 1)
+        first = int(torch.randint(limit, (), generator=epoch_generator(self.seed, epoch)))
+        stream = (len(self.tokens) - 1 - first) // self.streams
+        return [Piece(first + start, stream) for start in range(0, stream - self.chunk + 1, self.chunk)]
+
+    def batch(self, group: Piece, carried: Mapping[str, Tensor] | None = None) -> Chunk:
+        """See :class:`Batches`."""
+        starts = [group.start + row * group.stream for row in range(self.streams)]
+        rows = np.stack([self.tokens[start : start + self.chunk + 1] for start in starts]).astype(np.int64)
+        window = torch.from_numpy(rows)
+        return Chunk(window[:, :-1], window[:, 1:], None if carried is None else State(carried))
+
+
+def epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """The generator of an epoch's order: the same in every process."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + epoch)

@@ -1,0 +1,417 @@
+"""Many to many, next step: a language model of characters, bytes or words, which can go on with a text.
+
+B rows, T steps, V symbols.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqkit.cells import available_cells, make_cell
+from seqkit.data import TOKENIZERS, Splits, Tokenizer, Vocabulary, tokenizer, tokenizer_from_json
+from seqkit.data.corpus import BLOCK, Stretch, contiguous, memory_map, open_corpus, python_reference, stretch
+from seqkit.layers import Decoder, DecoderState, Head, Loss, State
+from seqkit.layers.losses import linear_cross_entropy
+from seqkit.search import Sampling, sample
+from seqkit.training import Chunk, Codec, Evaluation, StreamBatches, Table, Task, TrainingConfig, option
+
+__all__ = ["TASK", "CharLMConfig", "CharLMHead", "Scored", "StreamCodec", "Text"]
+
+_STEPS = 1024
+"""Tokens of a row that are read at a time where no gradient is wanted: memory does not grow with the text."""
+_STRETCHES = 16
+"""A long text is scored as so many stretches side by side..."""
+_LEAD = 256
+"""... each of which first reads so many tokens of the one before it, so that none begins without a context."""
+_BASELINE_BYTES = 4_000_000
+"""The baseline counts n-grams in so much of the training part at most, its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CharLMConfig(TrainingConfig):
+    """Defaults of the task."""
+
+    data: str = option("python-reference", "python-reference, a text file, or a folder of text files", path=True)
+    valid_data: str | None = option(None, "text for validation (else a stretch of the data)", path=True)
+    test_data: str | None = option(None, "text for the test (else the end of the data)", path=True)
+    valid_fraction: float = option(0.05, "part of the data for validation, before the test part", above=0, below=0.5)
+    test_fraction: float = option(0.05, "part of the data for the test, its end", above=0, below=0.5)
+    tokenizer: str = option("char", "what is predicted: word, char or byte", choices=lambda: TOKENIZERS)
+    min_count: int = option(1, "a token seen less often in training is unknown", minimum=1)
+    max_symbols: int = option(30000, "largest vocabulary", minimum=3)
+    streams: int = option(32, "stretches of the text that are read in parallel, at most", minimum=1)
+    chunk: int = option(128, "steps that gradients go back", minimum=1)
+    cell: str = option("lstm", "recurrent cell", choices=available_cells)
+    cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
+    embedding_size: int = option(64, "values in a token's vector", minimum=1)
+    hidden_size: int = option(384, "units of a cell", minimum=1)
+    num_layers: int = option(1, "recurrent layers", minimum=1)
+    tie: bool = option(False, "scores use the weights of the token vectors")
+    dropout: float = option(0.1, "dropout between layers and on the outputs", minimum=0, below=1)
+    embedding_dropout: float = option(0.0, "dropout on token vectors", minimum=0, below=1)
+    epochs: int = option(12, "passes over the training text, at most", minimum=1)
+    learning_rate: float = option(4e-3, "peak learning rate of AdamW", above=0)
+    batch_size: int = option(64, "texts scored together, at most", minimum=1)
+    batch_tokens: int = option(8192, "tokens scored together, at most", minimum=1)
+
+
+class Text(NamedTuple):
+    """A text as numbers: tokens (N), perhaps a memory map; what they stand for; and how many are unknown."""
+
+    tokens: np.ndarray
+    characters: int
+    """Code points"""
+    unknown: int
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A prediction: what a text costs the model, in nats, over how many tokens (how many unknown) and characters."""
+
+    nats: float
+    tokens: int
+    characters: int
+    unknown: int
+
+    @property
+    def bits_per_character(self) -> float:
+        """0 for an empty text."""
+        return self.nats / math.log(2) / max(1, self.characters)
+
+
+class CharLMHead(Head):
+    """Next step: ``softmax(W h_t + b)`` over the token at t + 1, with ``h_t`` from a recurrent layer.
+
+    Truncated back-propagation: :meth:`loss` starts from the state that a chunk comes with and hands on its last one,
+    cut from the graph.
+
+    Args:
+        decoder: without a source.
+        start: the token that stands before the first of a text.
+        banned: symbols that are never written.
+    """
+
+    def __init__(self, decoder: Decoder, start: int = 0, banned: Sequence[int] = (0,)) -> None:
+        super().__init__()
+        self.decoder, self.start, self.banned = decoder, start, list(banned)
+
+    def loss(self, batch: Chunk) -> Loss:
+        """Cross-entropy of the targets, in nats; negative targets count nothing."""
+        features, state = self._read(batch.tokens, batch.state)
+        total = self._nats(features, batch.targets)
+        return Loss(total, int((batch.targets >= 0).sum()), state.detach())
+
+    @torch.no_grad()
+    def predict(
+        self, batch: Sequence[Text], between: Callable[[], None] = lambda: None, **options: Any
+    ) -> list[Scored]:
+        """What each text costs, every token given all before it; ``between`` is called now and then.
+
+        A text of more than 16 · 1024 tokens is read as 16 stretches side by side, each after 256 tokens of the one
+        before. Memory is bounded however long the texts are.
+        """
+        rows = [row for number, text in enumerate(batch) for row in _rows(number, len(text.tokens))]
+        nats = torch.zeros(len(batch), dtype=torch.float64)
+        owner = torch.tensor([row.text for row in rows], dtype=torch.int64)
+        state: State | None = None
+        longest = max((row.stop - row.start for row in rows), default=0)
+        for first in range(0, longest, _STEPS):
+            steps = min(_STEPS, longest - first)
+            parts = [self._window(batch[row.text].tokens, row, first, steps) for row in rows]
+            tokens, targets = (torch.from_numpy(np.stack(side)) for side in zip(*parts, strict=True))
+            lengths = torch.tensor([min(max(0, row.stop - row.start - first), steps) for row in rows])
+            features, state = self._read(tokens, state, lengths)
+            found = [self._nats(*pair) for pair in zip(features, targets, strict=True)]
+            nats.index_add_(0, owner, torch.stack(found).double())
+            between()
+        return [
+            Scored(cost, len(text.tokens), text.characters, text.unknown)
+            for cost, text in zip(nats.tolist(), batch, strict=True)
+        ]
+
+    @torch.no_grad()
+    def write(self, prompt: Tensor, sampling: Sampling) -> Iterator[int]:
+        """Tokens that go on with the prompt (N), one at a time and without end."""
+        given = torch.cat([torch.tensor([self.start]), prompt])
+        state = self.decoder.start()
+        for part in given[:-1].split(_STEPS):
+            if len(part):
+                state = self.decoder(part.unsqueeze(0), state).state
+        drawn = sample(
+            self._step,
+            state,
+            given[-1:],
+            torch.Generator().manual_seed(sampling.seed),
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+        )
+        yield from map(int, drawn)
+
+    def _step(self, token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        logits, state = self.decoder.step(token, state)
+        logits[:, self.banned] = -torch.inf
+        return logits, state
+
+    def _read(self, tokens: Tensor, state: State | None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        before = self.decoder.start(batch_size=len(tokens)) if state is None else DecoderState(state)
+        decoded = self.decoder(tokens, before, lengths)
+        return decoded.features, decoded.state.recurrent
+
+    def _nats(self, features: Tensor, targets: Tensor) -> Tensor:
+        narrow, output = self.decoder.narrow, self.decoder.output
+        flat = features.flatten(0, -2)
+        return linear_cross_entropy(
+            flat if narrow is None else narrow(flat), output.weight, output.bias, targets.flatten()
+        )
+
+    def _window(self, tokens: np.ndarray, row: _Row, first: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """What a row reads and what it is to say in the steps from ``first`` on; -1 where nothing is counted."""
+        start, stop = row.start + first, min(row.stop, row.start + first + steps)
+        given, targets = np.zeros(steps, np.int64), np.full(steps, -1)
+        if start < stop:
+            given[: stop - start] = [self.start, *tokens[: stop - 1]] if start == 0 else tokens[start - 1 : stop - 1]
+            counted = max(start, row.counted)
+            targets[counted - start : stop - start] = tokens[counted:stop]
+        return given, targets
+
+
+class _Row(NamedTuple):
+    """A stretch of a text that is scored in one row of a batch: tokens start to stop are read, those from counted on
+    are scored."""
+
+    text: int
+    start: int
+    counted: int
+    stop: int
+
+
+def _rows(number: int, tokens: int) -> list[_Row]:
+    if tokens <= _STRETCHES * _STEPS:
+        return [_Row(number, 0, 0, tokens)]
+    edges = [tokens * n // _STRETCHES for n in range(_STRETCHES + 1)]
+    return [_Row(number, max(0, a - _LEAD), a, b) for a, b in pairwise(edges)]
+
+
+@dataclass(frozen=True)
+class StreamCodec(Codec):
+    """Texts, in memory or in files, to tokens and back."""
+
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+
+    def encode(self, raw: str | Stretch, example: Stretch | None = None) -> Text:
+        """All tokens of a text; those of a stretch of files as a memory map."""
+        if isinstance(raw, str):
+            tokens, characters = np.array(self._numbers(raw), dtype=np.int64), len(raw)
+        else:
+            blocks = (self._numbers(block) for block in raw.blocks())
+            tokens, characters = memory_map(blocks, len(self.vocabulary)), raw.characters
+        unknown = sum(int((tokens[n : n + BLOCK] == self.vocabulary.unk).sum()) for n in range(0, len(tokens), BLOCK))
+        return Text(tokens, characters, unknown)
+
+    def length(self, item: Text) -> int:
+        """Tokens."""
+        return len(item.tokens)
+
+    def collate(self, items: Sequence[Text]) -> list[Text]:
+        """The texts as they are: a batch of them may be longer than memory."""
+        return list(items)
+
+    def to_json(self) -> dict[str, Any]:
+        """``vocab.json``."""
+        return {"vocab.json": {"tokenizer": self.tokenizer.to_json(), **self.vocabulary.to_json()}}
+
+    @property
+    def start(self) -> int:
+        """What stands before the first token of a text: a line break, or padding where there is none."""
+        return self.vocabulary.index("\n") if "\n" in self.vocabulary else self.vocabulary.pad
+
+    def text(self, numbers: Iterator[int], before: str = "") -> Iterator[str]:
+        """Pieces of text, each as soon as it is certain: whole characters where tokens are bytes."""
+        context = self.tokenizer.split(before)[-1:]
+        held: list[str] = []
+        for number in numbers:
+            held.append(self.vocabulary.symbols[number])
+            text = self.tokenizer.join([*context, *held])
+            # The bytes of a character end in U+FFFD until they are complete; four of them make one or never will.
+            if text.endswith("\ufffd") and len(held) < 4:
+                continue
+            yield text[len(self.tokenizer.join(context)) :]
+            context, held = held, []
+        if held:
+            yield self.tokenizer.join(held)
+
+    def _numbers(self, text: str) -> list[int]:
+        return self.vocabulary.encode(self.tokenizer.split(text))
+
+
+def load_codec(files: Mapping[str, Any]) -> StreamCodec:
+    """The codec of a run, from the content of its files."""
+    vocab = files["vocab.json"]
+    vocabulary = Vocabulary.from_json(vocab, "vocab.json")
+    return StreamCodec(tokenizer_from_json(vocab["tokenizer"]), vocabulary)
+
+
+def read(config: CharLMConfig, notes: list[str]) -> Splits[Stretch]:
+    """Training, validation and test as contiguous stretches in this order; files given for a part are that part."""
+    given = {"valid": config.valid_data, "test": config.test_data}
+    fractions = {"valid": config.valid_fraction, "test": config.test_fraction}
+    cut = {part: fractions[part] for part, path in given.items() if not path}
+    corpus = python_reference() if config.data == "python-reference" else open_corpus(Path(config.data), notes)
+    train, *others = contiguous(corpus, [1 - sum(cut.values()), *cut.values()])
+    parts = dict(zip(cut, others, strict=True))
+    parts.update({part: stretch(open_corpus(Path(path), notes)) for part, path in given.items() if path})
+    return Splits([train], [parts["valid"]], [parts["test"]])
+
+
+def read_file(config: CharLMConfig, path: Path, codec: Codec) -> list[Stretch]:
+    """A text to score the model on."""
+    return [stretch(open_corpus(path, []))]
+
+
+def learn(config: CharLMConfig, train: Sequence[Stretch]) -> StreamCodec:
+    """Vocabulary of the training part."""
+    tokens = tokenizer(config.tokenizer)
+    blocks = (tokens.split(block) for part in train for block in part.blocks())
+    return StreamCodec(tokens, Vocabulary.build(blocks, config.min_count, config.max_symbols))
+
+
+def head(config: CharLMConfig, codec: Codec) -> CharLMHead:
+    """A new head."""
+    assert isinstance(codec, StreamCodec)
+    decoder = Decoder(
+        len(codec.vocabulary),
+        config.embedding_size,
+        cell=make_cell(config.cell, **config.cell_options),
+        hidden_size=config.hidden_size,
+        num_layers=config.num_layers,
+        tie=config.tie,
+        dropout=config.dropout,
+        embedding_dropout=config.embedding_dropout,
+        pad=codec.vocabulary.pad,
+        kernel=None if config.kernel == "auto" else config.kernel,
+    )
+    return CharLMHead(decoder, codec.start, (codec.vocabulary.pad, codec.vocabulary.unk))
+
+
+def batches(codec: Codec, items: Sequence[Text], config: CharLMConfig) -> StreamBatches:
+    """The training part as parallel streams."""
+    return StreamBatches(items[0].tokens, config.streams, config.chunk, config.seed)
+
+
+def validate(
+    config: CharLMConfig, codec: Codec, head: Head, items: Sequence[Text], check: Callable[[], None]
+) -> Evaluation:
+    """Scores of the validation part, and a line of what the model writes by now."""
+    assert isinstance(head, CharLMHead)
+    found = head.predict(items, between=check)
+    line = "".join(generate(head, codec, "", Sampling(length=100, temperature=0.8, seed=config.seed), []))
+    sample = Table("", [""], [[" ".join(line.split())[:78]]])
+    return Evaluation({"loss": math.log(score(found, [])["perplexity"]), **score(found, [])}, [sample])
+
+
+def score(predictions: Sequence[Scored], examples: Sequence[Stretch]) -> dict[str, float]:
+    """Bits and nats per character, and the perplexity per token."""
+    nats, tokens, characters = (sum(getattr(p, name) for p in predictions) for name in ("nats", "tokens", "characters"))
+    return _scores(nats, tokens, characters)
+
+
+def _scores(nats: float, tokens: int, characters: int) -> dict[str, float]:
+    each = nats / max(1, characters)
+    perplexity = math.exp(min(700.0, nats / max(1, tokens)))
+    return {"bits_per_character": each / math.log(2), "nats_per_character": each, "perplexity": perplexity}
+
+
+def baseline(config: CharLMConfig, splits: Splits[Stretch]) -> dict[str, float]:
+    """A 5-gram model of the same tokens, from the last 4,000,000 bytes of the training part, on the same test part."""
+    train = splits.train[0].tail(_BASELINE_BYTES)
+    codec = learn(config, [train])
+    test = codec.encode(splits.test[0])
+    nats = witten_bell(codec.encode(train).tokens, test.tokens, len(codec.vocabulary))
+    return _scores(nats, len(test.tokens), test.characters)
+
+
+def witten_bell(train: np.ndarray, test: np.ndarray, symbols: int, order: int = 5) -> float:
+    """Nats of the test under an n-gram model of the training tokens with interpolated Witten-Bell smoothing.
+
+    ``p(w | h) = (c(hw) + t(h) p(w | h')) / (c(h) + t(h))`` with counts c, the number t(h) of different tokens seen
+    after h, and h' = h without its first token; below the empty history all symbols are alike.
+
+    Source: Chen and Goodman, 1998, TR-10-98, Harvard University.
+    """
+    tokens = np.concatenate([train, test]).astype(np.int64)
+    known = len(train)
+    history = np.zeros(len(tokens), np.int64)
+    chance = np.full(len(test), 1 / symbols)
+    for _ in range(order):
+        grams, gram = np.unique(history * symbols + tokens, return_inverse=True)
+        counts = np.bincount(gram[:known], minlength=len(grams))
+        owner = grams // symbols
+        seen, different = np.bincount(owner, counts), np.bincount(owner, counts > 0)
+        here = history[known:]
+        mixed = counts[gram[known:]] + different[here] * chance
+        chance = np.where(seen[here] > 0, mixed / np.maximum(1, seen[here] + different[here]), chance)
+        # What precedes a token in the next order is the n-gram that ends just before it.
+        history = np.concatenate([gram[:1], gram[:-1]])
+    return float(-np.log(chance).sum())
+
+
+def generate(head: Head, codec: Codec, prompt: str, sampling: Sampling, notes: list[str]) -> Iterator[str]:
+    """The text that goes on with the prompt, piece by piece: ``sampling.length`` tokens of it, or without end.
+
+    What the model has never seen is read as the unknown symbol, which is never written.
+    """
+    assert isinstance(head, CharLMHead) and isinstance(codec, StreamCodec)
+    if unknown := [token for token in dict.fromkeys(codec.tokenizer.split(prompt)) if token not in codec.vocabulary]:
+        notes.append(f"not seen in training, and read as unknown: {' '.join(map(ascii, unknown[:10]))}")
+    numbers = head.write(torch.from_numpy(codec.encode(prompt).tokens), sampling)
+    return codec.text(islice(numbers, sampling.length or None), prompt)
+
+
+def tables(predictions: Sequence[Scored], examples: Sequence[Stretch]) -> list[Table]:
+    """How much was scored, and how much of it was unknown."""
+    rows = [[str(e), p.characters, p.tokens, p.unknown] for p, e in zip(predictions, examples, strict=True)]
+    return [Table("Scored", ["text", "characters", "tokens", "unknown"], rows)]
+
+
+def show(prediction: Scored) -> tuple[str, dict[str, Any]]:
+    """Bits per character, and all that is known as JSON."""
+    bits = prediction.bits_per_character
+    return f"{bits:.3f}", {"bits_per_character": bits, **asdict(prediction)}
+
+
+TASK: Task[CharLMConfig] = Task(
+    name="charlm",
+    topology="many to many, next step",
+    summary="the next character, and so texts of any length",
+    config=CharLMConfig,
+    data_sets={"python-reference": "the Python language reference, 465,000 characters"},
+    metric="bits_per_character",
+    higher_is_better=False,
+    read=read,
+    read_file=read_file,
+    raw=lambda example: example,
+    learn=learn,
+    load_codec=load_codec,
+    head=head,
+    begin=lambda config, codec, head, notes: None,
+    score=score,
+    baseline=baseline,
+    tables=tables,
+    show=show,
+    amount=lambda examples: (sum(example.characters for example in examples), "characters"),
+    unit=lambda config: {"char": "characters", "byte": "bytes", "word": "words"}.get(config.tokenizer, "tokens"),
+    batches=batches,
+    validate=validate,
+    generate=generate,
+)
