@@ -353,9 +353,9 @@ def witten_bell(train: np.ndarray, test: np.ndarray, symbols: int, order: int = 
     known = len(train)
     history = np.zeros(len(tokens), np.int64)
     chance = np.full(len(test), 1 / symbols)
-    for _ in range(order):
+    for before in range(order):
         grams, gram = np.unique(history * symbols + tokens, return_inverse=True)
-        counts = np.bincount(gram[:known], minlength=len(grams))
+        counts = np.bincount(gram[before:known], minlength=len(grams))
         owner = grams // symbols
         seen, different = np.bincount(owner, counts), np.bincount(owner, counts > 0)
         here = history[known:]

@@ -1,7 +1,8 @@
 """All that an exact resume needs, in one safetensors file that is replaced atomically.
 
 Tensors: the model, the average of its weights, the optimizer's moments, torch's generators, and what one chunk of a
-stream carries to the next. JSON in the file's header: progress, and the generators of Python and numpy. A digest over all of it shows a file that was cut short or edited.
+stream carries to the next. JSON in the file's header: progress, and the generators of Python and numpy. A digest over
+all of it shows a file that was cut short or edited.
 """
 
 from __future__ import annotations

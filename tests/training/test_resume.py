@@ -18,17 +18,23 @@ from seqkit.runs.directory import RunDirectory
 from seqkit.training import Callback, Stopped, make_config
 from seqkit.training.checkpoint import read_tensors
 
+OWN = {
+    "sentiment": {"batch_size": 20, "min_count": 1},
+    # The file of reviews is as good a text as any.
+    "charlm": {"streams": 12, "chunk": 32, "dropout": 0.2},
+}
+KINDS = {"weights": ("sentiment", 0.0), "average": ("sentiment", 0.9), "carried state": ("charlm", 0.9)}
 
-@pytest.fixture(scope="module", params=[0.0, 0.9], ids=["weights", "average"])
+
+@pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS)
 def make(reviews, request):
-    """Starts a run; each test that uses it is run without and with an average of the weights."""
-    task = find_task("sentiment")
+    """Starts a run; each test that uses it is run with and without an average of the weights, and with streams."""
+    name, average = request.param
+    task = find_task(name)
 
     def started(out, **changes):
-        values = {"data": str(reviews), "hidden_size": 6, "embedding_size": 5, "epochs": 3, "batch_size": 20}
-        config = make_config(
-            task.config, {**values, "num_layers": 2, "min_count": 1, "average": request.param, **changes}
-        )
+        values = {"data": str(reviews), "hidden_size": 6, "embedding_size": 5, "epochs": 3, "num_layers": 2}
+        config = make_config(task.config, {**values, "average": average, **OWN[name], **changes})
         return start(task, config, out, [])
 
     return started
