@@ -100,9 +100,13 @@ class CharLMHead(Head):
         banned: symbols that are never written.
     """
 
+    ban: Tensor
+
     def __init__(self, decoder: Decoder, start: int = 0, banned: Sequence[int] = (0,)) -> None:
         super().__init__()
-        self.decoder, self.start, self.banned = decoder, start, list(banned)
+        self.decoder, self.start = decoder, start
+        ban = torch.zeros(decoder.embedding.num_embeddings).index_fill_(0, torch.tensor(banned), -torch.inf)
+        self.register_buffer("ban", ban, persistent=False)
 
     def loss(self, batch: Chunk) -> Loss:
         """Cross-entropy of the targets, in nats; negative targets count nothing."""
@@ -159,8 +163,7 @@ class CharLMHead(Head):
 
     def _step(self, token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         logits, state = self.decoder.step(token, state)
-        logits[:, self.banned] = -torch.inf
-        return logits, state
+        return logits + self.ban, state
 
     def _read(self, tokens: Tensor, state: State | None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         before = self.decoder.start(batch_size=len(tokens)) if state is None else DecoderState(state)
@@ -321,7 +324,7 @@ def validate(
 
 
 def score(predictions: Sequence[Scored], examples: Sequence[Stretch]) -> dict[str, float]:
-    """Bits and nats per character, and the perplexity per token."""
+    """Bits (bpc) and nats per character, and the perplexity per token."""
     nats, tokens, characters = (sum(getattr(p, name) for p in predictions) for name in ("nats", "tokens", "characters"))
     return _scores(nats, tokens, characters)
 
@@ -329,7 +332,7 @@ def score(predictions: Sequence[Scored], examples: Sequence[Stretch]) -> dict[st
 def _scores(nats: float, tokens: int, characters: int) -> dict[str, float]:
     each = nats / max(1, characters)
     perplexity = math.exp(min(700.0, nats / max(1, tokens)))
-    return {"bits_per_character": each / math.log(2), "nats_per_character": each, "perplexity": perplexity}
+    return {"bpc": each / math.log(2), "nats_per_character": each, "perplexity": perplexity}
 
 
 def baseline(config: CharLMConfig, splits: Splits[Stretch]) -> dict[str, float]:
@@ -387,7 +390,7 @@ def tables(predictions: Sequence[Scored], examples: Sequence[Stretch]) -> list[T
 def show(prediction: Scored) -> tuple[str, dict[str, Any]]:
     """Bits per character, and all that is known as JSON."""
     bits = prediction.bits_per_character
-    return f"{bits:.3f}", {"bits_per_character": bits, **asdict(prediction)}
+    return f"{bits:.3f}", {"bpc": bits, **asdict(prediction)}
 
 
 TASK: Task[CharLMConfig] = Task(
@@ -396,7 +399,7 @@ TASK: Task[CharLMConfig] = Task(
     summary="the next character, and so texts of any length",
     config=CharLMConfig,
     data_sets={"python-reference": "the Python language reference, 465,000 characters"},
-    metric="bits_per_character",
+    metric="bpc",
     higher_is_better=False,
     read=read,
     read_file=read_file,

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -24,6 +24,10 @@ _COMMANDS = {
     "kernels": "build the native kernels, look at them, delete them",
     "bench": "measure our recurrent layers against others'",
 }
+
+
+class ReaderGone(Exception):
+    """Nobody reads our output any more."""
 
 
 class LazyGroup(click.Group):
@@ -43,6 +47,13 @@ class LazyGroup(click.Group):
             raise unknown("command", name, self.helps)
         found: click.Command = import_module(f"seqkit.commands.{name}").command
         return found
+
+    def invoke(self, context: click.Context) -> Any:
+        """Runs the command; click itself would end with 1 where the reader of our output has gone."""
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:
+            raise ReaderGone from None
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in ``--help``, without importing any command."""
@@ -70,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = program.main(kept, prog_name="seqkit", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGone):
         # The reader has gone (`seqkit predict … | head`); what it took is what it wanted.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

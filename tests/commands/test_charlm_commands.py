@@ -1,0 +1,251 @@
+"""Streams on the command line: run, stop, resume, evaluate, predict and generate, as processes on a small text."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from seqkit.errors import UsageError
+from seqkit.runs import load
+from seqkit.training.checkpoint import read_tensors
+
+SMALL = ["--hidden-size", "24", "--embedding-size", "12", "--streams", "4", "--chunk", "32", "--epochs", "3"]
+
+
+@pytest.fixture(scope="session")
+def text(tmp_path_factory):
+    """12,000 characters of two kinds of sentence; é is in them, and ☃ is not."""
+    generator = random.Random(0)
+    people, things = ["René", "Ada", "the king"], ["a crown", "tea", "nothing at all"]
+    lines = [f"{generator.choice(people)} wants {generator.choice(things)}.\n" for _ in range(520)]
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def written(text, seqkit, tmp_path_factory):
+    """A finished run and what it printed."""
+    out = tmp_path_factory.mktemp("runs") / "charlm"
+    done = seqkit("run", "charlm", "--data", text, "--out", out, *SMALL, "--set", "learning_rate=0.02")
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def test_a_run_tells_sizes_samples_and_scores(written, text):
+    out, done = written
+    lines = done.stderr.splitlines()
+    characters = len(text.read_text("utf-8"))
+    sizes = [int(word.replace(",", "")) for word in lines[1].split() if word[0].isdigit()]
+    assert sum(sizes) == characters
+    assert lines[1].split()[1:4] == ["characters", "to", "train,"]
+    # Each epoch has its line, and below it a line that the model wrote.
+    assert [line.startswith("epoch") for line in lines[2:8]] == [True, False] * 3
+    assert all(len(line) <= 80 for line in [*lines[1:], *done.stdout.splitlines()] if str(out) not in line)
+    results = json.loads((out / "results.json").read_text())
+    assert results["better"] == "lower"
+    assert results["characters_per_second"] > 0
+    test = results["test"]
+    assert test["perplexity"] == pytest.approx(2 ** test["bpc"], rel=1e-9)
+    assert test["bpc"] == pytest.approx(test["nats_per_character"] / 0.6931471805599453, rel=1e-9)
+    # Three people and three things make 3.2 bits a line of 20 characters; a blind guess costs 4 bits a character.
+    assert 0.1 < test["bpc"] < 1.5
+    assert 0.1 < results["baseline"]["bpc"] < 1.0
+    (line,) = (out / "predictions.jsonl").read_text().splitlines()
+    assert json.loads(line)["bpc"] == pytest.approx(test["bpc"])
+
+
+def test_evaluate_and_predict_give_bits_per_character(written, command, text):
+    out, _ = written
+    own = json.loads(command("evaluate", out, "--json").stdout)
+    assert own["bpc"] == json.loads((out / "results.json").read_text())["test"]["bpc"]
+    whole = json.loads(command("evaluate", out, "--data", text, "--json").stdout)
+    assert whole["bpc"] < 1.5
+    lines = command("predict", out, "Ada wants tea.", "zxqv jkpz", "", "☃").stdout.splitlines()
+    likely, odd, empty, unseen = (float(line.split("\t")[0]) for line in lines)
+    assert likely < 2 < odd
+    assert (empty, unseen > 0) == (0, True)
+
+
+def test_generate_goes_on_with_a_prompt_as_python_does(written, seqkit):
+    out, _ = written
+    options = {"length": 60, "temperature": 0.5, "top_k": 5, "top_p": 0.9, "seed": 3}
+    flags = [part for name, value in options.items() for part in ("--" + name.replace("_", "-"), value)]
+    done = seqkit(
+        "generate", out, "--prompt", "René wants", *flags, env={"PYTHONIOENCODING": "ascii"}, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    expected = "".join(load(out).generate("René wants", **options))
+    assert len(expected) == 60
+    assert done.stdout == f"René wants{expected}\n"
+
+
+def test_prompts_empty_long_and_unknown_are_gone_on_with(written, command):
+    out, _ = written
+    for prompt in ("", "Ada wants tea.\n" * 500):
+        done = command("generate", out, "--prompt", prompt, "--length", "20", "--temperature", "0")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(prompt)
+        assert len(done.stdout) == len(prompt) + 21
+    done = command("generate", out, "--prompt", "☃ wants", "--length", "9")
+    assert done.stdout.startswith("☃ wants")
+    assert "☃" not in done.stdout[1:]
+    assert r"note: not seen in training, and read as unknown: '\u2603'" in done.stderr
+
+
+REFUSED = [
+    (["--temperature", "-1"], "temperature >= 0"),
+    (["--top-p", "0"], "0 < top_p <= 1"),
+    (["--top-k", "-3"], "top_k >= 0"),
+    (["--length", "-1"], "length and seed must be whole numbers from 0, not -1"),
+    (["--length", "many"], "'many' is not a valid integer"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), REFUSED)
+def test_options_that_cannot_be_are_refused_before_anything_is_written(options, message, written, command):
+    done = command("generate", written[0], *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_run_of_another_task_does_not_go_on_with_a_text(trained, command):
+    done = command("generate", trained[0], "--prompt", "x")
+    assert done.returncode == 2
+    assert "a sentiment model does not go on with a text" in done.stderr
+    with pytest.raises(UsageError, match="sentiment"):
+        load(trained[0]).generate("x")
+
+
+def endless(out, **options):
+    arguments = [sys.executable, "-m", "seqkit", "generate", str(out), "--length", "0"]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+
+def test_a_text_without_end_comes_as_it_is_written_until_control_c(written):
+    with endless(written[0]) as process:
+        assert len(process.stdout.read(5000)) == 5000
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, b"")
+
+
+def test_a_reader_that_goes_away_ends_it(written):
+    with endless(written[0]) as process:
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.wait(timeout=30) == 0
+        assert process.stderr.read() == b""
+
+
+def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(text, seqkit, command, tmp_path):
+    options = ["--data", text, *SMALL, "--set", "checkpoint_seconds=0", "--set", "dropout=0.3"]
+    whole = command("run", "charlm", *options, "--out", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    arguments = [sys.executable, "-m", "seqkit", "run", "charlm", *map(str, options), "--out", str(tmp_path / "run")]
+    checkpoint = tmp_path / "run/checkpoint/last.safetensors"
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        end, position = time.monotonic() + 60, 0
+        while time.monotonic() < end and position < 5:
+            time.sleep(0.01)
+            position = read_tensors(checkpoint)[1]["progress"]["position"] if checkpoint.exists() else 0
+        os.kill(process.pid, signal.SIGKILL)
+    assert "carried.h" in read_tensors(checkpoint)[0]
+    done = seqkit("resume", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    first, second = (read_tensors(tmp_path / name / "model.safetensors")[0] for name in ("whole", "run"))
+    assert all(torch.equal(first[name], second[name]) for name in first.keys() | second.keys())
+    results = [json.loads((tmp_path / name / "results.json").read_text())["test"] for name in ("whole", "run")]
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("tokenizer", ["word", "byte"])
+def test_words_and_bytes_are_learned_and_written_too(tokenizer, text, command, tmp_path):
+    out = tmp_path / "run"
+    done = command("run", "charlm", "--data", text, "--tokenizer", tokenizer, "--out", out, *SMALL, "--epochs", "2")
+    assert done.returncode == 0, done.stderr
+    results = json.loads((out / "results.json").read_text())
+    assert f"{tokenizer}s_per_second" in results
+    written = command("generate", out, "--prompt", "Ada wants", "--length", "40").stdout
+    assert written.startswith("Ada wants")
+    if tokenizer == "word":
+        assert written.startswith("Ada wants ")
+        assert "the king" in written
+            text.read_text("utf-8").lower().replace(".", "").split()
+        )
+
+
+BAD = [
+    (b"", "text.txt is empty; give more text"),
+    (b"short", "one chunk needs 129; give more text or a smaller --chunk"),
+    (b"ab", "too little text (2 bytes)"),
+    (b"fine\n" * 40 + b"\0", "text.txt:41: there is a NUL byte"),
+    (b"fine\n" * 40 + b"\xff", "text.txt:41: byte 0xff is not UTF-8"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), BAD)
+def test_a_bad_text_is_refused_in_a_sentence(content, message, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_bytes(content)
+    options = ["--valid-fraction", "0.3", "--test-fraction", "0.3"] if content == b"short" else []
+    done = command("run", "charlm", "--data", "text.txt", *options)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_folder_of_texts_and_parts_in_files_of_their_own(text, command, tmp_path):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    whole = text.read_text("utf-8")
+    (folder / "a.txt").write_text(whole[:6000], "utf-8")
+    (folder / "b.md").write_text(whole[6000:], "utf-8")
+    (folder / "c.bin").write_bytes(b"\0")
+    own = ["--valid-data", folder / "a.txt", "--test-data", folder / "b.md"]
+    done = command("run", "charlm", "--data", folder, *own, "--out", tmp_path / "run", *SMALL, "--epochs", "1")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 3 files are empty or no text and were left out" in done.stderr
+    assert f"{len(whole):,} characters to train, 6,000 to validate, {len(whole) - 6000:,} to test" in done.stderr
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from seqkit.runs import find_task, start
+from seqkit.training import Callback, Stopped, make_config
+
+class Few(Callback):
+    def on_step(self, trainer):
+        trainer.stopping = trainer.progress.step == 3
+
+path = Path(sys.argv[1])
+task = find_task("charlm")
+config = make_config(task.config, {"data": str(path), "hidden_size": 16, "valid_fraction": 0.01, "test_fraction": 0.01})
+session = start(task, config, path.parent / path.stem, [])
+try:
+    session.train([Few()])
+except Stopped:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_text(text, tmp_path):
+    block = text.read_bytes()
+    peaks = []
+    for size in (2, 60):
+        path = tmp_path / f"{size}.txt"
+        path.write_bytes(block * (size * 2**20 // len(block)))
+        done = subprocess.run([sys.executable, "-c", MEASURE, path], capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout))
+    # The pages of the map that a step has touched count as memory: a few rows of it, not 60 MB.
+    assert peaks[1] < peaks[0] + 25
