@@ -93,6 +93,8 @@ def show_outcome(outcome: Outcome, session: Session, seconds: float) -> None:
     )
     click.echo(f"The run is in {session.run.path}; try:")
     click.echo(f'  seqkit predict {session.run.path} "…"')
+    if session.task.generate is not None:
+        click.echo(f'  seqkit generate {session.run.path} --prompt "…"')
 
 
 @contextmanager
