@@ -49,17 +49,17 @@ class CharLMConfig(TrainingConfig):
     min_count: int = option(1, "a token seen less often in training is unknown", minimum=1)
     max_symbols: int = option(30000, "largest vocabulary", minimum=3)
     streams: int = option(32, "stretches of the text that are read in parallel, at most", minimum=1)
-    chunk: int = option(128, "steps that gradients go back", minimum=1)
+    chunk: int = option(64, "steps that gradients go back", minimum=1)
     cell: str = option("lstm", "recurrent cell", choices=available_cells)
     cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
     embedding_size: int = option(64, "values in a token's vector", minimum=1)
-    hidden_size: int = option(384, "units of a cell", minimum=1)
+    hidden_size: int = option(256, "units of a cell", minimum=1)
     num_layers: int = option(1, "recurrent layers", minimum=1)
     tie: bool = option(False, "scores use the weights of the token vectors")
     dropout: float = option(0.1, "dropout between layers and on the outputs", minimum=0, below=1)
     embedding_dropout: float = option(0.0, "dropout on token vectors", minimum=0, below=1)
     epochs: int = option(12, "passes over the training text, at most", minimum=1)
-    learning_rate: float = option(4e-3, "peak learning rate of AdamW", above=0)
+    learning_rate: float = option(6e-3, "peak learning rate of AdamW", above=0)
     batch_size: int = option(64, "texts scored together, at most", minimum=1)
     batch_tokens: int = option(8192, "tokens scored together, at most", minimum=1)
 
@@ -318,8 +318,9 @@ def validate(
     """Scores of the validation part, and a line of what the model writes by now."""
     assert isinstance(head, CharLMHead)
     found = head.predict(items, between=check)
-    line = "".join(generate(head, codec, "", Sampling(length=100, temperature=0.8, seed=config.seed), []))
-    sample = Table("", [""], [[" ".join(line.split())[:78]]])
+    # A text begins in few ways; what the model can do shows in its middle.
+    line = "".join(generate(head, codec, "", Sampling(length=400, temperature=0.8, seed=config.seed), []))
+    sample = Table("", [""], [[" ".join(line.split())[-78:]]])
     return Evaluation({"loss": math.log(score(found, [])["perplexity"]), **score(found, [])}, [sample])
 
 
