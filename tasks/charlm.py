@@ -303,6 +303,7 @@ def head(config: CharLMConfig, codec: Codec) -> CharLMHead:
         embedding_dropout=config.embedding_dropout,
         pad=codec.vocabulary.pad,
         kernel=None if config.kernel == "auto" else config.kernel,
+        precision=config.precision,
     )
     return CharLMHead(decoder, codec.start, (codec.vocabulary.pad, codec.vocabulary.unk))
 

@@ -222,6 +222,7 @@ def head(config: SentimentConfig, codec: Codec) -> SentimentHead:
         word_dropout=config.word_dropout,
         pad=codec.vocabulary.pad,
         kernel=None if config.kernel == "auto" else config.kernel,
+        precision=config.precision,
     )
     return SentimentHead(encoder, codec.labels, config.dropout)
 

@@ -32,6 +32,7 @@ class Case:
     """full, uniform in 1 to T, or reviews: the real lengths of film reviews, T is the longest of the batch"""
     num_layers: int = 1
     bidirectional: bool = False
+    precision: str = "f32"
 
     @property
     def mode(self) -> str:
@@ -51,6 +52,7 @@ class Case:
         """Cell and shape, short."""
         extra = f" L{self.num_layers}" if self.num_layers > 1 else ""
         extra += " bi" if self.bidirectional else ""
+        extra += f" {self.precision}" if self.precision != "f32" else ""
         return f"{self.cell} T{self.steps} B{self.batch} H{self.hidden}{extra}"
 
 
@@ -95,6 +97,11 @@ def _variants() -> list[Case]:
     return [Case("variants", c, 64, b, h, train) for train, c, b, h in shapes]
 
 
+def _bf16() -> list[Case]:
+    shapes = product((False, True), STANDARD, (1, 8, 32), (128, 256, 512))
+    return [Case("bf16", c, 64, b, h, train, precision="bf16") for train, c, b, h in shapes]
+
+
 def _step() -> list[Case]:
     return [Case("step", c, 1, 1, h, False) for c, h in product(("lstm", "gru"), (128, 512))]
 
@@ -105,6 +112,7 @@ BLOCKS: dict[str, Callable[[], list[Case]]] = {
     "ragged": _ragged,
     "layers": _layers,
     "variants": _variants,
+    "bf16": _bf16,
     "step": _step,
 }
 

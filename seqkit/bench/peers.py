@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,9 @@ def inference_peers(case: Case, layer: Recurrent, x: Tensor, lengths: Tensor | N
         plain = Recurrent("lstm", case.hidden, case.hidden, kernel="native").eval()
         return {"our lstm": lambda: plain(x, lengths)}
     module = layer.to_torch().eval()
+    if case.precision == "bf16":
+        ours, rounded, x16 = layer_in_f32(layer), layer.to_torch().eval().bfloat16(), x.bfloat16()
+        return {"our f32": lambda: ours(x, lengths), "torch bf16": lambda: rounded(x16)}
     found = {f"torch {name}": _no_grad(call) for name, call in _torch_calls(module, x, lengths, compiled).items()}
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
         found["onnxruntime"] = _onnx_call(case, module, x, lengths)
@@ -34,8 +38,21 @@ def training_peers(case: Case, layer: Recurrent, x: Tensor, lengths: Tensor | No
         plain = Recurrent("lstm", case.hidden, case.hidden, kernel="native")
         return {"our lstm": with_backward(lambda: plain(x, lengths)[0], x, plain)}
     module = layer.to_torch()
+    if case.precision == "bf16":
+        ours, rounded, x16 = layer_in_f32(layer), layer.to_torch().bfloat16(), x.detach().bfloat16().requires_grad_()
+        return {
+            "our f32": with_backward(lambda: ours(x, lengths)[0], x, ours),
+            "torch bf16": with_backward(lambda: rounded(x16)[0], x16, rounded),
+        }
     calls = _torch_calls(module, x, lengths, compiled)
     return {f"torch {name}": with_backward(call, x, module) for name, call in calls.items()}
+
+
+def layer_in_f32(layer: Recurrent) -> Recurrent:
+    """The same layer without leave to round."""
+    exact = copy.deepcopy(layer)
+    exact.precision = "f32"
+    return exact
 
 
 def with_backward(call: Callable[[], Tensor], x: Tensor, module: nn.Module) -> Call:

@@ -48,7 +48,9 @@ class Row:
 def run_case(case: Case, seconds: float, compiled: bool = False) -> Row:
     """Measures ours, by the kernel that ``SEQKIT_KERNELS`` or ``auto`` chooses, and every peer."""
     generator = torch.Generator().manual_seed(0)
-    layer = Recurrent(case.cell, case.hidden, case.hidden, case.num_layers, case.bidirectional).train(case.training)
+    layer = Recurrent(
+        case.cell, case.hidden, case.hidden, case.num_layers, case.bidirectional, precision=case.precision
+    ).train(case.training)
     lengths = case.draw_lengths(generator)
     steps = case.steps if lengths is None else int(lengths.max())
     x = torch.randn(case.batch, steps, case.hidden, generator=generator)

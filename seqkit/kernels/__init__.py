@@ -22,6 +22,7 @@ from seqkit.kernels.reference import Reference
 __all__ = [
     "KERNELS",
     "NAMES",
+    "PRECISIONS",
     "Kernel",
     "Reference",
     "Weights",
@@ -35,6 +36,11 @@ __all__ = [
 KERNELS: dict[str, Kernel] = {"native": Native(), "aten": Aten(), "reference": Reference()}
 """The kernels by name, the fastest first."""
 
+_NATIVE_BF16 = Native(bf16=True)
+
+PRECISIONS = ("f32", "bf16")
+"""What the sides of a product are: float32, or rounded to bfloat16 where the processor multiplies those."""
+
 NAMES = ("auto", *KERNELS, "torch")
 """What can be asked for: a kernel; ``auto``, the fastest that can run the cell; ``torch``, that without our C++."""
 
@@ -47,10 +53,11 @@ def kernel_name(kernel: str | None = None) -> str:
     return name
 
 
-def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None) -> Kernel:
+def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: str = "f32") -> Kernel:
     """The kernel to run a cell with on such input.
 
-    ``native`` is built if need be; where it cannot be built the next one serves, with a warning.
+    ``native`` is built if need be; where it cannot be built the next one serves, with a warning. Precision "bf16" is
+    leave to round, not an order: only ``native`` has such products.
 
     Raises:
         UsageError: the one asked for cannot run the cell, or not on such input.
@@ -62,7 +69,7 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None) -> Kernel:
         return KERNELS[name]
     native = KERNELS["native"]
     if name != "torch" and native.supports(cell, x) and (ensure_or_warn() if name == "native" else ready()):
-        return native
+        return _NATIVE_BF16 if precision == "bf16" else native
     return next(k for k in (KERNELS["aten"], KERNELS["reference"]) if k.supports(cell, x))
 
 

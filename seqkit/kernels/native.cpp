@@ -7,6 +7,7 @@
 // step by step the sequences that are still running, so that padding costs nothing and a step is one block of rows.
 // Weights are packed in blocks of hidden units with all gates of a unit in one block, so that the gate maths runs on
 // a block's product while it is in cache.
+// With `bf16` both sides of every product are rounded to bfloat16; sums, gates, states and gradients stay float32.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/cpu/vec/vec.h>
@@ -27,6 +28,7 @@ namespace {
 
 using at::Tensor;
 using V = at::vec::Vectorized<float>;
+using Half = at::BFloat16;
 using std::optional;
 constexpr int64_t kLanes = V::size();
 constexpr int64_t kSpare = 4;         // rows beyond a buffer's last that a product may read or write
@@ -34,6 +36,40 @@ constexpr int64_t kProductRows = 64;  // rows of one product
 constexpr int64_t kInputRows = 128;   // rows of the input product that are made at a time
 
 inline V load(const float* p) { return V::loadu(p); }
+
+using Buffer = std::unique_ptr<float[]>;
+using HalfBuffer = std::unique_ptr<Half[]>;
+Buffer buffer(int64_t size) { return Buffer(new float[size]); }
+HalfBuffer half_buffer(int64_t size) { return HalfBuffer(new Half[size]()); }
+
+// One side of a product: float32, and where `half` is set its rounded copy, which is then what counts.
+struct Numbers {
+  const float* full;
+  const Half* half;
+  Numbers operator+(int64_t n) const { return {full + n, half ? half + n : nullptr}; }
+};
+
+// ---- Rounding to bfloat16 ----
+
+void round_row(const float* from, int64_t count, Half* to) {
+  int64_t n = 0;
+  for (; n + 2 * kLanes <= count; n += 2 * kLanes)
+    at::vec::convert_float_bfloat16(load(from + n), load(from + n + kLanes)).store(to + n);
+  for (; n < count; n++) to[n] = from[n];
+}
+
+// Two rows of a product's right side as the processor wants them: the numbers of each column side by side.
+void round_pair(const float* even, const float* odd, int64_t count, Half* to) {
+  using Int = at::vec::Vectorized<int32_t>;
+  const auto rounded = [](const float* p) {  // to the nearest, ties to even, in the upper 16 bits
+    const Int bits = Int::loadu(p);
+    return bits + Int(0x7fff) + ((bits >> Int(16)) & Int(1));
+  };
+  int64_t n = 0;
+  for (; n + kLanes <= count; n += kLanes)
+    (((rounded(even + n) >> Int(16)) & Int(0xffff)) | (rounded(odd + n) & Int(~0xffff))).store(to + 2 * n);
+  for (; n < count; n++) to[2 * n] = even[n], to[2 * n + 1] = odd[n];
+}
 
 // ---- Squashing functions, within 4 units in the last place ----
 
@@ -211,7 +247,7 @@ struct Member {
 };
 
 template <class Body>
-void run_in_teams(int64_t items, int64_t team_size, const Body& body) {
+void run_in_teams(int64_t items, int64_t team_size, bool bf16, const Body& body) {
   const int64_t threads = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), items * team_size);
   std::vector<std::unique_ptr<Team>> teams;
 #pragma omp parallel num_threads(threads)
@@ -225,7 +261,7 @@ void run_in_teams(int64_t items, int64_t team_size, const Body& body) {
       const Member member{omp_get_thread_num() % size, size, *teams[mine]};
       for (int64_t item = mine; item < items; item += count) body(item, member);
     }
-    at::native::cpublas::brgemm_release(false);
+    at::native::cpublas::brgemm_release(bf16);
   }
 }
 
@@ -315,21 +351,62 @@ bool product_of_row(int64_t N, int64_t K, const float* A, const float* B, int64_
   return false;
 }
 
-// C = A B, or C += A B; a few rows beyond M may be read and written, so that few kernels have to be made.
-void product(int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, const float* B, int64_t ldb, float* C,
+// C = A B, or C += A B for up to kProductRows rows.
+void product_of_rows(int64_t M, int64_t N, int64_t K, const Numbers& A, int64_t lda, const Numbers& B, int64_t ldb,
+                     float* C, int64_t ldc, bool add) {
+  if (B.half)
+    at::native::cpublas::brgemm(M, N, K, lda, ldb, ldc, add, A.half, B.half, C);
+  else
+    at::native::cpublas::brgemm(M, N, K, lda, ldb, ldc, add, A.full, B.full, C);
+}
+
+// The same for any number of rows; a few beyond M may be read and written, so that few kernels have to be made.
+void product(int64_t M, int64_t N, int64_t K, const Numbers& A, int64_t lda, const Numbers& B, int64_t ldb, float* C,
              int64_t ldc, bool add) {
-  if (M == 1 && product_of_row(N, K, A, B, ldb, C, add)) return;
+  if (!B.half && M == 1 && product_of_row(N, K, A.full, B.full, ldb, C, add)) return;
   for (int64_t m = 0; m < M; m += kProductRows) {
     int64_t rows = std::min(kProductRows, M - m);
     if (rows > 4) rows = (rows + 3) / 4 * 4;
-    at::native::cpublas::brgemm(rows, N, K, lda, ldb, ldc, add, A + m * lda, B, C + m * ldc);
+    product_of_rows(rows, N, K, A + m * lda, lda, B, ldb, C + m * ldc, ldc, add);
   }
+}
+
+// Whether this processor multiplies bfloat16, tried out.
+bool has_bf16() {
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("avx512bf16")) return false;
+  static const bool works = [] {
+    Half A[32], B[2 * 32 * 16];
+    float C[16];
+    for (int n = 0; n < 32; n++) A[n] = n % 7 - 3.f;
+    for (int n = 0; n < 2 * 32 * 16; n++) B[n] = 0.f;
+    for (int k = 0; k < 32; k++)
+      for (int n = 0; n < 16; n++) B[(k / 2 * 16 + n) * 2 + k % 2] = (k + 3 * n) % 5 - 2.f;
+    try {
+      at::native::cpublas::brgemm(1, 16, 32, 32, 16, 16, false, A, B, C);
+      at::native::cpublas::brgemm_release(true);
+    } catch (const c10::Error&) {  // torch's way to say that it has no such product
+      return false;
+    }
+    for (int n = 0; n < 16; n++) {
+      float sum = 0.f;
+      for (int k = 0; k < 32; k++) sum += (k % 7 - 3.f) * ((k + 3 * n) % 5 - 2.f);
+      if (C[n] != sum) return false;
+    }
+    return true;
+  }();
+  return works;
+#else
+  return false;
+#endif
 }
 
 // Hidden units of a block: of a product's columns going back, and of all gates' columns going forward, where a row of a
 // block is then at most 4 vectors, read one after another from memory.
 int64_t wide_block(int64_t H) { return H % 64 == 0 ? 64 : H % 32 == 0 ? 32 : 16; }
 int64_t gates_block(int64_t G, int64_t H) { return G == 1 ? wide_block(H) : 16; }
+
+int64_t even(int64_t n) { return (n + 1) / 2 * 2; }
 
 // (D, G·H, K) to (D, blocks, K, G, units of a block).
 void pack_rows(const float* weight, int64_t D, int64_t G, int64_t H, int64_t K, float* to) {
@@ -345,30 +422,52 @@ void pack_rows(const float* weight, int64_t D, int64_t G, int64_t H, int64_t K, 
   });
 }
 
-// (D, R, H) to (D, blocks, R, units of a block).
-void pack_columns(const float* weight, int64_t D, int64_t R, int64_t H, float* to) {
+// The same for bfloat16, (D, blocks, K / 2, G, units of a block, 2), K made even by zeros.
+void pack_rows(const float* weight, int64_t D, int64_t G, int64_t H, int64_t K, Half* to) {
+  const int64_t width = G * gates_block(G, H), blocks = H * G / width;
+  const Buffer full = buffer(D * G * H * K), zeros = buffer(width);
+  std::fill_n(zeros.get(), width, 0.f);
+  pack_rows(weight, D, G, H, K, full.get());
+  at::parallel_for(0, D * blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; item++)
+      for (int64_t k = 0; k < K; k += 2) {
+        const float* row = full.get() + (item * K + k) * width;
+        round_pair(row, k + 1 < K ? row + width : zeros.get(), width, to + (item * even(K) + k) * width);
+      }
+  });
+}
+
+// (D, R, H) to (D, blocks, R, units of a block), or for bfloat16 (D, blocks, R / 2, units of a block, 2).
+template <class Number>
+void pack_columns(const float* weight, int64_t D, int64_t R, int64_t H, Number* to) {
   const int64_t NB = wide_block(H), blocks = H / NB;
   at::parallel_for(0, D * blocks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; item++)
-      for (int64_t row = 0; row < R; row++)
-        std::memcpy(to + (item * R + row) * NB, weight + ((item / blocks) * R + row) * H + item % blocks * NB,
-                    NB * sizeof(float));
+      for (int64_t row = 0; row < R; row += 2) {
+        const float* from = weight + ((item / blocks) * R + row) * H + item % blocks * NB;
+        Number* rows = to + (item * R + row) * NB;
+        if constexpr (std::is_same_v<Number, Half>) {
+          round_pair(from, from + H, NB, rows);
+        } else {
+          std::memcpy(rows, from, NB * sizeof(float));
+          std::memcpy(rows + NB, from + H, NB * sizeof(float));
+        }
+      }
   });
 }
 
 // ---- The loops ----
 
-using Buffer = std::unique_ptr<float[]>;
-Buffer buffer(int64_t size) { return Buffer(new float[size]); }
-
 struct Sizes {
   int64_t D, B, T, I, H, G, units;  // units: those that are not padding
   int64_t NB, blocks, wide;         // units of a block of gates, how many blocks; units of a block going back
   int64_t ld;                       // row length of operands, odd in cache lines, so that rows do not collide
-  Sizes(const Tensor& x, const Tensor& weight_h, int64_t units)
+  bool bf16;
+  Sizes(const Tensor& x, const Tensor& weight_h, int64_t units, bool bf16)
       : D(weight_h.size(0)), B(x.size(0)), T(x.size(1)), I(x.size(2)), H(weight_h.size(2)),
         G(weight_h.size(1) / weight_h.size(2)), units(units), NB(gates_block(G, H)), blocks(H / NB), wide(wide_block(H)),
-        ld(H + 16) {}
+        ld(H + 16), bf16(bf16) {}
+  int64_t inputs() const { return bf16 ? even(I) : I; }  // in a row of a product
   int64_t wide_blocks() const { return H / wide; }
 };
 
@@ -393,7 +492,9 @@ struct Forward {  // one slice of one direction
   const Slice& s;
   Member member;
   int64_t d;
-  const float *x, *wx, *wh, *bias, *own, *state;
+  const float* x;
+  Numbers wx, wh;
+  const float *bias, *own, *state;
   float *out, *final, *kept_h, *kept;  // of the whole direction; kept_h is null if nothing is kept
   int64_t kept_size;
   ForwardScratch& shared;
@@ -401,6 +502,7 @@ struct Forward {  // one slice of one direction
   int64_t t = 0, rows = 0, chunk_row = 0;
   float *h = nullptr, *h_next = nullptr, *c = nullptr;
   Buffer product_of_block;
+  HalfBuffer rounded;
   std::vector<float*> out_row;
 
   bool reverse() const { return d == 1; }
@@ -412,20 +514,27 @@ struct Forward {  // one slice of one direction
   float* kept_of(int64_t block, int64_t row) const {
     return kept + (s.first[t] + row) * kept_size + block * (kept_size / z.blocks);
   }
+  // The rows of the step at hand as the left side of products.
+  Numbers operand(const float* from) const {
+    if (!z.bf16) return {from, nullptr};
+    for (int64_t i = 0; i < rows; i++) round_row(from + i * z.ld, z.H, rounded.get() + i * z.ld);
+    return {from, rounded.get()};
+  }
   // The recurrent product of `count` gates from gate `gate` on, for one block: (rows, count, NB).
-  void recurrent(int64_t block, int64_t gate, int64_t count, const float* operand, float* to) const {
-    product(rows, count * z.NB, z.H, operand, z.ld, wh + block * z.H * z.G * z.NB + gate * z.NB, z.G * z.NB, to,
-            count * z.NB, false);
+  void recurrent(int64_t block, int64_t gate, int64_t count, const Numbers& operand, float* to) const {
+    product(rows, count * z.NB, z.H, operand, z.ld, wh + (block * z.H * z.G + gate * (z.bf16 ? 2 : 1)) * z.NB,
+            z.G * z.NB, to, count * z.NB, false);
   }
 
   template <class Cell>
   void run() {
     begin(Cell::STATES);
-    Buffer x_rows = buffer(ForwardScratch::x_rows(s) * z.I);
+    const Buffer x_rows = buffer(z.bf16 ? 0 : ForwardScratch::x_rows(s) * z.I);
+    const HalfBuffer rounded_x = half_buffer(z.bf16 ? ForwardScratch::x_rows(s) * z.inputs() : 0);
     for (int64_t start = 0; start < s.steps();) {
       int64_t end = start, count = 0;
       while (end < s.steps() && (end == start || count + s.rows[end] <= kInputRows)) count += s.rows[end++];
-      input_product(start, end, count, x_rows.get());
+      input_product(start, end, count, x_rows.get(), rounded_x.get());
       chunk_row = 0;
       for (t = start; t < end; t++) {
         rows = s.rows[t];
@@ -444,6 +553,7 @@ struct Forward {  // one slice of one direction
 
   void begin(int64_t states) {
     product_of_block = buffer((s.size() + kSpare) * z.G * z.NB);
+    rounded = half_buffer(z.bf16 ? (s.size() + kSpare) * z.ld : 0);
     out_row.resize(s.size());
     c = shared.c.get();
     const int64_t from = first_block() * z.NB, bytes = (last_block() * z.NB - from) * sizeof(float);
@@ -456,14 +566,19 @@ struct Forward {  // one slice of one direction
   }
 
   // x W_x for the steps from start to end, block by block.
-  void input_product(int64_t start, int64_t end, int64_t count, float* x_rows) {
-    float* to = x_rows;
+  void input_product(int64_t start, int64_t end, int64_t count, float* x_rows, Half* rounded_x) {
+    int64_t row = 0;
     for (int64_t step = start; step < end; step++)
-      for (int64_t i = 0; i < s.rows[step]; i++, to += z.I)
-        std::memcpy(to, x + (s.sequence[i] * z.T + time_of(step, s.length[i], reverse())) * z.I, z.I * sizeof(float));
-    const int64_t width = z.G * z.NB;
+      for (int64_t i = 0; i < s.rows[step]; i++, row++) {
+        const float* from = x + (s.sequence[i] * z.T + time_of(step, s.length[i], reverse())) * z.I;
+        if (z.bf16)
+          round_row(from, z.I, rounded_x + row * z.inputs());
+        else
+          std::memcpy(x_rows + row * z.I, from, z.I * sizeof(float));
+      }
+    const int64_t width = z.G * z.NB, K = z.inputs();
     for (int64_t block = first_block(); block < last_block(); block++)
-      product(count, width, z.I, x_rows, z.I, wx + block * z.I * width, width,
+      product(count, width, K, {x_rows, rounded_x}, K, wx + block * K * width, width,
               shared.x.get() + block * ForwardScratch::x_rows(s) * width, width, false);
     member.team.meet();
   }
@@ -507,13 +622,15 @@ struct Backward {  // one slice of one direction
   const Slice& s;
   Member member;
   int64_t d;
-  const float *wh, *own, *kept_h, *kept, *grad_out, *grad_final;
+  Numbers wh;
+  const float *own, *kept_h, *kept, *grad_out, *grad_final;
   float *da, *sums, *grad_state;  // da (rows, SLOTS, H); sums (SLOTS + OWN, H) of this slice
   int64_t kept_size;
   BackwardScratch& shared;
   // The step at hand.
   int64_t t = 0, rows = 0;
   float *operand = nullptr, *dh = nullptr, *dc = nullptr;  // operand (rows, G·H): gradient of the recurrent parts
+  HalfBuffer rounded;
   std::vector<const float*> grad_row;
 
   bool reverse() const { return d == 1; }
@@ -525,15 +642,19 @@ struct Backward {  // one slice of one direction
   }
   // da W_h for `count` gates from `gate` on, to this thread's columns of `to` (rows, ld).
   void recurrent(int64_t gate, int64_t count, float* to, bool add) const {
+    const Numbers left = Numbers{operand, rounded.get()} + gate * z.H;
+    for (int64_t i = 0; z.bf16 && i < rows; i++)
+      round_row(left.full + i * width(), count * z.H, rounded.get() + gate * z.H + i * width());
     for (int64_t n = member.first_of(z.wide_blocks()); n < member.last_of(z.wide_blocks()); n++)
-      product(rows, z.wide, count * z.H, operand + gate * z.H, width(), wh + (n * z.G + gate) * z.H * z.wide, z.wide,
-              to + n * z.wide, z.ld, add);
+      product(rows, z.wide, count * z.H, left, width(), wh + (n * z.G + gate) * z.H * z.wide, z.wide, to + n * z.wide,
+              z.ld, add);
   }
 
   template <class Cell>
   void run() {
     dh = shared.dh.get(), dc = shared.dc.get();
     grad_row.resize(s.size());
+    if (z.bf16) rounded = half_buffer((s.size() + kSpare) * width());
     const int64_t from = first_block() * z.NB, count = last_block() * z.NB - from;
     for (t = s.steps() - 1; t >= 0; t--) {
       rows = s.rows[t];
@@ -576,8 +697,9 @@ struct UnitWise {
   static void forward(Forward& f) {
     const Sizes& z = f.z;
     float* r_part = f.product_of_block.get();
+    const Numbers h = f.operand(f.h);
     for (int64_t block = f.first_block(); block < f.last_block(); block++) {
-      f.recurrent(block, 0, GATES, f.h, r_part);
+      f.recurrent(block, 0, GATES, h, r_part);
       for (int64_t i = 0; i < f.rows; i++) {
         const float *x = f.x_part(block, i), *r = r_part + i * GATES * z.NB;
         float* kept = f.kept_h ? f.kept_of(block, i) : nullptr;
@@ -645,8 +767,9 @@ struct GRUBefore {
     const Sizes& z = f.z;
     float *reset_h = f.shared.more.get(), *update = reset_h + (f.s.size() + kSpare) * z.ld;
     float* part = f.product_of_block.get();
+    const Numbers h = f.operand(f.h);
     for (int64_t block = f.first_block(); block < f.last_block(); block++) {
-      f.recurrent(block, 0, 2, f.h, part);
+      f.recurrent(block, 0, 2, h, part);
       for (int64_t i = 0; i < f.rows; i++) {
         const float *x = f.x_part(block, i), *r = part + i * 2 * z.NB;
         for (int64_t j = 0; j < z.NB; j += kLanes) {
@@ -664,8 +787,9 @@ struct GRUBefore {
       }
     }
     f.member.team.meet();
+    const Numbers reset = f.operand(reset_h);
     for (int64_t block = f.first_block(); block < f.last_block(); block++) {
-      f.recurrent(block, 2, 1, reset_h, part);
+      f.recurrent(block, 2, 1, reset, part);
       for (int64_t i = 0; i < f.rows; i++) {
         const float* x = f.x_part(block, i) + 2 * z.NB;
         for (int64_t j = 0; j < z.NB; j += kLanes) {
@@ -763,8 +887,9 @@ struct LayerNormLSTM {
     const Sizes& z = f.z;
     const int64_t width = GATES * z.NB, spread = (f.s.size() + kSpare) * width;
     float *r_parts = f.shared.more.get(), *output = r_parts + z.blocks * spread;
+    const Numbers h = f.operand(f.h);
     for (int64_t block = f.first_block(); block < f.last_block(); block++)
-      f.recurrent(block, 0, GATES, f.h, r_parts + block * spread);
+      f.recurrent(block, 0, GATES, h, r_parts + block * spread);
     f.member.team.meet();
     for (int64_t i = 0; i < f.rows; i++) {
       const auto x_at = [&](int64_t block, int64_t j) {
@@ -927,16 +1052,17 @@ auto visit_cell(c10::string_view name, const Visit& visit) {
   TORCH_CHECK(false, "no native kernel for cell '", std::string(name), "'");
 }
 
-void check(const Tensor& t, const char* name, at::IntArrayRef sizes) {
-  TORCH_CHECK(t.scalar_type() == at::kFloat && t.device().is_cpu(), name, " must be float32 on the CPU");
+void check(const Tensor& t, const char* name, at::IntArrayRef sizes, at::ScalarType type = at::kFloat) {
+  TORCH_CHECK(t.scalar_type() == type && t.device().is_cpu(), name, " must be ", type, " on the CPU");
   TORCH_CHECK(t.sizes() == sizes, name, " must be ", sizes, ", not ", t.sizes());
 }
 
 template <class Cell>
 Sizes check_all(const Tensor& x, const Tensor& weight_x, const Tensor& weight_h, const Tensor& bias, const Tensor& own,
-                int64_t units, int64_t slices, int64_t team) {
+                int64_t units, bool bf16, int64_t slices, int64_t team) {
   TORCH_CHECK(x.dim() == 3 && weight_h.dim() == 3, "x must be (B, T, I), weight_h (D, G·H, H)");
-  const Sizes z(x, weight_h, units);
+  const Sizes z(x, weight_h, units, bf16);
+  TORCH_CHECK(!bf16 || has_bf16(), "this processor has no bfloat16 products");
   TORCH_CHECK(z.H % 16 == 0 && units <= z.H && z.G == Cell::GATES && z.D <= 2, "hidden size or gates do not fit");
   check(x, "x", {z.B, z.T, z.I});
   check(weight_h, "weight_h", {z.D, z.G * z.H, z.H});
@@ -947,27 +1073,40 @@ Sizes check_all(const Tensor& x, const Tensor& weight_x, const Tensor& weight_h,
   return z;
 }
 
-Tensor pack(const Tensor& weight_x, const Tensor& weight_h) {
+Tensor pack(const Tensor& weight_x, const Tensor& weight_h, bool bf16) {
   const int64_t D = weight_h.size(0), H = weight_h.size(2), G = weight_h.size(1) / H, I = weight_x.size(2);
   const Tensor wx = weight_x.contiguous(), wh = weight_h.contiguous();
   check(wh, "weight_h", {D, G * H, H});
   check(wx, "weight_x", {D, G * H, I});
+  if (bf16) {
+    Tensor packed = at::empty({D * G * H * (even(I) + H)}, wx.options().dtype(at::kBFloat16));
+    pack_rows(wx.const_data_ptr<float>(), D, G, H, I, packed.mutable_data_ptr<Half>());
+    pack_rows(wh.const_data_ptr<float>(), D, G, H, H, packed.mutable_data_ptr<Half>() + D * G * H * even(I));
+    return packed;
+  }
   Tensor packed = at::empty({D * G * H * (I + H)}, wx.options());
   pack_rows(wx.const_data_ptr<float>(), D, G, H, I, packed.mutable_data_ptr<float>());
   pack_rows(wh.const_data_ptr<float>(), D, G, H, H, packed.mutable_data_ptr<float>() + D * G * H * I);
   return packed;
 }
 
+// The numbers of a tensor from element n on.
+Numbers numbers(const Tensor& t, int64_t n) {
+  if (t.scalar_type() == at::kBFloat16) return {nullptr, t.const_data_ptr<Half>() + n};
+  return {t.const_data_ptr<float>() + n, nullptr};
+}
+
 using Forwarded = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
 Forwarded run_forward(c10::string_view cell, const Tensor& x_, const optional<Tensor>& lengths, const Tensor& weight_x,
                   const Tensor& weight_h, const Tensor& bias_, const Tensor& own_, const optional<Tensor>& state_,
-                  const optional<Tensor>& packed_, int64_t units, int64_t slices, int64_t team, bool keep) {
+                  const optional<Tensor>& packed_, int64_t units, bool bf16, int64_t slices, int64_t team,
+                  bool keep) {
   return visit_cell(cell, [&](auto kind) -> Forwarded {
     using Cell = decltype(kind);
-    const Sizes z = check_all<Cell>(x_, weight_x, weight_h, bias_, own_, units, slices, team);
-    const Tensor packed = packed_ ? *packed_ : pack(weight_x, weight_h);
-    check(packed, "packed", {z.D * z.G * z.H * (z.I + z.H)});
+    const Sizes z = check_all<Cell>(x_, weight_x, weight_h, bias_, own_, units, bf16, slices, team);
+    const Tensor packed = packed_ ? *packed_ : pack(weight_x, weight_h, bf16);
+    check(packed, "packed", {z.D * z.G * z.H * (z.inputs() + z.H)}, bf16 ? at::kBFloat16 : at::kFloat);
     const Tensor x = x_.contiguous(), bias = bias_.contiguous(), own = own_.contiguous();
     const Tensor state = state_ ? state_->contiguous() : at::zeros({Cell::STATES, z.B, z.D, z.H}, x.options());
     check(state, "state", {Cell::STATES, z.B, z.D, z.H});
@@ -982,11 +1121,11 @@ Forwarded run_forward(c10::string_view cell, const Tensor& x_, const optional<Te
     std::vector<std::unique_ptr<ForwardScratch>> scratch;
     for (int64_t item = 0; item < z.D * slices; item++)
       scratch.push_back(std::make_unique<ForwardScratch>(z, plan.slices[item / z.D], Cell::STATES, Cell::forward_more(z)));
-    run_in_teams(z.D * slices, team, [&](int64_t item, const Member& member) {
+    run_in_teams(z.D * slices, team, bf16, [&](int64_t item, const Member& member) {
       const int64_t d = item % z.D, gates = z.G * z.H;
-      const float* weights = packed.const_data_ptr<float>();
-      Forward loop{z, plan.slices[item / z.D], member, d, x.const_data_ptr<float>(), weights + d * gates * z.I,
-                   weights + z.D * gates * z.I + d * gates * z.H, bias.const_data_ptr<float>() + d * gates,
+      Forward loop{z, plan.slices[item / z.D], member, d, x.const_data_ptr<float>(),
+                   numbers(packed, d * gates * z.inputs()), numbers(packed, gates * (z.D * z.inputs() + d * z.H)),
+                   bias.const_data_ptr<float>() + d * gates,
                    own.const_data_ptr<float>() + d * Cell::OWN * z.H, state.const_data_ptr<float>(),
                    out.mutable_data_ptr<float>(), final.mutable_data_ptr<float>(),
                    keep ? kept_h.mutable_data_ptr<float>() + d * rows * z.H : nullptr,
@@ -999,17 +1138,18 @@ Forwarded run_forward(c10::string_view cell, const Tensor& x_, const optional<Te
 
 Forwarded forward(c10::string_view cell, const Tensor& x, const optional<Tensor>& lengths, const Tensor& weight_x,
                   const Tensor& weight_h, const Tensor& bias, const Tensor& own, const Tensor& state, int64_t units,
-                  int64_t slices, int64_t team) {
-  return run_forward(cell, x, lengths, weight_x, weight_h, bias, own, state, std::nullopt, units, slices, team, true);
+                  bool bf16, int64_t slices, int64_t team) {
+  return run_forward(cell, x, lengths, weight_x, weight_h, bias, own, state, std::nullopt, units, bf16, slices, team,
+                     true);
 }
 
 // Forward alone, with nothing kept: an operator of its own, which autograd need not look at.
 std::tuple<Tensor, Tensor> infer(c10::string_view cell, const Tensor& x, const optional<Tensor>& lengths,
                                  const Tensor& weight_x, const Tensor& weight_h, const Tensor& bias, const Tensor& own,
-                                 const optional<Tensor>& state, const optional<Tensor>& packed, int64_t units, int64_t slices,
-                                 int64_t team) {
+                                 const optional<Tensor>& state, const optional<Tensor>& packed, int64_t units, bool bf16,
+                                 int64_t slices, int64_t team) {
   auto [out, final, kept_h, kept] =
-      run_forward(cell, x, lengths, weight_x, weight_h, bias, own, state, packed, units, slices, team, false);
+      run_forward(cell, x, lengths, weight_x, weight_h, bias, own, state, packed, units, bf16, slices, team, false);
   return {out, final};
 }
 
@@ -1025,14 +1165,27 @@ std::vector<int64_t> places(const Plan& plan, int64_t T, bool reverse) {
   return found;
 }
 
-// Rows in blocks of 64 columns, so that a product reads them one after another: (N / 64, rows, 64).
+// Rows in blocks of 64 columns, so that a product reads them one after another: (N / 64, rows, 64), or for bfloat16
+// (N / 64, rows / 2, 64, 2). They are set two at a time; a last one alone has zeros beside it.
 struct ColumnBlocks {
   int64_t rows, columns;
-  Buffer values = buffer(rows * columns);
+  bool bf16;
+  Buffer full = buffer(bf16 ? 0 : even(rows) * columns);
+  HalfBuffer half{bf16 ? new Half[even(rows) * columns] : nullptr};
   int64_t width(int64_t column) const { return std::min<int64_t>(64, columns - column); }
-  float* at(int64_t row, int64_t column) const { return values.get() + column * rows + row * width(column); }
-  void set(int64_t row, const float* from) const {
-    for (int64_t n = 0; n < columns; n += 64) std::memcpy(at(row, n), from + n, width(n) * sizeof(float));
+  Numbers at(int64_t row, int64_t column) const {
+    return Numbers{full.get(), half.get()} + (column * even(rows) + row * width(column));
+  }
+  void set(int64_t row, const float* first, const float* second) const {
+    for (int64_t n = 0; n < columns; n += 64) {
+      const int64_t to = n * even(rows) + row * width(n);
+      if (bf16) {
+        round_pair(first + n, second + n, width(n), half.get() + to);
+      } else {
+        std::memcpy(full.get() + to, first + n, width(n) * sizeof(float));
+        std::memcpy(full.get() + to + width(n), second + n, width(n) * sizeof(float));
+      }
+    }
   }
 };
 
@@ -1044,20 +1197,25 @@ struct TransposedProduct {
 
 constexpr int64_t kSumRows = 256;  // rows of A and B that are summed over at a time
 
-void transposed_products(int64_t K, int64_t M, const float* A, int64_t lda,
-                             const std::vector<TransposedProduct>& products) {
+void transposed_products(int64_t K, int64_t M, const float* A, int64_t lda, bool bf16,
+                         const std::vector<TransposedProduct>& products) {
   constexpr int64_t ld = kSumRows + 16;
-  Buffer turned = buffer(M * ld);
+  const Buffer turned = buffer(M * ld);
+  const HalfBuffer rounded = half_buffer(bf16 ? M * ld : 0);
   for (int64_t k = 0; k < K; k += kSumRows) {
     const int64_t rows = std::min(kSumRows, K - k);
     for (int64_t n = 0; n < rows; n += 16)
       for (int64_t m = 0; m < M; m += 16)
         at::vec::transpose_mxn<float>(A + (k + n) * lda + m, lda, turned.get() + m * ld + n, ld,
                                       std::min<int64_t>(16, rows - n), 16);
+    for (int64_t m = 0; bf16 && m < M; m++) {
+      if (rows % 2) turned[m * ld + rows] = 0.f;
+      round_row(turned.get() + m * ld, even(rows), rounded.get() + m * ld);
+    }
     for (const TransposedProduct& p : products)
       for (int64_t n = 0; n < p.B.columns; n += 64)
-        at::native::cpublas::brgemm(M, p.B.width(n), rows, ld, p.B.width(n), p.B.columns, k > 0, turned.get(),
-                                    p.B.at(k, n), p.C + n);
+        product_of_rows(M, p.B.width(n), bf16 ? even(rows) : rows, {turned.get(), rounded.get()}, ld,
+                        p.B.at(k, n), p.B.width(n), p.C + n, p.B.columns, k > 0);
   }
 }
 
@@ -1067,17 +1225,21 @@ void weight_gradients(const Sizes& z, const Plan& plan, const std::vector<int64_
                       const float* da, const float* kept_h, const float* kept, float* grad_weight_x,
                       float* grad_weight_h) {
   constexpr bool waits = std::is_same_v<Cell, GRUBefore>;
-  const ColumnBlocks x_rows{plan.total, z.I}, h_rows{plan.total, z.H}, reset_h_rows{waits ? plan.total : 0, z.H};
-  at::parallel_for(0, plan.total, 64, [&](int64_t begin, int64_t end) {
-    Buffer reset_h = buffer(z.H);
-    for (int64_t row = begin; row < end; row++) {
-      x_rows.set(row, x + place[row] * z.I);
-      h_rows.set(row, kept_h + row * z.H);
+  const ColumnBlocks x_rows{plan.total, z.I, z.bf16}, h_rows{plan.total, z.H, z.bf16};
+  const ColumnBlocks reset_h_rows{waits ? plan.total : 0, z.H, z.bf16};
+  const std::vector<float> zeros(std::max(z.I, z.H), 0.f);
+  at::parallel_for(0, even(plan.total) / 2, 32, [&](int64_t begin, int64_t end) {
+    const Buffer reset_h = buffer(2 * z.H);
+    for (int64_t row = 2 * begin; row < std::min(2 * end, plan.total); row += 2) {
+      const bool two = row + 1 < plan.total;
+      x_rows.set(row, x + place[row] * z.I, two ? x + place[row + 1] * z.I : zeros.data());
+      h_rows.set(row, kept_h + row * z.H, two ? kept_h + (row + 1) * z.H : zeros.data());
       if (!waits) continue;
-      for (int64_t block = 0; block < z.blocks; block++)
-        std::memcpy(reset_h.get() + block * z.NB, kept + ((row * z.blocks + block) * 4 + 3) * z.NB,
-                    z.NB * sizeof(float));
-      reset_h_rows.set(row, reset_h.get());
+      for (int64_t i = 0; i < 1 + two; i++)
+        for (int64_t block = 0; block < z.blocks; block++)
+          std::memcpy(reset_h.get() + i * z.H + block * z.NB, kept + (((row + i) * z.blocks + block) * 4 + 3) * z.NB,
+                      z.NB * sizeof(float));
+      reset_h_rows.set(row, reset_h.get(), two ? reset_h.get() + z.H : zeros.data());
     }
   });
   at::parallel_for(0, Cell::SLOTS * z.wide_blocks(), 1, [&](int64_t begin, int64_t end) {
@@ -1088,9 +1250,9 @@ void weight_gradients(const Sizes& z, const Plan& plan, const std::vector<int64_
         products.push_back({x_rows, grad_weight_x + (Cell::x_gate[g] * z.H + unit) * z.I});
       if (const int64_t g = slot - Cell::R_SLOT; 0 <= g && g < Cell::GATES)
         products.push_back({waits && g == 2 ? reset_h_rows : h_rows, grad_weight_h + (g * z.H + unit) * z.H});
-      transposed_products(plan.total, z.wide, da + slot * z.H + unit, Cell::SLOTS * z.H, products);
+      transposed_products(plan.total, z.wide, da + slot * z.H + unit, Cell::SLOTS * z.H, z.bf16, products);
     }
-    at::native::cpublas::brgemm_release(false);
+    at::native::cpublas::brgemm_release(z.bf16);
   });
 }
 
@@ -1099,26 +1261,22 @@ template <class Cell>
 void input_gradient(const Sizes& z, const Plan& plan, const std::vector<int64_t>& place, bool add, const float* weight_x,
                     const float* da, float* grad_x) {
   const int64_t K = z.G * z.H;
-  Buffer packed = buffer(K * z.I);
-  at::parallel_for(0, K, 64, [&](int64_t begin, int64_t end) {
-    for (int64_t k = begin; k < end; k++)
-      for (int64_t n = 0; n < z.I; n += 64) {
-        const int64_t width = std::min<int64_t>(64, z.I - n);
-        std::memcpy(packed.get() + n * K + k * width, weight_x + (Cell::x_gate[k / z.H] * z.H + k % z.H) * z.I + n,
-                    width * sizeof(float));
-      }
+  const ColumnBlocks weights{K, z.I, z.bf16};
+  const auto row_of = [&](int64_t k) { return weight_x + (Cell::x_gate[k / z.H] * z.H + k % z.H) * z.I; };
+  at::parallel_for(0, K / 2, 32, [&](int64_t begin, int64_t end) {
+    for (int64_t k = 2 * begin; k < 2 * end; k += 2) weights.set(k, row_of(k), row_of(k + 1));
   });
   const int64_t tiles = (plan.total + kProductRows - 1) / kProductRows;
   at::parallel_for(0, tiles, 1, [&](int64_t begin, int64_t end) {
-    Buffer rows = buffer(kProductRows * z.I);
+    const Buffer rows = buffer(kProductRows * z.I);
+    const HalfBuffer rounded = half_buffer(z.bf16 ? kProductRows * K : 0);
     for (int64_t tile = begin; tile < end; tile++) {
       const int64_t first = tile * kProductRows, count = std::min(kProductRows, plan.total - first);
-      for (int64_t n = 0; n < z.I; n += 64) {
-        const int64_t width = std::min<int64_t>(64, z.I - n);
-        at::native::cpublas::brgemm(count, width, K, Cell::SLOTS * z.H, width, z.I, false,
-                                    da + (first * Cell::SLOTS + Cell::X_SLOT) * z.H, packed.get() + n * K,
-                                    rows.get() + n);
-      }
+      const float* left = da + (first * Cell::SLOTS + Cell::X_SLOT) * z.H;
+      for (int64_t i = 0; z.bf16 && i < count; i++) round_row(left + i * Cell::SLOTS * z.H, K, rounded.get() + i * K);
+      for (int64_t n = 0; n < z.I; n += 64)
+        product_of_rows(count, weights.width(n), K, {left, rounded.get()}, z.bf16 ? K : Cell::SLOTS * z.H,
+                        weights.at(0, n), weights.width(n), rows.get() + n, z.I, false);
       for (int64_t i = 0; i < count; i++) {
         const float* from = rows.get() + i * z.I;
         float* to = grad_x + place[first + i] * z.I;
@@ -1129,7 +1287,7 @@ void input_gradient(const Sizes& z, const Plan& plan, const std::vector<int64_t>
         }
       }
     }
-    at::native::cpublas::brgemm_release(false);
+    at::native::cpublas::brgemm_release(z.bf16);
   });
 }
 
@@ -1138,10 +1296,10 @@ using Gradients = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
 Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tensor>& lengths, const Tensor& weight_x_,
                    const Tensor& weight_h_, const Tensor& bias, const Tensor& own_, const Tensor& kept_h,
                    const Tensor& kept, const Tensor& grad_out_, const Tensor& grad_final_, int64_t units,
-                   int64_t slices, int64_t team, bool need_x) {
+                   bool bf16, int64_t slices, int64_t team, bool need_x) {
   return visit_cell(cell, [&](auto kind) -> Gradients {
     using Cell = decltype(kind);
-    const Sizes z = check_all<Cell>(x_, weight_x_, weight_h_, bias, own_, units, slices, team);
+    const Sizes z = check_all<Cell>(x_, weight_x_, weight_h_, bias, own_, units, bf16, slices, team);
     const int64_t rows = z.B * z.T, kept_size = Cell::kept_size(z), gates = z.G * z.H;
     constexpr int64_t SLOTS = Cell::SLOTS, OWN = Cell::OWN;
     check(kept_h, "kept_h", {z.D, rows, z.H});
@@ -1151,17 +1309,20 @@ Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tenso
     const Tensor x = x_.contiguous(), weight_x = weight_x_.contiguous(), weight_h = weight_h_.contiguous();
     const Tensor own = own_.contiguous(), grad_out = grad_out_.contiguous(), grad_final = grad_final_.contiguous();
     const Plan plan = make_plan(lengths, z.B, z.T, slices);
-    Tensor packed = at::empty({z.D, gates * z.H}, x.options());
-    pack_columns(weight_h.const_data_ptr<float>(), z.D, gates, z.H, packed.mutable_data_ptr<float>());
+    Tensor packed = at::empty({z.D, gates * z.H}, x.options().dtype(bf16 ? at::kBFloat16 : at::kFloat));
+    if (bf16)
+      pack_columns(weight_h.const_data_ptr<float>(), z.D, gates, z.H, packed.mutable_data_ptr<Half>());
+    else
+      pack_columns(weight_h.const_data_ptr<float>(), z.D, gates, z.H, packed.mutable_data_ptr<float>());
     Tensor da = at::empty({z.D, rows, SLOTS * z.H}, x.options());
     Tensor sums = at::zeros({z.D, slices, (SLOTS + OWN) * z.H}, x.options());
     Tensor grad_state = at::empty(grad_final.sizes(), x.options());
     std::vector<std::unique_ptr<BackwardScratch>> scratch;
     for (int64_t item = 0; item < z.D * slices; item++)
       scratch.push_back(std::make_unique<BackwardScratch>(z, plan.slices[item / z.D], Cell::backward_more(z)));
-    run_in_teams(z.D * slices, team, [&](int64_t item, const Member& member) {
+    run_in_teams(z.D * slices, team, bf16, [&](int64_t item, const Member& member) {
       const int64_t d = item % z.D, s = item / z.D;
-      Backward loop{z, plan.slices[s], member, d, packed.const_data_ptr<float>() + d * gates * z.H,
+      Backward loop{z, plan.slices[s], member, d, numbers(packed, d * gates * z.H),
                     own.const_data_ptr<float>() + d * OWN * z.H, kept_h.const_data_ptr<float>() + d * rows * z.H,
                     kept.const_data_ptr<float>() + d * rows * kept_size, grad_out.const_data_ptr<float>(),
                     grad_final.const_data_ptr<float>(), da.mutable_data_ptr<float>() + d * rows * SLOTS * z.H,
@@ -1195,7 +1356,7 @@ Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tenso
 
 int64_t kept_floats(c10::string_view cell, int64_t H) {
   return visit_cell(cell, [&](auto kind) -> int64_t {
-    const Sizes z(at::empty({0, 0, 0}), at::empty({1, decltype(kind)::GATES * H, H}, at::kMeta), H);
+    const Sizes z(at::empty({0, 0, 0}), at::empty({1, decltype(kind)::GATES * H, H}, at::kMeta), H, false);
     return decltype(kind)::kept_size(z);
   });
 }
@@ -1203,18 +1364,19 @@ int64_t kept_floats(c10::string_view cell, int64_t H) {
 }  // namespace
 
 TORCH_LIBRARY(seqkit, m) {
-  m.def("pack(Tensor weight_x, Tensor weight_h) -> Tensor");
+  m.def("pack(Tensor weight_x, Tensor weight_h, bool bf16) -> Tensor");
+  m.def("has_bf16() -> bool", &has_bf16);
   m.def("kept_floats(str cell, int hidden_size) -> int", &kept_floats);
   m.def(
       "forward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
-      "Tensor state, int units, int slices, int team) -> (Tensor, Tensor, Tensor, Tensor)");
+      "Tensor state, int units, bool bf16, int slices, int team) -> (Tensor, Tensor, Tensor, Tensor)");
   m.def(
       "infer(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
-      "Tensor? state, Tensor? packed, int units, int slices, int team) -> (Tensor, Tensor)");
+      "Tensor? state, Tensor? packed, int units, bool bf16, int slices, int team) -> (Tensor, Tensor)");
   m.def(
       "backward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
-      "Tensor kept_h, Tensor kept, Tensor grad_out, Tensor grad_final, int units, int slices, int team, bool need_x) "
-      "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+      "Tensor kept_h, Tensor kept, Tensor grad_out, Tensor grad_final, int units, bool bf16, int slices, int team, "
+      "bool need_x) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 
 TORCH_LIBRARY_IMPL(seqkit, CPU, m) {

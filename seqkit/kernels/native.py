@@ -55,7 +55,15 @@ class Layer(NamedTuple):
 
 
 class Native:
-    """Runs every cell of ours for which C++ was written."""
+    """Runs every cell of ours for which C++ was written.
+
+    Args:
+        bf16: round both sides of each product to bfloat16 where the processor multiplies those; sums, gates, states
+            and gradients stay float32.
+    """
+
+    def __init__(self, bf16: bool = False) -> None:
+        self.bf16 = bf16
 
     def supports(self, cell: Cell, x: Tensor) -> bool:
         """float32 on a CPU, and a cell that the C++ source has."""
@@ -75,11 +83,12 @@ class Native:
         assert name is not None
         hidden = weights[0].weight_h.shape[1]
         grad = torch.is_grad_enabled()
-        layer, packed = (layer_of(weights), None) if grad or cache is None else _prepared(weights, cache)
+        bf16 = self.bf16 and has_bf16()
+        layer, packed = (layer_of(weights), None) if grad or cache is None else _prepared(weights, cache, bf16)
         state = None if states is None else _stacked(states)
         if state is not None and hidden % _LANES:
             state = pad_units(state, hidden)
-        options = (hidden, *plan(len(weights), x.shape[0], layer.weight_h.shape[2], len(cell.gate_names)))
+        options = (hidden, bf16, *plan(len(weights), x.shape[0], layer.weight_h.shape[2], len(cell.gate_names)))
         if grad and any(t is not None and t.requires_grad for t in (x, state, *layer)):
             if state is None:
                 state = x.new_zeros(len(cell.state_names), len(x), len(weights), layer.weight_h.shape[2])
@@ -174,7 +183,7 @@ def weights_of(cell: Cell, layer: Layer, units: int) -> list[Weights]:
     return found
 
 
-def _prepared(weights: Sequence[Weights], cache: dict[str, Any]) -> tuple[Layer, Tensor | None]:
+def _prepared(weights: Sequence[Weights], cache: dict[str, Any], bf16: bool) -> tuple[Layer, Tensor | None]:
     """The layer with packed weights, kept until a weight changes.
 
     A change shows in a tensor's version, or in an optimizer's step (fused ones leave the version alone); one that is
@@ -183,10 +192,10 @@ def _prepared(weights: Sequence[Weights], cache: dict[str, Any]) -> tuple[Layer,
     tensors = [t for w in weights for t in (*w[:4], *w.own.values()) if t is not None]
     if any(t.is_inference() for t in tensors) or torch.compiler.is_compiling():
         return layer_of(weights), None
-    key = [_steps_taken[0], *((t.data_ptr(), t._version) for t in tensors)]
+    key = [bf16, _steps_taken[0], *((t.data_ptr(), t._version) for t in tensors)]
     if cache.get("key") != key:
         layer = layer_of(weights)
-        cache.update(key=key, value=(layer, torch.ops.seqkit.pack(layer.weight_x, layer.weight_h)))
+        cache.update(key=key, value=(layer, torch.ops.seqkit.pack(layer.weight_x, layer.weight_h, bf16)))
     value: tuple[Layer, Tensor] = cache["value"]
     return value
 
@@ -203,15 +212,30 @@ def _count_step(*_: Any) -> None:
 
 @cache
 def load(path: str) -> None:
-    """Loads the library into this process, and tells torch the shapes and the derivative of its operators."""
+    """Loads the library into this process, and tells torch the shapes and the derivative of its operators.
+
+    Raises:
+        BuildError: the file is no library that fits this torch.
+    """
     register_optimizer_step_post_hook(_count_step)
-    torch.ops.load_library(path)
+    try:
+        torch.ops.load_library(path)
+    except OSError as error:
+        why = error.__cause__ or error
+        raise BuildError(f"{path} cannot be loaded ({why}); clear it: seqkit kernels clear") from error
     _loaded.append(path)
     torch.library.register_fake("seqkit::pack", _fake_pack)
     torch.library.register_fake("seqkit::forward", _fake_forward)
     torch.library.register_fake("seqkit::infer", _fake_infer)
     torch.library.register_fake("seqkit::backward", _fake_backward)
     torch.library.register_autograd("seqkit::forward", _backward, setup_context=_save)
+
+
+@cache
+def has_bf16() -> bool:
+    """Whether this processor multiplies bfloat16, and torch exports a product that does; asks the loaded library."""
+    found: bool = torch.ops.seqkit.has_bf16()
+    return found
 
 
 def ready() -> bool:
@@ -222,9 +246,14 @@ def ready() -> bool:
 @cache
 def _find() -> bool:
     path = built()
-    if path is not None:
+    if path is None:
+        return False
+    try:
         load(str(path))
-    return path is not None
+    except BuildError as error:
+        warnings.warn(f"torch's own kernels serve: {error}", stacklevel=5)
+        return False
+    return True
 
 
 def ensure(say: Callable[[str], None]) -> bool:
@@ -247,13 +276,16 @@ def _ensure_once() -> bool:
     return ensure(lambda line: warnings.warn(line, stacklevel=5))
 
 
-def _fake_pack(weight_x: Tensor, weight_h: Tensor) -> Tensor:
-    return weight_x.new_empty(weight_x.numel() + weight_h.numel())
+def _fake_pack(weight_x: Tensor, weight_h: Tensor, bf16: bool) -> Tensor:
+    if not bf16:
+        return weight_x.new_empty(weight_x.numel() + weight_h.numel())
+    directions, rows, inputs = weight_x.shape
+    return weight_x.new_empty(directions * rows * (inputs + inputs % 2) + weight_h.numel(), dtype=torch.bfloat16)
 
 
 def _fake_forward(
     cell: str, x: Tensor, lengths: Tensor | None, weight_x: Tensor, weight_h: Tensor, bias: Tensor, own: Tensor,
-    state: Tensor, units: int, slices: int, team: int,
+    state: Tensor, units: int, bf16: bool, slices: int, team: int,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     (batch, steps, _), (directions, _, hidden) = x.shape, weight_h.shape
     kept = torch.ops.seqkit.kept_floats(cell, hidden)
@@ -267,7 +299,7 @@ def _fake_forward(
 
 def _fake_infer(
     cell: str, x: Tensor, lengths: Tensor | None, weight_x: Tensor, weight_h: Tensor, bias: Tensor, own: Tensor,
-    state: Tensor | None, packed: Tensor | None, units: int, slices: int, team: int,
+    state: Tensor | None, packed: Tensor | None, units: int, bf16: bool, slices: int, team: int,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     (batch, steps, _), (directions, _, hidden) = x.shape, weight_h.shape
     out = x.new_empty(batch, steps, directions * hidden)
@@ -276,24 +308,24 @@ def _fake_infer(
 
 def _fake_backward(
     cell: str, x: Tensor, lengths: Tensor | None, weight_x: Tensor, weight_h: Tensor, bias: Tensor, own: Tensor,
-    kept_h: Tensor, kept: Tensor, grad_out: Tensor, grad_final: Tensor, units: int, slices: int, team: int,
-    need_x: bool,
+    kept_h: Tensor, kept: Tensor, grad_out: Tensor, grad_final: Tensor, units: int, bf16: bool, slices: int,
+    team: int, need_x: bool,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     grad_x = x.new_empty(x.shape) if need_x else x.new_empty(0)
     return grad_x, *(t.new_empty(t.shape) for t in (weight_x, weight_h, bias, own, grad_final))
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    cell, x, lengths, weight_x, weight_h, bias, own, state, units, slices, team = inputs
+    cell, x, lengths, weight_x, weight_h, bias, own, state, units, *plan = inputs
     _, _, kept_h, kept = output
     # Zeros for what was kept would be as large as all of it.
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(x, lengths, weight_x, weight_h, bias, own, state, kept_h, kept)
-    ctx.options = (cell, units, slices, team)
+    ctx.options = (cell, units, plan)
 
 
 def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: Any) -> tuple[Any, ...]:
-    cell, units, slices, team = ctx.options
+    cell, units, plan = ctx.options
     x, lengths, *layer, state, kept_h, kept = ctx.saved_tensors
     if grad_out is None:
         grad_out = x.new_zeros(*x.shape[:2], len(kept_h) * state.shape[3])
@@ -301,12 +333,12 @@ def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: 
         grad_final = torch.zeros_like(state)
     if torch.is_grad_enabled():
         grads = _differentiable_gradients(cell, units, (x, *layer, state), lengths, (grad_out, grad_final))
-        return None, grads[0], None, *grads[1:], None, None, None
+        return None, grads[0], None, *grads[1:], None, None, None, None
     need_x = ctx.needs_input_grad[1]
     grad_x, *grads = torch.ops.seqkit.backward(
-        cell, x, lengths, *layer, kept_h, kept, grad_out, grad_final, units, slices, team, need_x
+        cell, x, lengths, *layer, kept_h, kept, grad_out, grad_final, units, *plan, need_x
     )
-    return None, grad_x if need_x else None, None, *grads, None, None, None
+    return None, grad_x if need_x else None, None, *grads, None, None, None, None
 
 
 def _differentiable_gradients(

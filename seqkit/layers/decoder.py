@@ -105,7 +105,7 @@ class Decoder(nn.Module):
     Args:
         vocab_size: V; symbol ``pad`` has the vector 0 and does not learn.
         embedding_size: E.
-        cell, hidden_size, num_layers, kernel, cell_options: as in :class:`Recurrent`.
+        cell, hidden_size, num_layers, kernel, precision, cell_options: as in :class:`Recurrent`.
         source: the sizes of what starts the decoder; None: it starts from zeros.
         attention: the kind, as in :class:`Attention`; None: no attention.
         coverage: whether attention sees where it has been; goes with input feeding.
@@ -136,6 +136,7 @@ class Decoder(nn.Module):
         embedding_dropout: float = 0.0,
         pad: int = 0,
         kernel: str | None = None,
+        precision: str = "f32",
         **cell_options: Any,
     ) -> None:
         super().__init__()
@@ -147,7 +148,9 @@ class Decoder(nn.Module):
         with torch.no_grad():
             self.embedding.weight[pad].zero_()
         inputs = embedding_size + (hidden_size if input_feeding else 0)
-        self.recurrent = Recurrent(cell, inputs, hidden_size, num_layers, False, dropout, kernel=kernel, **cell_options)
+        self.recurrent = Recurrent(
+            cell, inputs, hidden_size, num_layers, False, dropout, kernel=kernel, precision=precision, **cell_options
+        )
         self.bridge = Bridge(source, self.recurrent) if source is not None else None
         self.attention: Attention | None = None
         if attention is not None and source is not None:

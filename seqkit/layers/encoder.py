@@ -35,7 +35,7 @@ class Encoder(nn.Module):
     Args:
         vocab_size: number of symbols; symbol ``pad`` has the vector 0 and does not learn.
         embedding_size: E.
-        cell, hidden_size, num_layers, bidirectional, kernel, cell_options: as in :class:`Recurrent`.
+        cell, hidden_size, num_layers, bidirectional, kernel, precision, cell_options: as in :class:`Recurrent`.
         pooling: as in :class:`Pooling`.
         dropout: between layers, and locked (see :func:`locked_dropout`) on the outputs.
         embedding_dropout: locked, on the token vectors.
@@ -62,6 +62,7 @@ class Encoder(nn.Module):
         vectors: Tensor | None = None,
         pad: int = 0,
         kernel: str | None = None,
+        precision: str = "f32",
         **cell_options: Any,
     ) -> None:
         super().__init__()
@@ -72,7 +73,15 @@ class Encoder(nn.Module):
             raise UsageError(f"vectors must be ({vocab_size}, {embedding_size}), not {tuple(vectors.shape)}")
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=pad)
         self.recurrent = Recurrent(
-            cell, embedding_size, hidden_size, num_layers, bidirectional, dropout, kernel=kernel, **cell_options
+            cell,
+            embedding_size,
+            hidden_size,
+            num_layers,
+            bidirectional,
+            dropout,
+            kernel=kernel,
+            precision=precision,
+            **cell_options,
         )
         self.pooling = Pooling(pooling, self.recurrent.output_size)
         self.dropout, self.embedding_dropout, self.word_dropout = dropout, embedding_dropout, word_dropout

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout
 
 from seqkit.cells import Cell, CellState, make_cell
-from seqkit.errors import UsageError
-from seqkit.kernels import Weights, choose_kernel, kernel_name
+from seqkit.errors import UsageError, unknown
+from seqkit.kernels import PRECISIONS, Weights, choose_kernel, kernel_name
 from seqkit.layers.state import State
 
 Lengths = Tensor | Sequence[int]
@@ -77,10 +77,12 @@ class Recurrent(nn.Module):
         dropout: probability of zeroing an output between layers, while training.
         kernel: how the time loop runs: ``"auto"``, ``"native"``, ``"aten"`` or ``"reference"``; None asks
             ``SEQKIT_KERNELS``.
+        precision: ``"f32"``, or ``"bf16"``: products of matrices may round both sides to bfloat16 where the processor
+            multiplies those and is quicker at it; sums, gates, states and gradients stay as they are.
         cell_options: arguments of the cell, such as ``reset="before"`` for a GRU.
 
     Raises:
-        UsageError: (a ValueError) for an unknown cell, option or kernel, and for sizes below 1.
+        UsageError: (a ValueError) for an unknown cell, option, kernel or precision, and for sizes below 1.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Recurrent(nn.Module):
         dropout: float = 0.0,
         *,
         kernel: str | None = None,
+        precision: str = "f32",
         **cell_options: Any,
     ) -> None:
         super().__init__()
@@ -100,9 +103,12 @@ class Recurrent(nn.Module):
         if not 0 <= dropout < 1:
             raise UsageError(f"dropout must be at least 0 and below 1, not {dropout}")
         kernel_name(kernel)
+        if precision not in PRECISIONS:
+            raise unknown("precision", precision, PRECISIONS)
         self.cell = make_cell(cell, **cell_options)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bidirectional, self.dropout, self.kernel = bidirectional, dropout, kernel
+        self.bidirectional, self.dropout = bidirectional, dropout
+        self.kernel, self.precision = kernel, precision
         # What kernels keep of each layer's weights; they notice when a weight changes.
         self._caches: list[dict[str, Any]] = [{} for _ in range(num_layers)]
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
@@ -148,7 +154,7 @@ class Recurrent(nn.Module):
         return self._run(x, self._check(x, lengths, state), state, kernel)
 
     def _run(self, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None) -> tuple[Tensor, State]:
-        runner = choose_kernel(self.cell, x, kernel or self.kernel)
+        runner = choose_kernel(self.cell, x, kernel or self.kernel, self.precision)
         finals: list[CellState] = []
         width = self.num_directions
         for number, directions in enumerate(self._directions):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from seqkit.errors import SeqkitError, UsageError, unknown
-from seqkit.kernels import NAMES
+from seqkit.kernels import NAMES, PRECISIONS
 
 C = TypeVar("C", bound="TrainingConfig")
 
@@ -52,6 +52,9 @@ class TrainingConfig:
     batch_tokens: int = option(8192, "tokens in a batch, padding included, at most", minimum=1)
     patience: int = option(3, "evaluations without a better score before training stops; 0: never", minimum=0)
     kernel: str = option("auto", "how recurrent layers run", choices=lambda: NAMES)
+    precision: str = option(
+        "f32", "products of recurrent layers: f32, or bf16 where the processor has it", choices=lambda: PRECISIONS
+    )
     checkpoint_seconds: float = option(60.0, "seconds of work lost at most if the run is killed", minimum=0)
     seed: int = option(0, "everything random follows from it", minimum=0, below=2**31)
 

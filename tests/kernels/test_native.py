@@ -9,7 +9,7 @@ import torch
 from seqkit import Recurrent
 from seqkit.cells.lstm import LSTM
 from seqkit.kernels import KERNELS, choose_kernel
-from seqkit.kernels.native import _CELLS, ensure, layer_of, operator_name, pad_units, weights_of
+from seqkit.kernels.native import _CELLS, ensure, has_bf16, layer_of, operator_name, pad_units, weights_of
 
 pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
 cells = pytest.mark.parametrize("cell", _CELLS.values(), ids=_CELLS)
@@ -113,6 +113,85 @@ def test_what_stands_in_the_padding_is_never_read(cell):
     assert (gradients[0][1, 2:] == 0).all()
 
 
+def in_bf16(layer):
+    rounded = copy.deepcopy(layer)
+    rounded.precision = "bf16"
+    return rounded
+
+
+def shake(values):
+    """Off by as much as rounding to bfloat16 may do, 2^-8 of a number at most: what that does to a result is usual."""
+    return values * (1 + 2**-8 * (2 * torch.rand_like(values) - 1))
+
+
+def shaken(layer):
+    other = copy.deepcopy(layer)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.copy_(shake(parameter))
+    return other
+
+
+@cells
+@pytest.mark.parametrize("hidden", [7, 33, 64])
+@pytest.mark.parametrize(("batch", "steps", "inputs"), [(1, 9, 5), (3, 6, 4), (70, 9, 33)])
+def test_bf16_rounds_products_and_nothing_else(cell, hidden, batch, steps, inputs):
+    torch.set_num_threads(1 if batch == 3 else 2)
+    layer = make(cell, inputs, hidden, num_layers=2, bidirectional=batch != 3)
+    x, start = torch.randn(batch, steps, inputs), layer.initial_state(batch).map(torch.randn_like)
+    for lengths in (None, torch.randint(0, steps + 1, (batch,))):
+        exact, rounded, *others = (
+            [value.detach() for value in (*found[0], *found[1])]
+            for found in (
+                results(layer, x, lengths, start, "native"),
+                results(in_bf16(layer), x, lengths, start, "native"),
+                *(results(shaken(layer), shake(x), lengths, start.map(shake), "native") for _ in range(3)),
+            )
+        )
+        for truth, value, *near in zip(exact, rounded, *others, strict=True):
+            usual = max(float((truth - other).norm()) for other in near)
+            assert float((truth - value).norm()) <= 4 * usual + 1e-5
+        if not has_bf16():
+            assert all(map(torch.equal, exact, rounded))
+
+
+@cells
+def test_bf16_is_exact_for_numbers_that_bf16_holds(cell):
+    layer = make(cell, 5, 20, bidirectional=True)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_(parameter.bfloat16())
+    x = torch.randn(6, 1, 5).bfloat16().float()
+    start = layer.initial_state(6).map(lambda zeros: torch.randn_like(zeros).bfloat16().float())
+    if "before" in operator_name(cell):
+        start = start.map(torch.zeros_like)  # its second product is of r ⊙ h, which bf16 does not hold
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad):
+            exact, rounded = (each(x, None, start, kernel="native") for each in (layer, in_bf16(layer)))
+        torch.testing.assert_close(rounded[0], exact[0], rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(dict(rounded[1]), dict(exact[1]), rtol=1e-5, atol=1e-6)
+
+
+@cells
+def test_single_steps_in_bf16_equal_the_whole_call_in_bf16(cell):
+    layer = in_bf16(make(cell, 3, 20, num_layers=2, kernel="native")).eval()
+    x, state = torch.randn(2, 5, 3), None
+    with torch.no_grad():
+        whole, _ = layer(x)
+        for t in range(5):
+            y, state = layer.step(x[:, t], state)
+            torch.testing.assert_close(y, whole[:, t], rtol=1e-5, atol=1e-6)
+
+
+def test_without_our_kernels_bf16_is_f32():
+    layer = make("lstm", 3, 8)
+    x = torch.randn(2, 4, 3)
+    for kernel in ("aten", "reference"):
+        assert torch.equal(in_bf16(layer)(x, kernel=kernel)[0], layer(x, kernel=kernel)[0])
+    with pytest.raises(ValueError, match="unknown precision 'bf61'"):
+        Recurrent("lstm", 3, 8, precision="bf61")
+
+
 def test_a_nan_stays_a_nan():
     layer = make("lstm", 3, 16)
     x = torch.randn(2, 4, 3)
@@ -182,28 +261,31 @@ def test_second_derivatives_come_from_the_reference(cell):
             torch.testing.assert_close(ours, truth, rtol=1e-3, atol=1e-4)
 
 
-def operator_arguments(name, hidden=16):
+def operator_arguments(name, bf16, hidden=16):
     cell = _CELLS[name]
     layer = layer_of([d.weights() for d in make(cell, 3, hidden, bidirectional=True).layers[0]])
     layer = [t.detach().requires_grad_() for t in layer]
     x = torch.randn(2, 4, 3, requires_grad=True)
     state = torch.randn(len(cell.state_names), 2, 2, hidden, requires_grad=True)
-    return (name, x, torch.tensor([4, 2]), *layer, state, hidden, 1, 1)
+    return (name, x, torch.tensor([4, 2]), *layer, state, hidden, bf16, 1, 1)
 
 
+@pytest.mark.parametrize("bf16", [False, True])
 @pytest.mark.parametrize("name", _CELLS)
-def test_torch_finds_the_operators_well_made(name):
-    arguments = operator_arguments(name)
+def test_torch_finds_the_operators_well_made(name, bf16):
+    if bf16 and not has_bf16():
+        pytest.skip("this processor has no bfloat16 products")
+    arguments = operator_arguments(name, bf16)
     # The last two outputs are what backward needs and hold rows that no step fills; everything else is compared.
     checks = ("test_schema", "test_faketensor", "test_autograd_registration")
     torch.library.opcheck(torch.ops.seqkit.forward, arguments, test_utils=checks)
     detached = [a.detach() if isinstance(a, torch.Tensor) else a for a in arguments]
     with torch.no_grad():
         out, final, kept_h, kept = torch.ops.seqkit.forward(*detached)
-    back = (*detached[:7], kept_h, kept, torch.randn_like(out), torch.randn_like(final), 16, 1, 1, True)
+    back = (*detached[:7], kept_h, kept, torch.randn_like(out), torch.randn_like(final), 16, bf16, 1, 1, True)
     torch.library.opcheck(torch.ops.seqkit.backward, back, test_utils=checks)
-    torch.library.opcheck(torch.ops.seqkit.infer, (*detached[:8], None, 16, 1, 1), test_utils=checks)
-    torch.library.opcheck(torch.ops.seqkit.pack, detached[3:5], test_utils=checks)
+    torch.library.opcheck(torch.ops.seqkit.infer, (*detached[:8], None, 16, bf16, 1, 1), test_utils=checks)
+    torch.library.opcheck(torch.ops.seqkit.pack, (*detached[3:5], bf16), test_utils=checks)
 
 
 def test_weights_survive_the_operators_layout_and_back():
