@@ -57,6 +57,7 @@ class CharLMConfig(TrainingConfig):
     num_layers: int = option(1, "recurrent layers", minimum=1)
     tie: bool = option(False, "scores use the weights of the token vectors")
     dropout: float = option(0.1, "dropout between layers and on the outputs", minimum=0, below=1)
+    weight_dropout: float = option(0.0, "dropout on recurrent weights", minimum=0, below=1)
     embedding_dropout: float = option(0.0, "dropout on token vectors", minimum=0, below=1)
     epochs: int = option(12, "passes over the training text, at most", minimum=1)
     learning_rate: float = option(6e-3, "peak learning rate of AdamW", above=0)
@@ -300,6 +301,7 @@ def head(config: CharLMConfig, codec: Codec) -> CharLMHead:
         num_layers=config.num_layers,
         tie=config.tie,
         dropout=config.dropout,
+        weight_dropout=config.weight_dropout,
         embedding_dropout=config.embedding_dropout,
         pad=codec.vocabulary.pad,
         kernel=None if config.kernel == "auto" else config.kernel,

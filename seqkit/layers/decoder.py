@@ -113,6 +113,7 @@ class Decoder(nn.Module):
         tie: whether scores use the embedding's weights (Press and Wolf, 2017, arXiv:1608.05859); where E is not H, the
             features are first mapped to E.
         dropout: between layers, and on the features.
+        weight_dropout: on recurrent weights, as in :class:`Recurrent`.
         embedding_dropout: locked (the same features at each step), on the token vectors.
 
     Raises:
@@ -133,6 +134,7 @@ class Decoder(nn.Module):
         input_feeding: bool = False,
         tie: bool = False,
         dropout: float = 0.0,
+        weight_dropout: float = 0.0,
         embedding_dropout: float = 0.0,
         pad: int = 0,
         kernel: str | None = None,
@@ -149,7 +151,16 @@ class Decoder(nn.Module):
             self.embedding.weight[pad].zero_()
         inputs = embedding_size + (hidden_size if input_feeding else 0)
         self.recurrent = Recurrent(
-            cell, inputs, hidden_size, num_layers, False, dropout, kernel=kernel, precision=precision, **cell_options
+            cell,
+            inputs,
+            hidden_size,
+            num_layers,
+            False,
+            dropout,
+            weight_dropout=weight_dropout,
+            kernel=kernel,
+            precision=precision,
+            **cell_options,
         )
         self.bridge = Bridge(source, self.recurrent) if source is not None else None
         self.attention: Attention | None = None

@@ -75,6 +75,8 @@ class Recurrent(nn.Module):
         num_layers: L; each layer reads the outputs of the one below.
         bidirectional: whether a second set of weights reads each sequence from its end; outputs lie side by side.
         dropout: probability of zeroing an output between layers, while training.
+        weight_dropout: probability of zeroing a recurrent weight, drawn once a call, while training (Merity, Keskar and
+            Socher, 2018, arXiv:1708.02182).
         kernel: how the time loop runs: ``"auto"``, ``"native"``, ``"aten"`` or ``"reference"``; None asks
             ``SEQKIT_KERNELS``.
         precision: ``"f32"``, or ``"bf16"``: products of matrices may round both sides to bfloat16 where the processor
@@ -94,20 +96,22 @@ class Recurrent(nn.Module):
         bidirectional: bool = False,
         dropout: float = 0.0,
         *,
+        weight_dropout: float = 0.0,
         kernel: str | None = None,
         precision: str = "f32",
         **cell_options: Any,
     ) -> None:
         super().__init__()
         _check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        if not 0 <= dropout < 1:
-            raise UsageError(f"dropout must be at least 0 and below 1, not {dropout}")
+        for name, chance in (("dropout", dropout), ("weight_dropout", weight_dropout)):
+            if not 0 <= chance < 1:
+                raise UsageError(f"{name} must be at least 0 and below 1, not {chance}")
         kernel_name(kernel)
         if precision not in PRECISIONS:
             raise unknown("precision", precision, PRECISIONS)
         self.cell = make_cell(cell, **cell_options)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bidirectional, self.dropout = bidirectional, dropout
+        self.bidirectional, self.dropout, self.weight_dropout = bidirectional, dropout, weight_dropout
         self.kernel, self.precision = kernel, precision
         # What kernels keep of each layer's weights; they notice when a weight changes.
         self._caches: list[dict[str, Any]] = [{} for _ in range(num_layers)]
@@ -161,6 +165,8 @@ class Recurrent(nn.Module):
             if number:
                 x = dropout(x, self.dropout, self.training)
             weights = [direction.weights() for direction in directions]
+            if self.training and self.weight_dropout:
+                weights = [w._replace(weight_h=dropout(w.weight_h, self.weight_dropout)) for w in weights]
             places = slice(number * width, (number + 1) * width)
             initial = None if state is None else tuple(state[name][:, places] for name in self.cell.state_names)
             x, final = runner.run(self.cell, weights, x, lengths, initial, self._caches[number])

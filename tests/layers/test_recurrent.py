@@ -119,6 +119,21 @@ def test_dropout_between_layers_only_while_training():
     assert torch.equal(layer(x)[0], layer(x)[0])
 
 
+def test_weight_dropout_zeroes_recurrent_weights_once_a_call_and_only_while_training():
+    torch.manual_seed(3)
+    layer = Recurrent("rnn", 2, 8, weight_dropout=0.5)
+    x = torch.randn(2, 6, 2)
+    assert not torch.equal(layer(x)[0], layer(x)[0])
+    # From a state of zeros, a first step has no use for recurrent weights.
+    assert torch.equal(layer(x)[0][:, 0], layer(x)[0][:, 0])
+    direction = layer.layers[0][0]
+    layer(x)[0].sum().backward()
+    dropped = direction.weight_h.grad == 0
+    assert 0.3 < dropped.float().mean() < 0.7
+    layer.eval()
+    assert torch.equal(layer(x)[0], layer(x)[0])
+
+
 def test_an_lstm_state_has_h_and_c_batch_first_and_can_be_reordered():
     layer = Recurrent("lstm", 2, 3, num_layers=2, bidirectional=True)
     _, state = layer(torch.randn(5, 4, 2))
@@ -138,6 +153,7 @@ def test_an_lstm_state_has_h_and_c_batch_first_and_can_be_reordered():
         (lambda: Recurrent("lstm", 2, 0), "hidden_size must be at least 1, not 0"),
         (lambda: Recurrent("lstm", -1, 2), "input_size must be at least 1, not -1"),
         (lambda: Recurrent("lstm", 2, 3, dropout=1.5), "dropout"),
+        (lambda: Recurrent("lstm", 2, 3, weight_dropout=1.0), "weight_dropout must be at least 0 and below 1, not 1.0"),
         (lambda: Recurrent("gru", 2, 3, rest="after"), "did you mean 'reset'"),
         (lambda: Recurrent("gru", 2, 3, reset="afer"), "did you mean 'after'"),
         (lambda: Recurrent("gru", 2, 3, kernel="atn"), "did you mean 'aten'"),
