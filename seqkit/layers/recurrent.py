@@ -167,8 +167,11 @@ class Recurrent(nn.Module):
             weights = [direction.weights() for direction in directions]
             if self.training and self.weight_dropout:
                 weights = [w._replace(weight_h=dropout(w.weight_h, self.weight_dropout)) for w in weights]
-            places = slice(number * width, (number + 1) * width)
-            initial = None if state is None else tuple(state[name][:, places] for name in self.cell.state_names)
+            initial = None
+            if state is not None:
+                initial = tuple(state[name] for name in self.cell.state_names)
+                if self.num_layers > 1:
+                    initial = tuple(value[:, number * width : (number + 1) * width] for value in initial)
             x, final = runner.run(self.cell, weights, x, lengths, initial, self._caches[number])
             finals.append(final)
         return x, self._state(finals)
