@@ -1,0 +1,52 @@
+"""The figure of the character language model: one whole run on a text file, its last tenth the test part.
+
+python -m benchmarks.charlm FILE [OPTIONS OF seqkit run charlm]
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from benchmarks import machine
+
+_OPTIONS = """
+    --test-fraction 0.1 --valid-fraction 0.05 --precision bf16 --hidden-size 512 --streams 32 --chunk 100
+    --dropout 0.5 --epochs 16 --learning-rate 0.004 --average 0.998
+""".split()
+"""Chosen on the validation part of a million characters of verse."""
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("text", type=click.Path(exists=True, path_type=Path))
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def main(text: Path, options: tuple[str, ...]) -> None:
+    """Trains on the text and prints what a character of its end costs."""
+    options = (*_OPTIONS, *options)
+    print(machine())
+    print(f"seqkit run charlm --data {text.name} {' '.join(options)}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "seqkit", "run", "charlm", "--data", str(text), "--out", str(out), *options]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seconds = time.perf_counter() - start
+        found = json.loads((out / "results.json").read_text())
+        history = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    test, baseline = found["test"], found["baseline"]
+    best = min(history, key=lambda record: record["bpc"])
+    print("                nats  bits a character")
+    print(f"validation    {best['nats_per_character']:6.3f}  {best['bpc']:16.3f}")
+    print(f"test          {test['nats_per_character']:6.3f}  {test['bpc']:16.3f}")
+    print(f"5-gram, test  {baseline['nats_per_character']:6.3f}  {baseline['bpc']:16.3f}")
+    print(f"{seconds:.0f} s in all, {found['parameters']:,} parameters, {found['peak_memory_mb']:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
