@@ -16,10 +16,17 @@ import click
 
 from benchmarks import machine
 
-_OPTIONS = """
-    --test-fraction 0.1 --valid-fraction 0.05 --precision bf16 --hidden-size 512 --streams 32 --chunk 100
-    --dropout 0.5 --epochs 16 --learning-rate 0.004 --average 0.998
-""".split()
+_OPTIONS = {
+    "test_fraction": 0.1,
+    "valid_fraction": 0.05,
+    "precision": "bf16",
+    "hidden_size": 512,
+    "chunk": 100,
+    "dropout": 0.5,
+    "epochs": 16,
+    "learning_rate": 0.004,
+    "average": 0.998,
+}
 """Chosen on the validation part of a million characters of verse."""
 
 
@@ -28,7 +35,7 @@ _OPTIONS = """
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def main(text: Path, options: tuple[str, ...]) -> None:
     """Trains on the text and prints what a character of its end costs."""
-    options = (*_OPTIONS, *options)
+    options = (*(part for name, value in _OPTIONS.items() for part in ("--set", f"{name}={value}")), *options)
     print(machine())
     print(f"seqkit run charlm --data {text.name} {' '.join(options)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
