@@ -9,7 +9,7 @@ venv: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt setuptools torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[data,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[data,text,dev]"
 	$(BIN)/seqkit kernels build || echo "torch's own kernels will serve"
 	touch $@
 

@@ -28,3 +28,12 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     near = get_close_matches(name, names, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"choose one of: {', '.join(names)}"
     return UsageError(f"unknown {kind} {name!r:.80}; {hint}")
+
+
+def missing(what: str, package: str, extra: str) -> UsageError:
+    """An error for an optional package that is not installed.
+
+    >>> str(missing("a plot", "matplotlib", "plot"))
+    "a plot needs matplotlib; install it with: pip install 'seqkit[plot]'"
+    """
+    return UsageError(f"{what} needs {package}; install it with: pip install 'seqkit[{extra}]'")

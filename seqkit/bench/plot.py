@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqkit.bench.run import Row
-from seqkit.errors import UsageError
+from seqkit.errors import missing
 
 
 def plot(rows: Sequence[Row], path: Path, title: str) -> list[Path]:
@@ -14,7 +14,7 @@ def plot(rows: Sequence[Row], path: Path, title: str) -> list[Path]:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise UsageError("a plot needs matplotlib; install it with: pip install 'seqkit[plot]'") from None
+        raise missing("a plot", "matplotlib", "plot") from None
     groups = list(dict.fromkeys((row.case.cell, row.case.mode) for row in rows))
     figure = Figure(figsize=(8, 0.6 + 0.7 * len(groups)), layout="constrained")
     axes = figure.add_subplot()

@@ -183,7 +183,7 @@ def test_words_and_bytes_are_learned_and_written_too(tokenizer, text, command, t
 
 BAD = [
     (b"", "text.txt is empty; give more text"),
-    (b"short", "one chunk needs 129; give more text or a smaller --chunk"),
+    (b"short", "one chunk needs 65; give more text or a smaller --chunk"),
     (b"ab", "too little text (2 bytes)"),
     (b"fine\n" * 40 + b"\0", "text.txt:41: there is a NUL byte"),
     (b"fine\n" * 40 + b"\xff", "text.txt:41: byte 0xff is not UTF-8"),
