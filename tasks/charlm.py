@@ -21,6 +21,7 @@ from seqkit.data import TOKENIZERS, Splits, Tokenizer, Vocabulary, tokenizer, to
 from seqkit.data.corpus import BLOCK, Stretch, contiguous, memory_map, open_corpus, python_reference, stretch
 from seqkit.layers import Decoder, DecoderState, Head, Loss, State
 from seqkit.layers.losses import linear_cross_entropy
+from seqkit.layers.recall import Past
 from seqkit.search import Sampling, sample
 from seqkit.training import Chunk, Codec, Evaluation, StreamBatches, Table, Task, TrainingConfig, option
 
@@ -32,6 +33,8 @@ _STRETCHES = 16
 """A long text is scored as so many stretches side by side..."""
 _LEAD = 256
 """... each of which first reads so many tokens of the one before it, so that none begins without a context."""
+_PAST = "past."
+"""Before the names of what a decoder with recall carries on."""
 _BASELINE_BYTES = 4_000_000
 """The baseline counts n-grams in so much of the training part at most, its end."""
 
@@ -56,6 +59,7 @@ class CharLMConfig(TrainingConfig):
     hidden_size: int = option(256, "units of a cell", minimum=1)
     num_layers: int = option(1, "recurrent layers", minimum=1)
     tie: bool = option(False, "scores use the weights of the token vectors")
+    recall: int = option(0, "steps of the past that attention looks back on; 0: no attention", minimum=0)
     dropout: float = option(0.1, "dropout between layers and on the outputs", minimum=0, below=1)
     weight_dropout: float = option(0.0, "dropout on recurrent weights", minimum=0, below=1)
     embedding_dropout: float = option(0.0, "dropout on token vectors", minimum=0, below=1)
@@ -111,9 +115,9 @@ class CharLMHead(Head):
 
     def loss(self, batch: Chunk) -> Loss:
         """Cross-entropy of the targets, in nats; negative targets count nothing."""
-        features, state = self._read(batch.tokens, batch.state)
+        features, state = self._read(batch.tokens, None if batch.state is None else _carry_on(batch.state))
         total = self._nats(features, batch.targets)
-        return Loss(total, int((batch.targets >= 0).sum()), state.detach())
+        return Loss(total, int((batch.targets >= 0).sum()), _carried(state.detach()))
 
     @torch.no_grad()
     def predict(
@@ -127,7 +131,7 @@ class CharLMHead(Head):
         rows = [row for number, text in enumerate(batch) for row in _rows(number, len(text.tokens))]
         nats = torch.zeros(len(batch), dtype=torch.float64)
         owner = torch.tensor([row.text for row in rows], dtype=torch.int64)
-        state: State | None = None
+        state: DecoderState | None = None
         longest = max((row.stop - row.start for row in rows), default=0)
         for first in range(0, longest, _STEPS):
             steps = min(_STEPS, longest - first)
@@ -166,10 +170,11 @@ class CharLMHead(Head):
         logits, state = self.decoder.step(token, state)
         return logits + self.ban, state
 
-    def _read(self, tokens: Tensor, state: State | None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        before = self.decoder.start(batch_size=len(tokens)) if state is None else DecoderState(state)
-        decoded = self.decoder(tokens, before, lengths)
-        return decoded.features, decoded.state.recurrent
+    def _read(
+        self, tokens: Tensor, state: DecoderState | None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, DecoderState]:
+        decoded = self.decoder(tokens, state or self.decoder.start(batch_size=len(tokens)), lengths)
+        return decoded.features, decoded.state
 
     def _nats(self, features: Tensor, targets: Tensor) -> Tensor:
         narrow, output = self.decoder.narrow, self.decoder.output
@@ -187,6 +192,19 @@ class CharLMHead(Head):
             counted = max(start, row.counted)
             targets[counted - start : stop - start] = tokens[counted:stop]
         return given, targets
+
+
+def _carried(state: DecoderState) -> State:
+    """The state of a decoder without a source as named tensors, which a checkpoint can hold."""
+    past = {} if state.past is None else {_PAST + name: tensor for name, tensor in state.past._asdict().items()}
+    return State({**state.recurrent, **past})
+
+
+def _carry_on(tensors: State) -> DecoderState:
+    """What :func:`_carried` was made of."""
+    past = {name.removeprefix(_PAST): tensor for name, tensor in tensors.items() if name.startswith(_PAST)}
+    recurrent = {name: tensor for name, tensor in tensors.items() if not name.startswith(_PAST)}
+    return DecoderState(State(recurrent), past=Past(**past) if past else None)
 
 
 class _Row(NamedTuple):
@@ -300,6 +318,7 @@ def head(config: CharLMConfig, codec: Codec) -> CharLMHead:
         hidden_size=config.hidden_size,
         num_layers=config.num_layers,
         tie=config.tie,
+        recall=config.recall,
         dropout=config.dropout,
         weight_dropout=config.weight_dropout,
         embedding_dropout=config.embedding_dropout,

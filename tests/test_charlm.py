@@ -55,7 +55,7 @@ def full(head, text):
     return cross_entropy(head.decoder.logits(features)[0], whole[0, 1:], reduction="sum")
 
 
-@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "cell": "gru"}, {"tie": True}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "cell": "gru"}, {"tie": True}, {"recall": 5}], ids=str)
 def test_one_chunk_over_the_whole_text_is_full_back_propagation(options):
     head, text = model(**options), numbers(13)
     batches = StreamBatches(text, streams=1, chunk=12, seed=0)
@@ -68,16 +68,18 @@ def test_one_chunk_over_the_whole_text_is_full_back_propagation(options):
         torch.testing.assert_close(ours, theirs)
 
 
-def test_the_carried_state_makes_chunks_lose_what_the_whole_text_loses():
-    head, text = model(), numbers(13)
+@pytest.mark.parametrize("options", [{}, {"recall": 6}], ids=str)
+def test_the_carried_state_makes_chunks_lose_what_the_whole_text_loses(options):
+    head, text = model(**options), numbers(13)
     carried, fresh = (sum(loss.sum.item() for loss in losses(head, chunks(text, 4), way)) for way in (True, False))
     truth = full(head, text).item()
     assert carried == pytest.approx(truth, rel=1e-9)
     assert abs(fresh - truth) > 1e-3
 
 
-def test_no_gradient_crosses_a_chunk():
-    head, text = model(), numbers(13)
+@pytest.mark.parametrize("options", [{}, {"recall": 6}], ids=str)
+def test_no_gradient_crosses_a_chunk(options):
+    head, text = model(**options), numbers(13)
     pieces = chunks(text, 6)
     first, second = losses(head, pieces)
     assert not any(tensor.requires_grad for tensor in first.carried.values())

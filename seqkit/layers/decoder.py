@@ -16,6 +16,7 @@ from seqkit.cells import Cell
 from seqkit.errors import UsageError
 from seqkit.layers.attention import Attention, Memory
 from seqkit.layers.encoder import Encoded, locked_dropout
+from seqkit.layers.recall import Past, Recall
 from seqkit.layers.recurrent import Recurrent
 from seqkit.layers.state import State
 
@@ -30,6 +31,8 @@ class DecoderState:
     """(B, H) with input feeding: the features of the step before"""
     coverage: Tensor | None = None
     """(B, S): the sum of the attention weights so far"""
+    past: Past | None = None
+    """What a decoder with recall has read and made of it"""
 
     def select(self, index: Tensor) -> DecoderState:
         """The rows of the batch at ``index`` (N)."""
@@ -38,6 +41,7 @@ class DecoderState:
             None if self.memory is None else self.memory.select(index),
             None if self.feed is None else self.feed.index_select(0, index),
             None if self.coverage is None else self.coverage.index_select(0, index),
+            None if self.past is None else self.past.select(index),
         )
 
     def detach(self) -> DecoderState:
@@ -47,6 +51,7 @@ class DecoderState:
             recurrent=self.recurrent.detach(),
             feed=None if self.feed is None else self.feed.detach(),
             coverage=None if self.coverage is None else self.coverage.detach(),
+            past=None if self.past is None else self.past.detach(),
         )
 
 
@@ -110,6 +115,7 @@ class Decoder(nn.Module):
         attention: the kind, as in :class:`Attention`; None: no attention.
         coverage: whether attention sees where it has been; goes with input feeding.
         input_feeding: see above; it needs attention.
+        recall: steps of its own past that a decoder without attention looks back on, as in :class:`Recall`; 0: none.
         tie: whether scores use the embedding's weights (Press and Wolf, 2017, arXiv:1608.05859); where E is not H, the
             features are first mapped to E.
         dropout: between layers, and on the features.
@@ -132,6 +138,7 @@ class Decoder(nn.Module):
         attention: str | None = None,
         coverage: bool = False,
         input_feeding: bool = False,
+        recall: int = 0,
         tie: bool = False,
         dropout: float = 0.0,
         weight_dropout: float = 0.0,
@@ -142,7 +149,7 @@ class Decoder(nn.Module):
         **cell_options: Any,
     ) -> None:
         super().__init__()
-        _check(source, attention, coverage, input_feeding)
+        _check(source, attention, coverage, input_feeding, recall)
         self.dropout, self.embedding_dropout, self.input_feeding = dropout, embedding_dropout, input_feeding
         self.hidden_size = hidden_size
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=pad)
@@ -167,6 +174,7 @@ class Decoder(nn.Module):
         if attention is not None and source is not None:
             self.attention = Attention(attention, hidden_size, source.output_size, coverage=coverage)
             self.mix = nn.Linear(hidden_size + source.output_size, hidden_size, bias=False)
+        self.recall = Recall(hidden_size, embedding_size, recall) if recall else None
         self.narrow = (
             nn.Linear(hidden_size, embedding_size, bias=False) if tie and embedding_size != hidden_size else None
         )
@@ -180,8 +188,8 @@ class Decoder(nn.Module):
             needs = "needs an encoded source" if encoded is None else "was made without a source and takes none"
             raise UsageError(f"this decoder {needs}")
         if encoded is None or self.bridge is None:
-            return DecoderState(self.recurrent.initial_state(batch_size))
-        state = DecoderState(self.bridge(encoded.state))
+            return DecoderState(self.recurrent.initial_state(batch_size), past=self._new_past(batch_size))
+        state = DecoderState(self.bridge(encoded.state), past=self._new_past(len(encoded.lengths)))
         if self.attention is None:
             return state
         memory = self.attention.memory(encoded.outputs, encoded.lengths)
@@ -203,8 +211,12 @@ class Decoder(nn.Module):
         vectors = locked_dropout(self.embedding(tokens), self.embedding_dropout, self.training)
         if not self.input_feeding:
             outputs, recurrent = self.recurrent(vectors, lengths, state.recurrent)
+            state = replace(state, recurrent=recurrent)
+            if self.recall is not None and state.past is not None:
+                features, past = self.recall(outputs, vectors, state.past)
+                return Decoded(self._drop(features), replace(state, past=past), None)
             features, weights = self._attend_to_all(outputs, state.memory)
-            return Decoded(self._drop(features), replace(state, recurrent=recurrent), weights)
+            return Decoded(self._drop(features), state, weights)
         steps = []
         for vector in vectors.unbind(1):
             steps.append(self._one_step(vector, state))
@@ -223,6 +235,9 @@ class Decoder(nn.Module):
             vector = torch.cat([vector, state.feed], 1)
         output, recurrent = self.recurrent.step(vector, state.recurrent)
         state = replace(state, recurrent=recurrent)
+        if self.recall is not None and state.past is not None:
+            features, past = self.recall(output.unsqueeze(1), vector.unsqueeze(1), state.past)
+            return Decoded(features, replace(state, past=past), None)
         if self.attention is None or state.memory is None:
             return Decoded(output.unsqueeze(1), state, None)
         found = self.attention(output, state.memory, state.coverage)
@@ -234,6 +249,9 @@ class Decoder(nn.Module):
         )
         return Decoded(features.unsqueeze(1), state, found.weights.unsqueeze(1))
 
+    def _new_past(self, batch_size: int) -> Past | None:
+        return None if self.recall is None else self.recall.start(batch_size)
+
     def _attend_to_all(self, outputs: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor | None]:
         if self.attention is None or memory is None:
             return outputs, None
@@ -244,10 +262,12 @@ class Decoder(nn.Module):
         return dropout(features, self.dropout, self.training)
 
 
-def _check(source: Source | None, attention: str | None, coverage: bool, input_feeding: bool) -> None:
+def _check(source: Source | None, attention: str | None, coverage: bool, input_feeding: bool, recall: int) -> None:
     if attention is not None and source is None:
         raise UsageError("attention needs a source to attend to; give source=Source.of(encoder.recurrent)")
     if input_feeding and attention is None:
         raise UsageError("input feeding feeds what attention found; give an attention, too")
     if coverage and not input_feeding:
         raise UsageError("coverage goes step by step; give input_feeding=True, too")
+    if attention is not None and recall:
+        raise UsageError("a decoder looks either at a source or back on its own past; give attention or recall")
