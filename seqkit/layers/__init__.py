@@ -3,6 +3,7 @@
 from seqkit.layers.attention import Attention, Memory
 from seqkit.layers.decoder import Decoder, DecoderState, Source
 from seqkit.layers.encoder import Encoded, Encoder
+from seqkit.layers.forcing import TeacherForcing
 from seqkit.layers.head import Head, Loss
 from seqkit.layers.pooling import Pooling
 from seqkit.layers.recurrent import Recurrent
@@ -21,4 +22,5 @@ __all__ = [
     "Recurrent",
     "Source",
     "State",
+    "TeacherForcing",
 ]

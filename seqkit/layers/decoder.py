@@ -182,8 +182,11 @@ class Decoder(nn.Module):
         if tie:
             self.output.weight = self.embedding.weight
 
-    def start(self, encoded: Encoded | None = None, batch_size: int = 1) -> DecoderState:
-        """The state before the first token: from what an encoder has made, or zeros for a decoder without source."""
+    def start(self, encoded: Encoded | None = None, batch_size: int = 1, watch: bool = False) -> DecoderState:
+        """The state before the first token: from what an encoder has made, or zeros for a decoder without source.
+
+        ``watch``: the state sums up the attention, as :func:`coverage_penalty` needs, even if no coverage is learned.
+        """
         if (encoded is None) != (self.bridge is None):
             needs = "needs an encoded source" if encoded is None else "was made without a source and takes none"
             raise UsageError(f"this decoder {needs}")
@@ -195,7 +198,8 @@ class Decoder(nn.Module):
         memory = self.attention.memory(encoded.outputs, encoded.lengths)
         batch = len(encoded.lengths)
         feed = encoded.outputs.new_zeros(batch, self.hidden_size) if self.input_feeding else None
-        coverage = memory.values.new_zeros(memory.mask.shape) if self.attention.covered is not None else None
+        watched = watch or self.attention.covered is not None
+        coverage = memory.values.new_zeros(memory.mask.shape) if watched else None
         return replace(state, memory=memory, feed=feed, coverage=coverage)
 
     def step(self, token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
@@ -203,13 +207,19 @@ class Decoder(nn.Module):
         decoded = self._one_step(self.embedding(token), state)
         return self.logits(decoded.features.squeeze(1)), decoded.state
 
-    def forward(self, tokens: Tensor, state: DecoderState, lengths: Tensor | None = None) -> Decoded:
+    def forward(
+        self, tokens: Tensor, state: DecoderState, lengths: Tensor | None = None, forcing: float = 1.0
+    ) -> Decoded:
         """Teacher forcing: tokens (B, T), each read whatever the decoder would have written; :class:`Decoded`.
 
-        ``lengths`` (B) says which are no padding; with input feeding the state after padding is of no use.
+        ``lengths`` (B) says which are no padding; step by step the state after padding is of no use. With ``forcing``
+        below 1, each token but the first is read with that probability, and else one drawn from what the decoder has
+        just predicted, with no gradient through the draw (Bengio et al., 2015, arXiv:1506.03099).
         """
+        if forcing < 1:
+            return self._sampled(tokens, state, forcing)
         vectors = locked_dropout(self.embedding(tokens), self.embedding_dropout, self.training)
-        if not self.input_feeding:
+        if not self.input_feeding and state.coverage is None:
             outputs, recurrent = self.recurrent(vectors, lengths, state.recurrent)
             state = replace(state, recurrent=recurrent)
             if self.recall is not None and state.past is not None:
@@ -221,8 +231,33 @@ class Decoder(nn.Module):
         for vector in vectors.unbind(1):
             steps.append(self._one_step(vector, state))
             state = steps[-1].state
+        return self._joined(steps)
+
+    def _sampled(self, tokens: Tensor, state: DecoderState, forcing: float) -> Decoded:
+        """See :meth:`forward`: step by step."""
+        batch, length = tokens.shape
+        kept = dropout(
+            tokens.new_ones(batch, self.embedding.embedding_dim, dtype=self.embedding.weight.dtype),
+            self.embedding_dropout,
+            self.training,
+        )
+        steps: list[Decoded] = []
+        read = tokens[:, 0]
+        for t in range(length):
+            steps.append(self._one_step(self.embedding(read) * kept, state))
+            state = steps[-1].state
+            if t + 1 < length:
+                with torch.no_grad():
+                    chances = torch.softmax(self.logits(steps[-1].features.squeeze(1)), 1)
+                    drawn = torch.multinomial(chances, 1).squeeze(1)
+                    forced = torch.rand(batch, device=tokens.device) < forcing
+                read = torch.where(forced, tokens[:, t + 1], drawn)
+        return self._joined(steps)
+
+    def _joined(self, steps: list[Decoded]) -> Decoded:
         features = self._drop(torch.cat([step.features for step in steps], 1))
-        return Decoded(features, state, torch.cat([step.weights for step in steps if step.weights is not None], 1))
+        weights = [step.weights for step in steps if step.weights is not None]
+        return Decoded(features, steps[-1].state, torch.cat(weights, 1) if weights else None)
 
     def logits(self, features: Tensor) -> Tensor:
         """Features (…, H) to logits (…, V)."""
@@ -240,7 +275,8 @@ class Decoder(nn.Module):
             return Decoded(features, replace(state, past=past), None)
         if self.attention is None or state.memory is None:
             return Decoded(output.unsqueeze(1), state, None)
-        found = self.attention(output, state.memory, state.coverage)
+        learned = state.coverage if self.attention.covered is not None else None
+        found = self.attention(output, state.memory, learned)
         features = torch.tanh(self.mix(torch.cat([output, found.context], 1)))
         state = replace(
             state,
@@ -260,6 +296,18 @@ class Decoder(nn.Module):
 
     def _drop(self, features: Tensor) -> Tensor:
         return dropout(features, self.dropout, self.training)
+
+
+def coverage_penalty(state: DecoderState, beta: float) -> Tensor:
+    """``β Σ log(min(coverage, 1))`` (N) over the places of the source: 0 when each was looked at enough, else below.
+
+    Source: Wu et al., 2016, arXiv:1609.08144. Raises :class:`UsageError` for a state that does not watch its attention.
+    """
+    if state.coverage is None or state.memory is None:
+        raise UsageError("a coverage penalty needs attention that is watched: start(encoded, watch=True)")
+    # A place that nothing has looked at would cost infinitely much.
+    logs = state.coverage.clamp(1e-6, 1.0).log()
+    return beta * logs.masked_fill(~state.memory.mask, 0.0).sum(1)
 
 
 def _check(source: Source | None, attention: str | None, coverage: bool, input_feeding: bool, recall: int) -> None:

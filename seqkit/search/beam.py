@@ -81,26 +81,24 @@ class _Beam(Generic[S]):
         tokens = torch.empty(batch, self.size, 0, dtype=torch.int64)
         state = state.select(torch.arange(batch).repeat_interleave(self.size))
         last = torch.full((batch * self.size,), self.limits.start)
-        position = 0
         while self.rows:
             logits, state = self.step(last, state)
-            parents, symbols, scores = self._grow(logits, scores, position)
+            parents, symbols, scores = self._grow(logits, scores, tokens)
             offsets = torch.arange(len(self.rows)).unsqueeze(1) * self.size
             chosen = (offsets + parents).flatten()
             state = state.select(chosen)
             tokens = torch.cat([tokens.flatten(0, 1)[chosen].view(*parents.shape, -1), symbols.unsqueeze(2)], 2)
             scores = self._collect(tokens, scores, state)
-            going = self._going(scores, position + 1)
+            going = self._going(scores)
             self.rows = [self.rows[number] for number in going.tolist()]
             scores, tokens = scores[going], tokens[going]
             state = state.select((going.unsqueeze(1) * self.size + torch.arange(self.size)).flatten())
             last = tokens[:, :, -1].flatten()
-            position += 1
 
-    def _grow(self, logits: Tensor, scores: Tensor, position: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _grow(self, logits: Tensor, scores: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best extensions of each sentence: their parents, symbols and log-probabilities, (A, K) each."""
         rows = [row for row in self.rows for _ in range(self.size)]
-        allowed = self.limits.apply(torch.log_softmax(logits, 1), position, rows)
+        allowed = self.limits.apply(torch.log_softmax(logits, 1), rows, tokens.flatten(0, 1))
         symbols = allowed.shape[1]
         every = (scores.unsqueeze(2) + allowed.view(len(self.rows), self.size, symbols)).flatten(1)
         best, places = every.topk(min(self.size, every.shape[1]), 1)
@@ -128,11 +126,11 @@ class _Beam(Generic[S]):
             self.found[self.rows[number]].append(found)
         return scores.masked_fill(ended, -torch.inf)
 
-    def _going(self, scores: Tensor, position: int) -> Tensor:
+    def _going(self, scores: Tensor) -> Tensor:
         """The numbers of the sentences in which something better may still come."""
-        longest = length_penalty(self.limits.max_length + 1, self.alpha)
         going = []
         for number, (row, best) in enumerate(zip(self.rows, scores.max(1).values.tolist(), strict=True)):
+            longest = length_penalty(self.limits.longest(row) + 1, self.alpha)
             known = sorted((h.score for h in self.found[row]), reverse=True)
             enough = len(known) >= self.n_best and known[self.n_best - 1] >= best / longest
             if best > -torch.inf and not enough:

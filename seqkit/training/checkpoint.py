@@ -27,7 +27,8 @@ from seqkit.files import write_atomic
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Writes tensors and facts (JSON) as one safetensors file, atomically."""
-    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Tied weights are one tensor under two names, which the format does not allow.
+    kept = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(facts)
     write_atomic(path, save(kept, {"seqkit": text, "digest": _digest(kept, text)}))
 

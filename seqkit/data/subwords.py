@@ -1,0 +1,172 @@
+"""Tokens that can be put together to a text again, and subwords that are learned: for tasks that write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import regex
+
+from seqkit.data.placeholders import SLOTS, is_slot, slot
+from seqkit.data.readers import DataError
+from seqkit.data.tokenizers import CharTokenizer, Tokenizer, tokenizer_from_json
+from seqkit.data.vocab import UNK
+from seqkit.errors import missing, unknown
+
+WRITABLE = ("bpe", "word", "char", "space")
+"""The names that :func:`learn_tokenizer` knows."""
+
+_JOINER = "￭"
+_SPACE = "▁"
+_SLOT = f"[{slot(0)}-{slot(SLOTS - 1)}]"
+_PIECE = regex.compile(
+    rf"{_SLOT}|[\p{{L}}\p{{M}}]++(?:['’](?=\p{{L}}))?+|\p{{N}}++(?:[.,]\p{{N}}++)*+|[^\s\p{{L}}\p{{M}}\p{{N}}]"
+)
+_JOINT = regex.compile(f" ?{_JOINER} ?")
+_BPE_PIECE = "|".join(
+    [
+        _SLOT,
+        rf"{_SPACE}?[\p{{L}}\p{{M}}]+['’]?",
+        rf"{_SPACE}?\p{{N}}",
+        rf"{_SPACE}?[^\p{{L}}\p{{M}}\p{{N}}{_SPACE}{_SLOT[1:-1]}]",
+        _SPACE,
+    ]
+)
+
+
+class JoinedWords(Tokenizer):
+    """Words, numbers and marks; a joiner shows where two of them stand without a space: ``fait ￭- ￭il ?``.
+
+    Nothing but the kind and number of spaces is lost, so that a model learns the spacing of a language with its words.
+    A word before an apostrophe stands apart from the one after it (``l'￭ amour``). The joiner is the mark's, where a
+    word and a mark meet; a joiner in the text becomes ``■``, as in OpenNMT's tokenizer.
+    """
+
+    name = "joined-words"
+    lossless = False
+
+    def split(self, text: str) -> list[str]:
+        """See :class:`Tokenizer`."""
+        text = text.replace(_JOINER, "■")
+        pieces = list(_PIECE.finditer(text))
+        tokens = [piece.group() for piece in pieces]
+        lone: list[int] = []
+        for number, (a, b) in enumerate(pairwise(pieces)):
+            if a.end() < b.start():
+                continue
+            if is_slot(b.group()) or (_is_word(b.group()) and not _is_word(a.group())):
+                owner, mark = number, f"{tokens[number]}{_JOINER}"
+            else:
+                owner, mark = number + 1, f"{_JOINER}{tokens[number + 1]}"
+            if is_slot(pieces[owner].group()):
+                lone.append(number)
+            else:
+                tokens[owner] = mark
+        for number in reversed(lone):
+            tokens.insert(number + 1, _JOINER)
+        return tokens
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """The text, with single spaces."""
+        text: str = _JOINT.sub("", " ".join(tokens))
+        return text
+
+
+class SpacedTokens(Tokenizer):
+    """What stands between white space, such as the phonemes of ``F AH0 N EH1 T IH0 K``."""
+
+    name = "space"
+    lossless = False
+
+    def split(self, text: str) -> list[str]:
+        """See :class:`Tokenizer`."""
+        return text.split()
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """The tokens with a space between them."""
+        return " ".join(tokens)
+
+
+class BytePairs(Tokenizer):
+    """Byte-pair encoding: the most frequent pairs of characters, then of what they made, are merged into symbols.
+
+    ``▁`` stands for a space (and before the first word), so that a text can be put together again but for the number
+    and kind of its spaces. Marks and digits stand alone; an apostrophe stays with the word before it.
+
+    Args:
+        model: of the ``tokenizers`` library, as its JSON.
+
+    Source: Sennrich, Haddow and Birch, 2016, arXiv:1508.07909.
+    """
+
+    name = "bpe"
+    lossless = False
+
+    def __init__(self, model: Mapping[str, Any]) -> None:
+        self.model = dict(model)
+        try:
+            self._inner = _library().Tokenizer.from_str(json.dumps(self.model))
+        except ValueError as error:
+            raise DataError(f"the subwords are damaged ({error}); restore the file from a copy") from None
+
+    @classmethod
+    def learn(cls, texts: Iterable[str], size: int) -> BytePairs:
+        """Learns at most ``size`` symbols from texts."""
+        library = _library()
+        made = library.Tokenizer(library.models.BPE(unk_token=UNK))
+        split = library.pre_tokenizers.Split(library.Regex(_BPE_PIECE), "isolated")
+        metaspace = library.pre_tokenizers.Metaspace(replacement=_SPACE, prepend_scheme="always", split=False)
+        made.pre_tokenizer = library.pre_tokenizers.Sequence([metaspace, split])
+        slots = [slot(number) for number in range(SLOTS)]
+        trainer = library.trainers.BpeTrainer(
+            vocab_size=size, special_tokens=[UNK], initial_alphabet=slots, show_progress=False
+        )
+        made.train_from_iterator(texts, trainer)
+        return cls(json.loads(made.to_str()))
+
+    def split(self, text: str) -> list[str]:
+        """See :class:`Tokenizer`; characters that were not learned are unknown."""
+        return list(self._inner.encode(text, add_special_tokens=False).tokens)
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """See :class:`Tokenizer`."""
+        return " ".join("".join(tokens).replace(_SPACE, " ").split())
+
+    def to_json(self) -> dict[str, Any]:
+        """Name and model."""
+        return {"name": self.name, "model": self.model}
+
+
+def learn_tokenizer(name: str, texts: Iterable[str], size: int) -> Tokenizer:
+    """The tokenizer of that name, one of :data:`WRITABLE`; ``bpe`` learns at most ``size`` symbols of the texts."""
+    if name == "bpe":
+        return BytePairs.learn(texts, size)
+    made: dict[str, type[Tokenizer]] = {"word": JoinedWords, "char": CharTokenizer, "space": SpacedTokens}
+    if name not in made:
+        raise unknown("tokenizer", name, WRITABLE)
+    return made[name]()
+
+
+def load_tokenizer(value: Mapping[str, Any]) -> Tokenizer:
+    """What the ``to_json`` of a tokenizer wrote."""
+    name = value.get("name") if isinstance(value, dict) else None
+    own: dict[Any, type[Tokenizer]] = {JoinedWords.name: JoinedWords, SpacedTokens.name: SpacedTokens}
+    if name in own:
+        return own[name]()
+    if name == BytePairs.name and isinstance(value.get("model"), dict):
+        return BytePairs(value["model"])
+    return tokenizer_from_json(value)
+
+
+def _is_word(token: str) -> bool:
+    return token[-1].isalnum()
+
+
+def _library() -> Any:
+    try:
+        import tokenizers
+    except ImportError:
+        raise missing("the tokenizer 'bpe'", "tokenizers", "text") from None
+    return tokenizers

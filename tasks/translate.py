@@ -1,0 +1,563 @@
+"""Many to many, delayed: a text in other words, such as its translation.
+
+B batch, S source tokens, T target tokens, V symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqkit.cells import available_cells, make_cell
+from seqkit.data import DataError, Splits, Tokenizer, Vocabulary
+from seqkit.data.batching import pad
+from seqkit.data.pairs import (
+    Pair,
+    interface_strings,
+    one_reference_each,
+    read_pairs,
+    read_parallel,
+    split_pairs,
+    usable,
+)
+from seqkit.data.placeholders import SLOTS, find_placeholders, is_slot, mask, slot, unmask
+from seqkit.data.spacing import Spacing, plain_spaces
+from seqkit.data.subwords import WRITABLE, learn_tokenizer, load_tokenizer
+from seqkit.data.vocab import PAD, UNK
+from seqkit.errors import UsageError
+from seqkit.layers import Decoder, Encoder, Head, Loss, Source, TeacherForcing
+from seqkit.layers.attention import ATTENTIONS
+from seqkit.layers.decoder import coverage_penalty
+from seqkit.layers.forcing import FORCING_SCHEDULES
+from seqkit.layers.losses import linear_cross_entropy
+from seqkit.search import Hypothesis, beam, greedy, length_penalty
+from seqkit.search.base import Limits
+from seqkit.training import Codec, Table, Task, TrainingConfig, option
+from seqkit.training.metrics import bleu, bleu_signature, chrf, chrf_signature
+
+__all__ = [
+    "TASK",
+    "PairBatch",
+    "PairCodec",
+    "SearchOptions",
+    "Side",
+    "TranslateConfig",
+    "Translated",
+    "TranslationHead",
+    "learn_codec",
+    "translation_head",
+]
+
+START, END = "<s>", "</s>"
+_DEFAULT = "jupyterlab-fr"
+_SHOWN = 3
+"""Sentences shown after each epoch, and drawn with their attention at the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateConfig(TrainingConfig):
+    """Defaults of the task."""
+
+    data: str = option(_DEFAULT, f"{_DEFAULT}, or a file of pairs: TSV, CSV or JSONL", path=True)
+    source: str | None = option(None, "instead of data: a text file, a sentence a line ...", path=True)
+    target: str | None = option(None, "... and their translations, line by line", path=True)
+    valid_data: str | None = option(None, "pairs for validation (else taken off at random)", path=True)
+    test_data: str | None = option(None, "pairs for the test (else taken off at random)", path=True)
+    source_column: str | None = option(None, "column of the source, in a file with named columns")
+    target_column: str | None = option(None, "column of the target, in a file with named columns")
+    reverse: bool = option(False, "translate from the target to the source")
+    max_characters: int = option(400, "a pair with a longer side is left out", minimum=1)
+    valid_fraction: float = option(0.05, "part of the sources for validation", above=0, below=0.5)
+    test_fraction: float = option(0.05, "part of the sources for the test", above=0, below=0.5)
+    tokenizer: str = option("bpe", "tokens: bpe (subwords), word, char or space", choices=lambda: WRITABLE)
+    joint: bool = option(False, "one tokenizer and vocabulary for both sides")
+    min_count: int = option(1, "a token seen less often in training is unknown", minimum=1)
+    max_symbols: int = option(2000, "largest vocabulary of a side", minimum=30)
+    cell: str = option("gru", "recurrent cell", choices=available_cells)
+    cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
+    embedding_size: int = option(128, "values in a token's vector", minimum=1)
+    hidden_size: int = option(256, "units of the decoder; half of them each way in the encoder", minimum=2)
+    num_layers: int = option(1, "recurrent layers, on each side", minimum=1)
+    attention: str = option("general", "how the decoder looks at the source", choices=lambda: ATTENTIONS)
+    coverage: bool = option(False, "attention learns where it has been; needs input_feeding")
+    input_feeding: bool = option(False, "what attention found goes into the next step")
+    tie: bool = option(True, "scores use the weights of the token vectors")
+    dropout: float = option(0.3, "dropout between layers, on memory and features", minimum=0, below=1)
+    embedding_dropout: float = option(0.2, "dropout on token vectors", minimum=0, below=1)
+    word_dropout: float = option(0.0, "part of the source tokens left out in training", minimum=0, below=1)
+    label_smoothing: float = option(0.1, "part of the target's weight that goes to all symbols", minimum=0, below=1)
+    forcing: str = option(
+        "constant",
+        "how often the truth is read: constant, linear or inverse-sigmoid",
+        choices=lambda: FORCING_SCHEDULES,
+    )
+    forcing_floor: float = option(1.0, "the least probability of reading the truth; 1: always", minimum=0)
+    forcing_steps: int = option(1000, "steps down to it (the k of inverse-sigmoid)", minimum=1)
+    beam_size: int = option(5, "hypotheses at a time; 1: greedy", minimum=1)
+    length_penalty: float = option(1.0, "how much longer translations are favoured", minimum=0)
+    coverage_penalty: float = option(0.0, "what unread parts of the source cost", minimum=0)
+    n_best: int = option(1, "translations given for a sentence, at most beam_size", minimum=1)
+    max_ratio: float = option(2.0, "tokens of a translation at most: this times those of the source ...", above=0)
+    max_extra: int = option(10, "... and so many more", minimum=1)
+    epochs: int = option(30, "passes over the training data, at most", minimum=1)
+    learning_rate: float = option(4e-3, "peak learning rate of AdamW", above=0)
+    patience: int = option(6, "evaluations without a better score before training stops; 0: never", minimum=0)
+
+
+class PairItem(NamedTuple):
+    """Tokens of a source and, where known, of its target, and the placeholders that slots of the source stand for."""
+
+    source: Tensor
+    target: Tensor | None
+    placeholders: tuple[str, ...]
+
+
+class PairBatch(NamedTuple):
+    """Sources (B, S) with lengths (B), and what the decoder reads and is to say (B, T), -1 at padding."""
+
+    tokens: Tensor
+    lengths: Tensor
+    placeholders: Sequence[tuple[str, ...]]
+    owed: Sequence[Sequence[int]]
+    """Target symbols that each translation must have"""
+    inputs: Tensor | None = None
+    targets: Tensor | None = None
+    target_lengths: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Translated:
+    """A prediction: the best text, its score, and all that were asked for, the best first."""
+
+    text: str
+    score: float
+    n_best: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How translations are searched; a beam of 1 is greedy search."""
+
+    beam_size: int = 5
+    length_penalty: float = 1.0
+    coverage_penalty: float = 0.0
+    n_best: int = 1
+    max_ratio: float = 2.0
+    max_extra: int = 10
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n_best <= self.beam_size:
+            raise UsageError(f"n_best must be between 1 and the beam_size of {self.beam_size}, not {self.n_best}")
+
+
+@dataclass(frozen=True)
+class Side:
+    """Texts of one side to symbols and back. Slots are special symbols of the vocabulary."""
+
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+
+    def encode(self, masked: str) -> list[int]:
+        """The symbols of a text whose placeholders are slots."""
+        known = self.vocabulary
+        special = known.specials
+        return [
+            known.special(token) if is_slot(token) and token in special else known.index(token)
+            for token in self.tokenizer.split(masked)
+        ]
+
+    def decode(self, symbols: Sequence[int]) -> str:
+        """A text with slots."""
+        return self.tokenizer.join(self.vocabulary.decode(symbols))
+
+    @property
+    def slots(self) -> list[int]:
+        """The symbols of the slots, in order."""
+        return [number for number, symbol in enumerate(self.vocabulary.specials) if is_slot(symbol)]
+
+
+@dataclass(frozen=True)
+class PairCodec(Codec):
+    """Pairs of texts to batches, and symbols to a text."""
+
+    source: Side
+    target: Side
+    spacing: Spacing
+
+    def encode(self, raw: str, example: Pair | None = None) -> PairItem:
+        """Symbols of the source, and of the first reference with an end."""
+        slots = len(self.source.slots)
+        masked, placeholders = mask(plain_spaces(raw), slots=slots)
+        source = torch.tensor(self.source.encode(masked), dtype=torch.int32)
+        if example is None:
+            return PairItem(source, None, placeholders)
+        target, _ = mask(plain_spaces(example.references[0]), placeholders, slots)
+        symbols = [*self.target.encode(target), self.target.vocabulary.special(END)]
+        return PairItem(source, torch.tensor(symbols, dtype=torch.int32), placeholders)
+
+    def length(self, item: PairItem) -> int:
+        """Tokens of the longer side."""
+        return max(len(item.source), 0 if item.target is None else len(item.target))
+
+    def collate(self, items: Sequence[PairItem]) -> PairBatch:
+        """A batch; it has targets if every item has."""
+        tokens, lengths = pad([item.source for item in items], self.source.vocabulary.pad)
+        batch = PairBatch(tokens, lengths, [item.placeholders for item in items], [self._owed(item) for item in items])
+        known = [item.target for item in items if item.target is not None]
+        if not items or len(known) < len(items):
+            return batch
+        targets, target_lengths = pad(known, -1)
+        first = torch.full((len(items), 1), self.target.vocabulary.special(START))
+        inputs = torch.cat([first, targets[:, :-1].clamp(min=self.target.vocabulary.pad)], 1)
+        return batch._replace(inputs=inputs, targets=targets, target_lengths=target_lengths)
+
+    def write(self, symbols: Sequence[int], placeholders: Sequence[str]) -> str:
+        """The text that target symbols stand for."""
+        return unmask(self.spacing.apply(self.target.decode(symbols)), placeholders)
+
+    def to_json(self) -> dict[str, Any]:
+        """``source.json``, ``target.json`` and ``spacing.json``."""
+        sides = {"source.json": self.source, "target.json": self.target}
+        files = {
+            name: {"tokenizer": side.tokenizer.to_json(), **side.vocabulary.to_json()} for name, side in sides.items()
+        }
+        return {**files, "spacing.json": self.spacing.to_json()}
+
+    def _owed(self, item: PairItem) -> list[int]:
+        there = dict(zip(self.source.slots, self.target.slots, strict=True))
+        return [there[symbol] for symbol in item.source.tolist() if symbol in there]
+
+
+class TranslationHead(Head):
+    """An encoder, and a decoder that writes ``p(y_t | y_<t, x) = softmax(W features_t + b)``, searched by beam.
+
+    Args:
+        encoder, decoder: the decoder made with ``source=Source.of(encoder.recurrent)``.
+        codec: only its symbols and its :meth:`PairCodec.write` are used.
+        forcing: how often the truth is read in training.
+        label_smoothing: in training, as in :func:`~seqkit.layers.losses.linear_cross_entropy`.
+        search: what :meth:`predict` does unless told otherwise.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        codec: PairCodec,
+        forcing: TeacherForcing | None = None,
+        label_smoothing: float = 0.0,
+        search: SearchOptions | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.codec = encoder, decoder, codec
+        self.forcing = forcing or TeacherForcing()
+        self.label_smoothing, self.search = label_smoothing, search or SearchOptions()
+
+    def loss(self, batch: PairBatch) -> Loss:
+        """Cross-entropy of the target's symbols and end, in nats; label smoothing and sampling only in training."""
+        if batch.inputs is None or batch.targets is None:
+            raise UsageError("the batch has no targets; make it of examples with translations")
+        state = self.decoder.start(self.encoder(batch.tokens, batch.lengths))
+        forcing = self.forcing() if self.training else 1.0
+        features = self.decoder(batch.inputs, state, batch.target_lengths, forcing).features
+        targets = batch.targets.flatten()
+        real = (targets >= 0).nonzero().squeeze(1)
+        flat = features.flatten(0, 1).index_select(0, real)
+        narrow, output = self.decoder.narrow, self.decoder.output
+        smoothing = self.label_smoothing if self.training else 0.0
+        total = linear_cross_entropy(
+            flat if narrow is None else narrow(flat), output.weight, output.bias, targets[real], smoothing
+        )
+        return Loss(total, len(real))
+
+    @torch.no_grad()
+    def predict(self, batch: PairBatch, **options: Any) -> list[Translated]:
+        """The best translations; ``options`` replace those of :class:`SearchOptions`."""
+        search = SearchOptions(**{**asdict(self.search), **options})
+        found = self.hypotheses(batch, search)
+        return [
+            _translated([(self.codec.write(h.tokens, kept), h.score) for h in row])
+            for row, kept in zip(found, batch.placeholders, strict=True)
+        ]
+
+    def hypotheses(self, batch: PairBatch, search: SearchOptions) -> list[list[Hypothesis]]:
+        """The ``n_best`` sequences of symbols for each source."""
+        alpha, beta = search.length_penalty, search.coverage_penalty
+        limits, count = self._limits(batch, search), len(batch.lengths)
+        encoded = self.encoder(batch.tokens, batch.lengths)
+        if search.beam_size == 1 and beta == 0:
+            rows = greedy(self.decoder.step, self.decoder.start(encoded), count, limits)
+            return [[_rescored(row, alpha)] for row in rows]
+        state = self.decoder.start(encoded, watch=beta > 0)
+        penalty = (lambda after: coverage_penalty(after, beta)) if beta > 0 else None
+        return beam(
+            self.decoder.step,
+            state,
+            count,
+            limits,
+            search.beam_size,
+            alpha=alpha,
+            n_best=search.n_best,
+            penalty=penalty,
+        )
+
+    @torch.no_grad()
+    def attention(self, item: PairItem) -> Tensor:
+        """The weights (T, S) with which each symbol of a target, its end too, looks at those of the source."""
+        batch = self.codec.collate([item])
+        if batch.inputs is None:
+            raise UsageError("attention is shown for a source with a target")
+        weights: Tensor | None = self.decoder(
+            batch.inputs, self.decoder.start(self.encoder(batch.tokens, batch.lengths))
+        ).weights
+        if weights is None:
+            raise UsageError("this decoder has no attention")
+        return weights.squeeze(0)
+
+    def _limits(self, batch: PairBatch, search: SearchOptions) -> Limits:
+        target = self.codec.target
+        special = target.vocabulary.special
+        return Limits(
+            special(START),
+            special(END),
+            [int(search.max_ratio * length) + search.max_extra for length in batch.lengths.tolist()],
+            banned=[special(name) for name in (PAD, UNK, START)],
+            owed=batch.owed,
+            reserved=target.slots,
+        )
+
+
+def _translated(found: list[tuple[str, float]]) -> Translated:
+    return Translated(*found[0], n_best=tuple(found))
+
+
+def _rescored(found: Hypothesis, alpha: float) -> Hypothesis:
+    return Hypothesis(
+        found.tokens, found.log_probability / length_penalty(len(found.tokens) + 1, alpha), found.log_probability
+    )
+
+
+def learn_codec(
+    pairs: Sequence[tuple[str, str]],
+    tokenizers: tuple[str, str],
+    max_symbols: int,
+    min_count: int = 1,
+    joint: bool = False,
+) -> PairCodec:
+    """Tokenizers (names for source and target) and vocabularies of the training part, both at most so large."""
+    most = min(SLOTS, max((len(find_placeholders(source)) for source, _ in pairs), default=0))
+    specials = (PAD, UNK, START, END, *map(slot, range(most)))
+    masked: tuple[list[str], list[str]] = ([], [])
+    for source, target in pairs:
+        text, placeholders = mask(plain_spaces(source), slots=most)
+        masked[0].append(text)
+        masked[1].append(mask(plain_spaces(target), placeholders, most)[0])
+
+    def side(name: str, texts: list[str]) -> Side:
+        tokens = learn_tokenizer(name, texts, max_symbols)
+        return Side(tokens, Vocabulary.build(map(tokens.split, texts), min_count, max_symbols, specials))
+
+    spacing = Spacing.learn(target for _, target in pairs)
+    if joint:
+        if tokenizers[0] != tokenizers[1]:
+            raise UsageError(f"joint tokens need one tokenizer, not {tokenizers[0]} and {tokenizers[1]}")
+        both = side(tokenizers[0], [*masked[0], *masked[1]])
+        return PairCodec(both, both, spacing)
+    return PairCodec(side(tokenizers[0], masked[0]), side(tokenizers[1], masked[1]), spacing)
+
+
+def load_codec(files: Mapping[str, Any]) -> PairCodec:
+    """The codec of a run, from the content of its files."""
+    sides = []
+    for name in ("source.json", "target.json"):
+        vocabulary = Vocabulary.from_json(files[name], name)
+        missing = {START, END} - set(vocabulary.specials)
+        if missing or "tokenizer" not in files[name]:
+            raise DataError(f"{name} lacks its tokenizer, {START} or {END}; restore it from a copy")
+        sides.append(Side(load_tokenizer(files[name]["tokenizer"]), vocabulary))
+    return PairCodec(sides[0], sides[1], Spacing(**files["spacing.json"]))
+
+
+def translation_head(config: TranslateConfig, codec: PairCodec) -> TranslationHead:
+    """A new head of these sizes."""
+    shared: dict[str, Any] = {
+        "embedding_size": config.embedding_size,
+        "num_layers": config.num_layers,
+        "dropout": config.dropout,
+        "embedding_dropout": config.embedding_dropout,
+        "kernel": None if config.kernel == "auto" else config.kernel,
+        "precision": config.precision,
+    }
+    encoder = Encoder(
+        len(codec.source.vocabulary),
+        cell=make_cell(config.cell, **config.cell_options),
+        hidden_size=(config.hidden_size + 1) // 2,
+        pooling="last",
+        word_dropout=config.word_dropout,
+        **shared,
+    )
+    decoder = Decoder(
+        len(codec.target.vocabulary),
+        cell=make_cell(config.cell, **config.cell_options),
+        hidden_size=config.hidden_size,
+        source=Source.of(encoder.recurrent),
+        attention=config.attention,
+        coverage=config.coverage,
+        input_feeding=config.input_feeding,
+        tie=config.tie,
+        **shared,
+    )
+    search = SearchOptions(
+        config.beam_size,
+        config.length_penalty,
+        config.coverage_penalty,
+        config.n_best,
+        config.max_ratio,
+        config.max_extra,
+    )
+    forcing = TeacherForcing(config.forcing, config.forcing_floor, config.forcing_steps)
+    return TranslationHead(encoder, decoder, codec, forcing, config.label_smoothing, search)
+
+
+def read(config: TranslateConfig, notes: list[str]) -> Splits[Pair]:
+    """The three parts; those given as files are kept as they are, the others are taken off at random."""
+    bleu_signature([["x"]])
+    given = {"valid": config.valid_data, "test": config.test_data}
+    pairs = _usable(config, _read_data(config), notes)
+    parts = {part: _read_file(config, Path(path), notes) for part, path in given.items() if path}
+    splits = split_pairs(pairs, config.valid_fraction, config.test_fraction, config.seed, list(parts))
+    train = one_reference_each(splits.train)
+    return Splits(train, parts.get("valid", splits.valid), parts.get("test", splits.test))
+
+
+def _read_data(config: TranslateConfig) -> Sequence[Pair]:
+    if config.source or config.target:
+        if not (config.source and config.target) or config.data != _DEFAULT:
+            raise UsageError("give --source and --target, two files line by line the same, or --data, a file of pairs")
+        return list(read_parallel(Path(config.source), Path(config.target)))
+    if config.data == _DEFAULT:
+        return list(interface_strings())
+    return list(read_pairs(Path(config.data), config.source_column, config.target_column))
+
+
+def _read_file(config: TranslateConfig, path: Path, notes: list[str]) -> list[Pair]:
+    return _usable(config, list(read_pairs(path, config.source_column, config.target_column)), notes)
+
+
+def _usable(config: TranslateConfig, pairs: Sequence[Pair], notes: list[str]) -> list[Pair]:
+    turned = [other for pair in pairs for other in pair.reversed] if config.reverse else pairs
+    return usable(turned, config.max_characters, notes)
+
+
+def read_file(config: TranslateConfig, path: Path, codec: Codec) -> list[Pair]:
+    """Pairs to evaluate on."""
+    return _read_file(config, path, [])
+
+
+def learn(config: TranslateConfig, train: Sequence[Pair]) -> PairCodec:
+    """Tokenizers and vocabularies of the training part."""
+    pairs = [(pair.source, pair.references[0]) for pair in train]
+    names = (config.tokenizer, config.tokenizer)
+    return learn_codec(pairs, names, config.max_symbols, config.min_count, config.joint)
+
+
+def head(config: TranslateConfig, codec: Codec) -> TranslationHead:
+    """A new head."""
+    assert isinstance(codec, PairCodec)
+    return translation_head(config, codec)
+
+
+def score(predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, float]:
+    """BLEU and chrF, and where sources have placeholders, the part of those that keep every one of them."""
+    return _scores([p.text for p in predictions], examples)
+
+
+def _scores(texts: Sequence[str], examples: Sequence[Pair]) -> dict[str, float]:
+    references = [example.references for example in examples]
+    found = {"bleu": bleu(texts, references), "chrf": chrf(texts, references)}
+    pairs = [(find_placeholders(e.source), text) for e, text in zip(examples, texts, strict=True)]
+    kept = [sorted(wanted) == sorted(find_placeholders(text)) for wanted, text in pairs if wanted]
+    return {**found, "placeholders_kept": sum(kept) / len(kept)} if kept else found
+
+
+def baseline(config: TranslateConfig, splits: Splits[Pair]) -> dict[str, float]:
+    """The translation of the nearest sentence of the training part, by the cosine of TF-IDF over words."""
+    return _scores(nearest(splits.train, [pair.source for pair in splits.test]), splits.test)
+
+
+def nearest(train: Sequence[Pair], sources: Sequence[str]) -> list[str]:
+    """For each source, the translation of the training sentence that is nearest to it."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(token_pattern=r"\w+|[^\w\s]")
+    known = vectorizer.fit_transform([pair.source for pair in train]).T.tocsr()
+    found: list[str] = []
+    for first in range(0, len(sources), 256):
+        similar = (vectorizer.transform(sources[first : first + 256]) @ known).toarray()
+        found += [train[number].references[0] for number in similar.argmax(1).tolist()]
+    return found
+
+
+def samples(predictions: Sequence[Translated], examples: Sequence[Pair]) -> list[Table]:
+    """A few sentences with their references and what the model makes of them."""
+    return [Table("", ["", ""], _lines(predictions[:_SHOWN], examples[:_SHOWN]))]
+
+
+def _lines(predictions: Sequence[Translated], examples: Sequence[Pair]) -> list[list[str]]:
+    return [
+        row
+        for p, e in zip(predictions, examples, strict=True)
+        for row in (
+            ["source", e.source],
+            ["reference", " | ".join(map(plain_spaces, e.references))],
+            ["hypothesis", p.text],
+        )
+    ]
+
+
+def tables(predictions: Sequence[Translated], examples: Sequence[Pair]) -> list[Table]:
+    """sacrebleu's signatures, and a few sentences."""
+    references = [example.references for example in examples]
+    signatures = [["BLEU", bleu_signature(references)], ["chrF", chrf_signature(references)]]
+    step = max(1, len(examples) // 5)
+    rows = _lines(predictions[::step][:5], examples[::step][:5])
+    return [Table("Signatures", ["", ""], signatures), Table("Some translations", ["", ""], rows)]
+
+
+def show(prediction: Translated) -> tuple[str, dict[str, Any]]:
+    """The translation; as JSON with its score, and the others where more than one was asked for."""
+    facts: dict[str, Any] = {"translation": prediction.text, "score": prediction.score}
+    if len(prediction.n_best) > 1:
+        facts["n_best"] = [{"translation": text, "score": score} for text, score in prediction.n_best]
+    return prediction.text, facts
+
+
+TASK: Task[TranslateConfig] = Task(
+    name="translate",
+    topology="many to many, delayed",
+    summary="a text in another language, by attention and beam search",
+    config=TranslateConfig,
+    data_sets={_DEFAULT: "3,000 strings of a user interface, English to French"},
+    metric="bleu",
+    higher_is_better=True,
+    read=read,
+    read_file=read_file,
+    raw=lambda example: example.source,
+    learn=learn,
+    load_codec=load_codec,
+    head=head,
+    begin=lambda config, codec, head, notes: None,
+    score=score,
+    baseline=baseline,
+    tables=tables,
+    show=show,
+    while_validating={"beam_size": 1, "n_best": 1, "coverage_penalty": 0.0},
+    samples=samples,
+    amount=lambda examples: (len(examples), "pairs"),
+    unit=lambda config: "tokens",
+)
