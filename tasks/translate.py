@@ -6,7 +6,8 @@ B batch, S source tokens, T target tokens, V symbols.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +36,7 @@ from seqkit.layers.attention import ATTENTIONS
 from seqkit.layers.decoder import coverage_penalty
 from seqkit.layers.forcing import FORCING_SCHEDULES
 from seqkit.layers.losses import linear_cross_entropy
+from seqkit.report.attention import Alignment, attention_picture
 from seqkit.search import Hypothesis, beam, greedy, length_penalty
 from seqkit.search.base import Limits
 from seqkit.training import Codec, Table, Task, TrainingConfig, option
@@ -56,7 +58,9 @@ __all__ = [
 START, END = "<s>", "</s>"
 _DEFAULT = "jupyterlab-fr"
 _SHOWN = 3
-"""Sentences shown after each epoch, and drawn with their attention at the end."""
+"""Sentences shown after each epoch, and drawn with their attention at the end..."""
+_WIDEST = 40
+"""... if they have no more tokens than this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +224,13 @@ class PairCodec(Codec):
         """The text that target symbols stand for."""
         return unmask(self.spacing.apply(self.target.decode(symbols)), placeholders)
 
+    def names(self, item: PairItem) -> tuple[list[str], list[str]]:
+        """The tokens of both sides as a reader knows them."""
+        symbols = [[] if side is None else side.tolist() for side in (item.source, item.target)]
+        sides = zip((self.source, self.target), symbols, strict=True)
+        source, target = ([unmask(t, item.placeholders) for t in s.vocabulary.decode(n)] for s, n in sides)
+        return source, target
+
     def to_json(self) -> dict[str, Any]:
         """``source.json``, ``target.json`` and ``spacing.json``."""
         sides = {"source.json": self.source, "target.json": self.target}
@@ -271,7 +282,12 @@ class TranslationHead(Head):
         narrow, output = self.decoder.narrow, self.decoder.output
         smoothing = self.label_smoothing if self.training else 0.0
         total = linear_cross_entropy(
-            flat if narrow is None else narrow(flat), output.weight, output.bias, targets[real], smoothing
+            flat if narrow is None else narrow(flat),
+            output.weight,
+            output.bias,
+            targets[real],
+            smoothing,
+            self.decoder.recurrent.precision,
         )
         return Loss(total, len(real))
 
@@ -529,6 +545,18 @@ def tables(predictions: Sequence[Translated], examples: Sequence[Pair]) -> list[
     return [Table("Signatures", ["", ""], signatures), Table("Some translations", ["", ""], rows)]
 
 
+def pictures(head: Head, codec: Codec, predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, bytes]:
+    """``attention.png``: what the model looked at for the first test sentences; none without matplotlib."""
+    assert isinstance(head, TranslationHead) and isinstance(codec, PairCodec)
+    if head.decoder.attention is None or find_spec("matplotlib") is None:
+        return {}
+    pairs = [replace(e, references=(p.text,)) for p, e in zip(predictions, examples, strict=True) if p.text]
+    items = [codec.encode(pair.source, pair) for pair in pairs]
+    drawn = [item for item in items if codec.length(item) <= _WIDEST][:_SHOWN]
+    alignments = [Alignment(*codec.names(item), head.attention(item).numpy()) for item in drawn]
+    return {"attention.png": attention_picture(alignments)} if alignments else {}
+
+
 def show(prediction: Translated) -> tuple[str, dict[str, Any]]:
     """The translation; as JSON with its score, and the others where more than one was asked for."""
     facts: dict[str, Any] = {"translation": prediction.text, "score": prediction.score}
@@ -558,6 +586,7 @@ TASK: Task[TranslateConfig] = Task(
     show=show,
     while_validating={"beam_size": 1, "n_best": 1, "coverage_penalty": 0.0},
     samples=samples,
+    pictures=pictures,
     amount=lambda examples: (len(examples), "pairs"),
     unit=lambda config: "tokens",
 )

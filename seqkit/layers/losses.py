@@ -16,7 +16,12 @@ _LOGITS = 2**22
 
 
 def linear_cross_entropy(
-    features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float = 0.0
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    label_smoothing: float = 0.0,
+    precision: str = "f32",
 ) -> Tensor:
     """The sum over rows of the cross-entropy (nats) of ``softmax(features W^T + b)``, without all logits at once.
 
@@ -28,31 +33,46 @@ def linear_cross_entropy(
         features: (N, H).
         weight, bias: (V, H) and (V).
         targets: (N) of int64; negative ones are padding and count nothing.
+        precision: ``"bf16"``: the sides of the three products, and the logits, are rounded to bfloat16 where the
+            processor multiplies those; softmax, loss and sums are not.
     """
-    total: Tensor = _Pieces.apply(features, weight, bias, targets, label_smoothing)  # type: ignore[no-untyped-call]
+    bf16 = precision == "bf16" and features.dtype == torch.float32 and _has_bf16(features)
+    total: Tensor = _Pieces.apply(features, weight, bias, targets, label_smoothing, bf16)  # type: ignore[no-untyped-call]
     return total
 
 
 class _Pieces(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float
+        ctx: Any,
+        features: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        label_smoothing: float,
+        bf16: bool,
     ) -> Tensor:
         wanted = any(ctx.needs_input_grad[:3])
         grads = [torch.zeros_like(t) for t in (features, weight, bias)] if wanted else []
         total = features.new_zeros(())
+        if bf16:
+            features, weight, bias = features.bfloat16(), weight.bfloat16(), bias.bfloat16()
         rows = max(1, _LOGITS // len(weight))
         for start in range(0, len(features), rows):
             piece = slice(start, start + rows)
-            logits = torch.addmm(bias, features[piece], weight.T)
+            logits = torch.addmm(bias, features[piece], weight.T).to(total.dtype)
             if wanted:
                 with torch.enable_grad():
                     logits.requires_grad_()
                     loss = _loss(logits, targets[piece], label_smoothing)
                     (grad,) = torch.autograd.grad(loss, logits)
-                grads[0][piece] = grad @ weight
-                grads[1].addmm_(grad.T, features[piece])
                 grads[2] += grad.sum(0)
+                grad = grad.to(weight.dtype)
+                grads[0][piece] = grad @ weight
+                if bf16:
+                    grads[1] += grad.T @ features[piece]
+                else:
+                    grads[1].addmm_(grad.T, features[piece])
             else:
                 loss = _loss(logits, targets[piece], label_smoothing)
             total += loss.detach()
@@ -62,7 +82,11 @@ class _Pieces(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return *(grad * made for made in ctx.saved_tensors), None, None
+        return *(grad * made for made in ctx.saved_tensors), None, None, None
+
+
+def _has_bf16(tensor: Tensor) -> bool:
+    return tensor.device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
