@@ -155,6 +155,8 @@ class SearchOptions:
     max_extra: int = 10
 
     def __post_init__(self) -> None:
+        if self.beam_size < 1:
+            raise UsageError(f"beam_size must be at least 1, not {self.beam_size}")
         if not 1 <= self.n_best <= self.beam_size:
             raise UsageError(f"n_best must be between 1 and the beam_size of {self.beam_size}, not {self.n_best}")
 

@@ -108,7 +108,7 @@ class BytePairs(Tokenizer):
         self.model = dict(model)
         try:
             self._inner = _library().Tokenizer.from_str(json.dumps(self.model))
-        except ValueError as error:
+        except Exception as error:  # the library raises nothing narrower
             raise DataError(f"the subwords are damaged ({error}); restore the file from a copy") from None
 
     @classmethod

@@ -1,8 +1,10 @@
+import math
+
 import pytest
 import torch
 
 from seqkit import Encoder, UsageError
-from seqkit.layers.decoder import Decoder, Source
+from seqkit.layers.decoder import Decoder, Source, coverage_penalty
 from seqkit.search import beam, greedy
 from seqkit.search.base import Limits
 
@@ -131,3 +133,57 @@ def test_without_a_source_it_starts_from_zeros():
 def test_what_does_not_go_together_is_refused(make, message):
     with pytest.raises(UsageError, match=message):
         make()
+
+
+@ways
+def test_a_decoder_that_never_reads_the_truth_reads_what_it_draws(options):
+    _, decoder, state, _ = make(options)
+    tokens = torch.randint(1, 9, (3, 6))
+    torch.manual_seed(3)
+    drawn = decoder(tokens, state, forcing=0.0)
+    torch.manual_seed(3)
+    read, now, found = tokens[:, 0], state, []
+    for _ in range(6):
+        logits, now = decoder.step(read, now)
+        found.append(logits)
+        read = torch.multinomial(torch.softmax(logits, 1), 1).squeeze(1)
+        torch.rand(3)
+    torch.testing.assert_close(decoder.logits(drawn.features), torch.stack(found, 1))
+
+
+def test_scheduled_sampling_reads_the_truth_as_often_as_it_is_told():
+    _, decoder, state, _ = make({})
+    with torch.no_grad():
+        decoder.output.bias.fill_(-50)[8] = 50
+    state = state.select(torch.zeros(400, dtype=torch.int64))
+    tokens = torch.full((400, 2), 3)
+    torch.manual_seed(0)
+    after = decoder(tokens, state, forcing=0.75).features[:, 1]
+    truth, drawn = (
+        decoder(torch.tensor([[3, second]]), state.select(torch.tensor([0]))).features[:, 1] for second in (3, 8)
+    )
+    near = [(after - other).abs().amax(1) < 1e-9 for other in (truth, drawn)]
+    assert (near[0] ^ near[1]).all()
+    # Four deviations of 400 draws.
+    assert near[0].double().mean() == pytest.approx(0.75, abs=4 * (0.75 * 0.25 / 400) ** 0.5)
+
+
+def test_watched_attention_changes_nothing_and_is_summed_up():
+    encoder, decoder, state, tokens = make({"attention": "general"})
+    targets = torch.randint(1, 9, (3, 6))
+    watched = decoder.start(encoder(tokens, LENGTHS), watch=True)
+    one, other = decoder(targets, state), decoder(targets, watched)
+    torch.testing.assert_close(one.features, other.features)
+    torch.testing.assert_close(other.state.coverage, one.weights.sum(1))
+
+
+def test_the_coverage_penalty_is_that_of_its_formula():
+    encoder, decoder, _, tokens = make({"attention": "general"})
+    state = decoder(torch.randint(1, 9, (3, 6)), decoder.start(encoder(tokens, LENGTHS), watch=True)).state
+    found, seen = coverage_penalty(state, 0.3), state.coverage.tolist()
+    for row, length in enumerate(LENGTHS.tolist()):
+        logs = [min(0.0, math.log(seen[row][place])) for place in range(length)]
+        assert found[row].item() == pytest.approx(0.3 * sum(logs))
+    assert found[2].item() == 0
+    with pytest.raises(UsageError, match="watch=True"):
+        coverage_penalty(decoder.start(encoder(tokens, LENGTHS)), 0.3)

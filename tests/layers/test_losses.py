@@ -35,3 +35,14 @@ def test_a_second_derivative_is_refused_and_not_wrong():
     (grad,) = torch.autograd.grad(loss, features, create_graph=True)
     with pytest.raises(RuntimeError, match=r"does not require grad|once_differentiable"):
         grad.sum().backward()
+
+
+def test_rounding_to_bfloat16_costs_no_more_than_its_eight_bits():
+    torch.manual_seed(0)
+    tensors = [torch.randn(*size, requires_grad=True) for size in ((50, 16), (30, 16), (30,))]
+    targets = torch.randint(30, (50,))
+    whole, rounded = (linear_cross_entropy(*tensors, targets, 0.1, precision) for precision in ("f32", "bf16"))
+    assert rounded.dtype == torch.float32
+    assert rounded.item() == pytest.approx(whole.item(), rel=2**-8)
+    for one, other in zip(torch.autograd.grad(whole, tensors), torch.autograd.grad(rounded, tensors), strict=True):
+        assert ((one - other).norm() / one.norm()).item() < 2**-6

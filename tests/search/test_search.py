@@ -112,6 +112,47 @@ def test_finished_sentences_leave_the_batch():
     assert model.calls[0] == 16 and model.calls[-1] < 16
 
 
+def owes(tokens, owed, reserved):
+    return sorted(token for token in tokens if token in reserved) == sorted(owed)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 1000),
+    owed=st.sampled_from([[[2], [3, 2]], [[], [3, 3]], [[2, 3], []]]),
+    alpha=st.sampled_from([0.0, 1.0]),
+)
+def test_what_is_owed_is_written_and_nothing_else_that_is_reserved(seed, owed, alpha):
+    model, limits = Model(seed, 5), Limits(START, END, 3, banned=[START], owed=owed, reserved=[2, 3])
+    found = beam(model, model.start(2), 2, limits, 100, alpha=alpha, n_best=2)
+    for sentence in range(2):
+        every = model.every(sentence, Limits(START, END, 3, banned=[START]))
+        truth = sorted(
+            (
+                (value / length_penalty(len(tokens) + 1, alpha), tokens)
+                for tokens, value in every.items()
+                if owes(tokens, owed[sentence], [2, 3])
+            ),
+            reverse=True,
+        )
+        assert [h.tokens for h in found[sentence]] == [tokens for _, tokens in truth[:2]]
+    for hypothesis, wanted in zip(greedy(model, model.start(2), 2, limits), owed, strict=True):
+        assert owes(hypothesis.tokens, wanted, [2, 3])
+
+
+def test_every_row_has_its_own_longest():
+    model, lengths = Model(11, 6), [1, 4, 2]
+    hopeless = Limits(START, END, lengths, banned=[START])
+    for size in (1, 3):
+        found = beam(model, model.start(3), 3, hopeless, size)
+        assert all(len(row[0].tokens) <= length for row, length in zip(found, lengths, strict=True))
+    for row, length in enumerate(lengths):
+        alone = beam(
+            model, model.start(3).select(torch.tensor([row])), 1, Limits(START, END, length, banned=[START]), 3
+        )
+        assert alone[0][0] == found[row][0]
+
+
 def test_a_penalty_counts_when_a_hypothesis_ends():
     model, limits = Model(7, 4), Limits(START, END, 2, banned=[START])
     hated = beam(model, model.start(1), 1, limits, 20)[0][0].tokens
@@ -158,6 +199,9 @@ def test_samples_follow_from_the_seed_alone():
         (lambda: beam(None, None, 1, Limits(0, 1, 3), 2, alpha=-1), "at least 0, not -1"),
         (lambda: Limits(0, 1, 2, min_length=3), "min_length <= max_length"),
         (lambda: Limits(0, 1, 2, prefixes=[[3, 3, 3]]), "a prefix of 3 tokens"),
+        (lambda: Limits(0, 1, [2, 0]), "1 <= max_length"),
+        (lambda: Limits(0, 1, 2, owed=[[3]]), "and be reserved"),
+        (lambda: Limits(0, 1, 1, owed=[[3, 3]], reserved=[3]), "2 symbols that are owed must fit 1"),
         (lambda: choose(torch.zeros(1, 3), torch.Generator(), temperature=-1), "temperature >= 0"),
         (lambda: choose(torch.zeros(1, 3), torch.Generator(), top_p=0), "0 < top_p <= 1"),
     ],
