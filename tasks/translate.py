@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -508,11 +509,12 @@ def baseline(config: TranslateConfig, splits: Splits[Pair]) -> dict[str, float]:
     return _scores(nearest(splits.train, [pair.source for pair in splits.test]), splits.test)
 
 
-def nearest(train: Sequence[Pair], sources: Sequence[str]) -> list[str]:
-    """For each source, the translation of the training sentence that is nearest to it."""
+def nearest(train: Sequence[Pair], sources: Sequence[str], letters: bool = False) -> list[str]:
+    """For each source, the target of the training source that is nearest: in its words, or in 1 to 3 letters."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectorizer = TfidfVectorizer(token_pattern=r"\w+|[^\w\s]")
+    words = TfidfVectorizer(token_pattern=r"\w+|[^\w\s]")
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 3), dtype=np.float32) if letters else words
     known = vectorizer.fit_transform([pair.source for pair in train]).T.tocsr()
     found: list[str] = []
     for first in range(0, len(sources), 256):
