@@ -20,8 +20,10 @@ _PIECE = 256
 class Past(NamedTuple):
     """What may be looked back on: at most ``window`` steps."""
 
+    outputs: Tensor
+    """(B, M + 1, H): those of the recurrent layer, from the step before the first place on"""
     made: Tensor
-    """(B, M + 1, 2 A): keys and values of the layer's outputs, from the step before the first place on"""
+    """(B, M + 1, 2 A): keys and values that were made of them"""
     vectors: Tensor
     """(B, M, E): of the tokens"""
 
@@ -71,11 +73,16 @@ class Recall(nn.Module):
     def start(self, batch_size: int) -> Past:
         """The past of a sequence that begins."""
         some = self.make.weight
-        return Past(some.new_zeros(batch_size, 1, 2 * self.size), some.new_zeros(batch_size, 0, self.embedding_size))
+        outputs = some.new_zeros(batch_size, 1, self.make.in_features)
+        return Past(outputs, self.make(outputs), some.new_zeros(batch_size, 0, self.embedding_size))
 
     def forward(self, outputs: Tensor, vectors: Tensor, past: Past) -> tuple[Tensor, Past]:
-        """Outputs (B, T, H) of a layer that read vectors (B, T, E), to features (B, T, H) and the past after them."""
-        made = torch.cat([past.made, self.make(outputs)], 1)
+        """Outputs (B, T, H) of a layer that read vectors (B, T, E), to features (B, T, H) and the past after them.
+
+        While training, keys and values of the past are made anew, so that their weights learn from the whole window.
+        """
+        every = torch.cat([past.outputs, outputs], 1)
+        made = self.make(every) if self.training else torch.cat([past.made, self.make(outputs)], 1)
         read = torch.cat([past.vectors, vectors], 1)
         keys, values = made[:, :-1, : self.size], torch.cat([made[:, 1:, self.size :], read], 2)
         first, pieces = past.vectors.shape[1], []
@@ -84,7 +91,7 @@ class Recall(nn.Module):
             first += queries.shape[1]
         features = torch.tanh(self.mix(torch.cat([outputs, torch.cat(pieces, 1)], 2)))
         kept = self.window
-        return features, Past(made[:, -kept - 1 :], read[:, -kept:])
+        return features, Past(every[:, -kept - 1 :], made[:, -kept - 1 :], read[:, -kept:])
 
     def _look_back(self, queries: Tensor, keys: Tensor, values: Tensor, first: int) -> Tensor:
         """Contexts (B, P, A + E) of queries (B, P, A), the first of which stands at the place ``first``."""
