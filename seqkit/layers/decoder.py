@@ -174,7 +174,7 @@ class Decoder(nn.Module):
         if attention is not None and source is not None:
             self.attention = Attention(attention, hidden_size, source.output_size, coverage=coverage)
             self.mix = nn.Linear(hidden_size + source.output_size, hidden_size, bias=False)
-        self.recall = Recall(hidden_size, embedding_size, recall) if recall else None
+        self.recall = Recall(hidden_size, embedding_size, recall, precision=precision) if recall else None
         self.narrow = (
             nn.Linear(hidden_size, embedding_size, bias=False) if tie and embedding_size != hidden_size else None
         )

@@ -36,7 +36,7 @@ def linear_cross_entropy(
         precision: ``"bf16"``: the sides of the three products, and the logits, are rounded to bfloat16 where the
             processor multiplies those; softmax, loss and sums are not.
     """
-    bf16 = precision == "bf16" and features.dtype == torch.float32 and _has_bf16(features)
+    bf16 = precision == "bf16" and features.dtype == torch.float32 and has_bf16(features.device)
     total: Tensor = _Pieces.apply(features, weight, bias, targets, label_smoothing, bf16)  # type: ignore[no-untyped-call]
     return total
 
@@ -85,8 +85,9 @@ class _Pieces(torch.autograd.Function):
         return *(grad * made for made in ctx.saved_tensors), None, None, None
 
 
-def _has_bf16(tensor: Tensor) -> bool:
-    return tensor.device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 in hardware; every accelerator is taken to."""
+    return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from seqkit.errors import UsageError
+from seqkit.layers.losses import has_bf16
 
 _PIECE = 256
 """Steps that look back at a time: what they hold does not grow with the square of the sequence."""
@@ -52,6 +53,7 @@ class Recall(nn.Module):
         embedding_size: E.
         window: steps that are looked back on.
         size: A.
+        precision: "bf16": products are made in bfloat16 where the processor has them.
 
     Raises:
         UsageError: for a window or a size below 1.
@@ -61,11 +63,13 @@ class Recall(nn.Module):
     (arXiv:1612.04426).
     """
 
-    def __init__(self, hidden_size: int, embedding_size: int, window: int, size: int = 64) -> None:
+    def __init__(
+        self, hidden_size: int, embedding_size: int, window: int, size: int = 64, precision: str = "f32"
+    ) -> None:
         super().__init__()
         if window < 1 or size < 1:
             raise UsageError(f"attention over the past needs a window and a size of at least 1, not {window}, {size}")
-        self.window, self.size, self.embedding_size = window, size, embedding_size
+        self.window, self.size, self.embedding_size, self.precision = window, size, embedding_size, precision
         self.query = nn.Linear(hidden_size, size)
         self.make = nn.Linear(hidden_size, 2 * size, bias=False)
         self.mix = nn.Linear(hidden_size + size + embedding_size, hidden_size)
@@ -81,6 +85,12 @@ class Recall(nn.Module):
 
         While training, keys and values of the past are made anew, so that their weights learn from the whole window.
         """
+        bf16 = self.precision == "bf16" and has_bf16(outputs.device)
+        with torch.autocast(outputs.device.type, torch.bfloat16, enabled=bf16):
+            features, past = self._forward(outputs, vectors, past)
+        return features.to(outputs.dtype), past
+
+    def _forward(self, outputs: Tensor, vectors: Tensor, past: Past) -> tuple[Tensor, Past]:
         every = torch.cat([past.outputs, outputs], 1)
         made = self.make(every) if self.training else torch.cat([past.made, self.make(outputs)], 1)
         read = torch.cat([past.vectors, vectors], 1)
