@@ -3,8 +3,10 @@
 import io
 import os
 import random
+import signal
 import subprocess
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 
 # The models of the tests are so small that a second thread only waits for the first, here and in every subprocess.
@@ -52,6 +54,27 @@ def seqkit():
         environment = {**os.environ, **options.pop("env", {})}
         options = {"capture_output": True, "text": True, "timeout": 120, **options}
         return subprocess.run(command, env=environment, check=False, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def killed():
+    """Kills (SIGKILL) a run in the middle of an epoch, and gives back what its checkpoint holds."""
+    from seqkit.training.checkpoint import read_tensors
+
+    def run(out, *arguments, between=(1, 5)):
+        checkpoint = out / "checkpoint/last.safetensors"
+        command = [sys.executable, "-m", "seqkit", "run", *map(str, arguments), "--out", str(out)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            end, position = time.monotonic() + 60, 0
+            while time.monotonic() < end and not between[0] <= position <= between[1]:
+                time.sleep(0.005)
+                position = read_tensors(checkpoint)[1]["progress"]["position"] if checkpoint.exists() else 0
+            os.kill(process.pid, signal.SIGKILL)
+        tensors, facts = read_tensors(checkpoint)
+        assert facts["progress"]["position"] > 0, "it was killed between epochs"
+        return tensors, facts
 
     return run
 

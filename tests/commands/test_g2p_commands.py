@@ -1,0 +1,67 @@
+"""Spelling to phonemes on the command line: run, predict, evaluate and resume on a small file."""
+
+import itertools
+import json
+
+import pytest
+import torch
+
+from seqkit.training.checkpoint import read_tensors
+
+SAID = {"b": "B", "d": "D", "k": "K", "m": "M", "a": "AE1", "e": "EH1", "o": "AA0"}
+SMALL = ["--hidden-size", "24", "--embedding-size", "16", "--epochs", "25", "--batch-size", "4", "--dropout", "0"]
+SMALL += ["--set", "embedding_dropout=0", "--set", "learning_rate=0.02"]
+
+
+@pytest.fixture(scope="session")
+def words(tmp_path_factory):
+    """Every word of three letters, said letter by letter."""
+    spelled = ["".join(word) for word in itertools.product("bdkm", "aeo", "bdkm")]
+    path = tmp_path_factory.mktemp("words") / "words.tsv"
+    path.write_text("".join(f"{word}\t{' '.join(map(SAID.get, word))}\n" for word in spelled))
+    return path
+
+
+@pytest.fixture(scope="session")
+def spoken(words, seqkit, tmp_path_factory):
+    """A finished run and what it printed."""
+    out = tmp_path_factory.mktemp("runs") / "g2p"
+    done = seqkit("run", "g2p", "--data", words, "--out", out, *SMALL, "--set", "test_fraction=0.2")
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def test_a_run_learns_letters_and_leaves_out_stress(spoken):
+    out, done = spoken
+    assert done.stderr.splitlines()[1] == "36 words to train, 2 to validate, 10 to test"
+    assert all(len(line) <= 80 for line in [*done.stderr.splitlines()[1:], *done.stdout.splitlines()])
+    found = json.loads((out / "results.json").read_text())
+    assert found["metric"] == "wer" and found["better"] == "lower"
+    assert found["test"] == {"wer": 0.0, "per": 0.0}
+    assert found["baseline"]["wer"] == 1.0
+
+
+def test_words_are_said_whatever_their_case(spoken, command):
+    done = command("predict", spoken[0], "bad", "KOM", "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["phonemes"] for line in lines] == ["B AE D", "K AA M"]
+    assert all(line["score"] < 0 for line in lines)
+
+
+def test_a_run_is_evaluated_on_another_file(spoken, command, tmp_path):
+    path = tmp_path / "other.tsv"
+    path.write_text("bad\tB AE0 D\nbad\tB EY1 D\nkom\tK OW1 M\n")
+    done = command("evaluate", spoken[0], "--data", path)
+    assert done.returncode == 0, done.stderr
+    assert "0.5000" in done.stdout and "0.1667" in done.stdout
+
+
+def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(words, killed, seqkit, command, tmp_path):
+    options = ["g2p", "--data", words, *SMALL, "--epochs", "3", "--set", "checkpoint_seconds=0", "--dropout", "0.3"]
+    whole = command("run", *options, "--out", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    killed(tmp_path / "run", *options)
+    done = seqkit("resume", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    first, second = (read_tensors(tmp_path / name / "model.safetensors")[0] for name in ("whole", "run"))
+    assert all(torch.equal(first[name], second[name]) for name in first.keys() | second.keys())
