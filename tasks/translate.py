@@ -6,7 +6,7 @@ B batch, S source tokens, T target tokens, V symbols.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -431,14 +431,7 @@ def translation_head(config: TranslateConfig, codec: PairCodec) -> TranslationHe
         tie=config.tie,
         **shared,
     )
-    search = SearchOptions(
-        config.beam_size,
-        config.length_penalty,
-        config.coverage_penalty,
-        config.n_best,
-        config.max_ratio,
-        config.max_extra,
-    )
+    search = SearchOptions(**{field.name: getattr(config, field.name) for field in fields(SearchOptions)})
     forcing = TeacherForcing(config.forcing, config.forcing_floor, config.forcing_steps)
     return TranslationHead(encoder, decoder, codec, forcing, config.label_smoothing, search)
 
@@ -589,6 +582,7 @@ TASK: Task[TranslateConfig] = Task(
     tables=tables,
     show=show,
     while_validating={"beam_size": 1, "n_best": 1, "coverage_penalty": 0.0},
+    while_predicting=[field.name for field in fields(SearchOptions)],
     samples=samples,
     pictures=pictures,
     amount=lambda examples: (len(examples), "pairs"),

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -24,8 +24,9 @@ _TOGETHER = 256
 @click.argument("run")
 @click.argument("texts", nargs=-1)
 @click.option("--input", "source", metavar="FILE", help="A file with a text on each line; - for standard input.")
+@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="An option of the search, by its name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with all probabilities.")
-def command(run: str, texts: tuple[str, ...], source: str | None, as_json: bool) -> None:
+def command(run: str, texts: tuple[str, ...], source: str | None, settings: tuple[str, ...], as_json: bool) -> None:
     """Apply a run's best model to texts: given as arguments, as a file, or on standard input.
 
     Standard input is answered line by line as it arrives; an empty line gets an answer too.
@@ -41,12 +42,25 @@ def command(run: str, texts: tuple[str, ...], source: str | None, as_json: bool)
     if source is not None and source != "-" and not Path(source).is_file():
         raise UsageError(f"no file {source}; check the path")
     model = load(run)
+    options = dict(_option(model, setting) for setting in settings)
     for group in [list(texts)] if texts else _groups(source or "-"):
-        _print(model, group, as_json)
+        _print(model, group, options, as_json)
 
 
-def _print(model: Model, texts: list[str], as_json: bool) -> None:
-    for text, prediction in zip(texts, model.predict([model.task.from_text(text) for text in texts]), strict=True):
+def _option(model: Model, setting: str) -> tuple[str, Any]:
+    from seqkit.training.config import parse_setting
+
+    name, value = parse_setting(type(model.config), setting)
+    known = model.task.while_predicting
+    if name not in known:
+        there = f"choose one of: {', '.join(known)}" if known else f"a {model.task.name} model has none"
+        raise UsageError(f"{name} is no option of predicting; {there}")
+    return name, value
+
+
+def _print(model: Model, texts: list[str], options: dict[str, Any], as_json: bool) -> None:
+    predictions = model.predict([model.task.from_text(text) for text in texts], **options)
+    for text, prediction in zip(texts, predictions, strict=True):
         line, facts = model.task.show(prediction)
         shown = text.encode("utf-8", "replace").decode()
         click.echo(json.dumps({"input": shown, **facts}, ensure_ascii=False) if as_json else f"{line}\t{shown}")

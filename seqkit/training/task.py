@@ -87,6 +87,8 @@ class Task(Generic[C]):
     """The input that a text on the command line means: itself, or the file that it names."""
     while_validating: Mapping[str, Any] = field(default_factory=dict)
     """Options of ``Head.predict`` on the validation part after each epoch, such as a quicker search."""
+    while_predicting: Sequence[str] = ()
+    """The options of the configuration that ``Head.predict`` takes, too: `seqkit predict RUN --set beam_size=10`."""
     samples: Callable[[Sequence[Any], Sequence[Any]], list[Table]] = lambda predictions, examples: []
     """What to show of the validation part after each epoch: a handful of predictions beside the truth."""
     pictures: Callable[[Head, Codec, Sequence[Any], Sequence[Any]], dict[str, bytes]] = lambda *_: {}

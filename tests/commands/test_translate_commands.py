@@ -1,0 +1,181 @@
+"""Translations on the command line: run, predict, evaluate, resume, and what is refused."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import sacrebleu
+import torch
+
+from seqkit.runs import load
+from seqkit.training.checkpoint import read_tensors
+
+WORDS = {"red": "rouge", "blue": "bleu", "big": "grand", "old": "vieux", "new": "neuf"}
+THINGS = {"file": "fichier", "tree": "arbre", "cat": "chat", "book": "livre"}
+SMALL = ["--hidden-size", "32", "--embedding-size", "24", "--epochs", "20", "--batch-size", "8", "--tokenizer", "word"]
+SMALL += ["--dropout", "0", "--embedding-dropout", "0", "--learning-rate", "0.02"]
+
+
+def sentence(generator):
+    colour, thing, number = generator.choice(list(WORDS)), generator.choice(list(THINGS)), generator.randint(1, 3)
+    if generator.random() < 0.5:
+        return f"Is the {thing} {colour}?", f"Le {THINGS[thing]} est-il {WORDS[colour]} ?"
+    return f"The {colour} {thing}: %{number}.", f"Le {THINGS[thing]} {WORDS[colour]}\u00a0: %{number}."
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory):
+    """80 different questions and statements, in two languages."""
+    generator = random.Random(0)
+    found = dict(sentence(generator) for _ in range(2000))
+    path = tmp_path_factory.mktemp("pairs") / "pairs.tsv"
+    path.write_text("English\tFrench\n" + "".join(f"{a}\t{b}\n" for a, b in found.items()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def translated(pairs, seqkit, tmp_path_factory):
+    """A finished run and what it printed."""
+    out = tmp_path_factory.mktemp("runs") / "translate"
+    done = seqkit("run", "translate", "--data", pairs, "--out", out, *SMALL, "--set", "test_fraction=0.2")
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def test_a_run_shows_sentences_and_scores_as_sacrebleu_counts_them(translated):
+    out, done = translated
+    lines = done.stderr.splitlines()
+    assert lines[1] == "60 pairs to train, 4 to validate, 16 to test"
+    assert [line.split()[0] for line in lines[2:12]] == ["epoch", *["source", "reference", "hypothesis"] * 3]
+    assert all(len(line) <= 80 for line in [*lines[1:], *done.stdout.splitlines()] if str(out) not in line)
+    results = json.loads((out / "results.json").read_text())
+    kept = [json.loads(line) for line in (out / "predictions.jsonl").read_text("utf-8").splitlines()]
+    model = load(out)
+    references = {e.source: e.references for e in model.task.read(model.config, []).test}
+    streams = [[references[line["input"]][0] for line in kept]]
+    texts = [line["translation"] for line in kept]
+    assert results["test"]["bleu"] == sacrebleu.corpus_bleu(texts, streams).score
+    assert results["test"]["chrf"] == sacrebleu.corpus_chrf(texts, streams).score
+    assert results["test"]["placeholders_kept"] == 1.0
+    assert results["test"]["bleu"] > 60
+    assert f"nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:{sacrebleu.__version__}" in done.stdout
+    assert (out / "attention.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_predict_gives_a_text_or_scores_and_others(translated, seqkit, command):
+    out, _ = translated
+    done = seqkit("predict", out, "--input", "-", input="Is the cat red?\nThe old tree: {x}.\n\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [line[1] for line in lines] == ["Is the cat red?", "The old tree: {x}.", ""]
+    assert lines[0][0].startswith("Le ") and lines[0][0].endswith(" ?")
+    assert "\u00a0: {x}" in lines[1][0]
+    done = command("predict", out, "Is the cat red?", "--json", "--set", "n_best=3", "--set", "beam_size=4")
+    found = json.loads(done.stdout)
+    assert found["translation"] == lines[0][0] == found["n_best"][0]["translation"]
+    scores = [other["score"] for other in found["n_best"]]
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True) and scores[0] == found["score"]
+
+
+def test_evaluate_scores_the_test_part_or_another_file(translated, command, pairs):
+    out, _ = translated
+    own = json.loads(command("evaluate", out, "--json").stdout)
+    results = json.loads((out / "results.json").read_text())
+    assert {name: own[name] for name in results["test"]} == results["test"]
+    whole = json.loads(command("evaluate", out, "--data", pairs, "--json").stdout)
+    assert whole["examples"] == 80
+
+
+def test_a_run_killed_in_mid_epoch_with_sampling_goes_on_to_the_same_weights(pairs, seqkit, command, tmp_path):
+    sampling = {"forcing": "inverse-sigmoid", "forcing_floor": 0.2, "forcing_steps": 8, "checkpoint_seconds": 0}
+    own = [part for name, value in sampling.items() for part in ("--set", f"{name}={value}")]
+    options = ["--data", pairs, *SMALL, "--dropout", "0.2", "--epochs", "4", *own]
+    whole = command("run", "translate", *options, "--out", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    arguments = [sys.executable, "-m", "seqkit", "run", "translate", *map(str, options), "--out", str(tmp_path / "run")]
+    checkpoint = tmp_path / "run/checkpoint/last.safetensors"
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        end, done = time.monotonic() + 60, (0, 0)
+        while time.monotonic() < end and not (done[0] > 0 and 1 < done[1] < 7):
+            time.sleep(0.005)
+            progress = read_tensors(checkpoint)[1]["progress"] if checkpoint.exists() else {"epoch": 0, "position": 0}
+            done = progress["epoch"], progress["position"]
+        os.kill(process.pid, signal.SIGKILL)
+    tensors, facts = read_tensors(checkpoint)
+    assert int(tensors["model.forcing.step"]) == facts["progress"]["step"] > 0
+    assert facts["progress"]["position"] > 0
+    done = seqkit("resume", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    first, second = (read_tensors(tmp_path / name / "model.safetensors")[0] for name in ("whole", "run"))
+    assert all(torch.equal(first[name], second[name]) for name in first.keys() | second.keys())
+    results = [json.loads((tmp_path / name / "results.json").read_text())["test"] for name in ("whole", "run")]
+    assert results[0] == results[1]
+
+
+def test_parallel_files_subwords_and_the_other_direction(pairs, command, tmp_path):
+    rows = [line.split("\t") for line in pairs.read_text("utf-8").splitlines()[1:]]
+    for name, side in (("a.en", 0), ("a.fr", 1)):
+        (tmp_path / name).write_text("".join(f"{row[side]}\n" for row in rows), encoding="utf-8")
+    files = ["--source", tmp_path / "a.en", "--target", tmp_path / "a.fr", "--reverse", "true"]
+    own = ["--tokenizer", "bpe", "--max-symbols", "120", "--joint", "true", "--epochs", "1"]
+    done = command("run", "translate", *files, "--out", tmp_path / "run", *SMALL, *own)
+    assert done.returncode == 0, done.stderr
+    kept = json.loads((tmp_path / "run/source.json").read_text("utf-8"))
+    assert kept["tokenizer"]["name"] == "bpe"
+    assert len(kept["specials"] + kept["symbols"]) <= 120
+    first = json.loads((tmp_path / "run/predictions.jsonl").read_text("utf-8").splitlines()[0])
+    assert first["input"].startswith("Le ")
+
+
+GOOD = "".join(f"word {n}\tmot {n}\n" for n in range(30))
+BAD = [
+    (GOOD, ["--beam-size", "0"], 2, "--beam-size must be at least 1, not 0"),
+    (GOOD, ["--n-best", "9"], 2, "n_best must be between 1 and the beam_size of 5, not 9"),
+    (GOOD, ["--attention", "additiv"], 2, "unknown attention 'additiv'; did you mean 'additive'?"),
+    (GOOD, ["--coverage", "true"], 2, "coverage goes step by step"),
+    (GOOD, ["--source", "a.en"], 2, "give --source and --target"),
+    (GOOD, ["--data", "none.tsv"], 2, "no file"),
+    (GOOD + "no tab\n", [], 1, "pairs.tsv:31: no tab in 'no tab'"),
+    ("a\tb\n", [], 1, "1 different source cannot be divided into training, validation and test"),
+    ("a\t\n\tb\n", [], 1, "there is no usable pair (2 are empty or too long)"),
+    ("".join(f"{n}\t{n}\n" for n in range(30)), [], 1, "source and target are the same in 100% of the pairs"),
+    ("", [], 1, "there is no usable pair"),
+]
+
+
+@pytest.mark.parametrize(("content", "options", "code", "message"), BAD, ids=range(len(BAD)))
+def test_bad_input_is_refused_in_a_sentence(content, options, code, message, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pairs.tsv").write_text(content, encoding="utf-8")
+    done = command("run", "translate", "--data", "pairs.tsv", *options)
+    assert (done.returncode, len(done.stderr.splitlines())) == (code, 1)
+    assert message in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(("library", "what"), [("sacrebleu", "scoring translations"), ("tokenizers", "'bpe' needs")])
+def test_without_a_library_a_run_says_what_to_install(library, what, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pairs.tsv").write_text(GOOD, encoding="utf-8")
+    monkeypatch.setitem(sys.modules, library, None)
+    done = command("run", "translate", "--data", "pairs.tsv", "--tokenizer", "bpe")
+    assert done.returncode == 2
+    assert what in done.stderr and "pip install 'seqkit[text]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_options_of_predicting_are_checked(translated, trained, command):
+    for run, setting, message in (
+        (translated[0], "beam_size=0", "beam_size must be at least 1, not 0"),
+        (translated[0], "beam=3", "unknown option 'beam'"),
+        (translated[0], "epochs=3", "epochs is no option of predicting; choose one of: beam_size"),
+        (trained[0], "epochs=3", "a sentiment model has none"),
+    ):
+        done = command("predict", run, "x", "--set", setting)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert message in done.stderr
