@@ -1,0 +1,203 @@
+"""Pictures to what starts a decoder: a grid of feature vectors, and one vector of the whole picture.
+
+B batch, C channels, S places of the grid, F features of each, P size of the picture's vector.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import affine_grid, dropout, grid_sample
+
+from seqkit.errors import SeqkitError, UsageError
+from seqkit.layers.decoder import Source
+from seqkit.layers.encoder import Encoded
+from seqkit.layers.state import State
+
+
+class PictureEncoder(nn.Module, ABC):
+    """Any network from pictures to a grid; the vector of a picture is ``relu(W grid + b)`` over all of it.
+
+    A filling of this interface sets ``places`` (S) and ``features`` (F) and writes :meth:`grid`.
+
+    Args:
+        places, features: S and F.
+        vector_size: P.
+        dropout: on the vector and on the grid, while training.
+    """
+
+    def __init__(self, places: int, features: int, vector_size: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.places, self.features, self.vector_size, self.dropout = places, features, vector_size, dropout
+        self.summary = nn.Linear(places * features, vector_size)
+
+    @abstractmethod
+    def grid(self, pictures: Tensor) -> Tensor:
+        """Pictures as the filling takes them to (B, S, F)."""
+
+    @property
+    def source(self) -> Source:
+        """What a decoder must know."""
+        return Source(self.features, (self.vector_size,))
+
+    def forward(self, pictures: Tensor) -> Encoded:
+        """The grid as outputs (B, S, F); the picture's vector (B, P), pooled and as the state ``h`` (B, 1, P)."""
+        grid = self.grid(pictures)
+        vector = dropout(torch.relu(self.summary(grid.flatten(1))), self.dropout, self.training)
+        lengths = torch.full((len(grid),), grid.shape[1], dtype=torch.int64)
+        grid = dropout(grid, self.dropout, self.training)
+        return Encoded(grid, vector, State({"h": vector.unsqueeze(1)}), lengths)
+
+
+class VectorEncoder(PictureEncoder):
+    """Features that were made beforehand, (B, S, F) of float32, as they are."""
+
+    def grid(self, pictures: Tensor) -> Tensor:
+        """See :class:`PictureEncoder`."""
+        return pictures
+
+
+class ConvolutionalEncoder(PictureEncoder):
+    """Four convolutions with batch normalisation: a grid of 4 x 4, whatever the size of the pictures.
+
+    The first is of 5 x 5 and takes every second pixel, the others are of 3 x 3; the second and third are followed by
+    the maximum of 2 x 2. While training, each picture is moved and bent a little (see :func:`jitter`).
+
+    Args:
+        channels: C.
+        width: features after the first convolution; doubled twice.
+        vector_size, dropout: as in :class:`PictureEncoder`.
+        jitter: how much pictures are moved; 0: not at all.
+    """
+
+    def __init__(
+        self, channels: int, width: int = 24, vector_size: int = 256, dropout: float = 0.0, jitter: float = 0.0
+    ) -> None:
+        super().__init__(16, 4 * width, vector_size, dropout)
+        self.jitter = jitter
+        self.layers = nn.Sequential(
+            *_convolution(channels, width, 5, 2),
+            *_convolution(width, 2 * width),
+            nn.MaxPool2d(2),
+            *_convolution(2 * width, 4 * width),
+            nn.MaxPool2d(2),
+            *_convolution(4 * width, 4 * width),
+            nn.AdaptiveAvgPool2d(4),
+        )
+
+    def grid(self, pictures: Tensor) -> Tensor:
+        """(B, C, H, W) of uint8 to (B, 16, 4·width); H and W at least 8."""
+        scaled = pictures.float() / 255
+        if self.training and self.jitter:
+            scaled = jitter(scaled, self.jitter)
+        # On a CPU convolutions are nearly twice as fast with the channels last.
+        found: Tensor = self.layers(scaled.contiguous(memory_format=torch.channels_last))
+        return found.flatten(2).transpose(1, 2)
+
+
+class TorchvisionEncoder(PictureEncoder):
+    """The convolutions of a torchvision network, which do not learn, under a summary that does.
+
+    Args:
+        name: of the network, such as resnet18.
+        size: side of the pictures, in pixels.
+        vector_size, dropout: as in :class:`PictureEncoder`.
+
+    Raises:
+        UsageError: where torchvision is not installed, and for a name it does not have.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, name: str, size: int, vector_size: int = 256, dropout: float = 0.0) -> None:
+        backbone = _convolutions(_torchvision_model(name))
+        with torch.no_grad():
+            _, features, *sides = backbone.eval()(torch.zeros(1, 3, size, size)).shape
+        super().__init__(sides[0] * sides[1], features, vector_size, dropout)
+        self.name, self.backbone = name, backbone.requires_grad_(False)
+        # What torchvision's classifiers were trained with.
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
+
+    def train(self, mode: bool = True) -> TorchvisionEncoder:
+        """The backbone stays as it is: its normalisation must not follow the batches."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    def load(self, path: Path) -> None:
+        """Takes the weights of a whole network from a .safetensors file or one of torch (read as tensors alone).
+
+        Raises :class:`SeqkitError` for a file that cannot be read or that is of another network.
+        """
+        model = _torchvision_model(self.name)
+        try:
+            model.load_state_dict(_read_weights(path))
+        except (RuntimeError, AttributeError, TypeError) as error:
+            raise SeqkitError(f"{path} has no weights of {self.name} ({str(error).splitlines()[0]:.80})") from None
+        self.backbone.load_state_dict(_convolutions(model).state_dict())
+
+    def grid(self, pictures: Tensor) -> Tensor:
+        """(B, 1 or 3, H, W) of uint8 to (B, S, F)."""
+        scaled = (pictures.float() / 255).expand(-1, 3, -1, -1)
+        with torch.no_grad():
+            found: Tensor = self.backbone((scaled - self.mean) / self.deviation)
+        return found.flatten(2).transpose(1, 2)
+
+
+def jitter(pictures: Tensor, amount: float) -> Tensor:
+    """Pictures (B, C, H, W), each under an affine map of its own: amount 1 moves it by up to 6 % of its side,
+
+    stretches either side by up to 6 % and slants it by up to 0.06. Drawn from torch's generator.
+    """
+    drawn = (torch.rand(len(pictures), 2, 3, device=pictures.device) * 2 - 1) * 0.06 * amount
+    drawn[:, :, 2] *= 2  # places run from -1 to 1
+    maps = torch.eye(2, 3, device=pictures.device) + drawn
+    return grid_sample(pictures, affine_grid(maps, list(pictures.shape), align_corners=False), align_corners=False)
+
+
+def _convolution(before: int, after: int, side: int = 3, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(before, after, side, stride, side // 2, bias=False)
+    return [convolution, nn.BatchNorm2d(after), nn.ReLU()]
+
+
+def _torchvision_model(name: str) -> nn.Module:
+    try:
+        from torchvision import models  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        raise UsageError(
+            "a torchvision backbone needs torchvision; install the one that fits this torch: pip install torchvision"
+        ) from None
+    try:
+        model: nn.Module = models.get_model(name, weights=None)
+    except ValueError:
+        raise UsageError(f"torchvision has no network {name!r:.80}; see torchvision.models.list_models()") from None
+    return model
+
+
+def _convolutions(model: nn.Module) -> nn.Module:
+    """The part of a classifier before its pooling: called features in most, all but the last two parts in a resnet."""
+    features = getattr(model, "features", None)
+    return features if isinstance(features, nn.Module) else nn.Sequential(*list(model.children())[:-2])
+
+
+def _read_weights(path: Path) -> dict[str, Any]:
+    import pickle
+
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        weights: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return weights
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}; check the path") from None
+    except (SafetensorError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise SeqkitError(f"{path} is no file of weights ({str(error).splitlines()[0]:.80})") from None

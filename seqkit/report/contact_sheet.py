@@ -1,0 +1,139 @@
+"""Many pictures on one, each with what was found and what is true below it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, distribution
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqkit.data.pictures import pillow
+
+_COLUMNS = 5
+_SIDE = 112
+_TILE = 216
+_LINES = 3
+_LINE = 16
+_MARGIN = 24
+_SCALE = 2
+"""Drawn at twice the size, so that small letters stay sharp"""
+_PAPER, _CARD, _INK, _PALE = "#f4f2ee", "#ffffff", "#22252b", "#777d88"
+_RIGHT, _WRONG = "#1f7a4d", "#b4431f"
+
+
+class Cell(NamedTuple):
+    """A picture (H, W, 1 or 3) of uint8, the caption that was found, and those that are right."""
+
+    picture: np.ndarray
+    caption: str
+    truth: Sequence[str]
+
+    @property
+    def right(self) -> bool:
+        """Whether the caption is one of them."""
+        return self.caption in self.truth
+
+
+def contact_sheet(cells: Sequence[Cell], columns: int = _COLUMNS) -> bytes:
+    """A PNG: the pictures in rows; below each a green caption that is right, or a red one with the truth in grey."""
+    sheet = _Sheet()
+    rows = max(1, math.ceil(len(cells) / columns))
+    height = _SIDE + 2 * 14 + (2 * _LINES) * _LINE + 10
+    gap = 12
+    head = 46
+    size = (2 * _MARGIN + columns * (_TILE + gap) - gap, 2 * _MARGIN + head + rows * (height + gap) - gap)
+    sheet.open(size)
+    right = sum(cell.right for cell in cells)
+    sheet.text((_MARGIN, _MARGIN), f"{right} of {len(cells)} captions are right", _INK, 18)
+    for number, cell in enumerate(cells):
+        row, column = divmod(number, columns)
+        corner = (_MARGIN + column * (_TILE + gap), _MARGIN + head + row * (height + gap))
+        sheet.card(corner, (_TILE, height), cell)
+    return sheet.png()
+
+
+class _Sheet:
+    """A canvas measured in points, of which each is two pixels."""
+
+    def __init__(self) -> None:
+        self.image_module, self.draw_module = pillow("Image"), pillow("ImageDraw")
+        self.fonts: dict[int, Any] = {}
+
+    def open(self, size: tuple[int, int]) -> None:
+        self.image = self.image_module.new("RGB", (size[0] * _SCALE, size[1] * _SCALE), _PAPER)
+        self.draw = self.draw_module.Draw(self.image)
+
+    def card(self, corner: tuple[int, int], size: tuple[int, int], cell: Cell) -> None:
+        x, y = corner
+        box = [x * _SCALE, y * _SCALE, (x + size[0]) * _SCALE, (y + size[1]) * _SCALE]
+        self.draw.rounded_rectangle(box, 10 * _SCALE, fill=_CARD)
+        color = _RIGHT if cell.right else _WRONG
+        self.draw.rounded_rectangle([box[0], box[1], box[2], box[1] + 4 * _SCALE], 2 * _SCALE, fill=color)
+        self.image.paste(self._picture(cell.picture), ((x + (size[0] - _SIDE) // 2) * _SCALE, (y + 14) * _SCALE))
+        y += 14 + _SIDE + 10
+        y = self.lines((x + 10, y), cell.caption or "(nothing)", color, size[0] - 20)
+        if not cell.right:
+            self.lines((x + 10, y + 2), cell.truth[0], _PALE, size[0] - 20)
+
+    def lines(self, corner: tuple[int, int], text: str, color: str, width: int) -> int:
+        """A text in a few lines, the last cut short; gives back where it ends."""
+        x, y = corner
+        for line in self._wrapped(text, width):
+            self.text((x, y), line, color, 12)
+            y += _LINE
+        return y
+
+    def text(self, corner: tuple[int, int], text: str, color: str, size: int) -> None:
+        self.draw.text((corner[0] * _SCALE, corner[1] * _SCALE), text, fill=color, font=self._font(size))
+
+    def png(self) -> bytes:
+        stream = BytesIO()
+        self.image.save(stream, "PNG", optimize=True)
+        return stream.getvalue()
+
+    def _picture(self, values: np.ndarray) -> Any:
+        squeezed = values[:, :, 0] if values.shape[2] == 1 else values
+        side = _SIDE * _SCALE
+        # Few pixels are shown as they are, many are smoothed.
+        way = self.image_module.Resampling.NEAREST if len(values) <= 64 else self.image_module.Resampling.LANCZOS
+        return self.image_module.fromarray(squeezed).convert("RGB").resize((side, side), way)
+
+    def _wrapped(self, text: str, width: int) -> list[str]:
+        lines = [""]
+        for word in text.split():
+            longer = f"{lines[-1]} {word}".strip()
+            if self._width(longer) <= width or not lines[-1]:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+        kept = [self._cut(line, width) for line in lines[:_LINES]]
+        return [*kept[:-1], self._cut(kept[-1] + " …", width)] if len(lines) > _LINES else kept
+
+    def _cut(self, line: str, width: int) -> str:
+        while self._width(line) > width:
+            line = line[:-2].rstrip() + "…"
+        return line
+
+    def _width(self, text: str) -> float:
+        return float(self._font(12).getlength(text)) / _SCALE
+
+    def _font(self, size: int) -> Any:
+        if size not in self.fonts:
+            module = pillow("ImageFont")
+            path = _font_path()
+            pixels = size * _SCALE
+            self.fonts[size] = module.truetype(str(path), pixels) if path else module.load_default(pixels)
+        return self.fonts[size]
+
+
+def _font_path() -> Path | None:
+    """A font of matplotlib's, which knows many scripts; None: pillow's own will serve."""
+    try:
+        path = Path(str(distribution("matplotlib").locate_file("matplotlib/mpl-data/fonts/ttf/DejaVuSans.ttf")))
+    except PackageNotFoundError:
+        return None
+    return path if path.is_file() else None
