@@ -5,16 +5,12 @@ python -m benchmarks.charlm FILE [OPTIONS OF seqkit run charlm]
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import click
 
-from benchmarks import machine
+from benchmarks import machine, whole_run
 
 _OPTIONS = {
     "test_fraction": 0.1,
@@ -39,13 +35,7 @@ def main(text: Path, options: tuple[str, ...]) -> None:
     print(machine())
     print(f"seqkit run charlm --data {text.name} {' '.join(options)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
-        start = time.perf_counter()
-        command = [sys.executable, "-m", "seqkit", "run", "charlm", "--data", str(text), "--out", str(out), *options]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        seconds = time.perf_counter() - start
-        found = json.loads((out / "results.json").read_text())
-        history = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+        found, history, seconds = whole_run("charlm", Path(folder) / "run", ["--data", str(text), *options])
     test, baseline = found["test"], found["baseline"]
     best = min(history, key=lambda record: record["bpc"])
     print("                nats  bits a character")

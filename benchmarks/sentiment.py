@@ -5,17 +5,13 @@ python -m benchmarks.sentiment [--seeds 3] [OPTIONS OF seqkit run sentiment]
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import click
 
-from benchmarks import machine
+from benchmarks import machine, whole_run
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -37,11 +33,7 @@ def main(seeds: int, options: tuple[str, ...]) -> None:
 
 
 def _run(out: Path, seed: int, options: tuple[str, ...]) -> tuple[float, float, float, float, float, int]:
-    command = [sys.executable, "-m", "seqkit", "run", "sentiment", "--seed", str(seed), "--out", str(out), *options]
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    seconds = time.perf_counter() - start
-    found = json.loads((out / "results.json").read_text())
+    found, _, seconds = whole_run("sentiment", out, ["--seed", str(seed), *options])
     test, baseline = found["test"], found["baseline"]
     return test["accuracy"], test["macro_f1"], baseline["accuracy"], seconds, found["peak_memory_mb"], found["epochs"]
 
