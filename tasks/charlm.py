@@ -43,7 +43,9 @@ _BASELINE_BYTES = 4_000_000
 class CharLMConfig(TrainingConfig):
     """Defaults of the task."""
 
-    data: str = option("python-reference", "python-reference, a text file, or a folder of text files", path=True)
+    data: str = option(
+        "python-reference", "the data: python-reference, a text file, or a folder of text files", path=True
+    )
     valid_data: str | None = option(None, "text for validation (else a stretch of the data)", path=True)
     test_data: str | None = option(None, "text for the test (else the end of the data)", path=True)
     valid_fraction: float = option(0.05, "part of the data for validation, before the test part", above=0, below=0.5)

@@ -14,7 +14,7 @@ from seqkit.training import Codec, Table, Task, option
 from seqkit.training.metrics import error_rates
 
 from . import translate
-from .translate import PairCodec, TranslateConfig, Translated, learn_codec, nearest
+from .translate import PairCodec, PairConfig, Translated, learn_codec, nearest
 
 __all__ = ["TASK", "G2PConfig"]
 
@@ -25,10 +25,10 @@ _MOST_WRONG = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class G2PConfig(TranslateConfig):
+class G2PConfig(PairConfig):
     """Defaults of the task."""
 
-    data: str = option(_DEFAULT, f"{_DEFAULT}, or a file of pairs: word, tab, phonemes", path=True)
+    data: str = option(_DEFAULT, f"the data: {_DEFAULT}, or a file of pairs, word, tab, phonemes", path=True)
     stress: bool = option(False, "phonemes keep their marks of stress")
     max_symbols: int = option(1000, "largest vocabulary of a side", minimum=30)
     max_characters: int = option(200, "a pair with a longer side is left out", minimum=1)

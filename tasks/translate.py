@@ -47,6 +47,7 @@ __all__ = [
     "TASK",
     "PairBatch",
     "PairCodec",
+    "PairConfig",
     "SearchOptions",
     "Side",
     "TranslateConfig",
@@ -65,22 +66,16 @@ _WIDEST = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class TranslateConfig(TrainingConfig):
-    """Defaults of the task."""
+class PairConfig(TrainingConfig):
+    """Defaults of every task that writes one sequence for another."""
 
-    data: str = option(_DEFAULT, f"{_DEFAULT}, or a file of pairs: TSV, CSV or JSONL", path=True)
-    source: str | None = option(None, "instead of data: a text file, a sentence a line ...", path=True)
-    target: str | None = option(None, "... and their translations, line by line", path=True)
     valid_data: str | None = option(None, "pairs for validation (else taken off at random)", path=True)
     test_data: str | None = option(None, "pairs for the test (else taken off at random)", path=True)
     source_column: str | None = option(None, "column of the source, in a file with named columns")
     target_column: str | None = option(None, "column of the target, in a file with named columns")
-    reverse: bool = option(False, "translate from the target to the source")
     max_characters: int = option(400, "a pair with a longer side is left out", minimum=1)
     valid_fraction: float = option(0.05, "part of the sources for validation", above=0, below=0.5)
     test_fraction: float = option(0.05, "part of the sources for the test", above=0, below=0.5)
-    tokenizer: str = option("bpe", "tokens: bpe (subwords), word, char or space", choices=lambda: WRITABLE)
-    joint: bool = option(False, "one tokenizer and vocabulary for both sides")
     min_count: int = option(1, "a token seen less often in training is unknown", minimum=1)
     max_symbols: int = option(2000, "largest vocabulary of a side", minimum=30)
     cell: str = option("gru", "recurrent cell", choices=available_cells)
@@ -112,6 +107,18 @@ class TranslateConfig(TrainingConfig):
     epochs: int = option(30, "passes over the training data, at most", minimum=1)
     learning_rate: float = option(4e-3, "peak learning rate of AdamW", above=0)
     patience: int = option(6, "evaluations without a better score before training stops; 0: never", minimum=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateConfig(PairConfig):
+    """Defaults of the task."""
+
+    data: str = option(_DEFAULT, f"the data: {_DEFAULT}, or a file of pairs, TSV, CSV or JSONL", path=True)
+    source: str | None = option(None, "instead of data: a text file, a sentence a line ...", path=True)
+    target: str | None = option(None, "... and their translations, line by line", path=True)
+    reverse: bool = option(False, "translate from the target to the source")
+    tokenizer: str = option("bpe", "tokens: bpe (subwords), word, char or space", choices=lambda: WRITABLE)
+    joint: bool = option(False, "one tokenizer and vocabulary for both sides")
 
 
 class PairItem(NamedTuple):
@@ -402,7 +409,7 @@ def load_codec(files: Mapping[str, Any]) -> PairCodec:
     return PairCodec(sides[0], sides[1], Spacing(**files["spacing.json"]))
 
 
-def translation_head(config: TranslateConfig, codec: PairCodec) -> TranslationHead:
+def translation_head(config: PairConfig, codec: PairCodec) -> TranslationHead:
     """A new head of these sizes."""
     shared: dict[str, Any] = {
         "embedding_size": config.embedding_size,
@@ -478,7 +485,7 @@ def learn(config: TranslateConfig, train: Sequence[Pair]) -> PairCodec:
     return learn_codec(pairs, names, config.max_symbols, config.min_count, config.joint)
 
 
-def head(config: TranslateConfig, codec: Codec) -> TranslationHead:
+def head(config: PairConfig, codec: Codec) -> TranslationHead:
     """A new head."""
     assert isinstance(codec, PairCodec)
     return translation_head(config, codec)
