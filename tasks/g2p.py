@@ -28,7 +28,7 @@ _MOST_WRONG = 10
 class G2PConfig(PairConfig):
     """Defaults of the task."""
 
-    data: str = option(_DEFAULT, f"the data: {_DEFAULT}, or a file of pairs, word, tab, phonemes", path=True)
+    data: str = option(_DEFAULT, f"the data: {_DEFAULT}, or a file of words, tabs and phonemes", path=True)
     stress: bool = option(False, "phonemes keep their marks of stress")
     max_symbols: int = option(1000, "largest vocabulary of a side", minimum=30)
     max_characters: int = option(200, "a pair with a longer side is left out", minimum=1)

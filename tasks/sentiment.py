@@ -44,7 +44,7 @@ _REVIEW_LABELS = {"0": "negative", "1": "positive"}
 class SentimentConfig(TrainingConfig):
     """Defaults of the task."""
 
-    data: str = option("rotten-tomatoes", "rotten-tomatoes, imdb, or a CSV, TSV or JSONL file", path=True)
+    data: str = option("rotten-tomatoes", "the data: rotten-tomatoes, imdb, or a CSV, TSV or JSONL file", path=True)
     valid_data: str | None = option(None, "a file with the validation part (else taken off at random)", path=True)
     test_data: str | None = option(None, "a file with the test part (else taken off at random)", path=True)
     text_column: str | None = option(None, "column of the text (else guessed by its name)")
