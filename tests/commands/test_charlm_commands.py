@@ -1,12 +1,10 @@
 """Streams on the command line: run, stop, resume, evaluate, predict and generate, as processes on a small text."""
 
 import json
-import os
 import random
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
@@ -145,19 +143,12 @@ def test_a_reader_that_goes_away_ends_it(written):
         assert process.stderr.read() == b""
 
 
-def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(text, seqkit, command, tmp_path):
-    options = ["--data", text, *SMALL, "--set", "checkpoint_seconds=0", "--set", "dropout=0.3", "--recall", "9"]
-    whole = command("run", "charlm", *options, "--out", tmp_path / "whole")
+def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(text, killed, seqkit, command, tmp_path):
+    options = ["charlm", "--data", text, *SMALL, "--set", "checkpoint_seconds=0", "--dropout", "0.3", "--recall", "9"]
+    whole = command("run", *options, "--out", tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
-    arguments = [sys.executable, "-m", "seqkit", "run", "charlm", *map(str, options), "--out", str(tmp_path / "run")]
-    checkpoint = tmp_path / "run/checkpoint/last.safetensors"
-    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        end, position = time.monotonic() + 60, 0
-        while time.monotonic() < end and position < 5:
-            time.sleep(0.01)
-            position = read_tensors(checkpoint)[1]["progress"]["position"] if checkpoint.exists() else 0
-        os.kill(process.pid, signal.SIGKILL)
-    assert {"carried.h", "carried.past.outputs"} <= read_tensors(checkpoint)[0].keys()
+    tensors, _ = killed(tmp_path / "run", *options)
+    assert {"carried.h", "carried.past.outputs"} <= tensors.keys()
     done = seqkit("resume", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     first, second = (read_tensors(tmp_path / name / "model.safetensors")[0] for name in ("whole", "run"))
