@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.data.readers import DataError, Place, choose_column, read_lines, read_records, shown
+from seqkit.data.readers import DataError, Place, read_lines, read_records, shown
 from seqkit.data.splits import Splits
 from seqkit.errors import UsageError, missing
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 CAPTIONS = ("captions.tsv", "captions.json", "captions.csv", "captions.jsonl")
 VECTORS = ("vectors.npy", "vectors.safetensors")
-_PICTURE_COLUMNS = ("file", "file_name", "filename", "picture", "image", "name", "path")
+_NAME_COLUMNS = ("file", "file_name", "filename", "picture", "image", "name", "path")
+_CAPTION_COLUMNS = ("caption", "text", "sentence", "description", "comment")
 
 
 @dataclass(frozen=True)
@@ -213,15 +214,16 @@ def _read_files(file: Path, listed: Listed, size: int, color: bool) -> list[Pict
 def _table_rows(file: Path) -> Iterator[tuple[Place, str, str]]:
     columns: tuple[str, str] | None = None
     for place, values in read_records(file):
-        if columns is None:
-            header = Place(place.file, 1)
-            lower = {column.lower(): column for column in values}
-            names = [lower[name] for name in _PICTURE_COLUMNS if name in lower]
-            if not names:
-                raise DataError("the first line must name the columns; call them file and caption", header)
-            caption = lower.get("caption") or choose_column(list(values), None, "text", header)
-            columns = names[0], caption
+        columns = columns or _columns(list(values), Place(place.file, 1))
         yield place, values[columns[0]].strip(), values[columns[1]]
+
+
+def _columns(header: Sequence[str], place: Place) -> tuple[str, str]:
+    lower = {name.lower(): name for name in reversed(header)}
+    names, captions = ([lower[name] for name in known if name in lower] for known in (_NAME_COLUMNS, _CAPTION_COLUMNS))
+    if not names or not captions:
+        raise DataError("the first line must name the columns; call them file and caption", place)
+    return names[0], captions[0]
 
 
 def _json_rows(file: Path) -> Iterator[tuple[Place, str, str]]:
