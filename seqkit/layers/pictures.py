@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -131,7 +130,7 @@ class TorchvisionEncoder(PictureEncoder):
         return self
 
     def load(self, path: Path) -> None:
-        """Takes the weights of a whole network from a .safetensors file or one of torch (read as tensors alone).
+        """Takes the weights of a whole network from a .safetensors file.
 
         Raises :class:`SeqkitError` for a file that cannot be read or that is of another network.
         """
@@ -186,18 +185,18 @@ def _convolutions(model: nn.Module) -> nn.Module:
     return features if isinstance(features, nn.Module) else nn.Sequential(*list(model.children())[:-2])
 
 
-def _read_weights(path: Path) -> dict[str, Any]:
-    import pickle
-
+def _read_weights(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if path.suffix != ".safetensors":
+        raise UsageError(
+            f"weights of a backbone are read from .safetensors, not from {path.name}, which may run code; convert a "
+            "file of torch with torch.load (weights_only=True) and safetensors.torch.save_file"
+        )
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        weights: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        return weights
+        return load_file(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}; check the path") from None
-    except (SafetensorError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except SafetensorError as error:
         raise SeqkitError(f"{path} is no file of weights ({str(error).splitlines()[0]:.80})") from None

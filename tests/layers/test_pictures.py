@@ -86,33 +86,33 @@ def test_a_backbone_takes_its_weights_from_a_file_and_does_not_learn(torchvision
     torch.manual_seed(0)
     whole = Small().eval()
     whole.norm.running_mean.fill_(0.5)
-    torch.save(whole.state_dict(), tmp_path / "small.pth")
     save_file(whole.state_dict(), tmp_path / "small.safetensors")
     pictures = torch.randint(0, 256, (2, 1, 24, 24), dtype=torch.uint8)
     scaled = (pictures.expand(-1, 3, -1, -1) / 255 - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor(
         [0.229, 0.224, 0.225]
     ).view(3, 1, 1)
     expected = whole.norm(whole.conv(scaled)).flatten(2).transpose(1, 2)
-    for name in ("small.pth", "small.safetensors"):
-        encoder = TorchvisionEncoder("small", 24, 10)
-        encoder.load(tmp_path / name)
-        encoder.train()
-        torch.testing.assert_close(encoder.grid(pictures), expected)
-        encoder(pictures).pooled.sum().backward()
-        assert all(p.grad is None for p in encoder.backbone.parameters())
-        assert encoder.summary.weight.grad.abs().sum() > 0
+    encoder = TorchvisionEncoder("small", 24, 10)
+    encoder.load(tmp_path / "small.safetensors")
+    encoder.train()
+    torch.testing.assert_close(encoder.grid(pictures), expected)
+    encoder(pictures).pooled.sum().backward()
+    assert all(p.grad is None for p in encoder.backbone.parameters())
+    assert encoder.summary.weight.grad.abs().sum() > 0
 
 
 def test_weights_that_do_not_fit_are_refused(torchvision, tmp_path):
     encoder = TorchvisionEncoder("small", 24, 10)
-    torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "other.pth")
-    (tmp_path / "broken.pth").write_bytes(b"x" * 100)
+    save_file({"conv.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"x" * 100)
     with pytest.raises(SeqkitError, match="has no weights of small"):
-        encoder.load(tmp_path / "other.pth")
+        encoder.load(tmp_path / "other.safetensors")
     with pytest.raises(SeqkitError, match="is no file of weights"):
-        encoder.load(tmp_path / "broken.pth")
+        encoder.load(tmp_path / "broken.safetensors")
+    with pytest.raises(UsageError, match=r"read from .safetensors, not from small.pth, which may run code; convert"):
+        encoder.load(tmp_path / "small.pth")
     with pytest.raises(UsageError, match="cannot read"):
-        encoder.load(tmp_path / "nowhere.pth")
+        encoder.load(tmp_path / "nowhere.safetensors")
     with pytest.raises(UsageError, match="torchvision has no network 'big'"):
         TorchvisionEncoder("big", 24)
 
