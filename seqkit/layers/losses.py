@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 _LOGITS = 2**22
 """Logits held at a time: 16 MB of float32"""
+_ROWS = 128
+"""Rows come in multiples of it where products are in bfloat16."""
 
 
 def linear_cross_entropy(
@@ -37,6 +39,10 @@ def linear_cross_entropy(
             processor multiplies those; softmax, loss and sums are not.
     """
     bf16 = precision == "bf16" and features.dtype == torch.float32 and has_bf16(features.device)
+    if bf16:
+        # A product in bfloat16 is compiled, and kept, for each shape that comes: let few come.
+        extra = -len(features) % _ROWS
+        features, targets = pad(features, [0, 0, 0, extra]), pad(targets, [0, extra], value=-1)
     total: Tensor = _Pieces.apply(features, weight, bias, targets, label_smoothing, bf16)  # type: ignore[no-untyped-call]
     return total
 
