@@ -17,7 +17,11 @@ ATTENTIONS = ("additive", "dot", "general", "scaled")
 
 
 class Memory(NamedTuple):
-    """What is attended to; keys are projected once, when the memory is made."""
+    """What is attended to; keys are projected once, when the memory is made.
+
+    Each row serves ``group`` queries, one after the other, such as the hypotheses of a sentence: a beam search does not
+    copy it for every one of them.
+    """
 
     values: Tensor
     """(B, S, F)"""
@@ -25,10 +29,29 @@ class Memory(NamedTuple):
     """(B, S, A)"""
     mask: Tensor
     """(B, S) of bool: True at real places"""
+    group: int = 1
+    """Queries of a row: N = B · group"""
 
     def select(self, index: Tensor) -> Memory:
-        """The rows of the batch at ``index`` (N)."""
-        return Memory(*(tensor.index_select(0, index) for tensor in self))
+        """The memory of the queries at ``index`` (N)."""
+        rows = index // self.group
+        group = _run(rows)
+        wanted = rows[::group]
+        if len(wanted) == len(self.mask) and torch.equal(wanted, torch.arange(len(wanted), device=wanted.device)):
+            return self._replace(group=group)
+        values, keys, mask = (tensor.index_select(0, wanted) for tensor in self[:3])
+        return Memory(values, keys, mask, group)
+
+
+def _run(rows: Tensor) -> int:
+    """How often each number stands in a row, where that is alike for all of them; else 1."""
+    if len(rows) == 0:
+        return 1
+    other = (rows != rows[0]).nonzero()
+    length = int(other[0]) if len(other) else len(rows)
+    if len(rows) % length or not (rows.view(-1, length) == rows[::length].unsqueeze(1)).all():
+        return 1
+    return length
 
 
 class Attended(NamedTuple):
@@ -89,12 +112,14 @@ class Attention(nn.Module):
         return Memory(values, self.key(values), sequence_mask(lengths, values.shape[1]))
 
     def forward(self, query: Tensor, memory: Memory, coverage: Tensor | None = None) -> Attended:
-        """A query (B, Q), and with coverage the sum of the weights so far (B, S), to :class:`Attended`."""
-        scores = self._scores(query, memory.keys, coverage).masked_fill(~memory.mask, -torch.inf)
-        # A memory of length 0 has no place to look at: its weights are 0, and so is its context.
-        some = memory.mask.any(1, keepdim=True)
-        weights = torch.softmax(scores.masked_fill(~some, 0.0), 1).masked_fill(~memory.mask, 0.0)
-        return Attended(torch.bmm(weights.unsqueeze(1), memory.values).squeeze(1), weights)
+        """A query (N, Q), and with coverage the sum of the weights so far (N, S), to :class:`Attended`."""
+        if (self.covered is None) != (coverage is None):
+            raise UsageError("coverage must be given to an attention with coverage, and to no other")
+        grouped = (-1, memory.group)
+        found = self._attend(
+            query.unflatten(0, grouped), memory, None if coverage is None else coverage.unflatten(0, grouped)
+        )
+        return Attended(found.context.flatten(0, 1), found.weights.flatten(0, 1))
 
     def all_steps(self, queries: Tensor, memory: Memory) -> Attended:
         """Queries (B, T, Q) at once, for a decoder that does not need the one answer for the next question.
@@ -103,26 +128,25 @@ class Attention(nn.Module):
         """
         if self.covered is not None:
             raise UsageError("attention with coverage goes step by step; call it with one query at a time")
-        if self.kind == "additive":
-            mixed = torch.tanh(self.query(queries).unsqueeze(2) + memory.keys.unsqueeze(1))
-            scores = self.score(mixed).squeeze(3)
-        else:
-            scores = torch.bmm(queries, memory.keys.transpose(1, 2)) * self._scale(queries.shape[2])
+        return self._attend(queries, memory, None)
+
+    def _attend(self, queries: Tensor, memory: Memory, coverage: Tensor | None) -> Attended:
+        """Queries (B, n, Q) and coverage (B, n, S), each row of them on its row of the memory."""
         mask = memory.mask.unsqueeze(1)
+        # A memory of length 0 has no place to look at: its weights are 0, and so is its context.
         some = mask.any(2, keepdim=True)
-        scores = scores.masked_fill(~mask, -torch.inf).masked_fill(~some, 0.0)
+        scores = self._scores(queries, memory.keys, coverage).masked_fill(~mask, -torch.inf).masked_fill(~some, 0.0)
         weights = torch.softmax(scores, 2).masked_fill(~mask, 0.0)
         return Attended(torch.bmm(weights, memory.values), weights)
 
-    def _scores(self, query: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
-        if (self.covered is None) != (coverage is None):
-            raise UsageError("coverage must be given to an attention with coverage, and to no other")
-        extra = 0 if coverage is None or self.covered is None else coverage.unsqueeze(2) * self.covered
+    def _scores(self, queries: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
+        extra = 0 if coverage is None or self.covered is None else coverage.unsqueeze(3) * self.covered
         if self.kind == "additive":
-            scores: Tensor = self.score(torch.tanh(self.query(query).unsqueeze(1) + keys + extra)).squeeze(2)
+            mixed = torch.tanh(self.query(queries).unsqueeze(2) + keys.unsqueeze(1) + extra)
+            scores: Tensor = self.score(mixed).squeeze(3)
             return scores
-        scores = torch.bmm(keys, query.unsqueeze(2)).squeeze(2) * self._scale(query.shape[1])
-        return scores + extra.squeeze(2) if isinstance(extra, Tensor) else scores
+        scores = torch.bmm(queries, keys.transpose(1, 2)) * self._scale(queries.shape[2])
+        return scores + extra.squeeze(3) if isinstance(extra, Tensor) else scores
 
     def _scale(self, size: int) -> float:
         return size**-0.5 if self.kind == "scaled" else 1.0

@@ -307,7 +307,8 @@ def coverage_penalty(state: DecoderState, beta: float) -> Tensor:
         raise UsageError("a coverage penalty needs attention that is watched: start(encoded, watch=True)")
     # A place that nothing has looked at would cost infinitely much.
     logs = state.coverage.clamp(1e-6, 1.0).log()
-    return beta * logs.masked_fill(~state.memory.mask, 0.0).sum(1)
+    mask = state.memory.mask.repeat_interleave(state.memory.group, 0)
+    return beta * logs.masked_fill(~mask, 0.0).sum(1)
 
 
 def _check(source: Source | None, attention: str | None, coverage: bool, input_feeding: bool, recall: int) -> None:

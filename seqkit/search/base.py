@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, TypeVar
 
 import torch
@@ -109,19 +110,23 @@ class Limits:
         """Bans reserved symbols that are not owed (any more), the end while some are, and, when there is just room
         left for those, all others."""
         reserved = torch.tensor(self.reserved)
-        owed = torch.tensor([[_of(self.owed, row).count(symbol) for symbol in self.reserved] for row in rows])
+        if self.owed is None or not (owed := self._debts[torch.tensor(rows)]).any():
+            allowed[:, reserved] = -torch.inf
+            return
         left = owed - (written.unsqueeze(2) == reserved).sum(1)
         debt = left.clamp(min=0).sum(1)
         room = torch.tensor([self.longest(row) for row in rows]) - written.shape[1]
         allowed[:, reserved] = allowed[:, reserved].masked_fill(left <= 0, -torch.inf)
         allowed[:, self.end] = allowed[:, self.end].masked_fill(debt > 0, -torch.inf)
         urgent = (debt > 0) & (debt >= room)
-        free = torch.ones(allowed.shape[1], dtype=torch.bool).index_fill_(0, reserved, False)
-        allowed.masked_fill_(urgent.unsqueeze(1) & free, -torch.inf)
+        if urgent.any():
+            free = torch.ones(allowed.shape[1], dtype=torch.bool).index_fill_(0, reserved, False)
+            allowed.masked_fill_(urgent.unsqueeze(1) & free, -torch.inf)
 
-
-def _of(owed: Sequence[Sequence[int]] | None, row: int) -> Sequence[int]:
-    return () if owed is None else owed[row]
+    @cached_property
+    def _debts(self) -> Tensor:
+        """How often each row owes each of the reserved symbols."""
+        return torch.tensor([[owed.count(symbol) for symbol in self.reserved] for owed in self.owed or ()])
 
 
 def _only(values: Tensor, symbols: Tensor) -> Tensor:

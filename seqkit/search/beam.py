@@ -90,9 +90,10 @@ class _Beam(Generic[S]):
             tokens = torch.cat([tokens.flatten(0, 1)[chosen].view(*parents.shape, -1), symbols.unsqueeze(2)], 2)
             scores = self._collect(tokens, scores, state)
             going = self._going(scores)
-            self.rows = [self.rows[number] for number in going.tolist()]
-            scores, tokens = scores[going], tokens[going]
-            state = state.select((going.unsqueeze(1) * self.size + torch.arange(self.size)).flatten())
+            if len(going) < len(self.rows):
+                self.rows = [self.rows[number] for number in going.tolist()]
+                scores, tokens = scores[going], tokens[going]
+                state = state.select((going.unsqueeze(1) * self.size + torch.arange(self.size)).flatten())
             last = tokens[:, :, -1].flatten()
 
     def _grow(self, logits: Tensor, scores: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -104,3 +104,26 @@ def test_rows_of_a_memory_can_be_chosen():
 def test_what_does_not_fit_is_refused(make, message):
     with pytest.raises(UsageError, match=message):
         make()
+
+
+@kinds
+@pytest.mark.parametrize("coverage", [False, True])
+def test_hypotheses_share_the_memory_of_their_sentence(kind, coverage):
+    torch.manual_seed(4)
+    attention = Attention(kind, 4, 4, coverage=coverage).double()
+    if coverage:
+        torch.nn.init.normal_(attention.covered)
+    memory = attention.memory(torch.randn(3, 5, 4).double(), torch.tensor([5, 2, 0]))
+    copied, shared = memory, memory
+    for index in ([0, 0, 1, 1, 2, 2], [1, 0, 2, 2, 5, 4], [0, 1, 4, 5], [3, 2, 2, 3], [0, 0, 3], [2, 0]):
+        index = torch.tensor(index)
+        query, seen = torch.randn(len(index), 4).double(), torch.rand(len(index), 5).double() if coverage else None
+        copied = type(memory)(*(tensor[index] for tensor in copied[:3]))
+        shared = shared.select(index)
+        one, other = attention(query, copied, seen), attention(query, shared, seen)
+        torch.testing.assert_close(one.context, other.context)
+        torch.testing.assert_close(one.weights, other.weights)
+        assert len(shared.mask) * shared.group == len(index)
+    beams = memory.select(torch.tensor([0, 0, 1, 1, 2, 2]))
+    assert beams.group == 2
+    assert beams.values is beams.select(torch.tensor([1, 0, 2, 2, 5, 4])).values is memory.values
