@@ -7,9 +7,6 @@ Without a file, the default data with the task's own options; a file of pairs wi
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -19,7 +16,7 @@ from typing import Any
 import click
 from seqkit.tasks.translate import nearest
 
-from benchmarks import machine
+from benchmarks import machine, whole_run
 from seqkit import Model, load
 from seqkit.data.pairs import Pair
 from seqkit.training.metrics import bleu, bleu_signature, chrf
@@ -71,15 +68,6 @@ def report(model: Model, results: dict[str, Any], seconds: float) -> None:
     print(f"BLEU {bleu_signature([pair.references for pair in parts.test])}")
 
 
-def measure(options: Sequence[str], out: Path) -> None:
-    """One run as a person would start it."""
-    start = time.perf_counter()
-    command = [sys.executable, "-m", "seqkit", "run", "translate", "--out", str(out), *options]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    seconds = time.perf_counter() - start
-    report(load(out), json.loads((out / "results.json").read_text()), seconds)
-
-
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any option of the task.")
@@ -93,7 +81,9 @@ def main(files: tuple[Path, ...], settings: tuple[str, ...], keep: Path | None) 
         print(f"\nseqkit run translate {' '.join([f'--data {file.name}' if file else '', *own]).strip()}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             name = file.stem if file else "default"
-            measure([*(["--data", str(file)] if file else []), *own], (keep or Path(folder)) / name)
+            out = (keep or Path(folder)) / name
+            found, _, seconds = whole_run("translate", out, [*(["--data", str(file)] if file else []), *own])
+            report(load(out), found, seconds)
 
 
 if __name__ == "__main__":
