@@ -115,29 +115,32 @@ class Attention(nn.Module):
         """A query (N, Q), and with coverage the sum of the weights so far (N, S), to :class:`Attended`."""
         if (self.covered is None) != (coverage is None):
             raise UsageError("coverage must be given to an attention with coverage, and to no other")
-        grouped = (-1, memory.group)
-        found = self._attend(
-            query.unflatten(0, grouped), memory, None if coverage is None else coverage.unflatten(0, grouped)
-        )
-        return Attended(found.context.flatten(0, 1), found.weights.flatten(0, 1))
+        found = self._attend(query.unsqueeze(1), memory, None if coverage is None else coverage.unsqueeze(1))
+        return Attended(found.context.squeeze(1), found.weights.squeeze(1))
 
     def all_steps(self, queries: Tensor, memory: Memory) -> Attended:
-        """Queries (B, T, Q) at once, for a decoder that does not need the one answer for the next question.
+        """Queries (N, T, Q) at once, for a decoder that does not need the one answer for the next question.
 
-        Contexts (B, T, F) and weights (B, T, S). Raises :class:`UsageError` with coverage, which is such a need.
+        Contexts (N, T, F) and weights (N, T, S). Raises :class:`UsageError` with coverage, which is such a need.
         """
         if self.covered is not None:
             raise UsageError("attention with coverage goes step by step; call it with one query at a time")
         return self._attend(queries, memory, None)
 
     def _attend(self, queries: Tensor, memory: Memory, coverage: Tensor | None) -> Attended:
-        """Queries (B, n, Q) and coverage (B, n, S), each row of them on its row of the memory."""
+        """Queries (N, T, Q) and coverage (N, T, S); those of a group go to their row of the memory side by side."""
+        steps = queries.shape[1]
+        together = (-1, memory.group * steps)
+        queries = queries.flatten(0, 1).unflatten(0, together)
+        coverage = None if coverage is None else coverage.flatten(0, 1).unflatten(0, together)
         mask = memory.mask.unsqueeze(1)
         # A memory of length 0 has no place to look at: its weights are 0, and so is its context.
         some = mask.any(2, keepdim=True)
         scores = self._scores(queries, memory.keys, coverage).masked_fill(~mask, -torch.inf).masked_fill(~some, 0.0)
         weights = torch.softmax(scores, 2).masked_fill(~mask, 0.0)
-        return Attended(torch.bmm(weights, memory.values), weights)
+        apart = (-1, steps)
+        context = torch.bmm(weights, memory.values).flatten(0, 1).unflatten(0, apart)
+        return Attended(context, weights.flatten(0, 1).unflatten(0, apart))
 
     def _scores(self, queries: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
         extra = 0 if coverage is None or self.covered is None else coverage.unsqueeze(3) * self.covered

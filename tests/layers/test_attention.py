@@ -124,6 +124,11 @@ def test_hypotheses_share_the_memory_of_their_sentence(kind, coverage):
         torch.testing.assert_close(one.context, other.context)
         torch.testing.assert_close(one.weights, other.weights)
         assert len(shared.mask) * shared.group == len(index)
+        if not coverage:
+            queries = torch.randn(len(index), 3, 4).double()
+            whole = [attention.all_steps(queries, one) for one in (copied, shared)]
+            torch.testing.assert_close(whole[0].context, whole[1].context)
+            torch.testing.assert_close(whole[0].weights, whole[1].weights)
     beams = memory.select(torch.tensor([0, 0, 1, 1, 2, 2]))
     assert beams.group == 2
     assert beams.values is beams.select(torch.tensor([1, 0, 2, 2, 5, 4])).values is memory.values
