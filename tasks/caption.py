@@ -70,7 +70,7 @@ class CaptionConfig(TrainingConfig):
     picture_size: int = option(SIDE, "pictures are scaled to this side, in pixels", minimum=8)
     color: bool = option(False, "read pictures in colour")
     jitter: float = option(1.0, "how much pictures are moved and bent in training; 0: not at all", minimum=0)
-    width: int = option(24, "features after the first convolution", minimum=1)
+    width: int = option(16, "features after the first convolution", minimum=1)
     vector_size: int = option(256, "values in the vector of a picture", minimum=1)
     vectors: str | None = option(None, "for --encoder vectors: the .npy or .safetensors file", path=True)
     backbone: str = option("resnet18", "for --encoder torchvision: the network")
@@ -78,7 +78,7 @@ class CaptionConfig(TrainingConfig):
     start: str = option(
         "grid", "the picture is the first input, the first state, or a grid attended to", choices=lambda: _WAYS
     )
-    attention: str = option("additive", "kind of attention to the grid", choices=lambda: ATTENTIONS)
+    attention: str = option("general", "kind of attention to the grid", choices=lambda: ATTENTIONS)
     cell: str = option("lstm", "recurrent cell", choices=available_cells)
     cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
     embedding_size: int = option(64, "values in a token's vector", minimum=1)
@@ -89,7 +89,8 @@ class CaptionConfig(TrainingConfig):
     label_smoothing: float = option(0.0, "part of a target that is spread over all tokens", minimum=0, below=1)
     beam: int = option(5, "hypotheses that the search keeps", minimum=1)
     length_penalty: float = option(0.0, "how much the search favours longer captions", minimum=0)
-    epochs: int = option(6, "passes over the training data, at most", minimum=1)
+    epochs: int = option(12, "passes over the training data, at most", minimum=1)
+    learning_rate: float = option(3e-3, "peak learning rate of AdamW", above=0)
     batch_size: int = option(128, "pictures in a batch, at most", minimum=1)
 
 
