@@ -35,7 +35,7 @@ class G2PConfig(PairConfig):
     embedding_size: int = option(64, "values in a token's vector", minimum=1)
     hidden_size: int = option(512, "units of the decoder; half of them each way in the encoder", minimum=2)
     batch_size: int = option(256, "examples in a batch, at most", minimum=1)
-    epochs: int = option(14, "passes over the training data, at most", minimum=1)
+    epochs: int = option(12, "passes over the training data, at most", minimum=1)
     learning_rate: float = option(2e-3, "peak learning rate of AdamW", above=0)
     max_extra: int = option(5, "... and so many more", minimum=1)
 
