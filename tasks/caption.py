@@ -69,7 +69,7 @@ class CaptionConfig(TrainingConfig):
     encoder: str = option("convolutional", "what reads a picture", choices=lambda: _ENCODERS)
     picture_size: int = option(SIDE, "pictures are scaled to this side, in pixels", minimum=8)
     color: bool = option(False, "read pictures in colour")
-    jitter: float = option(1.0, "how much pictures are moved and bent in training; 0: not at all", minimum=0)
+    jitter: float = option(0.5, "how much pictures are moved and bent in training; 0: not at all", minimum=0)
     width: int = option(16, "features after the first convolution", minimum=1)
     vector_size: int = option(256, "values in the vector of a picture", minimum=1)
     vectors: str | None = option(None, "for --encoder vectors: the .npy or .safetensors file", path=True)
@@ -84,14 +84,14 @@ class CaptionConfig(TrainingConfig):
     embedding_size: int = option(64, "values in a token's vector", minimum=1)
     hidden_size: int = option(192, "units of a cell", minimum=1)
     num_layers: int = option(1, "recurrent layers", minimum=1)
-    dropout: float = option(0.3, "dropout on outputs and on what the encoder gives", minimum=0, below=1)
+    dropout: float = option(0.1, "dropout on outputs and on what the encoder gives", minimum=0, below=1)
     embedding_dropout: float = option(0.1, "dropout on token vectors", minimum=0, below=1)
     label_smoothing: float = option(0.0, "part of a target that is spread over all tokens", minimum=0, below=1)
     beam: int = option(5, "hypotheses that the search keeps", minimum=1)
     length_penalty: float = option(0.0, "how much the search favours longer captions", minimum=0)
-    epochs: int = option(12, "passes over the training data, at most", minimum=1)
+    epochs: int = option(8, "passes over the training data, at most", minimum=1)
     learning_rate: float = option(3e-3, "peak learning rate of AdamW", above=0)
-    batch_size: int = option(128, "pictures in a batch, at most", minimum=1)
+    batch_size: int = option(32, "pictures in a batch, at most", minimum=1)
 
 
 class PictureBatch(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from io import BytesIO
@@ -18,7 +17,7 @@ _SIDE = 112
 _TILE = 216
 _LINES = 3
 _LINE = 16
-_MARGIN = 24
+_MARGIN, _GAP, _HEAD, _EDGE = 24, 12, 46, 10
 _SCALE = 2
 """Drawn at twice the size, so that small letters stay sharp"""
 _PAPER, _CARD, _INK, _PALE = "#f4f2ee", "#ffffff", "#22252b", "#777d88"
@@ -41,18 +40,17 @@ class Cell(NamedTuple):
 def contact_sheet(cells: Sequence[Cell], columns: int = _COLUMNS) -> bytes:
     """A PNG: the pictures in rows; below each a green caption that is right, or a red one with the truth in grey."""
     sheet = _Sheet()
-    rows = max(1, math.ceil(len(cells) / columns))
-    height = _SIDE + 2 * 14 + (2 * _LINES) * _LINE + 10
-    gap = 12
-    head = 46
-    size = (2 * _MARGIN + columns * (_TILE + gap) - gap, 2 * _MARGIN + head + rows * (height + gap) - gap)
-    sheet.open(size)
+    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    heights = [max(map(sheet.height, row)) for row in rows]
+    width = 2 * _MARGIN + columns * (_TILE + _GAP) - _GAP
+    sheet.open((width, 2 * _MARGIN + _HEAD + sum(heights) + _GAP * (len(rows) - 1)))
     right = sum(cell.right for cell in cells)
     sheet.text((_MARGIN, _MARGIN), f"{right} of {len(cells)} captions are right", _INK, 18)
-    for number, cell in enumerate(cells):
-        row, column = divmod(number, columns)
-        corner = (_MARGIN + column * (_TILE + gap), _MARGIN + head + row * (height + gap))
-        sheet.card(corner, (_TILE, height), cell)
+    top = _MARGIN + _HEAD
+    for row, height in zip(rows, heights, strict=True):
+        for column, cell in enumerate(row):
+            sheet.card((_MARGIN + column * (_TILE + _GAP), top), (_TILE, height), cell)
+        top += height + _GAP
     return sheet.png()
 
 
@@ -67,6 +65,12 @@ class _Sheet:
         self.image = self.image_module.new("RGB", (size[0] * _SCALE, size[1] * _SCALE), _PAPER)
         self.draw = self.draw_module.Draw(self.image)
 
+    def height(self, cell: Cell) -> int:
+        """How high the card of a picture must be."""
+        texts = [_said(cell)] if cell.right else [_said(cell), cell.truth[0]]
+        lines = sum(len(self._wrapped(text, _TILE - 2 * _EDGE)) for text in texts)
+        return 14 + _SIDE + 10 + lines * _LINE + 2 * (len(texts) - 1) + _EDGE
+
     def card(self, corner: tuple[int, int], size: tuple[int, int], cell: Cell) -> None:
         x, y = corner
         box = [x * _SCALE, y * _SCALE, (x + size[0]) * _SCALE, (y + size[1]) * _SCALE]
@@ -75,9 +79,9 @@ class _Sheet:
         self.draw.rounded_rectangle([box[0], box[1], box[2], box[1] + 4 * _SCALE], 2 * _SCALE, fill=color)
         self.image.paste(self._picture(cell.picture), ((x + (size[0] - _SIDE) // 2) * _SCALE, (y + 14) * _SCALE))
         y += 14 + _SIDE + 10
-        y = self.lines((x + 10, y), cell.caption or "(nothing)", color, size[0] - 20)
+        y = self.lines((x + _EDGE, y), _said(cell), color, size[0] - 2 * _EDGE)
         if not cell.right:
-            self.lines((x + 10, y + 2), cell.truth[0], _PALE, size[0] - 20)
+            self.lines((x + _EDGE, y + 2), cell.truth[0], _PALE, size[0] - 2 * _EDGE)
 
     def lines(self, corner: tuple[int, int], text: str, color: str, width: int) -> int:
         """A text in a few lines, the last cut short; gives back where it ends."""
@@ -128,6 +132,10 @@ class _Sheet:
             pixels = size * _SCALE
             self.fonts[size] = module.truetype(str(path), pixels) if path else module.load_default(pixels)
         return self.fonts[size]
+
+
+def _said(cell: Cell) -> str:
+    return cell.caption or "(nothing)"
 
 
 def _font_path() -> Path | None:
