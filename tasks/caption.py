@@ -87,7 +87,7 @@ class CaptionConfig(TrainingConfig):
     dropout: float = option(0.1, "dropout on outputs and on what the encoder gives", minimum=0, below=1)
     embedding_dropout: float = option(0.1, "dropout on token vectors", minimum=0, below=1)
     label_smoothing: float = option(0.0, "part of a target that is spread over all tokens", minimum=0, below=1)
-    beam: int = option(5, "hypotheses that the search keeps", minimum=1)
+    beam_size: int = option(5, "hypotheses that the search keeps", minimum=1)
     length_penalty: float = option(0.0, "how much the search favours longer captions", minimum=0)
     epochs: int = option(8, "passes over the training data, at most", minimum=1)
     learning_rate: float = option(3e-3, "peak learning rate of AdamW", above=0)
@@ -350,7 +350,7 @@ def head(config: CaptionConfig, codec: Codec) -> CaptionHead:
         decoder,
         codec,
         limit=config.max_tokens,
-        beam_size=config.beam,
+        beam_size=config.beam_size,
         length_penalty=config.length_penalty,
         label_smoothing=config.label_smoothing,
     )

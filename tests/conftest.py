@@ -1,9 +1,9 @@
 """What several test folders share: a small data set that can be learned, and the command line as a subprocess."""
 
 import io
+import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +13,7 @@ from contextlib import redirect_stderr, redirect_stdout
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
+import torch
 
 GOOD = ["wonderful", "brilliant", "moving", "charming", "delightful"]
 BAD = ["dull", "awful", "boring", "clumsy", "tedious"]
@@ -59,27 +60,6 @@ def seqkit():
 
 
 @pytest.fixture(scope="session")
-def killed():
-    """Kills (SIGKILL) a run in the middle of an epoch, and gives back what its checkpoint holds."""
-    from seqkit.training.checkpoint import read_tensors
-
-    def run(out, *arguments, between=(1, 5)):
-        checkpoint = out / "checkpoint/last.safetensors"
-        command = [sys.executable, "-m", "seqkit", "run", *map(str, arguments), "--out", str(out)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            end, position = time.monotonic() + 60, 0
-            while time.monotonic() < end and not between[0] <= position <= between[1]:
-                time.sleep(0.005)
-                position = read_tensors(checkpoint)[1]["progress"]["position"] if checkpoint.exists() else 0
-            os.kill(process.pid, signal.SIGKILL)
-        tensors, facts = read_tensors(checkpoint)
-        assert facts["progress"]["position"] > 0, "it was killed between epochs"
-        return tensors, facts
-
-    return run
-
-
-@pytest.fixture(scope="session")
 def command():
     """Runs the command line in this process, which spares the import of torch; gives back what ``seqkit`` would."""
     from seqkit.commands import main
@@ -91,6 +71,40 @@ def command():
         return subprocess.CompletedProcess(arguments, stop.value.code, out.getvalue(), errors.getvalue())
 
     return run
+
+
+@pytest.fixture
+def killed_and_resumed(seqkit, command, tmp_path):
+    """Checks that a run which is killed (SIGKILL) in mid-epoch and resumed ends as one that was left alone.
+
+    Gives back what the checkpoint held.
+    """
+    from seqkit.training.checkpoint import read_tensors
+
+    def check(*arguments):
+        whole, cut = tmp_path / "whole", tmp_path / "cut"
+        options = ["run", *arguments, "--set", "checkpoint_seconds=0", "--out"]
+        done = command(*options, whole)
+        assert done.returncode == 0, done.stderr
+        checkpoint, position = cut / "checkpoint/last.safetensors", 0
+        process = [sys.executable, "-m", "seqkit", *map(str, options), str(cut)]
+        with subprocess.Popen(process, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+            end = time.monotonic() + 60
+            while time.monotonic() < end and not 1 < position < 5:
+                time.sleep(0.005)
+                position = read_tensors(checkpoint)[1]["progress"]["position"] if checkpoint.exists() else 0
+            running.kill()
+        held = read_tensors(checkpoint)
+        assert held[1]["progress"]["position"] > 0, "it was killed between two epochs"
+        done = seqkit("resume", cut)
+        assert done.returncode == 0, done.stderr
+        first, second = (read_tensors(run / "model.safetensors")[0] for run in (whole, cut))
+        assert all(torch.equal(first[name], second[name]) for name in first.keys() | second.keys())
+        results = [json.loads((run / "results.json").read_text()) for run in (whole, cut)]
+        assert results[0]["test"] == results[1]["test"]
+        return held
+
+    return check
 
 
 @pytest.fixture(scope="session")
