@@ -119,6 +119,7 @@ class TranslateConfig(PairConfig):
     reverse: bool = option(False, "translate from the target to the source")
     tokenizer: str = option("bpe", "tokens: bpe (subwords), word, char or space", choices=lambda: WRITABLE)
     joint: bool = option(False, "one tokenizer and vocabulary for both sides")
+    length_penalty: float = option(1.5, "how much longer translations are favoured", minimum=0)
     learning_rate: float = option(3e-3, "peak learning rate of AdamW", above=0)
     batch_size: int = option(32, "pairs in a batch, at most", minimum=1)
 
