@@ -91,8 +91,7 @@ class Recall(nn.Module):
         return features.to(outputs.dtype), past
 
     def _forward(self, outputs: Tensor, vectors: Tensor, past: Past) -> tuple[Tensor, Past]:
-        every = torch.cat([past.outputs, outputs], 1)
-        made = self.make(every) if self.training else torch.cat([past.made, self.make(outputs)], 1)
+        made = torch.cat([self.make(past.outputs) if self.training else past.made, self.make(outputs)], 1)
         read = torch.cat([past.vectors, vectors], 1)
         keys, values = made[:, :-1, : self.size], torch.cat([made[:, 1:, self.size :], read], 2)
         first, pieces = past.vectors.shape[1], []
@@ -101,6 +100,7 @@ class Recall(nn.Module):
             first += queries.shape[1]
         features = torch.tanh(self.mix(torch.cat([outputs, torch.cat(pieces, 1)], 2)))
         kept = self.window
+        every = torch.cat([past.outputs, outputs], 1)
         return features, Past(every[:, -kept - 1 :], made[:, -kept - 1 :], read[:, -kept:])
 
     def _look_back(self, queries: Tensor, keys: Tensor, values: Tensor, first: int) -> Tensor:
