@@ -22,7 +22,7 @@ class Past(NamedTuple):
     """What may be looked back on: at most ``window`` steps."""
 
     outputs: Tensor
-    """(B, M + 1, H): those of the recurrent layer, from the step before the first place on"""
+    """(B, M + 1, H), while training: those of the recurrent layer, from the step before the first place on"""
     made: Tensor
     """(B, M + 1, 2 A): keys and values that were made of them"""
     vectors: Tensor
@@ -100,7 +100,8 @@ class Recall(nn.Module):
             first += queries.shape[1]
         features = torch.tanh(self.mix(torch.cat([outputs, torch.cat(pieces, 1)], 2)))
         kept = self.window
-        every = torch.cat([past.outputs, outputs], 1)
+        # Nothing but training asks for the outputs again, and to write token by token is quicker without them.
+        every = torch.cat([past.outputs, outputs], 1) if self.training else past.outputs
         return features, Past(every[:, -kept - 1 :], made[:, -kept - 1 :], read[:, -kept:])
 
     def _look_back(self, queries: Tensor, keys: Tensor, values: Tensor, first: int) -> Tensor:
