@@ -5,16 +5,12 @@ python -m benchmarks.caption [OPTIONS OF seqkit run caption]
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import click
 
-from benchmarks import machine
+from benchmarks import machine, whole_run
 from seqkit.training.metrics import bleu_signature
 
 
@@ -23,14 +19,9 @@ from seqkit.training.metrics import bleu_signature
 def main(options: tuple[str, ...]) -> None:
     """Trains, and prints all scores beside those of the most frequent caption."""
     print(machine())
-    print(f"seqkit run caption {' '.join(options)}", flush=True)
+    print(f"seqkit run caption {' '.join(options)}".rstrip(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
-        start = time.perf_counter()
-        command = [sys.executable, "-m", "seqkit", "run", "caption", "--out", str(out), *options]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        seconds = time.perf_counter() - start
-        found = json.loads((out / "results.json").read_text())
+        found, _, seconds = whole_run("caption", Path(folder) / "run", options)
     print("         model  most frequent caption")
     for name, value in found["test"].items():
         print(f"{name:5}  {value:7.3f}  {found['baseline'][name]:21.3f}")
