@@ -17,6 +17,7 @@ from benchmarks import machine, whole_run
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def main(options: tuple[str, ...]) -> None:
     """Trains, and prints how many words and phonemes of the test part are wrong."""
+    options = ("--precision", "bf16", *options)
     print(machine())
     print(f"seqkit run g2p {' '.join(options)}".rstrip(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
