@@ -149,18 +149,18 @@ class CharLMHead(Head):
             for cost, text in zip(nats.tolist(), batch, strict=True)
         ]
 
-    @torch.no_grad()
     def write(self, prompt: Tensor, sampling: Sampling) -> Iterator[int]:
         """Tokens that go on with the prompt (N), one at a time and without end."""
-        given = torch.cat([torch.tensor([self.start]), prompt])
-        state = self.decoder.start()
-        for part in given[:-1].split(_STEPS):
-            if len(part):
-                state = self.decoder(part.unsqueeze(0), state).state
+        decoder, ban = self.decoder, self.ban
+
+        @torch.no_grad()
+        def step(token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+            logits, state = decoder.step(token, state)
+            return logits.add_(ban), state
+
         drawn = sample(
-            self._step,
-            state,
-            given[-1:],
+            step,
+            *self._begin(prompt),
             torch.Generator().manual_seed(sampling.seed),
             temperature=sampling.temperature,
             top_k=sampling.top_k,
@@ -168,9 +168,15 @@ class CharLMHead(Head):
         )
         yield from map(int, drawn)
 
-    def _step(self, token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        logits, state = self.decoder.step(token, state)
-        return logits + self.ban, state
+    @torch.no_grad()
+    def _begin(self, prompt: Tensor) -> tuple[DecoderState, Tensor]:
+        """The state before the last token of a prompt (N), and that token; of an empty one, what stands before it."""
+        given = torch.cat([torch.tensor([self.start]), prompt])
+        state = self.decoder.start()
+        for part in given[:-1].split(_STEPS):
+            if len(part):
+                state = self.decoder(part.unsqueeze(0), state).state
+        return state, given[-1:]
 
     def _read(
         self, tokens: Tensor, state: DecoderState | None, lengths: Tensor | None = None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch.nn.functional import dropout, embedding
 
 from seqkit.cells import Cell
 from seqkit.errors import UsageError
@@ -63,6 +63,14 @@ class Decoded(NamedTuple):
     state: DecoderState
     weights: Tensor | None
     """(B, T, S) of the attention"""
+
+
+class _Step(NamedTuple):
+    """What a decoder makes of one token: features (B, H) and weights (B, S)."""
+
+    features: Tensor
+    state: DecoderState
+    weights: Tensor | None
 
 
 class Source(NamedTuple):
@@ -204,8 +212,8 @@ class Decoder(nn.Module):
 
     def step(self, token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The last token (B) and the state before it to logits of the next one (B, V), and the state after it."""
-        decoded = self._one_step(self.embedding(token), state)
-        return self.logits(decoded.features.squeeze(1)), decoded.state
+        made = self._one_step(embedding(token, self.embedding.weight), state)
+        return self.logits(made.features), made.state
 
     def forward(
         self, tokens: Tensor, state: DecoderState, lengths: Tensor | None = None, forcing: float = 1.0
@@ -241,23 +249,23 @@ class Decoder(nn.Module):
             self.embedding_dropout,
             self.training,
         )
-        steps: list[Decoded] = []
+        steps: list[_Step] = []
         read = tokens[:, 0]
         for t in range(length):
             steps.append(self._one_step(self.embedding(read) * kept, state))
             state = steps[-1].state
             if t + 1 < length:
                 with torch.no_grad():
-                    chances = torch.softmax(self.logits(steps[-1].features.squeeze(1)), 1)
+                    chances = torch.softmax(self.logits(steps[-1].features), 1)
                     drawn = torch.multinomial(chances, 1).squeeze(1)
                     forced = torch.rand(batch, device=tokens.device) < forcing
                 read = torch.where(forced, tokens[:, t + 1], drawn)
         return self._joined(steps)
 
-    def _joined(self, steps: list[Decoded]) -> Decoded:
-        features = self._drop(torch.cat([step.features for step in steps], 1))
+    def _joined(self, steps: list[_Step]) -> Decoded:
+        features = self._drop(torch.stack([step.features for step in steps], 1))
         weights = [step.weights for step in steps if step.weights is not None]
-        return Decoded(features, steps[-1].state, torch.cat(weights, 1) if weights else None)
+        return Decoded(features, steps[-1].state, torch.stack(weights, 1) if weights else None)
 
     def logits(self, features: Tensor) -> Tensor:
         """Features (…, H) to logits (…, V)."""
@@ -265,25 +273,25 @@ class Decoder(nn.Module):
         scores: Tensor = self.output(narrowed)
         return scores
 
-    def _one_step(self, vector: Tensor, state: DecoderState) -> Decoded:
+    def _one_step(self, vector: Tensor, state: DecoderState) -> _Step:
         if state.feed is not None:
             vector = torch.cat([vector, state.feed], 1)
         output, recurrent = self.recurrent.step(vector, state.recurrent)
-        state = replace(state, recurrent=recurrent)
         if self.recall is not None and state.past is not None:
             features, past = self.recall(output.unsqueeze(1), vector.unsqueeze(1), state.past)
-            return Decoded(features, replace(state, past=past), None)
+            return _Step(features.squeeze(1), replace(state, recurrent=recurrent, past=past), None)
         if self.attention is None or state.memory is None:
-            return Decoded(output.unsqueeze(1), state, None)
+            return _Step(output, DecoderState(recurrent), None)
         learned = state.coverage if self.attention.covered is not None else None
         found = self.attention(output, state.memory, learned)
         features = torch.tanh(self.mix(torch.cat([output, found.context], 1)))
         state = replace(
             state,
+            recurrent=recurrent,
             feed=features if self.input_feeding else None,
             coverage=None if state.coverage is None else state.coverage + found.weights,
         )
-        return Decoded(features.unsqueeze(1), state, found.weights.unsqueeze(1))
+        return _Step(features, state, found.weights)
 
     def _new_past(self, batch_size: int) -> Past | None:
         return None if self.recall is None else self.recall.start(batch_size)

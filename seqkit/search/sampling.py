@@ -49,7 +49,7 @@ def choose(
     _check(temperature, top_k, top_p)
     if temperature == 0:
         return logits.argmax(1)
-    scaled = logits / temperature
+    scaled = logits if temperature == 1 else logits / temperature
     if top_k == 0 and top_p == 1:
         return _draw(torch.softmax(scaled, 1), generator)
     values, symbols = scaled.sort(1, descending=True)
@@ -63,7 +63,6 @@ def choose(
     return symbols.gather(1, _draw(probabilities, generator).unsqueeze(1)).squeeze(1)
 
 
-@torch.no_grad()
 def sample(
     step: Step[S],
     state: S,
@@ -74,7 +73,10 @@ def sample(
     top_k: int = 0,
     top_p: float = 1.0,
 ) -> Iterator[Tensor]:
-    """Symbols (N), step after step without end, each drawn by :func:`choose` and then read as the next ``last``."""
+    """Symbols (N), step after step without end, each drawn by :func:`choose` and then read as the next ``last``.
+
+    The step is to be one without gradients.
+    """
     while True:
         logits, state = step(last, state)
         last = choose(logits, generator, temperature, top_k, top_p)
