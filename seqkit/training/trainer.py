@@ -41,6 +41,7 @@ class Progress:
     loss_sum: float = 0.0
     loss_count: int = 0
     best: float | None = None
+    best_loss: float = 0.0
     best_epoch: int = 0
     waited: int = 0
     finished: bool = False
@@ -168,15 +169,18 @@ class Trainer:
             scores, self.samples = self.evaluate()
         score = scores[self.metric]
         sign = 1 if self.higher_is_better else -1
-        better = progress.best is None or sign * score > sign * progress.best
+        loss = scores["loss"]
+        # Of models with the same score the one with the smaller loss is better: BLEU stays 0 while, say, captions of
+        # three words are learned.
+        better = progress.best is None or (sign * score, -loss) > (sign * progress.best, -progress.best_loss)
         progress.epoch, progress.position, self.carried = progress.epoch + 1, 0, None
         progress.waited = 0 if better else progress.waited + 1
         if better:
-            progress.best, progress.best_epoch = score, progress.epoch
+            progress.best, progress.best_loss, progress.best_epoch = score, loss, progress.epoch
         out_of_patience = 0 < self.config.patience <= progress.waited
         progress.finished = progress.epoch >= self.config.epochs or out_of_patience
-        loss = progress.loss_sum / max(1, progress.loss_count)
-        record = {"epoch": progress.epoch, "step": progress.step, "train_loss": loss, **scores}
+        train_loss = progress.loss_sum / max(1, progress.loss_count)
+        record = {"epoch": progress.epoch, "step": progress.step, "train_loss": train_loss, **scores}
         progress.history.append(record)
         progress.loss_sum, progress.loss_count = 0.0, 0
         progress.seconds += time.perf_counter() - start

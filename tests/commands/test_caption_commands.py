@@ -166,6 +166,19 @@ def test_a_zero_byte_picture_and_none_at_all_are_refused(captioned, album, comma
     assert "has no captions.tsv" in done.stderr
 
 
+def test_captions_too_short_for_bleu_are_learned_by_their_loss(album, command, tmp_path):
+    folder = tmp_path / "album"
+    shutil.copytree(album, folder)
+    short = (folder / "captions.tsv").read_text("utf-8").replace("a ", "").replace("on the ", "")
+    (folder / "captions.tsv").write_text(short, encoding="utf-8")
+    done = command("run", "caption", "--data", folder, *OWN, "--set", "patience=2", "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "run/results.json").read_text())
+    assert found["test"]["bleu"] == 0, "a caption of two words has no four in a row"
+    assert found["best_epoch"] > 3
+    assert found["test"]["exact"] > 0.8
+
+
 def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(album, killed_and_resumed):
     killed_and_resumed("caption", "--data", album, *OWN, "--epochs", "2")
 
