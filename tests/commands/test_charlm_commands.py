@@ -120,9 +120,11 @@ def test_a_run_of_another_task_does_not_go_on_with_a_text(trained, command):
         load(trained[0]).generate("x")
 
 
-def endless(out, **options):
+def endless(out):
     arguments = [sys.executable, "-m", "seqkit", "generate", str(out), "--length", "0"]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # A shell that starts tests in the background makes them, and all that they start, deaf to control-C.
+    return subprocess.Popen(arguments, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes)
 
 
 def test_a_text_without_end_comes_as_it_is_written_until_control_c(written):
