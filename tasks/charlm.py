@@ -18,7 +18,7 @@ from torch import Tensor
 
 from seqkit.cells import available_cells, make_cell
 from seqkit.data import TOKENIZERS, Splits, Tokenizer, Vocabulary, tokenizer, tokenizer_from_json
-from seqkit.data.corpus import BLOCK, Stretch, contiguous, memory_map, open_corpus, python_reference, stretch
+from seqkit.data.corpus import Stretch, contiguous, memory_map, open_corpus, python_reference, stretch
 from seqkit.layers import Decoder, DecoderState, Head, Loss, State
 from seqkit.layers.losses import linear_cross_entropy
 from seqkit.layers.recall import Past
@@ -241,13 +241,18 @@ class StreamCodec(Codec):
 
     def encode(self, raw: str | Stretch, example: Stretch | None = None) -> Text:
         """All tokens of a text; those of a stretch of files as a memory map."""
+        unknown: list[int] = []
+
+        def counted(text: str) -> list[int]:
+            # Counted here: to count in the map would bring every page of it into memory.
+            numbers = self._numbers(text)
+            unknown.append(numbers.count(self.vocabulary.unk))
+            return numbers
+
         if isinstance(raw, str):
-            tokens, characters = np.array(self._numbers(raw), dtype=np.int64), len(raw)
-        else:
-            blocks = (self._numbers(block) for block in raw.blocks())
-            tokens, characters = memory_map(blocks, len(self.vocabulary)), raw.characters
-        unknown = sum(int((tokens[n : n + BLOCK] == self.vocabulary.unk).sum()) for n in range(0, len(tokens), BLOCK))
-        return Text(tokens, characters, unknown)
+            return Text(np.array(counted(raw), dtype=np.int64), len(raw), sum(unknown))
+        tokens = memory_map(map(counted, raw.blocks()), len(self.vocabulary))
+        return Text(tokens, raw.characters, sum(unknown))
 
     def length(self, item: Text) -> int:
         """Tokens."""
