@@ -33,13 +33,12 @@ from seqkit.data.vocab import PAD, UNK
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.layers import Decoder, DecoderState, Head, Loss
 from seqkit.layers.attention import ATTENTIONS
-from seqkit.layers.losses import linear_cross_entropy
 from seqkit.layers.pictures import ConvolutionalEncoder, PictureEncoder, TorchvisionEncoder, VectorEncoder
 from seqkit.report.contact_sheet import Cell, contact_sheet
 from seqkit.search import beam
 from seqkit.search.base import Limits
 from seqkit.training import Codec, Table, Task, TrainingConfig, option
-from seqkit.training.metrics import bleu, chrf, cider
+from seqkit.training.metrics import bleu, check_installed, chrf, cider
 
 __all__ = ["TASK", "Caption", "CaptionCodec", "CaptionConfig", "CaptionHead", "PictureBatch"]
 
@@ -133,7 +132,7 @@ class CaptionHead(Head):
         codec: what tokens are.
         limit: tokens of a caption at most.
         beam_size, length_penalty: of the search, unless :meth:`predict` is told otherwise.
-        label_smoothing: as in :func:`linear_cross_entropy`.
+        label_smoothing: as in :func:`~seqkit.layers.losses.linear_cross_entropy`.
     """
 
     def __init__(
@@ -172,13 +171,14 @@ class CaptionHead(Head):
         inputs = torch.cat([begin, targets[:, :-1].clamp(min=self.codec.vocabulary.pad)], 1)
         state = self.start(batch.pictures).select(batch.owners)
         features = self.decoder(inputs, state).features
-        output = self.decoder.output
         smoothing = self.label_smoothing if self.training else 0.0
-        total = linear_cross_entropy(features.flatten(0, 1), output.weight, output.bias, targets.flatten(), smoothing)
+        total = self.decoder.nats(features.flatten(0, 1), targets.flatten(), smoothing)
         return Loss(total, int((targets >= 0).sum()))
 
     @torch.no_grad()
-    def predict(self, batch: PictureBatch, *, beam_size: int | None = None, **options: Any) -> list[Caption]:
+    def predict(  # type: ignore[override]  # an option that it does not know is an error
+        self, batch: PictureBatch, *, beam_size: int | None = None, length_penalty: float | None = None
+    ) -> list[Caption]:
         """The best captions that beam search finds, ``beam_size`` hypotheses at a time; 1 is greedy search."""
         vocabulary = self.codec.vocabulary
         banned = [vocabulary.special(name) for name in (PAD, UNK, START)]
@@ -189,7 +189,7 @@ class CaptionHead(Head):
             len(batch.pictures),
             limits,
             self.beam_size if beam_size is None else beam_size,
-            alpha=self.length_penalty,
+            alpha=self.length_penalty if length_penalty is None else length_penalty,
         )
         return [self.codec.caption(best.tokens, best.log_probability) for best, *_ in found]
 
@@ -269,6 +269,7 @@ def load_codec(files: Mapping[str, Any]) -> CaptionCodec:
 
 def read(config: CaptionConfig, notes: list[str]) -> Splits[Captioned]:
     """Three parts at random; of glyphs by letter, of a folder by picture, so that none is in two of them."""
+    check_installed()
     if config.encoder == "vectors" and config.data == "glyphs":
         raise UsageError("vectors belong to pictures of yours; give --data FOLDER, too")
     examples = _glyphs(config) if config.data == "glyphs" else read_file(config, Path(config.data), None)
@@ -460,8 +461,9 @@ TASK: Task[CaptionConfig] = Task(
     show=show,
     from_text=Path,
     while_validating={"beam_size": 1},
+    while_predicting=("beam_size", "length_penalty"),
     samples=samples,
     pictures=pictures,
     amount=lambda examples: (len(examples), "pictures"),
-    unit=lambda config: {"char": "characters", "byte": "bytes", "word": "words"}.get(config.tokenizer, "tokens"),
+    unit=lambda config: TOKENIZERS[config.tokenizer].unit,
 )

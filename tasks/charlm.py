@@ -20,7 +20,6 @@ from seqkit.cells import available_cells, make_cell
 from seqkit.data import TOKENIZERS, Splits, Tokenizer, Vocabulary, tokenizer, tokenizer_from_json
 from seqkit.data.corpus import Stretch, contiguous, memory_map, open_corpus, python_reference, stretch
 from seqkit.layers import Decoder, DecoderState, Head, Loss, State
-from seqkit.layers.losses import linear_cross_entropy
 from seqkit.layers.recall import Past
 from seqkit.search import Sampling, sample
 from seqkit.training import Chunk, Codec, Evaluation, StreamBatches, Table, Task, TrainingConfig, option
@@ -185,11 +184,7 @@ class CharLMHead(Head):
         return decoded.features, decoded.state
 
     def _nats(self, features: Tensor, targets: Tensor) -> Tensor:
-        narrow, output = self.decoder.narrow, self.decoder.output
-        flat = features.flatten(0, -2)
-        return linear_cross_entropy(
-            flat if narrow is None else narrow(flat), output.weight, output.bias, targets.flatten()
-        )
+        return self.decoder.nats(features.flatten(0, -2), targets.flatten())
 
     def _window(self, tokens: np.ndarray, row: _Row, first: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
         """What a row reads and what it is to say in the steps from ``first`` on; -1 where nothing is counted."""
@@ -443,13 +438,12 @@ TASK: Task[CharLMConfig] = Task(
     learn=learn,
     load_codec=load_codec,
     head=head,
-    begin=lambda config, codec, head, notes: None,
     score=score,
     baseline=baseline,
     tables=tables,
     show=show,
     amount=lambda examples: (sum(example.characters for example in examples), "characters"),
-    unit=lambda config: {"char": "characters", "byte": "bytes", "word": "words"}.get(config.tokenizer, "tokens"),
+    unit=lambda config: TOKENIZERS[config.tokenizer].unit,
     batches=batches,
     validate=validate,
     generate=generate,

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from seqkit.data import Splits
-from seqkit.data.pairs import Pair, one_reference_each, read_pairs, split_pairs, usable
+from seqkit.data.pairs import Pair, read_pairs, usable
 from seqkit.data.pronunciations import cmudict, without_stress
 from seqkit.training import Codec, Table, Task, option
 from seqkit.training.metrics import error_rates
 
 from . import translate
-from .translate import PairCodec, PairConfig, Translated, learn_codec, nearest
+from .translate import PairCodec, PairConfig, Translated, divided, learn_codec, nearest
 
 __all__ = ["TASK", "G2PConfig"]
 
@@ -42,12 +42,7 @@ class G2PConfig(PairConfig):
 
 def read(config: G2PConfig, notes: list[str]) -> Splits[Pair]:
     """The three parts, which share no word; training has every pronunciation, the others accept any."""
-    given = {"valid": config.valid_data, "test": config.test_data}
-    parts = {part: _read(config, path, notes) for part, path in given.items() if path}
-    pairs = _read(config, config.data, notes)
-    splits = split_pairs(pairs, config.valid_fraction, config.test_fraction, config.seed, list(parts))
-    train = one_reference_each(splits.train)
-    return Splits(train, parts.get("valid", splits.valid), parts.get("test", splits.test))
+    return divided(config, _read(config, config.data, notes), lambda path: _read(config, str(path), notes))
 
 
 def _read(config: G2PConfig, data: str, notes: list[str]) -> list[Pair]:
@@ -98,10 +93,7 @@ def tables(predictions: Sequence[Translated], examples: Sequence[Pair]) -> list[
 
 def show(prediction: Translated) -> tuple[str, dict[str, Any]]:
     """The phonemes; as JSON with their score, and others where more than one was asked for."""
-    facts: dict[str, Any] = {"phonemes": prediction.text, "score": prediction.score}
-    if len(prediction.n_best) > 1:
-        facts["n_best"] = [{"phonemes": text, "score": score} for text, score in prediction.n_best]
-    return prediction.text, facts
+    return prediction.text, prediction.facts("phonemes")
 
 
 TASK: Task[G2PConfig] = Task(
@@ -118,13 +110,13 @@ TASK: Task[G2PConfig] = Task(
     learn=learn,
     load_codec=translate.load_codec,
     head=translate.head,
-    begin=lambda config, codec, head, notes: None,
     score=score,
     baseline=baseline,
     tables=tables,
     show=show,
     from_text=str.lower,
     while_validating=translate.TASK.while_validating,
+    while_predicting=translate.TASK.while_predicting,
     samples=samples,
     pictures=translate.pictures,
     amount=lambda examples: (len(examples), "words"),

@@ -5,7 +5,7 @@ B batch, S source tokens, T target tokens, V symbols.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,12 +35,11 @@ from seqkit.layers import Decoder, Encoder, Head, Loss, Source, TeacherForcing
 from seqkit.layers.attention import ATTENTIONS
 from seqkit.layers.decoder import coverage_penalty
 from seqkit.layers.forcing import FORCING_SCHEDULES
-from seqkit.layers.losses import linear_cross_entropy
 from seqkit.report.attention import Alignment, attention_picture
 from seqkit.search import Hypothesis, beam, greedy, length_penalty
 from seqkit.search.base import Limits
 from seqkit.training import Codec, Table, Task, TrainingConfig, option
-from seqkit.training.metrics import bleu, bleu_signature, chrf, chrf_signature
+from seqkit.training.metrics import bleu, bleu_signature, check_installed, chrf, chrf_signature
 from seqkit.training.pairs import END, START, PairBatch, PairCodec, PairItem, Side, learn_codec, load_codec
 
 __all__ = [
@@ -132,6 +131,12 @@ class Translated:
     score: float
     n_best: tuple[tuple[str, float], ...]
 
+    def facts(self, name: str) -> dict[str, Any]:
+        """All that is known, for JSON; ``name`` tells what the text is."""
+        best = {name: self.text, "score": self.score}
+        others = [{name: text, "score": score} for text, score in self.n_best]
+        return {**best, "n_best": others} if len(others) > 1 else best
+
 
 @dataclass(frozen=True)
 class SearchOptions:
@@ -186,16 +191,8 @@ class TranslationHead(Head):
         targets = batch.targets.flatten()
         real = (targets >= 0).nonzero().squeeze(1)
         flat = features.flatten(0, 1).index_select(0, real)
-        narrow, output = self.decoder.narrow, self.decoder.output
         smoothing = self.label_smoothing if self.training else 0.0
-        total = linear_cross_entropy(
-            flat if narrow is None else narrow(flat),
-            output.weight,
-            output.bias,
-            targets[real],
-            smoothing,
-            self.decoder.recurrent.precision,
-        )
+        total = self.decoder.nats(flat, targets[real], smoothing, self.decoder.recurrent.precision)
         return Loss(total, len(real))
 
     @torch.no_grad()
@@ -304,10 +301,15 @@ def translation_head(config: PairConfig, codec: PairCodec) -> TranslationHead:
 
 def read(config: TranslateConfig, notes: list[str]) -> Splits[Pair]:
     """The three parts; those given as files are kept as they are, the others are taken off at random."""
-    bleu_signature([["x"]])
-    given = {"valid": config.valid_data, "test": config.test_data}
+    check_installed()
     pairs = _usable(config, _read_data(config), notes)
-    parts = {part: _read_file(config, Path(path), notes) for part, path in given.items() if path}
+    return divided(config, pairs, lambda path: _read_file(config, path, notes))
+
+
+def divided(config: PairConfig, pairs: Sequence[Pair], read_part: Callable[[Path], list[Pair]]) -> Splits[Pair]:
+    """Parts that share no source: those given as files, the others at random; training has each reference apart."""
+    given = {"valid": config.valid_data, "test": config.test_data}
+    parts = {part: read_part(Path(path)) for part, path in given.items() if path}
     splits = split_pairs(pairs, config.valid_fraction, config.test_fraction, config.seed, list(parts))
     train = one_reference_each(splits.train)
     return Splits(train, parts.get("valid", splits.valid), parts.get("test", splits.test))
@@ -422,10 +424,7 @@ def pictures(head: Head, codec: Codec, predictions: Sequence[Translated], exampl
 
 def show(prediction: Translated) -> tuple[str, dict[str, Any]]:
     """The translation; as JSON with its score, and the others where more than one was asked for."""
-    facts: dict[str, Any] = {"translation": prediction.text, "score": prediction.score}
-    if len(prediction.n_best) > 1:
-        facts["n_best"] = [{"translation": text, "score": score} for text, score in prediction.n_best]
-    return prediction.text, facts
+    return prediction.text, prediction.facts("translation")
 
 
 TASK: Task[TranslateConfig] = Task(
@@ -442,7 +441,6 @@ TASK: Task[TranslateConfig] = Task(
     learn=learn,
     load_codec=load_codec,
     head=head,
-    begin=lambda config, codec, head, notes: None,
     score=score,
     baseline=baseline,
     tables=tables,

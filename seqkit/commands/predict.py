@@ -25,7 +25,7 @@ _TOGETHER = 256
 @click.argument("texts", nargs=-1)
 @click.option("--input", "source", metavar="FILE", help="A file with a text on each line; - for standard input.")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="An option of the search, by its name.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with all probabilities.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with all that is known.")
 def command(run: str, texts: tuple[str, ...], source: str | None, settings: tuple[str, ...], as_json: bool) -> None:
     """Apply a run's best model to texts: given as arguments, as a file, or on standard input.
 

@@ -40,6 +40,8 @@ class Tokenizer(ABC):
     name: ClassVar[str]
     lossless: ClassVar[bool]
     """Whether ``join(split(text))`` is the text, for every text without lone surrogates."""
+    unit: ClassVar[str] = "tokens"
+    """What tokens are, of which there are several"""
 
     @abstractmethod
     def split(self, text: str) -> list[str]:
@@ -62,6 +64,7 @@ class WordTokenizer(Tokenizer):
 
     name = "word"
     lossless = False
+    unit = "words"
 
     def __init__(self, lowercase: bool = True) -> None:
         self.lowercase = lowercase
@@ -85,6 +88,7 @@ class CharTokenizer(Tokenizer):
 
     name = "char"
     lossless = True
+    unit = "characters"
 
     def split(self, text: str) -> list[str]:
         """See :class:`Tokenizer`."""
@@ -101,6 +105,7 @@ class ByteTokenizer(Tokenizer):
 
     name = "byte"
     lossless = True
+    unit = "bytes"
 
     def split(self, text: str) -> list[str]:
         """See :class:`Tokenizer`."""

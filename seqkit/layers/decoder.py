@@ -16,6 +16,7 @@ from seqkit.cells import Cell
 from seqkit.errors import UsageError
 from seqkit.layers.attention import Attention, Memory
 from seqkit.layers.encoder import Encoded, locked_dropout
+from seqkit.layers.losses import linear_cross_entropy
 from seqkit.layers.recall import Past, Recall
 from seqkit.layers.recurrent import Recurrent
 from seqkit.layers.state import State
@@ -272,6 +273,11 @@ class Decoder(nn.Module):
         narrowed = features if self.narrow is None else self.narrow(features)
         scores: Tensor = self.output(narrowed)
         return scores
+
+    def nats(self, features: Tensor, targets: Tensor, label_smoothing: float = 0.0, precision: str = "f32") -> Tensor:
+        """The cross-entropy of targets (N) given features (N, H), summed; see :func:`linear_cross_entropy`."""
+        narrowed = features if self.narrow is None else self.narrow(features)
+        return linear_cross_entropy(narrowed, self.output.weight, self.output.bias, targets, label_smoothing, precision)
 
     def _one_step(self, vector: Tensor, state: DecoderState) -> _Step:
         if state.feed is not None:

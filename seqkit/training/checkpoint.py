@@ -28,7 +28,9 @@ from seqkit.files import write_atomic
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Writes tensors and facts (JSON) as one safetensors file, atomically."""
     # Tied weights are one tensor under two names, which the format does not allow.
-    kept = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    kept = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
     text = json.dumps(facts)
     write_atomic(path, save(kept, {"seqkit": text, "digest": _digest(kept, text)}))
 

@@ -18,6 +18,11 @@ _SIGMA = 6.0
 """... and forgives a difference in length of so many tokens, more or less."""
 
 
+def check_installed() -> None:
+    """Raises :class:`UsageError` where sacrebleu is not installed: before a training, rather than after an epoch."""
+    _metric("BLEU")
+
+
 def bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     """BLEU of a corpus, 0 to 100, with sacrebleu's default settings; each hypothesis has one or more references.
 

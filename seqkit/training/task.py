@@ -73,8 +73,6 @@ class Task(Generic[C]):
     load_codec: Callable[[Mapping[str, Any]], Codec]
     """Makes the codec again from what ``Codec.to_json`` returned; raises naming the file that is wrong."""
     head: Callable[[C, Codec], Head]
-    begin: Callable[[C, Codec, Head, list[str]], None]
-    """Puts what comes from outside (word vectors) into a new head; never called again for a run that has begun."""
     score: Callable[[Sequence[Any], Sequence[Any]], dict[str, float]]
     """Scores of predictions against examples."""
     baseline: Callable[[C, Splits[Any]], dict[str, float]]
@@ -83,6 +81,8 @@ class Task(Generic[C]):
     """What else to show of the test set: a confusion matrix, the worst mistakes."""
     show: Callable[[Any], tuple[str, dict[str, Any]]]
     """A prediction as a line of text and as JSON."""
+    begin: Callable[[C, Codec, Head, list[str]], None] = lambda *_: None
+    """Puts what comes from outside (word vectors) into a new head; never called again for a run that has begun."""
     from_text: Callable[[str], Any] = str
     """The input that a text on the command line means: itself, or the file that it names."""
     while_validating: Mapping[str, Any] = field(default_factory=dict)

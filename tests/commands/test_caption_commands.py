@@ -166,6 +166,19 @@ def test_a_zero_byte_picture_and_none_at_all_are_refused(captioned, album, comma
     assert "has no captions.tsv" in done.stderr
 
 
+def test_without_sacrebleu_nothing_is_begun(album, command, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    done = command("run", "caption", "--data", album, *OWN, "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert "needs sacrebleu; install it with: pip install 'seqkit[text]'" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_predicting_takes_the_options_of_the_search_and_no_other(captioned, command, album):
+    for setting, code in (("beam_size=2", 0), ("length_penalty=1", 0), ("beam_size=0", 2), ("width=3", 2)):
+        assert command("predict", captioned[0], album / "1.png", "--set", setting).returncode == code
+
+
 def test_captions_too_short_for_bleu_are_learned_by_their_loss(album, command, tmp_path):
     folder = tmp_path / "album"
     shutil.copytree(album, folder)

@@ -45,6 +45,13 @@ def test_words_are_said_whatever_their_case(spoken, command):
     assert all(line["score"] < 0 for line in lines)
 
 
+def test_other_pronunciations_are_given_when_asked_for(spoken, command):
+    done = command("predict", spoken[0], "bad", "--json", "--set", "n_best=2")
+    (line,) = map(json.loads, done.stdout.splitlines())
+    assert next(other["phonemes"] for other in line["n_best"]) == line["phonemes"] == "B AE D"
+    assert len(line["n_best"]) == 2
+
+
 def test_a_run_is_evaluated_on_another_file(spoken, command, tmp_path):
     path = tmp_path / "other.tsv"
     path.write_text("bad\tB AE0 D\nbad\tB EY1 D\nkom\tK OW1 M\n")
