@@ -1,4 +1,4 @@
-"""Tokens to vectors: embedding, recurrent layer, pooling.
+"""Whatever comes step by step to vectors: embedding, recurrent layer, pooling.
 
 B batch, T time, E embedding size, F = directions · hidden size.
 """
@@ -24,7 +24,7 @@ class Encoded(NamedTuple):
     outputs: Tensor
     """(B, T, F), 0 at padding"""
     pooled: Tensor
-    """(B, n·F) for n ways of pooling"""
+    """(B, n·F) for n ways of pooling, 0 of them where nothing is pooled"""
     state: State
     lengths: Tensor
 
@@ -33,10 +33,11 @@ class Encoder(nn.Module):
     """An embedding, a recurrent layer over it, and a pooling of its outputs.
 
     Args:
-        vocab_size: number of symbols; symbol ``pad`` has the vector 0 and does not learn.
+        inputs: number of symbols; symbol ``pad`` has the vector 0 and does not learn. Or a module that makes vectors
+            (B, T, E) of whatever the encoder is called with: words with their characters, frames of a video.
         embedding_size: E.
         cell, hidden_size, num_layers, bidirectional, kernel, precision, cell_options: as in :class:`Recurrent`.
-        pooling: as in :class:`Pooling`.
+        pooling: as in :class:`Pooling`; None: nothing is pooled.
         dropout: between layers, and locked (see :func:`locked_dropout`) on the outputs.
         embedding_dropout: locked, on the token vectors.
         word_dropout: probability of leaving a token out altogether (its vector is 0), while training.
@@ -48,14 +49,14 @@ class Encoder(nn.Module):
 
     def __init__(
         self,
-        vocab_size: int,
+        inputs: int | nn.Module,
         embedding_size: int = 128,
         *,
         cell: str | type[Cell] | Cell = "lstm",
         hidden_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool = True,
-        pooling: str = "mean+max",
+        pooling: str | None = "mean+max",
         dropout: float = 0.0,
         embedding_dropout: float = 0.0,
         word_dropout: float = 0.0,
@@ -66,12 +67,11 @@ class Encoder(nn.Module):
         **cell_options: Any,
     ) -> None:
         super().__init__()
-        for name, size in (("vocab_size", vocab_size), ("embedding_size", embedding_size)):
-            if size < 1:
-                raise UsageError(f"{name} must be at least 1, not {size}")
-        if vectors is not None and vectors.shape != (vocab_size, embedding_size):
-            raise UsageError(f"vectors must be ({vocab_size}, {embedding_size}), not {tuple(vectors.shape)}")
-        self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=pad)
+        if embedding_size < 1:
+            raise UsageError(f"embedding_size must be at least 1, not {embedding_size}")
+        if isinstance(inputs, int) and inputs < 1:
+            raise UsageError(f"an encoder needs at least 1 symbol to read, not {inputs}")
+        self.embedding = nn.Embedding(inputs, embedding_size, pad) if isinstance(inputs, int) else inputs
         self.recurrent = Recurrent(
             cell,
             embedding_size,
@@ -83,35 +83,63 @@ class Encoder(nn.Module):
             precision=precision,
             **cell_options,
         )
-        self.pooling = Pooling(pooling, self.recurrent.output_size)
+        self.pooling = None if pooling is None else Pooling(pooling, self.recurrent.output_size)
         self.dropout, self.embedding_dropout, self.word_dropout = dropout, embedding_dropout, word_dropout
-        nn.init.normal_(self.embedding.weight, std=0.1)
-        with torch.no_grad():
-            self.embedding.weight[pad].zero_()
+        if isinstance(inputs, int):
+            draw_embedding(self.embedding)
         if vectors is not None:
             self.start_embedding(vectors)
 
-    @torch.no_grad()
     def start_embedding(self, vectors: Tensor) -> None:
-        """Words that have a vector in (V, E) take it; those with 0 keep theirs, drawn with deviation 0.1."""
-        given = vectors.abs().sum(1, keepdim=True) > 0
-        self.embedding.weight.copy_(torch.where(given, vectors, self.embedding.weight))
+        """See :func:`start_embedding`."""
+        start_embedding(self.embedding, vectors)
 
     @property
     def output_size(self) -> int:
         """The size of the pooled vector."""
-        return self.pooling.output_size
+        return 0 if self.pooling is None else self.pooling.output_size
 
-    def forward(self, tokens: Tensor, lengths: Tensor, state: State | None = None) -> Encoded:
-        """Tokens (B, T) of int64 and lengths (B) to :class:`Encoded`."""
-        vectors = locked_dropout(self.embedding(tokens), self.embedding_dropout, self.training)
+    def forward(self, inputs: Any, lengths: Tensor, state: State | None = None) -> Encoded:
+        """What the embedding reads, tokens (B, T) of int64 as a rule, and lengths (B) to :class:`Encoded`."""
+        vectors = locked_dropout(self.embedding(inputs), self.embedding_dropout, self.training)
         if self.training and self.word_dropout:
-            kept = torch.rand(tokens.shape, device=tokens.device) >= self.word_dropout
+            kept = torch.rand(vectors.shape[:2], device=vectors.device) >= self.word_dropout
             vectors = vectors * kept.unsqueeze(2)
         outputs, state = self.recurrent(vectors, lengths, state)
         outputs = locked_dropout(outputs, self.dropout, self.training)
+        if self.pooling is None:
+            return Encoded(outputs, outputs.new_empty(len(outputs), 0), state, lengths)
         final = state.h[:, -self.recurrent.num_directions :].flatten(1)
         return Encoded(outputs, self.pooling(outputs, final, lengths), state, lengths)
+
+    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """One step of one direction, for streams: inputs (B, ...) to the output (B, F) and the next state.
+
+        Equal to the call on whole sequences in evaluation. Raises :class:`UsageError` for two directions.
+        """
+        return self.recurrent.step(self.embedding(inputs.unsqueeze(1)).squeeze(1), state)
+
+
+@torch.no_grad()
+def draw_embedding(embedding: nn.Module) -> None:
+    """New vectors with deviation 0.1, from torch's generator; padding keeps 0."""
+    assert isinstance(embedding, nn.Embedding)
+    nn.init.normal_(embedding.weight, std=0.1)
+    if embedding.padding_idx is not None:
+        embedding.weight[embedding.padding_idx].zero_()
+
+
+@torch.no_grad()
+def start_embedding(embedding: nn.Module, vectors: Tensor) -> None:
+    """Words that have a vector in (V, E) take it; those with 0 keep theirs.
+
+    Raises :class:`UsageError` for vectors of another shape.
+    """
+    if not isinstance(embedding, nn.Embedding) or vectors.shape != embedding.weight.shape:
+        wanted = tuple(embedding.weight.shape) if isinstance(embedding, nn.Embedding) else "of symbols"
+        raise UsageError(f"vectors must be {wanted}, not {tuple(vectors.shape)}")
+    given = vectors.abs().sum(1, keepdim=True) > 0
+    embedding.weight.copy_(torch.where(given, vectors, embedding.weight))
 
 
 def locked_dropout(x: Tensor, probability: float, training: bool) -> Tensor:

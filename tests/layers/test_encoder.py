@@ -60,6 +60,18 @@ def test_word_dropout_leaves_out_tokens_only_while_training():
     assert torch.equal(encoder(tokens, lengths).pooled, encoder(tokens, lengths).pooled)
 
 
+def test_any_module_that_makes_vectors_can_be_read_and_nothing_need_be_pooled():
+    torch.manual_seed(3)
+    encoder = Encoder(torch.nn.Linear(5, 3), 3, hidden_size=2, bidirectional=False, pooling=None)
+    frames = torch.randn(2, 4, 5)
+    encoded = encoder(frames, torch.tensor([4, 2]))
+    assert encoded.pooled.shape == (2, 0)
+    state = None
+    for time in range(4):
+        output, state = encoder.step(frames[:, time], state)
+        torch.testing.assert_close(output[0], encoded.outputs[0, time])
+
+
 def test_locked_dropout_zeroes_a_feature_at_every_step():
     torch.manual_seed(2)
     x = locked_dropout(torch.ones(5, 7, 11), 0.5, True)
@@ -72,10 +84,10 @@ def test_locked_dropout_zeroes_a_feature_at_every_step():
     [
         ({"pooling": "maxx"}, "did you mean 'max'"),
         ({"pooling": "max+max"}, "names a way twice"),
-        ({"vocab_size": 0}, "vocab_size must be at least 1"),
+        ({"inputs": 0}, "at least 1 symbol to read, not 0"),
         ({"vectors": torch.zeros(3, 3)}, r"vectors must be \(9, 3\), not \(3, 3\)"),
     ],
 )
 def test_what_cannot_be_is_refused(options, message):
     with pytest.raises(UsageError, match=message):
-        Encoder(**{"vocab_size": 9, "embedding_size": 3, "hidden_size": 2, **options})
+        Encoder(**{"inputs": 9, "embedding_size": 3, "hidden_size": 2, **options})
