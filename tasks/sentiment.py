@@ -33,6 +33,7 @@ from seqkit.data.vectors import read_vectors
 from seqkit.errors import SeqkitError
 from seqkit.layers import Encoder, Head, Loss
 from seqkit.training import Codec, Table, Task, TrainingConfig, option
+from seqkit.training.labels import accuracy, confusion_table, macro_f1
 
 __all__ = ["TASK", "Classified", "SentimentConfig", "SentimentHead", "TextBatch", "TextCodec"]
 
@@ -83,6 +84,12 @@ class Classified:
     label: str
     probabilities: dict[str, float]
 
+    @classmethod
+    def of(cls, labels: Sequence[str], row: Sequence[float]) -> Classified:
+        """The prediction that the probabilities of all labels, in their order, make."""
+        probabilities = dict(zip(labels, row, strict=True))
+        return cls(max(probabilities, key=probabilities.__getitem__), probabilities)
+
 
 class SentimentHead(Head):
     """Many to one: ``softmax(W pooled + b)`` over the labels, on the pooled outputs of an encoder."""
@@ -107,11 +114,7 @@ class SentimentHead(Head):
     @torch.no_grad()
     def predict(self, batch: TextBatch, **options: Any) -> list[Classified]:
         """The labels with their probabilities."""
-        found = []
-        for row in torch.softmax(self(batch), 1).tolist():
-            probabilities = dict(zip(self.labels, row, strict=True))
-            found.append(Classified(max(probabilities, key=probabilities.__getitem__), probabilities))
-        return found
+        return [Classified.of(self.labels, row) for row in torch.softmax(self(batch), 1).tolist()]
 
 
 class TextCodec(Codec):
@@ -242,10 +245,7 @@ def score(predictions: Sequence[Classified], examples: Sequence[Example]) -> dic
 
 
 def _scores(truth: Sequence[str], found: Sequence[str]) -> dict[str, float]:
-    from sklearn.metrics import accuracy_score, f1_score
-
-    macro = f1_score(truth, found, average="macro", zero_division=0)
-    return {"accuracy": float(accuracy_score(truth, found)), "macro_f1": float(macro)}
+    return {"accuracy": accuracy(truth, found), "macro_f1": macro_f1(truth, found)}
 
 
 def baseline(config: SentimentConfig, splits: Splits[Example]) -> dict[str, float]:
@@ -263,11 +263,6 @@ def baseline(config: SentimentConfig, splits: Splits[Example]) -> dict[str, floa
 
 def tables(predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
     """The confusion matrix, and the five texts that the model got most wrong."""
-    labels = sorted({e.label for e in examples} | {p.label for p in predictions})
-    counts = {(truth, found): 0 for truth in labels for found in labels}
-    for prediction, example in zip(predictions, examples, strict=True):
-        counts[example.label, prediction.label] += 1
-    confusion = [[truth, *(counts[truth, found] for found in labels)] for truth in labels]
     pairs = zip(predictions, examples, strict=True)
     wrong = [(p.probabilities.get(e.label, 0.0), p, e) for p, e in pairs if p.label != e.label]
     worst = [
@@ -275,7 +270,7 @@ def tables(predictions: Sequence[Classified], examples: Sequence[Example]) -> li
         for _, p, e in sorted(wrong, key=lambda row: row[0])[:5]
     ]
     return [
-        Table("Confusion: rows are the truth, columns the model's answers", ["", *labels], confusion),
+        confusion_table([e.label for e in examples], [p.label for p in predictions]),
         Table("Most wrong", ["truth", "answer", "sure", "text"], worst),
     ]
 

@@ -305,7 +305,7 @@ def _read_json(path: Path) -> Iterator[Record]:
     for place, line in read_lines(path):
         if not line.strip():
             continue
-        values = {_as_text(key, place): _as_text(value, place) for key, value in _json_object(line, place).items()}
+        values = {as_text(key, place): as_text(value, place) for key, value in json_object(line, place).items()}
         columns = columns or list(values)
         for column in columns:
             if column not in values:
@@ -315,17 +315,19 @@ def _read_json(path: Path) -> Iterator[Record]:
         raise DataError("the file is empty", Place(str(path), 1))
 
 
-def _json_object(line: str, place: Place) -> dict[str, object]:
+def json_object(line: str, place: Place, shape: str = '{"text": "…", "label": "…"}') -> dict[str, object]:
+    """The object on a line; raises :class:`DataError` that shows the shape it should have."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(f"the line is no JSON ({str(error).splitlines()[0]}); write one object a line", place) from None
     if not isinstance(value, dict) or not value:
-        raise DataError('the line is no JSON object; write one object a line: {"text": "…", "label": "…"}', place)
+        raise DataError(f"the line is no JSON object; write one object a line: {shape}", place)
     return value
 
 
-def _as_text(value: object, place: Place) -> str:
+def as_text(value: object, place: Place) -> str:
+    """A value of JSON as a text; raises :class:`DataError` for what no file of text can hold."""
     if value is None:
         return ""
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,0 +1,97 @@
+"""Running text as bare words, each with a label for its capitals and the mark that follows it; and back.
+
+A label is a case and a mark. Case: ``aa`` lower, ``Aa`` a capital first, ``AA`` all capitals. Mark: nothing, or one of
+``, . ? !``. ``I loved it. Did you?`` is ``i loved it did you`` with ``Aa aa aa. Aa aa?``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import regex
+
+from seqkit.data.readers import Example, Place, read_lines
+from seqkit.data.tagged import Sentence
+
+MARKS = {",": "comma", ".": "period", "?": "question", "!": "exclamation"}
+"""The marks that labels know, and what scores call them."""
+CASES = ("aa", "Aa", "AA")
+MARKED = "punctuation"
+"""The scheme of these labels, beside those of spans (:mod:`seqkit.data.schemes`)."""
+LABELS = tuple(case + mark for case in CASES for mark in ("", *MARKS))
+
+_BREAK = regex.compile(r"(?:<br\s*+/?>\s*+)++|\n++", regex.IGNORECASE)
+_WORD = regex.compile(
+    r"[\p{L}\p{M}\p{N}]++(?:(?:['’&/.\-]++|(?<=\p{N}),(?=\p{N}))[\p{L}\p{M}\p{N}]++)*+", regex.VERSION1
+)
+_DASH = regex.compile(r"--+|\.\.\.+|…|[–—\x96\x97]")
+_GENITIVE = regex.compile(r"['’]s$", regex.IGNORECASE)
+# The mark that says most about how a sentence ends stands first; ; and : are read as commas.
+_STRENGTH = {"?": "?", "!": "!", ".": ".", "…": ".", ",": ",", ";": ",", ":": ","}
+
+
+def labelled(text: str) -> Iterator[tuple[str, str]]:
+    """Each word of a text in lower case, with its label.
+
+    A word is letters and digits, with apostrophes, hyphens, full stops and the like inside. Of the marks up to the next
+    word the first in the order ``? ! . ,`` counts; ``…`` is read as a full stop, ``;`` and ``:`` as commas, dashes,
+    quotes and brackets as nothing.
+    """
+    # An ellipsis or a dash between two words without spaces parts them.
+    text = _DASH.sub(lambda found: " … " if found[0][0] in ".…" else " ", text)
+    words = list(_WORD.finditer(text))
+    for number, word in enumerate(words):
+        following = words[number + 1].start() if number + 1 < len(words) else len(text)
+        between = text[word.end() : following]
+        mark = next((_STRENGTH[sign] for sign in _STRENGTH if sign in between), "")
+        yield word[0].lower(), _case(word[0]) + mark
+
+
+def bare(text: str) -> list[str]:
+    """The words of a text, as a model that restores it reads them."""
+    return [word for word, _ in labelled(text)]
+
+
+def restored(words: Sequence[str], labels: Iterable[str]) -> str:
+    """The text that words and their labels stand for."""
+    return " ".join(_written(word, label[:2]) + label[2:] for word, label in zip(words, labels, strict=True))
+
+
+def stretches(examples: Iterable[Example], longest: int) -> Iterator[Sentence]:
+    """The paragraphs of texts, cut after sentences into stretches of at most so many words."""
+    for example in examples:
+        for paragraph in _BREAK.split(example.text):
+            yield from _cut(list(labelled(paragraph)), longest, example.place)
+
+
+def read_text(path: Path, longest: int) -> Iterator[Sentence]:
+    """The same of a text file, each line of which is a paragraph."""
+    lines = (Example(line, "", place) for place, line in read_lines(path))
+    return stretches(lines, longest)
+
+
+def _cut(pairs: list[tuple[str, str]], longest: int, place: Place) -> Iterator[Sentence]:
+    start = 0
+    while start < len(pairs):
+        stop = min(len(pairs), start + longest)
+        if stop < len(pairs):
+            ends = (n + 1 for n in range(stop - 1, start, -1) if pairs[n][1][2:] in ("?", "!", "."))
+            stop = next(ends, stop)
+        words, labels = zip(*pairs[start:stop], strict=True)
+        yield Sentence(words, labels, place)
+        start = stop
+
+
+def _case(word: str) -> str:
+    stem = _GENITIVE.sub("", word)
+    if len(stem) > 1 and stem.isupper():
+        return "AA"
+    return "Aa" if word[:1].isupper() else "aa"
+
+
+def _written(word: str, case: str) -> str:
+    if case == "AA":
+        shouted: str = _GENITIVE.sub(lambda ending: ending[0].lower(), word.upper())
+        return shouted
+    return word[:1].upper() + word[1:] if case == "Aa" else word
