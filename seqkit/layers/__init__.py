@@ -1,6 +1,7 @@
 """Layers: a cell run over time, and what stands on it."""
 
 from seqkit.layers.attention import Attention, Memory
+from seqkit.layers.crf import CRF
 from seqkit.layers.decoder import Decoder, DecoderState, Source
 from seqkit.layers.encoder import Encoded, Encoder
 from seqkit.layers.forcing import TeacherForcing
@@ -10,6 +11,7 @@ from seqkit.layers.recurrent import Recurrent
 from seqkit.layers.state import State
 
 __all__ = [
+    "CRF",
     "Attention",
     "Decoder",
     "DecoderState",

@@ -1,0 +1,223 @@
+"""The CRF against brute force: every labelling of short sequences is counted."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqkit import UsageError
+from seqkit.data.schemes import allowed_transitions
+from seqkit.layers import CRF
+
+LABELS, STEPS = 3, 4
+LENGTHS = torch.tensor([4, 1, 0, 3, 2])
+# 0 to 0 and 2 to 1 are forbidden, 2 cannot begin, 1 cannot end.
+LIMITS = (
+    torch.tensor([[0, 1, 1], [1, 1, 1], [1, 0, 1]]).bool(),
+    torch.tensor([True, True, False]),
+    torch.tensor([True, False, True]),
+)
+
+
+def crf(limits=(), labels=LABELS, seed=0):
+    torch.manual_seed(seed)
+    made = CRF(labels, *limits).double()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.normal_()
+    return made
+
+
+def logits_of(scale=1.0, seed=1, lengths=LENGTHS, labels=LABELS):
+    torch.manual_seed(seed)
+    return torch.randn(len(lengths), max(1, int(lengths.max())), labels, dtype=torch.double) * scale
+
+
+@torch.no_grad()
+def scored(made, logits, length):
+    """Every labelling that the limits allow, with its score by the formula."""
+    found = {}
+    for labels in itertools.product(range(logits.shape[1]), repeat=length):
+        links = list(itertools.pairwise(labels))
+        if made.allowed is not None and labels:
+            if not (made.may_start[labels[0]] and made.may_end[labels[-1]]):
+                continue
+            if not all(made.allowed[link] for link in links):
+                continue
+        score = sum(logits[time, label] for time, label in enumerate(labels)) + sum(made.transitions[k] for k in links)
+        found[labels] = float(score + made.start[labels[0]] + made.end[labels[-1]]) if labels else 0.0
+    return found
+
+
+def log_sum(scores):
+    most = max(scores)
+    return most + math.log(sum(math.exp(score - most) for score in scores))
+
+
+CASES = pytest.mark.parametrize("limits", [(), LIMITS], ids=["free", "limited"])
+SCALES = pytest.mark.parametrize("scale", [1.0, 500.0])
+
+
+@CASES
+@SCALES
+def test_the_partition_sums_over_every_labelling(limits, scale):
+    made, logits = crf(limits), logits_of(scale)
+    expected = [log_sum(scored(made, row, n).values()) for row, n in zip(logits, LENGTHS.tolist(), strict=True)]
+    assert made.log_partition(logits, LENGTHS).tolist() == pytest.approx(expected, rel=1e-12)
+
+
+@CASES
+@SCALES
+def test_the_loss_is_what_a_labelling_costs(limits, scale):
+    made, logits = crf(limits), logits_of(scale)
+    tables = [scored(made, row, n) for row, n in zip(logits, LENGTHS.tolist(), strict=True)]
+    targets = torch.zeros(len(LENGTHS), STEPS, dtype=torch.int64)
+    expected = 0.0
+    for row, table in enumerate(tables):
+        labels = list(table)[len(table) // 2]
+        targets[row, : len(labels)] = torch.tensor(labels, dtype=torch.int64)
+        expected += log_sum(table.values()) - table[labels]
+    assert float(made.loss(logits, targets, LENGTHS).detach()) == pytest.approx(expected, rel=1e-9)
+
+
+@CASES
+@SCALES
+def test_marginals_are_the_sum_of_the_labellings_with_a_label(limits, scale):
+    made, logits = crf(limits), logits_of(scale)
+    found = made.marginals(logits, LENGTHS)
+    for row, (values, length) in enumerate(zip(logits, LENGTHS.tolist(), strict=True)):
+        table = scored(made, values, length)
+        whole = log_sum(table.values())
+        expected = torch.zeros(STEPS, LABELS, dtype=torch.double)
+        for labels, score in table.items():
+            for time, label in enumerate(labels):
+                expected[time, label] += math.exp(score - whole)
+        torch.testing.assert_close(found[row], expected, atol=1e-9, rtol=1e-9)
+        torch.testing.assert_close(found[row, :length].sum(1), torch.ones(length, dtype=torch.double))
+
+
+@CASES
+@SCALES
+@pytest.mark.parametrize("n_best", [1, 3, 100])
+def test_the_best_labellings_are_found_in_order(limits, scale, n_best):
+    made, logits = crf(limits), logits_of(scale)
+    for found, values, length in zip(made.decode(logits, LENGTHS, n_best), logits, LENGTHS.tolist(), strict=True):
+        table = scored(made, values, length)
+        ranked = sorted(table.items(), key=lambda item: -item[1])[:n_best]
+        whole = log_sum(table.values())
+        assert [tuple(path.labels) for path in found] == [labels for labels, _ in ranked]
+        scores = [score - whole for _, score in ranked]
+        assert [path.score for path in found] == pytest.approx(scores, rel=1e-9, abs=1e-9)
+
+
+@CASES
+def test_gradients_equal_finite_differences(limits):
+    made, logits = crf(limits), logits_of().requires_grad_()
+    targets = torch.tensor([[1, 2, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 2, 0], [1, 0, 0, 0]])
+
+    def run(logits, *_):
+        return made.loss(logits, targets, LENGTHS)
+
+    assert torch.autograd.gradcheck(run, (logits, *made.parameters()))
+
+
+def plain(made, logits, lengths):
+    """The same by autograd through a loop on logarithms, sequence by sequence."""
+    found = []
+    for values, length in zip(logits, lengths.tolist(), strict=True):
+        ways = made.start + values[0]
+        for time in range(1, length):
+            ways = torch.logsumexp(ways.unsqueeze(1) + made.transitions, 0) + values[time]
+        found.append(torch.logsumexp(ways + made.end, 0) if length else logits.sum() * 0)
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 900.0])
+def test_gradients_equal_those_of_autograd_through_a_plain_loop(scale):
+    lengths = torch.tensor([9, 1, 0, 5, 7])
+    made, logits = crf(labels=5), logits_of(scale, lengths=lengths, labels=5).requires_grad_()
+    weights = torch.tensor([1.0, -2.0, 3.0, 0.5, 1.5], dtype=torch.double)
+    inputs = (logits, *made.parameters())
+    expected = torch.autograd.grad((plain(made, logits, lengths) * weights).sum(), inputs)
+    found = torch.autograd.grad((made.log_partition(logits, lengths) * weights).sum(), inputs)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-9, rtol=1e-9)
+
+
+def test_what_is_forced_counts_however_unlikely_it_is():
+    # 0 then 1 is the only way to 2, which must come last; labels 0 and 1 are 2,000 nats worse than 3.
+    allowed = torch.tensor([[0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0], [1, 0, 0, 1]]).bool()
+    start, end = torch.tensor([True, False, False, True]), torch.tensor([False, False, True, False])
+    made = crf((allowed, start, end), labels=4)
+    logits = torch.zeros(1, 6, 4, dtype=torch.double)
+    logits[:, :, :2], logits[:, :, 3] = -1000.0, 1000.0
+    lengths = torch.tensor([6])
+    table = scored(made, logits[0], 6)
+    assert float(made.log_partition(logits, lengths).detach()) == pytest.approx(log_sum(table.values()), rel=1e-12)
+    chances = made.marginals(logits, lengths)[0]
+    torch.testing.assert_close(chances.sum(1), torch.ones(6, dtype=torch.double))
+    assert tuple(made.decode(logits, lengths)[0][0].labels) == max(table, key=table.get)
+
+
+def test_float32_is_exact_to_its_last_digits():
+    lengths = torch.tensor([40, 23])
+    made, logits = crf(labels=9), logits_of(20.0, lengths=lengths, labels=9)
+    single = CRF(9)
+    single.load_state_dict({name: value.float() for name, value in made.state_dict().items()})
+    found = single.log_partition(logits.float(), lengths)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double(), made.log_partition(logits, lengths), rtol=1e-6, atol=0)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(lengths=st.lists(st.integers(0, 5), min_size=1, max_size=4), data=st.data(), limited=st.booleans())
+def test_padding_and_order_never_change_a_result(lengths, data, limited):
+    made = crf(LIMITS if limited else ())
+    sizes = torch.tensor(lengths)
+    logits = logits_of(lengths=torch.tensor([5] * len(lengths)))
+    dirty = logits.masked_fill((torch.arange(5) >= sizes.unsqueeze(1)).unsqueeze(2), math.nan)
+    whole, chances, paths = made.log_partition(dirty, sizes), made.marginals(dirty, sizes), made.decode(dirty, sizes, 2)
+    for row, length in enumerate(lengths):
+        one, size = logits[row : row + 1, : max(1, length)], sizes[row : row + 1]
+        torch.testing.assert_close(whole[row : row + 1], made.log_partition(one, size))
+        torch.testing.assert_close(chances[row, :length], made.marginals(one, size)[0, :length])
+        assert (chances[row, length:] == 0).all()
+        (alone,) = made.decode(one, size, 2)
+        assert [path.labels for path in paths[row]] == [path.labels for path in alone]
+    order = data.draw(st.permutations(range(len(lengths))))
+    torch.testing.assert_close(made.log_partition(dirty[order], sizes[order]), whole[order])
+
+
+@pytest.mark.parametrize("scheme", ["bio", "bioes", "iob1"])
+@pytest.mark.parametrize("scale", [1.0, 300.0])
+def test_a_scheme_is_never_left(scheme, scale):
+    labels = ["O", "B-X", "I-X", "B-Y", "I-Y"]
+    labels += ["E-X", "S-X", "E-Y", "S-Y"] if scheme == "bioes" else []
+    limits = allowed_transitions(labels, scheme)
+    lengths = torch.tensor([7, 3, 1, 5])
+    made, logits = crf(limits, len(labels)), logits_of(scale, lengths=lengths, labels=len(labels))
+    for found in made.decode(logits, lengths, 6):
+        assert found
+        for path in found:
+            assert limits[1][path.labels[0]] and limits[2][path.labels[-1]]
+            assert all(limits[0][link] for link in itertools.pairwise(path.labels))
+    chances = made.marginals(logits, lengths)
+    assert (chances[:, 0, ~limits[1]] == 0).all()
+    torch.testing.assert_close(chances[0].sum(1), torch.ones(7, dtype=torch.double))
+
+
+def test_a_forbidden_labelling_costs_infinitely_much():
+    made = crf(LIMITS)
+    assert made.loss(logits_of()[:1], torch.tensor([[0, 0, 1, 2]]), LENGTHS[:1]).item() == math.inf
+
+
+def test_limits_that_cannot_be_are_refused():
+    with pytest.raises(UsageError, match=r"allowed must be \(3, 3\), not \(2, 2\)"):
+        CRF(3, torch.ones(2, 2).bool())
+    with pytest.raises(UsageError, match=r"end must be \(3,\), not \(1, 3\)"):
+        CRF(3, end=torch.ones(1, 3).bool())
+    with pytest.raises(UsageError, match="leave no labelling"):
+        CRF(2, torch.eye(2).bool(), torch.tensor([True, False]), torch.tensor([False, True]))
