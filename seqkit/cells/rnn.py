@@ -14,7 +14,10 @@ from seqkit.errors import unknown
 class RNN(Cell):
     """The simple recurrent network.
 
-    ``h' = tanh(W_x x + W_h h + b)``, or with ``nonlinearity="relu"`` the larger of 0 and the same sum.
+    The output is the state::
+
+        h' = tanh(W_x x + W_h h + b)      nonlinearity="tanh"
+        h' = max(0, W_x x + W_h h + b)    nonlinearity="relu"
 
     Source: Elman, "Finding structure in time", 1990; relu: Le, Jaitly and Hinton, 2015 (arXiv:1504.00941).
     """

@@ -37,15 +37,19 @@ class Cell(NamedTuple):
         return self.caption in self.truth
 
 
-def contact_sheet(cells: Sequence[Cell], columns: int = _COLUMNS) -> bytes:
-    """A PNG: the pictures in rows; below each a green caption that is right, or a red one with the truth in grey."""
+def contact_sheet(cells: Sequence[Cell], columns: int = _COLUMNS, title: str | None = None) -> bytes:
+    """A PNG: the pictures in rows; below each a green caption that is right, or a red one with the truth in grey.
+
+    The title tells how many captions are right, unless one is given.
+    """
     sheet = _Sheet()
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     heights = [max(map(sheet.height, row)) for row in rows]
     width = 2 * _MARGIN + columns * (_TILE + _GAP) - _GAP
     sheet.open((width, 2 * _MARGIN + _HEAD + sum(heights) + _GAP * (len(rows) - 1)))
-    right = sum(cell.right for cell in cells)
-    sheet.text((_MARGIN, _MARGIN), f"{right} of {len(cells)} captions are right", _INK, 18)
+    if title is None:
+        title = f"{sum(cell.right for cell in cells)} of {len(cells)} captions are right"
+    sheet.text((_MARGIN, _MARGIN), title, _INK, 18)
     top = _MARGIN + _HEAD
     for row, height in zip(rows, heights, strict=True):
         for column, cell in enumerate(row):

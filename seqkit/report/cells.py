@@ -1,0 +1,95 @@
+"""What there is to tell of a cell; its equation and its source stand in its docstring and nowhere else."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+import typing
+
+from seqkit.cells import Cell
+from seqkit.layers import Recurrent
+from seqkit.report.terminal import WIDTH
+
+_SIZE = 128
+
+
+def summary(kind: type) -> str:
+    """The first line of a docstring, without its full stop."""
+    return _documentation(kind).partition("\n")[0].rstrip(".").replace("`", "")
+
+
+def equation(kind: type) -> list[str]:
+    """The blocks that ``::`` begins in a docstring, each after its opening line; nothing where there is none."""
+    found, inside = [], False
+    for line in _documentation(kind).splitlines():
+        if line.endswith("::"):
+            inside = True
+            found.append(line.removesuffix(":").replace("`", ""))
+        elif line and not line.startswith(" "):
+            inside = False
+        elif inside and line:
+            found.append(line.removeprefix("  "))
+    return found
+
+
+def source(kind: type) -> str:
+    """The paragraph of a docstring that begins with ``Source:``, or nothing."""
+    paragraphs = _documentation(kind).split("\n\n")
+    found = (text.removeprefix("Source:") for text in paragraphs if text.startswith("Source:"))
+    return " ".join(next(found, "").split())
+
+
+def options(kind: type[Cell]) -> list[str]:
+    """The arguments of a cell: ``reset=after (or before)``."""
+    hints = typing.get_type_hints(kind.__init__)
+    return [
+        f"{name}={parameter.default}{_others(hints.get(name), parameter.default)}"
+        for name, parameter in inspect.signature(kind).parameters.items()
+    ]
+
+
+def parameters(kind: type[Cell], size: int = _SIZE) -> int:
+    """The numbers that one layer of the cell learns, with so many inputs and units."""
+    return sum(parameter.numel() for parameter in Recurrent(kind, size, size).parameters())
+
+
+def describe(name: str, kind: type[Cell]) -> list[str]:
+    """The name, and all that there is to tell, as lines of at most 80 columns."""
+    facts = {
+        "gates": " ".join(kind.gate_names),
+        "states": " ".join(kind.state_names),
+        "options": ", ".join(options(kind)),
+        "parameters": f"{parameters(kind):,} of a layer with {_SIZE} inputs and {_SIZE} units",
+        "source": source(kind),
+    }
+    lines = [name, *_wrapped(summary(kind), 2)]
+    lines += [line for row in equation(kind) for line in _folded(f"  {row}")]
+    for fact, text in facts.items():
+        if text:
+            first, *others = _wrapped(text, 14)
+            lines += [f"  {fact:12}{first.strip()}", *others]
+    return lines
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * indent)
+
+
+def _documentation(kind: type) -> str:
+    return inspect.cleandoc(kind.__doc__ or "")
+
+
+def _others(hint: object, default: object) -> str:
+    others = [str(value) for value in typing.get_args(hint) if value != default]
+    return f" (or {', '.join(others)})" if others and typing.get_origin(hint) is typing.Literal else ""
+
+
+def _folded(line: str) -> list[str]:
+    """A line of an equation; what stands to its right goes below it where both are too wide."""
+    if len(line) <= WIDTH:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    left, *rest = re.split(r"(?<=\S) {3,}", line)
+    parts = [left, *(indent + part for part in rest)]
+    return [cut for part in parts for cut in textwrap.wrap(part, WIDTH, subsequent_indent=indent)]

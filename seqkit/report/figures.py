@@ -1,0 +1,39 @@
+"""What every picture that matplotlib draws has in common; the library is loaded when the first is drawn."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+from seqkit.errors import missing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def new_figure(what: str, width: float, height: float) -> Figure:
+    """An empty figure of that size, in inches; it belongs to no window.
+
+    Raises :class:`UsageError` where matplotlib is not installed; ``what`` is the thing that needs it.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise missing(what, "matplotlib", "plot") from None
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG."""
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box; that is no reason to disturb anybody.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(content, format="png", dpi=110)
+    return content.getvalue()
+
+
+def literal(text: str) -> str:
+    """The text as it is: a dollar would begin a formula."""
+    return text.replace("$", r"\$")
