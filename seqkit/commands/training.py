@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import time
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from seqkit.runs import Outcome, Session, find_task, start
 from seqkit.runs.directory import next_free
 from seqkit.training import Stopped, Table, Trainer, make_config, options_of
 from seqkit.training.config import Option
+
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+"""Names of glibc's settings."""
 
 
 def task_command(name: str) -> click.Command:
@@ -49,6 +53,7 @@ def task_command(name: str) -> click.Command:
 
 def drive(session: Session, notes: list[str], began: float) -> int:
     """Trains, scores and shows; returns the exit code."""
+    give_memory_back()
     reporter = Reporter(session.run.log)
     for note in notes:
         reporter.prose(f"note: {note}")
@@ -72,6 +77,14 @@ def drive(session: Session, notes: list[str], began: float) -> int:
         return 130
     show_outcome(outcome, session, time.perf_counter() - began)
     return 0
+
+
+def give_memory_back() -> None:
+    """Batches of many sizes leave holes in glibc's heap: large blocks go back to the system when they are freed."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        library.mallopt(_MMAP_THRESHOLD, 4 << 20)
+        library.mallopt(_TRIM_THRESHOLD, 16 << 20)
 
 
 def build_kernels(kernel: str) -> None:

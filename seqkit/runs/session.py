@@ -48,7 +48,8 @@ class Session:
         self.items = {part: [codec.encode(task.raw(e), e) for e in examples] for part, examples in parts.items()}
         batches = task.batches(codec, self.items["train"], config)
         self.keeper = Keeper(run, config.checkpoint_seconds)
-        self.trainer = Trainer(self.head, batches, self._validate, config, task.metric, task.higher_is_better)
+        self.metric = task.metric_for(codec) if task.metric_for else task.metric
+        self.trainer = Trainer(self.head, batches, self._validate, config, self.metric, task.higher_is_better)
 
     def train(self, callbacks: Sequence[Callback] = ()) -> None:
         """Trains to the end; raises :class:`~seqkit.training.Stopped` if asked to stop on the way."""
@@ -70,10 +71,10 @@ class Session:
             baseline = self.task.baseline(self.config, self.splits)
         results = {
             "task": self.task.name,
-            "metric": self.task.metric,
+            "metric": self.metric,
             "better": "higher" if self.task.higher_is_better else "lower",
             "test": self.task.score(predictions, test),
-            "valid": {self.task.metric: progress.best},
+            "valid": {self.metric: progress.best},
             "baseline": baseline,
             "best_epoch": progress.best_epoch,
             "epochs": progress.epoch,

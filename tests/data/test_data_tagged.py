@@ -231,6 +231,12 @@ def test_parts_have_the_size_asked_for():
     assert split_sentences(made, 0.1, 0.1, 0).test != split_sentences(made, 0.1, 0.1, 1).test
 
 
+def test_a_sentence_that_is_there_a_thousand_times_leaves_no_part_empty():
+    for seed in range(6):
+        parts = split_sentences(numbered(*["a"] * 1000, "b", "c"), 0.1, 0.1, seed)
+        assert parts.train and parts.valid and parts.test
+
+
 def test_too_few_sentences_to_divide():
     with pytest.raises(DataError, match="2 different sentences cannot be divided into training, validation, test"):
         split_sentences(numbered("a", "b", "a"), 0.1, 0.1, 0)

@@ -117,6 +117,20 @@ def test_labels_that_are_never_confused_make_room_first():
     assert confusion_table(truth, found, most=3).rows == [["a", 0, 3, 0], ["b", 0, 0, 3], ["c", 0, 0, 3]]
 
 
+def test_of_labels_that_are_as_often_confused_the_frequent_stay():
+    truth = ["a", "b", "b", "c", "c", "c"]
+    assert confusion_table(truth, truth, most=2).columns == ["", "b", "c"]
+
+
+def test_a_table_takes_80_columns_and_not_one_more():
+    # 6 + 9 · (6 + 2) = 78, and 7 + 8 · (7 + 2) = 79: the next would be too much.
+    for label, fitting in (("label{}", 9), ("lab{:04}", 8)):
+        truth = [label.format(n) for n in range(10)]
+        table = confusion_table(truth, [*truth[1:], truth[0]])
+        assert len(table.rows) == fitting
+        assert max(map(len, lines(table)[2:])) <= 80
+
+
 def test_labels_longer_than_the_table_are_shown_two_at_least():
     truth, found = drawn([letter * 90 for letter in "abc"], 50)
     assert len(confusion_table(truth, found).rows) == 2

@@ -1,0 +1,427 @@
+"""Many to many, synced: a label for each word, such as its part of speech, or the mark that follows it.
+
+B batch, T words of a sentence, K labels.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from seqkit.cells import available_cells, make_cell
+from seqkit.data import REVIEWS, DataError, Splits, read_examples, stratified
+from seqkit.data.punctuation import LABELS, MARKED, MARKS, read_text, restored, stretches
+from seqkit.data.schemes import allowed_transitions, detect_scheme, spans
+from seqkit.data.tagged import Sentence, mended, read_tagged, split_sentences, turkish_treebank
+from seqkit.data.vectors import read_vectors
+from seqkit.errors import UsageError
+from seqkit.kernels.base import sequence_mask
+from seqkit.layers import CRF, Encoder, Head, Loss
+from seqkit.layers.encoder import start_embedding
+from seqkit.layers.words import SPELLINGS, WordEmbedding, make_speller
+from seqkit.training import Codec, Table, Task, TrainingConfig, option
+from seqkit.training.labels import TOTAL, accuracy, confusion_table, entity_scores, label_scores, label_table, macro_f1
+from seqkit.training.sentences import TagBatch, TagCodec, learn_codec, load_codec
+
+__all__ = ["TASK", "TagBatch", "TagCodec", "TagConfig", "Tagged", "TaggingHead", "learn_codec", "load_codec"]
+
+_DEFAULT = "punctuation"
+_TURKISH = "turkish-pos"
+_BALANCE = 0.4
+"""What F1 of marks is best with: where a comma may stand, the likeliest is that there is none."""
+_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagConfig(TrainingConfig):
+    """Defaults of the task."""
+
+    data: str = option(
+        _DEFAULT, f"the data: {_DEFAULT}, {_TURKISH}, or a CoNLL, CoNLL-U or JSONL file of tagged sentences", path=True
+    )
+    text: str | None = option(None, "instead of data: a text whose punctuation and capitals are learned", path=True)
+    valid_data: str | None = option(None, "a file with the validation part (else taken off at random)", path=True)
+    test_data: str | None = option(None, "a file with the test part (else taken off at random)", path=True)
+    word_column: str | None = option(None, "column of the words: a number, or a name (see docs/data.md)")
+    tag_column: str | None = option(None, "column of the tags: a number, or a name such as xpos")
+    valid_fraction: float = option(0.05, "part of the sentences for validation", above=0, below=0.5)
+    test_fraction: float = option(0.05, "part of the sentences for the test", above=0, below=0.5)
+    reviews: int = option(6000, f"film reviews that {_DEFAULT} is learned from, at most", minimum=30)
+    stretch: int = option(100, "words of a running text that are read together, at most", minimum=2)
+    lowercase: bool = option(True, "capitals are seen in a word's characters alone")
+    min_count: int = option(2, "a word seen less often in training is unknown", minimum=1)
+    max_symbols: int = option(30000, "largest vocabulary of words", minimum=3)
+    cell: str = option("lstm", "recurrent cell", choices=available_cells)
+    cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
+    embedding_size: int = option(96, "values in a word's vector", minimum=1)
+    hidden_size: int = option(128, "units of a cell, for each direction", minimum=1)
+    num_layers: int = option(1, "recurrent layers", minimum=1)
+    bidirectional: bool = option(True, "read each sentence from its end, too")
+    characters: str = option("rnn", "how characters of words are read: rnn, cnn or none", choices=lambda: SPELLINGS)
+    spelled_below: int = option(0, "only words seen less often in training are spelled; 0: all", minimum=0)
+    character_size: int = option(32, "values in a character's vector", minimum=1)
+    spelling_size: int = option(64, "values in the vector that characters make", minimum=1)
+    forgetting: float = option(0.25, "how often rare words are taken for unknown in training", minimum=0)
+    balance: float | None = option(
+        None,
+        f"how far rare labels are favoured: probability / frequency^balance; [{_BALANCE} for marks, else 0]",
+        minimum=0,
+    )
+    crf: bool = option(False, "labels depend on their neighbours: a conditional random field")
+    n_best: int = option(1, "labellings given for a sentence; more than one needs crf", minimum=1)
+    dropout: float = option(0.3, "dropout between layers and on the outputs", minimum=0, below=1)
+    embedding_dropout: float = option(0.2, "dropout on word vectors", minimum=0, below=1)
+    word_dropout: float = option(0.0, "part of the words left out in training", minimum=0, below=1)
+    vectors: str | None = option(None, "GloVe or word2vec text file to start the word vectors from", path=True)
+    batch_size: int = option(32, "sentences in a batch, at most", minimum=1)
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A prediction: words with their labels, the probability of each label, and the likeliest labellings.
+
+    ``n_best`` has each labelling with the logarithm of its probability, the best first, where more than one was asked
+    for; ``scheme`` says what labels mean: one of :mod:`seqkit.data.schemes`, ``punctuation``, or None for plain labels.
+    """
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+    sure: tuple[float, ...]
+    scheme: str | None = None
+    n_best: tuple[tuple[tuple[str, ...], float], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """``word/label word/label``; where labels are marks and capitals, the text that they restore."""
+        return _text(self.words, self.tags, self.scheme)
+
+
+class TaggingHead(Head):
+    """Synced: ``softmax(W h_t + b)`` over the labels of each word, or a linear-chain CRF on these scores.
+
+    Args:
+        encoder: reads :class:`Words`; its outputs are not pooled.
+        labels: what a word can be.
+        scheme: what they mean (see :class:`Tagged`); a CRF never leaves a scheme of spans.
+        crf: whether labels depend on their neighbours.
+        counts: how often each label was seen in training.
+        balance: b; without a CRF the label with the largest ``p / frequency^b`` is chosen, so that rare ones are found
+            though another is likelier.
+        n_best: labellings given for a sentence; more than one needs a CRF.
+    """
+
+    frequency: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        labels: Sequence[str],
+        scheme: str | None = None,
+        crf: bool = False,
+        counts: Sequence[int] | None = None,
+        balance: float = 0.0,
+        n_best: int = 1,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.labels, self.scheme = encoder, tuple(labels), scheme
+        self.balance, self.n_best = balance, n_best
+        self.output = nn.Linear(encoder.recurrent.output_size, len(self.labels))
+        limits = allowed_transitions(self.labels, scheme) if scheme not in (None, MARKED) else ()
+        self.crf = CRF(len(self.labels), *limits) if crf else None
+        seen = torch.ones(len(self.labels)) if counts is None else torch.tensor(counts, dtype=torch.float32)
+        self.register_buffer("frequency", seen.clamp(min=1) / seen.clamp(min=1).sum(), persistent=False)
+
+    def forward(self, batch: TagBatch) -> Tensor:
+        """Logits (B, T, K)."""
+        logits: Tensor = self.output(self.encoder(batch.inputs, batch.lengths).outputs)
+        return logits
+
+    def loss(self, batch: TagBatch) -> Loss:
+        """Cross-entropy of words, or of whole labellings with a CRF, in nats; a label never seen counts nothing."""
+        if batch.targets is None:
+            raise UsageError("the batch has no labels; make it of sentences with tags")
+        logits, targets = self(batch), batch.targets
+        if self.crf is None:
+            total = cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="sum")
+            return Loss(total, int((targets >= 0).sum()))
+        known = (targets >= 0) | ~sequence_mask(batch.lengths, targets.shape[1])
+        lengths = batch.lengths * known.all(1)
+        return Loss(self.crf.loss(logits, targets.clamp(min=0), lengths), int(lengths.sum()))
+
+    @torch.no_grad()
+    def predict(
+        self, batch: TagBatch, n_best: int | None = None, balance: float | None = None, **options: Any
+    ) -> list[Tagged]:
+        """Each word's likeliest label; with a CRF the likeliest labellings. Options: those of the head, if not given.
+
+        Raises :class:`UsageError` for more than one labelling without a CRF.
+        """
+        logits, lengths, n_best = self(batch), batch.lengths, n_best or self.n_best
+        if self.crf is None:
+            if n_best > 1:
+                raise UsageError("n_best above 1 needs a model with a CRF; train one with --crf true")
+            favour = self.balance if balance is None else balance
+            best = (logits - favour * self.frequency.log()).argmax(2)
+            sure = torch.softmax(logits, 2).gather(2, best.unsqueeze(2)).squeeze(2)
+            rows = zip(batch.words, best.tolist(), sure.tolist(), strict=True)
+            return [Tagged(w, self._names(b[: len(w)]), tuple(s[: len(w)]), self.scheme) for w, b, s in rows]
+        chances = self.crf.marginals(logits, lengths).tolist()
+        found = []
+        for words, paths, row in zip(batch.words, self.crf.decode(logits, lengths, n_best), chances, strict=True):
+            several = tuple((self._names(path.labels), path.score) for path in paths)
+            chance = tuple(row[time][label] for time, label in enumerate(paths[0].labels))
+            found.append(Tagged(words, several[0][0], chance, self.scheme, several if n_best > 1 else ()))
+        return found
+
+    def _names(self, numbers: Sequence[int]) -> tuple[str, ...]:
+        return tuple(self.labels[number] for number in numbers)
+
+
+def read(config: TagConfig, notes: list[str]) -> Splits[Sentence]:
+    """The three parts; those given as files are kept as they are, the others are taken off at random."""
+    if config.data == _DEFAULT and not config.text:
+        return _read_reviews(config)
+    given = {"valid": config.valid_data, "test": config.test_data}
+    parts = {part: _read_part(config, Path(path), notes) for part, path in given.items() if path}
+    sentences = _read_data(config, notes)
+    fractions = {"valid": config.valid_fraction, "test": config.test_fraction}
+    cut = {part: 0.0 if part in parts else fraction for part, fraction in fractions.items()}
+    splits = split_sentences(sentences, cut["valid"], cut["test"], config.seed)
+    splits = Splits(splits.train, parts.get("valid", splits.valid), parts.get("test", splits.test))
+    return mended(splits, notes)
+
+
+def _read_reviews(config: TagConfig) -> Splits[Sentence]:
+    """Film reviews, divided before they are cut: no review is in two parts."""
+    reviews = read_examples(REVIEWS.locate(), "text", "label", {"source": "imdb"})
+    chosen = random.Random(config.seed).sample(reviews, min(config.reviews, len(reviews)))
+    parts = stratified(chosen, config.valid_fraction, config.test_fraction, config.seed)
+    return Splits(*(list(stretches(part, config.stretch)) for part in (parts.train, parts.valid, parts.test)))
+
+
+def _read_data(config: TagConfig, notes: list[str]) -> list[Sentence]:
+    if config.text:
+        if config.data != _DEFAULT:
+            raise UsageError("give --data, tagged sentences, or --text, a text to restore, not both")
+        return _read_part(config, Path(config.text), notes)
+    return turkish_treebank() if config.data == _TURKISH else _read_part(config, Path(config.data), notes)
+
+
+def _read_part(config: TagConfig, path: Path, notes: list[str]) -> list[Sentence]:
+    if config.text or config.data == _DEFAULT:
+        sentences = list(read_text(path, config.stretch))
+        if not sentences:
+            raise DataError(f"{path} has no words; give a text")
+        return sentences
+    return read_tagged(path, config.word_column, config.tag_column, notes)
+
+
+def read_file(config: TagConfig, path: Path, codec: Codec) -> list[Sentence]:
+    """Sentences to evaluate on."""
+    return _read_part(config, path, [])
+
+
+def learn(config: TagConfig, train: Sequence[Sentence]) -> TagCodec:
+    """Words, characters and labels of the training part."""
+    scheme = _scheme(config, train)
+    return learn_codec(
+        train,
+        LABELS if scheme == MARKED else None,
+        scheme,
+        lowercase=config.lowercase,
+        spelled_below=config.spelled_below,
+        min_count=config.min_count,
+        max_symbols=config.max_symbols,
+    )
+
+
+def _scheme(config: TagConfig, train: Sequence[Sentence]) -> str | None:
+    running = config.text or config.data == _DEFAULT
+    return MARKED if running else detect_scheme([sentence.tags for sentence in train])
+
+
+def head(config: TagConfig, codec: Codec) -> TaggingHead:
+    """A new head."""
+    assert isinstance(codec, TagCodec)
+    cell = make_cell(config.cell, **config.cell_options)
+    running: dict[str, Any] = {
+        "kernel": None if config.kernel == "auto" else config.kernel,
+        "precision": config.precision,
+    }
+    speller = make_speller(
+        config.characters, len(codec.alphabet), config.character_size, config.spelling_size, cell, **running
+    )
+    counts = torch.tensor(codec.counts, dtype=torch.float32)
+    words = WordEmbedding(counts, config.embedding_size, codec.vocabulary.unk, config.forgetting, speller)
+    encoder = Encoder(
+        words,
+        words.output_size,
+        cell=cell,
+        hidden_size=config.hidden_size,
+        num_layers=config.num_layers,
+        bidirectional=config.bidirectional,
+        pooling=None,
+        dropout=config.dropout,
+        embedding_dropout=config.embedding_dropout,
+        word_dropout=config.word_dropout,
+        **running,
+    )
+    balance = (_BALANCE if codec.scheme == MARKED else 0.0) if config.balance is None else config.balance
+    return TaggingHead(encoder, codec.labels, codec.scheme, config.crf, codec.label_counts, balance, config.n_best)
+
+
+def begin(config: TagConfig, codec: Codec, head: Head, notes: list[str]) -> None:
+    """Starts the vectors of words from a file, if one is named."""
+    if config.vectors:
+        assert isinstance(codec, TagCodec) and isinstance(head, TaggingHead)
+        assert isinstance(head.encoder.embedding, WordEmbedding)
+        found = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size)
+        notes.extend(found.notes)
+        start_embedding(head.encoder.embedding.words, found.matrix)
+
+
+def score(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> dict[str, float]:
+    """Token accuracy; F1 of entities, of marks and capitals, or the mean over labels, as the scheme has it."""
+    scheme = predictions[0].scheme if predictions else None
+    return _scores([e.tags for e in examples], [p.tags for p in predictions], scheme)
+
+
+def _scores(truth: Sequence[tuple[str, ...]], found: Sequence[tuple[str, ...]], scheme: str | None) -> dict[str, float]:
+    flat_truth, flat_found = _flat(truth), _flat(found)
+    scores = {"accuracy": accuracy(flat_truth, flat_found)}
+    if scheme == MARKED:
+        marks = label_scores(_mark_names(flat_truth), _mark_names(flat_found))
+        each = {f"f1_{name}": marks[name].f1 if name in marks else 0.0 for name in MARKS.values()}
+        cases = label_scores([_is_capital(tag) for tag in flat_truth], [_is_capital(tag) for tag in flat_found])
+        return {**scores, "f1_marks": sum(each.values()) / len(each), **each, "f1_capitals": cases["capital"].f1}
+    if scheme is None:
+        return {**scores, "macro_f1": macro_f1(flat_truth, flat_found)}
+    total = entity_scores(truth, found)[TOTAL]
+    return {**scores, "f1": total.f1, "precision": total.precision, "recall": total.recall}
+
+
+def _mark_names(tags: Sequence[str]) -> list[str]:
+    return [MARKS.get(tag[2:], "nothing") for tag in tags]
+
+
+def _is_capital(tag: str) -> str:
+    return "lower" if tag[:2] == "aa" else "capital"
+
+
+def _flat(sentences: Sequence[tuple[str, ...]]) -> list[str]:
+    return [tag for tags in sentences for tag in tags]
+
+
+def baseline(config: TagConfig, splits: Splits[Sentence]) -> dict[str, float]:
+    """Each word has the label that it had most often in training; a word not seen there the commonest of all."""
+    seen: dict[str, Counter[str]] = defaultdict(Counter)
+    for sentence in splits.train:
+        for word, tag in zip(sentence.words, sentence.tags, strict=True):
+            seen[word][tag] += 1
+    best = {word: counts.most_common(1)[0][0] for word, counts in seen.items()}
+    ((common, _),) = sum(seen.values(), Counter()).most_common(1)
+    found = [tuple(best.get(word, common) for word in sentence.words) for sentence in splits.test]
+    return _scores([s.tags for s in splits.test], found, _scheme(config, splits.train))
+
+
+def samples(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[Table]:
+    """A few sentences as the model labels them; of running text, as it was and as it is restored."""
+    chosen = [pair for pair in zip(predictions, examples, strict=True) if 4 < len(pair[0].words) < 20][:_SHOWN]
+    rows = [row for p, e in chosen for row in (["truth", _text(e.words, e.tags, p.scheme)], ["model", p.text])]
+    return [Table("", ["", ""], rows)]
+
+
+def tables(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[Table]:
+    """Scores of each label, confusions, and the words that are most often wrong; of running text a few samples."""
+    truth, found = _flat([e.tags for e in examples]), _flat([p.tags for p in predictions])
+    if predictions and predictions[0].scheme == MARKED:
+        truth, found = _mark_names(truth), _mark_names(found)
+        return [label_table(truth, found), confusion_table(truth, found), *samples(predictions, examples)]
+    wrong = Counter(
+        (word, right, answer)
+        for p, e in zip(predictions, examples, strict=True)
+        for word, right, answer in zip(e.words, e.tags, p.tags, strict=True)
+        if right != answer
+    )
+    rows = [[word, right, answer, times] for (word, right, answer), times in wrong.most_common(5)]
+    often = Table("Most often wrong", ["word", "truth", "answer", "times"], rows)
+    return [label_table(truth, found), confusion_table(truth, found), often]
+
+
+def show(prediction: Tagged) -> tuple[str, dict[str, Any]]:
+    """The sentence with its labels, and all that is known as JSON; entities too where labels stand for them."""
+    p = prediction
+    facts: dict[str, Any] = {"words": p.words, "tags": p.tags, "sure": p.sure}
+    if p.scheme == MARKED:
+        facts = {"text": p.text, **facts}
+    elif p.scheme:
+        found = [(span, " ".join(p.words[span.start : span.stop])) for span in spans(p.tags)]
+        facts["entities"] = [{"text": text, **span._asdict()} for span, text in found]
+    if p.n_best:
+        facts["n_best"] = [{"tags": tags, "log_probability": score} for tags, score in p.n_best]
+    return p.text, facts
+
+
+def _text(words: Sequence[str], tags: Sequence[str], scheme: str | None) -> str:
+    if scheme == MARKED:
+        return restored(words, tags)
+    return " ".join(f"{word}/{tag}" for word, tag in zip(words, tags, strict=True))
+
+
+def from_text(text: str) -> str | list[str]:
+    """A typed sentence; a list of words in JSON is taken as it is."""
+    if not text.lstrip().startswith("["):
+        return text
+    try:
+        words = json.loads(text)
+    except ValueError:
+        return text
+    whole = isinstance(words, list) and all(isinstance(word, str) and word for word in words)
+    return words if whole else text
+
+
+def metric(codec: Codec) -> str:
+    """What models are compared by: F1 of marks or of entities, which accuracy hides; else accuracy."""
+    assert isinstance(codec, TagCodec)
+    return {None: "accuracy", MARKED: "f1_marks"}.get(codec.scheme, "f1")
+
+
+TASK: Task[TagConfig] = Task(
+    name="tag",
+    topology="many to many, synced",
+    summary="a label for each word: punctuation and capitals, parts of speech, names",
+    config=TagConfig,
+    data_sets={
+        _DEFAULT: "film reviews without punctuation and capitals, to be restored",
+        _TURKISH: "a treebank of Turkish from the web and Wikipedia, parts of speech",
+    },
+    metric="accuracy",
+    metric_for=metric,
+    higher_is_better=True,
+    read=read,
+    read_file=read_file,
+    raw=lambda example: example.words,
+    learn=learn,
+    load_codec=load_codec,
+    head=head,
+    begin=begin,
+    score=score,
+    baseline=baseline,
+    tables=tables,
+    show=show,
+    from_text=from_text,
+    while_validating={"n_best": 1},
+    while_predicting=("n_best", "balance"),
+    samples=samples,
+    amount=lambda examples: (sum(len(example.words) for example in examples), "words"),
+    unit=lambda config: "words",
+)
