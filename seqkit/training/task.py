@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, NamedTuple
+from typing import Any, Generic, NamedTuple, Protocol
 
 from seqkit.data import Splits
 from seqkit.layers import Head
@@ -51,6 +51,21 @@ class Codec(ABC):
         """File name to content, from which the task makes the codec again."""
 
 
+class Stream(Protocol):
+    """Predictions while a sequence arrives, in memory that does not grow with it."""
+
+    def push(self, line: str) -> Any:
+        """Reads one step, written on a line; returns the prediction that it settles, None if there is none yet.
+
+        Raises :class:`DataError` for a line that is no step; the stream is as it was, then.
+        """
+        ...
+
+    def finish(self) -> Sequence[Any]:
+        """The sequence is over: the predictions still owed. The next step begins another one."""
+        ...
+
+
 @dataclass(frozen=True)
 class Task(Generic[C]):
     """A head with its data, metrics and defaults."""
@@ -81,6 +96,8 @@ class Task(Generic[C]):
     """What else to show of the test set: a confusion matrix, the worst mistakes."""
     show: Callable[[Any], tuple[str, dict[str, Any]]]
     """A prediction as a line of text and as JSON."""
+    metric_for: Callable[[Codec], str] | None = None
+    """The metric, where it depends on what the labels of the data are."""
     begin: Callable[[C, Codec, Head, list[str]], None] = lambda *_: None
     """Puts what comes from outside (word vectors) into a new head; never called again for a run that has begun."""
     from_text: Callable[[str], Any] = str
@@ -104,3 +121,5 @@ class Task(Generic[C]):
     every batch, and ``score`` of every prediction."""
     generate: Callable[[Head, Codec, str, Sampling, list[str]], Iterator[str]] | None = None
     """Goes on with a text, piece by piece, and notes what it could not read of it; None: the task does not."""
+    stream: Callable[[Head, Codec], Stream] | None = None
+    """Begins a stream; raises :class:`UsageError` for a model that needs whole sequences; None: the task has none."""
