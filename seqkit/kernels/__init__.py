@@ -67,9 +67,9 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
         raise UsageError(f"kernel '{name}' cannot run {cell!r} on {_kind(x)}; use kernel 'reference' or 'auto'")
     if name in ("aten", "reference"):
         return KERNELS[name]
-    native = KERNELS["native"]
+    native = _NATIVE_BF16 if precision == "bf16" else KERNELS["native"]
     if name != "torch" and native.supports(cell, x) and (ensure_or_warn() if name == "native" else ready()):
-        return _NATIVE_BF16 if precision == "bf16" else native
+        return native
     return next(k for k in (KERNELS["aten"], KERNELS["reference"]) if k.supports(cell, x))
 
 

@@ -34,7 +34,7 @@ class Aten:
         weights: Sequence[Weights],
         x: Tensor,
         lengths: Tensor | None,
-        states: CellState | None,
+        states: Sequence[Tensor] | None,
         cache: dict[str, Any] | None = None,
     ) -> tuple[Tensor, CellState]:
         """See :class:`~seqkit.kernels.base.Kernel`."""

@@ -42,11 +42,12 @@ class Kernel(Protocol):
         weights: Sequence[Weights],
         x: Tensor,
         lengths: Tensor | None,
-        states: CellState | None,
+        states: Sequence[Tensor] | None,
         cache: dict[str, Any] | None = None,
     ) -> tuple[Tensor, CellState]:
         """x (B, T, I) and states (B, D, H), None for zeros, to outputs (B, T, D·H) and the states after the last step.
 
+        x may be a single step (B, I), without lengths; its output is (B, D·H) then.
         The second direction reads each sequence from its own end. With ``lengths`` (B), steps at or beyond a sequence's
         length give output 0 and leave its state alone. In ``cache`` a kernel may keep what it makes of the weights.
         """
@@ -62,9 +63,12 @@ def run_directions(
     weights: Sequence[Weights],
     x: Tensor,
     lengths: Tensor | None,
-    states: CellState | None,
+    states: Sequence[Tensor] | None,
 ) -> tuple[Tensor, CellState]:
     """A layer out of a kernel that knows one direction only: the second reads, and gives back, reversed sequences."""
+    if x.dim() == 2:
+        out, final = run_directions(run, cell, weights, x.unsqueeze(1), None, states)
+        return out.squeeze(1), final
     if states is None:
         zeros = x.new_zeros(len(x), len(weights), weights[0].weight_h.shape[1])
         states = (zeros,) * len(cell.state_names)

@@ -39,8 +39,8 @@ inline V load(const float* p) { return V::loadu(p); }
 
 using Buffer = std::unique_ptr<float[]>;
 using HalfBuffer = std::unique_ptr<Half[]>;
-Buffer buffer(int64_t size) { return Buffer(new float[size]); }
-HalfBuffer half_buffer(int64_t size) { return HalfBuffer(new Half[size]()); }
+Buffer buffer(int64_t size) { return Buffer(size ? new float[size] : nullptr); }
+HalfBuffer half_buffer(int64_t size) { return HalfBuffer(size ? new Half[size]() : nullptr); }
 
 // One side of a product: float32, and where `half` is set its rounded copy, which is then what counts.
 struct Numbers {
@@ -217,13 +217,12 @@ struct GRU {  // reset after; the candidate's input part and recurrent part have
 
 // ---- Threads ----
 
-class Team {  // threads that run one slice together
+class alignas(64) Team {  // threads that run one slice together
  public:
-  explicit Team(int64_t size) : size_(size) {}
-  void meet() {
-    if (size_ == 1) return;
+  void meet(int64_t size) {
+    if (size == 1) return;
     const int64_t round = round_.load(std::memory_order_relaxed);
-    if (waiting_.fetch_add(1, std::memory_order_acq_rel) == size_ - 1) {
+    if (waiting_.fetch_add(1, std::memory_order_acq_rel) == size - 1) {
       waiting_.store(0, std::memory_order_relaxed);
       round_.store(round + 1, std::memory_order_release);
       return;
@@ -234,13 +233,13 @@ class Team {  // threads that run one slice together
   }
 
  private:
-  const int64_t size_;
   std::atomic<int64_t> waiting_{0}, round_{0};
 };
 
 struct Member {
   int64_t number, size;
   Team& team;
+  void meet() const { team.meet(size); }
   // Its share of so many blocks.
   int64_t first_of(int64_t blocks) const { return blocks * number / size; }
   int64_t last_of(int64_t blocks) const { return blocks * (number + 1) / size; }
@@ -249,20 +248,16 @@ struct Member {
 template <class Body>
 void run_in_teams(int64_t items, int64_t team_size, bool bf16, const Body& body) {
   const int64_t threads = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), items * team_size);
-  std::vector<std::unique_ptr<Team>> teams;
-#pragma omp parallel num_threads(threads)
-  {
-    const int64_t size = std::min<int64_t>(team_size, omp_get_num_threads());
-    const int64_t count = omp_get_num_threads() / size;
-#pragma omp single
-    for (int64_t n = 0; n < count; n++) teams.push_back(std::make_unique<Team>(size));
-    const int64_t mine = omp_get_thread_num() / size;
-    if (mine < count) {
-      const Member member{omp_get_thread_num() % size, size, *teams[mine]};
-      for (int64_t item = mine; item < items; item += count) body(item, member);
-    }
+  std::vector<Team> teams(threads);
+  const auto run = [&](int64_t thread, int64_t running) {
+    const int64_t size = std::min(team_size, running), count = running / size, mine = thread / size;
+    if (mine < count)
+      for (int64_t item = mine; item < items; item += count) body(item, Member{thread % size, size, teams[mine]});
     at::native::cpublas::brgemm_release(bf16);
-  }
+  };
+  if (threads == 1) return run(0, 1);  // a parallel region of one thread still calls into the kernel
+#pragma omp parallel num_threads(threads)
+  run(omp_get_thread_num(), omp_get_num_threads());
 }
 
 // ---- Slices of the batch ----
@@ -272,6 +267,7 @@ struct Slice {
   std::vector<int64_t> length;    // of each of them
   std::vector<int64_t> rows;      // sequences still running at each step, and a 0 at the end
   std::vector<int64_t> first;     // the packed row at which a step begins
+  int64_t packed = 0;             // all its packed rows
   int64_t size() const { return sequence.size(); }
   int64_t steps() const { return rows.size() - 1; }
 };
@@ -292,7 +288,8 @@ Plan make_plan(const optional<Tensor>& lengths, int64_t B, int64_t T, int64_t sl
     }
   }
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return length[a] > length[b]; });
+  if (lengths)
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return length[a] > length[b]; });
   Plan plan;
   plan.slices.resize(slices);
   for (int64_t s = 0; s < slices; s++) {
@@ -304,11 +301,12 @@ Plan make_plan(const optional<Tensor>& lengths, int64_t B, int64_t T, int64_t sl
     }
     const int64_t steps = slice.size() ? slice.length[0] : 0;
     int64_t running = slice.size();
+    slice.rows.reserve(steps + 1), slice.first.reserve(steps);
     for (int64_t t = 0; t < steps; t++) {
       while (running && slice.length[running - 1] <= t) running--;
       slice.rows.push_back(running);
       slice.first.push_back(plan.total);
-      plan.total += running;
+      plan.total += running, slice.packed += running;
     }
     slice.rows.push_back(0);
   }
@@ -318,6 +316,7 @@ Plan make_plan(const optional<Tensor>& lengths, int64_t B, int64_t T, int64_t sl
 // ---- Products ----
 
 // One row of A times B of `vectors` vectors a row, in two strands of sums so that additions need not wait for each other.
+// B is read straight through, which processors see by themselves: prefetches of our own cost a fifth of the bandwidth.
 template <int vectors>
 void product_of_row(int64_t K, const float* A, const float* B, int64_t ldb, float* C, bool add) {
   V even[vectors], odd[vectors];
@@ -327,9 +326,7 @@ void product_of_row(int64_t K, const float* A, const float* B, int64_t ldb, floa
     const V a(A[k]), b(A[k + 1]);
     const float* row = B + k * ldb;
     for (int n = 0; n < vectors; n++) {
-      __builtin_prefetch(row + n * kLanes + 1024);
       even[n] = at::vec::fmadd(a, load(row + n * kLanes), even[n]);
-      __builtin_prefetch(row + ldb + n * kLanes + 1024);
       odd[n] = at::vec::fmadd(b, load(row + ldb + n * kLanes), odd[n]);
     }
   }
@@ -463,10 +460,10 @@ struct Sizes {
   int64_t NB, blocks, wide;         // units of a block of gates, how many blocks; units of a block going back
   int64_t ld;                       // row length of operands, odd in cache lines, so that rows do not collide
   bool bf16;
-  Sizes(const Tensor& x, const Tensor& weight_h, int64_t units, bool bf16)
-      : D(weight_h.size(0)), B(x.size(0)), T(x.size(1)), I(x.size(2)), H(weight_h.size(2)),
-        G(weight_h.size(1) / weight_h.size(2)), units(units), NB(gates_block(G, H)), blocks(H / NB), wide(wide_block(H)),
-        ld(H + 16), bf16(bf16) {}
+  // x is (B, T, I), or (B, I) for a single step.
+  Sizes(at::IntArrayRef x, int64_t D, int64_t G, int64_t H, int64_t units, bool bf16)
+      : D(D), B(x.front()), T(x.size() == 2 ? 1 : x[1]), I(x.back()), H(H), G(G), units(units), NB(gates_block(G, H)),
+        blocks(H / NB), wide(wide_block(H)), ld(H + 16), bf16(bf16) {}
   int64_t inputs() const { return bf16 ? even(I) : I; }  // in a row of a product
   int64_t wide_blocks() const { return H / wide; }
 };
@@ -484,7 +481,7 @@ struct ForwardScratch {
       std::fill_n(side.get(), (s.size() + kSpare) * z.ld, 0.f);
     }
   }
-  static int64_t x_rows(const Slice& s) { return std::max(s.size(), kInputRows) + kSpare; }
+  static int64_t x_rows(const Slice& s) { return std::min(s.packed, std::max(s.size(), kInputRows)) + kSpare; }
 };
 
 struct Forward {  // one slice of one direction
@@ -494,8 +491,10 @@ struct Forward {  // one slice of one direction
   int64_t d;
   const float* x;
   Numbers wx, wh;
-  const float *bias, *own, *state;
-  float *out, *final, *kept_h, *kept;  // of the whole direction; kept_h is null if nothing is kept
+  const float *bias, *own;
+  const float* state[2];  // h and c, (B, D, H); null for zeros
+  float *out, *final[2];
+  float *kept_h, *kept;  // of the whole direction; kept_h is null if nothing is kept
   int64_t kept_size;
   ForwardScratch& shared;
   // The step at hand.
@@ -544,7 +543,7 @@ struct Forward {  // one slice of one direction
         if (kept_h) keep_operand();
         Cell::forward(*this);
         chunk_row += rows;
-        member.team.meet();
+        if (t + 1 < s.steps()) member.meet();
       }
       start = end;
     }
@@ -556,16 +555,21 @@ struct Forward {  // one slice of one direction
     rounded = half_buffer(z.bf16 ? (s.size() + kSpare) * z.ld : 0);
     out_row.resize(s.size());
     c = shared.c.get();
-    const int64_t from = first_block() * z.NB, bytes = (last_block() * z.NB - from) * sizeof(float);
+    const int64_t from = first_block() * z.NB, count = last_block() * z.NB - from;
     for (int64_t i = 0; i < s.size(); i++) {
-      std::memcpy(shared.h[0].get() + i * z.ld + from, state + (s.sequence[i] * z.D + d) * z.H + from, bytes);
-      if (states > 1)
-        std::memcpy(c + i * z.H + from, state + ((z.B + s.sequence[i]) * z.D + d) * z.H + from, bytes);
+      start_row(state[0], i, shared.h[0].get() + i * z.ld + from, from, count);
+      if (states > 1) start_row(state[1], i, c + i * z.H + from, from, count);
     }
-    member.team.meet();
   }
 
-  // x W_x for the steps from start to end, block by block.
+  void start_row(const float* given, int64_t i, float* to, int64_t from, int64_t count) const {
+    if (given)
+      std::memcpy(to, given + (s.sequence[i] * z.D + d) * z.H + from, count * sizeof(float));
+    else
+      std::fill_n(to, count, 0.f);
+  }
+
+  // x W_x for the steps from start to end, block by block; then all members have what they share.
   void input_product(int64_t start, int64_t end, int64_t count, float* x_rows, Half* rounded_x) {
     int64_t row = 0;
     for (int64_t step = start; step < end; step++)
@@ -580,7 +584,7 @@ struct Forward {  // one slice of one direction
     for (int64_t block = first_block(); block < last_block(); block++)
       product(count, width, K, {x_rows, rounded_x}, K, wx + block * K * width, width,
               shared.x.get() + block * ForwardScratch::x_rows(s) * width, width, false);
-    member.team.meet();
+    member.meet();
   }
 
   void keep_operand() const {
@@ -593,9 +597,8 @@ struct Forward {  // one slice of one direction
     const int64_t from = first_block() * z.NB, bytes = (last_block() * z.NB - from) * sizeof(float);
     for (int64_t i = 0; i < s.size(); i++) {
       const float* last = shared.h[s.length[i] & 1].get() + i * z.ld;
-      std::memcpy(final + (s.sequence[i] * z.D + d) * z.H + from, last + from, bytes);
-      if (states > 1)
-        std::memcpy(final + ((z.B + s.sequence[i]) * z.D + d) * z.H + from, c + i * z.H + from, bytes);
+      std::memcpy(final[0] + (s.sequence[i] * z.D + d) * z.H + from, last + from, bytes);
+      if (states > 1) std::memcpy(final[1] + (s.sequence[i] * z.D + d) * z.H + from, c + i * z.H + from, bytes);
       for (int64_t time = s.length[i]; time < z.T; time++)
         std::memset(out + ((s.sequence[i] * z.T + time) * z.D + d) * z.H + from, 0, bytes);
     }
@@ -749,7 +752,7 @@ struct UnitWise {
         }
       }
     }
-    b.member.team.meet();
+    b.member.meet();
     b.recurrent(0, GATES, b.dh, true);
   }
 };
@@ -786,7 +789,7 @@ struct GRUBefore {
         }
       }
     }
-    f.member.team.meet();
+    f.member.meet();
     const Numbers reset = f.operand(reset_h);
     for (int64_t block = f.first_block(); block < f.last_block(); block++) {
       f.recurrent(block, 2, 1, reset, part);
@@ -825,7 +828,7 @@ struct GRUBefore {
           put(i, 2, unit, dh * gate * slope_of_tanh(n));
           (dh * (V(1.f) - gate)).store(b.dh + i * z.ld + unit);
         }
-    b.member.team.meet();
+    b.member.meet();
     b.recurrent(2, 1, d_reset_h, false);
     for (int64_t block = b.first_block(); block < b.last_block(); block++) {
       for (int64_t i = 0; i < b.rows; i++)
@@ -836,7 +839,7 @@ struct GRUBefore {
           add_to(b.dh + i * z.ld + unit, grad * reset);
         }
     }
-    b.member.team.meet();
+    b.member.meet();
     b.recurrent(0, 2, b.dh, true);
   }
 };
@@ -890,7 +893,7 @@ struct LayerNormLSTM {
     const Numbers h = f.operand(f.h);
     for (int64_t block = f.first_block(); block < f.last_block(); block++)
       f.recurrent(block, 0, GATES, h, r_parts + block * spread);
-    f.member.team.meet();
+    f.member.meet();
     for (int64_t i = 0; i < f.rows; i++) {
       const auto x_at = [&](int64_t block, int64_t j) {
         return load(f.x_part(block, i) + j) + load(f.bias + j / z.NB * z.H + block * z.NB + j % z.NB);
@@ -922,7 +925,7 @@ struct LayerNormLSTM {
         }
       }
     }
-    f.member.team.meet();
+    f.member.meet();
     for (int64_t i = 0; i < f.rows; i++) {
       const float* c = f.c + i * z.H;
       const Moments m = moments(1, z.H, 1, z.units, [&](int64_t, int64_t j) { return load(c + j); });
@@ -973,7 +976,7 @@ struct LayerNormLSTM {
       }
       sums_of(i, b.member.number)[0] = total(plain), sums_of(i, b.member.number)[1] = total(with);
     }
-    b.member.team.meet();
+    b.member.meet();
     for (int64_t i = 0; i < b.rows; i++) {
       const V mean(row_sum(i, 0) / z.units), slope(row_sum(i, 1) / z.units);
       V sums[4] = {V(0.f), V(0.f), V(0.f), V(0.f)};
@@ -1006,7 +1009,7 @@ struct LayerNormLSTM {
       }
       for (int k = 0; k < 4; k++) sums_of(i, b.member.number)[2 + k] = total(sums[k]);
     }
-    b.member.team.meet();
+    b.member.meet();
     for (int64_t i = 0; i < b.rows; i++) {
       const float count = GATES * z.units;
       const V x_mean(row_sum(i, 2) / count), x_slope(row_sum(i, 3) / count);
@@ -1032,7 +1035,7 @@ struct LayerNormLSTM {
         }
       }
     }
-    b.member.team.meet();
+    b.member.meet();
     b.recurrent(0, GATES, b.dh, true);
   }
 };
@@ -1057,19 +1060,23 @@ void check(const Tensor& t, const char* name, at::IntArrayRef sizes, at::ScalarT
   TORCH_CHECK(t.sizes() == sizes, name, " must be ", sizes, ", not ", t.sizes());
 }
 
+void check_sizes(const Sizes& z, int64_t slices, int64_t team) {
+  TORCH_CHECK(!z.bf16 || has_bf16(), "this processor has no bfloat16 products");
+  TORCH_CHECK(z.H % 16 == 0 && z.units <= z.H && z.D <= 2, "hidden size or directions do not fit");
+  TORCH_CHECK(slices >= 1 && team >= 1 && team <= 64, "slices and team must be at least 1, team at most 64");
+}
+
 template <class Cell>
 Sizes check_all(const Tensor& x, const Tensor& weight_x, const Tensor& weight_h, const Tensor& bias, const Tensor& own,
                 int64_t units, bool bf16, int64_t slices, int64_t team) {
   TORCH_CHECK(x.dim() == 3 && weight_h.dim() == 3, "x must be (B, T, I), weight_h (D, G·H, H)");
-  const Sizes z(x, weight_h, units, bf16);
-  TORCH_CHECK(!bf16 || has_bf16(), "this processor has no bfloat16 products");
-  TORCH_CHECK(z.H % 16 == 0 && units <= z.H && z.G == Cell::GATES && z.D <= 2, "hidden size or gates do not fit");
+  const Sizes z(x.sizes(), weight_h.size(0), Cell::GATES, weight_h.size(2), units, bf16);
+  check_sizes(z, slices, team);
   check(x, "x", {z.B, z.T, z.I});
   check(weight_h, "weight_h", {z.D, z.G * z.H, z.H});
   check(weight_x, "weight_x", {z.D, z.G * z.H, z.I});
   check(bias, "bias", {z.D, z.G * z.H});
   check(own, "own", {z.D, Cell::OWN, z.H});
-  TORCH_CHECK(slices >= 1 && team >= 1 && team <= 64, "slices and team must be at least 1, team at most 64");
   return z;
 }
 
@@ -1096,61 +1103,81 @@ Numbers numbers(const Tensor& t, int64_t n) {
   return {t.const_data_ptr<float>() + n, nullptr};
 }
 
+// What forward is to keep for backward, of all directions; nothing if it is null.
+struct Kept {
+  float *h = nullptr, *values = nullptr;
+};
+
+// vectors (D, GATES + OWN, H): the biases, then the cell's own parameters. Members of a team share a slice.
+template <class Cell>
+void run_forward(const Sizes& z, const Plan& plan, int64_t team, const Tensor& x, const Tensor& packed,
+                 const Tensor& vectors, const float* h, const float* c, Tensor& out, float* final_h, float* final_c,
+                 const Kept& keep = {}) {
+  const int64_t slices = plan.slices.size(), rows = z.B * z.T, gates = z.G * z.H, kept_size = Cell::kept_size(z);
+  std::vector<std::unique_ptr<ForwardScratch>> scratch;
+  for (int64_t item = 0; item < z.D * slices; item++)
+    scratch.push_back(std::make_unique<ForwardScratch>(z, plan.slices[item / z.D], Cell::STATES, Cell::forward_more(z)));
+  run_in_teams(z.D * slices, team, z.bf16, [&](int64_t item, const Member& member) {
+    const int64_t d = item % z.D;
+    const float* bias = vectors.const_data_ptr<float>() + d * (z.G + Cell::OWN) * z.H;
+    Forward loop{z, plan.slices[item / z.D], member, d, x.const_data_ptr<float>(),
+                 numbers(packed, d * gates * z.inputs()), numbers(packed, gates * (z.D * z.inputs() + d * z.H)),
+                 bias, bias + gates, {h, c}, out.mutable_data_ptr<float>(), {final_h, final_c},
+                 keep.h ? keep.h + d * rows * z.H : nullptr, keep.h ? keep.values + d * rows * kept_size : nullptr,
+                 kept_size, *scratch[item]};
+    loop.template run<Cell>();
+  });
+}
+
 using Forwarded = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
-Forwarded run_forward(c10::string_view cell, const Tensor& x_, const optional<Tensor>& lengths, const Tensor& weight_x,
-                  const Tensor& weight_h, const Tensor& bias_, const Tensor& own_, const optional<Tensor>& state_,
-                  const optional<Tensor>& packed_, int64_t units, bool bf16, int64_t slices, int64_t team,
-                  bool keep) {
+Forwarded forward(c10::string_view cell, const Tensor& x, const optional<Tensor>& lengths, const Tensor& weight_x,
+                  const Tensor& weight_h, const Tensor& bias, const Tensor& own, const Tensor& state_, int64_t units,
+                  bool bf16, int64_t slices, int64_t team) {
   return visit_cell(cell, [&](auto kind) -> Forwarded {
     using Cell = decltype(kind);
-    const Sizes z = check_all<Cell>(x_, weight_x, weight_h, bias_, own_, units, bf16, slices, team);
-    const Tensor packed = packed_ ? *packed_ : pack(weight_x, weight_h, bf16);
-    check(packed, "packed", {z.D * z.G * z.H * (z.inputs() + z.H)}, bf16 ? at::kBFloat16 : at::kFloat);
-    const Tensor x = x_.contiguous(), bias = bias_.contiguous(), own = own_.contiguous();
-    const Tensor state = state_ ? state_->contiguous() : at::zeros({Cell::STATES, z.B, z.D, z.H}, x.options());
-    check(state, "state", {Cell::STATES, z.B, z.D, z.H});
-    const Plan plan = make_plan(lengths, z.B, z.T, slices);
-    const int64_t rows = z.B * z.T, kept_size = Cell::kept_size(z);
+    const Sizes z = check_all<Cell>(x, weight_x, weight_h, bias, own, units, bf16, slices, team);
+    check(state_, "state", {Cell::STATES, z.B, z.D, z.H});
+    const Tensor state = state_.contiguous(), vectors = at::cat({bias.reshape({z.D, z.G, z.H}), own}, 1);
     Tensor out = at::empty({z.B, z.T, z.D * z.H}, x.options()), final = at::empty(state.sizes(), x.options());
-    Tensor kept_h, kept;
-    if (keep) {
-      kept_h = at::empty({z.D, rows, z.H}, x.options());
-      kept = at::empty({z.D, rows, kept_size}, x.options());
-    }
-    std::vector<std::unique_ptr<ForwardScratch>> scratch;
-    for (int64_t item = 0; item < z.D * slices; item++)
-      scratch.push_back(std::make_unique<ForwardScratch>(z, plan.slices[item / z.D], Cell::STATES, Cell::forward_more(z)));
-    run_in_teams(z.D * slices, team, bf16, [&](int64_t item, const Member& member) {
-      const int64_t d = item % z.D, gates = z.G * z.H;
-      Forward loop{z, plan.slices[item / z.D], member, d, x.const_data_ptr<float>(),
-                   numbers(packed, d * gates * z.inputs()), numbers(packed, gates * (z.D * z.inputs() + d * z.H)),
-                   bias.const_data_ptr<float>() + d * gates,
-                   own.const_data_ptr<float>() + d * Cell::OWN * z.H, state.const_data_ptr<float>(),
-                   out.mutable_data_ptr<float>(), final.mutable_data_ptr<float>(),
-                   keep ? kept_h.mutable_data_ptr<float>() + d * rows * z.H : nullptr,
-                   keep ? kept.mutable_data_ptr<float>() + d * rows * kept_size : nullptr, kept_size, *scratch[item]};
-      loop.template run<Cell>();
-    });
+    Tensor kept_h = at::empty({z.D, z.B * z.T, z.H}, x.options());
+    Tensor kept = at::empty({z.D, z.B * z.T, Cell::kept_size(z)}, x.options());
+    const float* h = state.const_data_ptr<float>();
+    float* final_h = final.mutable_data_ptr<float>();
+    const int64_t c = Cell::STATES > 1 ? z.B * z.D * z.H : 0;  // where c lies behind h
+    run_forward<Cell>(z, make_plan(lengths, z.B, z.T, slices), team, x.contiguous(), pack(weight_x, weight_h, bf16),
+                      vectors, h, h + c, out, final_h, final_h + c,
+                      {kept_h.mutable_data_ptr<float>(), kept.mutable_data_ptr<float>()});
     return {out, final, kept_h, kept};
   });
 }
 
-Forwarded forward(c10::string_view cell, const Tensor& x, const optional<Tensor>& lengths, const Tensor& weight_x,
-                  const Tensor& weight_h, const Tensor& bias, const Tensor& own, const Tensor& state, int64_t units,
-                  bool bf16, int64_t slices, int64_t team) {
-  return run_forward(cell, x, lengths, weight_x, weight_h, bias, own, state, std::nullopt, units, bf16, slices, team,
-                     true);
-}
-
-// Forward alone, with nothing kept: an operator of its own, which autograd need not look at.
-std::tuple<Tensor, Tensor> infer(c10::string_view cell, const Tensor& x, const optional<Tensor>& lengths,
-                                 const Tensor& weight_x, const Tensor& weight_h, const Tensor& bias, const Tensor& own,
-                                 const optional<Tensor>& state, const optional<Tensor>& packed, int64_t units, bool bf16,
-                                 int64_t slices, int64_t team) {
-  auto [out, final, kept_h, kept] =
-      run_forward(cell, x, lengths, weight_x, weight_h, bias, own, state, packed, units, bf16, slices, team, false);
-  return {out, final};
+// Forward alone, from packed weights, with nothing kept: an operator of its own, which autograd need not look at.
+// c, given and returned, is empty for a cell whose only state is h; no state at all means zeros.
+std::tuple<Tensor, Tensor, Tensor> infer(c10::string_view cell, const Tensor& x_, const optional<Tensor>& lengths,
+                                         const Tensor& packed, const Tensor& vectors, const optional<Tensor>& h_,
+                                         const optional<Tensor>& c_, int64_t units, int64_t slices, int64_t team) {
+  return visit_cell(cell, [&](auto kind) -> std::tuple<Tensor, Tensor, Tensor> {
+    using Cell = decltype(kind);
+    TORCH_CHECK((x_.dim() == 3 || x_.dim() == 2) && vectors.dim() == 3, "x must be (B, T, I) or (B, I), vectors (D, n, H)");
+    const bool bf16 = packed.scalar_type() == at::kBFloat16, two = Cell::STATES > 1;
+    const Sizes z(x_.sizes(), vectors.size(0), Cell::GATES, vectors.size(2), units, bf16);
+    check_sizes(z, slices, team);
+    check(x_, "x", x_.sizes());
+    check(vectors, "vectors", {z.D, z.G + Cell::OWN, z.H});
+    check(packed, "packed", {z.D * z.G * z.H * (z.inputs() + z.H)}, bf16 ? at::kBFloat16 : at::kFloat);
+    TORCH_CHECK(packed.is_contiguous() && vectors.is_contiguous(), "packed weights must lie side by side");
+    const Tensor x = x_.contiguous(), given_h = h_ ? h_->contiguous() : Tensor(), given_c = c_ ? c_->contiguous() : Tensor();
+    if (h_) check(given_h, "h", {z.B, z.D, z.H});
+    if (h_ && two) check(given_c, "c", {z.B, z.D, z.H});
+    const auto made = [&](at::IntArrayRef sizes) { return at::detail::empty_cpu(sizes, at::kFloat); };
+    Tensor out = x.dim() == 2 ? made({z.B, z.D * z.H}) : made({z.B, z.T, z.D * z.H});
+    Tensor h = made({z.B, z.D, z.H}), c = two ? made({z.B, z.D, z.H}) : made({0});
+    run_forward<Cell>(z, make_plan(lengths, z.B, z.T, slices), team, x, packed, vectors,
+                      h_ ? given_h.const_data_ptr<float>() : nullptr, h_ && two ? given_c.const_data_ptr<float>() : nullptr,
+                      out, h.mutable_data_ptr<float>(), c.mutable_data_ptr<float>());
+    return {out, h, c};
+  });
 }
 
 // ---- Products over all time steps ----
@@ -1356,7 +1383,7 @@ Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tenso
 
 int64_t kept_floats(c10::string_view cell, int64_t H) {
   return visit_cell(cell, [&](auto kind) -> int64_t {
-    const Sizes z(at::empty({0, 0, 0}), at::empty({1, decltype(kind)::GATES * H, H}, at::kMeta), H, false);
+    const Sizes z({0, 0, 0}, 1, decltype(kind)::GATES, H, H, false);
     return decltype(kind)::kept_size(z);
   });
 }
@@ -1371,8 +1398,8 @@ TORCH_LIBRARY(seqkit, m) {
       "forward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
       "Tensor state, int units, bool bf16, int slices, int team) -> (Tensor, Tensor, Tensor, Tensor)");
   m.def(
-      "infer(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
-      "Tensor? state, Tensor? packed, int units, bool bf16, int slices, int team) -> (Tensor, Tensor)");
+      "infer(str cell, Tensor x, Tensor? lengths, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int units, "
+      "int slices, int team) -> (Tensor, Tensor, Tensor)");
   m.def(
       "backward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
       "Tensor kept_h, Tensor kept, Tensor grad_out, Tensor grad_final, int units, bool bf16, int slices, int team, "

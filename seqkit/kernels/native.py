@@ -38,6 +38,8 @@ _CELLS: dict[str, Cell] = {
     "gru-after": GRU("after"),
     "gru-before": GRU("before"),
 }
+_NAMES = {type(c): [(name, o.options) for name, o in _CELLS.items() if type(o) is type(c)] for c in _CELLS.values()}
+"""For each class of cell the names of its C++, with the options that each stands for."""
 _LANES = 16
 
 
@@ -54,6 +56,15 @@ class Layer(NamedTuple):
     """(D, n, H): biases of recurrent parts and the cell's own parameters"""
 
 
+class Packed(NamedTuple):
+    """What inference reads of a layer, and keeps until a weight changes."""
+
+    weights: Tensor
+    """both weights of all directions in the blocks that the C++ side multiplies, float32 or bfloat16"""
+    vectors: Tensor
+    """(D, G + n, H): biases, then the ``own`` of :class:`Layer`"""
+
+
 class Native:
     """Runs every cell of ours for which C++ was written.
 
@@ -67,7 +78,7 @@ class Native:
 
     def supports(self, cell: Cell, x: Tensor) -> bool:
         """float32 on a CPU, and a cell that the C++ source has."""
-        return operator_name(cell) is not None and x.device.type == "cpu" and x.dtype == torch.float32
+        return x.dtype is torch.float32 and x.is_cpu and operator_name(cell) is not None
 
     def run(
         self,
@@ -75,30 +86,43 @@ class Native:
         weights: Sequence[Weights],
         x: Tensor,
         lengths: Tensor | None,
-        states: CellState | None,
+        states: Sequence[Tensor] | None,
         cache: dict[str, Any] | None = None,
     ) -> tuple[Tensor, CellState]:
         """See :class:`~seqkit.kernels.base.Kernel`."""
+        tensors = _tensors(weights)
+        if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *(states or ()), *tensors)):
+            return self._run_for_gradients(cell, weights, x, lengths, states)
+        packed, vectors = _packed(weights, tensors, cache, self._rounds())
+        units, hidden, given = weights[0].weight_h.shape[1], vectors.shape[2], states or ()
+        if units != hidden:
+            given = [pad_units(state, units) for state in given]
+        h, c = (*given, None, None)[:2]
+        slices, team = plan(len(weights), x.shape[0], hidden, len(cell.gate_names))
         name = operator_name(cell)
-        assert name is not None
-        hidden = weights[0].weight_h.shape[1]
-        grad = torch.is_grad_enabled()
-        bf16 = self.bf16 and has_bf16()
-        layer, packed = (layer_of(weights), None) if grad or cache is None else _prepared(weights, cache, bf16)
-        state = None if states is None else _stacked(states)
-        if state is not None and hidden % _LANES:
-            state = pad_units(state, hidden)
-        options = (hidden, bf16, *plan(len(weights), x.shape[0], layer.weight_h.shape[2], len(cell.gate_names)))
-        if grad and any(t is not None and t.requires_grad for t in (x, state, *layer)):
-            if state is None:
-                state = x.new_zeros(len(cell.state_names), len(x), len(weights), layer.weight_h.shape[2])
-            out, final, _, _ = torch.ops.seqkit.forward(name, x, lengths, *layer, state, *options)
+        out, *final = torch.ops.seqkit.infer.default(name, x, lengths, packed, vectors, h, c, units, slices, team)
+        if units != hidden:
+            out, final = _cut(out, len(weights), units), [state[..., :units] for state in final]
+        return out, tuple(final[: len(cell.state_names)])
+
+    def _rounds(self) -> bool:
+        return self.bf16 and has_bf16()
+
+    def _run_for_gradients(
+        self, cell: Cell, weights: Sequence[Weights], x: Tensor, lengths: Tensor | None, states: Sequence[Tensor] | None
+    ) -> tuple[Tensor, CellState]:
+        layer, units = layer_of(weights), weights[0].weight_h.shape[1]
+        hidden = layer.weight_h.shape[2]
+        if states is None:
+            state = x.new_zeros(len(cell.state_names), len(x), len(weights), hidden)
         else:
-            out, final = torch.ops.seqkit.infer(name, x, lengths, *layer, state, packed, *options)
-        if hidden % _LANES:
-            out = out.unflatten(2, (len(weights), -1))[..., :hidden].flatten(2)
-            final = final[..., :hidden]
-        return out, final.unbind(0)
+            state = pad_units(_stacked(states), units)
+        whole = x if x.dim() == 3 else x.unsqueeze(1)
+        options = (units, self._rounds(), *plan(len(weights), len(x), hidden, len(cell.gate_names)))
+        out, final, _, _ = torch.ops.seqkit.forward(operator_name(cell), whole, lengths, *layer, state, *options)
+        if units != hidden:
+            out, final = _cut(out, len(weights), units), final[..., :units]
+        return out if x.dim() == 3 else out.squeeze(1), final.unbind(0)
 
 
 def plan(directions: int, batch: int, hidden: int, gates: int) -> tuple[int, int]:
@@ -116,10 +140,20 @@ def plan(directions: int, batch: int, hidden: int, gates: int) -> tuple[int, int
 
 def operator_name(cell: Cell) -> str | None:
     """The name of a cell in the C++ source; a class derived from one of ours has none."""
-    for name, known in _CELLS.items():
-        if type(known) is type(cell) and known.options == cell.options:
+    for name, options in _NAMES.get(type(cell), ()):
+        if options == cell.options:
             return name
     return None
+
+
+def _tensors(weights: Sequence[Weights]) -> list[Tensor]:
+    return [t for w in weights for t in (*w[:4], *w.own.values()) if t is not None]
+
+
+def _cut(out: Tensor, directions: int, units: int) -> Tensor:
+    """Outputs (..., D·H) without the padding of each direction."""
+    each: Tensor = out.unflatten(-1, (directions, -1))
+    return each[..., :units].flatten(-2)
 
 
 def pad_units(tensor: Tensor, hidden: int) -> Tensor:
@@ -183,21 +217,36 @@ def weights_of(cell: Cell, layer: Layer, units: int) -> list[Weights]:
     return found
 
 
-def _prepared(weights: Sequence[Weights], cache: dict[str, Any], bf16: bool) -> tuple[Layer, Tensor | None]:
-    """The layer with packed weights, kept until a weight changes.
+def _packed(weights: Sequence[Weights], tensors: list[Tensor], cache: dict[str, Any] | None, bf16: bool) -> Packed:
+    """What inference needs of the weights, kept until one changes.
 
     A change shows in a tensor's version, or in an optimizer's step (fused ones leave the version alone); one that is
     made through ``.data`` shows in neither. A tensor made in inference mode has no version, so nothing is kept of it.
     """
-    tensors = [t for w in weights for t in (*w[:4], *w.own.values()) if t is not None]
-    if any(t.is_inference() for t in tensors) or torch.compiler.is_compiling():
-        return layer_of(weights), None
-    key = [bf16, _steps_taken[0], *((t.data_ptr(), t._version) for t in tensors)]
+    stamp = None if cache is None or torch.compiler.is_compiling() else _stamp(tensors)
+    if cache is None or stamp is None:
+        return _pack(weights, bf16)
+    key = (bf16, _steps_taken[0], stamp)
     if cache.get("key") != key:
-        layer = layer_of(weights)
-        cache.update(key=key, value=(layer, torch.ops.seqkit.pack(layer.weight_x, layer.weight_h, bf16)))
-    value: tuple[Layer, Tensor] = cache["value"]
+        # The tensors are held on to: another one could else come to lie in the place of one that is gone.
+        cache.update(key=key, value=_pack(weights, bf16), held=[t.detach() for t in tensors])
+    value: Packed = cache["value"]
     return value
+
+
+def _stamp(tensors: list[Tensor]) -> list[tuple[int, int]] | None:
+    """Place and version of each; None if one was made in inference mode: asking for its version is an error."""
+    try:
+        return [(t.data_ptr(), t._version) for t in tensors]
+    except RuntimeError:
+        return None
+
+
+def _pack(weights: Sequence[Weights], bf16: bool) -> Packed:
+    layer = layer_of(weights)
+    directions, _, hidden = layer.weight_h.shape
+    vectors = torch.cat([layer.bias.view(directions, -1, hidden), layer.own], 1)
+    return Packed(torch.ops.seqkit.pack(layer.weight_x, layer.weight_h, bf16), vectors)
 
 
 _loaded: list[str] = []
@@ -298,12 +347,13 @@ def _fake_forward(
 
 
 def _fake_infer(
-    cell: str, x: Tensor, lengths: Tensor | None, weight_x: Tensor, weight_h: Tensor, bias: Tensor, own: Tensor,
-    state: Tensor | None, packed: Tensor | None, units: int, bf16: bool, slices: int, team: int,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    (batch, steps, _), (directions, _, hidden) = x.shape, weight_h.shape
-    out = x.new_empty(batch, steps, directions * hidden)
-    return out, x.new_empty(len(_CELLS[cell].state_names), batch, directions, hidden)
+    cell: str, x: Tensor, lengths: Tensor | None, packed: Tensor, vectors: Tensor, h: Tensor | None, c: Tensor | None,
+    units: int, slices: int, team: int,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    directions, _, hidden = vectors.shape
+    state = (x.shape[0], directions, hidden)
+    two = len(_CELLS[cell].state_names) > 1
+    return x.new_empty(*x.shape[:-1], directions * hidden), x.new_empty(state), x.new_empty(state if two else 0)
 
 
 def _fake_backward(

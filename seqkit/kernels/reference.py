@@ -41,7 +41,7 @@ class Reference:
         weights: Sequence[Weights],
         x: Tensor,
         lengths: Tensor | None,
-        states: CellState | None,
+        states: Sequence[Tensor] | None,
         cache: dict[str, Any] | None = None,
     ) -> tuple[Tensor, CellState]:
         """See :class:`~seqkit.kernels.base.Kernel`."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from seqkit.cells import Cell, CellState, make_cell
+from seqkit.cells import Cell, make_cell
 from seqkit.errors import UsageError, unknown
 from seqkit.kernels import PRECISIONS, Weights, choose_kernel, kernel_name
 from seqkit.layers.state import State
@@ -77,8 +77,8 @@ class Recurrent(nn.Module):
         dropout: probability of zeroing an output between layers, while training.
         weight_dropout: probability of zeroing a recurrent weight, drawn once a call, while training (Merity, Keskar and
             Socher, 2018, arXiv:1708.02182).
-        kernel: how the time loop runs: ``"auto"``, ``"native"``, ``"aten"`` or ``"reference"``; None asks
-            ``SEQKIT_KERNELS``.
+        kernel: how the time loop runs: ``"auto"``, ``"native"``, ``"aten"`` or ``"reference"``; None: what
+            ``SEQKIT_KERNELS`` says when the layer is made, else ``"auto"``.
         precision: ``"f32"``, or ``"bf16"``: products of matrices may round both sides to bfloat16 where the processor
             multiplies those and is quicker at it; sums, gates, states and gradients stay as they are.
         cell_options: arguments of the cell, such as ``reset="before"`` for a GRU.
@@ -106,15 +106,15 @@ class Recurrent(nn.Module):
         for name, chance in (("dropout", dropout), ("weight_dropout", weight_dropout)):
             if not 0 <= chance < 1:
                 raise UsageError(f"{name} must be at least 0 and below 1, not {chance}")
-        kernel_name(kernel)
         if precision not in PRECISIONS:
             raise unknown("precision", precision, PRECISIONS)
         self.cell = make_cell(cell, **cell_options)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bidirectional, self.dropout, self.weight_dropout = bidirectional, dropout, weight_dropout
-        self.kernel, self.precision = kernel, precision
+        self.kernel, self.precision = kernel_name(kernel), precision
         # What kernels keep of each layer's weights; they notice when a weight changes.
         self._caches: list[dict[str, Any]] = [{} for _ in range(num_layers)]
+        self._state_shape = (num_layers * self.num_directions, hidden_size)
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
         self._directions = [
             [Direction(self.cell, size, hidden_size) for _ in range(self.num_directions)] for size in sizes
@@ -134,8 +134,7 @@ class Recurrent(nn.Module):
     def initial_state(self, batch_size: int, like: Tensor | None = None) -> State:
         """Zeros, (B, L·D, H) for each state of the cell, with the dtype and device of ``like`` (or the weights)."""
         template = next(self.parameters()) if like is None else like
-        shape = (batch_size, self.num_layers * self.num_directions, self.hidden_size)
-        return State({name: template.new_zeros(shape) for name in self.cell.state_names})
+        return State({name: template.new_zeros(batch_size, *self._state_shape) for name in self.cell.state_names})
 
     def forward(
         self, x: Tensor, lengths: Lengths | None = None, state: State | None = None, *, kernel: str | None = None
@@ -158,23 +157,28 @@ class Recurrent(nn.Module):
         return self._run(x, self._check(x, lengths, state), state, kernel)
 
     def _run(self, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None) -> tuple[Tensor, State]:
-        runner = choose_kernel(self.cell, x, kernel or self.kernel, self.precision)
-        finals: list[CellState] = []
-        width = self.num_directions
-        for number, directions in enumerate(self._directions):
+        cell = self.cell
+        runner = choose_kernel(cell, x, kernel or self.kernel, self.precision)
+        initial = None if state is None else [state[name] for name in cell.state_names]
+        if self.num_layers == 1:
+            x, final = runner.run(cell, self._weights(0), x, lengths, initial, self._caches[0])
+            return x, State(dict(zip(cell.state_names, final, strict=True)))
+        finals, width = [], self.num_directions
+        for number, cache in enumerate(self._caches):
             if number:
                 x = dropout(x, self.dropout, self.training)
-            weights = [direction.weights() for direction in directions]
-            if self.training and self.weight_dropout:
-                weights = [w._replace(weight_h=dropout(w.weight_h, self.weight_dropout)) for w in weights]
-            initial = None
-            if state is not None:
-                initial = tuple(state[name] for name in self.cell.state_names)
-                if self.num_layers > 1:
-                    initial = tuple(value[:, number * width : (number + 1) * width] for value in initial)
-            x, final = runner.run(self.cell, weights, x, lengths, initial, self._caches[number])
+            part = slice(number * width, (number + 1) * width)
+            start = None if initial is None else [value[:, part] for value in initial]
+            x, final = runner.run(cell, self._weights(number), x, lengths, start, cache)
             finals.append(final)
-        return x, self._state(finals)
+        parts = [torch.cat(same, 1) for same in zip(*finals, strict=True)]
+        return x, State(dict(zip(cell.state_names, parts, strict=True)))
+
+    def _weights(self, number: int) -> list[Weights]:
+        weights = [direction.weights() for direction in self._directions[number]]
+        if self.training and self.weight_dropout:
+            return [w._replace(weight_h=dropout(w.weight_h, self.weight_dropout)) for w in weights]
+        return weights
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One time step with the same weights: x (B, I) to the output (B, H) and the next state.
@@ -186,9 +190,11 @@ class Recurrent(nn.Module):
             raise UsageError(
                 "a bidirectional layer reads each sequence from its end too, so it cannot step; call it whole"
             )
-        x = x.unsqueeze(1)
-        outputs, state = self._run(x, self._check(x, None, state), state, None)
-        return outputs.squeeze(1), state
+        shape = x.shape
+        if len(shape) != 2 or shape[1] != self.input_size:
+            raise UsageError(f"input of a step must be (batch, {self.input_size}), not {tuple(shape)}")
+        self._check_state(state, shape[0])
+        return self._run(x, None, state, None)
 
     @classmethod
     def from_torch(cls, module: nn.RNNBase) -> Recurrent:
@@ -216,20 +222,13 @@ class Recurrent(nn.Module):
             f"num_layers={self.num_layers}, bidirectional={self.bidirectional}, dropout={self.dropout}"
         )
 
-    def _state(self, finals: list[CellState]) -> State:
-        parts = finals[0] if len(finals) == 1 else [torch.cat(same, 1) for same in zip(*finals, strict=True)]
-        return State(dict(zip(self.cell.state_names, parts, strict=True)))
-
     def _check(self, x: Tensor, lengths: Lengths | None, state: State | None) -> Tensor | None:
         """Refuses shapes that do not fit; returns lengths as a tensor, or None where nothing is padding."""
-        if x.dim() != 3 or x.shape[2] != self.input_size or x.shape[1] < 1:
-            raise UsageError(f"input must be (batch, time >= 1, {self.input_size}), not {tuple(x.shape)}")
-        batch, steps = x.shape[:2]
-        shape = (batch, self.num_layers * self.num_directions, self.hidden_size)
-        for name in self.cell.state_names if state is not None else ():
-            found = tuple(state[name].shape) if state is not None and name in state else "missing"
-            if found != shape:
-                raise UsageError(f"state '{name}' must be {shape}, not {found}")
+        shape = x.shape
+        if len(shape) != 3 or shape[2] != self.input_size or shape[1] < 1:
+            raise UsageError(f"input must be (batch, time >= 1, {self.input_size}), not {tuple(shape)}")
+        batch, steps, _ = shape
+        self._check_state(state, batch)
         if lengths is None:
             return None
         lengths = torch.as_tensor(lengths, dtype=torch.int64, device=x.device)
@@ -238,6 +237,15 @@ class Recurrent(nn.Module):
         if batch and not 0 <= int(lengths.min()) <= int(lengths.max()) <= steps:
             raise UsageError(f"lengths must lie between 0 and the {steps} steps given, not {lengths.tolist()}")
         return None if bool((lengths == steps).all()) else lengths
+
+    def _check_state(self, state: State | None, batch: int) -> None:
+        if state is None:
+            return
+        shape = (batch, *self._state_shape)
+        for name in self.cell.state_names:
+            found = state[name].shape if name in state else None
+            if found != shape:
+                raise UsageError(f"state '{name}' must be {shape}, not {'missing' if found is None else tuple(found)}")
 
 
 def _check_sizes(**sizes: int) -> None:

@@ -26,6 +26,9 @@ class State(Mapping[str, Tensor]):
             return tensors[name]
         raise AttributeError(f"this state has {', '.join(tensors) or 'no tensors'}, not '{name}'")
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._tensors
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
 

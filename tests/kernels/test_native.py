@@ -233,6 +233,44 @@ def test_an_optimizer_step_is_noticed_by_the_kept_weights():
         torch.testing.assert_close(after, layer(x, kernel="reference")[0], rtol=1e-5, atol=1e-6)
 
 
+def test_weights_that_come_back_from_another_dtype_are_noticed():
+    layer = make("lstm", 64, 256, kernel="native").eval()
+    x = torch.randn(2, 3, 64)
+    with torch.no_grad():
+        before = layer(x)[0]
+        layer.bfloat16().float()
+        after = layer(x)[0]
+        assert not torch.equal(before, after)
+        torch.testing.assert_close(after, layer(x, kernel="reference")[0], rtol=1e-5, atol=1e-6)
+
+
+def test_each_draw_of_weight_dropout_is_noticed():
+    layer = make("gru", 3, 16, kernel="native", weight_dropout=0.5)
+    x = torch.randn(2, 5, 3)
+    with torch.no_grad():
+        for seed in range(5):
+            torch.manual_seed(seed)
+            ours = layer(x)[0]
+            torch.manual_seed(seed)
+            torch.testing.assert_close(ours, layer(x, kernel="reference")[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("grad", [False, True])
+def test_a_step_has_the_shapes_of_a_step_and_the_numbers_of_a_call(kernel, grad):
+    layer = make("lstm", 3, 20, kernel=kernel)
+    x = torch.randn(4, 3)
+    with torch.set_grad_enabled(grad):
+        y, state = layer.step(x)
+        whole, last = layer(x.unsqueeze(1))
+        again, _ = layer.step(x, state)
+    assert y.shape == (4, 20) and y.requires_grad == grad
+    torch.testing.assert_close((y, *state.values()), (whole.squeeze(1), *last.values()))
+    assert not torch.equal(again, y)
+    with pytest.raises(ValueError, match=r"input of a step must be \(batch, 3\), not \(4, 1, 3\)"):
+        layer.step(x.unsqueeze(1))
+
+
 @cells
 def test_the_same_threads_give_the_same_bits(cell, threads):
     layer = make(cell, 4, 32, bidirectional=True)
@@ -284,8 +322,16 @@ def test_torch_finds_the_operators_well_made(name, bf16):
         out, final, kept_h, kept = torch.ops.seqkit.forward(*detached)
     back = (*detached[:7], kept_h, kept, torch.randn_like(out), torch.randn_like(final), 16, bf16, 1, 1, True)
     torch.library.opcheck(torch.ops.seqkit.backward, back, test_utils=checks)
-    torch.library.opcheck(torch.ops.seqkit.infer, (*detached[:8], None, 16, bf16, 1, 1), test_utils=checks)
     torch.library.opcheck(torch.ops.seqkit.pack, (*detached[3:5], bf16), test_utils=checks)
+    packed = torch.ops.seqkit.pack(*detached[3:5], bf16)
+    vectors = torch.cat([detached[5].view(2, -1, 16), detached[6]], 1)
+    h, c = (*detached[7].unbind(0), None)[:2]
+    for x, lengths, start in ((detached[1], detached[2], (h, c)), (detached[1][:, 0], None, (None, None))):
+        given = (name, x, lengths, packed, vectors, *start, 16, 1, 1)
+        torch.library.opcheck(torch.ops.seqkit.infer, given, test_utils=checks)
+    found = torch.ops.seqkit.infer(name, detached[1], detached[2], packed, vectors, h, c, 16, 1, 1)
+    assert torch.equal(found[0], out)
+    assert all(map(torch.equal, found[1:], final))
 
 
 def test_weights_survive_the_operators_layout_and_back():
