@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+import torch
 from torch import Tensor
 
 from seqkit.cells import Cell
@@ -18,6 +19,7 @@ from seqkit.kernels.base import Kernel, Weights
 from seqkit.kernels.build import built
 from seqkit.kernels.native import Native, ensure, ensure_or_warn, ready
 from seqkit.kernels.reference import Reference
+from seqkit.kernels.traced import Traced
 
 __all__ = [
     "KERNELS",
@@ -37,6 +39,7 @@ KERNELS: dict[str, Kernel] = {"native": Native(), "aten": Aten(), "reference": R
 """The kernels by name, the fastest first."""
 
 _NATIVE_BF16 = Native(bf16=True)
+_TRACED = Traced()
 
 PRECISIONS = ("f32", "bf16")
 """What the sides of a product are: float32, or rounded to bfloat16 where the processor multiplies those."""
@@ -62,6 +65,8 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     Raises:
         UsageError: the one asked for cannot run the cell, or not on such input.
     """
+    if torch.compiler.is_exporting():
+        return _TRACED
     name = kernel_name(kernel)
     if name in KERNELS and not KERNELS[name].supports(cell, x):
         raise UsageError(f"kernel '{name}' cannot run {cell!r} on {_kind(x)}; use kernel 'reference' or 'auto'")

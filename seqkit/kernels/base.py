@@ -70,7 +70,7 @@ def run_directions(
         out, final = run_directions(run, cell, weights, x.unsqueeze(1), None, states)
         return out.squeeze(1), final
     if states is None:
-        zeros = x.new_zeros(len(x), len(weights), weights[0].weight_h.shape[1])
+        zeros = x.new_zeros(x.shape[0], len(weights), weights[0].weight_h.shape[1])
         states = (zeros,) * len(cell.state_names)
     if lengths is not None:
         # Whatever stands in the padding, NaN too, must not reach a product.

@@ -63,7 +63,7 @@ class Reference:
     def step(self, cell: Cell, weights: Weights, x: Tensor, state: CellState) -> CellState:
         """One step: x (B, I) and state (B, H) to the next state."""
         part = linear(x, weights.weight_x, weights.bias)
-        r = _recurrent_part(cell, part, weights.weight_h, full_recurrent_bias(cell, weights), state)
+        r = recurrent_part(cell, part, weights.weight_h, full_recurrent_bias(cell, weights), state)
         return cell.step(part, r, state, **weights.own)
 
 
@@ -86,7 +86,8 @@ def _stage_rows(cell: Cell, hidden: int) -> list[slice]:
     return rows
 
 
-def _recurrent_part(cell: Cell, x: Tensor, weight: Tensor, bias: Tensor | None, state: CellState) -> Tensor:
+def recurrent_part(cell: Cell, x: Tensor, weight: Tensor, bias: Tensor | None, state: CellState) -> Tensor:
+    """What the recurrent products give a step, (B, G·H), from its input part and the state before it."""
     r = x[..., :0]
     for stage, rows in enumerate(_stage_rows(cell, weight.shape[1])):
         operand = cell.operand(stage, x, r, state)
@@ -99,7 +100,7 @@ def _unroll(cell: Cell, loop: _Loop, tape: list[tuple[Tensor, CellState]] | None
     """The loop itself; a tape is given the recurrent part and the new state of each step."""
     state, outputs = loop.state, []
     for t, x in enumerate(loop.x.unbind(1)):
-        r = _recurrent_part(cell, x, loop.weight, loop.bias, state)
+        r = recurrent_part(cell, x, loop.weight, loop.bias, state)
         new = cell.step(x, r, state, **loop.own)
         if loop.mask is None:
             outputs.append(new[0])

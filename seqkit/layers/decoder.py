@@ -201,11 +201,11 @@ class Decoder(nn.Module):
             raise UsageError(f"this decoder {needs}")
         if encoded is None or self.bridge is None:
             return DecoderState(self.recurrent.initial_state(batch_size), past=self._new_past(batch_size))
-        state = DecoderState(self.bridge(encoded.state), past=self._new_past(len(encoded.lengths)))
+        state = DecoderState(self.bridge(encoded.state), past=self._new_past(encoded.lengths.shape[0]))
         if self.attention is None:
             return state
         memory = self.attention.memory(encoded.outputs, encoded.lengths)
-        batch = len(encoded.lengths)
+        batch = encoded.lengths.shape[0]
         feed = encoded.outputs.new_zeros(batch, self.hidden_size) if self.input_feeding else None
         watched = watch or self.attention.covered is not None
         coverage = memory.values.new_zeros(memory.mask.shape) if watched else None

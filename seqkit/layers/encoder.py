@@ -108,7 +108,7 @@ class Encoder(nn.Module):
         outputs, state = self.recurrent(vectors, lengths, state)
         outputs = locked_dropout(outputs, self.dropout, self.training)
         if self.pooling is None:
-            return Encoded(outputs, outputs.new_empty(len(outputs), 0), state, lengths)
+            return Encoded(outputs, outputs.new_empty(outputs.shape[0], 0), state, lengths)
         final = state.h[:, -self.recurrent.num_directions :].flatten(1)
         return Encoded(outputs, self.pooling(outputs, final, lengths), state, lengths)
 

@@ -224,6 +224,9 @@ class Recurrent(nn.Module):
 
     def _check(self, x: Tensor, lengths: Lengths | None, state: State | None) -> Tensor | None:
         """Refuses shapes that do not fit; returns lengths as a tensor, or None where nothing is padding."""
+        if torch.compiler.is_exporting():
+            # What the values are is not known; what is recorded must hold for any.
+            return lengths if isinstance(lengths, Tensor) else None
         shape = x.shape
         if len(shape) != 3 or shape[2] != self.input_size or shape[1] < 1:
             raise UsageError(f"input must be (batch, time >= 1, {self.input_size}), not {tuple(shape)}")
@@ -239,7 +242,7 @@ class Recurrent(nn.Module):
         return None if bool((lengths == steps).all()) else lengths
 
     def _check_state(self, state: State | None, batch: int) -> None:
-        if state is None:
+        if state is None or torch.compiler.is_exporting():
             return
         shape = (batch, *self._state_shape)
         for name in self.cell.state_names:
