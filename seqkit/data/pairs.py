@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from seqkit.data.readers import DataError, Place, read_lines, read_records, shown
+from seqkit.data.readers import DataError, Place, choose_column, read_lines, read_records, shown
 from seqkit.data.sources import PackagedFile
 from seqkit.data.spacing import plain_spaces
 from seqkit.data.splits import Splits
@@ -164,6 +164,21 @@ def _named_columns(path: Path, source_column: str | None, target_column: str | N
         if columns is None:
             columns = _columns(list(values), source_column, target_column, Place(place.file, 1))
         yield _pair(values[columns[0]], values[columns[1]], place)
+
+
+def side_column(columns: Sequence[str], named: str | None, target: bool, header: Place, guess: bool = True) -> str:
+    """The column of one side, in a table that need not have the other; raises :class:`UsageError` if none is it.
+
+    ``guess``: the columns are named for certain, so that one of two is it even if its name does not tell.
+    """
+    both = len({column.strip().lower() for column in columns} & _HEADER) >= 2
+    obvious = {column.strip().lower(): column for column in reversed(columns)}
+    found = [obvious[name] for name in (_TARGETS if target else _SOURCES) if name in obvious]
+    if named is None and (found or (guess and len(columns) == 1)):
+        return [*found, *columns][0]
+    if named is None and (both or (guess and len(columns) == 2)):
+        return _columns(list(columns), None, None, header)[target]
+    return choose_column(columns, named, "text", header)
 
 
 def _columns(columns: list[str], source: str | None, target: str | None, place: Place) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,7 +18,8 @@ from seqkit.errors import SeqkitError, UsageError
 MAX_LINE = 500_000
 """Characters in the longest line or field that is read; a longer one is a broken file far more often than a text."""
 
-_FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+"""Endings of the names of tables, and what they mean."""
 _OBVIOUS = {
     "text": [
         "text",
@@ -54,7 +55,12 @@ class DataError(SeqkitError):
     """Something in a data file is wrong."""
 
     def __init__(self, message: str, place: Place | None = None) -> None:
+        self.place = place
         super().__init__(f"{place}: {message}" if place else message)
+
+
+Broken = Callable[[DataError], None]
+"""Is given what is wrong with one line or row of a file."""
 
 
 def shown(text: str) -> str:
@@ -78,11 +84,14 @@ class Example:
     place: Place
 
 
-def read_lines(source: Path | BinaryIO, name: str | None = None) -> Iterator[tuple[Place, str]]:
+def read_lines(
+    source: Path | BinaryIO, name: str | None = None, broken: Broken | None = None
+) -> Iterator[tuple[Place, str]]:
     """The decoded lines of a file or stream without their ends (``\\n`` or ``\\r\\n``; nothing else ends a line).
 
     A byte order mark of UTF-8 is skipped. Memory stays bounded whatever the file holds. Raises :class:`UsageError` for
-    a file that cannot be opened and :class:`DataError` with the line for bytes that are no text. A stream is left open.
+    a file that cannot be opened and :class:`DataError` with the line for bytes that are no text; ``broken`` is given
+    the error, instead, and the line is left out. A stream is left open.
     """
     file = name or str(source if isinstance(source, Path) else getattr(source, "name", "<stream>"))
     with _open(source) if isinstance(source, Path) else nullcontext(source) as stream:
@@ -90,24 +99,29 @@ def read_lines(source: Path | BinaryIO, name: str | None = None) -> Iterator[tup
         while line := _read_on(stream, Place(file, number + 1)):
             number += 1
             place = Place(file, number)
-            text = _decode(line, place).removesuffix("\n").removesuffix("\r")
+            try:
+                text = _decode(line, place).removesuffix("\n").removesuffix("\r")
+            except DataError as error:
+                _tell(error, broken if len(line) <= 4 * MAX_LINE else None)
+                continue
             if len(text) > MAX_LINE:
                 raise DataError(f"the line is longer than {MAX_LINE:,} characters; break it up or take it out", place)
             yield place, text.removeprefix("\ufeff") if number == 1 else text
 
 
-def read_records(path: Path) -> Iterator[Record]:
+def read_records(path: Path, broken: Broken | None = None) -> Iterator[Record]:
     """The rows of a table with named columns, one at a time; the file's ending tells its format.
 
     ``.csv``: commas (or semicolons, if the first line has no comma), quotes as in RFC 4180. ``.tsv``, ``.tab``:
     a tab separates, a line is a row, quotes are ordinary characters. ``.jsonl``, ``.ndjson``: an object a line.
-    Blank lines are skipped. Raises :class:`DataError` with file:line for whatever breaks these rules.
+    Blank lines are skipped. Raises :class:`DataError` with file:line for whatever breaks these rules; where only one
+    row is wrong, ``broken`` is given the error, instead, and the row is left out.
     """
-    kind = _FORMATS.get(path.suffix.lower())
+    kind = FORMATS.get(path.suffix.lower())
     if kind is None:
-        known = ", ".join(_FORMATS)
+        known = ", ".join(FORMATS)
         raise UsageError(f"cannot tell the format of {path} by its ending; name it with one of {known}")
-    return _read_json(path) if kind == "jsonl" else _read_table(path, kind)
+    return _read_json(path, broken) if kind == "jsonl" else _read_table(path, kind, broken)
 
 
 def read_examples(
@@ -233,8 +247,14 @@ def _decode(line: bytes, place: Place) -> str:
         ) from None
 
 
-def _read_table(path: Path, kind: str) -> Iterator[Record]:
-    rows = _csv_rows(path) if kind == "csv" else _tsv_rows(path)
+def _tell(error: DataError, broken: Broken | None) -> None:
+    if broken is None:
+        raise error
+    broken(error)
+
+
+def _read_table(path: Path, kind: str, broken: Broken | None = None) -> Iterator[Record]:
+    rows = _csv_rows(path, broken) if kind == "csv" else _tsv_rows(path, broken)
     first = next(rows, None)
     if first is None:
         raise DataError("the file is empty", Place(str(path), 1))
@@ -248,21 +268,23 @@ def _read_table(path: Path, kind: str) -> Iterator[Record]:
     for at, fields in rows:
         some = True
         if len(fields) != len(header):
-            raise DataError(f"{len(fields)} fields, but the first line names {len(header)} columns; mend the row", at)
+            what = f"{len(fields)} fields, but the first line names {len(header)} columns; mend the row"
+            _tell(DataError(what, at), broken)
+            continue
         yield Record(at, dict(zip(header, fields, strict=True)))
     if not some:
         raise DataError("the file has a header but no rows", place)
 
 
-def _tsv_rows(path: Path) -> Iterator[tuple[Place, list[str]]]:
-    for place, line in read_lines(path):
+def _tsv_rows(path: Path, broken: Broken | None = None) -> Iterator[tuple[Place, list[str]]]:
+    for place, line in read_lines(path, broken=broken):
         if line.strip():
             yield place, line.split("\t")
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[Place, list[str]]]:
+def _csv_rows(path: Path, broken: Broken | None = None) -> Iterator[tuple[Place, list[str]]]:
     """Rows with the line each starts at; a runaway quote is caught before it swallows the file."""
-    lines = read_lines(path)
+    lines = read_lines(path, broken=broken)
     at = Place(str(path), 1)
     held = 0
 
@@ -279,15 +301,17 @@ def _csv_rows(path: Path) -> Iterator[tuple[Place, list[str]]]:
     first = next(fed, None)
     if first is None:
         return
-    delimiter = ";" if "," not in first and ";" in first else ","
     # The start is set again by each row's first line, since `held` is 0 between rows.
-    reader = csv.reader(_chain(first, fed), delimiter=delimiter, strict=True)
+    reader = csv.reader(_chain(first, fed), delimiter=delimiter_of(first), strict=True)
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
     while True:
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            raise DataError(f"the quoting is broken ({error}); a quote inside quotes is written twice", at) from None
+            what = f"the quoting is broken ({error}); a quote inside quotes is written twice"
+            _tell(DataError(what, at), broken)
+            held = 0
+            continue
         if fields is None:
             return
         held = 0
@@ -295,24 +319,38 @@ def _csv_rows(path: Path) -> Iterator[tuple[Place, list[str]]]:
             yield at, fields
 
 
+def delimiter_of(first: str) -> str:
+    """What separates the fields of a CSV, by its first line."""
+    return ";" if "," not in first and ";" in first else ","
+
+
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield first
     yield from rest
 
 
-def _read_json(path: Path) -> Iterator[Record]:
+def _read_json(path: Path, broken: Broken | None = None) -> Iterator[Record]:
     columns: list[str] | None = None
-    for place, line in read_lines(path):
+    for place, line in read_lines(path, broken=broken):
         if not line.strip():
             continue
-        values = {as_text(key, place): as_text(value, place) for key, value in json_object(line, place).items()}
+        try:
+            values = _json_row(line, place, columns)
+        except DataError as error:
+            _tell(error, broken)
+            continue
         columns = columns or list(values)
-        for column in columns:
-            if column not in values:
-                raise DataError(f"no key {shown(column)}, which the first line has; mend the line", place)
         yield Record(place, values)
     if columns is None:
         raise DataError("the file is empty", Place(str(path), 1))
+
+
+def _json_row(line: str, place: Place, columns: Sequence[str] | None) -> dict[str, str]:
+    values = {as_text(key, place): as_text(value, place) for key, value in json_object(line, place).items()}
+    for column in columns or ():
+        if column not in values:
+            raise DataError(f"no key {shown(column)}, which the first line has; mend the line", place)
+    return values
 
 
 def json_object(line: str, place: Place, shape: str = '{"text": "…", "label": "…"}') -> dict[str, object]:

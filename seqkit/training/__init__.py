@@ -2,10 +2,11 @@
 
 from seqkit.training.batches import Batches, Chunk, EpochBatches, StreamBatches
 from seqkit.training.config import TrainingConfig, make_config, option, options_of
-from seqkit.training.task import Codec, Evaluation, Table, Task
+from seqkit.training.task import Account, Codec, Evaluation, Table, Task, Watched
 from seqkit.training.trainer import Callback, Progress, Stopped, Trainer
 
 __all__ = [
+    "Account",
     "Batches",
     "Callback",
     "Chunk",
@@ -19,6 +20,7 @@ __all__ = [
     "Task",
     "Trainer",
     "TrainingConfig",
+    "Watched",
     "make_config",
     "option",
     "options_of",

@@ -207,6 +207,27 @@ def write_toml(task: str, config: TrainingConfig) -> str:
     return tomlkit.dumps(document)
 
 
+def arguments_of(config: TrainingConfig) -> list[str]:
+    """The words of a command line that give every value which is not the default."""
+    found: list[str] = []
+    for name, entry in options_of(type(config)).items():
+        value = getattr(config, name)
+        if value != entry.default:
+            text = _written(value)
+            # An option's own value must not look like another option.
+            found += [f"{entry.flag}={text}"] if text.startswith("-") else [entry.flag, text]
+    return found
+
+
+def _written(value: Any) -> str:
+    """What :meth:`Option.parse` reads as this value."""
+    if isinstance(value, dict):
+        return ",".join(f"{key}={text}" for key, text in value.items())
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
 def _plain_type(hint: Any) -> tuple[type, bool]:
     """(int, False) for ``int``, (str, True) for ``str | None``, (dict, False) for ``dict[str, str]``."""
     arguments = typing.get_args(hint)

@@ -20,7 +20,7 @@ from seqkit.data.spacing import Spacing, plain_spaces
 from seqkit.data.subwords import learn_tokenizer, load_tokenizer
 from seqkit.data.vocab import PAD, UNK
 from seqkit.errors import UsageError
-from seqkit.training.task import Codec
+from seqkit.training.task import Account, Codec
 
 START, END = "<s>", "</s>"
 """What the decoder reads first, and writes last."""
@@ -91,6 +91,12 @@ class PairCodec(Codec):
         target, _ = mask(plain_spaces(example.references[0]), placeholders, slots)
         symbols = [*self.target.encode(target), self.target.vocabulary.special(END)]
         return PairItem(source, torch.tensor(symbols, dtype=torch.int32), placeholders)
+
+    def account(self, raw: str, example: Pair | None = None) -> Account:
+        """Symbols of the source, and those that are unknown."""
+        masked, _ = mask(plain_spaces(raw), slots=len(self.source.slots))
+        tokens, vocabulary = self.source.tokenizer.split(masked), self.source.vocabulary
+        return Account(len(tokens), 0, [t for t in tokens if not is_slot(t) and t not in vocabulary])
 
     def length(self, item: PairItem) -> int:
         """Tokens of the longer side."""

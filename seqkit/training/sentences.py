@@ -19,7 +19,7 @@ from seqkit.data.punctuation import MARKED, bare
 from seqkit.data.tagged import Sentence
 from seqkit.data.vocab import PAD, UNK
 from seqkit.layers.words import Words
-from seqkit.training.task import Codec
+from seqkit.training.task import Account, Codec
 
 _LONGEST = 32
 """Characters of a word that are read."""
@@ -73,6 +73,12 @@ class TagCodec(Codec):
     def words(self, text: str) -> tuple[str, ...]:
         """The words of a typed sentence."""
         return tuple(bare(text) if self.scheme == MARKED else tokenizer("word", lowercase=False).split(text))
+
+    def account(self, raw: str | Sequence[str], example: Sentence | None = None) -> Account:
+        """Words, and those that are unknown."""
+        words = self.words(raw) if isinstance(raw, str) else tuple(raw)
+        plain = [word.lower() if self.lowercase else word for word in words]
+        return Account(len(words), 0, [word for word in plain if word not in self.vocabulary])
 
     def length(self, item: TagItem) -> int:
         """Words."""

@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol
 
-from seqkit.data import Splits
+from torch import Tensor
+
+from seqkit.data import Place, Splits
+from seqkit.data.readers import choose_column
+from seqkit.export import Exported
 from seqkit.layers import Head
 from seqkit.search import Sampling
 from seqkit.training.batches import Batches, EpochBatches
-from seqkit.training.config import C
+from seqkit.training.config import C, TrainingConfig
 
 
 class Table(NamedTuple):
@@ -31,6 +35,22 @@ class Evaluation(NamedTuple):
     """To be shown to whoever watches."""
 
 
+class Account(NamedTuple):
+    """How a codec reads an input."""
+
+    symbols: int
+    """Symbols that it has."""
+    cut: int
+    """Those at the end that are left out, because the input is longer than the model was made for."""
+    unknown: Sequence[str]
+    """Those, of the others, that training has not seen."""
+
+
+def text_column(config: TrainingConfig, codec: Codec | None, columns: Sequence[str], header: Place) -> tuple[str, ...]:
+    """The column of the text: that of the option ``text_column``, else the one whose name says so."""
+    return (choose_column(columns, getattr(config, "text_column", None), "text", header),)
+
+
 class Codec(ABC):
     """Between what people write and what a head reads: learned on the training data, saved beside the model."""
 
@@ -46,9 +66,25 @@ class Codec(ABC):
     def collate(self, items: Sequence[Any]) -> Any:
         """A batch of items."""
 
+    def account(self, raw: Any, example: Any = None) -> Account | None:
+        """How an input is read, that of an example with its target; None: all of it, symbol by symbol."""
+        return None
+
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """File name to content, from which the task makes the codec again."""
+
+
+class Watched(NamedTuple):
+    """One input as a head has read it, for those who look inside."""
+
+    answer: str
+    score: Tensor
+    """What the answer rests on, a number with a gradient: its log-probability as a rule"""
+    steps: Mapping[str, Sequence[str]]
+    """For recurrent layers by their name in the head, what each step read"""
+    looking: tuple[Sequence[str], Sequence[str]] = ((), ())
+    """Where there is attention: what was looked at, and what was written while looking"""
 
 
 class Stream(Protocol):
@@ -98,8 +134,19 @@ class Task(Generic[C]):
     """A prediction as a line of text and as JSON."""
     metric_for: Callable[[Codec], str] | None = None
     """The metric, where it depends on what the labels of the data are."""
+    defaults_for: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Options that go with one of the data sets, where the command line asks for no others."""
     begin: Callable[[C, Codec, Head, list[str]], None] = lambda *_: None
     """Puts what comes from outside (word vectors) into a new head; never called again for a run that has begun."""
+    input_columns: Callable[[C, Codec | None, Sequence[str], Place], tuple[str, ...]] = text_column
+    """Of the columns of a table, those that make an input, told apart by spaces; without a codec, before it is learned.
+    Raises :class:`UsageError` if there are none."""
+    probabilities: Callable[[Any], dict[str, float]] | None = None
+    """The probability of every label, where a prediction has them."""
+    parted: Callable[[Any, Any], Sequence[tuple[Any, Any]]] = lambda prediction, example: [(prediction, example)]
+    """A prediction and its example as pieces that a score may be taken on apart, to tell how sure it is."""
+    answers: Callable[[Any, Any], Sequence[tuple[float, bool]]] | None = None
+    """How sure a prediction is of each of its labels, and whether it is that of the example."""
     from_text: Callable[[str], Any] = str
     """The input that a text on the command line means: itself, or the file that it names."""
     while_validating: Mapping[str, Any] = field(default_factory=dict)
@@ -123,3 +170,7 @@ class Task(Generic[C]):
     """Goes on with a text, piece by piece, and notes what it could not read of it; None: the task does not."""
     stream: Callable[[Head, Codec], Stream] | None = None
     """Begins a stream; raises :class:`UsageError` for a model that needs whole sequences; None: the task has none."""
+    watch: Callable[[Head, Codec, Any], Watched] | None = None
+    """Reads one raw input with gradients, answering as ``predict`` does; None: `seqkit inspect` numbers the steps."""
+    export: Callable[[Head, Codec], Exported] | None = None
+    """The head in parts that run elsewhere, see :mod:`seqkit.export`; None: it is not exported."""

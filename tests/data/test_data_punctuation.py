@@ -13,9 +13,9 @@ PLACE = Place("a.txt", 1)
     [
         ("I loved it. Did you?", "i loved it did you", "Aa aa aa. Aa aa?"),
         ("NASA's U.S. base, really!", "nasa's u.s base really", "AA AA. aa, aa!"),
-        ("Oh ... (no); \"yes\": 3.5 stars", "oh no yes 3.5 stars", "Aa. aa, aa, aa aa"),
+        ('Oh ... (no); "yes": 3.5 stars', "oh no yes 3.5 stars", "Aa. aa, aa, aa aa"),
         ("wait--what?! It's self-made...or not", "wait what it's self-made or not", "aa aa? Aa aa. aa aa"),
-        ("He said \"Stop!\", then left.", "he said stop then left", "Aa aa Aa! aa aa."),
+        ('He said "Stop!", then left.', "he said stop then left", "Aa aa Aa! aa aa."),
         ("l’été and/or 1,000 Élan", "l’été and/or 1,000 élan", "aa aa aa Aa"),
         ("A B", "a b", "Aa Aa"),
         (" -- !", "", ""),
