@@ -2,7 +2,8 @@
 
 python -m benchmarks.crf [--threads 2] [--seconds 2]
 
-Peers, where installed (none is a dependency): pytorch-crf, TorchCRF, pytorch-partial-crf, torch-struct.
+Peers, where installed (none is a dependency): pytorch-crf, TorchCRF, pytorch-partial-crf, linear-crf-torch, allencrf
+(AllenNLP's), torchlatent, torch-struct.
 """
 
 from __future__ import annotations
@@ -63,6 +64,9 @@ def ways(ours: CRF) -> dict[str, Way]:
         ("pytorch-crf", "torchcrf", _pytorch_crf),
         ("TorchCRF", "TorchCRF", _torch_crf),
         ("pytorch-partial-crf", "pytorch_partial_crf", _partial_crf),
+        ("linear-crf-torch", "linear_crf", _linear_crf),
+        ("allencrf", "allencrf.conditional_random_field", _allen_crf),
+        ("torchlatent", "torchlatent.crf", _torchlatent),
         ("torch-struct", "torch_struct", _torch_struct),
     ):
         try:
@@ -99,12 +103,41 @@ def _torch_crf(module: Any, ours: CRF) -> Way:
 def _partial_crf(module: Any, ours: CRF) -> Way:
     peer = module.CRF(len(ours.start))
     learned = _copied(peer, ours, "start_transitions", "transitions", "end_transitions")
-    # It gives the mean over the batch.
     return Way(
-        lambda c: peer(c.logits, c.targets, c.inside) * len(c.logits),
-        lambda c: peer.viterbi_decode(c.logits, c.inside),
+        lambda c: peer(c.logits, c.targets, c.inside), lambda c: peer.viterbi_decode(c.logits, c.inside), learned
+    )
+
+
+def _linear_crf(module: Any, ours: CRF) -> Way:
+    peer = module.LinearCRF(len(ours.start), batch_first=True)
+    learned = _copied(peer, ours, "starts", "transitions", "ends")
+    # It gives the mean over the steps.
+    return Way(
+        lambda c: peer(c.logits, c.targets, c.inside) * c.inside.sum(),
+        lambda c: peer.decode(c.logits, c.inside),
         learned,
     )
+
+
+def _allen_crf(module: Any, ours: CRF) -> Way:
+    peer = module.ConditionalRandomField(len(ours.start))
+    learned = _copied(peer, ours, "start_transitions", "transitions", "end_transitions")
+    return Way(
+        lambda c: -peer(c.logits, c.targets, c.inside),
+        lambda c: peer.viterbi_tags(c.logits, c.inside),
+        [value for value in learned if value.requires_grad],
+    )
+
+
+def _torchlatent(module: Any, ours: CRF) -> Way:
+    peer, packed = module.CrfDecoder(num_targets=len(ours.start)), import_module("torchrua").D
+    learned = _copied(peer, ours, "head_transitions", "transitions", "last_transitions")
+
+    def loss(c: Case) -> Tensor:
+        found = peer(packed(c.logits, c.lengths))
+        return (found.log_partitions - found.log_scores(packed(c.targets, c.lengths))).sum()
+
+    return Way(loss, lambda c: peer(packed(c.logits, c.lengths)).argmax, learned)
 
 
 def _torch_struct(module: Any, ours: CRF) -> Way:

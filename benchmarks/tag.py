@@ -13,14 +13,6 @@ import click
 
 from benchmarks import WholeRun, machine, whole_run
 
-_OPTIONS = {
-    "min_count": 1,
-    "epochs": 14,
-    "dropout": 0.5,
-    "embedding_dropout": 0.4,
-    "forgetting": 1.0,
-}
-"""For a treebank of 200,000 words."""
 _WAYS = {
     "softmax": {"crf": "false", "characters": "none"},
     "softmax, characters": {"crf": "false", "characters": "rnn"},
@@ -36,7 +28,7 @@ def treebank(files: tuple[Path, ...], settings: tuple[str, ...], folder: Path) -
     ]
     print(f"\n{'':22}  validation    test  baseline  seconds  parameters       MB")
     for way, options in _WAYS.items():
-        values = [f"{name}={value}" for name, value in {**_OPTIONS, **options}.items()]
+        values = [f"{name}={value}" for name, value in options.items()]
         own = [part for value in (*values, *settings) for part in ("--set", value)]
         run = whole_run("tag", folder / way.replace(", ", "-"), [*data, *own])
         found = run.found

@@ -37,7 +37,7 @@ from seqkit.layers.pictures import ConvolutionalEncoder, PictureEncoder, Torchvi
 from seqkit.report.contact_sheet import Cell, contact_sheet
 from seqkit.search import beam
 from seqkit.search.base import Limits
-from seqkit.training import Codec, Table, Task, TrainingConfig, option
+from seqkit.training import Account, Codec, Table, Task, TrainingConfig, Watched, option
 from seqkit.training.metrics import bleu, check_installed, chrf, cider
 
 __all__ = ["TASK", "Caption", "CaptionCodec", "CaptionConfig", "CaptionHead", "PictureBatch"]
@@ -224,6 +224,13 @@ class CaptionCodec(Codec):
             )
         captions = () if example is None else tuple(map(self._tokens, example.captions))
         return Item(values.permute(2, 0, 1) if values.dim() == 3 else values, captions)
+
+    def account(self, raw: Picture | Path | str, example: Captioned | None = None) -> Account:
+        """Tokens of the captions, those behind ``max_tokens``, and those that are unknown."""
+        captions = [self.tokenizer.split(caption) for caption in (example.captions if example else ())]
+        read = [token for tokens in captions for token in tokens[: self.max_tokens]]
+        size = sum(map(len, captions))
+        return Account(size, size - len(read), [token for token in read if token not in self.vocabulary])
 
     def length(self, item: Item) -> int:
         """Tokens of its captions, or 1."""
@@ -440,6 +447,21 @@ def show(prediction: Caption) -> tuple[str, dict[str, Any]]:
     return prediction.text, {"caption": prediction.text, "log_probability": prediction.log_probability}
 
 
+def watch(head: Head, codec: Codec, raw: Picture | Path | str) -> Watched:
+    """The log-probability of the caption that is written, its tokens, and the places of the picture's grid."""
+    assert isinstance(head, CaptionHead) and isinstance(codec, CaptionCodec)
+    batch = codec.collate([codec.encode(raw)])
+    (caption,) = head.predict(batch)
+    numbers = codec.vocabulary.encode(caption.tokens)
+    decoded = head.decoder(torch.tensor([[codec.begin, *numbers]]), head.start(batch.pictures))
+    chances = torch.log_softmax(head.decoder.logits(decoded.features), 2)
+    score = chances.gather(2, torch.tensor([[*numbers, codec.end]]).unsqueeze(2)).sum()
+    places = [] if decoded.weights is None else [str(place + 1) for place in range(decoded.weights.shape[2])]
+    return Watched(
+        caption.text, score, {"decoder.recurrent": [START, *caption.tokens]}, (places, [*caption.tokens, END])
+    )
+
+
 TASK: Task[CaptionConfig] = Task(
     name="caption",
     topology="one to many",
@@ -466,4 +488,5 @@ TASK: Task[CaptionConfig] = Task(
     pictures=pictures,
     amount=lambda examples: (len(examples), "pictures"),
     unit=lambda config: TOKENIZERS[config.tokenizer].unit,
+    watch=watch,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,10 +19,22 @@ from torch import Tensor
 from seqkit.cells import available_cells, make_cell
 from seqkit.data import TOKENIZERS, Splits, Tokenizer, Vocabulary, tokenizer, tokenizer_from_json
 from seqkit.data.corpus import Stretch, contiguous, memory_map, open_corpus, python_reference, stretch
+from seqkit.export import Exported, Stepped, flat, step_part, with_modules
 from seqkit.layers import Decoder, DecoderState, Head, Loss, State
 from seqkit.layers.recall import Past
 from seqkit.search import Sampling, sample
-from seqkit.training import Chunk, Codec, Evaluation, StreamBatches, Table, Task, TrainingConfig, option
+from seqkit.training import (
+    Account,
+    Chunk,
+    Codec,
+    Evaluation,
+    StreamBatches,
+    Table,
+    Task,
+    TrainingConfig,
+    Watched,
+    option,
+)
 
 __all__ = ["TASK", "CharLMConfig", "CharLMHead", "Scored", "StreamCodec", "Text"]
 
@@ -87,6 +99,8 @@ class Scored:
     tokens: int
     characters: int
     unknown: int
+    pieces: tuple[tuple[float, int], ...] = field(default=(), compare=False, repr=False)
+    """Nats and tokens of the pieces that it was read in, of 1024 tokens at most."""
 
     @property
     def bits_per_character(self) -> float:
@@ -131,6 +145,7 @@ class CharLMHead(Head):
         """
         rows = [row for number, text in enumerate(batch) for row in _rows(number, len(text.tokens))]
         nats = torch.zeros(len(batch), dtype=torch.float64)
+        pieces: list[list[tuple[float, int]]] = [[] for _ in batch]
         owner = torch.tensor([row.text for row in rows], dtype=torch.int64)
         state: DecoderState | None = None
         longest = max((row.stop - row.start for row in rows), default=0)
@@ -141,11 +156,14 @@ class CharLMHead(Head):
             lengths = torch.tensor([min(max(0, row.stop - row.start - first), steps) for row in rows])
             features, state = self._read(tokens, state, lengths)
             found = [self._nats(*pair) for pair in zip(features, targets, strict=True)]
-            nats.index_add_(0, owner, torch.stack(found).double())
+            costs = torch.stack(found).double()
+            nats.index_add_(0, owner, costs)
+            for row, cost, counted in zip(rows, costs.tolist(), (targets >= 0).sum(1).tolist(), strict=True):
+                pieces[row.text] += [(cost, counted)] if counted else []
             between()
         return [
-            Scored(cost, len(text.tokens), text.characters, text.unknown)
-            for cost, text in zip(nats.tolist(), batch, strict=True)
+            Scored(cost, len(text.tokens), text.characters, text.unknown, tuple(several))
+            for cost, text, several in zip(nats.tolist(), batch, pieces, strict=True)
         ]
 
     def write(self, prompt: Tensor, sampling: Sampling) -> Iterator[int]:
@@ -248,6 +266,15 @@ class StreamCodec(Codec):
             return Text(np.array(counted(raw), dtype=np.int64), len(raw), sum(unknown))
         tokens = memory_map(map(counted, raw.blocks()), len(self.vocabulary))
         return Text(tokens, raw.characters, sum(unknown))
+
+    def account(self, raw: str | Stretch, example: Stretch | None = None) -> Account:
+        """Tokens, and those that are unknown."""
+        symbols, unknown = 0, list[str]()
+        for block in [raw] if isinstance(raw, str) else raw.blocks():
+            tokens = self.tokenizer.split(block)
+            symbols += len(tokens)
+            unknown += [token for token in tokens if token not in self.vocabulary]
+        return Account(symbols, 0, unknown)
 
     def length(self, item: Text) -> int:
         """Tokens."""
@@ -420,8 +447,50 @@ def tables(predictions: Sequence[Scored], examples: Sequence[Stretch]) -> list[T
 
 def show(prediction: Scored) -> tuple[str, dict[str, Any]]:
     """Bits per character, and all that is known as JSON."""
-    bits = prediction.bits_per_character
-    return f"{bits:.3f}", {"bpc": bits, **asdict(prediction)}
+    bits, facts = prediction.bits_per_character, asdict(prediction)
+    del facts["pieces"]
+    return f"{bits:.3f}", {"bpc": bits, **facts}
+
+
+def parted(prediction: Scored, example: Stretch) -> list[tuple[Scored, Stretch]]:
+    """The pieces that a text was read in; each has as many characters to a token as the whole."""
+    each = prediction.characters / max(1, prediction.tokens)
+    return [(replace(prediction, nats=n, tokens=t, characters=round(t * each)), example) for n, t in prediction.pieces]
+
+
+def export(head: Head, codec: Codec) -> Exported:
+    """One step: ``token`` (B) and the state to ``logits`` (B, V) and the next state.
+
+    It begins with zeros and the token ``start``; symbols in ``banned`` are never to be written. Raises
+    :class:`UsageError` for a model with recall.
+    """
+    assert isinstance(head, CharLMHead) and isinstance(codec, StreamCodec)
+    decoder = head.decoder
+
+    def sample(generator: torch.Generator, lengths: Tensor, time: int) -> dict[str, Tensor]:
+        zeros = flat(decoder.start(batch_size=len(lengths)))
+        return {name: torch.randn(tensor.shape, generator=generator) for name, tensor in zeros.items()}
+
+    def predict(runs: Mapping[str, Any], batch: Sequence[Text]) -> list[Scored]:
+        def start(batch_size: int) -> State:
+            return decoder.start(batch_size=batch_size).recurrent
+
+        return with_modules(head, decoder=Stepped(runs["step"], start)).predict(batch)
+
+    banned = head.ban.isinf().nonzero().flatten().tolist()
+    symbols = {**codec.to_json(), "start": head.start, "banned": banned}
+    return Exported([step_part(decoder, sample)], symbols, predict)
+
+
+def watch(head: Head, codec: Codec, raw: str) -> Watched:
+    """The likeliest token after a text and its log-probability, and the tokens of the text."""
+    assert isinstance(head, CharLMHead) and isinstance(codec, StreamCodec)
+    tokens = torch.from_numpy(codec.encode(raw).tokens).unsqueeze(0)
+    features = head.decoder(tokens, head.decoder.start()).features[:, -1:]
+    chances = torch.log_softmax(head.decoder.logits(features)[0, 0] + head.ban, 0)
+    best = int(chances.argmax())
+    answer = f"next: {codec.vocabulary.symbols[best]!r} ({chances[best].exp().item():.3f})"
+    return Watched(answer, chances[best], {"decoder.recurrent": codec.tokenizer.split(raw)})
 
 
 TASK: Task[CharLMConfig] = Task(
@@ -444,7 +513,10 @@ TASK: Task[CharLMConfig] = Task(
     show=show,
     amount=lambda examples: (sum(example.characters for example in examples), "characters"),
     unit=lambda config: TOKENIZERS[config.tokenizer].unit,
+    parted=parted,
     batches=batches,
     validate=validate,
     generate=generate,
+    export=export,
+    watch=watch,
 )

@@ -18,12 +18,13 @@ from torch.nn.functional import cross_entropy
 from seqkit.data import DataError, Example, Place, Splits, check_classes, read_records, stratified
 from seqkit.data.readers import choose_column, shown
 from seqkit.errors import SeqkitError, UsageError
+from seqkit.export import Exported, Graph, Value, add, labelling
 from seqkit.layers import Head, Loss
 from seqkit.report.contact_sheet import Cell, contact_sheet
 from seqkit.training import Codec, Table, Task, TrainingConfig, option
 from seqkit.training.labels import accuracy, confusion_table, macro_f1
 
-from .sentiment import Classified, show
+from .sentiment import Classified, answers, show
 
 __all__ = ["TASK", "DigitConfig", "VectorBatch", "VectorCodec", "VectorHead"]
 
@@ -214,8 +215,20 @@ def _names(config: DigitConfig) -> list[str]:
     if config.data == _DIGITS:
         return list(_bunch().feature_names)
     path = Path(config.data)
-    columns = list(next(read_records(path)).values)
-    header = Place(str(path), 1)
+    return _named(config, list(next(read_records(path)).values), Place(str(path), 1))
+
+
+def input_columns(config: DigitConfig, codec: Codec | None, columns: Sequence[str], header: Place) -> tuple[str, ...]:
+    """Those that the model was trained on, or that it would be."""
+    if codec is None:
+        return tuple(_named(config, columns, header))
+    assert isinstance(codec, VectorCodec)
+    if lacking := [name for name in codec.names if name not in columns]:
+        raise DataError(f"there is no column {shown(lacking[0])} for the model; add it", header)
+    return codec.names
+
+
+def _named(config: DigitConfig, columns: Sequence[str], header: Place) -> list[str]:
     label = choose_column(columns, config.label_column, "label", header)
     if config.feature_columns is None:
         return _some([column for column in columns if column != label], header)
@@ -351,6 +364,21 @@ def pictures(
     return {"mistakes.png": contact_sheet(cells, title=f"{len(wrong)} of {len(examples)} are wrong")}
 
 
+def export(head: Head, codec: Codec) -> Exported:
+    """``vectors`` (B, F), scaled as ``features`` says, to ``logits`` and ``probabilities`` (B, labels)."""
+    assert isinstance(head, VectorHead) and isinstance(codec, VectorCodec)
+
+    def add_logits(graph: Graph, inputs: dict[str, Value]) -> Value:
+        logits: Value = add(head.output, graph, add(head.layers, graph, inputs["vectors"]))
+        return logits
+
+    def sample(generator: torch.Generator, lengths: Tensor, time: int) -> dict[str, Tensor]:
+        return {"vectors": torch.randn(len(lengths), len(codec.names), generator=generator)}
+
+    inputs = {"vectors": ("batch", len(codec.names))}
+    return labelling(head, inputs, sample, add_logits, ("batch", len(head.labels)), codec.to_json(), VectorBatch)
+
+
 TASK: Task[DigitConfig] = Task(
     name="digit",
     topology="one to one",
@@ -369,5 +397,9 @@ TASK: Task[DigitConfig] = Task(
     baseline=baseline,
     tables=tables,
     show=show,
+    input_columns=input_columns,
+    probabilities=lambda prediction: prediction.probabilities,
+    answers=answers,
     pictures=pictures,
+    export=export,
 )

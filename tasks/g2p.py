@@ -114,6 +114,7 @@ TASK: Task[G2PConfig] = Task(
     baseline=baseline,
     tables=tables,
     show=show,
+    input_columns=translate.input_columns,
     from_text=str.lower,
     while_validating=translate.TASK.while_validating,
     while_predicting=translate.TASK.while_predicting,
@@ -121,4 +122,6 @@ TASK: Task[G2PConfig] = Task(
     pictures=translate.pictures,
     amount=lambda examples: (len(examples), "words"),
     unit=lambda config: "phonemes",
+    export=translate.export,
+    watch=translate.watch,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,8 +31,9 @@ from seqkit.data import (
 from seqkit.data.batching import pad
 from seqkit.data.vectors import read_vectors
 from seqkit.errors import SeqkitError
+from seqkit.export import Exported, Graph, Value, add, labelling, sequences
 from seqkit.layers import Encoder, Head, Loss
-from seqkit.training import Codec, Table, Task, TrainingConfig, option
+from seqkit.training import Account, Codec, Table, Task, TrainingConfig, Watched, option
 from seqkit.training.labels import accuracy, confusion_table, macro_f1
 
 __all__ = ["TASK", "Classified", "SentimentConfig", "SentimentHead", "TextBatch", "TextCodec"]
@@ -139,6 +140,12 @@ class TextCodec(Codec):
         tokens, lengths = pad([ids for ids, _ in items], self.vocabulary.pad)
         targets = [target for _, target in items if target is not None]
         return TextBatch(tokens, lengths, torch.tensor(targets) if targets and len(targets) == len(items) else None)
+
+    def account(self, raw: str, example: Example | None = None) -> Account:
+        """Tokens, those behind ``max_tokens``, and those that are unknown."""
+        tokens = self.tokenizer.split(raw)
+        read = tokens[: self.max_tokens]
+        return Account(len(tokens), len(tokens) - len(read), [t for t in read if t not in self.vocabulary])
 
     def to_json(self) -> dict[str, Any]:
         """``vocab.json`` and ``labels.json``."""
@@ -277,7 +284,36 @@ def tables(predictions: Sequence[Classified], examples: Sequence[Example]) -> li
 
 def show(prediction: Classified) -> tuple[str, dict[str, Any]]:
     """``label  probability``, and both as JSON."""
-    return f"{prediction.label}\t{prediction.probabilities[prediction.label]:.3f}", asdict(prediction)
+    facts = {"label": prediction.label, "probabilities": prediction.probabilities}
+    return f"{prediction.label}\t{prediction.probabilities[prediction.label]:.3f}", facts
+
+
+def answers(prediction: Classified, example: Example) -> list[tuple[float, bool]]:
+    """How sure the label is, and whether it is right."""
+    return [(prediction.probabilities[prediction.label], prediction.label == example.label)]
+
+
+def export(head: Head, codec: Codec) -> Exported:
+    """``tokens`` and ``lengths`` to ``logits`` and ``probabilities`` (B, labels)."""
+    assert isinstance(head, SentimentHead) and isinstance(codec, TextCodec)
+
+    def add_logits(graph: Graph, inputs: dict[str, Value]) -> Value:
+        read = add(head.encoder, graph, inputs["tokens"], inputs["lengths"])
+        logits: Value = add(head.output, graph, read.pooled)
+        return logits
+
+    sizes = ("batch", len(head.labels))
+    return labelling(head, *sequences(len(codec.vocabulary)), add_logits, sizes, codec.to_json(), TextBatch)
+
+
+def watch(head: Head, codec: Codec, raw: str) -> Watched:
+    """The likeliest label's log-probability, and the tokens that the encoder reads."""
+    assert isinstance(head, SentimentHead) and isinstance(codec, TextCodec)
+    tokens = codec.tokenizer.split(raw)[: codec.max_tokens]
+    chances = torch.log_softmax(head(codec.collate([codec.encode(raw)])), 1)[0]
+    best = int(chances.argmax())
+    answer = f"{head.labels[best]} ({chances[best].exp().item():.3f})"
+    return Watched(answer, chances[best], {"encoder.recurrent": tokens})
 
 
 TASK: Task[SentimentConfig] = Task(
@@ -302,4 +338,8 @@ TASK: Task[SentimentConfig] = Task(
     baseline=baseline,
     tables=tables,
     show=show,
+    probabilities=lambda prediction: prediction.probabilities,
+    export=export,
+    answers=answers,
+    watch=watch,
 )

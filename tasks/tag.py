@@ -9,7 +9,7 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,17 @@ from torch.nn.functional import cross_entropy
 
 from seqkit.cells import available_cells, make_cell
 from seqkit.data import REVIEWS, DataError, Splits, read_examples, stratified
-from seqkit.data.punctuation import LABELS, MARKED, MARKS, read_text, restored, stretches
+from seqkit.data.punctuation import LABELS, MARKED, MARKS, is_punctuated, read_text, restored, stretches
 from seqkit.data.schemes import allowed_transitions, detect_scheme, spans
 from seqkit.data.tagged import Sentence, mended, read_tagged, split_sentences, turkish_treebank
 from seqkit.data.vectors import read_vectors
 from seqkit.errors import UsageError
+from seqkit.export import Exported, Graph, Value, WordValues, add, crf_symbols, labelling, sequences
 from seqkit.kernels.base import sequence_mask
 from seqkit.layers import CRF, Encoder, Head, Loss
 from seqkit.layers.encoder import start_embedding
-from seqkit.layers.words import SPELLINGS, WordEmbedding, make_speller
-from seqkit.training import Codec, Table, Task, TrainingConfig, option
+from seqkit.layers.words import SPELLINGS, WordEmbedding, Words, make_speller
+from seqkit.training import Codec, Table, Task, TrainingConfig, Watched, option
 from seqkit.training.labels import TOTAL, accuracy, confusion_table, entity_scores, label_scores, label_table, macro_f1
 from seqkit.training.sentences import TagBatch, TagCodec, learn_codec, load_codec
 
@@ -36,8 +37,22 @@ __all__ = ["TASK", "TagBatch", "TagCodec", "TagConfig", "Tagged", "TaggingHead",
 
 _DEFAULT = "punctuation"
 _TURKISH = "turkish-pos"
-_BALANCE = 0.4
+_BALANCE = 0.3
 """What F1 of marks is best with: where a comma may stand, the likeliest is that there is none."""
+_RUNNING = {
+    "cell": "gru",
+    "hidden_size": 96,
+    "min_count": 2,
+    "max_symbols": 12000,
+    "spelled_below": 10,
+    "spelling_size": 32,
+    "forgetting": 0.25,
+    "dropout": 0.1,
+    "embedding_dropout": 0.1,
+    "learning_rate": 6e-3,
+    "epochs": 2,
+}
+"""For millions of words of running text: a small network, and few passes."""
 _SHOWN = 3
 
 
@@ -55,10 +70,10 @@ class TagConfig(TrainingConfig):
     tag_column: str | None = option(None, "column of the tags: a number, or a name such as xpos")
     valid_fraction: float = option(0.05, "part of the sentences for validation", above=0, below=0.5)
     test_fraction: float = option(0.05, "part of the sentences for the test", above=0, below=0.5)
-    reviews: int = option(6000, f"film reviews that {_DEFAULT} is learned from, at most", minimum=30)
-    stretch: int = option(100, "words of a running text that are read together, at most", minimum=2)
+    reviews: int = option(12000, f"film reviews that {_DEFAULT} is learned from, at most", minimum=30)
+    stretch: int = option(50, "words of a running text that are read together, at most", minimum=2)
     lowercase: bool = option(True, "capitals are seen in a word's characters alone")
-    min_count: int = option(2, "a word seen less often in training is unknown", minimum=1)
+    min_count: int = option(1, "a word seen less often in training is unknown", minimum=1)
     max_symbols: int = option(30000, "largest vocabulary of words", minimum=3)
     cell: str = option("lstm", "recurrent cell", choices=available_cells)
     cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
@@ -69,8 +84,8 @@ class TagConfig(TrainingConfig):
     characters: str = option("rnn", "how characters of words are read: rnn, cnn or none", choices=lambda: SPELLINGS)
     spelled_below: int = option(0, "only words seen less often in training are spelled; 0: all", minimum=0)
     character_size: int = option(32, "values in a character's vector", minimum=1)
-    spelling_size: int = option(64, "values in the vector that characters make", minimum=1)
-    forgetting: float = option(0.25, "how often rare words are taken for unknown in training", minimum=0)
+    spelling_size: int = option(128, "values in the vector that characters make", minimum=1)
+    forgetting: float = option(1.0, "how often rare words are taken for unknown in training", minimum=0)
     balance: float | None = option(
         None,
         f"how far rare labels are favoured: probability / frequency^balance; [{_BALANCE} for marks, else 0]",
@@ -78,11 +93,12 @@ class TagConfig(TrainingConfig):
     )
     crf: bool = option(False, "labels depend on their neighbours: a conditional random field")
     n_best: int = option(1, "labellings given for a sentence; more than one needs crf", minimum=1)
-    dropout: float = option(0.3, "dropout between layers and on the outputs", minimum=0, below=1)
-    embedding_dropout: float = option(0.2, "dropout on word vectors", minimum=0, below=1)
+    dropout: float = option(0.5, "dropout between layers and on the outputs", minimum=0, below=1)
+    embedding_dropout: float = option(0.4, "dropout on word vectors", minimum=0, below=1)
     word_dropout: float = option(0.0, "part of the words left out in training", minimum=0, below=1)
     vectors: str | None = option(None, "GloVe or word2vec text file to start the word vectors from", path=True)
-    batch_size: int = option(32, "sentences in a batch, at most", minimum=1)
+    epochs: int = option(12, "passes over the training data, at most", minimum=1)
+    batch_size: int = option(16, "sentences in a batch, at most", minimum=1)
 
 
 @dataclass(frozen=True)
@@ -90,7 +106,8 @@ class Tagged:
     """A prediction: words with their labels, the probability of each label, and the likeliest labellings.
 
     ``n_best`` has each labelling with the logarithm of its probability, the best first, where more than one was asked
-    for; ``scheme`` says what labels mean: one of :mod:`seqkit.data.schemes`, ``punctuation``, or None for plain labels.
+    for; ``chances`` the probabilities (T, K) of all labels, where they were asked for; ``scheme`` says what labels
+    mean: one of :mod:`seqkit.data.schemes`, ``punctuation``, or None for plain labels.
     """
 
     words: tuple[str, ...]
@@ -98,6 +115,7 @@ class Tagged:
     sure: tuple[float, ...]
     scheme: str | None = None
     n_best: tuple[tuple[tuple[str, ...], float], ...] = ()
+    chances: tuple[tuple[float, ...], ...] = ()
 
     @property
     def text(self) -> str:
@@ -159,9 +177,16 @@ class TaggingHead(Head):
 
     @torch.no_grad()
     def predict(
-        self, batch: TagBatch, n_best: int | None = None, balance: float | None = None, **options: Any
+        self,
+        batch: TagBatch,
+        n_best: int | None = None,
+        balance: float | None = None,
+        every: bool = False,
+        **options: Any,
     ) -> list[Tagged]:
         """Each word's likeliest label; with a CRF the likeliest labellings. Options: those of the head, if not given.
+
+        ``every`` asks for the probabilities of all labels, too.
 
         Raises :class:`UsageError` for more than one labelling without a CRF.
         """
@@ -171,19 +196,26 @@ class TaggingHead(Head):
                 raise UsageError("n_best above 1 needs a model with a CRF; train one with --crf true")
             favour = self.balance if balance is None else balance
             best = (logits - favour * self.frequency.log()).argmax(2)
-            sure = torch.softmax(logits, 2).gather(2, best.unsqueeze(2)).squeeze(2)
+            chances = torch.softmax(logits, 2)
+            sure = chances.gather(2, best.unsqueeze(2)).squeeze(2)
             rows = zip(batch.words, best.tolist(), sure.tolist(), strict=True)
-            return [Tagged(w, self._names(b[: len(w)]), tuple(s[: len(w)]), self.scheme) for w, b, s in rows]
-        chances = self.crf.marginals(logits, lengths).tolist()
-        found = []
-        for words, paths, row in zip(batch.words, self.crf.decode(logits, lengths, n_best), chances, strict=True):
+            found = [Tagged(w, self._names(b[: len(w)]), tuple(s[: len(w)]), self.scheme) for w, b, s in rows]
+            return _with_chances(found, chances) if every else found
+        chances, found = self.crf.marginals(logits, lengths), []
+        paths_of = self.crf.decode(logits, lengths, n_best)
+        for words, paths, row in zip(batch.words, paths_of, chances.tolist(), strict=True):
             several = tuple((self._names(path.labels), path.score) for path in paths)
             chance = tuple(row[time][label] for time, label in enumerate(paths[0].labels))
             found.append(Tagged(words, several[0][0], chance, self.scheme, several if n_best > 1 else ()))
-        return found
+        return _with_chances(found, chances) if every else found
 
     def _names(self, numbers: Sequence[int]) -> tuple[str, ...]:
         return tuple(self.labels[number] for number in numbers)
+
+
+def _with_chances(found: Sequence[Tagged], chances: Tensor) -> list[Tagged]:
+    rows = zip(found, chances.tolist(), strict=True)
+    return [replace(tagged, chances=tuple(map(tuple, row[: len(tagged.words)]))) for tagged, row in rows]
 
 
 def read(config: TagConfig, notes: list[str]) -> Splits[Sentence]:
@@ -201,8 +233,9 @@ def read(config: TagConfig, notes: list[str]) -> Splits[Sentence]:
 
 
 def _read_reviews(config: TagConfig) -> Splits[Sentence]:
-    """Film reviews, divided before they are cut: no review is in two parts."""
-    reviews = read_examples(REVIEWS.locate(), "text", "label", {"source": "imdb"})
+    """Film reviews of people who set commas, divided before they are cut: no review is in two parts."""
+    every = read_examples(REVIEWS.locate(), "text", "label", {"source": "imdb"})
+    reviews = [review for review in every if is_punctuated(review.text)]
     chosen = random.Random(config.seed).sample(reviews, min(config.reviews, len(reviews)))
     parts = stratified(chosen, config.valid_fraction, config.test_fraction, config.seed)
     return Splits(*(list(stretches(part, config.stretch)) for part in (parts.train, parts.valid, parts.test)))
@@ -357,6 +390,12 @@ def tables(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[
     return [label_table(truth, found), confusion_table(truth, found), often]
 
 
+def answers(prediction: Tagged, example: Sentence) -> list[tuple[float, bool]]:
+    """How sure the label of each word is, and whether it is right."""
+    right = (one == other for one, other in zip(prediction.tags, example.tags, strict=True))
+    return list(zip(prediction.sure, right, strict=True))
+
+
 def show(prediction: Tagged) -> tuple[str, dict[str, Any]]:
     """The sentence with its labels, and all that is known as JSON; entities too where labels stand for them."""
     p = prediction
@@ -395,6 +434,53 @@ def metric(codec: Codec) -> str:
     return {None: "accuracy", MARKED: "f1_marks"}.get(codec.scheme, "f1")
 
 
+def export(head: Head, codec: Codec) -> Exported:
+    """Words and their spelling, as :class:`Words`, and ``lengths`` to ``logits`` (B, T, K), and without a CRF their
+    ``probabilities``.
+
+    The CRF stays with the user of the file, who searches the best labelling of the logits (Viterbi) by ``crf`` among
+    the symbols: what transitions, start and end add, forbidden ones very little.
+    """
+    assert isinstance(head, TaggingHead) and isinstance(codec, TagCodec)
+    inputs, draw = sequences(len(codec.vocabulary))
+    inputs.update(spelling=("batch", "time"), characters=("spellings", "characters"), sizes=("spellings",))
+
+    def sample(generator: torch.Generator, lengths: Tensor, time: int) -> dict[str, Tensor]:
+        found = dict(draw(generator, lengths, time))
+        count, longest = 1 + int(lengths.sum()), 1 + time % 5
+        found["spelling"] = torch.randint(count, (len(lengths), time), generator=generator)
+        found["characters"] = torch.randint(len(codec.alphabet), (count, longest), generator=generator)
+        found["sizes"] = torch.randint(longest + 1, (count,), generator=generator)
+        return found
+
+    def make(lengths: Tensor, **words: Tensor) -> TagBatch:
+        return TagBatch([], Words(**words), lengths)
+
+    def feed(batch: TagBatch) -> dict[str, Tensor]:
+        return {**batch.inputs._asdict(), "lengths": batch.lengths}
+
+    def add_logits(graph: Graph, given: dict[str, Value]) -> Value:
+        words = WordValues(*(given[name] for name in WordValues._fields))
+        logits: Value = add(head.output, graph, add(head.encoder, graph, words, given["lengths"]).outputs)
+        return logits
+
+    favour = {"balance": head.balance, "frequency": head.frequency.tolist()}
+    symbols = {**codec.to_json(), **favour, "crf": crf_symbols(head.crf)}
+    sizes = ("batch", "time", len(head.labels))
+    return labelling(head, inputs, sample, add_logits, sizes, symbols, make, feed, probabilities=head.crf is None)
+
+
+def watch(head: Head, codec: Codec, raw: Any) -> Watched:
+    """The sum of the log-probabilities of the labels that are answered, each alone, and the words."""
+    assert isinstance(head, TaggingHead) and isinstance(codec, TagCodec)
+    batch = codec.collate([codec.encode(raw)])
+    (tagged,) = head.predict(batch)
+    numbers = torch.tensor([head.labels.index(tag) for tag in tagged.tags], dtype=torch.int64)
+    chances = torch.log_softmax(head(batch)[0, : len(numbers)], 1)
+    score = chances.gather(1, numbers.unsqueeze(1)).sum()
+    return Watched(tagged.text, score, {"encoder.recurrent": tagged.words})
+
+
 TASK: Task[TagConfig] = Task(
     name="tag",
     topology="many to many, synced",
@@ -406,6 +492,7 @@ TASK: Task[TagConfig] = Task(
     },
     metric="accuracy",
     metric_for=metric,
+    defaults_for={_DEFAULT: _RUNNING},
     higher_is_better=True,
     read=read,
     read_file=read_file,
@@ -418,10 +505,13 @@ TASK: Task[TagConfig] = Task(
     baseline=baseline,
     tables=tables,
     show=show,
+    answers=answers,
     from_text=from_text,
     while_validating={"n_best": 1},
     while_predicting=("n_best", "balance"),
     samples=samples,
     amount=lambda examples: (sum(len(example.words) for example in examples), "words"),
     unit=lambda config: "words",
+    export=export,
+    watch=watch,
 )

@@ -5,7 +5,7 @@ B batch, S source tokens, T target tokens, V symbols.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 from seqkit.cells import available_cells, make_cell
-from seqkit.data import Splits
+from seqkit.data import Place, Splits
 from seqkit.data.pairs import (
     Pair,
     interface_strings,
     one_reference_each,
     read_pairs,
     read_parallel,
+    side_column,
     split_pairs,
     usable,
 )
@@ -31,14 +32,29 @@ from seqkit.data.spacing import plain_spaces
 from seqkit.data.subwords import WRITABLE
 from seqkit.data.vocab import PAD, UNK
 from seqkit.errors import UsageError
-from seqkit.layers import Decoder, Encoder, Head, Loss, Source, TeacherForcing
+from seqkit.export import (
+    Elsewhere,
+    Exported,
+    Graph,
+    Part,
+    Stepped,
+    Value,
+    add,
+    add_start,
+    flat,
+    sequences,
+    sizes_of,
+    step_part,
+    with_modules,
+)
+from seqkit.layers import Decoder, Encoder, Head, Loss, Source, State, TeacherForcing
 from seqkit.layers.attention import ATTENTIONS
 from seqkit.layers.decoder import coverage_penalty
 from seqkit.layers.forcing import FORCING_SCHEDULES
 from seqkit.report.attention import Alignment, attention_picture
 from seqkit.search import Hypothesis, beam, greedy, length_penalty
 from seqkit.search.base import Limits
-from seqkit.training import Codec, Table, Task, TrainingConfig, option
+from seqkit.training import Codec, Table, Task, TrainingConfig, Watched, option
 from seqkit.training.metrics import bleu, bleu_signature, check_installed, chrf, chrf_signature
 from seqkit.training.pairs import END, START, PairBatch, PairCodec, PairItem, Side, learn_codec, load_codec
 
@@ -422,9 +438,63 @@ def pictures(head: Head, codec: Codec, predictions: Sequence[Translated], exampl
     return {"attention.png": attention_picture(alignments)} if alignments else {}
 
 
+def input_columns(config: PairConfig, codec: Codec | None, columns: Sequence[str], header: Place) -> tuple[str, ...]:
+    """The column of the source, or of the target where that is translated; a file of pairs need not name them."""
+    turned = getattr(config, "reverse", False)
+    named = config.target_column if turned else config.source_column
+    return (side_column(columns, named, turned, header, guess=codec is not None),)
+
+
 def show(prediction: Translated) -> tuple[str, dict[str, Any]]:
     """The translation; as JSON with its score, and the others where more than one was asked for."""
     return prediction.text, prediction.facts("translation")
+
+
+def export(head: Head, codec: Codec) -> Exported:
+    """``encoder``, from ``tokens`` and ``lengths`` of a source to the decoder's first state, and ``step``, which goes
+    from one to the next.
+
+    The search stays with the user of the files. Its first token is ``<s>``, it ends with ``</s>``.
+    """
+    assert isinstance(head, TranslationHead) and isinstance(codec, PairCodec)
+    encoder, decoder = head.encoder, head.decoder
+    inputs, draw = sequences(len(codec.source.vocabulary))
+
+    def compute(tokens: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+        return flat(decoder.start(encoder(tokens, lengths)))
+
+    def build(graph: Graph, given: dict[str, Value]) -> dict[str, Value]:
+        read = add(encoder, graph, given["tokens"], given["lengths"])
+        return add_start(decoder, graph, given["tokens"], given["lengths"], read)
+
+    def sample(generator: torch.Generator, lengths: Tensor, time: int) -> dict[str, Tensor]:
+        return compute(**draw(generator, lengths, time))
+
+    def predict(runs: Mapping[str, Any], batch: PairBatch) -> list[Translated]:
+        def encode(tokens: Tensor, lengths: Tensor) -> State:
+            return State(runs["encoder"](tokens=tokens, lengths=lengths))
+
+        there = with_modules(head, encoder=Elsewhere(encode), decoder=Stepped(runs["step"], lambda state, **_: state))
+        return there.predict(batch, coverage_penalty=0.0)
+
+    start = Part("encoder", inputs, sizes_of(decoder), compute, build, draw)
+    return Exported([start, step_part(decoder, sample)], codec.to_json(), predict)
+
+
+def watch(head: Head, codec: Codec, raw: str) -> Watched:
+    """The log-probability of what is written, every symbol of it given those before, and the tokens of both sides."""
+    assert isinstance(head, TranslationHead) and isinstance(codec, PairCodec)
+    item = codec.encode(raw)
+    batch = codec.collate([item])
+    best = head.hypotheses(batch, head.search)[0][0]
+    special = codec.target.vocabulary.special
+    inputs, targets = ([[special(START), *best.tokens]], [[*best.tokens, special(END)]])
+    decoded = head.decoder(torch.tensor(inputs), head.decoder.start(head.encoder(batch.tokens, batch.lengths)))
+    chances = torch.log_softmax(head.decoder.logits(decoded.features), 2)
+    score = chances.gather(2, torch.tensor(targets).unsqueeze(2)).sum()
+    source, written = codec.names(item._replace(target=torch.tensor(list(best.tokens), dtype=torch.int64)))
+    steps = {"encoder.recurrent": source, "decoder.recurrent": [START, *written]}
+    return Watched(codec.write(best.tokens, item.placeholders), score, steps, (source, [*written, END]))
 
 
 TASK: Task[TranslateConfig] = Task(
@@ -445,10 +515,13 @@ TASK: Task[TranslateConfig] = Task(
     baseline=baseline,
     tables=tables,
     show=show,
+    input_columns=input_columns,
     while_validating={"beam_size": 1, "n_best": 1, "coverage_penalty": 0.0},
     while_predicting=[field.name for field in fields(SearchOptions)],
     samples=samples,
     pictures=pictures,
     amount=lambda examples: (len(examples), "pairs"),
     unit=lambda config: "tokens",
+    export=export,
+    watch=watch,
 )
