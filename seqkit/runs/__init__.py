@@ -3,5 +3,17 @@
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.model import Model, available_tasks, find_task, load
 from seqkit.runs.session import Outcome, Session, resume, start
+from seqkit.runs.training import Training
 
-__all__ = ["Model", "Outcome", "RunDirectory", "Session", "available_tasks", "find_task", "load", "resume", "start"]
+__all__ = [
+    "Model",
+    "Outcome",
+    "RunDirectory",
+    "Session",
+    "Training",
+    "available_tasks",
+    "find_task",
+    "load",
+    "resume",
+    "start",
+]

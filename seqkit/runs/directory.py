@@ -28,6 +28,8 @@ class RunDirectory:
         self.metrics = path / "metrics.jsonl"
         self.results = path / "results.json"
         self.predictions = path / "predictions.jsonl"
+        self.findings = path / "report.json"
+        self.report = path / "report.html"
         self.log = path / "log.txt"
 
     @classmethod

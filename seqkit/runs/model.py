@@ -18,7 +18,7 @@ from seqkit.runs.directory import RunDirectory
 from seqkit.search import Sampling
 from seqkit.training.checkpoint import read_tensors
 from seqkit.training.config import TrainingConfig, make_config, read_toml
-from seqkit.training.task import Codec, Task
+from seqkit.training.task import Codec, Stream, Task
 
 
 class Model:
@@ -32,6 +32,15 @@ class Model:
         items = [self.codec.encode(value) for value in inputs]
         return predict_items(self.head, self.codec, items, self.config, **options)[0]
 
+    def predict_proba(self, inputs: Sequence[Any], **options: Any) -> list[dict[str, float]]:
+        """The probability of every label, for each input in order.
+
+        Raises :class:`UsageError` where predictions have none, such as texts that are written.
+        """
+        if self.task.probabilities is None:
+            raise UsageError(f"a {self.task.name} model gives no probability of each label; use predict")
+        return [self.task.probabilities(prediction) for prediction in self.predict(inputs, **options)]
+
     def generate(self, prompt: str = "", *, notes: list[str] | None = None, **options: Any) -> Iterator[str]:
         """Goes on with a prompt: pieces of text as they are drawn; ``options`` are those of :class:`Sampling`.
 
@@ -41,6 +50,15 @@ class Model:
         if self.task.generate is None:
             raise UsageError(f"a {self.task.name} model does not go on with a text; use `seqkit predict`")
         return self.task.generate(self.head, self.codec, prompt, Sampling(**options), [] if notes is None else notes)
+
+    def stream(self) -> Stream:
+        """Predictions while a sequence arrives, step by step, equal to those of :meth:`predict`.
+
+        Raises :class:`UsageError` where the task has no streams, and for a model that needs whole sequences.
+        """
+        if self.task.stream is None:
+            raise UsageError(f"a {self.task.name} model reads whole inputs, no stream; leave out --stream")
+        return self.task.stream(self.head, self.codec)
 
     def __repr__(self) -> str:
         return f"Model(task={self.task.name!r}, parameters={count_parameters(self.head):,})"

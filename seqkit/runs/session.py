@@ -7,7 +7,7 @@ import hashlib
 import platform
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,15 +15,16 @@ from typing import Any, NamedTuple
 import torch
 
 from seqkit.data import Splits
-from seqkit.errors import SeqkitError
+from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import json_bytes, write_atomic, write_json, write_json_lines
 from seqkit.kernels import built, ready
-from seqkit.layers import Head
+from seqkit.runs.checks import check
 from seqkit.runs.directory import RunDirectory, check_free
 from seqkit.runs.model import count_parameters, open_run, predict_items, restore_head
-from seqkit.training.checkpoint import read_tensors, seeded, write_tensors
+from seqkit.runs.training import Training
+from seqkit.training.checkpoint import read_tensors, write_tensors
 from seqkit.training.config import TrainingConfig, options_of, write_toml
-from seqkit.training.task import Codec, Evaluation, Table, Task
+from seqkit.training.task import Codec, Table, Task
 from seqkit.training.trainer import Callback, Trainer
 
 
@@ -32,33 +33,29 @@ class Outcome(NamedTuple):
 
     results: dict[str, Any]
     tables: list[Table]
+    predictions: list[Any]
+    """Of the test part, in its order."""
+    pictures: list[str]
+    """The names of the files that were drawn."""
 
 
-class Session:
-    """The parts of a run, ready to train. Made by :func:`start` or :func:`resume`."""
+class Session(Training):
+    """The training of a run, kept in its folder. Made by :func:`start` or :func:`resume`."""
 
     def __init__(
         self, run: RunDirectory, task: Task[Any], config: TrainingConfig, codec: Codec, splits: Splits[Any]
     ) -> None:
-        self.run, self.task, self.config, self.codec, self.splits = run, task, config, codec, splits
-        with seeded(config.seed):
-            self.head: Head = task.head(config, codec)
-            self._start = torch.get_rng_state()
-        parts = {"train": splits.train, "valid": splits.valid}
-        self.items = {part: [codec.encode(task.raw(e), e) for e in examples] for part, examples in parts.items()}
-        batches = task.batches(codec, self.items["train"], config)
+        super().__init__(task, config, codec, splits)
+        self.run = run
         self.keeper = Keeper(run, config.checkpoint_seconds)
-        self.metric = task.metric_for(codec) if task.metric_for else task.metric
-        self.trainer = Trainer(self.head, batches, self._validate, config, self.metric, task.higher_is_better)
 
     def train(self, callbacks: Sequence[Callback] = ()) -> None:
-        """Trains to the end; raises :class:`~seqkit.training.Stopped` if asked to stop on the way."""
-        self.trainer.callbacks = (self.keeper, *callbacks)
-        with seeded(self.config.seed):
-            torch.set_rng_state(self._start)
-            if self.run.checkpoint.exists():
-                self.trainer.restore(*read_tensors(self.run.checkpoint))
-            self.trainer.fit()
+        """See :class:`Training`."""
+        super().train((self.keeper, *callbacks))
+
+    def _restore(self) -> None:
+        if self.run.checkpoint.exists():
+            self.trainer.restore(*read_tensors(self.run.checkpoint))
 
     def finish(self) -> Outcome:
         """Scores the best model and the baseline on the test part, once, and writes what the run found."""
@@ -86,21 +83,11 @@ class Session:
         }
         lines = [{"input": self.task.raw(e), **self.task.show(p)[1]} for e, p in zip(test, predictions, strict=True)]
         write_json_lines(self.run.predictions, lines)
-        for name, content in self.task.pictures(self.head, self.codec, predictions, test).items():
+        pictures = self.task.pictures(self.head, self.codec, predictions, test)
+        for name, content in pictures.items():
             write_atomic(self.run.path / name, content)
         write_json(self.run.results, results)
-        return Outcome(results, self.task.tables(predictions, test))
-
-    def _validate(self) -> Evaluation:
-        items, examples = self.items["valid"], self.splits.valid
-        options, check = self.task.while_validating, self.trainer.check_stop
-        if self.task.validate is not None:
-            return self.task.validate(self.config, self.codec, self.head, items, check)
-        predictions, loss = predict_items(
-            self.head, self.codec, items, self.config, with_loss=True, between=check, **options
-        )
-        scores = {"loss": loss, **self.task.score(predictions, examples)}
-        return Evaluation(scores, self.task.samples(predictions, examples))
+        return Outcome(results, self.task.tables(predictions, test), predictions, list(pictures))
 
 
 class Keeper(Callback):
@@ -144,9 +131,26 @@ def start(task: Task[Any], config: TrainingConfig, out: Path, notes: list[str]) 
     Raises :class:`~seqkit.errors.UsageError` if the folder is in use, before any other work.
     """
     check_free(out)
-    config = _absolute_paths(task, config)
+    config = absolute_paths(task, config)
     splits = task.read(config, notes)
+    check(task, splits, notes)
     codec = task.learn(config, splits.train)
+    # The folder comes last: settings that cannot be leave nothing behind.
+    session = Session(RunDirectory(out), task, config, codec, splits)
+    task.begin(config, codec, session.head, notes)
+    create_folder(out, task, config, codec, fingerprint(task, splits))
+    return session
+
+
+def create_folder(
+    out: Path,
+    task: Task[Any],
+    config: TrainingConfig,
+    codec: Codec,
+    data: str | None,
+    further: Mapping[str, bytes] | None = None,
+) -> RunDirectory:
+    """The folder of a run with the files that never change, ``further`` ones too; ``data`` is their fingerprint."""
     files = {name: json_bytes(value) for name, value in codec.to_json().items()}
     facts = {
         "task": task.name,
@@ -155,18 +159,17 @@ def start(task: Task[Any], config: TrainingConfig, out: Path, notes: list[str]) 
         "threads": torch.get_num_threads(),
         "codec": list(files),
         **_kernel_facts(config.kernel),
-        "data": fingerprint(task, splits),
+        "data": data,
     }
-    # The folder comes last: settings that cannot be leave nothing behind.
-    session = Session(RunDirectory(out), task, config, codec, splits)
-    task.begin(config, codec, session.head, notes)
-    RunDirectory.create(out, facts, {"config.toml": write_toml(task.name, config).encode(), **files})
-    return session
+    written = {"config.toml": write_toml(task.name, config).encode(), **files, **(further or {})}
+    return RunDirectory.create(out, facts, written)
 
 
 def resume(path: Path, notes: list[str]) -> Session:
     """A run taken up where it stopped; refuses data that have changed since."""
     run, facts, task, config, codec = open_run(path)
+    if facts["data"] is None:
+        raise UsageError(f"{path} was saved without the data of its training, so it cannot go on; fit it anew")
     splits = task.read(config, notes)
     if fingerprint(task, splits) != facts["data"]:
         raise SeqkitError(f"the data of {path} have changed since the run began; put them back, or start a new run")
@@ -214,7 +217,7 @@ def _content(example: Any) -> Any:
     return [getattr(example, f.name) for f in dataclasses.fields(example) if f.name != "place"]
 
 
-def _absolute_paths(task: Task[Any], config: TrainingConfig) -> TrainingConfig:
+def absolute_paths(task: Task[Any], config: TrainingConfig) -> TrainingConfig:
     """Files by their whole path, so that `resume` works from any folder."""
     changes: dict[str, Any] = {}
     for name, entry in options_of(type(config)).items():

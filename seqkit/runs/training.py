@@ -1,0 +1,56 @@
+"""The training of a head on parts that lie in memory: what a run keeps in a folder, and an estimator does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from seqkit.data import Splits
+from seqkit.layers import Head
+from seqkit.runs.model import predict_items
+from seqkit.training.checkpoint import seeded
+from seqkit.training.config import TrainingConfig
+from seqkit.training.task import Codec, Evaluation, Task
+from seqkit.training.trainer import Callback, Trainer
+
+
+class Training:
+    """A new head of a task, ready to train on the first of the parts and to be scored on the second.
+
+    The same seed, parts and codec give the same weights bit for bit on one machine; nobody else's generators move.
+    """
+
+    def __init__(self, task: Task[Any], config: TrainingConfig, codec: Codec, splits: Splits[Any]) -> None:
+        self.task, self.config, self.codec, self.splits = task, config, codec, splits
+        with seeded(config.seed):
+            self.head: Head = task.head(config, codec)
+            self._start = torch.get_rng_state()
+        parts = {"train": splits.train, "valid": splits.valid}
+        self.items = {part: [codec.encode(task.raw(e), e) for e in examples] for part, examples in parts.items()}
+        batches = task.batches(codec, self.items["train"], config)
+        self.metric = task.metric_for(codec) if task.metric_for else task.metric
+        self.trainer = Trainer(self.head, batches, self._validate, config, self.metric, task.higher_is_better)
+
+    def train(self, callbacks: Sequence[Callback] = ()) -> None:
+        """Trains to the end; raises :class:`~seqkit.training.Stopped` if asked to stop on the way."""
+        self.trainer.callbacks = callbacks
+        with seeded(self.config.seed):
+            torch.set_rng_state(self._start)
+            self._restore()
+            self.trainer.fit()
+
+    def _restore(self) -> None:
+        """Puts a training that was stopped back where it stood; here there is none."""
+
+    def _validate(self) -> Evaluation:
+        items, examples = self.items["valid"], self.splits.valid
+        options, check = self.task.while_validating, self.trainer.check_stop
+        if self.task.validate is not None:
+            return self.task.validate(self.config, self.codec, self.head, items, check)
+        predictions, loss = predict_items(
+            self.head, self.codec, items, self.config, with_loss=True, between=check, **options
+        )
+        scores = {"loss": loss, **self.task.score(predictions, examples)}
+        return Evaluation(scores, self.task.samples(predictions, examples))
