@@ -74,6 +74,19 @@ class Cell(ABC):
     def step(self, x: Tensor, r: Tensor, state: CellState, *args: Any, **own: Any) -> CellState:
         """The state after this step, from the input part ``x`` and recurrent part ``r``, both (B, G·H)."""
 
+    def gates(self, x: Tensor, r: Tensor, state: CellState, *args: Any, **own: Any) -> dict[str, Tensor]:
+        """What the gates of :meth:`step` are, (B, H) each, to be looked at. Optional: else their sums ``x + r``."""
+        return dict(zip(self.gate_names, (x + r).chunk(len(self.gate_names), -1), strict=True))
+
+    def kept(self, gates: Mapping[str, Tensor]) -> Tensor | None:
+        """Of what :meth:`gates` gave, the part of its state that a unit keeps; None: no gate says so."""
+        return None
+
+    @property
+    def has_gates(self) -> bool:
+        """Whether :meth:`gates` tells what gates are, not just the sums that go into them."""
+        return type(self).gates is not Cell.gates
+
     def step_backward(self, grad: CellState, saved: Saved, *args: Any, **own: Any) -> StepGradients:
         """Gradients of :meth:`step`, given those of the new state. Optional: autograd differentiates ``step`` else."""
         raise TypeError(f"{type(self).__name__} has no step_backward")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -49,6 +50,15 @@ class GRU(Cell):
         (h,) = state
         z, n, _ = self._gates(x, r)
         return ((1 - z) * h + z * n,)
+
+    def gates(self, x: Tensor, r: Tensor, state: CellState) -> dict[str, Tensor]:
+        """z, r, n."""
+        z, n, reset = self._gates(x, r)
+        return {"z": z, "r": reset, "n": n}
+
+    def kept(self, gates: Mapping[str, Tensor]) -> Tensor:
+        """``1 - z``."""
+        return 1 - gates["z"]
 
     def step_backward(self, grad: CellState, saved: Saved) -> StepGradients:
         """``da_n = dh' z (1 - n²)``, ``da_z = dh' (n - h) z (1 - z)``; the reset gate's share of ``da_n`` likewise."""

@@ -35,6 +35,14 @@ class LSTM(Cell):
         c = f * c + i * g
         return o * tanh(c), c
 
+    def gates(self, x: Tensor, r: Tensor, state: CellState) -> dict[str, Tensor]:
+        """i, f, g, o."""
+        return dict(zip(self.gate_names, _gates(x + r), strict=True))
+
+    def kept(self, gates: Mapping[str, Tensor]) -> Tensor:
+        """The forget gate."""
+        return gates["f"]
+
     def step_backward(self, grad: CellState, saved: Saved) -> StepGradients:
         """``dc = dc' + dh' o (1 - tanh² c')``, then each gate's share times the slope of its squashing function."""
         dh, dc = grad

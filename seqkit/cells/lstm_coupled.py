@@ -35,6 +35,14 @@ class CoupledLSTM(Cell):
         c = (1 - i) * c + i * g
         return o * tanh(c), c
 
+    def gates(self, x: Tensor, r: Tensor, state: CellState) -> dict[str, Tensor]:
+        """i, g, o."""
+        return dict(zip(self.gate_names, _gates(x + r), strict=True))
+
+    def kept(self, gates: Mapping[str, Tensor]) -> Tensor:
+        """``1 - i``."""
+        return 1 - gates["i"]
+
     def step_backward(self, grad: CellState, saved: Saved) -> StepGradients:
         """``dc = dc' + dh' o (1 - tanh² c')``, of which the gate gets ``dc (g - c)`` and the state ``dc (1 - i)``."""
         (dh, dc), (_, c) = grad, saved.state

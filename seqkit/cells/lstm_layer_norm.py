@@ -50,6 +50,14 @@ class LayerNormLSTM(Cell):
         c = f * c + i * g
         return o * tanh(own["gain_c"] * _norm(c).value + own["shift_c"]), c
 
+    def gates(self, x: Tensor, r: Tensor, state: CellState, **own: Tensor) -> dict[str, Tensor]:
+        """i, f, g, o."""
+        return dict(zip(self.gate_names, _gates(x, r, own), strict=True))
+
+    def kept(self, gates: Mapping[str, Tensor]) -> Tensor:
+        """The forget gate."""
+        return gates["f"]
+
     def step_backward(self, grad: CellState, saved: Saved, **own: Tensor) -> StepGradients:
         """The plain LSTM's, with each normalisation's gradient: ``(d - mean d - n mean(d n)) / deviation``."""
         (dh, dc), (_, c) = grad, saved.state

@@ -35,11 +35,19 @@ class PeepholeLSTM(Cell):
 
     def step(self, x: Tensor, r: Tensor, state: CellState, *, p_i: Tensor, p_f: Tensor, p_o: Tensor) -> CellState:
         """See the class."""
-        _, c = state
-        a_i, a_f, a_g, a_o = (x + r).chunk(4, -1)
-        i, f, g = sigmoid(a_i + p_i * c), sigmoid(a_f + p_f * c), tanh(a_g)
-        c = f * c + i * g
-        return sigmoid(a_o + p_o * c) * tanh(c), c
+        *_, o, c = _gates(x + r, state, p_i, p_f, p_o)
+        return o * tanh(c), c
+
+    def gates(
+        self, x: Tensor, r: Tensor, state: CellState, *, p_i: Tensor, p_f: Tensor, p_o: Tensor
+    ) -> dict[str, Tensor]:
+        """i, f, g, o."""
+        *gates, _ = _gates(x + r, state, p_i, p_f, p_o)
+        return dict(zip(self.gate_names, gates, strict=True))
+
+    def kept(self, gates: Mapping[str, Tensor]) -> Tensor:
+        """The forget gate."""
+        return gates["f"]
 
     def step_backward(self, grad: CellState, saved: Saved, *, p_i: Tensor, p_f: Tensor, p_o: Tensor) -> StepGradients:
         """As the plain LSTM's, with ``dc += da_o p_o`` before the gates and ``da_i p_i + da_f p_f`` after them."""
@@ -53,3 +61,12 @@ class PeepholeLSTM(Cell):
         own = {"p_i": (da_i * c).sum(0), "p_f": (da_f * c).sum(0), "p_o": (da_o * c_new).sum(0)}
         da = torch.cat([da_i, da_f, da_g, da_o], -1)
         return StepGradients(da, da, (torch.zeros_like(dh), dc * f + da_i * p_i + da_f * p_f), own)
+
+
+def _gates(a: Tensor, state: CellState, p_i: Tensor, p_f: Tensor, p_o: Tensor) -> tuple[Tensor, ...]:
+    """i, f, g, o, and the cell state that the last of them has seen."""
+    _, c = state
+    a_i, a_f, a_g, a_o = a.chunk(4, -1)
+    i, f, g = sigmoid(a_i + p_i * c), sigmoid(a_f + p_f * c), tanh(a_g)
+    c = f * c + i * g
+    return i, f, g, sigmoid(a_o + p_o * c), c

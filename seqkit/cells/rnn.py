@@ -33,6 +33,10 @@ class RNN(Cell):
         """See the class."""
         return (torch.tanh(x + r) if self.nonlinearity == "tanh" else torch.relu(x + r),)
 
+    def gates(self, x: Tensor, r: Tensor, state: CellState) -> dict[str, Tensor]:
+        """h, its only gate, is the new state."""
+        return dict(zip(self.gate_names, self.step(x, r, state), strict=True))
+
     def step_backward(self, grad: CellState, saved: Saved) -> StepGradients:
         """``da = dh' (1 - h'²)`` for tanh, ``dh'`` where ``h' > 0`` for relu."""
         (dh,), (h,) = grad, saved.new

@@ -36,7 +36,8 @@ class CRF(nn.Module):
         start, end: which may begin and end a sequence (K); None: any. What is forbidden has probability 0 throughout.
 
     Raises:
-        UsageError: for limits of another shape, or that leave no labelling of any length.
+        UsageError: for limits of another shape, or that leave no labelling of any length; in use, for a sequence of a
+            length that they leave none of.
 
     Source: Lafferty, McCallum and Pereira, 2001; the recursions: Rabiner, 1989.
     """
@@ -64,7 +65,7 @@ class CRF(nn.Module):
     def loss(self, logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
         """``-Σ log p(targets | logits)`` in nats, of logits (B, T, K), targets (B, T) and lengths (B).
 
-        Infinite for a labelling that the limits forbid; 0 for a sequence of length 0.
+        Infinite for a labelling that the limits forbid; 0 for a sequence of length 0. What stands in padding is unread.
         """
         return (self.log_partition(logits, lengths) - self._score(logits, targets, lengths)).sum()
 
@@ -89,20 +90,17 @@ class CRF(nn.Module):
         logits, size = _without_padding(logits, lengths), len(start)
         scores = logits.new_full((len(logits), n_best, size), -torch.inf)
         scores[:, 0] = start + logits[:, 0]
-        held = torch.arange(n_best * size, device=logits.device).view(n_best, size)
-        came_from = []
-        for time in range(1, logits.shape[1]):
-            ways = (scores.unsqueeze(3) + transitions).flatten(1, 2)
-            best, source = _largest(ways, n_best)
-            running = (lengths > time).view(-1, 1, 1)
-            came_from.append(torch.where(running, source, held).flatten(1))
-            scores = torch.where(running, best + logits[:, time].unsqueeze(1), scores)
-        best, state = _largest((scores + end).flatten(1), n_best)
-        found = [state % size]
-        for source in reversed(came_from):
-            state = source.gather(1, state)
-            found.append(state % size)
-        labels = torch.stack(found[::-1], 2).tolist()
+        reached, came_from = [scores], []
+        for step in logits[:, 1:].unsqueeze(2).unbind(1):
+            best, source = _largest((reached[-1].unsqueeze(3) + transitions).flatten(1, 2), n_best)
+            came_from.append(source.flatten(1))
+            reached.append(best + step)
+        ending = _last(torch.stack(reached, 1).flatten(2), lengths).view_as(scores) + end
+        best, state = _largest(ending.flatten(1), n_best)
+        found = [state]
+        for source, later in reversed(list(zip(came_from, sequence_mask(lengths, logits.shape[1]).T[1:], strict=True))):
+            found.append(torch.where(later.unsqueeze(1), source.gather(1, found[-1]), found[-1]))
+        labels = (torch.stack(found[::-1], 2) % size).tolist()
         chances = (best - self.log_partition(logits, lengths).unsqueeze(1)).tolist()
         return [_paths(*row) for row in zip(labels, chances, lengths.tolist(), strict=True)]
 
@@ -139,8 +137,7 @@ class _LogPartition(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, lengths: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
         found = _partition(logits, lengths, transitions, start, end)
-        last = found.marginals.gather(1, (lengths - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, len(start))).squeeze(1)
-        ctx.save_for_backward(found.marginals, found.pairs, last)
+        ctx.save_for_backward(found.marginals, found.pairs, _last(found.marginals, lengths))
         return found.log_sum
 
     @staticmethod
@@ -157,79 +154,94 @@ class _LogPartition(torch.autograd.Function):
 
 
 def _partition(logits: Tensor, lengths: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> _Partition:
-    steps, links, edges = _without_padding(logits, lengths).double(), transitions.double(), torch.stack([start, end])
-    # The backward recursion is the forward one on the reversed sequence, with the transitions turned round.
-    both = torch.stack([steps, reverse_sequences(steps, lengths)])
-    given = both, torch.stack([links, links.T]), edges.double()
-    inside = sequence_mask(lengths, logits.shape[1])
-    reached = _run(*given, inside)
-    exact = reached is None
-    forward, backward = _run_logarithms(*given) if reached is None else reached
-    backward = reverse_sequences(backward, lengths)
-    empty, last = (lengths == 0).unsqueeze(1), (lengths - 1).clamp(min=0).view(-1, 1, 1)
-    ending = forward.gather(1, last.expand(-1, 1, len(start))).squeeze(1) + given[2][1]
-    log_sum = torch.logsumexp(ending, 1, keepdim=True).masked_fill(empty, 0.0)
-    marginals = (forward + backward - steps - log_sum.unsqueeze(2)).exp().masked_fill(~inside.unsqueeze(2), 0.0)
-    count = _count_exactly if exact else _count
-    pairs = count(forward[:, :-1], backward[:, 1:], links, log_sum, inside[:, 1:])
+    steps, edges = _without_padding(logits, lengths).double(), torch.stack([start, end]).double()
+    given = steps, lengths, transitions.double(), edges
+    found = _on_probabilities(*given)
+    if found is None:
+        found = _on_logarithms(*given)
+    log_sum = found.log_sum.masked_fill(lengths == 0, 0.0)
+    impossible = log_sum == -torch.inf
+    if bool(impossible.any()):
+        raise UsageError(
+            f"the limits of the CRF leave no labelling of length {int(lengths[impossible][0])}; allow more"
+        )
     kind = logits.dtype
-    return _Partition(log_sum.squeeze(1).to(kind), marginals.to(kind), pairs.to(kind))
+    return _Partition(log_sum.to(kind), found.marginals.to(kind), found.pairs.to(kind))
 
 
-def _run(both: Tensor, links: Tensor, edges: Tensor, inside: Tensor) -> tuple[Tensor, Tensor] | None:
-    """``log Σ exp s`` over all ways to each label of each step, forward and backward, each (B, T, K).
+def _on_probabilities(steps: Tensor, lengths: Tensor, links: Tensor, edges: Tensor) -> _Partition | None:
+    """Both recursions on probabilities, divided by their sum in each step.
 
-    On probabilities, divided by their sum in each step. None if one of them is so small that digits were lost: then
-    logarithms have to do. (2, B, T, K) logits of a sequence and of its reverse, (2, K, K) and (2, K).
+    None if one of them is so small that digits were lost: then logarithms have to do.
     """
-    peaks, edge, link = both.amax(3, keepdim=True), edges.amax(1, keepdim=True), links.amax()
-    # One more sequence, of logits 0, tells which labels the limits let be reached at all.
-    weights = (
-        pad((both - peaks).exp(), [0, 0, 0, 0, 0, 1], value=1.0).permute(2, 0, 1, 3).contiguous()
-    )
-    chances, sums = torch.empty_like(weights), torch.empty_like(weights[..., :1])
-    matrices, rows, totals = (links - link).exp(), chances.unbind(0), sums.unbind(0)
-    torch.mul(weights[0], (edges - edge).exp().unsqueeze(1), out=rows[0])
+    inside, peaks = sequence_mask(lengths, steps.shape[1]), steps.amax(2, keepdim=True)
+    link, edge = links.amax(), edges.amax(1, keepdim=True)
+    links, edges, weights = links - link, edges - edge, (steps - peaks).exp()
+    # The backward recursion is the forward one on the reversed sequence, with the transitions turned round.
+    # One more sequence, of weights 1, tells which labels the limits let be reached at all.
+    both = pad(torch.stack([weights, reverse_sequences(weights, lengths)]), [0, 0, 0, 0, 0, 1], value=1.0)
+    ran = _run(both.permute(2, 0, 1, 3).contiguous(), torch.stack([links, links.T]).exp(), edges.exp())
+    if not (_keeps_digits(ran[1], inside) and _is_moderate(links) and _is_moderate(edges)):
+        return None
+    (came, came_back), (forward, backward), (sums, _) = (part[:, :, :-1].permute(1, 2, 0, 3) for part in ran)
+    came_back, backward = reverse_sequences(came_back, lengths), reverse_sequences(backward, lengths)
+    final = (_last(forward, lengths) * edges[1].exp()).sum(1).log() + edge.sum() + (lengths - 1) * link
+    log_sum = final + (sums.log() + peaks).squeeze(2).masked_fill(~inside, 0.0).sum(1)
+    marginals = forward * came_back
+    marginals = (marginals / marginals.sum(2, keepdim=True)).masked_fill(~inside.unsqueeze(2), 0.0)
+    beyond = ~inside[:, 1:].unsqueeze(2)
+    after = backward[:, 1:].masked_fill(beyond, 0.0)
+    before = (forward[:, :-1] / (came[:, 1:] * after).sum(2, keepdim=True)).masked_fill(beyond, 0.0)
+    return _Partition(log_sum, marginals, (before.transpose(1, 2) @ after) * links.exp())
+
+
+def _run(weights: Tensor, matrices: Tensor, starts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What comes to each label of each step, the chances once it is weighed, and the sums these were divided by.
+
+    Of weights (T, 2, B, K), matrices (2, K, K) and starts (2, K), for both directions: (T, 2, B, K) and (T, 2, B, 1).
+    """
+    came, chances, sums = torch.empty_like(weights), torch.empty_like(weights), torch.empty_like(weights[..., :1])
+    came[0] = starts.unsqueeze(1)
+    into, rows, totals = came.unbind(0), chances.unbind(0), sums.unbind(0)
     for time, weight in enumerate(weights.unbind(0)):
         if time:
-            torch.bmm(rows[time - 1], matrices, out=rows[time]).mul_(weight)
+            torch.bmm(rows[time - 1], matrices, out=into[time])
+        torch.mul(into[time], weight, out=rows[time])
         torch.sum(rows[time], 2, keepdim=True, out=totals[time])
         rows[time].div_(totals[time])
-    found = chances[:, :, :-1].permute(1, 2, 0, 3)
-    open_to = (chances[:, :, -1:] > 0).permute(1, 2, 0, 3)
-    kept = (found > _SMALLEST) | ~open_to | ~inside.unsqueeze(2)
-    if not bool(kept.all()) or float(links[links > -torch.inf].amin() - link) < _LOWEST:
-        return None
-    offsets = (sums[:, :, :-1].log().permute(1, 2, 0, 3) + peaks).cumsum(2)
-    steps_before = torch.arange(both.shape[2], dtype=both.dtype, device=both.device).view(-1, 1)
-    logarithms = found.log() + offsets + steps_before * link + edge.view(2, 1, 1, 1)
-    return logarithms[0], logarithms[1]
+    return came, chances, sums
 
 
-def _run_logarithms(both: Tensor, links: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
+def _keeps_digits(chances: Tensor, inside: Tensor) -> bool:
+    """Whether all chances (T, 2, B + 1, K) inside the sequences are large enough, or 0 because of the limits."""
+    found, reached = chances[:, :, :-1], chances[:, :, -1:]
+    kept = ((found > _SMALLEST) & (reached > _SMALLEST)) | (reached == 0) | ~inside.T[:, None, :, None]
+    return bool(kept.all())
+
+
+def _is_moderate(scores: Tensor) -> bool:
+    return bool(((scores > _LOWEST) | (scores == -torch.inf)).all())
+
+
+def _on_logarithms(steps: Tensor, lengths: Tensor, links: Tensor, edges: Tensor) -> _Partition:
     """The same on logarithms, which lose nothing."""
-    found = [both[:, :, 0] + edges.unsqueeze(1)]
-    for time in range(1, both.shape[2]):
-        ways = found[-1].unsqueeze(3) + links.unsqueeze(1)
-        found.append(torch.logsumexp(ways, 2) + both[:, :, time])
-    forward, backward = torch.stack(found, 2).unbind(0)
-    return forward, backward
+    inside, both = sequence_mask(lengths, steps.shape[1]), torch.stack([steps, reverse_sequences(steps, lengths)])
+    came, turned = [edges.unsqueeze(1).expand_as(both[:, :, 0])], torch.stack([links, links.T]).unsqueeze(1)
+    for time in range(1, steps.shape[1]):
+        came.append(torch.logsumexp((came[-1] + both[:, :, time - 1]).unsqueeze(3) + turned, 2))
+    to_label, from_label = torch.stack(came, 2)
+    forward, from_label = to_label + steps, reverse_sequences(from_label, lengths)
+    log_sum = torch.logsumexp(_last(forward, lengths) + edges[1], 1)
+    marginals = (forward + from_label - log_sum.view(-1, 1, 1)).exp().masked_fill(~inside.unsqueeze(2), 0.0)
+    after = (from_label + steps)[:, 1:].unsqueeze(2) - log_sum.view(-1, 1, 1, 1)
+    pairs = (forward[:, :-1].unsqueeze(3) + links + after).exp().masked_fill(~inside[:, 1:, None, None], 0.0).sum(1)
+    return _Partition(log_sum, marginals, pairs)
 
 
-def _count(forward: Tensor, backward: Tensor, links: Tensor, log_sum: Tensor, inside: Tensor) -> Tensor:
-    """Transitions expected in each sequence (B, K, K), from the ways before a step and those after it."""
-    before = (forward - forward.amax(2, keepdim=True)).exp()
-    after = (backward - backward.amax(2, keepdim=True)).exp()
-    matrix = (links - links.amax()).exp()
-    total = ((before @ matrix) * after).sum(2, keepdim=True)
-    before = (before / total).masked_fill(~inside.unsqueeze(2), 0.0)
-    after = after.masked_fill(~inside.unsqueeze(2), 0.0)
-    return (before.transpose(1, 2) @ after) * matrix
-
-
-def _count_exactly(forward: Tensor, backward: Tensor, links: Tensor, log_sum: Tensor, inside: Tensor) -> Tensor:
-    ways = forward.unsqueeze(3) + links + backward.unsqueeze(2) - log_sum.view(-1, 1, 1, 1)
-    return ways.exp().masked_fill(~inside.view(*inside.shape, 1, 1), 0.0).sum(1)
+def _last(values: Tensor, lengths: Tensor) -> Tensor:
+    """What stands at the last step of each sequence (B, K), of values (B, T, K)."""
+    last = (lengths - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, values.shape[2])
+    return values.gather(1, last).squeeze(1)
 
 
 def _without_padding(logits: Tensor, lengths: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -131,3 +132,28 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+@contextmanager
+def progress_bar(path: Path, unit: str, hidden: bool = False) -> Iterator[Callable[[int], None]]:
+    """A bar for a file that is read, on standard error if that is a terminal; yields what is told the lines done."""
+    console = Console(file=sys.stderr)
+    if hidden or not console.is_terminal:
+        yield lambda line: None
+        return
+    columns = (TextColumn("{task.percentage:>3.0f} %"), BarColumn(bar_width=24), TextColumn("{task.fields[facts]}"))
+    began, lines = time.monotonic(), _count_lines(path)
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=max(1, lines), facts="")
+
+        def advance(line: int) -> None:
+            spent = time.monotonic() - began
+            left = spent / max(1, line) * max(0, lines - line)
+            bar.update(task, completed=line, facts=f"{line / max(spent, 1e-9):,.0f} {unit}/s  {_clock(left)} left")
+
+        yield advance
+
+
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as stream:
+        return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) + 1

@@ -1,0 +1,151 @@
+"""Several cells and seeds on one task, side by side: what :command:`seqkit compare` tells."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from seqkit.errors import SeqkitError
+from seqkit.files import read_json
+from seqkit.report.figures import literal, new_figure
+from seqkit.runs.directory import RunDirectory
+from seqkit.training.resampling import paired_p_value
+from seqkit.training.task import Table
+
+_COLOUR, _BASELINE = "#0b66a8", "#c2540a"
+
+
+class Finished(NamedTuple):
+    """What a comparison takes from one run: results, the resampled scores, and the digest of its data."""
+
+    results: dict[str, Any]
+    samples: list[float]
+    data: str
+
+    @property
+    def score(self) -> float:
+        """The metric on the test part."""
+        return float(self.results["test"][self.results["metric"]])
+
+
+def read_finished(run: RunDirectory) -> Finished:
+    """A finished run; raises :class:`SeqkitError` naming the file that is damaged."""
+    _, facts = RunDirectory.open(run.path)
+    results, findings = read_json(run.results), read_json(run.findings)
+    try:
+        return Finished(results, list(findings["intervals"]["samples"]), str(facts["data"]))
+    except (KeyError, TypeError):
+        raise SeqkitError(
+            f"{run.findings} is damaged; delete it, and make it again: seqkit report {run.path}"
+        ) from None
+
+
+def compared(runs: Mapping[str, Sequence[Finished]]) -> dict[str, Any]:
+    """The content of ``compare.json``, of runs by cell in the order of their seeds."""
+    first = next(iter(runs.values()))[0].results
+    return {
+        "task": first["task"],
+        "metric": first["metric"],
+        "better": first["better"],
+        "cells": {cell: _summary(of_cell) for cell, of_cell in runs.items()},
+        "resamples": min(len(run.samples) for of_cell in runs.values() for run in of_cell),
+        "p_values": [
+            {"cells": [one, other], "difference": _difference(runs[one], runs[other]), "p": _p(runs[one], runs[other])}
+            for one, other in itertools.combinations(runs, 2)
+        ],
+    }
+
+
+def _summary(runs: Sequence[Finished]) -> dict[str, Any]:
+    metric = runs[0].results["metric"]
+    scores = [run.score for run in runs]
+    baselines = [run.results["baseline"][metric] for run in runs if metric in run.results["baseline"]]
+    return {
+        "scores": scores,
+        "mean": statistics.fmean(scores),
+        "deviation": _deviation(scores),
+        "baseline_mean": statistics.fmean(baselines) if baselines else None,
+        "baseline_deviation": _deviation(baselines),
+        "parameters": runs[0].results["parameters"],
+        "seconds": statistics.fmean(run.results["seconds"] for run in runs),
+        "peak_memory_mb": max(run.results["peak_memory_mb"] for run in runs),
+    }
+
+
+def _deviation(values: Sequence[float]) -> float | None:
+    """Of a sample; None of fewer than two values."""
+    return statistics.stdev(values) if len(values) > 1 else None
+
+
+def _difference(one: Sequence[Finished], other: Sequence[Finished]) -> float:
+    return statistics.fmean(run.score for run in one) - statistics.fmean(run.score for run in other)
+
+
+def _p(one: Sequence[Finished], other: Sequence[Finished]) -> float | None:
+    """None where the two did not answer the same test parts."""
+    if [run.data for run in one] != [run.data for run in other]:
+        return None
+    return paired_p_value([(run.score, run.samples) for run in one], [(run.score, run.samples) for run in other])
+
+
+def tables(facts: Mapping[str, Any]) -> list[Table]:
+    """The comparison for a terminal: a row for each cell, and a row for each two of them."""
+    rows = [
+        [
+            cell,
+            _spread(found["mean"], found["deviation"]),
+            _spread(found["baseline_mean"], found["baseline_deviation"]),
+            found["parameters"],
+            f"{found['seconds']:.1f}",
+            f"{found['peak_memory_mb']:,.0f}",
+        ]
+        for cell, found in facts["cells"].items()
+    ]
+    seeds = len(next(iter(facts["cells"].values()))["scores"])
+    title = f"{facts['task']}: {facts['metric']} on the test part, {facts['better']} is better; seeds: {seeds}"
+    columns = ["cell", "mean ± deviation", "baseline", "parameters", "seconds", "MB"]
+    pairs = [
+        [" – ".join(pair["cells"]), f"{pair['difference']:+.4f}", "–" if pair["p"] is None else f"{pair['p']:.3f}"]
+        for pair in facts["p_values"]
+    ]
+    how = f"paired bootstrap of {facts['resamples']:,}" if facts["resamples"] else "none: nothing to resample"
+    return [Table(title, columns, rows), Table(f"Differences ({how})", ["cells", "difference", "p"], pairs)]
+
+
+def _spread(mean: float | None, deviation: float | None) -> str:
+    if mean is None:
+        return "–"
+    return f"{mean:.4f}" if deviation is None else f"{mean:.4f} ± {deviation:.4f}"
+
+
+def plot(facts: Mapping[str, Any]) -> dict[str, bytes]:
+    """``compare.png`` and ``compare.svg``: a dot for each run, a bar at each mean, a dashed line at the baseline.
+
+    Raises :class:`UsageError` where matplotlib is not installed.
+    """
+    cells = facts["cells"]
+    figure = new_figure("a plot", 6.4, 1.4 + 0.5 * len(cells))
+    axes = figure.add_subplot()
+    for place, found in enumerate(cells.values()):
+        label = None if place else "a run"
+        axes.scatter(found["scores"], [place] * len(found["scores"]), s=28, color=_COLOUR, alpha=0.6, label=label)
+        axes.plot([found["mean"]] * 2, [place - 0.28, place + 0.28], color="black", label=None if place else "mean")
+    baselines = [found["baseline_mean"] for found in cells.values() if found["baseline_mean"] is not None]
+    if baselines:
+        axes.axvline(statistics.fmean(baselines), color=_BASELINE, linestyle="--", linewidth=1, label="baseline")
+    axes.set_yticks(range(len(cells)), [literal(cell) for cell in cells])
+    axes.set_ylim(len(cells) - 0.5, -0.5)
+    axes.set_xlabel(literal(f"{facts['metric']} on the test part ({facts['better']} is better)"))
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_title(literal(facts["task"]), fontsize=10)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return {f"compare.{kind}": _drawn(figure, kind) for kind in ("png", "svg")}
+
+
+def _drawn(figure: Any, kind: str) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, dpi=130)
+    return content.getvalue()
