@@ -14,12 +14,15 @@ from seqkit.errors import SeqkitError, UsageError
 
 if TYPE_CHECKING:
     from seqkit.cells import Cell
-    from seqkit.layers import Attention, Decoder, Encoded, Encoder, Head, Loss, Pooling, Recurrent, State
+    from seqkit.layers import CRF, Attention, Decoder, Encoded, Encoder, Head, Loss, Pooling, Recurrent, State
+    from seqkit.layers.record import record
     from seqkit.runs import Model, load
+    from seqkit.sklearn import SequenceClassifier, SequenceLabeler, SequenceTagger, SequenceTranslator
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CRF",
     "Attention",
     "Cell",
     "Decoder",
@@ -31,17 +34,27 @@ __all__ = [
     "Pooling",
     "Recurrent",
     "SeqkitError",
+    "SequenceClassifier",
+    "SequenceLabeler",
+    "SequenceTagger",
+    "SequenceTranslator",
     "State",
     "UsageError",
     "load",
+    "record",
 ]
 
 _HOMES = {
+    "record": "seqkit.layers.record",
     "Cell": "seqkit.cells",
     "Model": "seqkit.runs",
     "load": "seqkit.runs",
     **dict.fromkeys(
-        ("Attention", "Decoder", "Encoded", "Encoder", "Head", "Loss", "Pooling", "Recurrent", "State"), "seqkit.layers"
+        ("CRF", "Attention", "Decoder", "Encoded", "Encoder", "Head", "Loss", "Pooling", "Recurrent", "State"),
+        "seqkit.layers",
+    ),
+    **dict.fromkeys(
+        ("SequenceClassifier", "SequenceLabeler", "SequenceTagger", "SequenceTranslator"), "seqkit.sklearn"
     ),
 }
 

@@ -114,3 +114,42 @@ def trained(reviews, small, seqkit, tmp_path_factory):
     done = seqkit("run", "sentiment", "--data", reviews, "--out", out, *small, "--learning-rate", "0.02")
     assert done.returncode == 0, done.stderr
     return out, done
+
+
+@pytest.fixture(scope="session")
+def points(tmp_path_factory):
+    """120 points in two classes, left and right, and a column that says nothing."""
+    generator = random.Random(0)
+    path = tmp_path_factory.mktemp("data") / "points.csv"
+    rows = [(generator.gauss(side, 0.3), generator.gauss(0, 1), side) for side in (-1, 1) for _ in range(60)]
+    path.write_text("x,y,same,class\n" + "".join(f"{x:.4f},{y:.4f},7,{side}\n" for x, y, side in rows))
+    return path
+
+
+@pytest.fixture(scope="session")
+def pointed(points, command, tmp_path_factory):
+    """A finished run on the points."""
+    out = tmp_path_factory.mktemp("runs") / "points"
+    done = command("run", "digit", "--data", points, "--out", out, "--hidden-size", "8", "--epochs", "5", *SMALL[6:8])
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="session")
+def phrases(tmp_path_factory):
+    """48 phrases of two words, and the same in capitals the other way round."""
+    path = tmp_path_factory.mktemp("data") / "phrases.tsv"
+    words = ["red", "old", "big", "new", "cat", "dog", "box"]
+    lines = [f"{a} {b}\t{b.upper()} {a.upper()}" for a in words for b in words if a != b]
+    path.write_text("English\tFrench\n" + "\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def phrased(phrases, command, tmp_path_factory):
+    """A finished run on the phrases."""
+    out = tmp_path_factory.mktemp("runs") / "phrases"
+    options = ["--tokenizer", "word", "--hidden-size", "16", "--epochs", "15", "--batch-size", "4", "--set"]
+    done = command("run", "translate", "--data", phrases, "--out", out, *options, "learning_rate=0.02")
+    assert done.returncode == 0, done.stderr
+    return out

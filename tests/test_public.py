@@ -10,12 +10,35 @@ import pytest
 import seqkit
 
 ROOT = Path(__file__).parents[1]
-STOREYS = ["cells", "kernels", "layers", "data", "bench", "search", "training", "runs", "report", "serve", "commands"]
+STOREYS = [
+    "cells",
+    "kernels",
+    "layers",
+    "data",
+    "bench",
+    "search",
+    "export",
+    "training",
+    "runs",
+    "report",
+    "serve",
+    "sklearn",
+    "commands",
+]
 
 
 @pytest.mark.parametrize(
     "module",
-    ["seqkit", "seqkit.cells", "seqkit.data", "seqkit.kernels", "seqkit.layers", "seqkit.runs", "seqkit.training"],
+    [
+        "seqkit",
+        "seqkit.cells",
+        "seqkit.data",
+        "seqkit.kernels",
+        "seqkit.layers",
+        "seqkit.runs",
+        "seqkit.sklearn",
+        "seqkit.training",
+    ],
 )
 def test_every_promised_name_is_there(module):
     found = import_module(module)

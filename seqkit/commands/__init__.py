@@ -16,11 +16,16 @@ from seqkit.errors import SeqkitError, unknown
 
 _COMMANDS = {
     "list": "topologies, tasks, cells and data sets",
+    "doctor": "look at data before training",
     "run": "train a model and score it",
     "resume": "go on with a run that was stopped",
     "evaluate": "score a run's model",
     "predict": "apply a run's model to texts",
+    "report": "make a run's page again",
+    "compare": "several cells and seeds on one task, side by side",
+    "inspect": "a page with the gates and states of a run's model",
     "generate": "go on with a text as a run's model would",
+    "export": "write a run's model as ONNX or for torch.export",
     "kernels": "build the native kernels, look at them, delete them",
     "bench": "measure our recurrent layers against others'",
 }

@@ -3,48 +3,109 @@
 from __future__ import annotations
 
 import json
-import queue
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqkit.errors import SeqkitError, UsageError
+from seqkit.errors import UsageError
 
 if TYPE_CHECKING:
     from seqkit.runs import Model
 
-_TOGETHER = 256
+_LONGEST = 1 << 22
+"""Bytes in a line of a stream, at most."""
 
 
 @click.command()
 @click.argument("run")
 @click.argument("texts", nargs=-1)
-@click.option("--input", "source", metavar="FILE", help="A file with a text on each line; - for standard input.")
+@click.option("--input", "source", metavar="FILE", help="A file; - for standard input.")
+@click.option("--text-column", "column", metavar="NAME", help="Column of the text in a table. [the run's own]")
+@click.option("--output", metavar="FILE", help="Where answers go. [standard output]")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="An option of the search, by its name.")
+@click.option("--stream", is_flag=True, help="Each line is a step of one sequence; a blank line begins another.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with all that is known.")
-def command(run: str, texts: tuple[str, ...], source: str | None, settings: tuple[str, ...], as_json: bool) -> None:
+def command(
+    run: str,
+    texts: tuple[str, ...],
+    source: str | None,
+    column: str | None,
+    output: str | None,
+    settings: tuple[str, ...],
+    stream: bool,
+    as_json: bool,
+) -> int:
     """Apply a run's best model to texts: given as arguments, as a file, or on standard input.
 
+    A file is a text on each line, or a table (.csv, .tsv, .jsonl), which comes out with the same rows in the same
+    order, and columns of what was predicted beside them.
+
     Standard input is answered line by line as it arrives; an empty line gets an answer too.
+
+    With --stream a line is a frame: numbers between commas, semicolons, tabs or spaces. Each is answered as soon as
+    the model has seen enough; one that cannot be read is reported, the stream goes on, and the exit code is 1 in the
+    end.
     """
+    from seqkit.commands.answering import Asked, answer
     from seqkit.runs import load
 
     if texts and source:
         raise UsageError("give texts or --input, not both")
+    if stream and (texts or settings or column or output):
+        raise UsageError(
+            "a stream takes neither texts nor --set, --text-column or --output; give its lines with --input FILE, or - "
+            "for standard input"
+        )
     if not texts and source is None:
         if sys.stdin.isatty():
             raise UsageError(f'give a text: seqkit predict {run} "…", or a file: --input FILE')
         source = "-"
     if source is not None and source != "-" and not Path(source).is_file():
         raise UsageError(f"no file {source}; check the path")
+    path = None if source is None or source == "-" else Path(source)
+    asked = Asked(texts, path, column, Path(output) if output else None, as_json)
+    asked.check()
     model = load(run)
+    if stream:
+        return _follow(model, source or "-", as_json)
     options = dict(_option(model, setting) for setting in settings)
-    for group in [list(texts)] if texts else _groups(source or "-"):
-        _print(model, group, options, as_json)
+    answer(model, asked, options)
+    return 0
+
+
+def _follow(model: Model, source: str, as_json: bool) -> int:
+    """Answers each line of a stream; the exit code is 1 if one could not be read."""
+    from seqkit.data import DataError
+
+    stream, code = model.stream(), 0
+
+    def tell(predictions: Iterable[Any]) -> None:
+        for prediction in predictions:
+            line, facts = model.task.show(prediction)
+            click.echo(json.dumps(facts, ensure_ascii=False) if as_json else line)
+
+    with nullcontext(sys.stdin.buffer) if source == "-" else Path(source).open("rb") as file:
+        name = "standard input" if source == "-" else source
+        for number, line in enumerate(iter(partial(file.readline, _LONGEST), b""), 1):
+            text = line.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
+            try:
+                answer = stream.push(text) if text.strip() else None
+            except DataError as error:
+                click.echo(f"{name}:{number}: {error}", err=True)
+                code = 1
+                continue
+            tell([] if answer is None else [answer])
+            if not text.strip():
+                tell(stream.finish())
+                # JSON tells by the number of the frame that another sequence begins.
+                click.echo("", nl=not as_json)
+    tell(stream.finish())
+    return code
 
 
 def _option(model: Model, setting: str) -> tuple[str, Any]:
@@ -56,58 +117,3 @@ def _option(model: Model, setting: str) -> tuple[str, Any]:
         there = f"choose one of: {', '.join(known)}" if known else f"a {model.task.name} model has none"
         raise UsageError(f"{name} is no option of predicting; {there}")
     return name, value
-
-
-def _print(model: Model, texts: list[str], options: dict[str, Any], as_json: bool) -> None:
-    predictions = model.predict([model.task.from_text(text) for text in texts], **options)
-    for text, prediction in zip(texts, predictions, strict=True):
-        line, facts = model.task.show(prediction)
-        shown = text.encode("utf-8", "replace").decode()
-        click.echo(json.dumps({"input": shown, **facts}, ensure_ascii=False) if as_json else f"{line}\t{shown}")
-    sys.stdout.flush()
-
-
-def _groups(source: str) -> Iterator[list[str]]:
-    if source == "-":
-        yield from _arriving(sys.stdin.buffer)
-        return
-    from seqkit.data import read_lines
-
-    group: list[str] = []
-    for _, line in read_lines(Path(source)):
-        group.append(line)
-        if len(group) == _TOGETHER:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
-def _arriving(stream: BinaryIO) -> Iterator[list[str]]:
-    """Lines as they come: one alone from a person, many together from a pipe that is ahead of us."""
-    from seqkit.data import read_lines
-
-    arrived: queue.Queue[str | SeqkitError | None] = queue.Queue(maxsize=4 * _TOGETHER)
-
-    def read() -> None:
-        try:
-            for _, line in read_lines(stream, "standard input"):
-                arrived.put(line)
-            arrived.put(None)
-        except SeqkitError as error:
-            arrived.put(error)
-
-    threading.Thread(target=read, daemon=True).start()
-    end: str | SeqkitError | None = ""
-    while isinstance(end, str):
-        group: list[str] = []
-        end = arrived.get()
-        while isinstance(end, str):
-            group.append(end)
-            if len(group) == _TOGETHER or arrived.empty():
-                break
-            end = arrived.get()
-        if group:
-            yield group
-    if end is not None:
-        raise end

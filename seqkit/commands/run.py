@@ -24,6 +24,10 @@ class TaskGroup(click.Group):
         """The command of that task."""
         if name not in self.list_commands(context):
             raise unknown("task", name, self.list_commands(context))
+        return self.command_of(name)
+
+    def command_of(self, name: str) -> click.Command:
+        """The command of a task that exists."""
         from seqkit.commands.training import task_command
 
         return task_command(name)
@@ -46,7 +50,7 @@ def command() -> None:
 def config_values(
     task: Any, config_file: str | None, settings: tuple[str, ...], flags: dict[str, Any]
 ) -> dict[str, Any]:
-    """The values asked for: those of the file, replaced by ``--set``, replaced by options."""
+    """The values asked for: those of the file, replaced by ``--set``, replaced by options; then the data set's own."""
     from seqkit.training.config import make_config, options_of, parse_setting, read_toml
 
     values: dict[str, Any] = {}
@@ -60,6 +64,8 @@ def config_values(
     options = options_of(task.config)
     for name, text in flags.items():
         values[name] = options[name].parse(text, options[name].flag)
+    if "data" in options:
+        values = {**task.defaults_for.get(values.get("data", options["data"].default), {}), **values}
     if "kernel" in options and "kernel" not in values and os.environ.get("SEQKIT_KERNELS"):
         values["kernel"] = os.environ["SEQKIT_KERNELS"]
     return values

@@ -13,12 +13,15 @@ from types import FrameType
 import click
 
 from seqkit.commands.run import config_values
+from seqkit.files import write_json
 from seqkit.kernels import ensure
+from seqkit.report.html import write_report
 from seqkit.report.terminal import Reporter, print_tables
 from seqkit.runs import Outcome, Session, find_task, start
 from seqkit.runs.directory import next_free
+from seqkit.runs.findings import gather
 from seqkit.training import Stopped, Table, Trainer, make_config, options_of
-from seqkit.training.config import Option
+from seqkit.training.config import Option, TrainingConfig
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """Names of glibc's settings."""
@@ -27,11 +30,7 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 def task_command(name: str) -> click.Command:
     """The command of a task: an option for each field of its configuration, and those that every task has."""
     task = find_task(name)
-    options = options_of(task.config)
-    fields = [
-        click.Option([entry.flag, key], metavar=entry.kind.__name__.upper(), help=_help(entry), default=None)
-        for key, entry in options.items()
-    ]
+    fields = field_options(task.config)
     common = [
         click.Option(["--out"], metavar="FOLDER", help="Where the run is kept. [runs/TASK-N]"),
         click.Option(["--config", "config_file"], metavar="FILE", help="A TOML file of options, as a run writes it."),
@@ -48,7 +47,18 @@ def task_command(name: str) -> click.Command:
         return drive(session, notes, began)
 
     summary = f"{task.topology[:1].upper()}{task.topology[1:]}: {task.summary}."
+    for data, values in task.defaults_for.items():
+        own = ", ".join(f"{key} {value}" for key, value in values.items())
+        summary += f"\n\nWith --data {data}, unless told otherwise: {own}."
     return click.Command(name, params=[*common, *fields], callback=callback, help=summary)
+
+
+def field_options(config: type[TrainingConfig]) -> list[click.Parameter]:
+    """An option for each field of a configuration."""
+    return [
+        click.Option([entry.flag, key], metavar=entry.kind.__name__.upper(), help=_help(entry), default=None)
+        for key, entry in options_of(config).items()
+    ]
 
 
 def drive(session: Session, notes: list[str], began: float) -> int:
@@ -76,7 +86,22 @@ def drive(session: Session, notes: list[str], began: float) -> int:
         reporter.line(f"stopped while scoring; go on with: seqkit resume {session.run.path}")
         return 130
     show_outcome(outcome, session, time.perf_counter() - began)
+    _report(session, outcome, notes, reporter)
     return 0
+
+
+def _report(session: Session, outcome: Outcome, notes: list[str], reporter: Reporter) -> None:
+    run = session.run
+    try:
+        parts = (session.task, session.config, session.codec, session.head, session.splits)
+        write_json(run.findings, gather(*parts, outcome, notes))
+        write_report(run.path)
+    except Exception as error:
+        # The run is finished and whole: nothing that fails here may make it look otherwise.
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        reporter.prose(f"the report could not be made ({reason}); try: seqkit report {run.path}")
+    else:
+        click.echo(f"Its report: {run.report}")
 
 
 def give_memory_back() -> None:

@@ -1,0 +1,31 @@
+"""Labels texts with a model that `seqkit export RUN` has written. It needs onnxruntime and numpy, not seqkit.
+
+python examples/onnx_sentiment.py RUN/onnx "a great film" "dull from start to end"
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+# What seqkit's word tokenizer finds in scripts that put spaces between words.
+WORD = r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,]\d+)*|\.+|!+|\?+|-+|\*+|[^\w\s]|_"
+
+folder, *texts = sys.argv[1:]
+symbols = json.loads(Path(folder, "symbols.json").read_text(encoding="utf-8"))
+vocabulary = symbols["vocab"]
+numbers = {symbol: number for number, symbol in enumerate(vocabulary["symbols"], len(vocabulary["specials"]))}
+unknown = vocabulary["specials"].index("<unk>")
+rows = [[numbers.get(word, unknown) for word in re.findall(WORD, text.lower())] for text in texts]
+rows = [row[: vocabulary["max_tokens"]] for row in rows]
+lengths = np.array([len(row) for row in rows], np.int64)
+tokens = np.zeros((len(rows), max(1, *lengths)), np.int64)
+for padded, row in zip(tokens, rows, strict=True):
+    padded[: len(row)] = row
+session = onnxruntime.InferenceSession(Path(folder, "model.onnx"))
+(chances,) = session.run(["probabilities"], {"tokens": tokens, "lengths": lengths})
+for text, chance in zip(texts, chances, strict=True):
+    print(f"{symbols['labels'][chance.argmax()]}\t{chance.max():.3f}\t{text}")

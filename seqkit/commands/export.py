@@ -1,0 +1,35 @@
+"""``seqkit export RUN``: a run's model as files that need no seqkit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run")
+@click.option("--format", "form", default="onnx", metavar="onnx|torch", help="What is written. [onnx]")
+@click.option("--out", metavar="PATH", help="The folder, or for a single part the file. [RUN/onnx, RUN/torch]")
+@click.option("--int8", is_flag=True, help="ONNX: a second file with int8 weights, and what that costs.")
+def command(run: str, form: str, out: str | None, int8: bool) -> None:
+    """Write a run's best model as ONNX, or as an archive of torch.export.
+
+    Beside it goes a JSON file with the symbols: vocabulary, labels, options of the tokenizer. What is written has been
+    compared with the model on several batches; where it differs by more than 1e-5, nothing is written.
+    """
+    from seqkit.report.terminal import print_tables
+    from seqkit.runs.export import export
+    from seqkit.training import Table
+
+    made = export(Path(run), form, Path(out) if out else None, int8)
+    rows = [
+        [str(file.path), file.size, "" if file.difference is None else f"{file.difference:.1e}"] for file in made.files
+    ]
+    click.echo(f"{made.form}; compared with the model on {made.batches} batches of different lengths")
+    tables = [Table("Files", ["file", "bytes", "largest difference"], rows)]
+    if made.scores:
+        names = list(next(iter(made.scores.values())))
+        lines = [[name, *(made.scores[kind][name] for kind in made.scores)] for name in names]
+        tables.append(Table("Test part", ["", *made.scores], lines))
+    print_tables(tables)

@@ -1,0 +1,19 @@
+"""``seqkit report RUN``: make a run's page again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run")
+def command(run: str) -> None:
+    """Make report.html of a finished run again, from what the run has kept.
+
+    The data are read only where the run has no report.json.
+    """
+    from seqkit.report.html import write_report
+
+    click.echo(write_report(Path(run)))

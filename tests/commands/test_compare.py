@@ -1,0 +1,107 @@
+"""``seqkit compare``: cells and seeds side by side, stopped and gone on with, and what is refused."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def options(reviews, small):
+    return ["sentiment", "--data", reviews, *small, "--epochs", "2"]
+
+
+@pytest.fixture(scope="module")
+def whole(options, seqkit, tmp_path_factory):
+    """A finished comparison of two cells and what it printed."""
+    out = tmp_path_factory.mktemp("compare") / "whole"
+    done = seqkit("compare", *options, "--cells", "rnn,gru", "--seeds", "1", "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def timeless(folder):
+    found = json.loads((folder / "compare.json").read_text())
+    return {**found, "cells": {c: {**f, "seconds": 0, "peak_memory_mb": 0} for c, f in found["cells"].items()}}
+
+
+def test_a_comparison_shows_and_keeps_what_its_runs_found(whole):
+    out, done = whole
+    assert all(len(line) <= 80 for line in done.stdout.splitlines()[:-1])
+    assert done.stdout.splitlines()[-1] == f"In {out}: compare.json, compare.png, compare.svg"
+    facts = json.loads((out / "compare.json").read_text())
+    for cell, found in facts["cells"].items():
+        results = json.loads((out / f"{cell}-0/results.json").read_text())
+        assert found["scores"] == [found["mean"]] == [results["test"]["accuracy"]]
+        assert (found["parameters"], found["seconds"]) == (results["parameters"], results["seconds"])
+        assert f"{found['mean']:.4f}" in done.stdout and f"{found['parameters']:,}" in done.stdout
+        assert found["baseline_mean"] == results["baseline"]["accuracy"]
+    assert 0 < facts["p_values"][0]["p"] <= 1 and facts["resamples"] == 1000
+    assert (out / "compare.png").read_bytes().startswith(b"\x89PNG") and b"<svg" in (out / "compare.svg").read_bytes()
+    assert f"{out / 'gru-0'}: run 2 of 2" in done.stderr
+
+
+def test_a_finished_comparison_is_told_again_without_training(whole, options, command):
+    out, done = whole
+    before = (out / "gru-0/model.safetensors").stat().st_mtime_ns
+    again = command("compare", *options, "--cells", "rnn,gru", "--seeds", "1", "--out", out)
+    assert (again.returncode, again.stdout) == (0, done.stdout)
+    assert (out / "gru-0/model.safetensors").stat().st_mtime_ns == before and "epoch" not in again.stderr
+
+
+def test_a_comparison_that_was_stopped_goes_on_to_the_same_table(whole, options, seqkit, tmp_path):
+    out = tmp_path / "cut"
+    shutil.copytree(whole[0] / "rnn-0", out / "rnn-0")
+    words = ["compare", *map(str, options), "--cells", "rnn,gru", "--seeds", "1", "--out", str(out)]
+    process = [sys.executable, "-m", "seqkit", *words]
+    with subprocess.Popen(process, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+        end = time.monotonic() + 60
+        # The first run is finished, the second is there and perhaps under way.
+        while time.monotonic() < end and not (out / "gru-0/checkpoint/last.safetensors").exists():
+            time.sleep(0.005)
+        running.send_signal(signal.SIGTERM)
+        told = running.communicate(timeout=60)[1]
+    assert running.returncode == 128 + signal.SIGTERM, told
+    assert "stopped; go on with the same options: seqkit compare sentiment --cells rnn,gru --seeds 1" in told
+    assert (out / "rnn-0/results.json").exists() and not (out / "compare.json").exists()
+    before = (out / "rnn-0/model.safetensors").stat().st_mtime_ns
+    done = seqkit(*words)
+    assert done.returncode == 0, done.stderr
+    assert (out / "rnn-0/model.safetensors").stat().st_mtime_ns == before
+    assert timeless(out) == timeless(whole[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--cells", "rnn,gru", "--epochs", "3"], "was made with epochs 2, not 3; give the options that it began with"),
+        (["--cells", "rnn,gru", "--dropout", "0.2"], "was made with dropout 0.1, not 0.2"),
+        (["--cells", "rnn,gur"], "unknown cell 'gur'; did you mean 'gru'?"),
+        (["--cells", "rnn,rnn"], "--cells must name each cell once"),
+        (["--cells", ","], "--cells names no cell; give some, such as --cells rnn,lstm,gru"),
+        (["--cells", "rnn", "--seeds", "0"], "0 is not in the range"),
+        ([], "Missing option '--cells'"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_before_any_run(words, message, whole, options, command):
+    done = command("compare", *options, "--out", whole[0], *words)
+    assert (done.returncode, done.stdout) == (2, "") and message in done.stderr
+
+
+def test_a_task_without_a_cell_is_refused(command, tmp_path):
+    done = command("compare", "digit", "--cells", "rnn", "--out", tmp_path / "out")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "seqkit: digit has no recurrent cell to compare; compare another task\n",
+    )
+
+
+def test_a_run_that_fails_ends_the_comparison_with_its_reason(command, capfd, small, tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\nfine,good\n")
+    done = command("compare", "sentiment", "--data", tmp_path / "a.csv", "--cells", "rnn", "--out", tmp_path / "out")
+    assert done.returncode == 1 and "rnn-0 failed, as told above; mend that" in done.stderr
+    assert "seqkit: " in capfd.readouterr().err

@@ -1,0 +1,147 @@
+"""``seqkit inspect`` on small runs of several tasks."""
+
+import json
+import random
+import re
+
+import pytest
+
+import seqkit
+from seqkit.runs import load
+
+SMALL = ["--hidden-size", "8", "--embedding-size", "8", "--epochs", "1", "--dropout", "0", "--embedding-dropout", "0"]
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory, command):
+    """Names of tasks to finished runs: a tagger, a translator, a language model, frames and a plain network."""
+    folder, draw = tmp_path_factory.mktemp("inspect"), random.Random(0)
+    names = [[*draw.sample(["Ann", "Bob", "Eve", "Tom", "Ida", "Max"], 2), draw.choice("abcdef")] for _ in range(60)]
+    (folder / "names.conll").write_text(
+        "\n\n".join("\n".join(f"{word} {'O' if len(word) == 1 else 'N'}" for word in row) for row in names) + "\n"
+    )
+    colours = {"red": "rouge", "blue": "bleu", "big": "grand"}
+    pairs = {f"the {a} {b} {n}": f"le {b} {colours[a]} {n}" for a in colours for b in ("cat", "tree") for n in range(9)}
+    (folder / "pairs.tsv").write_text("English\tFrench\n" + "".join(f"{a}\t{b}\n" for a, b in pairs.items()))
+    (folder / "text.txt").write_text("".join(f"{' '.join(row)}.\n" for row in names * 5))
+    rows = [[draw.choice("ab"), *(draw.random() for _ in range(3))] for _ in range(60)]
+    (folder / "rows.csv").write_text("label,x,y,z\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
+    parts = ["--valid-fraction", "0.2", "--test-fraction", "0.2"]
+    asked = {
+        "tag": ["--data", folder / "names.conll", *SMALL, "--min-count", "1", "--spelled-below", "0", *parts],
+        "translate": ["--data", folder / "pairs.tsv", *SMALL, "--tokenizer", "word", *parts],
+        "charlm": ["--data", folder / "text.txt", *SMALL, "--streams", "2", "--chunk", "16"],
+        "frames": ["--strips", "20", "--hidden-size", "8", "--epochs", "1"],
+        "digit": ["--data", folder / "rows.csv", "--epochs", "1"],
+    }
+    for task, options in asked.items():
+        done = command("run", task, *options, "--out", folder / task)
+        assert done.returncode == 0, done.stderr
+    return {task: folder / task for task in asked}
+
+
+def shown(page):
+    """The numbers of a page's heat maps."""
+    return json.loads(re.search(r"const MAPS = (\[.*?\]);\n", page.read_text("utf-8")).group(1))
+
+
+def inspected(command, tmp_path, run, *arguments):
+    out = tmp_path / "page.html"
+    done = command("inspect", run, *arguments, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{out}\n"
+    text = out.read_text("utf-8")
+    assert not re.search(r"(src|href)=\"(?!#)|@import|url\((?!#)|https?://(?!www\.w3\.org)", text), (
+        "the page needs the network"
+    )
+    return out, text
+
+
+def test_a_text_shows_every_gate_and_state_of_both_directions_and_what_words_are_worth(trained, command, tmp_path):
+    out, text = inspected(command, tmp_path, trained[0], "a wonderful film")
+    maps = shown(out)
+    assert [m["name"] for m in maps] == ["i", "f", "g", "o", "h", "c"] * 2
+    assert all(m["columns"] == ["a", "wonderful", "film"] for m in maps)
+    assert all(len(m["values"]) == 8 and len(m["values"][0]) == 3 for m in maps)
+    assert "What each step of encoder.recurrent is worth" in text
+    answer = load(trained[0]).predict(["a wonderful film"])[0]
+    assert f"{answer.label} ({answer.probabilities[answer.label]:.3f})" in text
+    assert text.count("How long units remember") == 2
+
+
+def test_predictions_are_the_same_bit_for_bit_while_a_model_is_recorded(trained, runs):
+    asked = {"tag": ["Ann Bob c", "Eve"], "translate": ["the red cat 3", "the big tree 1"], "charlm": ["Ann", "Bob c"]}
+    for run, texts in [
+        (trained[0], ["a dull film", "moving"]),
+        *((runs[task], texts) for task, texts in asked.items()),
+    ]:
+        model = load(run)
+        before = model.predict(texts)
+        with seqkit.record(model) as trace:
+            assert model.predict(texts) == before
+        assert trace.layers and model.predict(texts) == before
+
+
+def test_the_page_goes_into_the_run_unless_told_otherwise(trained, command):
+    done = command("inspect", trained[0], "dull")
+    assert done.stdout == f"{trained[0] / 'inspect.html'}\n"
+    assert (trained[0] / "inspect.html").stat().st_size > 10_000
+
+
+def test_a_translation_shows_both_sides_and_its_attention(runs, command, tmp_path):
+    out, text = inspected(command, tmp_path, runs["translate"], "the red cat 3")
+    maps = shown(out)
+    written = load(runs["translate"]).predict(["the red cat 3"])[0].text
+    assert f"<b>{written}</b>" in text
+    assert maps[0]["name"] == "attention"
+    assert maps[0]["rowNames"][-1] == "</s>" and len(maps[0]["rowNames"]) == len(maps[0]["values"])
+    assert all(abs(sum(row) - 1000) <= len(row) for row in maps[0]["values"])
+    assert [m["name"] for m in maps[1:]] == ["z", "r", "n", "h"] * 3
+    assert maps[-1]["columns"][0] == "<s>"
+
+
+def test_words_of_a_tagger_are_shown_and_the_reader_of_their_letters_is_named(runs, command, tmp_path):
+    out, text = inspected(command, tmp_path, runs["tag"], "Ann Bob c")
+    assert {tuple(m["columns"]) for m in shown(out)} == {("Ann", "Bob", "c")}
+    assert "Not shown: encoder.embedding.speller.encoder.recurrent" in text
+
+
+def test_a_language_model_shows_its_text_and_blanks_as_signs(runs, command, tmp_path):
+    out, text = inspected(command, tmp_path, runs["charlm"], "Ann Bob")
+    assert shown(out)[0]["columns"] == ["A", "n", "n", "␣", "B", "o", "b"]
+    assert "next: " in text
+
+
+def test_frames_are_shown_by_number(runs, command, tmp_path):
+    import numpy as np
+
+    model = load(runs["frames"])
+    np.save(tmp_path / "clip.npy", np.zeros((4, model.codec.scaling.size), np.float32))
+    out, _ = inspected(command, tmp_path, runs["frames"], tmp_path / "clip.npy")
+    assert shown(out)[0]["columns"] == ["1", "2", "3", "4"]
+
+
+def test_gradients_flow_through_a_text_or_through_the_test_part(trained, runs, command, tmp_path):
+    _, text = inspected(command, tmp_path, trained[0], "a wonderful film and an actor", "--gradient-flow")
+    assert text.count('aria-label="Norm of the gradient by lag') == 3
+    assert "only lstm is trained" in text and "All cells read the text above" in text
+    for run, read in ((trained[0], "16 examples"), (runs["charlm"], "the beginning")):
+        _, text = inspected(command, tmp_path, run, "--gradient-flow")
+        assert f"All cells read {read} of the test part" in text and "<canvas" not in text
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "said"),
+    [
+        ("digit", ["1,2,3"], "a digit model is one to one: it has no time"),
+        ("digit", ["--gradient-flow"], "a digit model is one to one: it has no time"),
+        ("tag", [], "give a text to look at, or --gradient-flow"),
+        ("tag", ["  "], "there is nothing to read"),
+        ("charlm", [""], "there is nothing to read"),
+        ("tag", ["Ann", "--out", "/nowhere/page.html"], "cannot write /nowhere/page.html"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_in_a_sentence(runs, command, task, arguments, said):
+    done = command("inspect", runs[task], *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr and done.stderr.count("\n") == 1

@@ -1,0 +1,204 @@
+"""``report.html`` at the end of a run, and ``seqkit report``."""
+
+import html
+import json
+import random
+import re
+import shlex
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+from seqkit.report import html as pages
+from seqkit.runs.findings import gather_again
+
+EVIL = "<script>alert(1)</script> & dull"
+FOR_ALL = ["Scores on the test part", "Learning", "The model", "How it was made", "To do it again"]
+VOID = {"meta", "img", "path", "br", "use"}
+
+
+class Page(HTMLParser):
+    """The tags of a page, checked to be closed in order, and what they refer to."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.links, self.text = [], [], [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.links += [value for name, value in attributes if name in ("src", "href", "xlink:href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+        self.links += [value for name, value in attributes if name in ("src", "href", "xlink:href")]
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def sections(text):
+    return re.findall(r"<h2>(.*?)</h2>", text)
+
+
+def read(run):
+    return (run / "report.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def evil(command, reviews, small, tmp_path_factory):
+    """A finished run on texts, some of which look like HTML, with labels that do, too."""
+    folder = tmp_path_factory.mktemp("evil")
+    rows = [line.rsplit(",", 1) for line in reviews.read_text().splitlines()[1:]]
+    lines = [f'"{text} {EVIL}",<b>{label}' for text, label in rows]
+    (folder / "evil.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
+    done = command("run", "sentiment", "--data", folder / "evil.csv", "--out", folder / "a & b", *small)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"Its report: {folder / 'a & b' / 'report.html'}"
+    return folder / "a & b"
+
+
+def test_texts_and_labels_from_the_data_stay_text(evil):
+    text = read(evil)
+    page = Page(text)
+    assert "script" not in page.tags and page.tags.count("b") == text.count('<div class="big">') * 4
+    assert html.escape(EVIL) in text and EVIL in "".join(page.text)
+    assert "&lt;b&gt;good" in text
+
+
+def test_a_page_asks_the_network_for_nothing(evil):
+    text = read(evil)
+    page = Page(text)
+    assert all(link.startswith(("#", "data:")) for link in page.links)
+    assert not {"script", "link", "iframe", "object"} & {*page.tags}
+    assert not re.search(r"@import|url\((?!#)|https?://(?!www\.w3\.org/)", text)
+
+
+def test_a_page_of_texts_has_every_part(evil):
+    text = read(evil)
+    assert {*FOR_ALL, "Answers, right and wrong", "Is it as right as it is sure?"} == {*sections(text)}
+    assert text.count("<svg") == 3 and 'class="shaded"' in text and "Most wrong" in text
+    assert "[h]→[h]→[h]→[h]" in text and "σ(a_i)" in text and "many to one" in text
+    assert "prefers-color-scheme: dark" in text and 'content="width=device-width' in text
+    results = json.loads((evil / "results.json").read_text())
+    assert f'<td class="number">{results["baseline"]["accuracy"]:.4f}</td>' in text
+
+
+def test_the_interval_of_the_report_holds_the_score(evil):
+    found = json.loads((evil / "report.json").read_text())["intervals"]
+    score = json.loads((evil / "results.json").read_text())["test"]["accuracy"]
+    low, high = found["limits"]["accuracy"]
+    assert low <= score <= high and low < high and found["resamples"] == len(found["samples"]) == 1000
+
+
+def test_the_command_of_a_report_makes_the_same_run_again(evil, command, tmp_path):
+    line = re.search(r'<pre class="fold">seqkit (run .*?)</pre>', read(evil))[1]
+    done = command(*shlex.split(html.unescape(line)), "--out", tmp_path / "again")
+    assert done.returncode == 0, done.stderr
+    one, other = ((run / "config.toml").read_text() for run in (evil, tmp_path / "again"))
+    assert one == other
+    assert (
+        json.loads((evil / "results.json").read_text())["test"]
+        == json.loads((tmp_path / "again/results.json").read_text())["test"]
+    )
+
+
+def test_a_report_is_made_again_without_the_data(evil, command, tmp_path):
+    run = tmp_path / evil.name
+    shutil.copytree(evil, run)
+    (run / "report.html").unlink()
+    moved = evil.parent / "evil.csv"
+    moved.rename(moved.with_suffix(".away"))
+    try:
+        done = command("report", run)
+    finally:
+        moved.with_suffix(".away").rename(moved)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{run / 'report.html'}\n", "")
+    # The path of the folder stands in the command that repeats the run.
+    assert read(run).replace(html.escape(str(run)), html.escape(str(evil))) == read(evil)
+
+
+def test_a_run_from_before_there_were_reports_gets_the_same_findings(evil):
+    kept, again = json.loads((evil / "report.json").read_text()), json.loads(json.dumps(gather_again(evil)))
+    assert {key for key in kept if kept[key] != again[key]} <= {"finished", "notes"}
+
+
+def test_a_report_that_fails_leaves_the_run_finished(command, reviews, small, tmp_path, monkeypatch):
+    def broken(path):
+        raise ZeroDivisionError("no page today")
+
+    monkeypatch.setattr("seqkit.commands.training.write_report", broken)
+    done = command("run", "sentiment", "--data", reviews, "--out", tmp_path / "run", *small, "--epochs", "1")
+    assert done.returncode == 0 and "accuracy" in done.stdout
+    assert "the report could not be made (no page today); try:" in " ".join(done.stderr.split())
+    assert (tmp_path / "run/results.json").exists() and not (tmp_path / "run/report.html").exists()
+
+
+def test_without_matplotlib_a_sentence_stands_where_a_plot_would(evil, command, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(evil, run)
+    monkeypatch.setattr(pages, "find_spec", lambda name: None)
+    assert command("report", run).returncode == 0
+    text = read(run)
+    assert "<svg" not in text and text.count("needs matplotlib") == 2
+    assert {*FOR_ALL, "Is it as right as it is sure?"} <= {*sections(text)}
+
+
+@pytest.mark.parametrize(
+    ("break_it", "code", "message"),
+    [
+        (lambda run: (run / "results.json").unlink(), 2, "has no results yet; finish it with `seqkit resume"),
+        (lambda run: (run / "report.json").write_text("{}"), 1, "is damaged or of another version; delete it"),
+        (lambda run: (run / "results.json").write_text("[]"), 1, "results.json is damaged; restore it from a copy"),
+        (lambda run: (run / "metrics.jsonl").write_text("{\n"), 1, "metrics.jsonl is damaged"),
+        (lambda run: (run / "run.json").unlink(), 2, "is no run; name a folder that `seqkit run` has made"),
+    ],
+)
+def test_a_run_without_what_a_report_needs_is_refused_in_a_sentence(break_it, code, message, evil, command, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(evil, run)
+    break_it(run)
+    done = command("report", run)
+    assert (done.returncode, done.stdout) == (code, "") and message in done.stderr
+
+
+def test_a_page_of_digits_shows_the_mistakes(command, tmp_path):
+    command("run", "digit", "--out", tmp_path / "run", "--epochs", "2", "--hidden-size", "8", "--num-layers", "1")
+    text = read(tmp_path / "run")
+    Page(text)
+    assert {*FOR_ALL, "Pictures", "Is it as right as it is sure?"} < {*sections(text)}
+    assert "data:image/png;base64," in text and "[y]\n ↑\n[h]" in text and text.count("<svg") == 3
+
+
+def test_a_page_of_a_language_model_shows_what_it_writes(command, tmp_path):
+    words, generator = ["the", "sea", "is", "<i>calm", "today"], random.Random(0)
+    (tmp_path / "text.txt").write_text(" ".join(generator.choices(words, k=3000)))
+    options = ["--data", tmp_path / "text.txt", "--epochs", "1", "--hidden-size", "8", "--streams", "4"]
+    done = command("run", "charlm", "--out", tmp_path / "run", *options)
+    assert done.returncode == 0, done.stderr
+    text = read(tmp_path / "run")
+    page = Page(text)
+    assert {*FOR_ALL, "What it writes"} < {*sections(text)} and "i" not in page.tags
+    assert "Is it as right as it is sure?" not in sections(text)
+    assert "fewer than ten examples or pieces" in text and "[a] [b] [c] [d]" in text
+
+
+def test_a_page_of_tagged_words_tells_how_sure_each_word_is(command, tmp_path):
+    generator = random.Random(0)
+    tags = {"a": "DET", "sea": "NOUN", "ship": "NOUN", "sails": "VERB", "sinks": "VERB"}
+    words = [[*generator.choices(list(tags), k=5)] for _ in range(120)]
+    (tmp_path / "tags.conll").write_text("\n\n".join("\n".join(f"{w}\t{tags[w]}" for w in line) for line in words))
+    options = ["--data", tmp_path / "tags.conll", "--epochs", "1", "--hidden-size", "8", "--test-fraction", "0.2"]
+    done = command("run", "tag", "--out", tmp_path / "run", *options)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "run/report.json").read_text())
+    assert found["calibration"]["answers"] == found["parts"]["test"][0] and found["parts"]["test"][1] == "words"
+    assert {*FOR_ALL, "Is it as right as it is sure?"} < {*sections(read(tmp_path / "run"))}
