@@ -1,0 +1,156 @@
+"""What ``fit`` and ``predict`` are given: checked, and with the labels of y as a model names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from seqkit.data import DataError
+from seqkit.errors import UsageError
+
+
+@contextmanager
+def arguments_as_data() -> Iterator[None]:
+    """What is wrong with data that came as arguments is a ValueError, as scikit-learn has it."""
+    try:
+        yield
+    except DataError as error:
+        raise UsageError(str(error)) from None
+
+
+def one_by_one(values: Any, name: str, kind: str) -> list[Any]:
+    """The entries of a list, tuple, array or Series; ``kind`` says what they ought to be.
+
+    Raises :class:`UsageError` for a single text, a table, and what has no entries.
+    """
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise UsageError(f"{name} must be a list of {kind}, not {_named(values)}")
+    if hasattr(values, "columns"):
+        raise UsageError(f"{name} is a table of {len(values.columns)} columns; give one of them: a list of {kind}")
+    return list(values)
+
+
+def texts(values: Any, name: str = "X") -> list[str]:
+    """The texts of a list, array or Series; raises :class:`UsageError` that says which entry is none."""
+    found = one_by_one(values, name, "texts")
+    for number, value in enumerate(found):
+        if not isinstance(value, str):
+            raise UsageError(f"{name}[{number}] must be a text, not {_named(value)}")
+    return [str(value) for value in found]
+
+
+def word_lists(values: Any) -> list[tuple[str, ...]]:
+    """The words of each sentence; raises :class:`UsageError` for what is no list of texts."""
+    found = one_by_one(values, "X", "lists of words")
+    return [tuple(texts(words, f"X[{number}]")) for number, words in enumerate(found)]
+
+
+def frames(values: Any) -> list[np.ndarray]:
+    """The features (T, F) of each sequence, NaN where one is missing.
+
+    Raises :class:`UsageError` for what is no such array, for infinite features, and unless F is the same in all.
+    """
+    found = [_frames(value, f"X[{number}]") for number, value in enumerate(one_by_one(values, "X", "arrays (T, F)"))]
+    for number, array in enumerate(found):
+        if array.shape[1] != found[0].shape[1]:
+            sizes = f"X[0] has {found[0].shape[1]} features a frame, X[{number}] has {array.shape[1]}"
+            raise UsageError(f"{sizes}; make them alike")
+    return found
+
+
+def _frames(value: Any, name: str) -> np.ndarray:
+    array = np.asarray(value)
+    if array.ndim != 2 or not array.size or array.dtype.kind not in "fiub":
+        found = f"shape {array.shape} and type {array.dtype}"
+        raise UsageError(f"{name} must be an array of numbers with the shape (T, F), not of {found}")
+    if array.dtype.kind == "f" and np.isinf(array).any():
+        raise UsageError(f"{name} has an infinite feature; write NaN if it is missing")
+    return array
+
+
+def labels(y: Any) -> np.ndarray:
+    """One label for each entry, (N), in its own type; raises ValueError for what is no label, as scikit-learn does."""
+    if not hasattr(y, "dtype") and isinstance(y, Sequence) and any(isinstance(label, tuple) for label in y):
+        return objects(y)
+    found: np.ndarray = column_or_1d(y, warn=True)
+    assert_all_finite(found, input_name="y")
+    if found.dtype.kind == "f":
+        check_classification_targets(found)
+    return found
+
+
+def label_lists(y: Any, sizes: Sequence[int]) -> list[list[Any]]:
+    """A label for each of so many steps of each sequence; raises :class:`UsageError` unless they are as many."""
+    rows = [list(_plain(row)) for row in one_by_one(y, "y", "lists of labels")]
+    same_length(len(sizes), len(rows))
+    for number, (row, size) in enumerate(zip(rows, sizes, strict=True)):
+        if len(row) != size:
+            raise UsageError(f"X[{number}] has {size} steps but y[{number}] has {len(row)} labels; give each its own")
+        if any(label != label for label in row):
+            raise UsageError(f"y[{number}] contains NaN, which is no label")
+    return rows
+
+
+def _plain(row: Any) -> Iterable[Any]:
+    if isinstance(row, (str, bytes)) or not isinstance(row, Iterable):
+        raise UsageError(f"y must be a list of lists of labels; it has {_named(row)} in it")
+    return row.tolist() if isinstance(row, np.ndarray) else row
+
+
+def same_length(inputs: int, targets: int) -> None:
+    """Raises :class:`UsageError` unless there are as many."""
+    if inputs != targets:
+        raise UsageError(f"X has {inputs:,} entries but y has {targets:,}; give each entry its own")
+
+
+def check_target(estimator: object, y: Any) -> None:
+    """Raises ValueError where ``fit`` is called without y."""
+    if y is None:
+        name = type(estimator).__name__
+        raise UsageError(f"{name} requires y to be passed, but the target y is None")
+
+
+def classes_of(found: Iterable[Any], dtype: np.dtype[Any] | None = None) -> np.ndarray:
+    """The different labels, sorted where they can be, else by type and how they are written.
+
+    Raises :class:`UsageError` for a label that cannot be hashed, and unless there are two classes.
+    """
+    try:
+        different = set(found)
+    except TypeError as error:
+        raise UsageError(f"y has labels that cannot be compared ({error}); use texts, numbers or tuples") from None
+    if len(different) < 2:
+        what = f"only one class, {next(iter(different))!r:.80}" if different else "no labels"
+        raise UsageError(f"y has {what}; give examples of at least two classes")
+    try:
+        ordered = sorted(different)
+    except TypeError:
+        ordered = sorted(different, key=lambda label: (type(label).__name__, repr(label)))
+    simple = len({type(label) for label in ordered}) == 1 and isinstance(ordered[0], (str, int, float, np.generic))
+    if dtype == np.dtype(object) or not simple:
+        return objects(ordered)
+    return np.array(ordered, dtype)
+
+
+def names_of(classes: np.ndarray) -> list[str]:
+    """What a model calls the classes: each as a text, quoted if two would be the same."""
+    plain = [str(label) for label in classes.tolist()]
+    return plain if len(set(plain)) == len(plain) else [repr(label) for label in classes.tolist()]
+
+
+def objects(values: Iterable[Any]) -> np.ndarray:
+    """An array (N) of whatever they are; tuples stay tuples."""
+    entries = list(values)
+    array = np.empty(len(entries), object)
+    array[:] = entries
+    return array
+
+
+def _named(value: Any) -> str:
+    shown = f" {value!r:.40}" if isinstance(value, (str, int, float)) else ""
+    return f"{type(value).__name__}{shown}"
