@@ -114,8 +114,9 @@ def test_the_best_labellings_are_found_in_order(limits, scale, n_best):
 
 
 @CASES
-def test_gradients_equal_finite_differences(limits):
-    made, logits = crf(limits), logits_of().requires_grad_()
+@SCALES
+def test_gradients_equal_finite_differences(limits, scale):
+    made, logits = crf(limits), logits_of(scale).requires_grad_()
     targets = torch.tensor([[1, 2, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 2, 0], [1, 0, 0, 0]])
 
     def run(logits, *_):
@@ -147,19 +148,71 @@ def test_gradients_equal_those_of_autograd_through_a_plain_loop(scale):
         torch.testing.assert_close(one, other, atol=1e-9, rtol=1e-9)
 
 
-def test_what_is_forced_counts_however_unlikely_it_is():
-    # 0 then 1 is the only way to 2, which must come last; labels 0 and 1 are 2,000 nats worse than 3.
+def assert_exact(made, logits):
+    """Partition, marginals and best labelling of one whole sequence (1, T, K) are those of brute force."""
+    steps = logits.shape[1]
+    length, table = torch.tensor([steps]), scored(made, logits[0], steps)
+    whole = log_sum(table.values())
+    assert float(made.log_partition(logits, length).detach()) == pytest.approx(whole, rel=1e-12, abs=1e-9)
+    expected = torch.zeros_like(logits[0])
+    for labels, score in table.items():
+        expected[range(steps), labels] += math.exp(score - whole)
+    torch.testing.assert_close(made.marginals(logits, length)[0], expected, atol=1e-9, rtol=1e-9)
+    assert tuple(made.decode(logits, length)[0][0].labels) == max(table, key=table.get)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_scores_and_limits_of_any_size_are_exact(seed):
+    torch.manual_seed(seed)
+    sizes = torch.tensor([1.0, 50.0, 150.0, 190.0, 900.0])[torch.randint(5, (4,))].tolist()
+    allowed, (start, end) = torch.rand(LABELS, LABELS) < 0.7, torch.rand(2, LABELS) < 0.8
+    start[0] = end[0] = True
+    made, logits = CRF(LABELS, allowed, start, end).double(), logits_of(sizes[0], seed)[:1]
+    with torch.no_grad():
+        for parameter, size in zip(made.parameters(), sizes[1:], strict=True):
+            parameter.normal_().mul_(size)
+    if not scored(made, logits[0], STEPS):
+        with pytest.raises(UsageError, match="no labelling of length 4"):
+            made.log_partition(logits, torch.tensor([STEPS]))
+    else:
+        assert_exact(made, logits)
+
+
+def test_a_label_can_be_ruled_out_by_its_logit():
+    logits = logits_of()[:1]
+    logits[0, 1, 2] = logits[0, 3, 0] = -math.inf
+    assert_exact(crf(), logits)
+
+
+@pytest.mark.parametrize("cost", [60.0, 100.0, 150.0, 250.0, 1000.0])
+def test_what_is_forced_counts_however_unlikely_it_is(cost):
+    # 0 then 1 is the only way to 2, which must come last; labels 0 and 1 are far worse than 3.
     allowed = torch.tensor([[0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0], [1, 0, 0, 1]]).bool()
     start, end = torch.tensor([True, False, False, True]), torch.tensor([False, False, True, False])
     made = crf((allowed, start, end), labels=4)
     logits = torch.zeros(1, 6, 4, dtype=torch.double)
-    logits[:, :, :2], logits[:, :, 3] = -1000.0, 1000.0
-    lengths = torch.tensor([6])
-    table = scored(made, logits[0], 6)
-    assert float(made.log_partition(logits, lengths).detach()) == pytest.approx(log_sum(table.values()), rel=1e-12)
-    chances = made.marginals(logits, lengths)[0]
-    torch.testing.assert_close(chances.sum(1), torch.ones(6, dtype=torch.double))
-    assert tuple(made.decode(logits, lengths)[0][0].labels) == max(table, key=table.get)
+    logits[:, :, :2], logits[:, :, 3] = -cost, cost
+    assert_exact(made, logits)
+
+
+@pytest.mark.parametrize("cost", [150.0, 250.0, 800.0])
+def test_a_forced_transition_counts_however_unlikely_it_is(cost):
+    allowed, first = torch.tensor([[True, True], [False, True]]), torch.tensor([True, False])
+    made = crf((allowed, first, ~first), labels=2)
+    made.transitions.data[0, 1] = -cost
+    assert_exact(made, logits_of(labels=2)[:1])
+
+
+def test_a_chain_of_unlikely_transitions_counts():
+    # 0, 1, 2, 3, 4 is the only way; until its last step the logits make up for its transitions.
+    allowed = torch.diag(torch.ones(5), 1).bool()
+    allowed[4, 5], allowed[5, 5] = False, True
+    start, end = torch.tensor([1, 0, 0, 0, 0, 1]).bool(), torch.tensor([0, 0, 0, 0, 1, 0]).bool()
+    made = crf((allowed, start, end), labels=6)
+    made.transitions.data[:4] = -190.0
+    logits = torch.zeros(1, 5, 6, dtype=torch.double)
+    logits[0, range(1, 4), range(1, 4)], logits[0, 4, 4] = 190.0, -600.0
+    assert_exact(made, logits)
 
 
 def test_float32_is_exact_to_its_last_digits():
@@ -207,6 +260,38 @@ def test_a_scheme_is_never_left(scheme, scale):
     chances = made.marginals(logits, lengths)
     assert (chances[:, 0, ~limits[1]] == 0).all()
     torch.testing.assert_close(chances[0].sum(1), torch.ones(7, dtype=torch.double))
+
+
+def test_a_length_without_a_labelling_is_refused():
+    # 0 then 1, and no more.
+    made, logits = CRF(2, torch.tensor([[False, True], [False, False]])), torch.zeros(3, 4, 2)
+    assert made.marginals(logits, torch.tensor([2, 1, 0])).sum((1, 2)).tolist() == pytest.approx([2, 1, 0])
+    for ask in (made.log_partition, made.marginals, made.decode):
+        with pytest.raises(UsageError, match="no labelling of length 3"):
+            ask(logits, torch.tensor([2, 3, 1]))
+
+
+def test_a_lone_step_needs_no_transition():
+    made = CRF(2, torch.zeros(2, 2).bool())
+    found = made.log_partition(torch.zeros(1, 3, 2), torch.tensor([1]))
+    torch.testing.assert_close(found, torch.logsumexp(made.start + made.end, 0, keepdim=True))
+    found.sum().backward()
+    torch.testing.assert_close(made.start.grad, torch.softmax(made.start + made.end, 0))
+
+
+def test_a_second_call_gives_the_same_bits():
+    made, logits = CRF(LABELS, *LIMITS), logits_of().float().requires_grad_()
+    targets = torch.tensor([[1, 2, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 2, 0], [1, 0, 0, 0]])
+    inputs = (logits, *made.parameters())
+    first, second = (torch.autograd.grad(made.loss(logits, targets, LENGTHS), inputs) for _ in range(2))
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_a_second_derivative_is_refused():
+    made, logits = crf(), logits_of().requires_grad_()
+    (slope,) = torch.autograd.grad(made.log_partition(logits, LENGTHS).pow(2).sum(), logits, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.pow(2).sum().backward()
 
 
 def test_a_forbidden_labelling_costs_infinitely_much():
