@@ -96,13 +96,18 @@ class _Patient:
     def read(self) -> Splits[Any] | None:
         """The parts, without the rows that cannot be read; None where nothing can be."""
         end = time.monotonic() + _PATIENCE
+        before = len(self.report.findings)
         for _ in range(_MENDED):
             notes: list[str] = []
             try:
                 splits = self.task.read(self.config, notes)
             except (DataError, UsageError) as error:
                 self._add(Finding.of(error))
-                if not self._leave_out(error) or time.monotonic() > end:
+                if not self._leave_out(error):
+                    # It was not the rows: what came after the first may come of leaving them out.
+                    del self.report.findings[before + 1 :]
+                    return None
+                if time.monotonic() > end:
                     return None
                 continue
             told = {finding.where for finding in self.report.findings if finding.where}
