@@ -189,8 +189,8 @@ class Scaling:
         mean = total / np.maximum(count, 1)
         squares = sum(np.nansum(np.square(clip.features - mean), 0) for clip in clips)
         deviation = np.sqrt(squares / np.maximum(count, 1))
-        # Rounding leaves a constant feature with a little deviation.
-        moves = deviation > 1e-6 * np.abs(mean)
+        # Rounding leaves a constant feature with a little deviation, and squares below 1e-300 have lost their digits.
+        moves = deviation > np.maximum(1e-6 * np.abs(mean), _LEAST)
         inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=moves)
         frames = sum(len(clip.features) for clip in clips)
         return cls(mean, inverse, np.flatnonzero(count < frames))
@@ -229,6 +229,7 @@ class Scaling:
         return cls(mean, inverse, masked)
 
 
+_LEAST = 1e-150
 _FURTHEST = 50.0
 
 

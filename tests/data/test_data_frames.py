@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -252,6 +252,7 @@ def test_scaling_by_hand():
     assert found.tolist() == [[0, 1, 0, 0, 1], [0, 50, 0, 0, 0]]
 
 
+@example(np.array([[0.0, 3e-161], [3e-161, 3e-161]]))
 @given(
     arrays.arrays(
         np.float64, arrays.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=6), elements=st.floats(-1e6, 1e6)
