@@ -250,6 +250,10 @@ class CaptionCodec(Codec):
         tokens = self.vocabulary.decode(numbers)
         return Caption(self.tokenizer.join(tokens), tuple(tokens), log_probability)
 
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """What the decoder writes."""
+        return {"decoder.embedding": self.vocabulary}
+
     def to_json(self) -> dict[str, Any]:
         """``vocab.json`` and ``pictures.json``."""
         options = {"tokenizer": self.tokenizer.to_json(), "max_tokens": self.max_tokens}

@@ -17,8 +17,18 @@ import torch
 from torch import Tensor
 
 from seqkit.cells import available_cells, make_cell
-from seqkit.data import TOKENIZERS, Splits, Tokenizer, Vocabulary, tokenizer, tokenizer_from_json
-from seqkit.data.corpus import Stretch, contiguous, memory_map, open_corpus, python_reference, stretch
+from seqkit.data import (
+    REVIEWS,
+    TOKENIZERS,
+    Splits,
+    Tokenizer,
+    Vocabulary,
+    read_examples,
+    stratified,
+    tokenizer,
+    tokenizer_from_json,
+)
+from seqkit.data.corpus import Corpus, Stretch, contiguous, memory_map, open_corpus, python_reference, stretch
 from seqkit.export import Exported, Stepped, flat, step_part, with_modules
 from seqkit.layers import Decoder, DecoderState, Head, Loss, State
 from seqkit.layers.recall import Past
@@ -46,6 +56,20 @@ _LEAD = 256
 """... each of which first reads so many tokens of the one before it, so that none begins without a context."""
 _PAST = "past."
 """Before the names of what a decoder with recall carries on."""
+_REVIEWS = "imdb"
+"""The data set of film reviews; its options are for a model of words, from which others may start."""
+_OF_REVIEWS = {
+    "valid_fraction": 0.1,
+    "test_fraction": 0.1,
+    "tokenizer": "word",
+    "max_symbols": 10000,
+    "embedding_size": 256,
+    "hidden_size": 256,
+    "tie": True,
+    "epochs": 3,
+    "learning_rate": 3e-3,
+    "precision": "bf16",
+}
 _BASELINE_BYTES = 4_000_000
 """The baseline counts n-grams in so much of the training part at most, its end."""
 
@@ -55,7 +79,7 @@ class CharLMConfig(TrainingConfig):
     """Defaults of the task."""
 
     data: str = option(
-        "python-reference", "the data: python-reference, a text file, or a folder of text files", path=True
+        "python-reference", "the data: python-reference, imdb, a text file, or a folder of text files", path=True
     )
     valid_data: str | None = option(None, "text for validation (else a stretch of the data)", path=True)
     test_data: str | None = option(None, "text for the test (else the end of the data)", path=True)
@@ -131,7 +155,7 @@ class CharLMHead(Head):
     def loss(self, batch: Chunk) -> Loss:
         """Cross-entropy of the targets, in nats; negative targets count nothing."""
         features, state = self._read(batch.tokens, None if batch.state is None else _carry_on(batch.state))
-        total = self._nats(features, batch.targets)
+        total = self._nats(features, batch.targets, self.decoder.recurrent.precision)
         return Loss(total, int((batch.targets >= 0).sum()), _carried(state.detach()))
 
     @torch.no_grad()
@@ -201,8 +225,8 @@ class CharLMHead(Head):
         decoded = self.decoder(tokens, state or self.decoder.start(batch_size=len(tokens)), lengths)
         return decoded.features, decoded.state
 
-    def _nats(self, features: Tensor, targets: Tensor) -> Tensor:
-        return self.decoder.nats(features.flatten(0, -2), targets.flatten())
+    def _nats(self, features: Tensor, targets: Tensor, precision: str = "f32") -> Tensor:
+        return self.decoder.nats(features.flatten(0, -2), targets.flatten(), precision=precision)
 
     def _window(self, tokens: np.ndarray, row: _Row, first: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
         """What a row reads and what it is to say in the steps from ``first`` on; -1 where nothing is counted."""
@@ -284,6 +308,10 @@ class StreamCodec(Codec):
         """The texts as they are: a batch of them may be longer than memory."""
         return list(items)
 
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """What the decoder reads and writes."""
+        return {"decoder.embedding": self.vocabulary}
+
     def to_json(self) -> dict[str, Any]:
         """``vocab.json``."""
         return {"vocab.json": {"tokenizer": self.tokenizer.to_json(), **self.vocabulary.to_json()}}
@@ -321,6 +349,8 @@ def load_codec(files: Mapping[str, Any]) -> StreamCodec:
 
 def read(config: CharLMConfig, notes: list[str]) -> Splits[Stretch]:
     """Training, validation and test as contiguous stretches in this order; files given for a part are that part."""
+    if config.data == _REVIEWS:
+        return _reviews(config)
     given = {"valid": config.valid_data, "test": config.test_data}
     fractions = {"valid": config.valid_fraction, "test": config.test_fraction}
     cut = {part: fractions[part] for part, path in given.items() if not path}
@@ -329,6 +359,18 @@ def read(config: CharLMConfig, notes: list[str]) -> Splits[Stretch]:
     parts = dict(zip(cut, others, strict=True))
     parts.update({part: stretch(open_corpus(Path(path), notes)) for part, path in given.items() if path})
     return Splits([train], [parts["valid"]], [parts["test"]])
+
+
+def _reviews(config: CharLMConfig) -> Splits[Stretch]:
+    """A review a line, in the parts that `sentiment --data imdb` has: what its test holds is never read here."""
+    reviews = read_examples(REVIEWS.locate(), "text", "label", {"source": _REVIEWS})
+    parts = stratified(reviews, config.valid_fraction, config.test_fraction, config.seed)
+
+    def joined(part: str) -> list[Stretch]:
+        lines = [" ".join(review.text.split()) for review in getattr(parts, part)]
+        return [stretch(Corpus(f"{_REVIEWS} ({part})", ("\n".join(lines).encode(),)))]
+
+    return Splits(joined("train"), joined("valid"), joined("test"))
 
 
 def read_file(config: CharLMConfig, path: Path, codec: Codec) -> list[Stretch]:
@@ -498,7 +540,11 @@ TASK: Task[CharLMConfig] = Task(
     topology="many to many, next step",
     summary="the next character, and so texts of any length",
     config=CharLMConfig,
-    data_sets={"python-reference": "the Python language reference, 465,000 characters"},
+    data_sets={
+        "python-reference": "the Python language reference, 465,000 characters",
+        _REVIEWS: "25,000 film reviews, 6 million words; what sentiment can start from",
+    },
+    defaults_for={_REVIEWS: _OF_REVIEWS},
     metric="bpc",
     higher_is_better=False,
     read=read,

@@ -147,6 +147,10 @@ class TextCodec(Codec):
         read = tokens[: self.max_tokens]
         return Account(len(tokens), len(tokens) - len(read), [t for t in read if t not in self.vocabulary])
 
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """What the encoder reads."""
+        return {"encoder.embedding": self.vocabulary}
+
     def to_json(self) -> dict[str, Any]:
         """``vocab.json`` and ``labels.json``."""
         options = {"tokenizer": self.tokenizer.to_json(), "max_tokens": self.max_tokens}

@@ -66,6 +66,10 @@ def config_values(
         values[name] = options[name].parse(text, options[name].flag)
     if "data" in options:
         values = {**task.defaults_for.get(values.get("data", options["data"].default), {}), **values}
+    if values.get("init_from"):
+        from seqkit.runs.transfer import sizes_of
+
+        values = {**sizes_of(Path(values["init_from"]), task), **values}
     if "kernel" in options and "kernel" not in values and os.environ.get("SEQKIT_KERNELS"):
         values["kernel"] = os.environ["SEQKIT_KERNELS"]
     return values

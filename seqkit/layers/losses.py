@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, pad
+from torch.nn.functional import pad
 
 _LOGITS = 2**22
 """Logits held at a time: 16 MB of float32"""
@@ -63,25 +63,26 @@ class _Pieces(torch.autograd.Function):
         total = features.new_zeros(())
         if bf16:
             features, weight, bias = features.bfloat16(), weight.bfloat16(), bias.bfloat16()
-        rows = max(1, _LOGITS // len(weight))
+        rows = min(len(features), max(1, _LOGITS // len(weight)))
+        # Made once: to get and give back so much memory for each piece would take longer than the sums.
+        products = features.new_empty(rows, len(weight))
+        chances = total.new_empty(rows, len(weight))
+        logits = torch.empty_like(chances) if bf16 else products
         for start in range(0, len(features), rows):
-            piece = slice(start, start + rows)
-            logits = torch.addmm(bias, features[piece], weight.T).to(total.dtype)
+            piece = slice(start, min(start + rows, len(features)))
+            size = piece.stop - start
+            torch.addmm(bias, features[piece], weight.T, out=products[:size])
+            if bf16:
+                logits[:size] = products[:size]
+            total += _loss(logits[:size], targets[piece], label_smoothing, chances[:size])
             if wanted:
-                with torch.enable_grad():
-                    logits.requires_grad_()
-                    loss = _loss(logits, targets[piece], label_smoothing)
-                    (grad,) = torch.autograd.grad(loss, logits)
-                grads[2] += grad.sum(0)
-                grad = grad.to(weight.dtype)
+                grad = products[:size].copy_(chances[:size])
                 grads[0][piece] = grad @ weight
+                grads[2] += chances[:size].sum(0)
                 if bf16:
                     grads[1] += grad.T @ features[piece]
                 else:
                     grads[1].addmm_(grad.T, features[piece])
-            else:
-                loss = _loss(logits, targets[piece], label_smoothing)
-            total += loss.detach()
         ctx.save_for_backward(*grads)
         return total
 
@@ -96,7 +97,19 @@ def has_bf16(device: torch.device) -> bool:
     return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def _loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
-    return cross_entropy(
-        logits, targets.clamp(min=-1), reduction="sum", ignore_index=-1, label_smoothing=label_smoothing
-    )
+def _loss(logits: Tensor, targets: Tensor, label_smoothing: float, grad: Tensor) -> Tensor:
+    """``Σ_n log Σ_v e^z_nv - (1 - ε) z_nt - ε mean_v z_nv`` over the rows with a target t, and its gradient, written
+    into ``grad``: ``softmax(z) - (1 - ε) [v = t] - ε / V``."""
+    here = (targets >= 0).unsqueeze(1)
+    places = targets.clamp(min=0).unsqueeze(1)
+    torch.softmax(logits, 1, out=grad)
+    # The likeliest symbol's probability, never below 1 / V, gives the sum of the others' without a second pass.
+    normal = logits.amax(1, keepdim=True) - grad.amax(1, keepdim=True).log()
+    loss = normal - (1 - label_smoothing) * logits.gather(1, places)
+    grad.scatter_add_(1, places, torch.full_like(loss, label_smoothing - 1))
+    if label_smoothing:
+        loss -= label_smoothing * logits.mean(1, keepdim=True)
+        grad -= label_smoothing / logits.shape[1]
+    if not bool(here.all()):
+        grad *= here
+    return (loss * here).sum()

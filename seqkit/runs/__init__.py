@@ -4,6 +4,7 @@ from seqkit.runs.directory import RunDirectory
 from seqkit.runs.model import Model, available_tasks, find_task, load
 from seqkit.runs.session import Outcome, Session, resume, start
 from seqkit.runs.training import Training
+from seqkit.runs.transfer import start_from
 
 __all__ = [
     "Model",
@@ -16,4 +17,5 @@ __all__ = [
     "load",
     "resume",
     "start",
+    "start_from",
 ]

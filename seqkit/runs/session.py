@@ -137,7 +137,7 @@ def start(task: Task[Any], config: TrainingConfig, out: Path, notes: list[str]) 
     codec = task.learn(config, splits.train)
     # The folder comes last: settings that cannot be leave nothing behind.
     session = Session(RunDirectory(out), task, config, codec, splits)
-    task.begin(config, codec, session.head, notes)
+    session.begin(notes)
     create_folder(out, task, config, codec, fingerprint(task, splits))
     return session
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from seqkit.data import Splits
 from seqkit.layers import Head
 from seqkit.runs.model import predict_items
+from seqkit.runs.transfer import start_from
 from seqkit.training.checkpoint import seeded
 from seqkit.training.config import TrainingConfig
 from seqkit.training.task import Codec, Evaluation, Task
@@ -32,6 +34,12 @@ class Training:
         batches = task.batches(codec, self.items["train"], config)
         self.metric = task.metric_for(codec) if task.metric_for else task.metric
         self.trainer = Trainer(self.head, batches, self._validate, config, self.metric, task.higher_is_better)
+
+    def begin(self, notes: list[str]) -> None:
+        """Puts what comes from outside into the new head: word vectors, what another run has learned."""
+        self.task.begin(self.config, self.codec, self.head, notes)
+        if self.config.init_from:
+            notes.extend(start_from(Path(self.config.init_from), self.head, self.codec))
 
     def train(self, callbacks: Sequence[Callback] = ()) -> None:
         """Trains to the end; raises :class:`~seqkit.training.Stopped` if asked to stop on the way."""

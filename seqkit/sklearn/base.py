@@ -31,7 +31,7 @@ _IN_MEMORY = "(in memory)"
 """What a configuration says of data that are no file."""
 _FACTS = "sklearn.json"
 _ELSEWHERE = {"seed": "random_state", "valid_fraction": "validation_fraction"}
-_OWN_FILES = ("vectors",)
+_OWN_FILES = ("vectors", "init_from")
 """Options that name a file which is not the data."""
 
 
@@ -134,7 +134,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
                 raise UsageError(f"{len(examples):,} examples leave nothing to validate on; give more")
             codec = task.learn(config, splits.train)
             training = Training(task, config, codec, splits)
-            task.begin(config, codec, training.head, notes)
+            training.begin(notes)
         best = _Best()
         training.train([best, _Lines(notes)] if self.verbose else [best])
         training.head.load_state_dict(best.weights)

@@ -125,6 +125,10 @@ class PairCodec(Codec):
         source, target = ([unmask(t, item.placeholders) for t in s.vocabulary.decode(n)] for s, n in sides)
         return source, target
 
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """What the encoder reads, and what the decoder reads and writes."""
+        return {"encoder.embedding": self.source.vocabulary, "decoder.embedding": self.target.vocabulary}
+
     def to_json(self) -> dict[str, Any]:
         """``source.json``, ``target.json`` and ``spacing.json``."""
         sides = {"source.json": self.source, "target.json": self.target}

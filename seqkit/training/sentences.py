@@ -21,6 +21,8 @@ from seqkit.data.vocab import PAD, UNK
 from seqkit.layers.words import Words
 from seqkit.training.task import Account, Codec
 
+_SPELLED = ("encoder.embedding.speller.encoder.embedding", "encoder.embedding.speller.embedding")
+"""The embedding of characters in a head, where a recurrent layer reads them and where a convolution does."""
 _LONGEST = 32
 """Characters of a word that are read."""
 
@@ -104,6 +106,10 @@ class TagCodec(Codec):
             for item in items
         ]
         return pad(numbers)[0], *pad([self.alphabet.encode(_shortened(word)) for word in rows])
+
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """Words, and the characters of their spelling."""
+        return {"encoder.embedding.words": self.vocabulary, **dict.fromkeys(_SPELLED, self.alphabet)}
 
     def to_json(self) -> dict[str, Any]:
         """``vocab.json``, ``characters.json`` and ``labels.json``."""

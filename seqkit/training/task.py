@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, Protocol
 
 from torch import Tensor
 
-from seqkit.data import Place, Splits
+from seqkit.data import Place, Splits, Vocabulary
 from seqkit.data.readers import choose_column
 from seqkit.export import Exported
 from seqkit.layers import Head
@@ -69,6 +69,10 @@ class Codec(ABC):
     def account(self, raw: Any, example: Any = None) -> Account | None:
         """How an input is read, that of an example with its target; None: all of it, symbol by symbol."""
         return None
+
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """What the embeddings of the head read, by their name in it: ``{"encoder.embedding": vocabulary}``."""
+        return {}
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
