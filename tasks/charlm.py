@@ -28,7 +28,16 @@ from seqkit.data import (
     tokenizer,
     tokenizer_from_json,
 )
-from seqkit.data.corpus import Corpus, Stretch, contiguous, memory_map, open_corpus, python_reference, stretch
+from seqkit.data.corpus import (
+    Corpus,
+    Stretch,
+    column_corpus,
+    contiguous,
+    memory_map,
+    open_corpus,
+    python_reference,
+    stretch,
+)
 from seqkit.export import Exported, Stepped, flat, step_part, with_modules
 from seqkit.layers import Decoder, DecoderState, Head, Loss, State
 from seqkit.layers.recall import Past
@@ -83,6 +92,7 @@ class CharLMConfig(TrainingConfig):
     )
     valid_data: str | None = option(None, "text for validation (else a stretch of the data)", path=True)
     test_data: str | None = option(None, "text for the test (else the end of the data)", path=True)
+    text_column: str | None = option(None, "a column of a CSV, TSV or JSONL file: its texts, a row a line")
     valid_fraction: float = option(0.05, "part of the data for validation, before the test part", above=0, below=0.5)
     test_fraction: float = option(0.05, "part of the data for the test, its end", above=0, below=0.5)
     tokenizer: str = option("char", "what is predicted: word, char or byte", choices=lambda: TOKENIZERS)
@@ -354,10 +364,10 @@ def read(config: CharLMConfig, notes: list[str]) -> Splits[Stretch]:
     given = {"valid": config.valid_data, "test": config.test_data}
     fractions = {"valid": config.valid_fraction, "test": config.test_fraction}
     cut = {part: fractions[part] for part, path in given.items() if not path}
-    corpus = python_reference() if config.data == "python-reference" else open_corpus(Path(config.data), notes)
+    corpus = python_reference() if config.data == "python-reference" else _corpus(config, config.data, notes)
     train, *others = contiguous(corpus, [1 - sum(cut.values()), *cut.values()])
     parts = dict(zip(cut, others, strict=True))
-    parts.update({part: stretch(open_corpus(Path(path), notes)) for part, path in given.items() if path})
+    parts.update({part: stretch(_corpus(config, path, notes)) for part, path in given.items() if path})
     return Splits([train], [parts["valid"]], [parts["test"]])
 
 
@@ -375,7 +385,12 @@ def _reviews(config: CharLMConfig) -> Splits[Stretch]:
 
 def read_file(config: CharLMConfig, path: Path, codec: Codec) -> list[Stretch]:
     """A text to score the model on."""
-    return [stretch(open_corpus(path, []))]
+    return [stretch(_corpus(config, str(path), []))]
+
+
+def _corpus(config: CharLMConfig, data: str, notes: list[str]) -> Corpus:
+    path = Path(data)
+    return open_corpus(path, notes) if config.text_column is None else column_corpus(path, config.text_column)
 
 
 def learn(config: CharLMConfig, train: Sequence[Stretch]) -> StreamCodec:
@@ -532,7 +547,8 @@ def watch(head: Head, codec: Codec, raw: str) -> Watched:
     chances = torch.log_softmax(head.decoder.logits(features)[0, 0] + head.ban, 0)
     best = int(chances.argmax())
     answer = f"next: {codec.vocabulary.symbols[best]!r} ({chances[best].exp().item():.3f})"
-    return Watched(answer, chances[best], {"decoder.recurrent": codec.tokenizer.split(raw)})
+    read = codec.tokenizer.split(raw)
+    return Watched(answer, chances[best], {"decoder.recurrent": read}, (read, read))
 
 
 TASK: Task[CharLMConfig] = Task(

@@ -225,6 +225,18 @@ def test_reviews_for_the_language_model_are_the_training_part_of_sentiment():
         assert lines == [" ".join(example.text.split()) for example in getattr(others, part)]
 
 
+def test_a_language_model_reads_the_column_of_a_table(reviews):
+    from seqkit.runs import find_task
+    from seqkit.training import make_config
+
+    task = find_task("charlm")
+    parts = task.read(make_config(task.config, {"data": str(reviews), "text_column": "text"}), [])
+    whole = "".join("".join(part[0].blocks()) for part in (parts.train, parts.valid, parts.test))
+    assert whole.split("\n") == [line.rpartition(",")[0] for line in reviews.read_text("utf-8").splitlines()[1:]]
+    (example,) = task.read_file(make_config(task.config, {"text_column": "text"}), reviews, None)
+    assert "".join(example.blocks()) == whole
+
+
 def test_an_encoder_inside_an_embedding_is_matched_by_its_name_only():
     from seqkit.runs.transfer import _twin
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from seqkit.data.readers import DataError, Place
+from seqkit.data.readers import DataError, Place, choose_column, read_records
 from seqkit.errors import SeqkitError, UsageError
 
 BLOCK = 2**20
@@ -124,6 +124,19 @@ def open_corpus(path: Path, notes: list[str]) -> Corpus:
     if len(files) < len(every):
         notes.append(f"{len(every) - len(files):,} of {len(every):,} files are empty or no text and were left out")
     return Corpus(str(path), files)
+
+
+def column_corpus(path: Path, column: str) -> Corpus:
+    """The texts of a column of a table, a row a line, held in memory.
+
+    Raises :class:`UsageError` for a table without the column, and as :func:`~seqkit.data.readers.read_records` does.
+    """
+    lines: list[str] = []
+    for record in read_records(path):
+        if not lines:
+            choose_column(list(record.values), column, "text", Place(str(path), 1))
+        lines.append(" ".join(record.values[column].split()))
+    return Corpus(f"{path}, column {column}", ("\n".join(lines).encode(),))
 
 
 def contiguous(corpus: Corpus, fractions: Sequence[float]) -> list[Stretch]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from seqkit.data import DataError
 from seqkit.data import corpus as module
-from seqkit.data.corpus import Corpus, contiguous, memory_map, open_corpus, python_reference, stretch
+from seqkit.data.corpus import Corpus, column_corpus, contiguous, memory_map, open_corpus, python_reference, stretch
 from seqkit.errors import UsageError
 
 TEXTS = st.lists(
@@ -113,3 +113,13 @@ def test_the_default_text_is_the_language_reference():
     text = "".join(stretch(python_reference()).blocks())
     assert 300_000 < len(text) < 2_000_000
     assert "Assert statements are a convenient way to insert debugging" in text
+
+
+def test_a_column_of_a_table_is_a_text_with_a_row_a_line(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text('text,label\n"one, two\nthree",x\nä,y\n', encoding="utf-8")
+    found = stretch(column_corpus(path, "text"))
+    assert "".join(found.blocks()) == "one, two three\nä"
+    assert str(found.place) == f"{path}, column text"
+    with pytest.raises(UsageError, match=r"table.csv:1: no column 'txt' .*did you mean --text-column 'text'"):
+        column_corpus(path, "txt")
