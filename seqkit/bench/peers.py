@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -79,7 +79,7 @@ def step_peers(case: Case, layer: Recurrent) -> dict[str, Call]:
     state: Any = (zero, zero) if case.cell == "lstm" else zero
     found = {"torch cell": _no_grad(lambda: cell(x, state))}
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
-        found["onnxruntime"] = _onnx_call(case, module, x.unsqueeze(0), None)
+        found["onnxruntime"] = _onnx_step(case, module, x, state)
     return found
 
 
@@ -106,16 +106,39 @@ def _torch_calls(
     return calls
 
 
-def _onnx_call(case: Case, module: nn.RNNBase, x: Tensor, lengths: Tensor | None) -> Call:
-    """ONNX Runtime on one node for each layer, time first as it wants it."""
-    import numpy as np
+def _onnx_session(model: bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
     # Its threads may spin while it runs, but not on the cores of the next candidate.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    session = onnxruntime.InferenceSession(_onnx_model(case, module), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _onnx_step(case: Case, module: nn.RNNBase, x: Tensor, state: Tensor | tuple[Tensor, Tensor]) -> Call:
+    """ONNX Runtime on a single node that takes the state and gives the next, whose h is the output too."""
+    from onnx import TensorProto, helper
+
+    given = state if isinstance(state, tuple) else (state,)
+    feed = {name: value.unsqueeze(0).numpy() for name, value in zip("xhc", (x, *given), strict=False)}
+    names = [f"next_{name}" for name in "hc"[: len(given)]]
+    values, options = _onnx_layer(case, module, 0)
+    node = helper.make_node(case.cell.upper(), ["x", *values, "", *"hc"[: len(given)]], ["", *names], **options)
+
+    def described(names: Iterable[str]) -> list[Any]:
+        return [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, case.hidden]) for name in names]
+
+    model = _onnx_bytes([node], described(feed), described(names), list(values.values()))
+    session = _onnx_session(model)
+    return lambda: session.run(names, feed)
+
+
+def _onnx_call(case: Case, module: nn.RNNBase, x: Tensor, lengths: Tensor | None) -> Call:
+    """ONNX Runtime on one node for each layer, time first as it wants it."""
+    import numpy as np
+
+    session = _onnx_session(_onnx_model(case, module))
     feed = {"x": np.ascontiguousarray(x.detach().transpose(0, 1).numpy())}
     count = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
     feed["lengths"] = count.to(torch.int32).numpy()
@@ -131,32 +154,46 @@ def _onnx_model(case: Case, module: nn.RNNBase) -> bytes:
     from onnx import TensorProto, helper, numpy_helper
 
     directions = 2 if case.bidirectional else 1
-    nodes, constants, source = [], [], "x"
+    nodes: list[Any] = []
+    constants: list[Any] = []
+    source = "x"
     for number in range(case.num_layers):
-        groups = module.all_weights[number * directions : (number + 1) * directions]
-        stacked = [np.stack([_in_onnx_order(case.cell, g[k]) for g in groups]) for k in range(4)]
-        values = {"W": stacked[0], "R": stacked[1], "B": np.concatenate(stacked[2:], 1)}
-        constants += [numpy_helper.from_array(value, f"{name}{number}") for name, value in values.items()]
-        options: dict[str, Any] = {"hidden_size": case.hidden}
-        options["direction"] = "bidirectional" if case.bidirectional else "forward"
-        if case.cell == "gru":
-            options["linear_before_reset"] = 1
-        inputs = [source, f"W{number}", f"R{number}", f"B{number}", "lengths"]
+        values, options = _onnx_layer(case, module, number)
+        constants += values.values()
+        inputs = [source, *values, "lengths"]
         nodes.append(helper.make_node(case.cell.upper(), inputs, [f"raw{number}"], **options))
         nodes.append(helper.make_node("Transpose", [f"raw{number}"], [f"t{number}"], perm=[0, 2, 1, 3]))
         source = "y" if number == case.num_layers - 1 else f"y{number}"
         nodes.append(helper.make_node("Reshape", [f"t{number}", "shape"], [source]))
     constants.append(numpy_helper.from_array(np.array([0, 0, directions * case.hidden]), "shape"))
-    graph = helper.make_graph(
-        nodes,
-        "layer",
-        [
-            helper.make_tensor_value_info("x", TensorProto.FLOAT, ["T", "B", case.hidden]),
-            helper.make_tensor_value_info("lengths", TensorProto.INT32, ["B"]),
-        ],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["T", "B", directions * case.hidden])],
-        constants,
-    )
+    given = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["T", "B", case.hidden]),
+        helper.make_tensor_value_info("lengths", TensorProto.INT32, ["B"]),
+    ]
+    made = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["T", "B", directions * case.hidden])]
+    return _onnx_bytes(nodes, given, made, constants)
+
+
+def _onnx_layer(case: Case, module: nn.RNNBase, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The weights of a layer by name, and the options of its node."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    directions = 2 if case.bidirectional else 1
+    groups = module.all_weights[number * directions : (number + 1) * directions]
+    stacked = [np.stack([_in_onnx_order(case.cell, g[k]) for g in groups]) for k in range(4)]
+    values = {f"W{number}": stacked[0], f"R{number}": stacked[1], f"B{number}": np.concatenate(stacked[2:], 1)}
+    options: dict[str, Any] = {"hidden_size": case.hidden}
+    options["direction"] = "bidirectional" if case.bidirectional else "forward"
+    if case.cell == "gru":
+        options["linear_before_reset"] = 1
+    return {name: numpy_helper.from_array(value, name) for name, value in values.items()}, options
+
+
+def _onnx_bytes(nodes: list[Any], given: list[Any], made: list[Any], constants: list[Any]) -> bytes:
+    from onnx import helper
+
+    graph = helper.make_graph(nodes, "layer", given, made, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
     return bytes(model.SerializeToString())
 

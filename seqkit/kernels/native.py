@@ -98,7 +98,8 @@ class Native:
         if units != hidden:
             given = [pad_units(state, units) for state in given]
         h, c = (*given, None, None)[:2]
-        slices, team = plan(len(weights), x.shape[0], hidden, len(cell.gate_names))
+        single = x.dim() == 2 or x.shape[1] == 1
+        slices, team = plan(len(weights), x.shape[0], hidden, len(cell.gate_names), single)
         name = operator_name(cell)
         out, *final = torch.ops.seqkit.infer.default(name, x, lengths, packed, vectors, h, c, units, slices, team)
         if units != hidden:
@@ -125,16 +126,16 @@ class Native:
         return out if x.dim() == 3 else out.squeeze(1), final.unbind(0)
 
 
-def plan(directions: int, batch: int, hidden: int, gates: int) -> tuple[int, int]:
-    """Slices of the batch for each direction, and threads for each slice."""
+def plan(directions: int, batch: int, hidden: int, gates: int, single: bool = False) -> tuple[int, int]:
+    """Slices of the batch for each direction, and threads for each slice; ``single``: of one step, not many."""
     threads = torch.get_num_threads()
     workers = threads // directions if threads >= directions else 1
     if workers == 1:
         return 1, 1
     # A slice of few rows waits for its weights: where these are large, threads rather share them among each other.
     slices = max(1, min(workers, batch // (4 if gates * hidden * hidden < 2**20 else 16)))
-    # Below this a step is over before two threads have met.
-    team = workers // slices if gates * hidden * hidden >= 2**15 else 1
+    # Below this a step is over before two threads have met; one step alone must earn their start, too.
+    team = workers // slices if gates * hidden * hidden >= (2**17 if single else 2**15) else 1
     return slices, team
 
 

@@ -9,7 +9,7 @@ import torch
 from seqkit import Recurrent
 from seqkit.cells.lstm import LSTM
 from seqkit.kernels import KERNELS, choose_kernel
-from seqkit.kernels.native import _CELLS, ensure, has_bf16, layer_of, operator_name, pad_units, weights_of
+from seqkit.kernels.native import _CELLS, ensure, has_bf16, layer_of, operator_name, pad_units, plan, weights_of
 
 pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
 cells = pytest.mark.parametrize("cell", _CELLS.values(), ids=_CELLS)
@@ -216,6 +216,20 @@ def test_single_steps_equal_the_whole_call_and_notice_new_weights(cell):
             for parameter in layer.parameters():
                 parameter.mul_(0.5)
             assert not torch.allclose(layer(x)[0], before)
+
+
+@pytest.mark.parametrize(("hidden", "team"), [(128, 1), (192, 2)])
+def test_a_step_of_a_small_layer_is_not_shared_among_threads_and_equals_the_whole_call(hidden, team):
+    torch.set_num_threads(2)
+    assert plan(1, 1, hidden, 4, single=True) == (1, team)
+    assert plan(1, 1, hidden, 4) == (1, 2)
+    layer, state = make("lstm", 5, hidden, kernel="native").eval(), None
+    x = torch.randn(1, 6, 5)
+    with torch.no_grad():
+        whole = layer(x)[0]
+        for time in range(6):
+            out, state = layer.step(x[:, time], state)
+            torch.testing.assert_close(out, whole[:, time], rtol=1e-5, atol=1e-6)
 
 
 def test_an_optimizer_step_is_noticed_by_the_kept_weights():
