@@ -389,10 +389,7 @@ def begin(config: CaptionConfig, codec: Codec, head: Head, notes: list[str]) -> 
 
 def score(predictions: Sequence[Caption], examples: Sequence[Captioned]) -> dict[str, float]:
     """BLEU-4 and chrF of sacrebleu (0 to 100), the part of captions that are right, CIDEr-D of words (0 to 10)."""
-    return _scores([prediction.text for prediction in predictions], [list(e.captions) for e in examples])
-
-
-def _scores(found: Sequence[str], truth: Sequence[list[str]]) -> dict[str, float]:
+    found, truth = [prediction.text for prediction in predictions], [list(e.captions) for e in examples]
     right = sum(text in accepted for text, accepted in zip(found, truth, strict=True))
     words = [[caption.split() for caption in accepted] for accepted in truth]
     return {
@@ -403,11 +400,11 @@ def _scores(found: Sequence[str], truth: Sequence[list[str]]) -> dict[str, float
     }
 
 
-def baseline(config: CaptionConfig, splits: Splits[Captioned]) -> dict[str, float]:
+def baseline(config: CaptionConfig, splits: Splits[Captioned]) -> list[Caption]:
     """The caption that the training part has most often, for every picture."""
     counts = Counter(caption for example in splits.train for caption in example.captions)
     (often, _), *_ = counts.most_common(1)
-    return _scores([often] * len(splits.test), [list(e.captions) for e in splits.test])
+    return [Caption(often, (), 0.0)] * len(splits.test)
 
 
 def samples(predictions: Sequence[Caption], examples: Sequence[Captioned]) -> list[Table]:

@@ -328,8 +328,12 @@ class StreamCodec(Codec):
 
     @property
     def start(self) -> int:
-        """What stands before the first token of a text: a line break, or padding where there is none."""
-        return self.vocabulary.index("\n") if "\n" in self.vocabulary else self.vocabulary.pad
+        """What stands before the first token of a text: a line break, else a full stop, else an unknown token.
+
+        It must be a token that training has read: after another one a model may write nonsense and never find back.
+        """
+        ends = [token for text in ("\n", ".") for token in self.tokenizer.split(text) if token in self.vocabulary]
+        return self.vocabulary.index(ends[0]) if ends else self.vocabulary.unk
 
     def text(self, numbers: Iterator[int], before: str = "") -> Iterator[str]:
         """Pieces of text, each as soon as it is certain: whole characters where tokens are bytes."""
@@ -441,26 +445,23 @@ def validate(
 def score(predictions: Sequence[Scored], examples: Sequence[Stretch]) -> dict[str, float]:
     """Bits (bpc) and nats per character, and the perplexity per token."""
     nats, tokens, characters = (sum(getattr(p, name) for p in predictions) for name in ("nats", "tokens", "characters"))
-    return _scores(nats, tokens, characters)
-
-
-def _scores(nats: float, tokens: int, characters: int) -> dict[str, float]:
     each = nats / max(1, characters)
     perplexity = math.exp(min(700.0, nats / max(1, tokens)))
     return {"bpc": each / math.log(2), "nats_per_character": each, "perplexity": perplexity}
 
 
-def baseline(config: CharLMConfig, splits: Splits[Stretch]) -> dict[str, float]:
+def baseline(config: CharLMConfig, splits: Splits[Stretch]) -> list[Scored]:
     """A 5-gram model of the same tokens, from the last 4,000,000 bytes of the training part, on the same test part."""
     train = splits.train[0].tail(_BASELINE_BYTES)
     codec = learn(config, [train])
     test = codec.encode(splits.test[0])
     nats = witten_bell(codec.encode(train).tokens, test.tokens, len(codec.vocabulary))
-    return _scores(nats, len(test.tokens), test.characters)
+    pieces = tuple((float(part.sum()), len(part)) for part in np.split(nats, range(_STEPS, len(nats), _STEPS)))
+    return [Scored(float(nats.sum()), len(nats), test.characters, 0, pieces)]
 
 
-def witten_bell(train: np.ndarray, test: np.ndarray, symbols: int, order: int = 5) -> float:
-    """Nats of the test under an n-gram model of the training tokens with interpolated Witten-Bell smoothing.
+def witten_bell(train: np.ndarray, test: np.ndarray, symbols: int, order: int = 5) -> np.ndarray:
+    """Nats of each token of the test under an n-gram model of the training part, interpolated Witten-Bell smoothing.
 
     ``p(w | h) = (c(hw) + t(h) p(w | h')) / (c(h) + t(h))`` with counts c, the number t(h) of different tokens seen
     after h, and h' = h without its first token; below the empty history all symbols are alike.
@@ -481,7 +482,8 @@ def witten_bell(train: np.ndarray, test: np.ndarray, symbols: int, order: int = 
         chance = np.where(seen[here] > 0, mixed / np.maximum(1, seen[here] + different[here]), chance)
         # What precedes a token in the next order is the n-gram that ends just before it.
         history = np.concatenate([gram[:1], gram[:-1]])
-    return float(-np.log(chance).sum())
+    nats: np.ndarray = -np.log(chance)
+    return nats
 
 
 def generate(head: Head, codec: Codec, prompt: str, sampling: Sampling, notes: list[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ B batch, T frames, F features of a frame, D values that the encoder reads, K lab
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -42,8 +43,9 @@ from seqkit.export import Exported, Graph, Value, add, labelling
 from seqkit.layers import Encoder, Head, Loss, State
 from seqkit.report.strips import Strip, strip_picture
 from seqkit.training import Codec, Table, Task, TrainingConfig, Watched, option
-from seqkit.training.labels import accuracy, confusion_table, label_table, macro_f1
-from seqkit.training.segments import edit_score, segment_f1
+from seqkit.training.labels import accuracy, confusion_table, label_table
+from seqkit.training.resampling import Tallies
+from seqkit.training.segments import edit_score, segment_matches
 
 __all__ = ["TASK", "Answer", "FrameBatch", "FrameCodec", "FrameConfig", "FrameHead", "FrameStream", "Framed"]
 
@@ -400,21 +402,40 @@ def head(config: FrameConfig, codec: Codec) -> FrameHead:
 
 def score(predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> dict[str, float]:
     """Accuracy and macro-F1 of frames; F1 of segments with an overlap of 10, 25 and 50 %; edit score."""
-    return _scores([example.labels for example in examples], [prediction.labels for prediction in predictions])
+    counted = tallies(predictions, examples)
+    return counted.score(counted.rows.sum(0))
 
 
-def _scores(truth: Sequence[tuple[str, ...]], found: Sequence[tuple[str, ...]]) -> dict[str, float]:
-    flat = [[label for labels in part for label in labels] for part in (truth, found)]
-    overlaps = {f"segment_f1_{overlap}": segment_f1(truth, found, overlap / 100) for overlap in _OVERLAPS}
-    return {
-        "accuracy": accuracy(*flat),
-        "macro_f1": macro_f1(*flat),
+def tallies(predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> Tallies:
+    """Of each sequence: 1, edit score, segments, those that are right, frames of each label right, true and found."""
+    truth, found = [example.labels for example in examples], [prediction.labels for prediction in predictions]
+    known = sorted({label for part in (truth, found) for labels in part for label in labels})
+    rows = [_counted(one, other, known) for one, other in zip(truth, found, strict=True)]
+    return Tallies(np.array(rows).reshape(len(rows), 3 + len(_OVERLAPS) + 3 * len(known)), _summed)
+
+
+def _counted(truth: tuple[str, ...], found: tuple[str, ...], known: Sequence[str]) -> list[float]:
+    right = Counter(one for one, other in zip(truth, found, strict=True) if one == other)
+    matched, segments = segment_matches(truth, found, [overlap / 100 for overlap in _OVERLAPS])
+    frames = [counts[label] for counts in (right, Counter(truth), Counter(found)) for label in known]
+    return [1, edit_score([truth], [found]), segments, *matched, *frames]
+
+
+def _summed(sums: np.ndarray) -> dict[str, float]:
+    (clips, edit, segments, *matched), frames = sums[: 3 + len(_OVERLAPS)], sums[3 + len(_OVERLAPS) :]
+    right, true, guessed = frames.reshape(3, -1)
+    some = true + guessed > 0
+    overlaps = {f"segment_f1_{n}": 2 * both / max(1, segments) for n, both in zip(_OVERLAPS, matched, strict=True)}
+    found = {
+        "accuracy": right.sum() / max(1, true.sum()),
+        "macro_f1": (2 * right[some] / (true + guessed)[some]).sum() / max(1, some.sum()),
         **overlaps,
-        "edit": edit_score(truth, found),
+        "edit": edit / max(1, clips),
     }
+    return {name: float(value) for name, value in found.items()}
 
 
-def baseline(config: FrameConfig, splits: Splits[LabelledClip]) -> dict[str, float]:
+def baseline(config: FrameConfig, splits: Splits[LabelledClip]) -> list[Framed]:
     """Each frame by itself: a forest of 100 trees, on the same scaled features."""
     from sklearn.ensemble import ExtraTreesClassifier
 
@@ -423,8 +444,8 @@ def baseline(config: FrameConfig, splits: Splits[LabelledClip]) -> dict[str, flo
     labels = np.array([label for example in splits.train for label in example.labels])
     seen = np.random.default_rng(config.seed).permutation(len(frames))[:_SEEN]
     model = ExtraTreesClassifier(min_samples_leaf=3, random_state=config.seed).fit(frames[seen], labels[seen])
-    found = [tuple(map(str, model.predict(scaling(example.clip.features)))) for example in splits.test]
-    return _scores([example.labels for example in splits.test], found)
+    found = [model.predict(scaling(example.clip.features)) for example in splits.test]
+    return [Framed(tuple(map(str, labels)), ()) for labels in found]
 
 
 def samples(predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> list[Table]:
@@ -548,6 +569,7 @@ TASK: Task[FrameConfig] = Task(
     tables=tables,
     show=show,
     answers=answers,
+    tallies=tallies,
     from_text=Path,
     samples=samples,
     pictures=pictures,

@@ -63,18 +63,15 @@ def learn(config: G2PConfig, train: Sequence[Pair]) -> PairCodec:
 
 def score(predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, float]:
     """Errors a phoneme (per), and the part of the words with one (wer), each word held against its nearest."""
-    return _rates([p.text for p in predictions], examples)
-
-
-def _rates(texts: Sequence[str], examples: Sequence[Pair]) -> dict[str, float]:
     references = [[reference.split() for reference in example.references] for example in examples]
-    phonemes, words = error_rates([text.split() for text in texts], references)
+    phonemes, words = error_rates([prediction.text.split() for prediction in predictions], references)
     return {"wer": words, "per": phonemes}
 
 
-def baseline(config: G2PConfig, splits: Splits[Pair]) -> dict[str, float]:
+def baseline(config: G2PConfig, splits: Splits[Pair]) -> list[Translated]:
     """The pronunciation of the word of the training part that is spelled most like it, by TF-IDF over letters."""
-    return _rates(nearest(splits.train, [pair.source for pair in splits.test], letters=True), splits.test)
+    sources = [pair.source for pair in splits.test]
+    return [Translated(text, 0.0, ()) for text in nearest(splits.train, sources, letters=True)]
 
 
 def samples(predictions: Sequence[Translated], examples: Sequence[Pair]) -> list[Table]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -30,7 +31,8 @@ from seqkit.layers import CRF, Encoder, Head, Loss
 from seqkit.layers.encoder import start_embedding
 from seqkit.layers.words import SPELLINGS, WordEmbedding, Words, make_speller
 from seqkit.training import Codec, Table, Task, TrainingConfig, Watched, option
-from seqkit.training.labels import TOTAL, accuracy, confusion_table, entity_scores, label_scores, label_table, macro_f1
+from seqkit.training.labels import TOTAL, confusion_table, label_table
+from seqkit.training.resampling import Tallies
 from seqkit.training.sentences import TagBatch, TagCodec, learn_codec, load_codec
 
 __all__ = ["TASK", "TagBatch", "TagCodec", "TagConfig", "Tagged", "TaggingHead", "learn_codec", "load_codec"]
@@ -324,22 +326,46 @@ def begin(config: TagConfig, codec: Codec, head: Head, notes: list[str]) -> None
 
 def score(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> dict[str, float]:
     """Token accuracy; F1 of entities, of marks and capitals, or the mean over labels, as the scheme has it."""
+    counted = tallies(predictions, examples)
+    return counted.score(counted.rows.sum(0))
+
+
+def tallies(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> Tallies:
+    """Of each sentence: words that are right, all words, and of each kind of word or span those right, true, found."""
     scheme = predictions[0].scheme if predictions else None
-    return _scores([e.tags for e in examples], [p.tags for p in predictions], scheme)
+    truth, found = [e.tags for e in examples], [p.tags for p in predictions]
+    pairs = [(_things(one, scheme), _things(other, scheme)) for one, other in zip(truth, found, strict=True)]
+    kinds = sorted({kind for pair in pairs for things in pair for kind, _ in things})
+    rows = np.zeros((len(pairs), 2 + 3 * len(kinds)))
+    for row, tags, others, (one, other) in zip(rows, truth, found, pairs, strict=True):
+        counts = [Counter(kind for kind, _ in things) for things in (one & other, one, other)]
+        right = sum(tag == answer for tag, answer in zip(tags, others, strict=True))
+        row[:] = [right, len(tags), *(count[kind] for count in counts for kind in kinds)]
+    return Tallies(rows, lambda sums: _summed(sums, kinds, scheme))
 
 
-def _scores(truth: Sequence[tuple[str, ...]], found: Sequence[tuple[str, ...]], scheme: str | None) -> dict[str, float]:
-    flat_truth, flat_found = _flat(truth), _flat(found)
-    scores = {"accuracy": accuracy(flat_truth, flat_found)}
-    if scheme == MARKED:
-        marks = label_scores(_mark_names(flat_truth), _mark_names(flat_found))
-        each = {f"f1_{name}": marks[name].f1 if name in marks else 0.0 for name in MARKS.values()}
-        cases = label_scores([_is_capital(tag) for tag in flat_truth], [_is_capital(tag) for tag in flat_found])
-        return {**scores, "f1_marks": sum(each.values()) / len(each), **each, "f1_capitals": cases["capital"].f1}
+def _things(tags: Sequence[str], scheme: str | None) -> set[tuple[str, Any]]:
+    """What is to be found in a sentence: each with its kind."""
     if scheme is None:
-        return {**scores, "macro_f1": macro_f1(flat_truth, flat_found)}
-    total = entity_scores(truth, found)[TOTAL]
-    return {**scores, "f1": total.f1, "precision": total.precision, "recall": total.recall}
+        return {(tag, place) for place, tag in enumerate(tags)}
+    if scheme != MARKED:
+        return {(TOTAL, span) for span in spans(tags)}
+    marks = zip(_mark_names(tags), enumerate(tags), strict=True)
+    return {(mark, place) for mark, (place, _) in marks} | {(_is_capital(tag), place) for place, tag in enumerate(tags)}
+
+
+def _summed(sums: np.ndarray, kinds: Sequence[str], scheme: str | None) -> dict[str, float]:
+    right, words, *counts = map(float, sums)
+    scores = {"accuracy": right / max(1, words)}
+    each = dict(zip(kinds, np.reshape(counts, (3, -1)).T.tolist(), strict=True))
+    f1 = {kind: 2 * both / max(1, true + found) for kind, (both, true, found) in each.items() if true + found}
+    if scheme == MARKED:
+        marks = {f"f1_{name}": f1.get(name, 0.0) for name in MARKS.values()}
+        return {**scores, "f1_marks": sum(marks.values()) / len(marks), **marks, "f1_capitals": f1.get("capital", 0.0)}
+    if scheme is None:
+        return {**scores, "macro_f1": sum(f1.values()) / max(1, len(f1))}
+    both, true, found = each.get(TOTAL, (0.0, 0.0, 0.0))
+    return {**scores, "f1": f1.get(TOTAL, 0.0), "precision": both / max(1, found), "recall": both / max(1, true)}
 
 
 def _mark_names(tags: Sequence[str]) -> list[str]:
@@ -354,7 +380,7 @@ def _flat(sentences: Sequence[tuple[str, ...]]) -> list[str]:
     return [tag for tags in sentences for tag in tags]
 
 
-def baseline(config: TagConfig, splits: Splits[Sentence]) -> dict[str, float]:
+def baseline(config: TagConfig, splits: Splits[Sentence]) -> list[Tagged]:
     """Each word has the label that it had most often in training; a word not seen there the commonest of all."""
     seen: dict[str, Counter[str]] = defaultdict(Counter)
     for sentence in splits.train:
@@ -362,8 +388,8 @@ def baseline(config: TagConfig, splits: Splits[Sentence]) -> dict[str, float]:
             seen[word][tag] += 1
     best = {word: counts.most_common(1)[0][0] for word, counts in seen.items()}
     ((common, _),) = sum(seen.values(), Counter()).most_common(1)
-    found = [tuple(best.get(word, common) for word in sentence.words) for sentence in splits.test]
-    return _scores([s.tags for s in splits.test], found, _scheme(config, splits.train))
+    scheme = _scheme(config, splits.train)
+    return [Tagged(s.words, tuple(best.get(word, common) for word in s.words), (), scheme) for s in splits.test]
 
 
 def samples(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[Table]:
@@ -506,6 +532,7 @@ TASK: Task[TagConfig] = Task(
     tables=tables,
     show=show,
     answers=answers,
+    tallies=tallies,
     from_text=from_text,
     while_validating={"n_best": 1},
     while_predicting=("n_best", "balance"),

@@ -370,10 +370,7 @@ def head(config: PairConfig, codec: Codec) -> TranslationHead:
 
 def score(predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, float]:
     """BLEU and chrF, and where sources have placeholders, the part of those that keep every one of them."""
-    return _scores([p.text for p in predictions], examples)
-
-
-def _scores(texts: Sequence[str], examples: Sequence[Pair]) -> dict[str, float]:
+    texts = [prediction.text for prediction in predictions]
     references = [example.references for example in examples]
     found = {"bleu": bleu(texts, references), "chrf": chrf(texts, references)}
     pairs = [(find_placeholders(e.source), text) for e, text in zip(examples, texts, strict=True)]
@@ -381,9 +378,9 @@ def _scores(texts: Sequence[str], examples: Sequence[Pair]) -> dict[str, float]:
     return {**found, "placeholders_kept": sum(kept) / len(kept)} if kept else found
 
 
-def baseline(config: TranslateConfig, splits: Splits[Pair]) -> dict[str, float]:
+def baseline(config: TranslateConfig, splits: Splits[Pair]) -> list[Translated]:
     """The translation of the nearest sentence of the training part, by the cosine of TF-IDF over words."""
-    return _scores(nearest(splits.train, [pair.source for pair in splits.test]), splits.test)
+    return [Translated(text, 0.0, ()) for text in nearest(splits.train, [pair.source for pair in splits.test])]
 
 
 def nearest(train: Sequence[Pair], sources: Sequence[str], letters: bool = False) -> list[str]:

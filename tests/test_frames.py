@@ -18,6 +18,7 @@ from seqkit.tasks.frames import (
     read,
     score,
     tables,
+    tallies,
 )
 from torch import nn
 
@@ -25,7 +26,9 @@ from seqkit import Encoder, SeqkitError, UsageError
 from seqkit.cells import available_cells
 from seqkit.data import DataError, Place, Splits
 from seqkit.data.frames import LabelledClip, Layout, Scaling, clip_of
-from seqkit.training.labels import accuracy
+from seqkit.training.labels import accuracy, macro_f1
+from seqkit.training.resampling import resample
+from seqkit.training.segments import edit_score, segment_f1
 
 LABELS = ("a", "b", "c")
 
@@ -223,6 +226,25 @@ def test_scores_by_hand():
     assert worst.rows == [["a", 6, pytest.approx(5 / 6), 1.0]]
 
 
+def test_draws_of_sequences_are_scored_by_their_tallies_as_by_each_score_on_its_own():
+    draw, spread = random.Random(0), ["aaab", "bbbc", "aaad"]
+    truth = [tuple("".join(draw.choices(spread, k=draw.randint(1, 6)))) for _ in range(25)]
+    found = [tuple(draw.choice("abd") if draw.random() < 0.3 else label for label in labels) for labels in truth]
+    examples = [LabelledClip(clip_of("a", np.zeros((len(t), 1))), t, Place("a", 1)) for t in truth]
+    predictions = [Framed(labels, (1.0,) * len(labels)) for labels in found]
+    resampled = resample(score, predictions, examples, tallies=tallies(predictions, examples))
+    again = resample(score, predictions, examples, seconds=0.5)
+    assert resampled.resamples == 1000 and again.resamples >= 20
+    drawn = np.random.default_rng(0).integers(25, size=25).tolist()
+    true, guessed = [truth[n] for n in drawn], [found[n] for n in drawn]
+    flat = [[label for labels in part for label in labels] for part in (true, guessed)]
+    by_hand = {"accuracy": accuracy(*flat), "macro_f1": macro_f1(*flat), "edit": edit_score(true, guessed)}
+    by_hand |= {f"segment_f1_{n}": segment_f1(true, guessed, n / 100) for n in (10, 25, 50)}
+    assert {name: values[0] for name, values in resampled.scores.items()} == pytest.approx(by_hand)
+    for name, values in again.scores.items():
+        assert values == pytest.approx(resampled.scores[name][: again.resamples])
+
+
 def test_the_baseline_sees_one_frame_alone():
     # The label is the sign of the frame before: a single frame says nothing about it.
     def example(number):
@@ -231,11 +253,11 @@ def test_the_baseline_sees_one_frame_alone():
         return LabelledClip(clip_of(str(number), values[:, None]), labels, Place("a", 1))
 
     parts = Splits([example(n) for n in range(20)], [], [example(n) for n in range(20, 30)])
-    assert baseline(FrameConfig(), parts)["accuracy"] < 0.6
+    assert score(baseline(FrameConfig(), parts), parts.test)["accuracy"] < 0.6
     sighted = [
         LabelledClip(e.clip, tuple("-+"[int(v > 0)] for v in e.clip.features[:, 0]), e.place) for e in parts.train
     ]
-    assert baseline(FrameConfig(), Splits(sighted, [], sighted))["accuracy"] == 1.0
+    assert score(baseline(FrameConfig(), Splits(sighted, [], sighted)), sighted)["accuracy"] == 1.0
 
 
 def test_strips_have_their_own_parts():

@@ -1,5 +1,7 @@
 import math
+import random
 
+import numpy as np
 import pytest
 import torch
 from seqkit.tasks.tag import TASK, TagConfig, Tagged, TaggingHead, from_text, head, learn, load_codec
@@ -9,6 +11,8 @@ from seqkit.cells import available_cells
 from seqkit.data import DataError, Place, Splits
 from seqkit.data.punctuation import labelled
 from seqkit.data.tagged import Sentence
+from seqkit.training.labels import TOTAL, accuracy, entity_scores, label_scores, macro_f1
+from seqkit.training.resampling import resample
 
 PLACE = Place("a.conll", 1)
 POS = [
@@ -185,10 +189,40 @@ def test_names_are_scored_whole_and_told_in_json():
     assert [(e["text"], e["type"]) for e in facts["entities"]] == [("Ann", "PER"), ("Rome", "LOC")]
 
 
+@pytest.mark.parametrize(
+    ("scheme", "tags"),
+    [(None, ["N", "V", "D"]), ("bio", ["B-PER", "I-PER", "O", "B-LOC"]), ("punctuation", ["aa", "Aa,", "aa.", "AA?"])],
+)
+def test_draws_of_sentences_are_scored_by_their_tallies_as_by_each_score_on_its_own(scheme, tags):
+    draw = random.Random(0)
+    truth = [tuple(draw.choices(tags, k=draw.randint(1, 9))) for _ in range(30)]
+    found = [tuple(tag if draw.random() < 0.7 else draw.choice(tags) for tag in row) for row in truth]
+    examples = [Sentence(("w",) * len(row), row, PLACE) for row in truth]
+    answers = [Tagged(e.words, row, (1.0,) * len(row), scheme) for e, row in zip(examples, found, strict=True)]
+    resampled = resample(TASK.score, answers, examples, tallies=TASK.tallies(answers, examples))
+    drawn = np.random.default_rng(0).integers(30, size=30).tolist()
+    true, guessed = [truth[n] for n in drawn], [found[n] for n in drawn]
+    flat = [[tag for row in part for tag in row] for part in (true, guessed)]
+    by_hand = {"accuracy": accuracy(*flat)}
+    if scheme is None:
+        by_hand["macro_f1"] = macro_f1(*flat)
+    elif scheme == "bio":
+        by_hand |= entity_scores(true, guessed)[TOTAL]._asdict()
+        del by_hand["support"]
+    else:
+        marks = label_scores(*([tag[2:] for tag in part] for part in flat))
+        names = {"f1_comma": ",", "f1_period": ".", "f1_question": "?"}
+        by_hand |= {name: marks[mark].f1 for name, mark in names.items()} | {"f1_exclamation": 0.0}
+        by_hand["f1_marks"] = sum(marks[mark].f1 for mark in names.values()) / 4
+        by_hand["f1_capitals"] = label_scores(*([tag[:2] != "aa" for tag in part] for part in flat))[True].f1
+    assert resampled.resamples == 1000
+    assert {name: values[0] for name, values in resampled.scores.items()} == pytest.approx(by_hand)
+
+
 def test_the_baseline_takes_each_words_commonest_label():
     splits = Splits(sentences(POS), [], sentences([("the run runs zebra", "D N V N")]))
     # run is V three times of five; a word never seen is N, the commonest label.
-    assert TASK.baseline(TagConfig(data="a.conll"), splits)["accuracy"] == 0.75
+    assert TASK.score(TASK.baseline(TagConfig(data="a.conll"), splits), splits.test)["accuracy"] == 0.75
 
 
 def test_the_default_data_share_no_review_between_parts():

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 import click
 
-from seqkit.data import Place, read_lines
+from seqkit.data import Place
 from seqkit.data.readers import choose_column
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.report.terminal import progress_bar
@@ -26,28 +27,34 @@ _TOGETHER = 1024
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be answered: texts, a file, or standard input if neither; and where the answers go."""
+    """What is to be answered: texts, a file, or a stream if neither; and where the answers go."""
 
     texts: Sequence[str]
     path: Path | None
+    """The file; of a stream its name, whose ending tells the format"""
     column: str | None
     output: Path | None
     as_json: bool
+    streamed: bool = False
 
     def check(self) -> None:
         """Raises :class:`UsageError` for what does not go together."""
         if self.column is not None and (self.path is None or not is_table(self.path)):
-            raise UsageError("--text-column is of a table; give one with --input FILE.csv (or .tsv, .jsonl)")
-        if self.output and self.path and self.output.exists() and self.output.samefile(self.path):
+            raise UsageError(
+                "--text-column is of a table; give one with --input FILE.csv (or .tsv, .jsonl), or with --format csv"
+            )
+        if self.output and self.path and not self.streamed and self.output.exists() and self.output.samefile(self.path):
             raise UsageError("--output must be another file than --input, which is still read while it is written")
 
 
 def answer(model: Model, asked: Asked, options: dict[str, Any]) -> None:
     """Writes the answers; ``options`` are those of ``Head.predict``."""
+    # What has been loaded stays: the collector need not go through it after every few thousand rows.
+    gc.freeze()
     groups = [[Row(text) for text in asked.texts]] if asked.texts else _groups(model, asked)
     with _written(asked.output) as file:
         writer = _writer(model, asked, file)
-        for found in answers(model, groups, _note, asked.path is not None, **options):
+        for found in answers(model, groups, _note, asked.path is not None and not asked.streamed, **options):
             writer.write(found)
 
 
@@ -76,16 +83,16 @@ def _written(output: Path | None) -> Iterator[TextIO]:
 
 
 def _groups(model: Model, asked: Asked) -> Iterator[list[Row]]:
-    path = asked.path
-    if path is None:
-        yield from _arriving(sys.stdin.buffer)
-        return
+    path = asked.path or Path("standard input")
 
     def choose(columns: Sequence[str], header: Place) -> tuple[str, ...]:
         if asked.column is not None:
             return (choose_column(columns, asked.column, "text", header),)
         return model.task.input_columns(model.config, model.codec, columns, header)
 
+    if asked.streamed or asked.path is None:
+        yield from _arriving(read_rows(path, choose, sys.stdin.buffer))
+        return
     # On a terminal the answers themselves show how it goes.
     with progress_bar(path, "rows", asked.output is None and sys.stdout.isatty()) as advance:
         for group in windows(read_rows(path, choose)):
@@ -93,14 +100,14 @@ def _groups(model: Model, asked: Asked) -> Iterator[list[Row]]:
             advance(group[-1].place.line if group[-1].place else 0)
 
 
-def _arriving(stream: BinaryIO) -> Iterator[list[Row]]:
-    """Lines as they come: one alone from a person, many together from a pipe that is ahead of us."""
+def _arriving(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows as they come: one alone from a person, many together from a pipe that is ahead of us."""
     arrived: queue.Queue[Row | SeqkitError | None] = queue.Queue(maxsize=4 * _TOGETHER)
 
     def read() -> None:
         try:
-            for place, line in read_lines(stream, "standard input"):
-                arrived.put(Row(line, place))
+            for row in rows:
+                arrived.put(row)
             arrived.put(None)
         except SeqkitError as error:
             arrived.put(error)

@@ -77,15 +77,19 @@ def _print(report: Report) -> None:
     for file in report.facts["files"]:
         read = f"; {', '.join(file['input'][:8])} is the input" if file["input"] else ""
         columns = f", columns {', '.join(file['columns'][:12])}{read}" if file["columns"] else ""
-        click.echo(f"{file['path']}: {file['format']}, {file['rows']:,} rows{columns}")
+        rows = f"{file['rows']:,} row{'s' if file['rows'] != 1 else ''}"
+        click.echo(f"{file['path']}: {file['format']}, {rows}{columns}")
     if "parts" in report.facts:
         sizes = ", ".join(f"{count:,} in {part}" for part, count in report.facts["parts"].items())
         click.echo(f"parts: {sizes}")
     print_tables(report.tables)
-    click.echo("")
+    if report.facts["files"] or "parts" in report.facts:
+        click.echo("")
     order = {"wrong": 0, "warning": 1, "note": 2}
     for finding in sorted(report.findings, key=lambda finding: order[finding.level]):
         click.echo(f"{finding.level}: {finding}")
     wrong = sum(finding.level == "wrong" for finding in report.findings)
+    more = len(report.findings) - wrong
     verdict = f"{wrong} to mend before training" if wrong else "ready to train"
-    click.echo(f"{verdict}; {len(report.findings) - wrong} more to look at")
+    verdict += f"; {more} more to look at" if more else ""
+    click.echo(verdict if "parts" in report.facts else f"{verdict}; the rest is looked at once that is done")

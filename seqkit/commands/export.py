@@ -33,3 +33,5 @@ def command(run: str, form: str, out: str | None, int8: bool) -> None:
         lines = [[name, *(made.scores[kind][name] for kind in made.scores)] for name in names]
         tables.append(Table("Test part", ["", *made.scores], lines))
     print_tables(tables)
+    if made.unrounded:
+        click.echo(f"\n{' and '.join(made.unrounded)} layers stay float32: onnxruntime has no int8 operator for them")

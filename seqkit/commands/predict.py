@@ -17,6 +17,7 @@ from seqkit.errors import UsageError
 if TYPE_CHECKING:
     from seqkit.runs import Model
 
+_FORMATS = ("csv", "tsv", "jsonl")
 _LONGEST = 1 << 22
 """Bytes in a line of a stream, at most."""
 
@@ -25,6 +26,7 @@ _LONGEST = 1 << 22
 @click.argument("run")
 @click.argument("texts", nargs=-1)
 @click.option("--input", "source", metavar="FILE", help="A file; - for standard input.")
+@click.option("--format", "form", metavar="csv|tsv|jsonl", help="Standard input is a table. [a text on each line]")
 @click.option("--text-column", "column", metavar="NAME", help="Column of the text in a table. [the run's own]")
 @click.option("--output", metavar="FILE", help="Where answers go. [standard output]")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="An option of the search, by its name.")
@@ -34,6 +36,7 @@ def command(
     run: str,
     texts: tuple[str, ...],
     source: str | None,
+    form: str | None,
     column: str | None,
     output: str | None,
     settings: tuple[str, ...],
@@ -45,7 +48,8 @@ def command(
     A file is a text on each line, or a table (.csv, .tsv, .jsonl), which comes out with the same rows in the same
     order, and columns of what was predicted beside them.
 
-    Standard input is answered line by line as it arrives; an empty line gets an answer too.
+    Standard input is answered line by line as it arrives; an empty line gets an answer too. With --format it is a
+    table, whose rows are answered as they arrive.
 
     With --stream a line is a frame: numbers between commas, semicolons, tabs or spaces. Each is answered as soon as
     the model has seen enough; one that cannot be read is reported, the stream goes on, and the exit code is 1 in the
@@ -56,10 +60,10 @@ def command(
 
     if texts and source:
         raise UsageError("give texts or --input, not both")
-    if stream and (texts or settings or column or output):
+    if stream and (texts or settings or column or output or form):
         raise UsageError(
-            "a stream takes neither texts nor --set, --text-column or --output; give its lines with --input FILE, or - "
-            "for standard input"
+            "a stream takes neither texts nor --set, --format, --text-column or --output; give its lines with "
+            "--input FILE, or - for standard input"
         )
     if not texts and source is None:
         if sys.stdin.isatty():
@@ -67,8 +71,13 @@ def command(
         source = "-"
     if source is not None and source != "-" and not Path(source).is_file():
         raise UsageError(f"no file {source}; check the path")
-    path = None if source is None or source == "-" else Path(source)
-    asked = Asked(texts, path, column, Path(output) if output else None, as_json)
+    streamed = source == "-"
+    if form is not None and (not streamed or form not in _FORMATS):
+        raise UsageError(f"--format says what standard input is: {', '.join(_FORMATS)}; a file's ending says it")
+    path = None if source is None else Path(source)
+    if streamed:
+        path = Path(f"standard input.{form}") if form else None
+    asked = Asked(texts, path, column, Path(output) if output else None, as_json, streamed)
     asked.check()
     model = load(run)
     if stream:

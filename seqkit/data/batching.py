@@ -34,13 +34,14 @@ def token_batches(
 
 def pad(rows: Sequence[Sequence[int] | Tensor], value: int = 0) -> tuple[Tensor, Tensor]:
     """Rows of different length as tokens (B, T) filled up with ``value``, and lengths (B); T is at least 1."""
-    lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
-    longest = max(1, max((len(row) for row in rows), default=1))
+    # The length of a tensor is quicker asked in this way, which shows where texts are short.
+    sizes = [row.numel() if isinstance(row, Tensor) else len(row) for row in rows]
+    lengths, longest = torch.tensor(sizes, dtype=torch.int64), max(1, max(sizes, default=1))
     tokens = torch.full((len(rows), longest), value, dtype=torch.int64)
     # All at once: a batch of words spelled out has a thousand rows.
     inside = torch.arange(longest) < lengths.unsqueeze(1)
     if rows and isinstance(rows[0], Tensor):
-        tokens[inside] = torch.cat([torch.as_tensor(row) for row in rows]).to(torch.int64)
+        tokens[inside] = torch.cat(list(rows)).to(torch.int64)  # type: ignore[arg-type]
     else:
         tokens[inside] = torch.tensor([number for row in rows for number in row], dtype=torch.int64)
     return tokens, lengths

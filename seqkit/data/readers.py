@@ -40,7 +40,7 @@ _SHORT = reprlib.Repr()
 _SHORT.maxstring = 80
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """A line of a file, counted from 1."""
 
@@ -58,6 +58,9 @@ class DataError(SeqkitError):
         self.place = place
         super().__init__(f"{place}: {message}" if place else message)
 
+
+Lines = Iterator[tuple[Place, str]]
+"""Lines, and where each stands."""
 
 Broken = Callable[[DataError], None]
 """Is given what is wrong with one line or row of a file."""
@@ -109,8 +112,10 @@ def read_lines(
             yield place, text.removeprefix("\ufeff") if number == 1 else text
 
 
-def read_records(path: Path, broken: Broken | None = None) -> Iterator[Record]:
+def read_records(path: Path, broken: Broken | None = None, stream: BinaryIO | None = None) -> Iterator[Record]:
     """The rows of a table with named columns, one at a time; the file's ending tells its format.
+
+    With a ``stream`` the bytes come from there, and the path is but their name.
 
     ``.csv``: commas (or semicolons, if the first line has no comma), quotes as in RFC 4180. ``.tsv``, ``.tab``:
     a tab separates, a line is a row, quotes are ordinary characters. ``.jsonl``, ``.ndjson``: an object a line.
@@ -121,7 +126,8 @@ def read_records(path: Path, broken: Broken | None = None) -> Iterator[Record]:
     if kind is None:
         known = ", ".join(FORMATS)
         raise UsageError(f"cannot tell the format of {path} by its ending; name it with one of {known}")
-    return _read_json(path, broken) if kind == "jsonl" else _read_table(path, kind, broken)
+    lines = read_lines(stream or path, str(path), broken)
+    return _read_json(path, lines, broken) if kind == "jsonl" else _read_table(path, kind, lines, broken)
 
 
 def read_examples(
@@ -253,8 +259,8 @@ def _tell(error: DataError, broken: Broken | None) -> None:
     broken(error)
 
 
-def _read_table(path: Path, kind: str, broken: Broken | None = None) -> Iterator[Record]:
-    rows = _csv_rows(path, broken) if kind == "csv" else _tsv_rows(path, broken)
+def _read_table(path: Path, kind: str, lines: Lines, broken: Broken | None = None) -> Iterator[Record]:
+    rows = _csv_rows(path, lines, broken) if kind == "csv" else _tsv_rows(lines)
     first = next(rows, None)
     if first is None:
         raise DataError("the file is empty", Place(str(path), 1))
@@ -276,15 +282,14 @@ def _read_table(path: Path, kind: str, broken: Broken | None = None) -> Iterator
         raise DataError("the file has a header but no rows", place)
 
 
-def _tsv_rows(path: Path, broken: Broken | None = None) -> Iterator[tuple[Place, list[str]]]:
-    for place, line in read_lines(path, broken=broken):
+def _tsv_rows(lines: Lines) -> Iterator[tuple[Place, list[str]]]:
+    for place, line in lines:
         if line.strip():
             yield place, line.split("\t")
 
 
-def _csv_rows(path: Path, broken: Broken | None = None) -> Iterator[tuple[Place, list[str]]]:
+def _csv_rows(path: Path, lines: Lines, broken: Broken | None = None) -> Iterator[tuple[Place, list[str]]]:
     """Rows with the line each starts at; a runaway quote is caught before it swallows the file."""
-    lines = read_lines(path, broken=broken)
     at = Place(str(path), 1)
     held = 0
 
@@ -315,7 +320,7 @@ def _csv_rows(path: Path, broken: Broken | None = None) -> Iterator[tuple[Place,
         if fields is None:
             return
         held = 0
-        if fields and any(field.strip() for field in fields):
+        if "".join(fields).strip():
             yield at, fields
 
 
@@ -329,9 +334,9 @@ def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
-def _read_json(path: Path, broken: Broken | None = None) -> Iterator[Record]:
+def _read_json(path: Path, lines: Lines, broken: Broken | None = None) -> Iterator[Record]:
     columns: list[str] | None = None
-    for place, line in read_lines(path, broken=broken):
+    for place, line in lines:
         if not line.strip():
             continue
         try:
@@ -374,6 +379,6 @@ def as_text(value: object, place: Place) -> str:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     except RecursionError:
         raise DataError("a value is nested too deeply; write plain text in its place", place) from None
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise DataError("half of a surrogate pair stands alone (\\ud800 to \\udfff); mend the character", place)
     return text

@@ -218,7 +218,7 @@ def _tell_broken(found: Scan, error: DataError) -> None:
 
 
 def _look_at(found: Scan, text: str, place: Place) -> None:
-    if odd := _ODD.search(text):
+    if not (text.isascii() and text.isprintable()) and (odd := _ODD.search(text)):
         sign = odd.group()
         what = {"\ufffd": "a character that could not be read stands as U+FFFD"}.get(sign)
         if what is None and len(sign) > 1:
@@ -236,7 +236,8 @@ def _tell_rows(found: Scan, rate: float) -> None:
     where = str(found.path)
     if found.broken > _LISTED:
         more = found.broken - _LISTED
-        found.findings.append(Finding("wrong", "broken", f"{more:,} more rows cannot be read", "mend them, too", where))
+        rows = "one more row" if more == 1 else f"{more:,} more rows"
+        found.findings.append(Finding("wrong", "broken", f"{rows} cannot be read", "mend that, too", where))
     if found.empty > 3:
         found.findings.append(Finding("warning", "empty", f"{found.empty:,} rows have an empty input", "", where))
     count, example = found.repeats.found()
@@ -244,11 +245,12 @@ def _tell_rows(found: Scan, rate: float) -> None:
     if example is not None:
         line, first = example
         about = f"about {count:,}" if found.repeats.mask else f"{count:,}"
+        what = f"{about} repetitions of inputs, here that of line" if count > 1 else "the input is a repetition of line"
         found.findings.append(
             Finding(
                 "warning",
                 "duplicates",
-                f"{about} repetitions of an input, here that of line {first}",
+                f"{what} {first}",
                 "take repetitions out unless they are meant",
                 f"{found.path}:{line}",
             )

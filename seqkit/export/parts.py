@@ -192,8 +192,8 @@ class Stepped(nn.Module):
             logits.append(made)
         return Read(torch.stack(logits, 1), state)
 
-    def nats(self, features: Tensor, targets: Tensor) -> Tensor:
-        """See :meth:`Decoder.nats`."""
+    def nats(self, features: Tensor, targets: Tensor, precision: str = "f32") -> Tensor:
+        """See :meth:`Decoder.nats`; the logits are there, so that no product is left to round."""
         return cross_entropy(features, targets, ignore_index=-1, reduction="sum")
 
 

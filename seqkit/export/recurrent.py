@@ -90,7 +90,7 @@ def add_recurrent(
 
     Raises :class:`UsageError` for a cell that ONNX has no operator for.
     """
-    operator, width = _operator(layer.cell), layer.num_directions
+    operator, width = needed_operator(layer.cell), layer.num_directions
     sizes = None if lengths is None else graph.add("Cast", lengths, to=_INT32)
     starts = {name: _apart(graph, value, layer.num_layers, width) for name, value in (state or {}).items()}
     x = graph.add("Transpose", x, perm=[1, 0, 2])
@@ -115,14 +115,15 @@ _INT32 = 6
 """ONNX's number for the type of ``sequence_lens``."""
 
 
-def _operator(cell: Cell) -> Operator:
+def needed_operator(cell: Cell) -> Operator:
+    """The ONNX operator of a cell; raises :class:`UsageError` if there is none."""
     # A class derived from a cell may compute something else.
     function = operator_of.registry.get(type(cell))
     found: Operator | None = function(cell) if function else None
     if found is None:
         raise UsageError(
-            f"ONNX has no operator for {cell!r}; train with a cell that it has: rnn, lstm, lstm-coupled, "
-            "lstm-peephole or gru"
+            f"ONNX has no operator for {cell!r}; export it with --format torch, or train with a cell that ONNX has: "
+            "rnn, lstm, lstm-coupled, lstm-peephole or gru"
         )
     return found
 

@@ -45,9 +45,16 @@ class Pooling(nn.Module):
             return final
         if way == "mean":
             return outputs.sum(1) / lengths.clamp(min=1).unsqueeze(1)
-        inside = sequence_mask(lengths, outputs.shape[1]).unsqueeze(2)
-        some = (lengths > 0).unsqueeze(1)
         if way == "max":
-            return outputs.masked_fill(~inside, -torch.inf).amax(1).masked_fill(~some, 0.0)
-        scores = self.score(outputs).masked_fill(~inside, torch.finfo(outputs.dtype).min)
-        return (torch.softmax(scores, 1) * outputs).sum(1)
+            # Added, not filled in: the gradient passes a sum as it is, without a copy of the outputs.
+            outside = ~sequence_mask(lengths, outputs.shape[1])
+            below = outputs.new_zeros(outputs.shape[:2]).masked_fill(outside, -torch.inf)
+            some = (lengths > 0).unsqueeze(1)
+            return (outputs + below.unsqueeze(2)).amax(1).masked_fill(~some, 0.0)
+        return (self.weights(outputs, lengths).unsqueeze(2) * outputs).sum(1)
+
+    def weights(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T): how much ``attention`` takes of each of the outputs (B, T, F)."""
+        outside = ~sequence_mask(lengths, outputs.shape[1])
+        scores = self.score(outputs).squeeze(2).masked_fill(outside, torch.finfo(outputs.dtype).min)
+        return torch.softmax(scores, 1)

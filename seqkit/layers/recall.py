@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from seqkit.errors import UsageError
 from seqkit.layers.losses import has_bf16
@@ -90,8 +91,18 @@ class Recall(nn.Module):
             features, past = self._forward(outputs, vectors, past)
         return features.to(outputs.dtype), past
 
+    def weights(self, outputs: Tensor, past: Past) -> Tensor:
+        """(B, T, M + T): how much each step of outputs (B, T, H) looks back on each of the past, then of these."""
+        queries, keys = self.query(outputs) / math.sqrt(self.size), self._made(outputs, past)[:, :-1, : self.size]
+        found = self._weigh(queries, keys, past.vectors.shape[1])
+        return pad(found, (keys.shape[1] - found.shape[2], 0))
+
+    def _made(self, outputs: Tensor, past: Past) -> Tensor:
+        """Keys and values (B, M + T + 1, 2 A)."""
+        return torch.cat([self.make(past.outputs) if self.training else past.made, self.make(outputs)], 1)
+
     def _forward(self, outputs: Tensor, vectors: Tensor, past: Past) -> tuple[Tensor, Past]:
-        made = torch.cat([self.make(past.outputs) if self.training else past.made, self.make(outputs)], 1)
+        made = self._made(outputs, past)
         read = torch.cat([past.vectors, vectors], 1)
         keys, values = made[:, :-1, : self.size], torch.cat([made[:, 1:, self.size :], read], 2)
         first, pieces = past.vectors.shape[1], []
@@ -106,9 +117,14 @@ class Recall(nn.Module):
 
     def _look_back(self, queries: Tensor, keys: Tensor, values: Tensor, first: int) -> Tensor:
         """Contexts (B, P, A + E) of queries (B, P, A), the first of which stands at the place ``first``."""
+        weights = self._weigh(queries, keys, first)
+        stop = first + queries.shape[1]
+        return torch.bmm(weights, values[:, stop - weights.shape[2] : stop])
+
+    def _weigh(self, queries: Tensor, keys: Tensor, first: int) -> Tensor:
+        """(B, P, W): weights of the W places up to that of the last query, those before are too old for any."""
         start, stop = max(0, first - self.window + 1), first + queries.shape[1]
         places = torch.arange(start, stop, device=queries.device)
         ages = places[first - start :].unsqueeze(1) - places
         scores = torch.bmm(queries, keys[:, start:stop].transpose(1, 2))
-        scores = scores.masked_fill((ages < 0) | (ages >= self.window), -torch.inf)
-        return torch.bmm(torch.softmax(scores, 2), values[:, start:stop])
+        return torch.softmax(scores.masked_fill((ages < 0) | (ages >= self.window), -torch.inf), 2)

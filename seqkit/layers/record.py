@@ -21,6 +21,8 @@ from seqkit.kernels import Weights
 from seqkit.kernels.base import reverse_sequences, sequence_mask
 from seqkit.kernels.reference import full_recurrent_bias, recurrent_part
 from seqkit.layers.attention import Attended, Attention
+from seqkit.layers.pooling import Pooling
+from seqkit.layers.recall import Past, Recall
 from seqkit.layers.recurrent import Direction, Lengths, Recurrent
 from seqkit.layers.state import State
 
@@ -53,7 +55,8 @@ class Trace:
 
     layers: list[Recorded] = field(default_factory=list)
     attention: list[tuple[str, Tensor]] = field(default_factory=list)
-    """Name of the attention in the model, and its weights (B, T, S)"""
+    """Name in the model of what looks, and its weights (B, T, S): of an attention those of each step written, of a
+    pooling one row over all steps, of a recall those of each step over its past and itself"""
 
 
 @contextmanager
@@ -83,6 +86,10 @@ def record(model: Any) -> Iterator[Trace]:
             elif isinstance(module, Attention):
                 for method in ("forward", "all_steps"):
                     _watch(stack, module, method, _looking(trace, name))
+            elif isinstance(module, Recall):
+                _watch(stack, module, "forward", _recalling(trace, name, module))
+            elif isinstance(module, Pooling) and "attention" in module.ways:
+                _watch(stack, module, "forward", _pooling(trace, name, module))
         yield trace
 
 
@@ -121,6 +128,20 @@ def _looking(trace: Trace, name: str) -> Callable[..., None]:
     def note(found: Attended, *args: Any, **named: Any) -> None:
         weights = found.weights.detach()
         trace.attention.append((name, weights if weights.dim() == 3 else weights.unsqueeze(1)))
+
+    return note
+
+
+def _recalling(trace: Trace, name: str, recall: Recall) -> Callable[..., None]:
+    def note(_: Any, outputs: Tensor, vectors: Tensor, past: Past) -> None:
+        trace.attention.append((name, recall.weights(outputs, past)))
+
+    return note
+
+
+def _pooling(trace: Trace, name: str, pooling: Pooling) -> Callable[..., None]:
+    def note(_: Any, outputs: Tensor, final: Tensor, lengths: Tensor) -> None:
+        trace.attention.append((name, pooling.weights(outputs, lengths).unsqueeze(1)))
 
     return note
 

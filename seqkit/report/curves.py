@@ -44,6 +44,8 @@ def metric_curve(history: Sequence[Mapping[str, Any]], metric: str, best: int) -
 
 def calibration_curve(bins: Sequence[Mapping[str, Any]]) -> str:
     """How often answers are right, over how sure the model is; below, how many answers there are of each kind."""
+    from matplotlib.ticker import LogLocator
+
     figure = new_figure("a plot", _WIDTH, 3.6)
     top, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     _dress(top, "", "part that is right")
@@ -53,7 +55,10 @@ def calibration_curve(bins: Sequence[Mapping[str, Any]]) -> str:
     top.set(xlim=(0, 1), ylim=(-0.03, 1.03))
     width = min((b["high"] - b["low"] for b in bins), default=0.1)
     below.bar([(b["low"] + b["high"]) / 2 for b in bins], [b["answers"] for b in bins], 0.9 * width, color=FIRST)
-    below.set_yscale("symlog" if max((b["answers"] for b in bins), default=0) > 1000 else "linear")
+    if max((b["answers"] for b in bins), default=0) > 1000:
+        below.set(yscale="log", ylim=(0.7, None))
+        below.yaxis.set_major_locator(LogLocator(numticks=4))
+        below.minorticks_off()
     top.legend(frameon=False, labelcolor=INK, loc="upper left")
     return svg(figure, "Calibration: the part that is right over the probability given")
 
@@ -83,7 +88,7 @@ def _plot(across: str, up: str) -> tuple[Figure, Axes]:
     figure = new_figure("a plot", _WIDTH, _HEIGHT)
     axes = figure.add_subplot()
     _dress(axes, across, up)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     return figure, axes
 
 

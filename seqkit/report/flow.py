@@ -5,19 +5,23 @@ T time, H hidden units, I inputs, V directions that the loss may point in.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from seqkit.cells import CellState
 from seqkit.errors import UsageError
 from seqkit.kernels.reference import full_recurrent_bias, recurrent_part
-from seqkit.layers import Recurrent
 from seqkit.layers.recurrent import Direction
 from seqkit.report.curves import FIRST, INK, PALE, SECOND, svg
 from seqkit.report.figures import new_figure
+from seqkit.report.inside import Ending, check_time, ending
+from seqkit.runs import Model
+from seqkit.training.checkpoint import seeded
 
 _LAGS = 200
 _DIRECTIONS = 8
@@ -26,70 +30,127 @@ _FLOOR = 1e-12
 
 
 class Flow(NamedTuple):
-    """Norms of the gradient by lag 0 to T - 1, of one cell: at initialisation and, for the run's own, trained."""
+    """Norms of the gradient by lag 0 to T - 1, of one cell: at initialisation and, where there is a run, trained."""
 
     cell: str
     initial: list[float]
     trained: list[float] | None
 
 
-def gradient_norms(direction: Direction, x: Tensor, seed: int = 0) -> list[float]:
-    """``|∂loss_T / ∂h_t|`` by lag T - t, for inputs x (T, I): the root mean square over losses ``v · h_T``.
+class Flows(NamedTuple):
+    """The flows of several cells on the same examples, and what they were measured on."""
 
-    The v are 8 random vectors of length 1, the same for every cell of a size: what a head would ask of the last state
-    does not matter, so that lag 0 has 1.
+    cells: list[Flow]
+    layer: str
+    units: int
+    examples: int
+    asked: bool
+    """Whether the loss is that of the answer; else it is ``v · h_T``"""
+
+
+def gradient_norms(
+    direction: Direction, x: Tensor, start: CellState | None = None, asked: CellState | None = None, seed: int = 0
+) -> list[float]:
+    """``|∂loss_T / ∂h_t| / |∂loss_T / ∂h_T|`` by lag T - t, for inputs x (T, I), through the recurrence alone.
+
+    The loss is ``Σ asked · state_T`` over the tensors of the last state, (1, H) each: to first order, what a head makes
+    of it. Without, it is ``v · h_T``, the root mean square over 8 random vectors v of length 1, the same for every cell
+    of a size. ``start`` (1, H) each is the state before the first step, zeros as a rule.
 
     Source: Pascanu, Mikolov and Bengio, 2013 (arXiv:1211.5063).
     """
     with torch.enable_grad():
-        states = _states(direction, x[-_LAGS:].detach())
-        hidden = states[-1].shape[1]
-        vectors = torch.randn(_DIRECTIONS, hidden, generator=torch.Generator().manual_seed(seed)).to(states[-1])
-        vectors = vectors / vectors.norm(dim=1, keepdim=True)
-        gradients = torch.autograd.grad((vectors * states[-1]).sum(), states, allow_unused=True)
-    squares = [0.0 if g is None else float(g.double().square().sum()) for g in gradients]
-    return [(square / _DIRECTIONS) ** 0.5 for square in reversed(squares)]
+        states = _states(direction, x.detach(), start, _DIRECTIONS if asked is None else 1)
+        hidden = [state[0] for state in states][-_LAGS:]
+        wanted = _random(hidden[-1], seed) if asked is None else asked
+        loss = torch.stack([(v * end).sum() for v, end in zip(wanted, states[-1], strict=False)]).sum()
+        gradients = torch.autograd.grad(loss, hidden, allow_unused=True)
+    squares = [0.0 if g is None else float(g.double().square().sum()) for g in reversed(gradients)]
+    return [(square / squares[0]) ** 0.5 for square in squares]
 
 
-def _states(direction: Direction, x: Tensor) -> list[Tensor]:
-    """The outputs h (V, H) after each step; every row is the same, and has a gradient of its own."""
+def _random(hidden: Tensor, seed: int) -> CellState:
+    vectors = torch.randn(hidden.shape, generator=torch.Generator().manual_seed(seed)).to(hidden)
+    return (vectors / vectors.norm(dim=1, keepdim=True),)
+
+
+def _states(direction: Direction, x: Tensor, start: CellState | None, rows: int) -> list[CellState]:
+    """The state (V, H) each after every step; all rows are the same, and have a gradient of their own."""
     cell, weights = direction.cell, direction.weights()
     part, bias = linear(x, weights.weight_x, weights.bias), full_recurrent_bias(cell, weights)
-    hidden = weights.weight_h.shape[1]
-    state = tuple(x.new_zeros(_DIRECTIONS, hidden).requires_grad_() for _ in cell.state_names)
+    zeros = x.new_zeros(1, weights.weight_h.shape[1])
+    state = tuple(s.detach().repeat(rows, 1).requires_grad_() for s in start or (zeros,) * len(cell.state_names))
     found = []
     for row in part.detach():
-        x_t = row.expand(_DIRECTIONS, -1)
+        x_t = row.expand(rows, -1)
         r = recurrent_part(cell, x_t, weights.weight_h, bias, state)
         state = cell.step(x_t, r, state, **weights.own)
-        found.append(state[0])
+        found.append(state)
     return found
 
 
-def gradient_flows(layer: Recurrent, inputs: Sequence[Tensor], name: str, seed: int) -> list[Flow]:
-    """The lowest forward direction of a trained layer, and new ones of rnn, lstm and gru of its sizes.
+def gradient_flows(models: Sequence[Model], inputs: Sequence[Any]) -> Flows:
+    """A run's model and others of its task beside it, trained; and rnn, lstm, gru and their cells, at initialisation.
 
-    Each reads the same inputs (T, I); a lag's norm is the mean over those that are long enough.
+    A new model of a cell is made as a run makes it: from the configuration and the seed of the model of that cell, or
+    of the first one. Each reads the same inputs, such as ``Task.raw`` gives; a lag's norm is the mean over those that
+    are long enough. The loss is that of the answer, if every model and input has one with a gradient.
 
-    Raises :class:`UsageError` where no input has two steps.
+    Raises :class:`UsageError` for models of several tasks, for two of one cell, for inputs without two steps, and for
+    a model that has no layer which reads its steps at once.
     """
-    longest = [x for x in inputs if len(x) > 1]
+    trained = _by_cell(models)
+    cells = dict.fromkeys((*(_CELLS if hasattr(models[0].config, "cell") else ()), *trained))
+    made = {cell: [_fresh(trained.get(cell, models[0]), cell)] for cell in cells}
+    for cell, model in trained.items():
+        made[cell].append(model)
+    ends = {cell: [_endings(model, inputs) for model in pair] for cell, pair in made.items()}
+    asked = all(end.asked is not None for pair in ends.values() for side in pair for end in side)
+    first, seed = ends[next(iter(trained))][-1], models[0].config.seed
+    flows = []
+    for cell, pair in ends.items():
+        initial, *own = [_mean(side, asked, seed) for side in pair]
+        flows.append(Flow(cell, initial, own[0] if own else None))
+    return Flows(flows, first[0].name, first[0].direction.weights().weight_h.shape[1], len(first), asked)
+
+
+def _by_cell(models: Sequence[Model]) -> dict[str, Model]:
+    task, found = models[0].task.name, dict[str, Model]()
+    for model in models:
+        check_time(model)
+        if model.task.name != task:
+            raise UsageError(f"a {model.task.name} run cannot stand beside one of {task}; name runs of one task")
+        cell = getattr(model.config, "cell", "its own cell")
+        if cell in found:
+            raise UsageError(f"two of the runs have the cell {cell}; name runs of different cells")
+        found[cell] = model
+    return found
+
+
+def _fresh(model: Model, cell: str) -> Model:
+    """The model as it was before its training, or would have been with another cell."""
+    config = model.config
+    if cell != getattr(config, "cell", cell):
+        there = {field.name for field in dataclasses.fields(config)}
+        changes: dict[str, Any] = {"cell": cell, "cell_options": {}}
+        config = dataclasses.replace(config, **{name: changes[name] for name in changes.keys() & there})
+    with seeded(config.seed):
+        return Model(model.task, config, model.codec, model.task.head(config, model.codec).eval())
+
+
+def _endings(model: Model, inputs: Sequence[Any]) -> list[Ending]:
+    found = [ending(model, raw) for raw in inputs]
+    whole = [end for end in found if end is not None]
+    if len(whole) < len(found):
+        raise UsageError("this model reads step by step what it has written itself; its gradients cannot be shown")
+    longest = [end for end in whole if len(end.x) > 1]
     if not longest:
         raise UsageError("a gradient needs two steps to flow; give a longer text")
-    flows = []
-    for cell in (*_CELLS, *(() if name in _CELLS else (name,))):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            own = layer.cell if cell == name else cell
-            new = Recurrent(own, layer.input_size, layer.hidden_size)
-        trained = _mean(layer, longest, seed) if cell == name else None
-        flows.append(Flow(cell, _mean(new, longest, seed), trained))
-    return flows
+    return longest
 
 
-def _mean(layer: Recurrent, inputs: Sequence[Tensor], seed: int) -> list[float]:
-    direction = layer.layers[0][0]  # type: ignore[index]
-    every = [gradient_norms(direction, x, seed) for x in inputs]
+def _mean(ends: Sequence[Ending], asked: bool, seed: int) -> list[float]:
+    every = [gradient_norms(end.direction, end.x, end.start, end.asked if asked else None, seed) for end in ends]
     longest = max(map(len, every))
     found = []
     for lag in range(longest):

@@ -55,7 +55,7 @@ h2 + .model h3 { margin-top: 0; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 5px 12px 5px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--edge); }
 th { color: var(--pale); font-weight: 600; }
-td.number, th.number { text-align: right; white-space: nowrap; padding: 5px 8px; }
+td.number, th.number { text-align: right; white-space: pre; padding: 5px 8px; }
 td.text { min-width: 16em; max-width: 60ch; }
 .shaded td.number { background: rgb(var(--shade) / calc(var(--part) * .75)); min-width: 3.2em;
   border: 1px solid var(--card); }
@@ -72,6 +72,7 @@ img { max-width: 100%; height: auto; border-radius: 6px; background: #ffffff; di
   table { font-size: .8rem; } td, th { padding-right: 8px; } td.number, th.number { padding: 5px 4px; }
   td.text { min-width: 10em; } .shaded td.number { min-width: 2.1em; }
   .shaded tr:first-child th { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; }
+  .wide > img { max-width: 640px; }
   pre.equation { font-size: .68rem; white-space: pre-wrap; }
   dl { grid-template-columns: minmax(0, 1fr); gap: 0; } dd { margin-bottom: 8px; } }
 """
@@ -140,22 +141,30 @@ def _opening(m: Material) -> str:
 
 
 def _scores(m: Material) -> str:
-    limits, intervals = m.findings["intervals"]["limits"], m.findings["intervals"]
-    rows = []
-    for name, value in m.results["test"].items():
-        low_high = " to ".join(map(_number, limits[name])) if name in limits else "–"
-        baseline = m.results["baseline"].get(name)
-        rows.append([_spaced(name), _number(value), low_high, "–" if baseline is None else _number(baseline)])
+    intervals = m.findings["intervals"]
+    both = (m.results["test"], intervals["limits"]), (m.results["baseline"], m.findings.get("baseline_intervals", {}))
+    rows = [[_spaced(name), *(_within(name, *side) for side in both)] for name in m.results["test"]]
     drawn, examples = intervals["resamples"], intervals["examples"]
     if drawn:
-        how = f"95 % interval: {drawn:,} resamples of the {examples:,} examples or pieces of the test part (bootstrap)."
+        how = (
+            f"Below a score is its 95 % interval: {drawn:,} resamples of the {examples:,} examples or pieces of the "
+            "test part (bootstrap)."
+        )
     elif examples < 10:
         how = "No intervals: the test part has fewer than ten examples or pieces to draw from."
     else:
         how = "No intervals: scoring the test part again and again would take too long."
     better = f"A {m.results['better']} {_spaced(m.results['metric'])} is better."
-    content = _table(["", "model", "95 % interval", "baseline"], rows, numbers={1, 2, 3})
+    content = _table(["", "model", "baseline"], rows, numbers={1, 2})
     return section("Scores on the test part", content + _pale(f"{how} {better}"))
+
+
+def _within(name: str, scores: Mapping[str, float], limits: Mapping[str, Sequence[float]]) -> str:
+    """A score, and below it its limits."""
+    if name not in scores:
+        return "–"
+    below = f"\n{' to '.join(map(_number, limits[name]))}" if name in limits else ""
+    return f"{_number(scores[name])}{below}"
 
 
 def _learning(m: Material) -> str:

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from seqkit.cells import Cell
+from seqkit.cells import Cell, CellState
 from seqkit.errors import UsageError
 from seqkit.layers import Head, Recurrent
-from seqkit.layers.record import Recorded, Trace, record
+from seqkit.layers.record import Recorded, Trace, record, replay
+from seqkit.layers.recurrent import Direction
+from seqkit.layers.state import State
 from seqkit.runs import Model
 from seqkit.training import Watched
 
@@ -37,8 +39,9 @@ class Unrolled(NamedTuple):
 
 
 class Looking(NamedTuple):
-    """Weights (T, S): how much each thing written looked at each place."""
+    """Weights (T, S): how much an attention, named as in the model, looked at each place from each row."""
 
+    name: str
     places: Sequence[str]
     written: Sequence[str]
     weights: Tensor
@@ -52,9 +55,31 @@ class Inside(NamedTuple):
     looking: list[Looking]
     influence: dict[str, tuple[Sequence[str], Tensor]]
     """For recurrent layers by name: what each step read, and (T) ``Σ gradient · input`` of it"""
-    inputs: dict[str, Tensor]
-    """What these layers read (T, I)"""
     notes: list[str]
+
+
+class Ending(NamedTuple):
+    """What the forward direction of a recurrent layer, the last of several, reads, and what a loss asks of its end."""
+
+    name: str
+    direction: Direction
+    x: Tensor
+    """(T, I)"""
+    start: CellState
+    """(1, H) each: the state before the first step"""
+    asked: CellState | None
+    """(1, H) each: the gradient of the answer's log-probability at the last state itself; None where there is none"""
+
+
+class _Call(NamedTuple):
+    """A recurrent layer has read inputs (B, T, I) from a state on."""
+
+    x: Tensor
+    steps: int
+    """Of the first of the batch"""
+    state: State | None
+    outputs: Tensor
+    final: State
 
 
 def check_time(model: Model) -> None:
@@ -75,52 +100,92 @@ def look_inside(model: Model, raw: Any) -> Inside:
     Raises :class:`UsageError` for a model without time, and for an input without steps.
     """
     check_time(model)
-    _check_steps(model, raw)
-    with record(model) as trace, _inputs(model.head) as inputs:
-        watched = _watched(model, raw, trace)
-    notes: list[str] = []
+    notes = _checked_steps(model, raw)
+    with record(model) as trace, _calls(model.head) as calls:
+        watched = _watched(model, raw, calls)
     layers = _unrolled(trace, watched, notes)
-    influence = _influence(watched, inputs)
+    influence = _influence(watched, calls)
     if not influence:
         notes.append("No influence is shown: the answer has no gradient at what a recurrent layer read at once.")
-    shown = {name: values[0].detach() for name, values in inputs.items() if name in watched.steps}
-    return Inside(watched.answer, layers, _looked(trace, watched), influence, shown, notes)
+    return Inside(watched.answer, layers, _looked(trace, watched), influence, notes)
 
 
-def _check_steps(model: Model, raw: Any) -> None:
+def ending(model: Model, raw: Any) -> Ending | None:
+    """The end of an input; None where no layer reads its steps at once.
+
+    What is asked of the last state leaves out all that the answer takes from earlier states on a way of its own, such
+    as through a pooling or attention: the gradient that is left flows back through the recurrence alone.
+    """
+    with _calls(model.head) as calls:
+        watched = _watched(model, raw, calls)
+    name = next((name for name in watched.steps if name in calls and len(calls[name].x) == 1), None)
+    if name is None:
+        return None
+    call, layer = calls[name], model.head.get_submodule(name)
+    assert isinstance(layer, Recurrent)
+    place, names = (layer.num_layers - 1) * layer.num_directions, layer.cell.state_names
+    x, state = call.x[:, : call.steps].detach(), call.state or layer.initial_state(1, like=call.x)
+    if layer.num_layers > 1:
+        below = replay(layer, x, None, state)[place - layer.num_directions : place]
+        x = torch.cat([part.states[names[0]] for part in below], 2)
+    start = tuple(state[each][:, place].detach() for each in names)
+    direction = layer.layers[-1][0]  # type: ignore[index]
+    return Ending(name, direction, x[0].detach(), start, _asked(watched, call, layer, place))
+
+
+def _asked(watched: Watched, call: _Call, layer: Recurrent, place: int) -> CellState | None:
+    if not watched.score.requires_grad:
+        return None
+    wanted = [call.outputs, *call.final.values()]
+    found = torch.autograd.grad(watched.score, wanted, allow_unused=True)
+    gradients = [torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True)]
+    last = gradients[0][:, call.steps - 1, : layer.hidden_size]
+    first, *others = [final[:, place] for final in gradients[1:]]
+    return (first + last, *others) if bool((first + last).any()) else None
+
+
+def _checked_steps(model: Model, raw: Any) -> list[str]:
+    """What is to be said of an input; raises :class:`UsageError` for a text without symbols."""
     account = model.codec.account(raw)
     if account is not None and account.symbols == 0 and isinstance(raw, str):
         raise UsageError("there is nothing to read in the text; give one with a word in it")
+    if account is None or not account.cut:
+        return []
+    return [f"Of the {account.symbols:,} symbols given the model reads the first {account.symbols - account.cut:,}."]
 
 
-def _watched(model: Model, raw: Any, trace: Trace) -> Watched:
+def _watched(model: Model, raw: Any, calls: dict[str, _Call]) -> Watched:
     model.head.eval()
     if model.task.watch is not None:
         with torch.enable_grad():
             return model.task.watch(model.head, model.codec, raw)
     (prediction,) = model.predict([raw])
-    sizes = {found.name: int(found.lengths[0]) for found in trace.layers if len(found.lengths) == 1}
-    steps = {name: [str(number + 1) for number in range(size)] for name, size in sizes.items()}
+    steps = {name: [str(n + 1) for n in range(call.steps)] for name, call in calls.items() if len(call.x) == 1}
     return Watched(model.task.show(prediction)[0], torch.zeros(()), steps)
 
 
 @contextmanager
-def _inputs(head: Head) -> Iterator[dict[str, Tensor]]:
-    """The last thing that each recurrent layer reads as a whole, (1, T, I), with a gradient."""
-    found: dict[str, Tensor] = {}
+def _calls(head: Head) -> Iterator[dict[str, _Call]]:
+    """The last call of each recurrent layer for whole sequences, with a gradient at its inputs where there are any."""
+    found: dict[str, _Call] = {}
 
-    def keep(name: str) -> Any:
-        def hook(_: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
-            x = given[0]
-            if torch.is_grad_enabled():
-                x = x if x.requires_grad else x.detach().requires_grad_()
-                found[name] = x
-            return (x, *given[1:])
+    def before(_: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        x = given[0]
+        return given if x.requires_grad or not torch.is_grad_enabled() else (x.detach().requires_grad_(), *given[1:])
+
+    def after(name: str) -> Any:
+        def hook(_: Any, given: tuple[Any, ...], named: dict[str, Any], result: tuple[Tensor, State]) -> None:
+            if torch.is_grad_enabled() or name not in found or not found[name].x.requires_grad:
+                known = {**dict(zip(("x", "lengths", "state"), given, strict=False)), **named}
+                lengths = known.get("lengths")
+                steps = known["x"].shape[1] if lengths is None else int(lengths[0])
+                found[name] = _Call(known["x"], steps, known.get("state"), *result)
 
         return hook
 
     modules = [(name, module) for name, module in head.named_modules() if isinstance(module, Recurrent)]
-    handles = [module.register_forward_pre_hook(keep(name)) for name, module in modules]
+    handles = [module.register_forward_pre_hook(before) for _, module in modules]
+    handles += [module.register_forward_hook(after(name), with_kwargs=True) for name, module in modules]
     try:
         yield found
     finally:
@@ -128,8 +193,8 @@ def _inputs(head: Head) -> Iterator[dict[str, Tensor]]:
             handle.remove()
 
 
-def _influence(watched: Watched, inputs: dict[str, Tensor]) -> dict[str, tuple[Sequence[str], Tensor]]:
-    wanted = {name: x for name, x in inputs.items() if name in watched.steps}
+def _influence(watched: Watched, calls: dict[str, _Call]) -> dict[str, tuple[Sequence[str], Tensor]]:
+    wanted = {name: call.x for name, call in calls.items() if name in watched.steps}
     if not wanted or not watched.score.requires_grad:
         return {}
     gradients = torch.autograd.grad(watched.score, list(wanted.values()), allow_unused=True)
@@ -170,12 +235,15 @@ def _joined(calls: Sequence[Recorded], steps: Sequence[str]) -> Unrolled:
 
 def _looked(trace: Trace, watched: Watched) -> list[Looking]:
     places, written = watched.looking
-    if not trace.attention or not written:
-        return []
-    weights = [found[0] for _, found in trace.attention]
-    last = torch.cat(weights[-len(written) :]) if len(weights[-1]) == 1 else weights[-1]
-    shown = last[:_LONGEST, :_LONGEST].detach()
-    return [Looking(places[: shown.shape[1]], written[: len(shown)], shown)]
+    calls: dict[str, list[Tensor]] = {}
+    for name, weights in trace.attention if written else []:
+        calls.setdefault(name, []).append(weights[0])
+    found = []
+    for name, rows in calls.items():
+        last = torch.cat(rows[-len(written) :]) if len(rows[-1]) == 1 else rows[-1]
+        shown = last[:_LONGEST, :_LONGEST].detach()
+        found.append(Looking(name, places[: shown.shape[1]], written[: len(shown)], shown))
+    return found
 
 
 def time_constants(kept: Tensor) -> Tensor:

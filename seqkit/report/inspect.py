@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from seqkit.report.flow import Flow, flow_plots
+from seqkit.report.flow import Flows, flow_plots
 from seqkit.report.html import STYLE, safe, section
 from seqkit.report.inside import Inside, Looking, Unrolled, time_constants
 
@@ -54,8 +54,9 @@ function draw(figure) {
   const side = m.rowNames ? Math.ceil(Math.max(...m.rowNames.map(t => c.measureText(t).width))) + 8 : 0;
   const upright = m.columns.every(t => [...t].length < 2);
   const top = upright ? 18 : Math.min(110, Math.ceil(Math.max(...m.columns.map(t => c.measureText(t).width)))) + 8;
-  const w = Math.max(14, Math.min(34, Math.floor(340 / m.columns.length)));
-  const h = m.rowNames ? 18 : Math.max(5, Math.min(16, Math.floor(230 / m.values.length)));
+  const w = Math.max(14, Math.min(34, Math.floor((340 - side) / m.columns.length)));
+  const rows = m.values.length, named = rows > 60 ? 12 : 18;
+  const h = m.rowNames ? named : Math.max(5, Math.min(16, Math.floor(230 / rows)));
   const width = side + w * m.columns.length, height = top + h * m.values.length, ratio = devicePixelRatio || 1;
   canvas.width = width * ratio; canvas.height = height * ratio;
   canvas.style.width = width + 'px'; canvas.style.height = height + 'px';
@@ -111,9 +112,12 @@ class _Maps:
         names: Sequence[str] = (),
         signed: bool = False,
     ) -> str:
-        """A map of values (rows, columns); the picture itself is drawn by the page."""
+        """A map of values (rows, columns); the picture itself is drawn by the page.
+
+        The darkest colour is 1, or the largest value if that is more, or if signs or ``names`` of rows matter.
+        """
         largest = float(values.abs().max()) if values.numel() else 1.0
-        limit = largest if largest > 1 or (signed and largest > 0) else 1.0
+        limit = largest if largest > 1 or ((signed or names) and largest > 0) else 1.0
         whole = (values / limit * 1000).round().int().tolist()
         shown: dict[str, Any] = {"name": name, "values": whole, "rows": list(rows)}
         shown["columns"] = [_visible(c) for c in columns]
@@ -134,14 +138,14 @@ class _Maps:
         return f"<script>const MAPS = {numbers};{_SCRIPT}</script>" if self.found else ""
 
 
-def page(title: str, subtitle: str, inside: Inside | None, flows: Sequence[Flow] = (), about: str = "") -> str:
+def page(title: str, subtitle: str, inside: Inside | None, flows: Flows | None = None) -> str:
     """The page as HTML: what is inside, where an input was given, and the flow of gradients, where it was asked for."""
     maps, parts = _Maps(), []
     if inside is not None:
         parts += [_answer(inside), *(_attention(maps, looking) for looking in inside.looking)]
         parts += [_layer(maps, layer) for layer in inside.layers]
-    if flows:
-        parts.append(_flows(flows, about))
+    if flows is not None:
+        parts.append(_flows(flows, inside is not None))
     body = "\n".join(parts)
     head = f'<header><h1>{safe(title)}</h1><p class="pale">{safe(subtitle)}</p></header>'
     script = "<noscript><p>The heat maps are drawn by a script inside this page; allow it to see them.</p></noscript>"
@@ -168,11 +172,12 @@ def _answer(inside: Inside) -> str:
 
 def _tokens(steps: Sequence[str], worth: Sequence[float]) -> str:
     most = max((abs(value) for value in worth), default=0.0) or 1.0
+    places = min(6, max(2, 1 - math.floor(math.log10(most))))
     parts = []
     for number, (step, value) in enumerate(zip(steps, worth, strict=True), 1):
         kind = "for" if value >= 0 else "against"
-        tip = f"step {number} “{_visible(step)}”: {value:+.4f}"
-        shown = f"{value:+.2f}" if abs(value) >= 0.005 else "0"
+        tip = f"step {number} “{_visible(step)}”: {value:+.{places + 2}f}"
+        shown = f"{value:+.{places}f}" if abs(value) >= 0.5 * 10**-places else "0"
         parts.append(
             f'<span class="{kind}" style="--part:{abs(value) / most:.3f}" title="{safe(tip)}">{safe(_visible(step))}'
             f"<small>{shown}</small></span>"
@@ -182,10 +187,10 @@ def _tokens(steps: Sequence[str], worth: Sequence[float]) -> str:
 
 def _attention(maps: _Maps, looking: Looking) -> str:
     drawn = maps.figure(
-        "attention", "rows are what was written, columns what was looked at", looking.weights, looking.places,
+        "attention", "how much each row looks at each column", looking.weights, looking.places,
         names=looking.written,
     )  # fmt: skip
-    return section("Attention", f'<div class="maps">{drawn}</div>')
+    return section(f"Attention: {looking.name}", f'<div class="maps">{drawn}</div>')
 
 
 def _layer(maps: _Maps, layer: Unrolled) -> str:
@@ -249,20 +254,37 @@ def _constants(kept: Tensor) -> str:
     )
 
 
-def _flows(flows: Sequence[Flow], about: str) -> str:
-    plots = "".join(f"<figure>{plot}</figure>" for plot in flow_plots(flows))
-    last = min(len(flow.initial) for flow in flows) - 1
-    left = ", ".join(f"{flow.cell} {flow.initial[last]:.1e}" for flow in flows)
-    text = (
-        "Norm of ∂loss/∂h by how many steps back h lies, on a logarithmic scale; at lag 0 it is 1. The loss is v · h "
-        "of the last step, the root mean square over 8 random v of length 1, the same for every cell. A line that "
-        "falls straight is a gradient that vanishes: what lies far back cannot be learned. Lines end at 1e-12."
+def _flows(flows: Flows, text: bool) -> str:
+    """``text``: whether the one example is that which the page shows."""
+    plots = "".join(f"<figure>{plot}</figure>" for plot in flow_plots(flows.cells))
+    last = min(len(line) for flow in flows.cells for line in (flow.initial, flow.trained) if line) - 1
+    left = ", ".join(f"{flow.cell} {flow.initial[last]:.1e}" for flow in flows.cells)
+    trained = [flow for flow in flows.cells if flow.trained]
+    kept = ", ".join(f"{flow.cell} {(flow.trained or [0.0])[last]:.1e}" for flow in trained)
+    loss = (
+        "The loss is minus the log-probability of the answer, followed back from the last state alone."
+        if flows.asked
+        else "The loss is v · h of the last step, the root mean square over 8 random v of length 1."
     )
-    numbers = f"Left at initialisation after {last} steps: {left}."
+    many = f"{flows.examples} examples" if flows.examples > 1 else "the beginning"
+    what = "the input above" if text else f"{many} of the test part"
+    about = (
+        "Norm of ∂loss/∂h by how many steps back h lies, in proportion to that of the last step, on a logarithmic "
+        f"scale. {loss} A line that falls straight is a gradient that vanishes: what lies far back cannot be learned. "
+        f"Lines end at 1e-12. All models read {what}, and the gradient flows through {flows.layer}, with {flows.units} "
+        f"units. Trained: {_listed([flow.cell for flow in trained])}."
+    )
+    numbers = f"Left after {last} steps, at initialisation: {left}; trained: {kept}."
     return section(
         "How far the gradient flows back",
-        f'<div class="pair flows">{plots}</div><p>{safe(numbers)}</p><p class="pale">{safe(text)} {safe(about)}</p>',
+        f'<div class="pair flows">{plots}</div><p>{safe(numbers)}</p><p class="pale">{safe(about)}</p>',
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"only {names[0]}; others stand here with --beside RUN"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _visible(text: str) -> str:

@@ -65,9 +65,8 @@ def _check_leaks(task: Task[Any], splits: Splits[Any]) -> Iterator[Finding]:
         twins = [example for example in examples if _key(task, example) in known]
         if twins:
             there = place_of(known[_key(task, twins[0])])
-            what = (
-                f"{len(twins):,} of {len(examples):,} inputs of the {part} part are in training, too, this at {there}"
-            )
+            many = f"{len(twins):,} of {len(examples):,} inputs of the {part} part {'are' if twins[1:] else 'is'}"
+            what = f"{many} in training, too, this at {there}"
             yield Finding("warning", "leak", what, "take them out of one: scores will flatter", place_of(twins[0]))
 
 
@@ -81,7 +80,8 @@ def _check_labels(splits: Splits[Any]) -> Iterator[Finding]:
         yield Finding("warning", "balance", what, "look at macro-F1 rather than at accuracy, or add other examples")
     if rare := [label for label, count in counts.items() if count < _FEW]:
         names = ", ".join(shown(label) for label in sorted(rare)[:5])
-        what = f"{len(rare)} labels are seen fewer than {_FEW} times in training: {names}"
+        many = f"{len(rare)} labels are" if len(rare) > 1 else "a label is"
+        what = f"{many} seen fewer than {_FEW} times in training: {names}"
         yield Finding("warning", "balance", what, "add examples of them, or join them to others")
 
 

@@ -277,7 +277,8 @@ def _add_lengths(lengths: Sequence[int], report: Report) -> None:
     ordered = sorted(lengths)
     at = {f"p{share}": ordered[min(len(ordered) - 1, len(ordered) * share // 100)] for share in (50, 95, 99)}
     report.facts["lengths"] = {"least": ordered[0], **at, "most": ordered[-1]}
-    report.tables.append(Table("Lengths, in steps", ["steps", "examples", ""], histogram(ordered)))
+    if len(ordered) >= _BINS:
+        report.tables.append(Table("Lengths, in steps", ["steps", "examples", ""], histogram(ordered)))
 
 
 def histogram(ordered: Sequence[int]) -> list[list[Any]]:
@@ -357,12 +358,16 @@ def _timed(
         "memory_mb": round(memory),
     }
     rows = [
-        ["an epoch, without scoring, about", f"{epoch:,.1f} s"],
-        [f"all {config.epochs} epochs, at most", f"{epoch * config.epochs:,.0f} s"],
+        ["an epoch, without scoring, about", _duration(epoch)],
+        [f"all {config.epochs} epochs, at most", _duration(epoch * config.epochs)],
         ["memory, about", f"{memory:,.0f} MB"],
     ]
     report.tables.append(Table(f"Training here ({len(watch.times)} steps timed)", ["", ""], rows))
     return facts
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:,.0f} s" if seconds >= 10 else f"{max(seconds, 0.01):.2g} s"
 
 
 def _resident() -> float:

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from seqkit.data.batching import token_batches
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.export import OPSET, Exported, Part
 from seqkit.export.graph import check_installed
+from seqkit.export.recurrent import needed_operator
 from seqkit.files import json_bytes, write_atomic
 from seqkit.layers.recurrent import Recurrent
 from seqkit.runs.model import Model, load
@@ -55,6 +56,8 @@ class Outcome:
     """How many every part was tried on"""
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Of the test part: through the files as they are, and through those of int8"""
+    unrounded: Sequence[str] = ()
+    """The kinds of recurrent layers that stay float32 in the files of int8"""
 
 
 def export(run: Path, form: str = "onnx", out: Path | None = None, int8: bool = False) -> Outcome:
@@ -72,6 +75,8 @@ def export(run: Path, form: str = "onnx", out: Path | None = None, int8: bool = 
     if form == "onnx":
         check_installed()
     model = load(run)
+    if form == "onnx":
+        _check_cells(model)
     exported = _exported(model)
     paths = _paths(exported, out or run / form, ".onnx" if form == "onnx" else ".pt2")
     make = _make_onnx if form == "onnx" else _make_torch
@@ -88,7 +93,13 @@ def export(run: Path, form: str = "onnx", out: Path | None = None, int8: bool = 
     files += [_write(paths[name].with_suffix(".int8.onnx"), content) for name, content in rounded.items()]
     files.append(_write(paths["symbols"], json_bytes(facts)))
     said = f"ONNX, opset {OPSET}" if form == "onnx" else f"torch.export of torch {torch.__version__}"
-    return Outcome(said, files, len(_TRIED), scores)
+    return Outcome(said, files, len(_TRIED), scores, _unrounded(rounded.values()))
+
+
+def _check_cells(model: Model) -> None:
+    for module in model.head.modules():
+        if isinstance(module, Recurrent):
+            needed_operator(module.cell)
 
 
 def _exported(model: Model) -> Exported:
@@ -184,6 +195,16 @@ def _rounded(content: bytes) -> bytes:
         path = Path(folder) / "model.onnx"
         quantize_dynamic(model, path, weight_type=QuantType.QInt8, per_channel=False)
         return path.read_bytes()
+
+
+def _unrounded(files: Iterable[bytes]) -> list[str]:
+    """onnxruntime has int8 operators for LSTM layers alone."""
+    if not (contents := list(files)):
+        return []
+    import onnx
+
+    kinds = {node.op_type for content in contents for node in onnx.load_from_string(content).graph.node}
+    return sorted(kinds & {"GRU", "LSTM", "RNN"})
 
 
 @contextmanager

@@ -53,7 +53,8 @@ def gather(
         "machine": processor(),
         "finished": time.strftime("%Y-%m-%d %H:%M:%S"),
         "notes": list(notes),
-        "intervals": _intervals(task, outcome, splits.test),
+        "intervals": _intervals(task, outcome.predictions, splits.test, outcome.results, "test"),
+        "baseline_intervals": _intervals(task, outcome.baseline, splits.test, outcome.results, "baseline")["limits"],
         "calibration": _calibration(task, outcome.predictions, splits.test),
         "tables": [_plain(table) for table in outcome.tables],
         "pictures": [name for name in outcome.pictures if name.endswith(_PICTURES)],
@@ -69,7 +70,9 @@ def gather_again(path: Path) -> dict[str, Any]:
     splits = model.task.read(model.config, notes)
     predictions = model.predict([model.task.raw(example) for example in splits.test])
     pictures = sorted(file.name for file in path.iterdir() if file.suffix in _PICTURES)
-    outcome = Outcome(read_json(run.results), model.task.tables(predictions, splits.test), predictions, pictures)
+    baseline = model.task.baseline(model.config, splits)
+    tables = model.task.tables(predictions, splits.test)
+    outcome = Outcome(read_json(run.results), tables, predictions, baseline, pictures)
     return gather(model.task, model.config, model.codec, model.head, splits, outcome, notes)
 
 
@@ -81,15 +84,18 @@ def check_finished(path: Path) -> RunDirectory:
     return run
 
 
-def _intervals(task: Task[Any], outcome: Outcome, examples: Sequence[Any]) -> dict[str, Any]:
-    pairs = zip(outcome.predictions, examples, strict=True)
+def _intervals(
+    task: Task[Any], predictions: Sequence[Any], examples: Sequence[Any], results: dict[str, Any], whose: str
+) -> dict[str, Any]:
+    pairs = zip(predictions, examples, strict=True)
     pieces = [piece for prediction, example in pairs for piece in task.parted(prediction, example)]
     if len(pieces) < _FEWEST:
         return {"resamples": 0, "examples": len(pieces), "limits": {}, "samples": []}
-    found = resample(task.score, [p for p, _ in pieces], [e for _, e in pieces])
-    test, metric = outcome.results["test"], outcome.results["metric"]
-    limits = {name: interval(values, test[name]) for name, values in found.scores.items()}
-    samples = [round(value, 9) for value in found.scores.get(metric, [])]
+    guessed, true = [p for p, _ in pieces], [e for _, e in pieces]
+    tallies = None if task.tallies is None else task.tallies(guessed, true)
+    found = resample(task.score, guessed, true, tallies=tallies)
+    limits = {name: interval(values, results[whose][name]) for name, values in found.scores.items()}
+    samples = [round(value, 9) for value in found.scores.get(results["metric"], [])]
     return {"resamples": found.resamples, "examples": found.examples, "limits": limits, "samples": samples}
 
 

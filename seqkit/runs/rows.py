@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TextIO, TypeVar
 
 from seqkit.data import DataError, Place, read_lines, read_records
 from seqkit.data.readers import FORMATS, as_text, delimiter_of, json_object, shown
@@ -46,13 +46,17 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in FORMATS
 
 
-def read_rows(path: Path, choose: Choose) -> Iterator[Row]:
-    """The rows of a table, or the lines of any other file; raises :class:`DataError` at the one that is broken."""
+def read_rows(path: Path, choose: Choose, stream: BinaryIO | None = None) -> Iterator[Row]:
+    """The rows of a table, or the lines of any other file; raises :class:`DataError` at the one that is broken.
+
+    With a ``stream`` the bytes come from there, and the path is but their name.
+    """
     if not is_table(path):
-        yield from (Row(line, place) for place, line in read_lines(path))
+        yield from (Row(line, place) for place, line in read_lines(stream or path, str(path)))
         return
     columns: tuple[str, ...] = ()
-    for place, values in _objects(path) if FORMATS[path.suffix.lower()] == "jsonl" else read_records(path):
+    objects = FORMATS[path.suffix.lower()] == "jsonl"
+    for place, values in _objects(path, stream) if objects else read_records(path, stream=stream):
         columns = columns or choose(list(values), Place(place.file, 1))
         for column in columns:
             if column not in values:
@@ -60,9 +64,9 @@ def read_rows(path: Path, choose: Choose) -> Iterator[Row]:
         yield Row(" ".join(as_text(values[column], place).strip() for column in columns), place, values)
 
 
-def _objects(path: Path) -> Iterator[tuple[Place, dict[str, object]]]:
+def _objects(path: Path, stream: BinaryIO | None) -> Iterator[tuple[Place, dict[str, object]]]:
     """Those of JSON as they are: a list stays a list in what is written."""
-    for place, line in read_lines(path):
+    for place, line in read_lines(stream or path, str(path)):
         if line.strip():
             yield place, json_object(line, place)
 
@@ -228,7 +232,8 @@ def writer_for(path: Path | None, show: Callable[[Any], tuple[str, dict[str, Any
         return Writer(show, file)
     if kind == "jsonl":
         return JsonRowWriter(show, file)
-    first = next(read_lines(path), (None, ""))[1]
+    # Of a stream the first line is not there yet.
+    first = next(read_lines(path), (None, ""))[1] if path.is_file() else ""
     return TableWriter(show, file, delimiter_of(first) if kind == "csv" else None)
 
 

@@ -35,6 +35,8 @@ class Outcome(NamedTuple):
     tables: list[Table]
     predictions: list[Any]
     """Of the test part, in its order."""
+    baseline: Sequence[Any]
+    """What the simple conventional model predicts there."""
     pictures: list[str]
     """The names of the files that were drawn."""
 
@@ -66,13 +68,14 @@ class Session(Training):
         progress = self.trainer.progress
         with _timed() as clock:
             baseline = self.task.baseline(self.config, self.splits)
+            baseline_scores = self.task.score(baseline, test)
         results = {
             "task": self.task.name,
             "metric": self.metric,
             "better": "higher" if self.task.higher_is_better else "lower",
             "test": self.task.score(predictions, test),
             "valid": {self.metric: progress.best},
-            "baseline": baseline,
+            "baseline": baseline_scores,
             "best_epoch": progress.best_epoch,
             "epochs": progress.epoch,
             "seconds": round(progress.seconds, 2),
@@ -87,7 +90,7 @@ class Session(Training):
         for name, content in pictures.items():
             write_atomic(self.run.path / name, content)
         write_json(self.run.results, results)
-        return Outcome(results, self.task.tables(predictions, test), predictions, list(pictures))
+        return Outcome(results, self.task.tables(predictions, test), predictions, baseline, list(pictures))
 
 
 class Keeper(Callback):

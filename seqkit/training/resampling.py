@@ -20,6 +20,15 @@ _NORMAL = 1.959964
 """95 % of a normal distribution lie within so many deviations."""
 
 
+class Tallies(NamedTuple):
+    """What a score counts in each of N pairs of prediction and example: the score of a draw is that of its sum."""
+
+    rows: np.ndarray
+    """(N, K)"""
+    score: Callable[[np.ndarray], dict[str, float]]
+    """Of a sum of rows (K)"""
+
+
 class Resampled(NamedTuple):
     """The scores of B resamples by name; none where there is nothing to draw from, or scoring takes too long."""
 
@@ -28,18 +37,30 @@ class Resampled(NamedTuple):
     examples: int
 
 
-def resample(score: Score, predictions: Sequence[Any], examples: Sequence[Any], seconds: float = 2.0) -> Resampled:
+def resample(
+    score: Score,
+    predictions: Sequence[Any],
+    examples: Sequence[Any],
+    seconds: float = 2.0,
+    tallies: Tallies | None = None,
+) -> Resampled:
     """Scores B times N pairs of prediction and example, drawn with replacement from all N (Efron, 1979).
 
     The b-th draw follows from N alone, so that the scores of all models on one test part are paired. B is the largest
-    of 1000, 500, 200, 100, 50 and 20 that is expected to take no longer than ``seconds``, else 0.
+    of 1000, 500, 200, 100, 50 and 20 that is expected to take no longer than ``seconds``, else 0. With ``tallies`` of
+    the pairs, their sums are scored instead, which is quicker.
     """
+
+    def scored(drawn: np.ndarray) -> dict[str, float]:
+        if tallies is not None:
+            return tallies.score(tallies.rows[drawn].sum(0))
+        return score([predictions[n] for n in drawn.tolist()], [examples[n] for n in drawn.tolist()])
+
     size = len(examples)
-    count = _affordable(lambda: score(predictions, examples), seconds) if size > 1 else 0
+    count = _affordable(lambda: scored(np.arange(size)), seconds) if size > 1 else 0
     generator, found = np.random.default_rng(0), dict[str, list[float]]()
     for _ in range(count):
-        drawn = generator.integers(size, size=size).tolist()
-        for name, value in score([predictions[n] for n in drawn], [examples[n] for n in drawn]).items():
+        for name, value in scored(generator.integers(size, size=size)).items():
             found.setdefault(name, []).append(value)
     # A score that only some resamples have (of placeholders, where there are any) has no distribution to speak of.
     return Resampled({name: values for name, values in found.items() if len(values) == count}, count, size)

@@ -42,11 +42,18 @@ def segment_f1(truth: Sequences, found: Sequences, overlap: float, background: C
     and ``steps in both / steps in either >= overlap``: 0.1, 0.25 and 0.5 are usual.
     """
     right = total = 0
-    for true, guessed in zip(truth, found, strict=True):
-        one, other = segments(true, background), segments(guessed, background)
-        right += _matches(one, other, overlap)
-        total += len(one) + len(other)
+    for pair in zip(truth, found, strict=True):
+        (matched,), several = segment_matches(*pair, [overlap], background)
+        right, total = right + matched, total + several
     return 2 * right / max(1, total)
+
+
+def segment_matches(
+    truth: Sequence[str], found: Sequence[str], overlaps: Sequence[float], background: Collection[str] = ()
+) -> tuple[list[int], int]:
+    """How many found segments of one sequence are right with each overlap, and how many segments both sides have."""
+    one, other = segments(truth, background), segments(found, background)
+    return [_matches(one, other, overlap) for overlap in overlaps], len(one) + len(other)
 
 
 def edit_score(truth: Sequences, found: Sequences, background: Collection[str] = ()) -> float:

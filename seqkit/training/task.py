@@ -17,6 +17,7 @@ from seqkit.layers import Head
 from seqkit.search import Sampling
 from seqkit.training.batches import Batches, EpochBatches
 from seqkit.training.config import C, TrainingConfig
+from seqkit.training.resampling import Tallies
 
 
 class Table(NamedTuple):
@@ -88,7 +89,7 @@ class Watched(NamedTuple):
     steps: Mapping[str, Sequence[str]]
     """For recurrent layers by their name in the head, what each step read"""
     looking: tuple[Sequence[str], Sequence[str]] = ((), ())
-    """Where there is attention: what was looked at, and what was written while looking"""
+    """Where there is attention: what was looked at, and what was written or read while looking"""
 
 
 class Stream(Protocol):
@@ -130,8 +131,8 @@ class Task(Generic[C]):
     head: Callable[[C, Codec], Head]
     score: Callable[[Sequence[Any], Sequence[Any]], dict[str, float]]
     """Scores of predictions against examples."""
-    baseline: Callable[[C, Splits[Any]], dict[str, float]]
-    """The test scores of a simple conventional model on the same parts."""
+    baseline: Callable[[C, Splits[Any]], Sequence[Any]]
+    """What a simple conventional model, of the same parts, predicts for the test part: ``score`` takes it."""
     tables: Callable[[Sequence[Any], Sequence[Any]], list[Table]]
     """What else to show of the test set: a confusion matrix, the worst mistakes."""
     show: Callable[[Any], tuple[str, dict[str, Any]]]
@@ -149,6 +150,8 @@ class Task(Generic[C]):
     """The probability of every label, where a prediction has them."""
     parted: Callable[[Any, Any], Sequence[tuple[Any, Any]]] = lambda prediction, example: [(prediction, example)]
     """A prediction and its example as pieces that a score may be taken on apart, to tell how sure it is."""
+    tallies: Callable[[Sequence[Any], Sequence[Any]], Tallies] | None = None
+    """What ``score`` counts in each prediction and its example, where to score draws of them anew takes long."""
     answers: Callable[[Any, Any], Sequence[tuple[float, bool]]] | None = None
     """How sure a prediction is of each of its labels, and whether it is that of the example."""
     from_text: Callable[[str], Any] = str

@@ -1,10 +1,14 @@
 """Every bad input gets one clear sentence, the right exit code, and nothing is lost."""
 
+import hashlib
 import json
 import resource
 import shutil
 
 import pytest
+
+import seqkit
+from seqkit.report.inside import look_inside
 
 GOOD_ROWS = "".join(f"fine {n},x\nbad {n},y\n" for n in range(20))
 
@@ -152,6 +156,97 @@ def test_a_run_of_a_newer_version_says_to_upgrade(copy, command):
     facts = json.loads((copy / "run.json").read_text())
     (copy / "run.json").write_text(json.dumps({**facts, "format": 99, "seqkit": "9.0"}))
     refused(command("predict", copy, "fine"), 1, "newer seqkit (9.0", "pip install -U seqkit")
+
+
+@pytest.mark.parametrize("words", [["inspect", "fine"], ["export"], ["report"], ["evaluate"], ["resume"]])
+def test_every_command_refuses_a_run_of_a_newer_version(words, copy, command):
+    facts = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**facts, "format": 99, "seqkit": "9.0"}))
+    refused(command(words[0], copy, *words[1:]), 1, "newer seqkit (9.0", "pip install -U seqkit")
+
+
+def test_a_run_of_a_task_that_is_not_installed_is_refused_by_its_name(copy, command):
+    content = (copy / "config.toml").read_text().replace('task = "sentiment"', 'task = "sentimental"').encode()
+    (copy / "config.toml").write_bytes(content)
+    facts = json.loads((copy / "run.json").read_text())
+    facts["digests"]["config.toml"] = hashlib.blake2b(content, digest_size=16).hexdigest()
+    (copy / "run.json").write_text(json.dumps(facts))
+    refused(command("predict", copy, "fine"), 2, "unknown task 'sentimental'; did you mean 'sentiment'?")
+
+
+def test_a_run_of_a_task_that_cannot_do_it_is_refused(trained, command):
+    refused(command("generate", trained[0]), 2, "a sentiment model does not go on with a text")
+    refused(command("predict", trained[0], "--stream", "--input", "-"), 2, "reads whole inputs, no stream")
+
+
+def test_a_text_longer_than_trained_on_is_read_as_far_as_that_and_it_is_said(trained, command, tmp_path):
+    text = "a dull story " * 200
+    done = command("predict", trained[0], text)
+    assert done.returncode == 0 and done.stdout.startswith("bad\t")
+    assert done.stderr.startswith("note: the input has 600 tokens, of which the model reads the first 400")
+    done = command("inspect", trained[0], text, "--out", tmp_path / "page.html")
+    assert done.returncode == 0
+    assert "Of the 600 symbols given the model reads the first 400." in (tmp_path / "page.html").read_text()
+
+
+def test_an_empty_text_has_an_answer_but_nothing_to_look_at(trained, command):
+    done = command("predict", trained[0], "")
+    assert done.returncode == 0 and done.stdout.split("\t")[0] in ("good", "bad") and not done.stderr
+    refused(command("inspect", trained[0], ""), 2, "there is nothing to read in the text; give one with a word in it")
+
+
+def test_gradients_of_a_plain_network_are_refused(pointed, command):
+    refused(command("inspect", pointed, "--gradient-flow"), 2, "a digit model is one to one: it has no time")
+
+
+def test_a_cell_that_onnx_cannot_say_is_refused_before_any_work(command, reviews, small, tmp_path):
+    options = ["--cell", "lstm-layer-norm", "--epochs", "1", "--out", tmp_path / "run"]
+    assert command("run", "sentiment", "--data", reviews, *small, *options).returncode == 0
+    refused(
+        command("export", tmp_path / "run"),
+        2,
+        "ONNX has no operator for LayerNormLSTM",
+        "export it with --format torch",
+    )
+    assert not (tmp_path / "run/onnx").exists()
+
+
+def test_a_csv_without_the_column_is_refused_with_those_it_has(trained, command, tmp_path):
+    path = tmp_path / "my.csv"
+    path.write_text("words,mood\nfine,good\n")
+    said = f"{path}:1: cannot tell which column holds the text (the columns are words, mood)"
+    refused(command("predict", trained[0], "--input", path), 2, said)
+    refused(command("evaluate", trained[0], "--data", path), 2, said)
+    refused(command("run", "sentiment", "--data", path, "--out", tmp_path / "run"), 2, said)
+    refused(
+        command("predict", trained[0], "--input", path, "--text-column", "word"),
+        2,
+        "did you mean --text-column 'words'?",
+    )
+    done = command("doctor", "sentiment", path, "--no-timing")
+    assert done.returncode == 1 and f"wrong: {said}" in done.stdout
+
+
+def test_a_label_that_training_has_not_is_placed_by_every_command(reviews, small, command, tmp_path):
+    other = tmp_path / "valid.csv"
+    other.write_text("text,label\nfine,good\nfine,odd\n")
+    said = f"{other}:3: label 'odd' is not in the training part; mend it or add examples"
+    options = ["--data", reviews, "--valid-data", other, *small]
+    refused(command("run", "sentiment", *options, "--out", tmp_path / "run"), 1, said)
+    done = command("doctor", "sentiment", *options, "--no-timing")
+    assert done.returncode == 1 and f"wrong: {said}" in done.stdout
+
+
+def test_a_recording_left_open_hinders_no_prediction_and_a_second_one_is_told(trained):
+    model = seqkit.load(trained[0])
+    before = model.predict(["a dull story"])
+    left = seqkit.record(model)
+    trace = left.__enter__()
+    assert model.predict(["a dull story"]) == before and trace.layers
+    with pytest.raises(seqkit.UsageError, match="is being recorded already; end that recording first"):
+        look_inside(model, "a dull story")
+    left.__exit__(None, None, None)
+    assert look_inside(model, "a dull story").layers
 
 
 def test_labels_that_the_model_does_not_know_are_placed(trained, command, tmp_path):

@@ -65,6 +65,57 @@ def test_leaks_rare_labels_cuts_and_unknown_words_are_told(reviews, small, comma
     assert leak["where"] == f"{other}:2" and f"{mine}:2" in leak["what"]
 
 
+def test_one_of_anything_is_told_as_one(reviews, small, command, tmp_path):
+    lines = reviews.read_text().splitlines()
+    mine = tmp_path / "my.csv"
+    mine.write_text("\n".join([*lines, lines[4], "so odd it is,odd", "so odd are we,odd", "so odd was it,odd"]) + "\n")
+    shown = command("doctor", "sentiment", mine, *small, "--no-timing").stdout
+    assert f"{mine}:302: the input is a repetition of line 5; take repetitions out" in shown
+    assert "a label is seen fewer than 5 times in training: 'odd'" in shown
+    (tmp_path / "one.tsv").write_text("a red house\tune maison rouge\n")
+    done = command("doctor", "translate", tmp_path / "one.tsv")
+    assert done.returncode == 1 and "one.tsv: lines, 1 row\n" in done.stdout
+    assert done.stdout.endswith("1 to mend before training; the rest is looked at once that is done\n")
+
+
+@pytest.fixture
+def clips(tmp_path):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for number in range(20):
+        rows = "".join(f"{number},{step},{'ab'[step > 3]}\n" for step in range(5 + number % 3))
+        (folder / f"c{number}.csv").write_text(f"height,width,label\n{rows}")
+    return folder
+
+
+def test_a_folder_of_frames_is_examined_and_what_is_wrong_in_it_placed(clips, command):
+    done = command("doctor", "frames", clips, "--hidden-size", "8")
+    assert done.returncode == 0 and done.stdout.endswith("ready to train\n"), done.stdout
+    assert "Lengths, in steps" in done.stdout and "0.0 s" not in done.stdout
+    (clips / "c20.csv").write_text("height,width,label\n1,2,a\n1,much,b\n")
+    done = command("doctor", "frames", clips, "--no-timing")
+    assert done.returncode == 1 and f"wrong: {clips / 'c20.csv'}:3: column 'width': 'much' is no number" in done.stdout
+
+
+def test_a_folder_of_pictures_is_examined_and_what_is_wrong_in_it_placed(command, tmp_path):
+    from PIL import Image
+
+    for number in range(20):
+        Image.new("L", (8, 8), 10 * number).save(tmp_path / f"{number}.png")
+    captions = [f"{number}.png\ta {'dark' if number < 10 else 'light'} square" for number in range(20)]
+    listed = tmp_path / "captions.tsv"
+    listed.write_text("\n".join(["file\tcaption", *captions]) + "\n")
+    options = ["--hidden-size", "8", "--picture-size", "16", "--width", "4", "--vector-size", "8"]
+    done = command(
+        "doctor", "caption", tmp_path, *options, "--valid-fraction", "0.2", "--test-fraction", "0.2", "--json"
+    )
+    assert done.returncode == 0, done.stdout
+    assert found(done)[0]["parts"] == {"train": 12, "valid": 4, "test": 4}
+    listed.write_text(listed.read_text() + "nowhere.png\ta square\n")
+    done = command("doctor", "caption", tmp_path, "--no-timing")
+    assert done.returncode == 1 and f"wrong: {listed}:22: 'nowhere.png' has a caption but is not in" in done.stdout
+
+
 TASKS = [
     ("translate", "phrases", ["--tokenizer", "word", "--hidden-size", "8"]),
     ("g2p", "words", ["--hidden-size", "8"]),

@@ -33,6 +33,7 @@ def test_export_says_opset_difference_sizes_and_what_int8_costs(exported, traine
     test = json.loads((trained[0] / "results.json").read_text())["test"]
     assert float(rows["accuracy"][0]) == pytest.approx(test["accuracy"], abs=1e-4)
     assert 0 <= float(rows["accuracy"][1]) <= 1
+    assert "stay float32" not in done.stdout
     assert done.stderr == ""
 
 
@@ -41,6 +42,14 @@ def test_int8_weights_are_there_and_change_little(exported):
 
     kinds = {node.op_type for node in onnx.load(exported[0] / "model.int8.onnx").graph.node}
     assert "DynamicQuantizeLSTM" in kinds and "LSTM" not in kinds
+
+
+def test_layers_that_int8_leaves_as_they_are_are_named(reviews, small, command, tmp_path):
+    options = ["--cell", "gru", "--epochs", "1", "--out", tmp_path / "run"]
+    assert command("run", "sentiment", "--data", reviews, *small, *options).returncode == 0
+    done = command("export", tmp_path / "run", "--int8")
+    assert done.stdout.endswith("\nGRU layers stay float32: onnxruntime has no int8 operator for them\n")
+    assert "stay float32" not in command("export", tmp_path / "run").stdout
 
 
 def test_the_example_needs_no_seqkit_and_says_what_predict_says(exported, trained, command, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """``seqkit inspect`` on small runs of several tasks."""
 
+import dataclasses
 import json
 import random
 import re
@@ -7,6 +8,7 @@ import re
 import pytest
 
 import seqkit
+from seqkit.report.inside import look_inside
 from seqkit.runs import load
 
 SMALL = ["--hidden-size", "8", "--embedding-size", "8", "--epochs", "1", "--dropout", "0", "--embedding-dropout", "0"]
@@ -14,7 +16,7 @@ SMALL = ["--hidden-size", "8", "--embedding-size", "8", "--epochs", "1", "--drop
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory, command):
-    """Names of tasks to finished runs: a tagger, a translator, a language model, frames and a plain network."""
+    """Names of tasks to finished runs."""
     folder, draw = tmp_path_factory.mktemp("inspect"), random.Random(0)
     names = [[*draw.sample(["Ann", "Bob", "Eve", "Tom", "Ida", "Max"], 2), draw.choice("abcdef")] for _ in range(60)]
     (folder / "names.conll").write_text(
@@ -24,13 +26,17 @@ def runs(tmp_path_factory, command):
     pairs = {f"the {a} {b} {n}": f"le {b} {colours[a]} {n}" for a in colours for b in ("cat", "tree") for n in range(9)}
     (folder / "pairs.tsv").write_text("English\tFrench\n" + "".join(f"{a}\t{b}\n" for a, b in pairs.items()))
     (folder / "text.txt").write_text("".join(f"{' '.join(row)}.\n" for row in names * 5))
+    (folder / "reviews.csv").write_text("text,label\n" + "".join(f"{' '.join(n)},{n[2] in 'abc'}\n" for n in names))
     rows = [[draw.choice("ab"), *(draw.random() for _ in range(3))] for _ in range(60)]
     (folder / "rows.csv").write_text("label,x,y,z\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
     parts = ["--valid-fraction", "0.2", "--test-fraction", "0.2"]
     asked = {
         "tag": ["--data", folder / "names.conll", *SMALL, "--min-count", "1", "--spelled-below", "0", *parts],
         "translate": ["--data", folder / "pairs.tsv", *SMALL, "--tokenizer", "word", *parts],
-        "charlm": ["--data", folder / "text.txt", *SMALL, "--streams", "2", "--chunk", "16"],
+        "g2p": ["--data", folder / "pairs.tsv", *SMALL, *parts],
+        "charlm": ["--data", folder / "text.txt", *SMALL, "--streams", "2", "--chunk", "16", "--recall", "4"],
+        "caption": ["--letters", "20", "--faces", "Sans", "--sizes", "20", *SMALL[:6], "--width", "4", *parts],
+        "sentiment": ["--data", folder / "reviews.csv", *SMALL, "--pooling", "attention", "--min-count", "1"],
         "frames": ["--strips", "20", "--hidden-size", "8", "--epochs", "1"],
         "digit": ["--data", folder / "rows.csv", "--epochs", "1"],
     }
@@ -95,9 +101,61 @@ def test_a_translation_shows_both_sides_and_its_attention(runs, command, tmp_pat
     assert f"<b>{written}</b>" in text
     assert maps[0]["name"] == "attention"
     assert maps[0]["rowNames"][-1] == "</s>" and len(maps[0]["rowNames"]) == len(maps[0]["values"])
-    assert all(abs(sum(row) - 1000) <= len(row) for row in maps[0]["values"])
+    assert rows_sum_to_one(maps[0])
     assert [m["name"] for m in maps[1:]] == ["z", "r", "n", "h"] * 3
     assert maps[-1]["columns"][0] == "<s>"
+
+
+def rows_sum_to_one(attention):
+    return all(abs(sum(row) * attention["limit"] - 1000) <= len(row) for row in attention["values"])
+
+
+def test_attention_that_pools_shows_how_much_of_each_word_the_label_has(runs, command, tmp_path):
+    out, text = inspected(command, tmp_path, runs["sentiment"], "Ann Bob c")
+    looked, first = shown(out)[:2]
+    assert "Attention: encoder.pooling" in text and first["name"] == "i"
+    assert looked["columns"] == first["columns"] == ["ann", "bob", "c"]
+    assert looked["rowNames"][0] in ("True", "False") and len(looked["values"]) == 1
+    assert rows_sum_to_one(looked) and 0 < looked["limit"] <= 1
+
+
+def test_a_language_model_shows_what_it_looks_back_on(runs, command, tmp_path):
+    out, text = inspected(command, tmp_path, runs["charlm"], "Ann Bob")
+    looked = shown(out)[0]
+    assert "Attention: decoder.recall" in text and looked["rowNames"] == looked["columns"] == [*"Ann␣Bob"]
+    assert rows_sum_to_one(looked)
+    for t, row in enumerate(looked["values"]):
+        assert all(value == 0 for j, value in enumerate(row) if not t - 4 < j <= t)
+
+
+def test_a_caption_shows_its_words_over_the_places_of_the_picture(runs, command, tmp_path):
+    from PIL import Image
+
+    Image.new("L", (20, 20), 128).save(tmp_path / "grey.png")
+    out, text = inspected(command, tmp_path, runs["caption"], tmp_path / "grey.png")
+    looked, first = shown(out)[:2]
+    assert "Attention: decoder.attention" in text and rows_sum_to_one(looked)
+    assert looked["columns"] == [str(place + 1) for place in range(len(looked["columns"]))]
+    assert [*first["columns"][1:], looked["rowNames"][-1]] == looked["rowNames"]
+    answer = load(runs["caption"]).predict([tmp_path / "grey.png"])[0]
+    assert f"<b>{answer.text}</b>" in text and "What each step of decoder.recurrent is worth" in text
+
+
+def test_a_spelling_shows_its_letters_and_the_phonemes(runs, command, tmp_path):
+    out, text = inspected(command, tmp_path, runs["g2p"], "the red")
+    looked, first = shown(out)[:2]
+    assert looked["columns"] == first["columns"] == [*"the␣red"] and rows_sum_to_one(looked)
+    assert f"<b>{load(runs['g2p']).predict(['the red'])[0].text}</b>" in text
+
+
+def test_a_task_that_does_not_say_what_its_steps_are_has_them_numbered(runs):
+    model = load(runs["tag"])
+    model.task = dataclasses.replace(model.task, watch=None)
+    inside = look_inside(model, model.task.from_text("Ann Bob c"))
+    assert {layer.name: layer.steps for layer in inside.layers}["encoder.recurrent"] == ["1", "2", "3"]
+    assert inside.answer == model.task.show(model.predict(["Ann Bob c"])[0])[0]
+    assert not inside.influence and not inside.looking
+    assert any("No influence is shown" in note for note in inside.notes)
 
 
 def test_words_of_a_tagger_are_shown_and_the_reader_of_their_letters_is_named(runs, command, tmp_path):
@@ -108,7 +166,7 @@ def test_words_of_a_tagger_are_shown_and_the_reader_of_their_letters_is_named(ru
 
 def test_a_language_model_shows_its_text_and_blanks_as_signs(runs, command, tmp_path):
     out, text = inspected(command, tmp_path, runs["charlm"], "Ann Bob")
-    assert shown(out)[0]["columns"] == ["A", "n", "n", "␣", "B", "o", "b"]
+    assert shown(out)[1]["columns"] == ["A", "n", "n", "␣", "B", "o", "b"]
     assert "next: " in text
 
 
@@ -124,10 +182,22 @@ def test_frames_are_shown_by_number(runs, command, tmp_path):
 def test_gradients_flow_through_a_text_or_through_the_test_part(trained, runs, command, tmp_path):
     _, text = inspected(command, tmp_path, trained[0], "a wonderful film and an actor", "--gradient-flow")
     assert text.count('aria-label="Norm of the gradient by lag') == 3
-    assert "only lstm is trained" in text and "All cells read the text above" in text
+    assert (
+        "Trained: only lstm; others stand here with --beside RUN" in text and "All models read the input above" in text
+    )
     for run, read in ((trained[0], "16 examples"), (runs["charlm"], "the beginning")):
         _, text = inspected(command, tmp_path, run, "--gradient-flow")
-        assert f"All cells read {read} of the test part" in text and "<canvas" not in text
+        assert f"All models read {read} of the test part" in text and "<canvas" not in text
+
+
+def test_runs_of_other_cells_stand_beside_the_first(trained, reviews, small, runs, command, tmp_path):
+    done = command("run", "sentiment", "--data", reviews, *small, "--cell", "rnn", "--out", tmp_path / "rnn")
+    assert done.returncode == 0, done.stderr
+    beside = ["--gradient-flow", "--beside", tmp_path / "rnn"]
+    _, text = inspected(command, tmp_path, trained[0], *beside)
+    assert "Trained: rnn and lstm." in text and text.count(">trained<") == 2
+    done = command("inspect", runs["charlm"], *beside)
+    assert done.returncode == 2 and "a sentiment run cannot stand beside one of charlm" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -136,6 +206,7 @@ def test_gradients_flow_through_a_text_or_through_the_test_part(trained, runs, c
         ("digit", ["1,2,3"], "a digit model is one to one: it has no time"),
         ("digit", ["--gradient-flow"], "a digit model is one to one: it has no time"),
         ("tag", [], "give a text to look at, or --gradient-flow"),
+        ("tag", ["Ann", "--beside", "."], "--beside goes with --gradient-flow"),
         ("tag", ["  "], "there is nothing to read"),
         ("charlm", [""], "there is nothing to read"),
         ("tag", ["Ann", "--out", "/nowhere/page.html"], "cannot write /nowhere/page.html"),

@@ -7,10 +7,13 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from seqkit.commands.answering import _arriving
 from seqkit.runs import load
+from seqkit.runs.rows import read_rows
 
 TEXTS = ["a wonderful story", "the dull film", "", 'so "brilliant", and\nmoving', "an awful scene with an actor"]
 
@@ -124,6 +127,54 @@ def test_that_a_text_is_cut_is_said_once(reviews, small, command, tmp_path):
         f"note: {path}:3: the input has 6 tokens, of which the model reads the first 5; longer ones are cut alike, "
         "without a word"
     ]
+
+
+def fed(monkeypatch, content):
+    stdin = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", stdin)
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.tsv", "in.jsonl"])
+def test_a_table_on_standard_input_is_answered_as_the_file_is(name, trained, command, written, tmp_path, monkeypatch):
+    rows = [row | {"text": " ".join(row["text"].split())} for row in table(written.read_text())]
+    texts = {
+        "in.csv": written.read_text(),
+        "in.tsv": "id\ttext\tlabel\n" + "".join("\t".join(row.values()) + "\n" for row in rows),
+        "in.jsonl": "".join(json.dumps(row) + "\n" for row in rows),
+    }
+    (tmp_path / name).write_text(texts[name])
+    expected = command("predict", trained[0], "--input", tmp_path / name)
+    fed(monkeypatch, texts[name].encode())
+    done = command("predict", trained[0], "--input", "-", "--format", name[3:])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == expected.stdout and done.stdout.count("predicted_label") >= 1
+
+
+def test_a_broken_row_on_standard_input_is_placed_after_the_answers_before_it(trained, command, monkeypatch):
+    fed(monkeypatch, b"id,text\n1,a wonderful story\n2,a,b\n")
+    done = command("predict", trained[0], "--format", "csv", "--text-column", "text")
+    assert done.returncode == 1 and len(done.stdout.splitlines()) == 2
+    assert done.stderr.startswith("seqkit: standard input.csv:3: 3 fields, but the first line names 2 columns")
+
+
+def test_rows_of_a_stream_are_there_before_it_ends():
+    into, out = os.pipe()
+    with os.fdopen(into, "rb") as stream, os.fdopen(out, "wb", buffering=0) as pen:
+        groups = _arriving(read_rows(Path("standard input.csv"), lambda columns, place: ("text",), stream))
+        pen.write(b"id,text\n1,first\n")
+        assert [row.text for row in next(groups)] == ["first"]
+        pen.write(b'2,"second,\nin two lines"\n')
+        assert [row.text for row in next(groups)] == ["second,\nin two lines"]
+        pen.close()
+        assert list(groups) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--format", "xml"], ["--format", "csv", "--input", "FILE"], ["a", "--format", "csv"]]
+)
+def test_a_format_that_cannot_be_is_refused(arguments, trained, command, written):
+    done = command("predict", trained[0], *(written if word == "FILE" else word for word in arguments))
+    assert done.returncode == 2 and "--format says what standard input is: csv, tsv, jsonl" in done.stderr
 
 
 def test_rows_in_many_windows_keep_their_order(trained, command, tmp_path, monkeypatch):

@@ -8,9 +8,11 @@ import shlex
 import shutil
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from seqkit.report import html as pages
+from seqkit.runs import load
 from seqkit.runs.findings import gather_again
 
 EVIL = "<script>alert(1)</script> & dull"
@@ -89,7 +91,9 @@ def test_a_page_of_texts_has_every_part(evil):
     assert "[h]→[h]→[h]→[h]" in text and "σ(a_i)" in text and "many to one" in text
     assert "prefers-color-scheme: dark" in text and 'content="width=device-width' in text
     results = json.loads((evil / "results.json").read_text())
-    assert f'<td class="number">{results["baseline"]["accuracy"]:.4f}</td>' in text
+    limits = json.loads((evil / "report.json").read_text())["baseline_intervals"]["accuracy"]
+    below = " to ".join(f"{limit:.4f}" for limit in limits)
+    assert f'<td class="number">{results["baseline"]["accuracy"]:.4f}\n{below}</td>' in text
 
 
 def test_the_interval_of_the_report_holds_the_score(evil):
@@ -97,6 +101,17 @@ def test_the_interval_of_the_report_holds_the_score(evil):
     score = json.loads((evil / "results.json").read_text())["test"]["accuracy"]
     low, high = found["limits"]["accuracy"]
     assert low <= score <= high and low < high and found["resamples"] == len(found["samples"]) == 1000
+
+
+def test_the_interval_of_the_baseline_is_that_of_its_own_answers(evil):
+    limits = json.loads((evil / "report.json").read_text())["baseline_intervals"]
+    model = load(evil)
+    splits = model.task.read(model.config, [])
+    answers = model.task.baseline(model.config, splits)
+    right = np.array([a.label == e.label for a, e in zip(answers, splits.test, strict=True)])
+    generator = np.random.default_rng(0)
+    drawn = [right[generator.integers(len(right), size=len(right))].mean() for _ in range(1000)]
+    assert limits["accuracy"] == pytest.approx(np.percentile(drawn, [2.5, 97.5]))
 
 
 def test_the_command_of_a_report_makes_the_same_run_again(evil, command, tmp_path):
@@ -129,6 +144,16 @@ def test_a_report_is_made_again_without_the_data(evil, command, tmp_path):
 def test_a_run_from_before_there_were_reports_gets_the_same_findings(evil):
     kept, again = json.loads((evil / "report.json").read_text()), json.loads(json.dumps(gather_again(evil)))
     assert {key for key in kept if kept[key] != again[key]} <= {"finished", "notes"}
+
+
+def test_a_report_from_before_baselines_had_intervals_is_made_without_them(evil, command, tmp_path):
+    run = shutil.copytree(evil, tmp_path / "run")
+    found = json.loads((run / "report.json").read_text())
+    del found["baseline_intervals"]
+    (run / "report.json").write_text(json.dumps(found))
+    assert command("report", run).returncode == 0
+    results = json.loads((run / "results.json").read_text())
+    assert f'<td class="number">{results["baseline"]["accuracy"]:.4f}</td>' in read(run)
 
 
 def test_a_report_that_fails_leaves_the_run_finished(command, reviews, small, tmp_path, monkeypatch):

@@ -124,7 +124,7 @@ class Doubled(LSTM):
 
 @pytest.mark.parametrize("cell", ["lstm-layer-norm", Doubled])
 def test_a_cell_that_onnx_cannot_say_is_refused(cell):
-    with pytest.raises(UsageError, match=r"ONNX has no operator for .*; train with"):
+    with pytest.raises(UsageError, match=r"ONNX has no operator for .*; export it with --format torch, or train with"):
         add(Recurrent(cell, 3, 5), Graph(), Value("x"), Value("lengths"))
 
 

@@ -140,9 +140,10 @@ def test_torch_export_takes_a_cell_that_onnx_does_not(tmp_path, saved):
     assert exporting.export(tmp_path, "torch", tmp_path / "out").files[0].difference <= 1e-5
 
 
-def test_a_cell_that_onnx_cannot_say_is_refused_and_leaves_nothing(tmp_path, saved):
+def test_a_cell_that_onnx_cannot_say_is_refused_before_any_work_and_leaves_nothing(tmp_path, saved, monkeypatch):
     model, _ = model_of("sentiment", tmp_path, cell="lstm-layer-norm")
     saved(model)
+    monkeypatch.setattr(exporting, "_exported", lambda model: pytest.fail("it had begun"))
     with pytest.raises(UsageError, match="ONNX has no operator for LayerNormLSTM"):
         exporting.export(tmp_path, "onnx", tmp_path / "other")
     assert not (tmp_path / "other").exists()

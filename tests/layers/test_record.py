@@ -197,6 +197,52 @@ def test_attention_is_recorded():
     assert torch.equal(trace.attention[1][1], several.weights)
 
 
+def test_what_a_pooling_takes_of_each_step_is_recorded():
+    torch.manual_seed(0)
+    encoder = seqkit.Encoder(9, 3, cell="gru", hidden_size=H, pooling="mean+attention").eval()
+    tokens, lengths = torch.tensor([[3, 5, 7], [4, 2, 0]]), torch.tensor([3, 2])
+    before = encoder(tokens, lengths)
+    with seqkit.record(encoder) as trace:
+        during = encoder(tokens, lengths)
+    assert torch.equal(before.pooled, during.pooled)
+    ((name, weights),) = trace.attention
+    assert name == "pooling" and weights.shape == (2, 1, 3) and weights[1, 0, 2] == 0
+    torch.testing.assert_close((weights @ during.outputs).squeeze(1), during.pooled[:, 2 * H :])
+    for row, size in enumerate(lengths.tolist()):
+        scores = [encoder.pooling.score(h).item() for h in during.outputs[row, :size]]
+        expected = torch.softmax(torch.tensor(scores), 0)
+        torch.testing.assert_close(weights[row, 0, :size], expected)
+    assert _plain(encoder.pooling)
+
+
+@pytest.mark.parametrize("cut", [1, 4, 7])
+def test_what_a_recall_looks_back_on_is_recorded(cut):
+    torch.manual_seed(0)
+    decoder = seqkit.Decoder(9, 3, hidden_size=H, recall=3).eval()
+    tokens = torch.randint(1, 9, (2, 7))
+    state = decoder.start(batch_size=2)
+    before = decoder(tokens[:, :cut], state).features
+    with seqkit.record(decoder) as trace:
+        made = decoder(tokens[:, :cut], state)
+        assert torch.equal(made.features, before)
+        if cut < 7:
+            decoder(tokens[:, cut:], made.state)
+    recall, read = decoder.recall, torch.cat([call.states["h"] for call in trace.layers], 1)
+    asked = recall.query(read) / recall.size**0.5
+    came = torch.cat([torch.zeros(2, 1, H), read[:, :-1]], 1)
+    scores = asked @ recall.make(came)[..., : recall.size].transpose(1, 2)
+    near = torch.ones(7, 7).tril().triu(-2).bool()
+    expected = torch.softmax(scores.masked_fill(~near, -torch.inf), 2)
+    assert {name for name, _ in trace.attention} == {"recall"}
+    assert trace.attention[0][1].shape == (2, cut, cut)
+    torch.testing.assert_close(trace.attention[0][1], expected[:, :cut, :cut])
+    if cut < 7:
+        # The past that is handed on holds no more than the window.
+        held = min(cut, 3)
+        torch.testing.assert_close(trace.attention[1][1], expected[:, cut:, cut - held :])
+    assert _plain(recall)
+
+
 class Leaky(Cell):
     """``h' = k h + (1 - k) tanh(a)``, ``k = σ(b)``."""
 
