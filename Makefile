@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv sentiment test slow lint format types bench clean
+.PHONY: venv sentiment test slow lint format types docs bench clean
 
 venv: .venv/ready
 
@@ -9,7 +9,7 @@ venv: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt setuptools torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[data,text,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[data,text,docs,dev]"
 	$(BIN)/seqkit kernels build || echo "torch's own kernels will serve"
 	touch $@
 
@@ -33,8 +33,11 @@ format: venv
 types: venv
 	$(BIN)/mypy
 
+docs: venv
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 bench: venv
 	$(BIN)/python -m benchmarks.sentiment
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv build dist site *.egg-info

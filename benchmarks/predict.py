@@ -1,4 +1,4 @@
-"""How much of a model's own speed `seqkit predict` keeps: python -m benchmarks.predict RUN [TEXTS]
+"""How much of a model's own speed `seqkit predict` keeps: python -m benchmarks.predict RUN
 
 Own speed is that of ``head.predict`` on batches that are ready, made of all texts by length; the command's is that of
 everything between its start-up and its end: reading a CSV, encoding, predicting, writing a CSV.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import click
+import torch
 
 from seqkit.commands.answering import Asked, answer
 from seqkit.data import REVIEWS, read_examples
@@ -21,9 +23,14 @@ from seqkit.data.batching import token_batches
 from seqkit.runs import Model, load
 
 
-def main() -> None:
+@click.command()
+@click.argument("run")
+@click.option("--texts", "count", default=100_000, help="Short ones, drawn again and again.")
+@click.option("--threads", default=0, help="Threads of torch; 0: all cores.")
+def main(run: str, count: int, threads: int) -> None:
     """Prints both speeds, the best of three, and their ratio; and the ratio by processor time, the less disturbed."""
-    model, count = load(sys.argv[1]), int((sys.argv[2:] or ["100000"])[0])
+    torch.set_num_threads(threads or torch.get_num_threads())
+    model = load(run)
     texts = short_texts(count)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "texts.csv"

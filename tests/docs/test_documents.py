@@ -1,0 +1,245 @@
+"""Every command and every block of code in the README and in docs/ runs."""
+
+import random
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DATA_LANGUAGES = {"text", "toml", "csv", "json", "conll"}
+"""Of blocks that show what is in a file, or what a program prints."""
+NOT_RUN = {
+    "seqkit kernels build": "half a minute of compiling; tests/kernels do it",
+    "pip install": "it asks the network",
+}
+"""What lines begin with that no test runs, and why."""
+SMALLER = {"--length 0": "--length 20", "tail -f": "cat", "rnn,lstm,gru --seeds 3": "rnn,gru --seeds 1"}
+"""What would go on without end, or take long."""
+OWN = {
+    "sentiment": "my.csv",
+    "translate": "pairs.tsv",
+    "g2p": "words.tsv",
+    "caption": "pictures",
+    "charlm": "my.txt",
+    "tag": "my.conll",
+    "frames": "clips",
+    "digit": "points.csv",
+}
+"""The small data that stand in for a task's own."""
+QUICK = ["--set", "epochs=1", "--set", "hidden_size=8"]
+
+
+class Block(NamedTuple):
+    """A fenced block."""
+
+    document: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self):
+        return f"{self.document.relative_to(ROOT)}:{self.line}"
+
+
+def blocks_of(document):
+    text = document.read_text("utf-8")
+    for found in re.finditer(r"^```(\w*)[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        yield Block(document, text[: found.start()].count("\n") + 1, found[1], found[2])
+
+
+BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
+PAGES = sorted({block.document for block in BLOCKS if block.language == "python"})
+
+
+def commands_of(block):
+    """The lines of a block of commands without their comments."""
+    lines = [line.split("  #")[0].strip() for line in block.text.replace("\\\n", " ").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+COMMANDS = [block for block in BLOCKS if block.language == ""]
+
+
+def sentences(generator, count):
+    words = ["the", "film", "a", "story", "actor", "scene", "with", "and", "its", "some"]
+    ends = {"good": ["great", "moving", "charming"], "bad": ["dull", "awful", "boring"]}
+    for number in range(count):
+        label = ("good", "bad")[number % 2]
+        yield " ".join([*generator.choices(words, k=5), generator.choice(ends[label])]), label
+
+
+def write_files(folder):
+    """The files that the documents speak of."""
+    generator = random.Random(0)
+    rows = list(sentences(generator, 60))
+    table = "text,label\n" + "".join(f"{text},{label}\n" for text, label in rows)
+    for name in ("my.csv", "new.csv", "reviews.csv"):
+        (folder / name).write_text(table)
+    for name in ("my.txt", "log.txt"):
+        (folder / name).write_text("".join(f"{text}.\n" for text, _ in rows * 3))
+    words = ["red", "old", "big", "new", "cat", "dog", "box"]
+    pairs = [(f"{a} {b}", f"{b.upper()} {a.upper()}") for a in words for b in words if a != b]
+    (folder / "pairs.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs))
+    spelled = [a + b + c for a in "bdk" for b in "aeo" for c in "bdk"]
+    (folder / "words.tsv").write_text("".join(f"{word}\t{' '.join(word.upper())}\n" for word in spelled))
+    people = ["Ann B-PER", "Bob B-PER\nLee I-PER", "Eve B-PER"]
+    lines = [f"{a}\n{verb} O\nRome B-LOC\n" for a in people for verb in ("left", "likes", "saw", "sees") for _ in "ab"]
+    (folder / "my.conll").write_text("\n".join(lines))
+    points = [(generator.gauss(side, 0.3), generator.gauss(0, 1), side) for side in (-1, 1) for _ in range(40)]
+    (folder / "points.csv").write_text("x,y,class\n" + "".join(f"{x:.3f},{y:.3f},{c}\n" for x, y, c in points))
+    (folder / "clips").mkdir()
+    for number in range(12):
+        frames = [generator.choice((-1, 1)) for _ in range(20)]
+        text = "".join(f"{x + generator.gauss(0, 0.1):.3f},{('left', 'right')[x > 0]}\n" for x in frames)
+        (folder / f"clips/{number}.csv").write_text("place,label\n" + text)
+    (folder / "pictures").mkdir()
+    captions = ["file\tcaption"]
+    for number in range(24):
+        pixels = np.random.default_rng(number).integers(0, 60, (16, 16), np.uint8)
+        pixels[:, 8 * (number % 2) : 8 * (number % 2) + 8] += 150
+        Image.fromarray(pixels).save(folder / f"pictures/{number}.png")
+        captions.append(f"{number}.png\tbright on the {('left', 'right')[number % 2]}")
+    (folder / "pictures/captions.tsv").write_text("\n".join(captions) + "\n")
+
+
+@pytest.fixture(scope="session")
+def place(command, tmp_path_factory):
+    """A folder with the files and the runs that the documents speak of."""
+    folder = tmp_path_factory.mktemp("documents")
+    write_files(folder)
+    further = {"frames": ["--bidirectional", "false"], "charlm": ["--chunk", "16", "--streams", "2"]}
+    for task, data in OWN.items():
+        done = command(
+            "run", task, "--data", folder / data, "--out", folder / f"runs/{task}-1", *QUICK, *further.get(task, [])
+        )
+        assert done.returncode == 0, (task, done.stderr)
+    words = ["--tokenizer", "word", "--chunk", "16", "--out", folder / "runs/reviews"]
+    assert command("run", "charlm", "--data", folder / "my.txt", *words, *QUICK).returncode == 0
+    for name in ("RUN", "runs/my-run"):
+        shutil.copytree(folder / "runs/sentiment-1", folder / name)
+    return folder
+
+
+@pytest.fixture
+def here(place, tmp_path, monkeypatch):
+    """A copy of that folder to stand in, with a cache of its own for what is built."""
+    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def small(words, folder, own_data=True):
+    """The words of a command that trains, on less data for less long; the others as they are."""
+    if words[0] == "bench":
+        return [*words, "step", "--cells", "gru", "--seconds", "0.001"]
+    if words[0] not in ("run", "compare") or len(words) < 2 or "--help" in words:
+        return words
+    task, made = words[1], list(words)
+    if not {"--source", "--text"} & set(made) and own_data:
+        if "--data" not in made:
+            made += ["--data", OWN[task]]
+        place = made.index("--data") + 1
+        if not (folder / made[place]).exists():
+            made[place] = OWN[task]
+    if "--out" in made:
+        shutil.rmtree(folder / made[made.index("--out") + 1], ignore_errors=True)
+    return [*made, *QUICK] if own_data else [*made, "--set", "epochs=1"]
+
+
+def run_line(line, folder, command, monkeypatch, own_data=True):
+    """Runs one command; gives back what went wrong, if anything did."""
+    for long, short in SMALLER.items():
+        line = line.replace(long, short)
+    if "|" in line or "--input -" in line:
+        file = "clips/0.csv" if "frames" in line else "my.txt"
+        seqkit = f"{shlex.quote(sys.executable)} -m seqkit"
+        line = re.sub(r"\bseqkit (?=[a-z])", f"{seqkit} ", line) + ("" if "|" in line else f" < {file}")
+        done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, timeout=60)
+        return "" if done.returncode == 0 else done.stderr
+    words = shlex.split(line)
+    if words[0] == "make":
+        done = subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True)
+        return "" if done.returncode == 0 else done.stderr
+    if words[:2] == ["python", "-m"]:
+        assert words[2].startswith("benchmarks."), line
+        monkeypatch.setattr(sys, "argv", [words[2], *words[3:], "--help"])
+        monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_module(words[2], run_name="__main__", alter_sys=True)
+        return "" if not stop.value.code else f"exit code {stop.value.code}"
+    assert words[0] == "seqkit", f"'{line}' is no command that this test knows"
+    if words[1] == "kernels":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    done = command(*small(words[1:], folder, own_data))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    return "" if done.returncode == 0 else done.stderr
+
+
+@pytest.mark.parametrize("block", COMMANDS, ids=str)
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+def test_commands_run_on_small_data(block, here, command, monkeypatch):
+    for line in commands_of(block):
+        if not any(line.startswith(begin) for begin in NOT_RUN):
+            wrong = run_line(line, here, command, monkeypatch)
+            assert not wrong, f"{block}: {line}\n{wrong}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", OWN)
+def test_the_first_epoch_of_every_default_runs(task, here, command, monkeypatch):
+    assert not run_line(f"seqkit run {task}", here, command, monkeypatch, own_data=False)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_python_of_a_page_runs_from_its_top_to_its_end(page, here):
+    names = {"__name__": "page"}
+    for block in blocks_of(page):
+        if block.language == "python":
+            exec(compile("\n" * block.line + block.text, str(page), "exec"), names)
+
+
+def test_every_block_is_of_a_kind_that_is_run_or_shows_a_file():
+    for block in BLOCKS:
+        assert block.language in {"", "python", *DATA_LANGUAGES}, block
+
+
+def test_what_is_not_run_is_still_written_somewhere():
+    lines = [line for block in COMMANDS for line in commands_of(block)]
+    for begin in NOT_RUN:
+        assert any(line.startswith(begin) for line in lines), begin
+
+
+def test_every_command_of_seqkit_is_shown():
+    from seqkit.commands import _COMMANDS as listed
+
+    shown = {line.split()[1] for block in COMMANDS for line in commands_of(block) if line.startswith("seqkit ")}
+    assert len(listed) > 10
+    assert set(listed) <= shown, set(listed) - shown
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_inside_the_repository_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text("utf-8")):
+        if "://" not in target and not target.startswith("results/"):
+            assert (document.parent / target).exists(), target
+
+
+def test_the_pages_are_built_without_a_warning(tmp_path):
+    pytest.importorskip("mkdocs")
+    process = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(process, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "benchmarks.html").read_text("utf-8")
+    assert "against ONNX Runtime" in page
+    assert "{{" not in page
+    assert all(":class:" not in path.read_text("utf-8") for path in tmp_path.rglob("*.html"))
