@@ -1,5 +1,6 @@
 """Every command and every block of code in the README and in docs/ runs."""
 
+import io
 import random
 import re
 import runpy
@@ -7,12 +8,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from seqkit.runs import find_task
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -149,7 +153,7 @@ def small(words, folder, own_data=True):
         if "--data" not in made:
             made += ["--data", OWN[task]]
         place = made.index("--data") + 1
-        if not (folder / made[place]).exists():
+        if made[place] in find_task(task).data_sets:
             made[place] = OWN[task]
     if "--out" in made:
         shutil.rmtree(folder / made[made.index("--out") + 1], ignore_errors=True)
@@ -174,9 +178,10 @@ def run_line(line, folder, command, monkeypatch, own_data=True):
         assert words[2].startswith("benchmarks."), line
         monkeypatch.setattr(sys, "argv", [words[2], *words[3:], "--help"])
         monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
-        with pytest.raises(SystemExit) as stop:
+        with redirect_stdout(io.StringIO()) as shown, pytest.raises(SystemExit) as stop:
             runpy.run_module(words[2], run_name="__main__", alter_sys=True)
-        return "" if not stop.value.code else f"exit code {stop.value.code}"
+        strange = [word for word in words[3:] if word.startswith("-") and word not in shown.getvalue()]
+        return f"exit code {stop.value.code}" if stop.value.code else " ".join(strange)
     assert words[0] == "seqkit", f"'{line}' is no command that this test knows"
     if words[1] == "kernels":
         monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
@@ -217,6 +222,8 @@ def test_what_is_not_run_is_still_written_somewhere():
     lines = [line for block in COMMANDS for line in commands_of(block)]
     for begin in NOT_RUN:
         assert any(line.startswith(begin) for line in lines), begin
+    for long in SMALLER:
+        assert any(long in line for line in lines), long
 
 
 def test_every_command_of_seqkit_is_shown():
