@@ -8,6 +8,8 @@ the cell and the input, and never waits for a build.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +19,7 @@ from seqkit.errors import UsageError, unknown
 from seqkit.kernels.aten import Aten
 from seqkit.kernels.base import Kernel, Weights
 from seqkit.kernels.build import built
-from seqkit.kernels.native import Native, ensure, ensure_or_warn, ready
+from seqkit.kernels.native import Native, PreparedStep, ensure, ensure_or_warn, ready
 from seqkit.kernels.reference import Reference
 from seqkit.kernels.traced import Traced
 
@@ -26,12 +28,14 @@ __all__ = [
     "NAMES",
     "PRECISIONS",
     "Kernel",
+    "PreparedStep",
     "Reference",
     "Weights",
     "built",
     "choose_kernel",
     "ensure",
     "kernel_name",
+    "prepare_step",
     "ready",
 ]
 
@@ -76,6 +80,17 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     if name != "torch" and native.supports(cell, x) and (ensure_or_warn() if name == "native" else ready()):
         return native
     return next(k for k in (KERNELS["aten"], KERNELS["reference"]) if k.supports(cell, x))
+
+
+def prepare_step(
+    kernel: Kernel,
+    cell: Cell,
+    weights: Sequence[Weights],
+    parameters: Sequence[Mapping[str, Tensor | None]],
+    caches: Sequence[dict[str, Any]],
+) -> PreparedStep | None:
+    """See :meth:`~seqkit.kernels.native.Native.prepare_step`; None for a kernel that has nothing to prepare."""
+    return kernel.prepare_step(cell, weights, parameters, caches) if isinstance(kernel, Native) else None
 
 
 def _kind(x: Tensor) -> str:

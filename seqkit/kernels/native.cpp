@@ -46,7 +46,7 @@ HalfBuffer half_buffer(int64_t size) { return HalfBuffer(size ? new Half[size]()
 struct Numbers {
   const float* full;
   const Half* half;
-  Numbers operator+(int64_t n) const { return {full + n, half ? half + n : nullptr}; }
+  Numbers operator+(int64_t n) const { return {full ? full + n : nullptr, half ? half + n : nullptr}; }
 };
 
 // ---- Rounding to bfloat16 ----
@@ -459,11 +459,11 @@ struct Sizes {
   int64_t D, B, T, I, H, G, units;  // units: those that are not padding
   int64_t NB, blocks, wide;         // units of a block of gates, how many blocks; units of a block going back
   int64_t ld;                       // row length of operands, odd in cache lines, so that rows do not collide
+  int64_t state_ld;                 // from one sequence's state to the next one's, in what is given and returned
   bool bf16;
-  // x is (B, T, I), or (B, I) for a single step.
-  Sizes(at::IntArrayRef x, int64_t D, int64_t G, int64_t H, int64_t units, bool bf16)
-      : D(D), B(x.front()), T(x.size() == 2 ? 1 : x[1]), I(x.back()), H(H), G(G), units(units), NB(gates_block(G, H)),
-        blocks(H / NB), wide(wide_block(H)), ld(H + 16), bf16(bf16) {}
+  Sizes(int64_t B, int64_t T, int64_t I, int64_t D, int64_t G, int64_t H, int64_t units, bool bf16)
+      : D(D), B(B), T(T), I(I), H(H), G(G), units(units), NB(gates_block(G, H)), blocks(H / NB), wide(wide_block(H)),
+        ld(H + 16), state_ld(D * H), bf16(bf16) {}
   int64_t inputs() const { return bf16 ? even(I) : I; }  // in a row of a product
   int64_t wide_blocks() const { return H / wide; }
 };
@@ -564,7 +564,7 @@ struct Forward {  // one slice of one direction
 
   void start_row(const float* given, int64_t i, float* to, int64_t from, int64_t count) const {
     if (given)
-      std::memcpy(to, given + (s.sequence[i] * z.D + d) * z.H + from, count * sizeof(float));
+      std::memcpy(to, given + s.sequence[i] * z.state_ld + d * z.H + from, count * sizeof(float));
     else
       std::fill_n(to, count, 0.f);
   }
@@ -597,8 +597,9 @@ struct Forward {  // one slice of one direction
     const int64_t from = first_block() * z.NB, bytes = (last_block() * z.NB - from) * sizeof(float);
     for (int64_t i = 0; i < s.size(); i++) {
       const float* last = shared.h[s.length[i] & 1].get() + i * z.ld;
-      std::memcpy(final[0] + (s.sequence[i] * z.D + d) * z.H + from, last + from, bytes);
-      if (states > 1) std::memcpy(final[1] + (s.sequence[i] * z.D + d) * z.H + from, c + i * z.H + from, bytes);
+      const int64_t to = s.sequence[i] * z.state_ld + d * z.H + from;
+      std::memcpy(final[0] + to, last + from, bytes);
+      if (states > 1) std::memcpy(final[1] + to, c + i * z.H + from, bytes);
       for (int64_t time = s.length[i]; time < z.T; time++)
         std::memset(out + ((s.sequence[i] * z.T + time) * z.D + d) * z.H + from, 0, bytes);
     }
@@ -1070,7 +1071,7 @@ template <class Cell>
 Sizes check_all(const Tensor& x, const Tensor& weight_x, const Tensor& weight_h, const Tensor& bias, const Tensor& own,
                 int64_t units, bool bf16, int64_t slices, int64_t team) {
   TORCH_CHECK(x.dim() == 3 && weight_h.dim() == 3, "x must be (B, T, I), weight_h (D, G·H, H)");
-  const Sizes z(x.sizes(), weight_h.size(0), Cell::GATES, weight_h.size(2), units, bf16);
+  const Sizes z(x.size(0), x.size(1), x.size(2), weight_h.size(0), Cell::GATES, weight_h.size(2), units, bf16);
   check_sizes(z, slices, team);
   check(x, "x", {z.B, z.T, z.I});
   check(weight_h, "weight_h", {z.D, z.G * z.H, z.H});
@@ -1110,8 +1111,8 @@ struct Kept {
 
 // vectors (D, GATES + OWN, H): the biases, then the cell's own parameters. Members of a team share a slice.
 template <class Cell>
-void run_forward(const Sizes& z, const Plan& plan, int64_t team, const Tensor& x, const Tensor& packed,
-                 const Tensor& vectors, const float* h, const float* c, Tensor& out, float* final_h, float* final_c,
+void run_forward(const Sizes& z, const Plan& plan, int64_t team, const Tensor& x, const Numbers& packed,
+                 const float* vectors, const float* h, const float* c, Tensor& out, float* final_h, float* final_c,
                  const Kept& keep = {}) {
   const int64_t slices = plan.slices.size(), rows = z.B * z.T, gates = z.G * z.H, kept_size = Cell::kept_size(z);
   std::vector<std::unique_ptr<ForwardScratch>> scratch;
@@ -1119,9 +1120,9 @@ void run_forward(const Sizes& z, const Plan& plan, int64_t team, const Tensor& x
     scratch.push_back(std::make_unique<ForwardScratch>(z, plan.slices[item / z.D], Cell::STATES, Cell::forward_more(z)));
   run_in_teams(z.D * slices, team, z.bf16, [&](int64_t item, const Member& member) {
     const int64_t d = item % z.D;
-    const float* bias = vectors.const_data_ptr<float>() + d * (z.G + Cell::OWN) * z.H;
+    const float* bias = vectors + d * (z.G + Cell::OWN) * z.H;
     Forward loop{z, plan.slices[item / z.D], member, d, x.const_data_ptr<float>(),
-                 numbers(packed, d * gates * z.inputs()), numbers(packed, gates * (z.D * z.inputs() + d * z.H)),
+                 packed + d * gates * z.inputs(), packed + gates * (z.D * z.inputs() + d * z.H),
                  bias, bias + gates, {h, c}, out.mutable_data_ptr<float>(), {final_h, final_c},
                  keep.h ? keep.h + d * rows * z.H : nullptr, keep.h ? keep.values + d * rows * kept_size : nullptr,
                  kept_size, *scratch[item]};
@@ -1145,37 +1146,86 @@ Forwarded forward(c10::string_view cell, const Tensor& x, const optional<Tensor>
     const float* h = state.const_data_ptr<float>();
     float* final_h = final.mutable_data_ptr<float>();
     const int64_t c = Cell::STATES > 1 ? z.B * z.D * z.H : 0;  // where c lies behind h
-    run_forward<Cell>(z, make_plan(lengths, z.B, z.T, slices), team, x.contiguous(), pack(weight_x, weight_h, bf16),
-                      vectors, h, h + c, out, final_h, final_h + c,
+    const Tensor packed = pack(weight_x, weight_h, bf16);
+    run_forward<Cell>(z, make_plan(lengths, z.B, z.T, slices), team, x.contiguous(), numbers(packed, 0),
+                      vectors.const_data_ptr<float>(), h, h + c, out, final_h, final_h + c,
                       {kept_h.mutable_data_ptr<float>(), kept.mutable_data_ptr<float>()});
     return {out, final, kept_h, kept};
   });
 }
 
+// States given to a cell: h and c (B, n, H), both or neither; c is of no account to a cell whose only state is h.
+struct States {
+  Tensor h, c;
+  States(const optional<Tensor>& given_h, const optional<Tensor>& given_c, bool two, at::IntArrayRef sizes) {
+    if (!given_h) return;
+    h = given_h->contiguous();
+    check(h, "h", sizes);
+    if (!two) return;
+    TORCH_CHECK(given_c, "c must be given with h");
+    c = given_c->contiguous();
+    check(c, "c", sizes);
+  }
+  const float* h_data(int64_t n) const { return h.defined() ? h.const_data_ptr<float>() + n : nullptr; }
+  const float* c_data(int64_t n) const { return c.defined() ? c.const_data_ptr<float>() + n : nullptr; }
+};
+
+Tensor made(at::IntArrayRef sizes) { return at::detail::empty_cpu(sizes, at::kFloat); }
+
+using Inferred = std::tuple<Tensor, Tensor, Tensor>;
+
 // Forward alone, from packed weights, with nothing kept: an operator of its own, which autograd need not look at.
 // c, given and returned, is empty for a cell whose only state is h; no state at all means zeros.
-std::tuple<Tensor, Tensor, Tensor> infer(c10::string_view cell, const Tensor& x_, const optional<Tensor>& lengths,
-                                         const Tensor& packed, const Tensor& vectors, const optional<Tensor>& h_,
-                                         const optional<Tensor>& c_, int64_t units, int64_t slices, int64_t team) {
-  return visit_cell(cell, [&](auto kind) -> std::tuple<Tensor, Tensor, Tensor> {
+Inferred infer(c10::string_view cell, const Tensor& x_, const optional<Tensor>& lengths, const Tensor& packed,
+               const Tensor& vectors, const optional<Tensor>& h_, const optional<Tensor>& c_, int64_t units,
+               int64_t slices, int64_t team) {
+  return visit_cell(cell, [&](auto kind) -> Inferred {
     using Cell = decltype(kind);
-    TORCH_CHECK((x_.dim() == 3 || x_.dim() == 2) && vectors.dim() == 3, "x must be (B, T, I) or (B, I), vectors (D, n, H)");
-    const bool bf16 = packed.scalar_type() == at::kBFloat16, two = Cell::STATES > 1;
-    const Sizes z(x_.sizes(), vectors.size(0), Cell::GATES, vectors.size(2), units, bf16);
+    TORCH_CHECK(x_.dim() == 3 && vectors.dim() == 3, "x must be (B, T, I), vectors (D, n, H)");
+    constexpr bool two = Cell::STATES > 1;
+    const Sizes z(x_.size(0), x_.size(1), x_.size(2), vectors.size(0), Cell::GATES, vectors.size(2), units,
+                  packed.scalar_type() == at::kBFloat16);
     check_sizes(z, slices, team);
     check(x_, "x", x_.sizes());
     check(vectors, "vectors", {z.D, z.G + Cell::OWN, z.H});
-    check(packed, "packed", {z.D * z.G * z.H * (z.inputs() + z.H)}, bf16 ? at::kBFloat16 : at::kFloat);
+    check(packed, "packed", {z.D * z.G * z.H * (z.inputs() + z.H)}, packed.scalar_type());
     TORCH_CHECK(packed.is_contiguous() && vectors.is_contiguous(), "packed weights must lie side by side");
-    const Tensor x = x_.contiguous(), given_h = h_ ? h_->contiguous() : Tensor(), given_c = c_ ? c_->contiguous() : Tensor();
-    if (h_) check(given_h, "h", {z.B, z.D, z.H});
-    if (h_ && two) check(given_c, "c", {z.B, z.D, z.H});
-    const auto made = [&](at::IntArrayRef sizes) { return at::detail::empty_cpu(sizes, at::kFloat); };
-    Tensor out = x.dim() == 2 ? made({z.B, z.D * z.H}) : made({z.B, z.T, z.D * z.H});
-    Tensor h = made({z.B, z.D, z.H}), c = two ? made({z.B, z.D, z.H}) : made({0});
-    run_forward<Cell>(z, make_plan(lengths, z.B, z.T, slices), team, x, packed, vectors,
-                      h_ ? given_h.const_data_ptr<float>() : nullptr, h_ && two ? given_c.const_data_ptr<float>() : nullptr,
-                      out, h.mutable_data_ptr<float>(), c.mutable_data_ptr<float>());
+    const States given(h_, c_, two, {z.B, z.D, z.H});
+    Tensor out = made({z.B, z.T, z.D * z.H}), h = made({z.B, z.D, z.H}), c = two ? made({z.B, z.D, z.H}) : made({0});
+    run_forward<Cell>(z, make_plan(lengths, z.B, z.T, slices), team, x_.contiguous(), numbers(packed, 0),
+                      vectors.const_data_ptr<float>(), given.h_data(0), given.c_data(0), out, h.mutable_data_ptr<float>(), c.mutable_data_ptr<float>());
+    return {out, h, c};
+  });
+}
+
+// One time step through all L layers of a stack, each of H units: x (B, I), h and c (B, L, H). The packed weights of the
+// layers lie one after another; vectors (L, GATES + OWN, H).
+Inferred step(c10::string_view cell, const Tensor& x_, const Tensor& packed, const Tensor& vectors,
+              const optional<Tensor>& h_, const optional<Tensor>& c_, int64_t slices, int64_t team) {
+  return visit_cell(cell, [&](auto kind) -> Inferred {
+    using Cell = decltype(kind);
+    constexpr bool two = Cell::STATES > 1;
+    TORCH_CHECK(x_.dim() == 2 && vectors.dim() == 3 && vectors.size(0) > 0, "x must be (B, I), vectors (L, n, H)");
+    const int64_t B = x_.size(0), I = x_.size(1), L = vectors.size(0), H = vectors.size(2);
+    Sizes first(B, 1, I, 1, Cell::GATES, H, H, packed.scalar_type() == at::kBFloat16), next = first;
+    next.I = H, first.state_ld = next.state_ld = L * H;
+    check_sizes(first, slices, team);
+    check(x_, "x", {B, I});
+    check(vectors, "vectors", {L, Cell::GATES + Cell::OWN, H});
+    check(packed, "packed", {Cell::GATES * H * (first.inputs() + (2 * L - 1) * H)}, packed.scalar_type());
+    TORCH_CHECK(packed.is_contiguous() && vectors.is_contiguous(), "packed weights must lie side by side");
+    const States given(h_, c_, two, {B, L, H});
+    const Plan plan = make_plan({}, B, 1, slices);
+    Tensor x = x_.contiguous(), out, h = made({B, L, H}), c = two ? made({B, L, H}) : made({0});
+    float *final_h = h.mutable_data_ptr<float>(), *final_c = c.mutable_data_ptr<float>();
+    for (int64_t l = 0, from = 0; l < L; l++) {
+      const Sizes& z = l ? next : first;
+      out = made({B, H});
+      run_forward<Cell>(z, plan, team, x, numbers(packed, from), vectors.const_data_ptr<float>() + l * vectors.stride(0),
+                        given.h_data(l * H), given.c_data(l * H), out, final_h + l * H, final_c + (two ? l * H : 0));
+      from += z.G * H * (z.inputs() + H);
+      x = out;
+    }
     return {out, h, c};
   });
 }
@@ -1383,7 +1433,7 @@ Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tenso
 
 int64_t kept_floats(c10::string_view cell, int64_t H) {
   return visit_cell(cell, [&](auto kind) -> int64_t {
-    const Sizes z({0, 0, 0}, 1, decltype(kind)::GATES, H, H, false);
+    const Sizes z(0, 0, 0, 1, decltype(kind)::GATES, H, H, false);
     return decltype(kind)::kept_size(z);
   });
 }
@@ -1401,6 +1451,9 @@ TORCH_LIBRARY(seqkit, m) {
       "infer(str cell, Tensor x, Tensor? lengths, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int units, "
       "int slices, int team) -> (Tensor, Tensor, Tensor)");
   m.def(
+      "step(str cell, Tensor x, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int slices, int team) -> "
+      "(Tensor, Tensor, Tensor)");
+  m.def(
       "backward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
       "Tensor kept_h, Tensor kept, Tensor grad_out, Tensor grad_final, int units, bool bf16, int slices, int team, "
       "bool need_x) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
@@ -1410,5 +1463,6 @@ TORCH_LIBRARY_IMPL(seqkit, CPU, m) {
   m.impl("pack", &pack);
   m.impl("forward", &forward);
   m.impl("infer", &infer);
+  m.impl("step", &step);
   m.impl("backward", &backward);
 }

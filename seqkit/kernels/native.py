@@ -8,7 +8,7 @@ B batch, T time, I inputs, H hidden units, G gates, S states, D directions.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -93,18 +93,38 @@ class Native:
         tensors = _tensors(weights)
         if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *(states or ()), *tensors)):
             return self._run_for_gradients(cell, weights, x, lengths, states)
+        if x.dim() == 2:
+            steps, after = self.run(cell, weights, x.unsqueeze(1), None, states, cache)
+            return steps.squeeze(1), after
         packed, vectors = _packed(weights, tensors, cache, self._rounds())
         units, hidden, given = weights[0].weight_h.shape[1], vectors.shape[2], states or ()
         if units != hidden:
             given = [pad_units(state, units) for state in given]
         h, c = (*given, None, None)[:2]
-        single = x.dim() == 2 or x.shape[1] == 1
-        slices, team = plan(len(weights), x.shape[0], hidden, len(cell.gate_names), single)
+        slices, team = plan(len(weights), x.shape[0], hidden, len(cell.gate_names), x.shape[1] == 1)
         name = operator_name(cell)
         out, *final = torch.ops.seqkit.infer.default(name, x, lengths, packed, vectors, h, c, units, slices, team)
         if units != hidden:
             out, final = _cut(out, len(weights), units), [state[..., :units] for state in final]
         return out, tuple(final[: len(cell.state_names)])
+
+    def prepare_step(
+        self,
+        cell: Cell,
+        weights: Sequence[Weights],
+        parameters: Sequence[Mapping[str, Tensor | None]],
+        caches: Sequence[dict[str, Any]],
+    ) -> PreparedStep | None:
+        """Steps through a stack of layers in one direction, for as long as its weights stay as they are.
+
+        ``weights`` and ``caches`` are those of each layer, ``parameters`` the dictionaries in which the weights are
+        looked up again. None where :meth:`run` has to serve: for padded units, or weights made in inference mode.
+        """
+        if weights[0].weight_h.shape[1] % _LANES or _stamp(_tensors(weights)) is None:
+            return None
+        packed = [_packed([w], _tensors([w]), cache, self._rounds()) for w, cache in zip(weights, caches, strict=True)]
+        one = packed[0] if len(packed) == 1 else Packed(*(torch.cat(same) for same in zip(*packed, strict=True)))
+        return PreparedStep(cell, parameters, one)
 
     def _rounds(self) -> bool:
         return self.bf16 and has_bf16()
@@ -126,6 +146,50 @@ class Native:
         return out if x.dim() == 3 else out.squeeze(1), final.unbind(0)
 
 
+class PreparedStep:
+    """One time step with all looked up beforehand that stays the same from step to step.
+
+    A step of a small layer takes microseconds; to choose, check and look up anew would take as long again.
+    """
+
+    def __init__(self, cell: Cell, parameters: Sequence[Mapping[str, Tensor | None]], packed: Packed) -> None:
+        self._parameters = parameters
+        # Held on to, as in _packed.
+        self._held = [t.detach() for t in self._found()]
+        self._places, self._versions = [t.data_ptr() for t in self._held], [t._version for t in self._found()]
+        self._steps_taken = _steps_taken[0]
+        self._name, self._two = operator_name(cell), "c" in cell.state_names
+        self._packed, self._vectors = packed
+        self._gates, self._hidden = len(cell.gate_names), packed.vectors.shape[2]
+
+    def _found(self) -> list[Tensor]:
+        return [t for found in self._parameters for t in found.values() if t is not None]
+
+    def fits(self) -> bool:
+        """Whether the weights are still those that were prepared; see :func:`_packed` for what shows a change."""
+        found = self._found()
+        return (
+            [t._version for t in found] == self._versions
+            and [t.data_ptr() for t in found] == self._places
+            and _steps_taken[0] == self._steps_taken
+        )
+
+    def __call__(self, x: Tensor, state: Mapping[str, Tensor] | None) -> tuple[Tensor, dict[str, Tensor]]:
+        """x (B, I) and each state (B, L, H), None for zeros, to the output (B, H) and the states after it.
+
+        Raises:
+            RuntimeError: a shape, dtype or device is not that of a step of this layer.
+            KeyError: a state is missing.
+        """
+        slices, team = plan(1, x.shape[0], self._hidden, self._gates, True)
+        h = c = None
+        if state is not None:
+            h, c = state["h"], state["c"] if self._two else None
+        operator = torch.ops.seqkit.step.default
+        out, h, c = operator(self._name, x, self._packed, self._vectors, h, c, slices, team)
+        return out, {"h": h, "c": c} if self._two else {"h": h}
+
+
 def plan(directions: int, batch: int, hidden: int, gates: int, single: bool = False) -> tuple[int, int]:
     """Slices of the batch for each direction, and threads for each slice; ``single``: of one step, not many."""
     threads = torch.get_num_threads()
@@ -142,7 +206,7 @@ def plan(directions: int, batch: int, hidden: int, gates: int, single: bool = Fa
 def operator_name(cell: Cell) -> str | None:
     """The name of a cell in the C++ source; a class derived from one of ours has none."""
     for name, options in _NAMES.get(type(cell), ()):
-        if options == cell.options:
+        if options == vars(cell):
             return name
     return None
 
@@ -277,6 +341,7 @@ def load(path: str) -> None:
     torch.library.register_fake("seqkit::pack", _fake_pack)
     torch.library.register_fake("seqkit::forward", _fake_forward)
     torch.library.register_fake("seqkit::infer", _fake_infer)
+    torch.library.register_fake("seqkit::step", _fake_step)
     torch.library.register_fake("seqkit::backward", _fake_backward)
     torch.library.register_autograd("seqkit::forward", _backward, setup_context=_save)
 
@@ -352,9 +417,18 @@ def _fake_infer(
     units: int, slices: int, team: int,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     directions, _, hidden = vectors.shape
-    state = (x.shape[0], directions, hidden)
-    two = len(_CELLS[cell].state_names) > 1
-    return x.new_empty(*x.shape[:-1], directions * hidden), x.new_empty(state), x.new_empty(state if two else 0)
+    return x.new_empty(*x.shape[:-1], directions * hidden), *_fake_states(cell, x, (x.shape[0], directions, hidden))
+
+
+def _fake_step(
+    cell: str, x: Tensor, packed: Tensor, vectors: Tensor, h: Tensor | None, c: Tensor | None, slices: int, team: int
+) -> tuple[Tensor, ...]:  # fmt: skip
+    layers, _, hidden = vectors.shape
+    return x.new_empty(x.shape[0], hidden), *_fake_states(cell, x, (x.shape[0], layers, hidden))
+
+
+def _fake_states(cell: str, x: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    return x.new_empty(shape), x.new_empty(shape if len(_CELLS[cell].state_names) > 1 else 0)
 
 
 def _fake_backward(

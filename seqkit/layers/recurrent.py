@@ -15,7 +15,7 @@ from torch.nn.functional import dropout
 
 from seqkit.cells import Cell, make_cell
 from seqkit.errors import UsageError, unknown
-from seqkit.kernels import PRECISIONS, Weights, choose_kernel, kernel_name
+from seqkit.kernels import PRECISIONS, PreparedStep, Weights, choose_kernel, kernel_name, prepare_step
 from seqkit.layers.state import State
 
 Lengths = Tensor | Sequence[int]
@@ -114,6 +114,8 @@ class Recurrent(nn.Module):
         self.kernel, self.precision = kernel_name(kernel), precision
         # What kernels keep of each layer's weights; they notice when a weight changes.
         self._caches: list[dict[str, Any]] = [{} for _ in range(num_layers)]
+        self._prepared: PreparedStep | None = None
+        self._prepared_for: tuple[Any, ...] = ()
         self._state_shape = (num_layers * self.num_directions, hidden_size)
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
         self._directions = [
@@ -190,11 +192,35 @@ class Recurrent(nn.Module):
             raise UsageError(
                 "a bidirectional layer reads each sequence from its end too, so it cannot step; call it whole"
             )
+        made = self._quick_step(x, state)
+        if made is not None:
+            return made
         shape = x.shape
         if len(shape) != 2 or shape[1] != self.input_size:
             raise UsageError(f"input of a step must be (batch, {self.input_size}), not {tuple(shape)}")
         self._check_state(state, shape[0])
         return self._run(x, None, state, None)
+
+    def _quick_step(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
+        """A step without gradients, prepared once for many; None where the way with all checks has to serve."""
+        if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return None
+        asked = (self.kernel, self.precision, x.dtype)
+        if self._prepared_for != asked or (self._prepared is not None and not self._prepared.fits()):
+            self._prepared, self._prepared_for = self._prepare_step(x), asked
+        if self._prepared is None:
+            return None
+        try:
+            out, final = self._prepared(x, state)
+        except (RuntimeError, KeyError):
+            return None  # no such step: the checks say what is wrong with it
+        return out, State(final)
+
+    def _prepare_step(self, x: Tensor) -> PreparedStep | None:
+        directions = [directions[0] for directions in self._directions]
+        parameters = [found for d in directions for found in (d._parameters, d.own._parameters) if found]
+        kernel = choose_kernel(self.cell, x, self.kernel, self.precision)
+        return prepare_step(kernel, self.cell, [d.weights() for d in directions], parameters, self._caches)
 
     @classmethod
     def from_torch(cls, module: nn.RNNBase) -> Recurrent:

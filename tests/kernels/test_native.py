@@ -10,6 +10,7 @@ from seqkit import Recurrent
 from seqkit.cells.lstm import LSTM
 from seqkit.kernels import KERNELS, choose_kernel
 from seqkit.kernels.native import _CELLS, ensure, has_bf16, layer_of, operator_name, pad_units, plan, weights_of
+from seqkit.layers.state import State
 
 pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
 cells = pytest.mark.parametrize("cell", _CELLS.values(), ids=_CELLS)
@@ -286,6 +287,97 @@ def test_a_step_has_the_shapes_of_a_step_and_the_numbers_of_a_call(kernel, grad)
 
 
 @cells
+@pytest.mark.parametrize("hidden", [16, 32, 20])
+def test_steps_through_a_stack_are_the_whole_call(cell, hidden, threads):
+    layer = make(cell, 3, hidden, num_layers=3, kernel="native").eval()
+    x, start = torch.randn(5, 4, 3), layer.initial_state(5).map(torch.randn_like)
+    for first in (start, None):
+        with torch.no_grad():
+            whole, last = layer(x, None, first)
+            state = first
+            for time in range(4):
+                y, state = layer.step(x[:, time], state)
+                torch.testing.assert_close(y, whole[:, time], rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(dict(state), dict(last), rtol=1e-5, atol=1e-6)
+    # Units that fill the vectors are run by the prepared step, others by the way of whole sequences.
+    assert (layer._prepared is None) == (hidden == 20)
+
+
+def zeros_for(layer):
+    return {name: torch.zeros_like(value) for name, value in layer.state_dict().items()}
+
+
+CHANGES = {
+    "in place": lambda layer: layer.layers[0][0].weight_h.mul_(2),
+    "another tensor": lambda layer: setattr(layer.layers[1][0], "weight_x", torch.nn.Parameter(torch.ones(64, 16))),
+    "data": lambda layer: setattr(layer.layers[0][0].bias, "data", torch.ones(64)),
+    "a cell's own": lambda layer: layer.layers[1][0].own["p_f"].add_(1),
+    "loaded": lambda layer: layer.load_state_dict(zeros_for(layer)),
+    "assigned": lambda layer: layer.load_state_dict(zeros_for(layer), assign=True),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_prepared_step_notices(change):
+    layer = make("lstm-peephole", 3, 16, num_layers=2, kernel="native").eval()
+    x, state = torch.randn(2, 3), layer.initial_state(2).map(torch.randn_like)
+    with torch.no_grad():
+        before = layer.step(x, state)[0]
+        assert torch.equal(layer.step(x, state)[0], before)
+        change(layer)
+        after = layer.step(x, state)[0]
+        assert not torch.allclose(after, before)
+        torch.testing.assert_close(after, layer(x.unsqueeze(1), None, state, kernel="reference")[0].squeeze(1))
+        layer.kernel = "reference"
+        torch.testing.assert_close(layer.step(x, state)[0], after)
+        assert layer._prepared is None
+
+
+def test_a_prepared_step_notices_an_optimizer_and_stays_out_of_training():
+    layer = make("gru", 3, 16, kernel="native", num_layers=2, dropout=0.5).eval()
+    x = torch.randn(4, 3)
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=0.1, fused=True)
+    with torch.no_grad():
+        before = layer.step(x)[0]
+    y = layer.step(x)[0]
+    assert y.requires_grad and torch.equal(y, before)
+    y.sum().backward()
+    optimizer.step()
+    with torch.no_grad():
+        after = layer.step(x)[0]
+        layer.train()
+        dropped = layer.step(x)[0]
+    assert not torch.allclose(after, before) and not torch.allclose(dropped, after)
+    torch.testing.assert_close(after, layer.eval()(x.unsqueeze(1), kernel="reference")[0].squeeze(1))
+
+
+def test_what_is_no_step_is_told_after_a_prepared_one_too():
+    layer = make("lstm", 3, 16, kernel="native").eval()
+    with torch.no_grad():
+        _, state = layer.step(torch.randn(2, 3))
+        for x, given, told in (
+            (torch.randn(2, 4), state, r"input of a step must be \(batch, 3\), not \(2, 4\)"),
+            (torch.randn(2, 1, 3), state, r"input of a step must be \(batch, 3\), not \(2, 1, 3\)"),
+            (torch.randn(3, 3), state, r"state 'h' must be \(3, 1, 16\), not \(2, 1, 16\)"),
+            (torch.randn(2, 3), State({"h": state.h}), "state 'c' must be .* not missing"),
+            (torch.randn(2, 3).double(), state, "kernel 'native' cannot run LSTM.* on float64 on cpu"),
+        ):
+            with pytest.raises(ValueError, match=told):
+                layer.step(x, given)
+
+
+def test_a_copy_of_a_layer_prepares_its_own_steps():
+    layer, x = make("gru", 3, 16, kernel="native").eval(), torch.randn(2, 3)
+    with torch.inference_mode():
+        before = layer.step(x)[0]
+    other = copy.deepcopy(layer)
+    with torch.no_grad():
+        other.layers[0][0].weight_x.zero_()
+        assert torch.equal(layer.step(x)[0], before)
+        assert not torch.equal(other.step(x)[0], before)
+
+
+@cells
 def test_the_same_threads_give_the_same_bits(cell, threads):
     layer = make(cell, 4, 32, bidirectional=True)
     x, lengths = torch.randn(7, 12, 4), [12, 3, 0, 7, 7, 1, 12]
@@ -340,9 +432,17 @@ def test_torch_finds_the_operators_well_made(name, bf16):
     packed = torch.ops.seqkit.pack(*detached[3:5], bf16)
     vectors = torch.cat([detached[5].view(2, -1, 16), detached[6]], 1)
     h, c = (*detached[7].unbind(0), None)[:2]
-    for x, lengths, start in ((detached[1], detached[2], (h, c)), (detached[1][:, 0], None, (None, None))):
-        given = (name, x, lengths, packed, vectors, *start, 16, 1, 1)
+    for lengths, start in ((detached[2], (h, c)), (None, (None, None))):
+        given = (name, detached[1], lengths, packed, vectors, *start, 16, 1, 1)
         torch.library.opcheck(torch.ops.seqkit.infer, given, test_utils=checks)
+    packed = torch.ops.seqkit.pack(*(weight[:1] for weight in detached[3:5]), bf16)
+    for start in ((h[:, :1], None if c is None else c[:, :1]), (None, None)):
+        given = (name, detached[1][:, 0], packed, vectors[:1], *start, 1, 1)
+        torch.library.opcheck(torch.ops.seqkit.step, given, test_utils=checks)
+    packed, vectors = (
+        torch.ops.seqkit.pack(*detached[3:5], bf16),
+        torch.cat([detached[5].view(2, -1, 16), detached[6]], 1),
+    )
     found = torch.ops.seqkit.infer(name, detached[1], detached[2], packed, vectors, h, c, 16, 1, 1)
     assert torch.equal(found[0], out)
     assert all(map(torch.equal, found[1:], final))
