@@ -459,11 +459,13 @@ struct Sizes {
   int64_t D, B, T, I, H, G, units;  // units: those that are not padding
   int64_t NB, blocks, wide;         // units of a block of gates, how many blocks; units of a block going back
   int64_t ld;                       // row length of operands, odd in cache lines, so that rows do not collide
-  int64_t state_ld;                 // from one sequence's state to the next one's, in what is given and returned
+  int64_t state_ld, state_units;    // of states given and returned: from one sequence's to the next one's, and its units
   bool bf16;
   Sizes(int64_t B, int64_t T, int64_t I, int64_t D, int64_t G, int64_t H, int64_t units, bool bf16)
       : D(D), B(B), T(T), I(I), H(H), G(G), units(units), NB(gates_block(G, H)), blocks(H / NB), wide(wide_block(H)),
-        ld(H + 16), state_ld(D * H), bf16(bf16) {}
+        ld(H + 16), state_ld(D * H), state_units(H), bf16(bf16) {}
+  // States of n layers or directions, without padding units.
+  void set_states(int64_t n) { state_ld = n * units, state_units = units; }
   int64_t inputs() const { return bf16 ? even(I) : I; }  // in a row of a product
   int64_t wide_blocks() const { return H / wide; }
 };
@@ -563,10 +565,15 @@ struct Forward {  // one slice of one direction
   }
 
   void start_row(const float* given, int64_t i, float* to, int64_t from, int64_t count) const {
-    if (given)
-      std::memcpy(to, given + s.sequence[i] * z.state_ld + d * z.H + from, count * sizeof(float));
-    else
-      std::fill_n(to, count, 0.f);
+    const int64_t copied = given ? state_count(from, count) : 0;
+    if (copied) std::memcpy(to, given + state_at(i) + from, copied * sizeof(float));
+    std::fill_n(to + copied, count - copied, 0.f);
+  }
+
+  int64_t state_at(int64_t i) const { return s.sequence[i] * z.state_ld + d * z.state_units; }
+  // How many of `count` units from `from` on are units of a state, not padding.
+  int64_t state_count(int64_t from, int64_t count) const {
+    return std::clamp<int64_t>(z.state_units - from, 0, count);
   }
 
   // x W_x for the steps from start to end, block by block; then all members have what they share.
@@ -594,12 +601,14 @@ struct Forward {  // one slice of one direction
   }
 
   void finish(int64_t states) {
-    const int64_t from = first_block() * z.NB, bytes = (last_block() * z.NB - from) * sizeof(float);
+    const int64_t from = first_block() * z.NB, count = last_block() * z.NB - from, bytes = count * sizeof(float);
+    const int64_t state_bytes = state_count(from, count) * sizeof(float);
     for (int64_t i = 0; i < s.size(); i++) {
       const float* last = shared.h[s.length[i] & 1].get() + i * z.ld;
-      const int64_t to = s.sequence[i] * z.state_ld + d * z.H + from;
-      std::memcpy(final[0] + to, last + from, bytes);
-      if (states > 1) std::memcpy(final[1] + to, c + i * z.H + from, bytes);
+      if (state_bytes) {
+        std::memcpy(final[0] + state_at(i) + from, last + from, state_bytes);
+        if (states > 1) std::memcpy(final[1] + state_at(i) + from, c + i * z.H + from, state_bytes);
+      }
       for (int64_t time = s.length[i]; time < z.T; time++)
         std::memset(out + ((s.sequence[i] * z.T + time) * z.D + d) * z.H + from, 0, bytes);
     }
@@ -1183,50 +1192,54 @@ Inferred infer(c10::string_view cell, const Tensor& x_, const optional<Tensor>& 
     using Cell = decltype(kind);
     TORCH_CHECK(x_.dim() == 3 && vectors.dim() == 3, "x must be (B, T, I), vectors (D, n, H)");
     constexpr bool two = Cell::STATES > 1;
-    const Sizes z(x_.size(0), x_.size(1), x_.size(2), vectors.size(0), Cell::GATES, vectors.size(2), units,
-                  packed.scalar_type() == at::kBFloat16);
+    Sizes z(x_.size(0), x_.size(1), x_.size(2), vectors.size(0), Cell::GATES, vectors.size(2), units,
+            packed.scalar_type() == at::kBFloat16);
+    z.set_states(z.D);
     check_sizes(z, slices, team);
     check(x_, "x", x_.sizes());
     check(vectors, "vectors", {z.D, z.G + Cell::OWN, z.H});
     check(packed, "packed", {z.D * z.G * z.H * (z.inputs() + z.H)}, packed.scalar_type());
     TORCH_CHECK(packed.is_contiguous() && vectors.is_contiguous(), "packed weights must lie side by side");
-    const States given(h_, c_, two, {z.B, z.D, z.H});
-    Tensor out = made({z.B, z.T, z.D * z.H}), h = made({z.B, z.D, z.H}), c = two ? made({z.B, z.D, z.H}) : made({0});
+    const States given(h_, c_, two, {z.B, z.D, units});
+    Tensor out = made({z.B, z.T, z.D * z.H}), h = made({z.B, z.D, units}), c = two ? made({z.B, z.D, units}) : made({0});
     run_forward<Cell>(z, make_plan(lengths, z.B, z.T, slices), team, x_.contiguous(), numbers(packed, 0),
                       vectors.const_data_ptr<float>(), given.h_data(0), given.c_data(0), out, h.mutable_data_ptr<float>(), c.mutable_data_ptr<float>());
     return {out, h, c};
   });
 }
 
-// One time step through all L layers of a stack, each of H units: x (B, I), h and c (B, L, H). The packed weights of the
-// layers lie one after another; vectors (L, GATES + OWN, H).
+// One time step through all L layers of a stack: x (B, I), h and c (B, L, units). The packed weights of the layers lie
+// one after another; vectors (L, GATES + OWN, H).
 Inferred step(c10::string_view cell, const Tensor& x_, const Tensor& packed, const Tensor& vectors,
-              const optional<Tensor>& h_, const optional<Tensor>& c_, int64_t slices, int64_t team) {
+              const optional<Tensor>& h_, const optional<Tensor>& c_, int64_t units, int64_t slices, int64_t team) {
   return visit_cell(cell, [&](auto kind) -> Inferred {
     using Cell = decltype(kind);
     constexpr bool two = Cell::STATES > 1;
     TORCH_CHECK(x_.dim() == 2 && vectors.dim() == 3 && vectors.size(0) > 0, "x must be (B, I), vectors (L, n, H)");
     const int64_t B = x_.size(0), I = x_.size(1), L = vectors.size(0), H = vectors.size(2);
-    Sizes first(B, 1, I, 1, Cell::GATES, H, H, packed.scalar_type() == at::kBFloat16), next = first;
-    next.I = H, first.state_ld = next.state_ld = L * H;
+    Sizes first(B, 1, I, 1, Cell::GATES, H, units, packed.scalar_type() == at::kBFloat16);
+    first.set_states(L);
+    Sizes next = first;
+    next.I = units;
     check_sizes(first, slices, team);
     check(x_, "x", {B, I});
     check(vectors, "vectors", {L, Cell::GATES + Cell::OWN, H});
-    check(packed, "packed", {Cell::GATES * H * (first.inputs() + (2 * L - 1) * H)}, packed.scalar_type());
+    check(packed, "packed", {Cell::GATES * H * (first.inputs() + L * H + (L - 1) * next.inputs())}, packed.scalar_type());
     TORCH_CHECK(packed.is_contiguous() && vectors.is_contiguous(), "packed weights must lie side by side");
-    const States given(h_, c_, two, {B, L, H});
+    const States given(h_, c_, two, {B, L, units});
     const Plan plan = make_plan({}, B, 1, slices);
-    Tensor x = x_.contiguous(), out, h = made({B, L, H}), c = two ? made({B, L, H}) : made({0});
+    Tensor x = x_.contiguous(), out, h = made({B, L, units}), c = two ? made({B, L, units}) : made({0});
     float *final_h = h.mutable_data_ptr<float>(), *final_c = c.mutable_data_ptr<float>();
     for (int64_t l = 0, from = 0; l < L; l++) {
       const Sizes& z = l ? next : first;
       out = made({B, H});
       run_forward<Cell>(z, plan, team, x, numbers(packed, from), vectors.const_data_ptr<float>() + l * vectors.stride(0),
-                        given.h_data(l * H), given.c_data(l * H), out, final_h + l * H, final_c + (two ? l * H : 0));
+                        given.h_data(l * units), given.c_data(l * units), out, final_h + l * units,
+                        final_c + (two ? l * units : 0));
       from += z.G * H * (z.inputs() + H);
-      x = out;
+      x = units == H ? out : out.narrow(1, 0, units).contiguous();
     }
-    return {out, h, c};
+    return {x, h, c};
   });
 }
 
@@ -1451,7 +1464,7 @@ TORCH_LIBRARY(seqkit, m) {
       "infer(str cell, Tensor x, Tensor? lengths, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int units, "
       "int slices, int team) -> (Tensor, Tensor, Tensor)");
   m.def(
-      "step(str cell, Tensor x, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int slices, int team) -> "
+      "step(str cell, Tensor x, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int units, int slices, int team) -> "
       "(Tensor, Tensor, Tensor)");
   m.def(
       "backward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "

@@ -97,15 +97,13 @@ class Native:
             steps, after = self.run(cell, weights, x.unsqueeze(1), None, states, cache)
             return steps.squeeze(1), after
         packed, vectors = _packed(weights, tensors, cache, self._rounds())
-        units, hidden, given = weights[0].weight_h.shape[1], vectors.shape[2], states or ()
-        if units != hidden:
-            given = [pad_units(state, units) for state in given]
-        h, c = (*given, None, None)[:2]
+        units, hidden = weights[0].weight_h.shape[1], vectors.shape[2]
+        h, c = (*(states or ()), None, None)[:2]
         slices, team = plan(len(weights), x.shape[0], hidden, len(cell.gate_names), x.shape[1] == 1)
         name = operator_name(cell)
         out, *final = torch.ops.seqkit.infer.default(name, x, lengths, packed, vectors, h, c, units, slices, team)
         if units != hidden:
-            out, final = _cut(out, len(weights), units), [state[..., :units] for state in final]
+            out = _cut(out, len(weights), units)
         return out, tuple(final[: len(cell.state_names)])
 
     def prepare_step(
@@ -118,13 +116,13 @@ class Native:
         """Steps through a stack of layers in one direction, for as long as its weights stay as they are.
 
         ``weights`` and ``caches`` are those of each layer, ``parameters`` the dictionaries in which the weights are
-        looked up again. None where :meth:`run` has to serve: for padded units, or weights made in inference mode.
+        looked up again. None where :meth:`run` has to serve: weights made in inference mode show no change.
         """
-        if weights[0].weight_h.shape[1] % _LANES or _stamp(_tensors(weights)) is None:
+        if _stamp(_tensors(weights)) is None:
             return None
         packed = [_packed([w], _tensors([w]), cache, self._rounds()) for w, cache in zip(weights, caches, strict=True)]
         one = packed[0] if len(packed) == 1 else Packed(*(torch.cat(same) for same in zip(*packed, strict=True)))
-        return PreparedStep(cell, parameters, one)
+        return PreparedStep(cell, parameters, one, weights[0].weight_h.shape[1])
 
     def _rounds(self) -> bool:
         return self.bf16 and has_bf16()
@@ -152,7 +150,9 @@ class PreparedStep:
     A step of a small layer takes microseconds; to choose, check and look up anew would take as long again.
     """
 
-    def __init__(self, cell: Cell, parameters: Sequence[Mapping[str, Tensor | None]], packed: Packed) -> None:
+    def __init__(
+        self, cell: Cell, parameters: Sequence[Mapping[str, Tensor | None]], packed: Packed, units: int
+    ) -> None:
         self._parameters = parameters
         # Held on to, as in _packed.
         self._held = [t.detach() for t in self._found()]
@@ -160,7 +160,7 @@ class PreparedStep:
         self._steps_taken = _steps_taken[0]
         self._name, self._two = operator_name(cell), "c" in cell.state_names
         self._packed, self._vectors = packed
-        self._gates, self._hidden = len(cell.gate_names), packed.vectors.shape[2]
+        self._gates, self._units = len(cell.gate_names), units
 
     def _found(self) -> list[Tensor]:
         return [t for found in self._parameters for t in found.values() if t is not None]
@@ -181,12 +181,12 @@ class PreparedStep:
             RuntimeError: a shape, dtype or device is not that of a step of this layer.
             KeyError: a state is missing.
         """
-        slices, team = plan(1, x.shape[0], self._hidden, self._gates, True)
+        slices, team = plan(1, x.shape[0], self._units, self._gates, True)
         h = c = None
         if state is not None:
             h, c = state["h"], state["c"] if self._two else None
         operator = torch.ops.seqkit.step.default
-        out, h, c = operator(self._name, x, self._packed, self._vectors, h, c, slices, team)
+        out, h, c = operator(self._name, x, self._packed, self._vectors, h, c, self._units, slices, team)
         return out, {"h": h, "c": c} if self._two else {"h": h}
 
 
@@ -417,14 +417,14 @@ def _fake_infer(
     units: int, slices: int, team: int,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     directions, _, hidden = vectors.shape
-    return x.new_empty(*x.shape[:-1], directions * hidden), *_fake_states(cell, x, (x.shape[0], directions, hidden))
+    return x.new_empty(*x.shape[:-1], directions * hidden), *_fake_states(cell, x, (x.shape[0], directions, units))
 
 
 def _fake_step(
-    cell: str, x: Tensor, packed: Tensor, vectors: Tensor, h: Tensor | None, c: Tensor | None, slices: int, team: int
+    cell: str, x: Tensor, packed: Tensor, vectors: Tensor, h: Tensor | None, c: Tensor | None, units: int,
+    slices: int, team: int,
 ) -> tuple[Tensor, ...]:  # fmt: skip
-    layers, _, hidden = vectors.shape
-    return x.new_empty(x.shape[0], hidden), *_fake_states(cell, x, (x.shape[0], layers, hidden))
+    return x.new_empty(x.shape[0], units), *_fake_states(cell, x, (x.shape[0], vectors.shape[0], units))
 
 
 def _fake_states(cell: str, x: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
