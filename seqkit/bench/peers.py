@@ -18,7 +18,7 @@ Call = Callable[[], object]
 
 
 def inference_peers(case: Case, layer: Recurrent, x: Tensor, lengths: Tensor | None, compiled: bool) -> dict[str, Call]:
-    """Calls without gradients, by name."""
+    """Calls by name, to be made where gradients are off."""
     if case.cell not in STANDARD:
         plain = Recurrent("lstm", case.hidden, case.hidden, kernel="native").eval()
         return {"our lstm": lambda: plain(x, lengths)}
@@ -26,7 +26,8 @@ def inference_peers(case: Case, layer: Recurrent, x: Tensor, lengths: Tensor | N
     if case.precision == "bf16":
         ours, rounded, x16 = layer_in_f32(layer), layer.to_torch().eval().bfloat16(), x.bfloat16()
         return {"our f32": lambda: ours(x, lengths), "torch bf16": lambda: rounded(x16)}
-    found = {f"torch {name}": _no_grad(call) for name, call in _torch_calls(module, x, lengths, compiled).items()}
+    calls = _torch_calls(module, x, lengths, compiled).items()
+    found: dict[str, Call] = {f"torch {name}": call for name, call in calls}
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
         found["onnxruntime"] = _onnx_call(case, module, x, lengths)
     return found
@@ -67,7 +68,7 @@ def with_backward(call: Callable[[], Tensor], x: Tensor, module: nn.Module) -> C
 
 
 def step_peers(case: Case, layer: Recurrent) -> dict[str, Call]:
-    """One step at batch 1 that carries its state."""
+    """One step at batch 1 that carries its state; to be called where gradients are off."""
     module = layer.to_torch().eval()
     kind: Any = {"lstm": nn.LSTMCell, "gru": nn.GRUCell}[case.cell]
     cell = kind(case.hidden, case.hidden)
@@ -77,14 +78,10 @@ def step_peers(case: Case, layer: Recurrent) -> dict[str, Call]:
     x = torch.randn(1, case.hidden)
     zero = torch.zeros(1, case.hidden)
     state: Any = (zero, zero) if case.cell == "lstm" else zero
-    found = {"torch cell": _no_grad(lambda: cell(x, state))}
+    found: dict[str, Call] = {"torch cell": lambda: cell(x, state)}
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
         found["onnxruntime"] = _onnx_step(case, module, x, state)
     return found
-
-
-def _no_grad(call: Callable[[], Any]) -> Call:
-    return torch.no_grad()(call)
 
 
 def _torch_calls(

@@ -61,9 +61,9 @@ def run_case(case: Case, seconds: float, compiled: bool = False) -> Row:
         ours = with_backward(lambda: layer(x, lengths)[0], x, layer)
         timings = interleaved({"ours": ours, **training_peers(case, layer, x, lengths, compiled)}, seconds)
     else:
-        ours = torch.no_grad()(lambda: layer(x, lengths))
         with torch.no_grad():
-            timings = interleaved({"ours": ours, **inference_peers(case, layer, x, lengths, compiled)}, seconds)
+            peers = inference_peers(case, layer, x, lengths, compiled)
+            timings = interleaved({"ours": lambda: layer(x, lengths), **peers}, seconds)
     rows = case.batch * steps if lengths is None else int(lengths.sum())
     return Row(case, timings.pop("ours"), timings, _operations(case, len(layer.cell.gate_names), rows))
 
@@ -71,8 +71,8 @@ def run_case(case: Case, seconds: float, compiled: bool = False) -> Row:
 def _step_timings(case: Case, layer: Recurrent, seconds: float) -> dict[str, Timing]:
     x = torch.randn(1, case.hidden)
     state = layer.initial_state(1)
-    ours = torch.no_grad()(lambda: layer.step(x, state))
-    return interleaved({"ours": ours, **step_peers(case, layer)}, seconds, warm=20)
+    with torch.no_grad():
+        return interleaved({"ours": lambda: layer.step(x, state), **step_peers(case, layer)}, seconds, warm=20)
 
 
 def _operations(case: Case, gates: int, rows: int) -> float:

@@ -185,9 +185,13 @@ class PreparedStep:
         h = c = None
         if state is not None:
             h, c = state["h"], state["c"] if self._two else None
-        operator = torch.ops.seqkit.step.default
-        out, h, c = operator(self._name, x, self._packed, self._vectors, h, c, self._units, slices, team)
+        out, h, c = _step_operator()(self._name, x, self._packed, self._vectors, h, c, self._units, slices, team)
         return out, {"h": h, "c": c} if self._two else {"h": h}
+
+
+@cache
+def _step_operator() -> Any:
+    return torch.ops.seqkit.step.default  # found by three look-ups, which take their time
 
 
 def plan(directions: int, batch: int, hidden: int, gates: int, single: bool = False) -> tuple[int, int]:
