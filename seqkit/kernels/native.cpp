@@ -455,6 +455,11 @@ void pack_columns(const float* weight, int64_t D, int64_t R, int64_t H, Number* 
 
 // ---- The loops ----
 
+// Whether what a cell keeps is h after the step and nothing else, row by row. h before the step is then the row of the
+// step before it, and kept_h (D, B, H) holds the first step's only; of other cells it is (D, B·T, H), in packed rows.
+template <class Cell>
+constexpr bool keeps_h_after = false;
+
 struct Sizes {
   int64_t D, B, T, I, H, G, units;  // units: those that are not padding
   int64_t NB, blocks, wide;         // units of a block of gates, how many blocks; units of a block going back
@@ -542,7 +547,7 @@ struct Forward {  // one slice of one direction
         h = shared.h[t & 1].get(), h_next = shared.h[~t & 1].get();
         for (int64_t i = 0; i < rows; i++)
           out_row[i] = out + ((s.sequence[i] * z.T + time_of(t, s.length[i], reverse())) * z.D + d) * z.H;
-        if (kept_h) keep_operand();
+        if (kept_h && (t == 0 || !keeps_h_after<Cell>)) keep_operand(keeps_h_after<Cell>);
         Cell::forward(*this);
         chunk_row += rows;
         if (t + 1 < s.steps()) member.meet();
@@ -594,10 +599,10 @@ struct Forward {  // one slice of one direction
     member.meet();
   }
 
-  void keep_operand() const {
+  void keep_operand(bool by_sequence) const {
     const int64_t from = first_block() * z.NB, bytes = (last_block() * z.NB - from) * sizeof(float);
     for (int64_t i = 0; i < rows; i++)
-      std::memcpy(kept_h + (s.first[t] + i) * z.H + from, h + i * z.ld + from, bytes);
+      std::memcpy(kept_h + (by_sequence ? s.sequence[i] : s.first[t] + i) * z.H + from, h + i * z.ld + from, bytes);
   }
 
   void finish(int64_t states) {
@@ -653,6 +658,7 @@ struct Backward {  // one slice of one direction
   const float* kept_of(int64_t block, int64_t row) const {
     return kept + (s.first[t] + row) * kept_size + block * (kept_size / z.blocks);
   }
+  const float* h_before(int64_t row) const { return kept_h + (s.first[t] + row) * z.H; }
   // da W_h for `count` gates from `gate` on, to this thread's columns of `to` (rows, ld).
   void recurrent(int64_t gate, int64_t count, float* to, bool add) const {
     const Numbers left = Numbers{operand, rounded.get()} + gate * z.H;
@@ -741,7 +747,7 @@ struct UnitWise {
     const Sizes& z = b.z;
     for (int64_t block = b.first_block(); block < b.last_block(); block++) {
       for (int64_t i = 0; i < b.rows; i++) {
-        const float *kept = b.kept_of(block, i), *h = b.kept_h + (b.s.first[b.t] + i) * z.H;
+        const float *kept = b.kept_of(block, i), *h = keeps_h_after<UnitWise> ? nullptr : b.h_before(i);
         float* slots = b.da + (b.s.first[b.t] + i) * SLOTS * z.H;
         for (int64_t j = 0; j < z.NB; j += kLanes) {
           const int64_t unit = block * z.NB + j;
@@ -750,7 +756,7 @@ struct UnitWise {
           for (int p = 0; p < OWN; p++) own[p] = load(b.own + p * z.H + unit);
           ds[0] = load(b.dh + i * z.ld + unit) + load(b.grad_row[i] + unit);
           if constexpr (STATES > 1) ds[1] = load(b.dc + i * z.H + unit);
-          Maths::back(values, load(h + unit), ds, own, da, down);
+          Maths::back(values, h ? load(h + unit) : V(0.f), ds, own, da, down);
           ds[0].store(b.dh + i * z.ld + unit);
           if constexpr (STATES > 1) ds[1].store(b.dc + i * z.H + unit);
           for (int k = 0; k < SLOTS; k++) {
@@ -766,6 +772,9 @@ struct UnitWise {
     b.recurrent(0, GATES, b.dh, true);
   }
 };
+
+template <bool relu>
+constexpr bool keeps_h_after<UnitWise<RNN<relu>>> = true;
 
 // The GRU of 2014: the candidate's recurrent product waits for r ⊙ h.
 struct GRUBefore {
@@ -832,7 +841,7 @@ struct GRUBefore {
           const int64_t unit = block * z.NB + j;
           const float* kept = b.kept_of(block, i) + j;
           const V gate = load(kept), n = load(kept + 2 * z.NB);
-          const V h = load(b.kept_h + (b.s.first[b.t] + i) * z.H + unit);
+          const V h = load(b.h_before(i) + unit);
           const V dh = load(b.dh + i * z.ld + unit) + load(b.grad_row[i] + unit);
           put(i, 0, unit, dh * (n - h) * slope_of_sigmoid(gate));
           put(i, 2, unit, dh * gate * slope_of_tanh(n));
@@ -845,7 +854,7 @@ struct GRUBefore {
         for (int64_t j = 0; j < z.NB; j += kLanes) {
           const int64_t unit = block * z.NB + j;
           const V reset = load(b.kept_of(block, i) + z.NB + j), grad = load(d_reset_h + i * z.ld + unit);
-          put(i, 1, unit, grad * load(b.kept_h + (b.s.first[b.t] + i) * z.H + unit) * slope_of_sigmoid(reset));
+          put(i, 1, unit, grad * load(b.h_before(i) + unit) * slope_of_sigmoid(reset));
           add_to(b.dh + i * z.ld + unit, grad * reset);
         }
     }
@@ -1113,6 +1122,12 @@ Numbers numbers(const Tensor& t, int64_t n) {
   return {t.const_data_ptr<float>() + n, nullptr};
 }
 
+// Rows of kept_h in a direction.
+template <class Cell>
+int64_t h_rows(const Sizes& z) {
+  return keeps_h_after<Cell> ? z.B : z.B * z.T;
+}
+
 // What forward is to keep for backward, of all directions; nothing if it is null.
 struct Kept {
   float *h = nullptr, *values = nullptr;
@@ -1133,7 +1148,7 @@ void run_forward(const Sizes& z, const Plan& plan, int64_t team, const Tensor& x
     Forward loop{z, plan.slices[item / z.D], member, d, x.const_data_ptr<float>(),
                  packed + d * gates * z.inputs(), packed + gates * (z.D * z.inputs() + d * z.H),
                  bias, bias + gates, {h, c}, out.mutable_data_ptr<float>(), {final_h, final_c},
-                 keep.h ? keep.h + d * rows * z.H : nullptr, keep.h ? keep.values + d * rows * kept_size : nullptr,
+                 keep.h ? keep.h + d * h_rows<Cell>(z) * z.H : nullptr, keep.h ? keep.values + d * rows * kept_size : nullptr,
                  kept_size, *scratch[item]};
     loop.template run<Cell>();
   });
@@ -1150,7 +1165,7 @@ Forwarded forward(c10::string_view cell, const Tensor& x, const optional<Tensor>
     check(state_, "state", {Cell::STATES, z.B, z.D, z.H});
     const Tensor state = state_.contiguous(), vectors = at::cat({bias.reshape({z.D, z.G, z.H}), own}, 1);
     Tensor out = at::empty({z.B, z.T, z.D * z.H}, x.options()), final = at::empty(state.sizes(), x.options());
-    Tensor kept_h = at::empty({z.D, z.B * z.T, z.H}, x.options());
+    Tensor kept_h = at::empty({z.D, h_rows<Cell>(z), z.H}, x.options());
     Tensor kept = at::empty({z.D, z.B * z.T, Cell::kept_size(z)}, x.options());
     const float* h = state.const_data_ptr<float>();
     float* final_h = final.mutable_data_ptr<float>();
@@ -1255,6 +1270,22 @@ std::vector<int64_t> places(const Plan& plan, int64_t T, bool reverse) {
   return found;
 }
 
+// For each packed row of a direction, h before its step.
+template <class Cell>
+std::vector<const float*> rows_before(const Plan& plan, int64_t H, const float* kept_h, const float* kept) {
+  std::vector<const float*> found(plan.total);
+  for (const Slice& s : plan.slices)
+    for (int64_t t = 0; t < s.steps(); t++)
+      for (int64_t i = 0; i < s.rows[t]; i++) {
+        const int64_t row = s.first[t] + i;
+        if (!keeps_h_after<Cell>)
+          found[row] = kept_h + row * H;
+        else
+          found[row] = t ? kept + (s.first[t - 1] + i) * H : kept_h + s.sequence[i] * H;
+      }
+  return found;
+}
+
 // Rows in blocks of 64 columns, so that a product reads them one after another: (N / 64, rows, 64), or for bfloat16
 // (N / 64, rows / 2, 64, 2). They are set two at a time; a last one alone has zeros beside it.
 struct ColumnBlocks {
@@ -1317,13 +1348,14 @@ void weight_gradients(const Sizes& z, const Plan& plan, const std::vector<int64_
   constexpr bool waits = std::is_same_v<Cell, GRUBefore>;
   const ColumnBlocks x_rows{plan.total, z.I, z.bf16}, h_rows{plan.total, z.H, z.bf16};
   const ColumnBlocks reset_h_rows{waits ? plan.total : 0, z.H, z.bf16};
+  const std::vector<const float*> before = rows_before<Cell>(plan, z.H, kept_h, kept);
   const std::vector<float> zeros(std::max(z.I, z.H), 0.f);
   at::parallel_for(0, even(plan.total) / 2, 32, [&](int64_t begin, int64_t end) {
     const Buffer reset_h = buffer(2 * z.H);
     for (int64_t row = 2 * begin; row < std::min(2 * end, plan.total); row += 2) {
       const bool two = row + 1 < plan.total;
       x_rows.set(row, x + place[row] * z.I, two ? x + place[row + 1] * z.I : zeros.data());
-      h_rows.set(row, kept_h + row * z.H, two ? kept_h + (row + 1) * z.H : zeros.data());
+      h_rows.set(row, before[row], two ? before[row + 1] : zeros.data());
       if (!waits) continue;
       for (int64_t i = 0; i < 1 + two; i++)
         for (int64_t block = 0; block < z.blocks; block++)
@@ -1392,7 +1424,7 @@ Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tenso
     const Sizes z = check_all<Cell>(x_, weight_x_, weight_h_, bias, own_, units, bf16, slices, team);
     const int64_t rows = z.B * z.T, kept_size = Cell::kept_size(z), gates = z.G * z.H;
     constexpr int64_t SLOTS = Cell::SLOTS, OWN = Cell::OWN;
-    check(kept_h, "kept_h", {z.D, rows, z.H});
+    check(kept_h, "kept_h", {z.D, h_rows<Cell>(z), z.H});
     check(kept, "kept", {z.D, rows, kept_size});
     check(grad_out_, "grad_out", {z.B, z.T, z.D * z.H});
     check(grad_final_, "grad_final", {Cell::STATES, z.B, z.D, z.H});
@@ -1413,7 +1445,7 @@ Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tenso
     run_in_teams(z.D * slices, team, bf16, [&](int64_t item, const Member& member) {
       const int64_t d = item % z.D, s = item / z.D;
       Backward loop{z, plan.slices[s], member, d, numbers(packed, d * gates * z.H),
-                    own.const_data_ptr<float>() + d * OWN * z.H, kept_h.const_data_ptr<float>() + d * rows * z.H,
+                    own.const_data_ptr<float>() + d * OWN * z.H, kept_h.const_data_ptr<float>() + d * h_rows<Cell>(z) * z.H,
                     kept.const_data_ptr<float>() + d * rows * kept_size, grad_out.const_data_ptr<float>(),
                     grad_final.const_data_ptr<float>(), da.mutable_data_ptr<float>() + d * rows * SLOTS * z.H,
                     sums.mutable_data_ptr<float>() + (d * slices + s) * (SLOTS + OWN) * z.H,
@@ -1428,7 +1460,7 @@ Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tenso
       const std::vector<int64_t> place = places(plan, z.T, d == 1);
       const float* slots = da.const_data_ptr<float>() + d * rows * SLOTS * z.H;
       weight_gradients<Cell>(z, plan, place, x.const_data_ptr<float>(), slots,
-                             kept_h.const_data_ptr<float>() + d * rows * z.H,
+                             kept_h.const_data_ptr<float>() + d * h_rows<Cell>(z) * z.H,
                              kept.const_data_ptr<float>() + d * rows * kept_size,
                              grad_weight_x.mutable_data_ptr<float>() + d * gates * z.I,
                              grad_weight_h.mutable_data_ptr<float>() + d * gates * z.H);

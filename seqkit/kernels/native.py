@@ -411,7 +411,8 @@ def _fake_forward(
     return (
         x.new_empty(batch, steps, directions * hidden),
         torch.empty_like(state, memory_format=torch.contiguous_format),
-        x.new_empty(directions, batch * steps, hidden),
+        # What an RNN keeps of each step is its state, which need not be kept twice.
+        x.new_empty(directions, batch if isinstance(_CELLS[cell], RNN) else batch * steps, hidden),
         x.new_empty(directions, batch * steps, kept),
     )
 
