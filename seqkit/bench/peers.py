@@ -98,9 +98,17 @@ def _torch_calls(
 
         calls["packed"] = packed
     if compiled:
-        fast = torch.compile(module)
-        calls["compiled"] = lambda: fast(x)[0]
+        calls["compiled"] = _compiled(module, x)
     return calls
+
+
+def _compiled(module: nn.RNNBase, x: Tensor) -> Callable[[], Tensor]:
+    """Through ``torch.compile``, which leaves recurrent modules as they are unless told: then it unrolls time."""
+    torch._dynamo.reset()
+    fast = torch.compile(module)
+    with torch._dynamo.config.patch(allow_rnn=True):
+        fast(x)
+    return lambda: fast(x)[0]
 
 
 def _onnx_session(model: bytes) -> Any:

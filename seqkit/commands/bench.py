@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--cells", default="", help="Only these cells, with commas between.")
 @click.option("--threads", default=0, metavar="N", help="Threads, for all. [all cores]")
 @click.option("--seconds", default=0.3, metavar="S", help="Time for each layer in each case. [0.3]")
-@click.option("--compiled", is_flag=True, help="Measure torch.compile, too; it takes long to compile.")
+@click.option("--compiled", is_flag=True, help="Measure torch.compile, too; a minute a case.")
 @click.option("--json", "json_file", metavar="FILE", help="Keep all figures in a JSON file.")
 @click.option("--plot", "plot_file", metavar="FILE", help="Draw FILE.png and FILE.svg.")
 def command(

@@ -101,7 +101,7 @@ class Native:
         h, c = (*(states or ()), None, None)[:2]
         slices, team = plan(len(weights), x.shape[0], hidden, len(cell.gate_names), x.shape[1] == 1)
         name = operator_name(cell)
-        out, *final = torch.ops.seqkit.infer.default(name, x, lengths, packed, vectors, h, c, units, slices, team)
+        out, *final = _operator("infer")(name, x, lengths, packed, vectors, h, c, units, slices, team)
         if units != hidden:
             out = _cut(out, len(weights), units)
         return out, tuple(final[: len(cell.state_names)])
@@ -185,13 +185,13 @@ class PreparedStep:
         h = c = None
         if state is not None:
             h, c = state["h"], state["c"] if self._two else None
-        out, h, c = _step_operator()(self._name, x, self._packed, self._vectors, h, c, self._units, slices, team)
+        out, h, c = _operator("step")(self._name, x, self._packed, self._vectors, h, c, self._units, slices, team)
         return out, {"h": h, "c": c} if self._two else {"h": h}
 
 
 @cache
-def _step_operator() -> Any:
-    return torch.ops.seqkit.step.default  # found by three look-ups, which take their time
+def _operator(name: str) -> Any:
+    return getattr(torch.ops.seqkit, name).default  # by look-ups that take as long as a small operator
 
 
 def plan(directions: int, batch: int, hidden: int, gates: int, single: bool = False) -> tuple[int, int]:
