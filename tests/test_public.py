@@ -21,7 +21,6 @@ STOREYS = [
     "training",
     "runs",
     "report",
-    "serve",
     "sklearn",
     "commands",
 ]
