@@ -27,9 +27,11 @@ _BLOCKS = {
     "layers": "one and two layers, one and both directions",
     "variants": "cells that torch has not, against our own plain LSTM",
     "step": "one step of one sequence, for streams",
+    "small": "T 64; B 1, 32; H 64, 256; with torch.compile, told to unroll the time steps",
 }
 _PEERS = {
-    "torch": ("torch padded", "torch packed", "torch cell", "torch.compile"),
+    "torch": ("torch padded", "torch packed", "torch cell"),
+    "torch.compile": ("torch compiled",),
     "ONNX Runtime": ("onnxruntime",),
     "our LSTM": ("our lstm",),
 }
@@ -98,12 +100,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Puts what a page asks for in its place."""
-    results = json.loads((RESULTS / "kernels.json").read_text("utf-8"))
+    results, compiled = (json.loads((RESULTS / f"{name}.json").read_text("utf-8")) for name in ("kernels", "compiled"))
+    tables = {
+        "machine": machine(results),
+        "kernels": kernels(results["rows"]),
+        "compiled": kernels(compiled["rows"]),
+    }
 
     def answer(asked: re.Match[str]) -> str:
         if asked[1] == "topology":
             return "```text\n" + "\n".join(drawing(asked[2])) + "\n```"
-        return {"machine": machine(results), "kernels": kernels(results["rows"])}[asked[1]]
+        return tables[asked[1]]
 
     # In the repository these lie in folders of their own, in the site among the pages.
     moved = markdown.replace("../benchmarks/results/kernels.png", "results/kernels.svg")

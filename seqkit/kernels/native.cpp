@@ -512,8 +512,8 @@ struct Forward {  // one slice of one direction
   std::vector<float*> out_row;
 
   bool reverse() const { return d == 1; }
-  int64_t first_block() const { return member.first_of(z.wide_blocks()) * (z.wide / z.NB); }
-  int64_t last_block() const { return member.last_of(z.wide_blocks()) * (z.wide / z.NB); }
+  int64_t first_block() const { return member.first_of(z.blocks); }
+  int64_t last_block() const { return member.last_of(z.blocks); }
   const float* x_part(int64_t block, int64_t row) const {
     return shared.x.get() + (block * ForwardScratch::x_rows(s) + chunk_row + row) * z.G * z.NB;
   }

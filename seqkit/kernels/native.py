@@ -99,7 +99,7 @@ class Native:
         packed, vectors = _packed(weights, tensors, cache, self._rounds())
         units, hidden = weights[0].weight_h.shape[1], vectors.shape[2]
         h, c = (*(states or ()), None, None)[:2]
-        slices, team = plan(len(weights), x.shape[0], hidden, len(cell.gate_names), x.shape[1] == 1)
+        slices, team = plan(len(weights), x.shape[0], hidden, len(cell.gate_names), single=x.shape[1] == 1)
         name = operator_name(cell)
         out, *final = _operator("infer")(name, x, lengths, packed, vectors, h, c, units, slices, team)
         if units != hidden:
@@ -137,7 +137,7 @@ class Native:
         else:
             state = pad_units(_stacked(states), units)
         whole = x if x.dim() == 3 else x.unsqueeze(1)
-        options = (units, self._rounds(), *plan(len(weights), len(x), hidden, len(cell.gate_names)))
+        options = (units, self._rounds(), *plan(len(weights), len(x), hidden, len(cell.gate_names), training=True))
         out, final, _, _ = torch.ops.seqkit.forward(operator_name(cell), whole, lengths, *layer, state, *options)
         if units != hidden:
             out, final = _cut(out, len(weights), units), final[..., :units]
@@ -181,7 +181,7 @@ class PreparedStep:
             RuntimeError: a shape, dtype or device is not that of a step of this layer.
             KeyError: a state is missing.
         """
-        slices, team = plan(1, x.shape[0], self._units, self._gates, True)
+        slices, team = plan(1, x.shape[0], self._units, self._gates, single=True)
         h = c = None
         if state is not None:
             h, c = state["h"], state["c"] if self._two else None
@@ -194,14 +194,18 @@ def _operator(name: str) -> Any:
     return getattr(torch.ops.seqkit, name).default  # by look-ups that take as long as a small operator
 
 
-def plan(directions: int, batch: int, hidden: int, gates: int, single: bool = False) -> tuple[int, int]:
+def plan(
+    directions: int, batch: int, hidden: int, gates: int, *, single: bool = False, training: bool = False
+) -> tuple[int, int]:
     """Slices of the batch for each direction, and threads for each slice; ``single``: of one step, not many."""
     threads = torch.get_num_threads()
     workers = threads // directions if threads >= directions else 1
     if workers == 1:
         return 1, 1
     # A slice of few rows waits for its weights: where these are large, threads rather share them among each other.
-    slices = max(1, min(workers, batch // (4 if gates * hidden * hidden < 2**20 else 16)))
+    # What training does beside the products makes up for it up to twice the size.
+    large = gates * hidden * hidden >= (2**21 if training else 2**20)
+    slices = max(1, min(workers, batch // (16 if large else 4)))
     # Below this a step is over before two threads have met; one step alone must earn their start, too.
     team = workers // slices if gates * hidden * hidden >= (2**17 if single else 2**15) else 1
     return slices, team
