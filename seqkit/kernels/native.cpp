@@ -363,7 +363,7 @@ void product(int64_t M, int64_t N, int64_t K, const Numbers& A, int64_t lda, con
   if (!B.half && M == 1 && product_of_row(N, K, A.full, B.full, ldb, C, add)) return;
   for (int64_t m = 0; m < M; m += kProductRows) {
     int64_t rows = std::min(kProductRows, M - m);
-    if (rows > 4) rows = (rows + 3) / 4 * 4;
+    if (rows > 8) rows = (rows + 3) / 4 * 4;
     product_of_rows(rows, N, K, A + m * lda, lda, B, ldb, C + m * ldc, ldc, add);
   }
 }
