@@ -31,7 +31,6 @@ using V = at::vec::Vectorized<float>;
 using Half = at::BFloat16;
 using std::optional;
 constexpr int64_t kLanes = V::size();
-constexpr int64_t kSpare = 4;         // rows beyond a buffer's last that a product may read or write
 constexpr int64_t kProductRows = 64;  // rows of one product
 constexpr int64_t kInputRows = 128;   // rows of the input product that are made at a time
 
@@ -357,13 +356,12 @@ void product_of_rows(int64_t M, int64_t N, int64_t K, const Numbers& A, int64_t 
     at::native::cpublas::brgemm(M, N, K, lda, ldb, ldc, add, A.full, B.full, C);
 }
 
-// The same for any number of rows; a few beyond M may be read and written, so that few kernels have to be made.
+// The same for any number of rows.
 void product(int64_t M, int64_t N, int64_t K, const Numbers& A, int64_t lda, const Numbers& B, int64_t ldb, float* C,
              int64_t ldc, bool add) {
   if (!B.half && M == 1 && product_of_row(N, K, A.full, B.full, ldb, C, add)) return;
   for (int64_t m = 0; m < M; m += kProductRows) {
-    int64_t rows = std::min(kProductRows, M - m);
-    if (rows > 8) rows = (rows + 3) / 4 * 4;
+    const int64_t rows = std::min(kProductRows, M - m);
     product_of_rows(rows, N, K, A + m * lda, lda, B, ldb, C + m * ldc, ldc, add);
   }
 }
@@ -482,13 +480,13 @@ struct ForwardScratch {
   Buffer h[2], c, x, more;
   ForwardScratch(const Sizes& z, const Slice& s, int64_t states, int64_t more_floats)
       : c(buffer(states > 1 ? s.size() * z.H : 0)), x(buffer(z.blocks * x_rows(s) * z.G * z.NB)),
-        more(buffer(more_floats * (s.size() + kSpare))) {
+        more(buffer(more_floats * s.size())) {
     for (auto& side : h) {
-      side = buffer((s.size() + kSpare) * z.ld);
-      std::fill_n(side.get(), (s.size() + kSpare) * z.ld, 0.f);
+      side = buffer(s.size() * z.ld);
+      std::fill_n(side.get(), s.size() * z.ld, 0.f);
     }
   }
-  static int64_t x_rows(const Slice& s) { return std::min(s.packed, std::max(s.size(), kInputRows)) + kSpare; }
+  static int64_t x_rows(const Slice& s) { return std::min(s.packed, std::max(s.size(), kInputRows)); }
 };
 
 struct Forward {  // one slice of one direction
@@ -558,8 +556,8 @@ struct Forward {  // one slice of one direction
   }
 
   void begin(int64_t states) {
-    product_of_block = buffer((s.size() + kSpare) * z.G * z.NB);
-    rounded = half_buffer(z.bf16 ? (s.size() + kSpare) * z.ld : 0);
+    product_of_block = buffer(s.size() * z.G * z.NB);
+    rounded = half_buffer(z.bf16 ? s.size() * z.ld : 0);
     out_row.resize(s.size());
     c = shared.c.get();
     const int64_t from = first_block() * z.NB, count = last_block() * z.NB - from;
@@ -624,12 +622,11 @@ struct Forward {  // one slice of one direction
 struct BackwardScratch {
   Buffer dh, dc, da[2], more;
   BackwardScratch(const Sizes& z, const Slice& s, int64_t more_floats)
-      : dh(buffer((s.size() + kSpare) * z.ld)), dc(buffer(s.size() * z.H)),
-        more(buffer(more_floats * (s.size() + kSpare))) {
-    std::fill_n(dh.get(), (s.size() + kSpare) * z.ld, 0.f);
+      : dh(buffer(s.size() * z.ld)), dc(buffer(s.size() * z.H)), more(buffer(more_floats * s.size())) {
+    std::fill_n(dh.get(), s.size() * z.ld, 0.f);
     for (auto& side : da) {
-      side = buffer((s.size() + kSpare) * width(z));
-      std::fill_n(side.get(), (s.size() + kSpare) * width(z), 0.f);
+      side = buffer(s.size() * width(z));
+      std::fill_n(side.get(), s.size() * width(z), 0.f);
     }
   }
   static int64_t width(const Sizes& z) { return z.G * z.H + 16; }
@@ -673,7 +670,7 @@ struct Backward {  // one slice of one direction
   void run() {
     dh = shared.dh.get(), dc = shared.dc.get();
     grad_row.resize(s.size());
-    if (z.bf16) rounded = half_buffer((s.size() + kSpare) * width());
+    if (z.bf16) rounded = half_buffer(s.size() * width());
     const int64_t from = first_block() * z.NB, count = last_block() * z.NB - from;
     for (t = s.steps() - 1; t >= 0; t--) {
       rows = s.rows[t];
@@ -787,7 +784,7 @@ struct GRUBefore {
 
   static void forward(Forward& f) {
     const Sizes& z = f.z;
-    float *reset_h = f.shared.more.get(), *update = reset_h + (f.s.size() + kSpare) * z.ld;
+    float *reset_h = f.shared.more.get(), *update = reset_h + f.s.size() * z.ld;
     float* part = f.product_of_block.get();
     const Numbers h = f.operand(f.h);
     for (int64_t block = f.first_block(); block < f.last_block(); block++) {
@@ -907,7 +904,7 @@ struct LayerNormLSTM {
 
   static void forward(Forward& f) {
     const Sizes& z = f.z;
-    const int64_t width = GATES * z.NB, spread = (f.s.size() + kSpare) * width;
+    const int64_t width = GATES * z.NB, spread = f.s.size() * width;
     float *r_parts = f.shared.more.get(), *output = r_parts + z.blocks * spread;
     const Numbers h = f.operand(f.h);
     for (int64_t block = f.first_block(); block < f.last_block(); block++)
@@ -966,7 +963,7 @@ struct LayerNormLSTM {
 
   static void backward(Backward& b) {
     const Sizes& z = b.z;
-    const int64_t rows = b.s.size() + kSpare;
+    const int64_t rows = b.s.size();
     float *d_cn = b.shared.more.get(), *d_gates = d_cn + rows * z.H, *partial = d_gates + rows * 4 * z.H;
     // Sums over a row's units: each member adds up its own, all read all of them. 6 floats for each member.
     const auto sums_of = [&](int64_t i, int64_t member) { return partial + (i * 64 + member) * 6; };
