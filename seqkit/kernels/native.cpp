@@ -14,6 +14,7 @@
 #include <ATen/native/CPUBlas.h>
 #include <omp.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -40,6 +41,18 @@ using Buffer = std::unique_ptr<float[]>;
 using HalfBuffer = std::unique_ptr<Half[]>;
 Buffer buffer(int64_t size) { return Buffer(size ? new float[size] : nullptr); }
 HalfBuffer half_buffer(int64_t size) { return HalfBuffer(size ? new Half[size]() : nullptr); }
+
+// Pages of 2 MB, where the system gives them, for what a loop is about to write: a fault for each 4 kB costs more than
+// the writing.
+Tensor in_large_pages(Tensor tensor) {
+#ifdef MADV_HUGEPAGE
+  constexpr uintptr_t size = 1 << 21;
+  const uintptr_t place = reinterpret_cast<uintptr_t>(tensor.data_ptr());
+  const uintptr_t begin = (place + size - 1) / size * size, end = (place + tensor.nbytes()) / size * size;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+  return tensor;
+}
 
 // One side of a product: float32, and where `half` is set its rounded copy, which is then what counts.
 struct Numbers {
@@ -1162,8 +1175,8 @@ Forwarded forward(c10::string_view cell, const Tensor& x, const optional<Tensor>
     check(state_, "state", {Cell::STATES, z.B, z.D, z.H});
     const Tensor state = state_.contiguous(), vectors = at::cat({bias.reshape({z.D, z.G, z.H}), own}, 1);
     Tensor out = at::empty({z.B, z.T, z.D * z.H}, x.options()), final = at::empty(state.sizes(), x.options());
-    Tensor kept_h = at::empty({z.D, h_rows<Cell>(z), z.H}, x.options());
-    Tensor kept = at::empty({z.D, z.B * z.T, Cell::kept_size(z)}, x.options());
+    Tensor kept_h = in_large_pages(at::empty({z.D, h_rows<Cell>(z), z.H}, x.options()));
+    Tensor kept = in_large_pages(at::empty({z.D, z.B * z.T, Cell::kept_size(z)}, x.options()));
     const float* h = state.const_data_ptr<float>();
     float* final_h = final.mutable_data_ptr<float>();
     const int64_t c = Cell::STATES > 1 ? z.B * z.D * z.H : 0;  // where c lies behind h
@@ -1433,7 +1446,7 @@ Gradients backward(c10::string_view cell, const Tensor& x_, const optional<Tenso
       pack_columns(weight_h.const_data_ptr<float>(), z.D, gates, z.H, packed.mutable_data_ptr<Half>());
     else
       pack_columns(weight_h.const_data_ptr<float>(), z.D, gates, z.H, packed.mutable_data_ptr<float>());
-    Tensor da = at::empty({z.D, rows, SLOTS * z.H}, x.options());
+    Tensor da = in_large_pages(at::empty({z.D, rows, SLOTS * z.H}, x.options()));
     Tensor sums = at::zeros({z.D, slices, (SLOTS + OWN) * z.H}, x.options());
     Tensor grad_state = at::empty(grad_final.sizes(), x.options());
     std::vector<std::unique_ptr<BackwardScratch>> scratch;
