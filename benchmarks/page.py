@@ -26,6 +26,7 @@ _BLOCKS = {
     "ragged": "lengths drawn evenly from 1 to T, and those of film reviews",
     "layers": "one and two layers, one and both directions",
     "variants": "cells that torch has not, against our own plain LSTM",
+    "bf16": "products in bfloat16; T 64, all sequences of full length",
     "step": "one step of one sequence, for streams",
     "small": "T 64; B 1, 32; H 64, 256; with torch.compile, told to unroll the time steps",
 }
@@ -34,6 +35,8 @@ _PEERS = {
     "torch.compile": ("torch compiled",),
     "ONNX Runtime": ("onnxruntime",),
     "our LSTM": ("our lstm",),
+    "our float32": ("our f32",),
+    "torch in bfloat16": ("torch bf16",),
 }
 _ROLE = re.compile(r":(?:meth|class|func|mod|data):<code>(~?)([^<]*)</code>")
 """What Sphinx would make a link of."""

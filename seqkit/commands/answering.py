@@ -16,7 +16,7 @@ import click
 
 from seqkit.data import Place
 from seqkit.data.readers import choose_column
-from seqkit.errors import SeqkitError, UsageError
+from seqkit.errors import UsageError
 from seqkit.report.terminal import progress_bar
 from seqkit.runs import Model
 from seqkit.runs.rows import JsonRowWriter, JsonWriter, Row, Writer, answers, is_table, read_rows, windows, writer_for
@@ -102,14 +102,14 @@ def _groups(model: Model, asked: Asked) -> Iterator[list[Row]]:
 
 def _arriving(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """Rows as they come: one alone from a person, many together from a pipe that is ahead of us."""
-    arrived: queue.Queue[Row | SeqkitError | None] = queue.Queue(maxsize=4 * _TOGETHER)
+    arrived: queue.Queue[Row | Exception | None] = queue.Queue(maxsize=4 * _TOGETHER)
 
     def read() -> None:
         try:
             for row in rows:
                 arrived.put(row)
             arrived.put(None)
-        except SeqkitError as error:
+        except Exception as error:  # any, or the loop below would wait for ever
             arrived.put(error)
 
     threading.Thread(target=read, daemon=True).start()

@@ -33,8 +33,8 @@ def command(
 ) -> None:
     """Measure our recurrent layers against torch's and ONNX Runtime's.
 
-    Blocks: small (the default), grid, ragged, layers, variants, step. A ratio above 1 says how many times faster ours
-    is than the fastest other. Peers take turns in one process; times are medians.
+    Blocks: small (the default), grid, ragged, layers, variants, bf16, step. A ratio above 1 says how many times faster
+    ours is than the fastest other. Peers take turns in one process; times are medians.
     """
     import torch
 

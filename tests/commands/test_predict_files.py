@@ -13,7 +13,7 @@ import pytest
 
 from seqkit.commands.answering import _arriving
 from seqkit.runs import load
-from seqkit.runs.rows import read_rows
+from seqkit.runs.rows import Row, read_rows
 
 TEXTS = ["a wonderful story", "the dull film", "", 'so "brilliant", and\nmoving', "an awful scene with an actor"]
 
@@ -167,6 +167,17 @@ def test_rows_of_a_stream_are_there_before_it_ends():
         assert [row.text for row in next(groups)] == ["second,\nin two lines"]
         pen.close()
         assert list(groups) == []
+
+
+def test_any_failure_of_reading_a_stream_ends_it():
+    def rows():
+        yield Row("first")
+        raise MemoryError
+
+    groups = _arriving(rows())
+    assert [row.text for row in next(groups)] == ["first"]
+    with pytest.raises(MemoryError):
+        next(groups)
 
 
 @pytest.mark.parametrize(
