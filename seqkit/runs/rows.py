@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TextIO, TypeVar
 
@@ -225,15 +226,24 @@ class TableWriter(Writer):
             self.file.write("\t".join(_BREAKS.sub(" ", str(cell)) for cell in cells) + "\n")
 
 
-def writer_for(path: Path | None, show: Callable[[Any], tuple[str, dict[str, Any]]], file: TextIO) -> Writer:
-    """The writer of the format that a table has; of None, or any other file, that of lines."""
+def writer_for(
+    path: Path | None, show: Callable[[Any], tuple[str, dict[str, Any]]], file: TextIO, stream: BinaryIO | None = None
+) -> Writer:
+    """The writer of the format that a table has; of None, or any other file, that of lines.
+
+    With a ``stream`` the table comes from there, and the path is but its name.
+    """
     kind = None if path is None else FORMATS.get(path.suffix.lower())
     if path is None or kind is None:
         return Writer(show, file)
     if kind == "jsonl":
         return JsonRowWriter(show, file)
-    # Of a stream the first line is not there yet.
-    first = next(read_lines(path), (None, ""))[1] if path.is_file() else ""
+    if stream is None:
+        first = next(read_lines(path), (None, ""))[1]
+    else:
+        # What has arrived stays to be read: the line of names, unless somebody writes that in pieces.
+        arrived = stream.peek() if isinstance(stream, BufferedReader) else b""
+        first = arrived.partition(b"\n")[0].decode("utf-8", "replace")
     return TableWriter(show, file, delimiter_of(first) if kind == "csv" else None)
 
 

@@ -130,7 +130,7 @@ def test_that_a_text_is_cut_is_said_once(reviews, small, command, tmp_path):
 
 
 def fed(monkeypatch, content):
-    stdin = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8")
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)), encoding="utf-8")
     monkeypatch.setattr(sys, "stdin", stdin)
 
 
@@ -155,6 +155,13 @@ def test_a_broken_row_on_standard_input_is_placed_after_the_answers_before_it(tr
     done = command("predict", trained[0], "--format", "csv", "--text-column", "text")
     assert done.returncode == 1 and len(done.stdout.splitlines()) == 2
     assert done.stderr.startswith("seqkit: standard input.csv:3: 3 fields, but the first line names 2 columns")
+
+
+def test_semicolons_on_standard_input_come_back_as_they_were(trained, command, monkeypatch):
+    fed(monkeypatch, b"id;text\n1;a wonderful, moving story\n")
+    done = command("predict", trained[0], "--format", "csv", "--text-column", "text")
+    assert done.stdout.startswith("id;text;predicted_label;")
+    assert done.stdout.splitlines()[1].startswith("1;a wonderful, moving story;")
 
 
 def test_rows_of_a_stream_are_there_before_it_ends():
