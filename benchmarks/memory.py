@@ -5,7 +5,6 @@ python -m benchmarks.memory [--steps 256] [--batch 64] [--hidden 512]
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 
@@ -16,13 +15,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from benchmarks import machine
 from seqkit import Recurrent
+from seqkit.runs.memory import peak
 
 WAYS = ("ours", "ours bf16", "torch")
-
-
-def peak() -> int:
-    """Of this process so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def measure(cell: str, way: str, steps: int, batch: int, hidden: int, ragged: bool) -> int:
@@ -45,7 +40,7 @@ def measure(cell: str, way: str, steps: int, batch: int, hidden: int, ragged: bo
     before = peak()
     for _ in range(2):
         train(x, lengths)
-    return peak() - before
+    return round(peak() - before)
 
 
 @click.command()

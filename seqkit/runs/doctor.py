@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import resource
 import tempfile
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from seqkit.data.readers import shown
 from seqkit.data.scan import Copy, Finding, Scan, scan
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.runs.checks import check_parts, label_counts, place_of
+from seqkit.runs.memory import peak, resident
 from seqkit.runs.training import Training
 from seqkit.training.config import TrainingConfig, options_of
 from seqkit.training.task import Codec, Table, Task
@@ -63,7 +63,7 @@ def examine(task: Task[Any], config: TrainingConfig, seconds: float = 3.0) -> Re
     report = Report([], {"task": task.name}, [])
     with tempfile.TemporaryDirectory(prefix="seqkit-doctor-") as folder:
         patient = _Patient(task, config, Path(folder), report)
-        before = _resident()
+        before = resident()
         splits = patient.read()
         if splits is not None:
             _look_at_parts(task, splits, report)
@@ -340,7 +340,7 @@ def _timed(
     watch = _Stopwatch(seconds)
     try:
         training = Training(task, config, codec, Splits(list(train), splits.valid[:1], []))
-        held = _resident() - before
+        held = resident() - before
         steps = len(training.trainer.batches.plan(0)) * scale
         training.train([watch])
     except Stopped:
@@ -348,8 +348,7 @@ def _timed(
     except SeqkitError as error:
         report.findings.append(Finding.of(error))
         return {}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    memory = peak + max(0.0, held) * (scale - 1)
+    memory = peak() + max(0.0, held) * (scale - 1)
     epoch = watch.each * steps
     facts = {
         "seconds_per_epoch": round(epoch, 3),
@@ -368,11 +367,3 @@ def _timed(
 
 def _duration(seconds: float) -> str:
     return f"{seconds:,.0f} s" if seconds >= 10 else f"{max(seconds, 0.01):.2g} s"
-
-
-def _resident() -> float:
-    """Megabytes that this process holds now; where the system does not tell, the most it ever held."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        return int(statm.read_text().split()[1]) * resource.getpagesize() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

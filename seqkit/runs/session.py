@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import platform
-import resource
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from seqkit.files import json_bytes, write_atomic, write_json, write_json_lines
 from seqkit.kernels import built, ready
 from seqkit.runs.checks import check
 from seqkit.runs.directory import RunDirectory, check_free
+from seqkit.runs.memory import peak
 from seqkit.runs.model import count_parameters, open_run, predict_items, restore_head
 from seqkit.runs.training import Training
 from seqkit.training.checkpoint import read_tensors, write_tensors
@@ -82,7 +82,7 @@ class Session(Training):
             "baseline_seconds": round(clock[0], 2),
             "parameters": count_parameters(self.head),
             f"{self.task.unit(self.config)}_per_second": round(progress.examples / max(progress.seconds, 1e-9), 1),
-            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "peak_memory_mb": round(peak(), 1),
         }
         lines = [{"input": self.task.raw(e), **self.task.show(p)[1]} for e, p in zip(test, predictions, strict=True)]
         write_json_lines(self.run.predictions, lines)

@@ -199,9 +199,10 @@ def test_a_folder_of_texts_and_parts_in_files_of_their_own(text, command, tmp_pa
 
 
 MEASURE = """
-import resource, sys
+import sys
 from pathlib import Path
 from seqkit.runs import find_task, start
+from seqkit.runs.memory import peak
 from seqkit.training import Callback, Stopped, make_config
 
 class Few(Callback):
@@ -215,7 +216,7 @@ session = start(task, config, path.parent / path.stem, [])
 try:
     session.train([Few()])
 except Stopped:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    print(round(peak()))
 """
 
 
