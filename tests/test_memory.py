@@ -20,8 +20,6 @@ def test_memory_is_counted_and_the_peak_stays():
 
 def test_the_peak_is_not_that_of_the_program_that_started_it():
     held = np.ones(2**26)  # 512 MB
-    done = subprocess.run(
-        [sys.executable, "-c", "from seqkit.runs.memory import peak; print(peak())"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    program = [sys.executable, "-c", "from seqkit.runs.memory import peak; print(peak())"]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
     assert float(done.stdout) < held.nbytes / 2**20

@@ -494,10 +494,7 @@ struct ForwardScratch {
   ForwardScratch(const Sizes& z, const Slice& s, int64_t states, int64_t more_floats)
       : c(buffer(states > 1 ? s.size() * z.H : 0)), x(buffer(z.blocks * x_rows(s) * z.G * z.NB)),
         more(buffer(more_floats * s.size())) {
-    for (auto& side : h) {
-      side = buffer(s.size() * z.ld);
-      std::fill_n(side.get(), s.size() * z.ld, 0.f);
-    }
+    for (auto& side : h) side = buffer(s.size() * z.ld);
   }
   static int64_t x_rows(const Slice& s) { return std::min(s.packed, std::max(s.size(), kInputRows)); }
 };
@@ -636,11 +633,7 @@ struct BackwardScratch {
   Buffer dh, dc, da[2], more;
   BackwardScratch(const Sizes& z, const Slice& s, int64_t more_floats)
       : dh(buffer(s.size() * z.ld)), dc(buffer(s.size() * z.H)), more(buffer(more_floats * s.size())) {
-    std::fill_n(dh.get(), s.size() * z.ld, 0.f);
-    for (auto& side : da) {
-      side = buffer(s.size() * width(z));
-      std::fill_n(side.get(), s.size() * width(z), 0.f);
-    }
+    for (auto& side : da) side = buffer(s.size() * width(z));
   }
   static int64_t width(const Sizes& z) { return z.G * z.H + 16; }
 };

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from seqkit.bench.cases import BLOCKS
 from seqkit.kernels import ready
 
 needs_native = pytest.mark.skipif(not ready(), reason="the native kernels are not built here")
@@ -33,6 +34,11 @@ def test_bench_refuses_what_it_does_not_have(seqkit, arguments, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_help_of_bench_names_every_block(seqkit):
+    words = seqkit("bench", "--help").stdout.replace(",", " ").replace(".", " ").split()
+    assert set(BLOCKS) <= set(words)
 
 
 def test_status_and_clear_say_where_builds_lie(seqkit, tmp_path):
