@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqkit.bench.measure import processor
+from seqkit.machine import processor
 
 
 def machine() -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from benchmarks import machine, whole_run
-from seqkit.training.metrics import bleu_signature
+from seqkit.scores.written import bleu_signature
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

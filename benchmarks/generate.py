@@ -17,9 +17,9 @@ from seqkit.tasks.charlm import CharLMHead, StreamCodec
 
 from benchmarks import machine
 from seqkit import Model, load
+from seqkit.config import make_config
 from seqkit.data import Vocabulary, tokenizer
 from seqkit.runs import find_task
-from seqkit.training import make_config
 
 
 def untrained(cell: str, hidden_size: int, num_layers: int) -> Model:

@@ -17,8 +17,9 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from benchmarks import machine
+from seqkit.config import make_config
 from seqkit.runs import find_task
-from seqkit.training import EpochBatches, Evaluation, Trainer, make_config
+from seqkit.training import EpochBatches, Evaluation, Trainer
 
 
 class Recipe(nn.Module):

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from benchmarks import machine
 from seqkit import Recurrent
-from seqkit.runs.memory import peak
+from seqkit.machine import peak
 
 WAYS = ("ours", "ours bf16", "torch")
 

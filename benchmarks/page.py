@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import geometric_mean
 from typing import TYPE_CHECKING, Any
 
-from seqkit.report.topologies import drawing
+from seqkit.drawing.topologies import drawing
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 import click
 from torch import Tensor
 
+from seqkit.config import make_config
+from seqkit.drawing.curves import INK, PALE, svg
+from seqkit.drawing.figures import literal, new_figure
+from seqkit.drawing.topologies import TOPOLOGIES, drawing
 from seqkit.files import write_atomic
-from seqkit.report.curves import INK, PALE, svg
-from seqkit.report.figures import literal, new_figure
-from seqkit.report.flow import flow_plots, gradient_flows
-from seqkit.report.inside import Inside, Unrolled, look_inside
-from seqkit.report.topologies import TOPOLOGIES, drawing
+from seqkit.inspection.gradient_flow import flow_plots, gradient_flows
+from seqkit.inspection.inside import Inside, Unrolled, look_inside
 from seqkit.runs import Model, find_task, load, start
-from seqkit.training import make_config
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,9 +17,10 @@ from typing import Any
 import click
 import torch
 
-from seqkit.commands.answering import Asked, answer
-from seqkit.data import REVIEWS, read_examples
+from seqkit.commands.answering import PredictRequest, answer
+from seqkit.data import read_examples
 from seqkit.data.batching import token_batches
+from seqkit.data.sources import REVIEWS
 from seqkit.runs import Model, load
 
 
@@ -39,7 +40,7 @@ def main(run: str, count: int, threads: int) -> None:
             writer.writerow(["number", "text"])
             writer.writerows(enumerate(texts))
         own, whole = [], []
-        asked = Asked([], path, None, Path(folder) / "answers.csv", False)
+        asked = PredictRequest([], path, None, Path(folder) / "answers.csv", False)
         batches = own_batches(model, texts)
         for _ in range(3):
             own.append(seconds(lambda: [model.head.predict(batch) for batch in batches]))

@@ -16,9 +16,9 @@ from seqkit.tasks.frames import FrameCodec, FrameStream
 
 from benchmarks import machine
 from seqkit import Model
+from seqkit.config import make_config
 from seqkit.data.frames import Layout, Scaling
 from seqkit.runs import find_task
-from seqkit.training import make_config
 
 _PIECE = 10_000
 

@@ -19,7 +19,7 @@ from seqkit.tasks.translate import nearest
 from benchmarks import machine, whole_run
 from seqkit import Model, load
 from seqkit.data.pairs import Pair
-from seqkit.training.metrics import bleu, bleu_signature, chrf
+from seqkit.scores.written import bleu, bleu_signature, chrf
 
 _OPTIONS = {
     "precision": "bf16",

@@ -11,15 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from seqkit.errors import SeqkitError, UsageError
+from seqkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from seqkit.cells import Cell
+    from seqkit.estimators import SequenceClassifier, SequenceLabeler, SequenceTagger, SequenceTranslator
+    from seqkit.inspection.record import record
     from seqkit.layers import CRF, Attention, Decoder, Encoded, Encoder, Head, Loss, Pooling, Recurrent, State
-    from seqkit.layers.record import record
     from seqkit.runs import Model, load
-    from seqkit.sklearn import SequenceClassifier, SequenceLabeler, SequenceTagger, SequenceTranslator
-
-__version__ = "0.1.0"
 
 __all__ = [
     "CRF",
@@ -45,7 +44,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "record": "seqkit.layers.record",
+    "record": "seqkit.inspection.record",
     "Cell": "seqkit.cells",
     "Model": "seqkit.runs",
     "load": "seqkit.runs",
@@ -54,7 +53,7 @@ _HOMES = {
         "seqkit.layers",
     ),
     **dict.fromkeys(
-        ("SequenceClassifier", "SequenceLabeler", "SequenceTagger", "SequenceTranslator"), "seqkit.sklearn"
+        ("SequenceClassifier", "SequenceLabeler", "SequenceTagger", "SequenceTranslator"), "seqkit.estimators"
     ),
 }
 

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from seqkit.cells import available_cells, make_cell
+from seqkit.config import TrainingConfig, option
 from seqkit.data import TOKENIZERS, DataError, Splits, Tokenizer, Vocabulary, tokenizer, tokenizer_from_json
 from seqkit.data.batching import pad
-from seqkit.data.glyphs import FACES, SIDE, glyphs
 from seqkit.data.pictures import (
     Captioned,
     Picture,
@@ -29,16 +29,18 @@ from seqkit.data.pictures import (
     split_groups,
     vectors_in,
 )
+from seqkit.data.sources.glyphs import FACES, SIDE, glyphs
 from seqkit.data.vocab import PAD, UNK
+from seqkit.drawing.contact_sheet import Cell, contact_sheet
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.layers import Decoder, DecoderState, Head, Loss
 from seqkit.layers.attention import ATTENTIONS
 from seqkit.layers.pictures import ConvolutionalEncoder, PictureEncoder, TorchvisionEncoder, VectorEncoder
-from seqkit.report.contact_sheet import Cell, contact_sheet
+from seqkit.scores.written import bleu, check_installed, chrf, cider
 from seqkit.search import beam
 from seqkit.search.base import Limits
-from seqkit.training import Account, Codec, Table, Task, TrainingConfig, Watched, option
-from seqkit.training.metrics import bleu, check_installed, chrf, cider
+from seqkit.tables import Table
+from seqkit.topologies import Codec, EncodingReport, Explanation, Task
 
 __all__ = ["TASK", "Caption", "CaptionCodec", "CaptionConfig", "CaptionHead", "PictureBatch"]
 
@@ -225,12 +227,12 @@ class CaptionCodec(Codec):
         captions = () if example is None else tuple(map(self._tokens, example.captions))
         return Item(values.permute(2, 0, 1) if values.dim() == 3 else values, captions)
 
-    def account(self, raw: Picture | Path | str, example: Captioned | None = None) -> Account:
+    def account(self, raw: Picture | Path | str, example: Captioned | None = None) -> EncodingReport:
         """Tokens of the captions, those behind ``max_tokens``, and those that are unknown."""
         captions = [self.tokenizer.split(caption) for caption in (example.captions if example else ())]
         read = [token for tokens in captions for token in tokens[: self.max_tokens]]
         size = sum(map(len, captions))
-        return Account(size, size - len(read), [token for token in read if token not in self.vocabulary])
+        return EncodingReport(size, size - len(read), [token for token in read if token not in self.vocabulary])
 
     def length(self, item: Item) -> int:
         """Tokens of its captions, or 1."""
@@ -448,7 +450,7 @@ def show(prediction: Caption) -> tuple[str, dict[str, Any]]:
     return prediction.text, {"caption": prediction.text, "log_probability": prediction.log_probability}
 
 
-def watch(head: Head, codec: Codec, raw: Picture | Path | str) -> Watched:
+def watch(head: Head, codec: Codec, raw: Picture | Path | str) -> Explanation:
     """The log-probability of the caption that is written, its tokens, and the places of the picture's grid."""
     assert isinstance(head, CaptionHead) and isinstance(codec, CaptionCodec)
     batch = codec.collate([codec.encode(raw)])
@@ -458,7 +460,7 @@ def watch(head: Head, codec: Codec, raw: Picture | Path | str) -> Watched:
     chances = torch.log_softmax(head.decoder.logits(decoded.features), 2)
     score = chances.gather(2, torch.tensor([[*numbers, codec.end]]).unsqueeze(2)).sum()
     places = [] if decoded.weights is None else [str(place + 1) for place in range(decoded.weights.shape[2])]
-    return Watched(
+    return Explanation(
         caption.text, score, {"decoder.recurrent": [START, *caption.tokens]}, (places, [*caption.tokens, END])
     )
 

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from seqkit.cells import available_cells, make_cell
+from seqkit.config import TrainingConfig, option
 from seqkit.data import (
-    REVIEWS,
     TOKENIZERS,
     Splits,
     Tokenizer,
@@ -38,22 +38,14 @@ from seqkit.data.corpus import (
     python_reference,
     stretch,
 )
-from seqkit.export import Exported, Stepped, flat, step_part, with_modules
+from seqkit.data.sources import REVIEWS
+from seqkit.graphs import Exported, ExternalDecoder, flat, step_part, with_modules
 from seqkit.layers import Decoder, DecoderState, Head, Loss, State
 from seqkit.layers.recall import Past
 from seqkit.search import Sampling, sample
-from seqkit.training import (
-    Account,
-    Chunk,
-    Codec,
-    Evaluation,
-    StreamBatches,
-    Table,
-    Task,
-    TrainingConfig,
-    Watched,
-    option,
-)
+from seqkit.tables import Table
+from seqkit.topologies import Codec, EncodingReport, Explanation, Task
+from seqkit.training import Chunk, Evaluation, StreamBatches
 
 __all__ = ["TASK", "CharLMConfig", "CharLMHead", "Scored", "StreamCodec", "Text"]
 
@@ -301,14 +293,14 @@ class StreamCodec(Codec):
         tokens = memory_map(map(counted, raw.blocks()), len(self.vocabulary))
         return Text(tokens, raw.characters, sum(unknown))
 
-    def account(self, raw: str | Stretch, example: Stretch | None = None) -> Account:
+    def account(self, raw: str | Stretch, example: Stretch | None = None) -> EncodingReport:
         """Tokens, and those that are unknown."""
         symbols, unknown = 0, list[str]()
         for block in [raw] if isinstance(raw, str) else raw.blocks():
             tokens = self.tokenizer.split(block)
             symbols += len(tokens)
             unknown += [token for token in tokens if token not in self.vocabulary]
-        return Account(symbols, 0, unknown)
+        return EncodingReport(symbols, 0, unknown)
 
     def length(self, item: Text) -> int:
         """Tokens."""
@@ -534,14 +526,14 @@ def export(head: Head, codec: Codec) -> Exported:
         def start(batch_size: int) -> State:
             return decoder.start(batch_size=batch_size).recurrent
 
-        return with_modules(head, decoder=Stepped(runs["step"], start)).predict(batch)
+        return with_modules(head, decoder=ExternalDecoder(runs["step"], start)).predict(batch)
 
     banned = head.ban.isinf().nonzero().flatten().tolist()
     symbols = {**codec.to_json(), "start": head.start, "banned": banned}
     return Exported([step_part(decoder, sample)], symbols, predict)
 
 
-def watch(head: Head, codec: Codec, raw: str) -> Watched:
+def watch(head: Head, codec: Codec, raw: str) -> Explanation:
     """The likeliest token after a text and its log-probability, and the tokens of the text."""
     assert isinstance(head, CharLMHead) and isinstance(codec, StreamCodec)
     tokens = torch.from_numpy(codec.encode(raw).tokens).unsqueeze(0)
@@ -550,7 +542,7 @@ def watch(head: Head, codec: Codec, raw: str) -> Watched:
     best = int(chances.argmax())
     answer = f"next: {codec.vocabulary.symbols[best]!r} ({chances[best].exp().item():.3f})"
     read = codec.tokenizer.split(raw)
-    return Watched(answer, chances[best], {"decoder.recurrent": read}, (read, read))
+    return Explanation(answer, chances[best], {"decoder.recurrent": read}, (read, read))
 
 
 TASK: Task[CharLMConfig] = Task(

@@ -15,14 +15,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from seqkit.data import DataError, Example, Place, Splits, check_classes, read_records, stratified
+from seqkit.config import TrainingConfig, option
+from seqkit.data import DataError, Example, SourceLocation, Splits, check_classes, read_records, stratified
 from seqkit.data.readers import choose_column, shown
+from seqkit.drawing.contact_sheet import Cell, contact_sheet
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.export import Exported, Graph, Value, add, labelling
+from seqkit.graphs import Exported, Graph, Value, add, labelling
 from seqkit.layers import Head, Loss
-from seqkit.report.contact_sheet import Cell, contact_sheet
-from seqkit.training import Codec, Table, Task, TrainingConfig, option
-from seqkit.training.labels import accuracy, confusion_table, macro_f1
+from seqkit.scores.labels import accuracy, confusion_table, macro_f1
+from seqkit.tables import Table
+from seqkit.topologies import Codec, Task
 
 from .sentiment import Classified, answers, show
 
@@ -196,7 +198,7 @@ def read_file(config: DigitConfig, path: Path, codec: Codec) -> list[Example]:
     for example in examples:
         if example.label not in codec.labels:
             raise DataError(
-                f"the model knows no label {shown(example.label)}; mend or leave out the row", example.place
+                f"the model knows no label {shown(example.label)}; mend or leave out the row", example.location
             )
     return examples
 
@@ -215,10 +217,12 @@ def _names(config: DigitConfig) -> list[str]:
     if config.data == _DIGITS:
         return list(_bunch().feature_names)
     path = Path(config.data)
-    return _named(config, list(next(read_records(path)).values), Place(str(path), 1))
+    return _named(config, list(next(read_records(path)).values), SourceLocation(str(path), 1))
 
 
-def input_columns(config: DigitConfig, codec: Codec | None, columns: Sequence[str], header: Place) -> tuple[str, ...]:
+def input_columns(
+    config: DigitConfig, codec: Codec | None, columns: Sequence[str], header: SourceLocation
+) -> tuple[str, ...]:
     """Those that the model was trained on, or that it would be."""
     if codec is None:
         return tuple(_named(config, columns, header))
@@ -228,7 +232,7 @@ def input_columns(config: DigitConfig, codec: Codec | None, columns: Sequence[st
     return codec.names
 
 
-def _named(config: DigitConfig, columns: Sequence[str], header: Place) -> list[str]:
+def _named(config: DigitConfig, columns: Sequence[str], header: SourceLocation) -> list[str]:
     label = choose_column(columns, config.label_column, "label", header)
     if config.feature_columns is None:
         return _some([column for column in columns if column != label], header)
@@ -238,7 +242,7 @@ def _named(config: DigitConfig, columns: Sequence[str], header: Place) -> list[s
     return _some(names, header)
 
 
-def _some(names: list[str], header: Place) -> list[str]:
+def _some(names: list[str], header: SourceLocation) -> list[str]:
     if not names:
         raise UsageError(
             f"{header}: there is no column of numbers beside the label; add one, or mend --feature-columns"
@@ -249,24 +253,24 @@ def _some(names: list[str], header: Place) -> list[str]:
 def _read(path: Path, names: Sequence[str], config: DigitConfig) -> list[Example]:
     """The rows of a file; the text of an example is its numbers."""
     examples, label_name = [], ""
-    for place, values in read_records(path):
+    for location, values in read_records(path):
         if not label_name:
-            header = Place(place.file, 1)
+            header = SourceLocation(location.file, 1)
             label_name = choose_column(list(values), config.label_column, "label", header)
             if lacking := [name for name in names if name not in values]:
                 raise DataError(f"there is no column {shown(lacking[0])} for the model; add it", header)
         label = values[label_name].strip()
         if not label:
-            raise DataError(f"column {shown(label_name)} is empty; give the row a label or take it out", place)
-        numbers = [_number(values[name].strip(), name, place) for name in names]
-        examples.append(Example(_text(numbers), label, place))
+            raise DataError(f"column {shown(label_name)} is empty; give the row a label or take it out", location)
+        numbers = [_number(values[name].strip(), name, location) for name in names]
+        examples.append(Example(_text(numbers), label, location))
     return examples
 
 
 def _digits() -> list[Example]:
     found = _bunch()
     rows = zip(found.data.tolist(), found.target.tolist(), strict=True)
-    return [Example(_text(row), str(label), Place(_DIGITS, line)) for line, (row, label) in enumerate(rows, 1)]
+    return [Example(_text(row), str(label), SourceLocation(_DIGITS, line)) for line, (row, label) in enumerate(rows, 1)]
 
 
 def _bunch() -> Any:
@@ -275,7 +279,7 @@ def _bunch() -> Any:
     return load_digits()
 
 
-def _number(text: str | float, name: str, place: Place | None = None) -> float:
+def _number(text: str | float, name: str, location: SourceLocation | None = None) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -283,9 +287,9 @@ def _number(text: str | float, name: str, place: Place | None = None) -> float:
     if abs(value) < _LARGEST:
         return value
     what = "is empty" if text == "" else f"is {shown(str(text))}, which is no number that can be used"
-    mend = "mend it, or leave the column out with --feature-columns" if place else "mend it"
+    mend = "mend it, or leave the column out with --feature-columns" if location else "mend it"
     message = f"{name if name.isprintable() else shown(name)} {what}; {mend}"
-    raise DataError(message, place) if place else UsageError(message)
+    raise DataError(message, location) if location else UsageError(message)
 
 
 def _text(numbers: Sequence[float]) -> str:
@@ -332,7 +336,8 @@ def tables(predictions: Sequence[Classified], examples: Sequence[Example]) -> li
     """The confusion matrix, and the mistakes that the model was most sure of."""
     truth, found = [e.label for e in examples], [p.label for p in predictions]
     rows = [
-        [e.label, p.label, f"{p.probabilities[p.label]:.2f}", str(e.place)] for p, e in _mistakes(predictions, examples)
+        [e.label, p.label, f"{p.probabilities[p.label]:.2f}", str(e.location)]
+        for p, e in _mistakes(predictions, examples)
     ]
     return [confusion_table(truth, found), Table("Most sure, and wrong", ["truth", "answer", "sure", "row"], rows[:5])]
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear, pad
 
 from seqkit.cells import available_cells, make_cell
+from seqkit.config import TrainingConfig, option
 from seqkit.data import DataError, Splits
 from seqkit.data.frames import (
     PARTS,
@@ -37,15 +38,16 @@ from seqkit.data.frames import (
     table_of,
 )
 from seqkit.data.readers import shown
-from seqkit.data.strips import GAP, strips
+from seqkit.data.sources.strips import GAP, strips
+from seqkit.drawing.strips import Strip, strip_picture
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.export import Exported, Graph, Value, add, labelling
+from seqkit.graphs import Exported, Graph, Value, add, labelling
 from seqkit.layers import Encoder, Head, Loss, State
-from seqkit.report.strips import Strip, strip_picture
-from seqkit.training import Codec, Table, Task, TrainingConfig, Watched, option
-from seqkit.training.labels import accuracy, confusion_table, label_table
-from seqkit.training.resampling import Tallies
-from seqkit.training.segments import edit_score, segment_matches
+from seqkit.scores.labels import accuracy, confusion_table, label_table
+from seqkit.scores.resampling import ScoreCounts
+from seqkit.scores.segments import edit_score, segment_matches
+from seqkit.tables import Table
+from seqkit.topologies import Codec, Explanation, Task
 
 __all__ = ["TASK", "Answer", "FrameBatch", "FrameCodec", "FrameConfig", "FrameHead", "FrameStream", "Framed"]
 
@@ -336,7 +338,7 @@ def _folders(config: FrameConfig) -> dict[str, Path]:
 def _check_labels(clips: Sequence[LabelledClip]) -> None:
     labels = {label for clip in clips for label in clip.labels}
     if len(labels) < 2:
-        raise DataError(f"every frame has the label {shown(labels.pop())}; add frames with another", clips[0].place)
+        raise DataError(f"every frame has the label {shown(labels.pop())}; add frames with another", clips[0].location)
 
 
 def _check_known(clips: Sequence[LabelledClip], known: set[str]) -> None:
@@ -344,7 +346,7 @@ def _check_known(clips: Sequence[LabelledClip], known: set[str]) -> None:
         for number, label in enumerate(clip.labels):
             if label not in known:
                 what = f"label {shown(label)} is not in the training part; mend it, or add sequences that have it"
-                raise DataError(what, clip.place_of(number))
+                raise DataError(what, clip.location_of(number))
 
 
 def _notes(splits: Splits[LabelledClip]) -> list[str]:
@@ -406,12 +408,12 @@ def score(predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> di
     return counted.score(counted.rows.sum(0))
 
 
-def tallies(predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> Tallies:
+def tallies(predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> ScoreCounts:
     """Of each sequence: 1, edit score, segments, those that are right, frames of each label right, true and found."""
     truth, found = [example.labels for example in examples], [prediction.labels for prediction in predictions]
     known = sorted({label for part in (truth, found) for labels in part for label in labels})
     rows = [_counted(one, other, known) for one, other in zip(truth, found, strict=True)]
-    return Tallies(np.array(rows).reshape(len(rows), 3 + len(_OVERLAPS) + 3 * len(known)), _summed)
+    return ScoreCounts(np.array(rows).reshape(len(rows), 3 + len(_OVERLAPS) + 3 * len(known)), _summed)
 
 
 def _counted(truth: tuple[str, ...], found: tuple[str, ...], known: Sequence[str]) -> list[float]:
@@ -541,13 +543,13 @@ def export(head: Head, codec: Codec) -> Exported:
     return labelling(head, inputs, sample, add_logits, sizes, codec.to_json(), FrameBatch)
 
 
-def watch(head: Head, codec: Codec, raw: Any) -> Watched:
+def watch(head: Head, codec: Codec, raw: Any) -> Explanation:
     """The sum of the log-probabilities of the likeliest labels, and the frames, by their numbers."""
     assert isinstance(head, FrameHead) and isinstance(codec, FrameCodec)
     best, labels = torch.log_softmax(head(codec.collate([codec.encode(raw)])), 2)[0].max(1)
     numbers = [str(number) for number in range(1, len(best) + 1)] + ["–"] * head.delay
     answer = " ".join(head.labels[label] for label in labels.tolist())
-    return Watched(answer, best.sum(), {"encoder.recurrent": numbers})
+    return Explanation(answer, best.sum(), {"encoder.recurrent": numbers})
 
 
 TASK: Task[FrameConfig] = Task(

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seqkit.config import option
 from seqkit.data import Splits
 from seqkit.data.pairs import Pair, read_pairs, usable
-from seqkit.data.pronunciations import cmudict, without_stress
-from seqkit.training import Codec, Table, Task, option
-from seqkit.training.metrics import error_rates
+from seqkit.data.sources.pronunciations import cmudict, without_stress
+from seqkit.scores.written import error_rates
+from seqkit.tables import Table
+from seqkit.topologies import Codec, Task
 
 from . import translate
 from .translate import PairCodec, PairConfig, Translated, divided, learn_codec, nearest

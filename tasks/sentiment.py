@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, dropout
 
 from seqkit.cells import available_cells, make_cell
+from seqkit.config import TrainingConfig, option
 from seqkit.data import (
-    REVIEWS,
     TOKENIZERS,
     DataError,
     Example,
@@ -30,12 +30,14 @@ from seqkit.data import (
     tokenizer_from_json,
 )
 from seqkit.data.batching import pad
+from seqkit.data.sources import REVIEWS
 from seqkit.data.vectors import read_vectors
 from seqkit.errors import SeqkitError
-from seqkit.export import Exported, Graph, Value, add, labelling, sequences
+from seqkit.graphs import Exported, Graph, Value, add, labelling, sequences
 from seqkit.layers import Encoder, Head, Loss
-from seqkit.training import Account, Codec, Table, Task, TrainingConfig, Watched, option
-from seqkit.training.labels import accuracy, confusion_table, macro_f1
+from seqkit.scores.labels import accuracy, confusion_table, macro_f1
+from seqkit.tables import Table
+from seqkit.topologies import Codec, EncodingReport, Explanation, Task
 
 __all__ = ["TASK", "Classified", "SentimentConfig", "SentimentHead", "TextBatch", "TextCodec"]
 
@@ -143,11 +145,11 @@ class TextCodec(Codec):
         targets = [target for _, target in items if target is not None]
         return TextBatch(tokens, lengths, torch.tensor(targets) if targets and len(targets) == len(items) else None)
 
-    def account(self, raw: str, example: Example | None = None) -> Account:
+    def account(self, raw: str, example: Example | None = None) -> EncodingReport:
         """Tokens, those behind ``max_tokens``, and those that are unknown."""
         tokens = self.tokenizer.split(raw)
         read = tokens[: self.max_tokens]
-        return Account(len(tokens), len(tokens) - len(read), [t for t in read if t not in self.vocabulary])
+        return EncodingReport(len(tokens), len(tokens) - len(read), [t for t in read if t not in self.vocabulary])
 
     def vocabularies(self) -> Mapping[str, Vocabulary]:
         """What the encoder reads."""
@@ -203,7 +205,9 @@ def _check_parts(train: list[Example], parts: Mapping[str, list[Example]], notes
 
 def _check_label(example: Example, known: set[str]) -> None:
     if example.label not in known:
-        raise DataError(f"label '{example.label}' is not in the training part; mend it or add examples", example.place)
+        raise DataError(
+            f"label '{example.label}' is not in the training part; mend it or add examples", example.location
+        )
 
 
 def read_file(config: SentimentConfig, path: Path, codec: Codec) -> list[Example]:
@@ -310,14 +314,14 @@ def export(head: Head, codec: Codec) -> Exported:
     return labelling(head, *sequences(len(codec.vocabulary)), add_logits, sizes, codec.to_json(), TextBatch)
 
 
-def watch(head: Head, codec: Codec, raw: str) -> Watched:
+def watch(head: Head, codec: Codec, raw: str) -> Explanation:
     """The likeliest label's log-probability, and the tokens that the encoder reads."""
     assert isinstance(head, SentimentHead) and isinstance(codec, TextCodec)
     tokens = codec.tokenizer.split(raw)[: codec.max_tokens]
     chances = torch.log_softmax(head(codec.collate([codec.encode(raw)])), 1)[0]
     best = int(chances.argmax())
     answer = f"{head.labels[best]} ({chances[best].exp().item():.3f})"
-    return Watched(answer, chances[best], {"encoder.recurrent": tokens}, (tokens, [head.labels[best]]))
+    return Explanation(answer, chances[best], {"encoder.recurrent": tokens}, (tokens, [head.labels[best]]))
 
 
 TASK: Task[SentimentConfig] = Task(

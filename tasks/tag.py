@@ -19,21 +19,24 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from seqkit.cells import available_cells, make_cell
-from seqkit.data import REVIEWS, DataError, Splits, read_examples, stratified
+from seqkit.config import TrainingConfig, option
+from seqkit.data import DataError, Splits, read_examples, stratified
 from seqkit.data.punctuation import LABELS, MARKED, MARKS, is_punctuated, read_text, restored, stretches
 from seqkit.data.schemes import allowed_transitions, detect_scheme, spans
+from seqkit.data.sources import REVIEWS
 from seqkit.data.tagged import Sentence, mended, read_tagged, split_sentences, turkish_treebank
 from seqkit.data.vectors import read_vectors
 from seqkit.errors import UsageError
-from seqkit.export import Exported, Graph, Value, WordValues, add, crf_symbols, labelling, sequences
-from seqkit.kernels.base import sequence_mask
+from seqkit.graphs import Exported, Graph, Value, WordValues, add, crf_symbols, labelling, sequences
 from seqkit.layers import CRF, Encoder, Head, Loss
 from seqkit.layers.encoder import start_embedding
 from seqkit.layers.words import SPELLINGS, WordEmbedding, Words, make_speller
-from seqkit.training import Codec, Table, Task, TrainingConfig, Watched, option
-from seqkit.training.labels import TOTAL, confusion_table, label_table
-from seqkit.training.resampling import Tallies
-from seqkit.training.sentences import TagBatch, TagCodec, learn_codec, load_codec
+from seqkit.lengths import sequence_mask
+from seqkit.scores.labels import TOTAL, confusion_table, label_table
+from seqkit.scores.resampling import ScoreCounts
+from seqkit.tables import Table
+from seqkit.topologies import Codec, Explanation, Task
+from seqkit.topologies.synced.tagging.codec import TagBatch, TagCodec, learn_codec, load_codec
 
 __all__ = ["TASK", "TagBatch", "TagCodec", "TagConfig", "Tagged", "TaggingHead", "learn_codec", "load_codec"]
 
@@ -330,7 +333,7 @@ def score(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> dict[s
     return counted.score(counted.rows.sum(0))
 
 
-def tallies(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> Tallies:
+def tallies(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> ScoreCounts:
     """Of each sentence: words that are right, all words, and of each kind of word or span those right, true, found."""
     scheme = predictions[0].scheme if predictions else None
     truth, found = [e.tags for e in examples], [p.tags for p in predictions]
@@ -341,7 +344,7 @@ def tallies(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> Tall
         counts = [Counter(kind for kind, _ in things) for things in (one & other, one, other)]
         right = sum(tag == answer for tag, answer in zip(tags, others, strict=True))
         row[:] = [right, len(tags), *(count[kind] for count in counts for kind in kinds)]
-    return Tallies(rows, lambda sums: _summed(sums, kinds, scheme))
+    return ScoreCounts(rows, lambda sums: _summed(sums, kinds, scheme))
 
 
 def _things(tags: Sequence[str], scheme: str | None) -> set[tuple[str, Any]]:
@@ -496,7 +499,7 @@ def export(head: Head, codec: Codec) -> Exported:
     return labelling(head, inputs, sample, add_logits, sizes, symbols, make, feed, probabilities=head.crf is None)
 
 
-def watch(head: Head, codec: Codec, raw: Any) -> Watched:
+def watch(head: Head, codec: Codec, raw: Any) -> Explanation:
     """The sum of the log-probabilities of the labels that are answered, each alone, and the words."""
     assert isinstance(head, TaggingHead) and isinstance(codec, TagCodec)
     batch = codec.collate([codec.encode(raw)])
@@ -504,7 +507,7 @@ def watch(head: Head, codec: Codec, raw: Any) -> Watched:
     numbers = torch.tensor([head.labels.index(tag) for tag in tagged.tags], dtype=torch.int64)
     chances = torch.log_softmax(head(batch)[0, : len(numbers)], 1)
     score = chances.gather(1, numbers.unsqueeze(1)).sum()
-    return Watched(tagged.text, score, {"encoder.recurrent": tagged.words})
+    return Explanation(tagged.text, score, {"encoder.recurrent": tagged.words})
 
 
 TASK: Task[TagConfig] = Task(

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from seqkit.cells import available_cells, make_cell
-from seqkit.data import Place, Splits
+from seqkit.config import TrainingConfig, option
+from seqkit.data import SourceLocation, Splits
 from seqkit.data.pairs import (
     Pair,
     interface_strings,
@@ -31,13 +32,14 @@ from seqkit.data.placeholders import find_placeholders
 from seqkit.data.spacing import plain_spaces
 from seqkit.data.subwords import WRITABLE
 from seqkit.data.vocab import PAD, UNK
+from seqkit.drawing.attention import Alignment, attention_picture
 from seqkit.errors import UsageError
-from seqkit.export import (
-    Elsewhere,
+from seqkit.graphs import (
     Exported,
+    ExternalDecoder,
+    ExternalModule,
     Graph,
     Part,
-    Stepped,
     Value,
     add,
     add_start,
@@ -51,12 +53,12 @@ from seqkit.layers import Decoder, Encoder, Head, Loss, Source, State, TeacherFo
 from seqkit.layers.attention import ATTENTIONS
 from seqkit.layers.decoder import coverage_penalty
 from seqkit.layers.forcing import FORCING_SCHEDULES
-from seqkit.report.attention import Alignment, attention_picture
+from seqkit.scores.written import bleu, bleu_signature, check_installed, chrf, chrf_signature
 from seqkit.search import Hypothesis, beam, greedy, length_penalty
 from seqkit.search.base import Limits
-from seqkit.training import Codec, Table, Task, TrainingConfig, Watched, option
-from seqkit.training.metrics import bleu, bleu_signature, check_installed, chrf, chrf_signature
-from seqkit.training.pairs import END, START, PairBatch, PairCodec, PairItem, Side, learn_codec, load_codec
+from seqkit.tables import Table
+from seqkit.topologies import Codec, Explanation, Task
+from seqkit.topologies.delayed.codec import END, START, PairBatch, PairCodec, PairItem, Side, learn_codec, load_codec
 
 __all__ = [
     "TASK",
@@ -435,7 +437,9 @@ def pictures(head: Head, codec: Codec, predictions: Sequence[Translated], exampl
     return {"attention.png": attention_picture(alignments)} if alignments else {}
 
 
-def input_columns(config: PairConfig, codec: Codec | None, columns: Sequence[str], header: Place) -> tuple[str, ...]:
+def input_columns(
+    config: PairConfig, codec: Codec | None, columns: Sequence[str], header: SourceLocation
+) -> tuple[str, ...]:
     """The column of the source, or of the target where that is translated; a file of pairs need not name them."""
     turned = getattr(config, "reverse", False)
     named = config.target_column if turned else config.source_column
@@ -471,14 +475,16 @@ def export(head: Head, codec: Codec) -> Exported:
         def encode(tokens: Tensor, lengths: Tensor) -> State:
             return State(runs["encoder"](tokens=tokens, lengths=lengths))
 
-        there = with_modules(head, encoder=Elsewhere(encode), decoder=Stepped(runs["step"], lambda state, **_: state))
+        there = with_modules(
+            head, encoder=ExternalModule(encode), decoder=ExternalDecoder(runs["step"], lambda state, **_: state)
+        )
         return there.predict(batch, coverage_penalty=0.0)
 
     start = Part("encoder", inputs, sizes_of(decoder), compute, build, draw)
     return Exported([start, step_part(decoder, sample)], codec.to_json(), predict)
 
 
-def watch(head: Head, codec: Codec, raw: str) -> Watched:
+def watch(head: Head, codec: Codec, raw: str) -> Explanation:
     """The log-probability of what is written, every symbol of it given those before, and the tokens of both sides."""
     assert isinstance(head, TranslationHead) and isinstance(codec, PairCodec)
     item = codec.encode(raw)
@@ -491,7 +497,7 @@ def watch(head: Head, codec: Codec, raw: str) -> Watched:
     score = chances.gather(2, torch.tensor(targets).unsqueeze(2)).sum()
     source, written = codec.names(item._replace(target=torch.tensor(list(best.tokens), dtype=torch.int64)))
     steps = {"encoder.recurrent": source, "decoder.recurrent": [START, *written]}
-    return Watched(codec.write(best.tokens, item.placeholders), score, steps, (source, [*written, END]))
+    return Explanation(codec.write(best.tokens, item.placeholders), score, steps, (source, [*written, END]))
 
 
 TASK: Task[TranslateConfig] = Task(

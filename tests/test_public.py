@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -15,13 +17,22 @@ STOREYS = [
     "kernels",
     "layers",
     "data",
-    "bench",
     "search",
-    "export",
+    "scores",
+    "config",
+    "graphs",
+    "drawing",
+    "pages",
     "training",
+    "topologies",
+    "checks",
     "runs",
+    "export",
+    "doctor",
+    "inspection",
     "report",
-    "sklearn",
+    "estimators",
+    "bench",
     "commands",
 ]
 
@@ -35,7 +46,7 @@ STOREYS = [
         "seqkit.kernels",
         "seqkit.layers",
         "seqkit.runs",
-        "seqkit.sklearn",
+        "seqkit.estimators",
         "seqkit.training",
     ],
 )
@@ -47,7 +58,7 @@ def test_every_promised_name_is_there(module):
 
 def test_each_storey_imports_only_those_above_it():
     for number, storey in enumerate(STOREYS):
-        for path in (ROOT / "seqkit" / storey).glob("*.py"):
+        for path in (ROOT / "seqkit" / storey).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("seqkit."):
                     target = node.module.split(".")[1]
@@ -64,3 +75,10 @@ def test_no_module_uses_pickle():
 def test_an_unknown_name_is_no_attribute():
     with pytest.raises(AttributeError, match="no attribute 'Recurent'"):
         _ = seqkit.Recurent
+
+
+def test_the_old_name_of_the_estimators_warns_of_its_end():
+    script = "import seqkit.sklearn as old; import seqkit; print(old.SequenceTagger is seqkit.SequenceTagger)"
+    done = subprocess.run([sys.executable, "-W", "always", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+    assert "seqkit.sklearn is now seqkit.estimators" in done.stderr

@@ -57,7 +57,8 @@ class Case:
 
 
 def _review_lengths() -> Tensor:
-    from seqkit.data import REVIEWS, read_examples, tokenizer
+    from seqkit.data import read_examples, tokenizer
+    from seqkit.data.sources import REVIEWS
 
     words = tokenizer("word")
     rows = read_examples(REVIEWS.locate(), "text", "label", {"source": "rotten_tomatoes"})

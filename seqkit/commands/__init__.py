@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 import click
 
-from seqkit import __version__
 from seqkit.errors import SeqkitError, unknown
+from seqkit.version import __version__
 
 _COMMANDS = {
     "list": "topologies, tasks, cells and data sets",

@@ -14,10 +14,10 @@ from typing import Any, TextIO
 
 import click
 
-from seqkit.data import Place
+from seqkit.commands.terminal import progress_bar
+from seqkit.data import SourceLocation
 from seqkit.data.readers import choose_column
 from seqkit.errors import UsageError
-from seqkit.report.terminal import progress_bar
 from seqkit.runs import Model
 from seqkit.runs.rows import JsonRowWriter, JsonWriter, Row, Writer, answers, is_table, read_rows, windows, writer_for
 
@@ -26,7 +26,7 @@ _TOGETHER = 1024
 
 
 @dataclass(frozen=True)
-class Asked:
+class PredictRequest:
     """What is to be answered: texts, a file, or a stream if neither; and where the answers go."""
 
     texts: Sequence[str]
@@ -47,7 +47,7 @@ class Asked:
             raise UsageError("--output must be another file than --input, which is still read while it is written")
 
 
-def answer(model: Model, asked: Asked, options: dict[str, Any]) -> None:
+def answer(model: Model, asked: PredictRequest, options: dict[str, Any]) -> None:
     """Writes the answers; ``options`` are those of ``Head.predict``."""
     # What has been loaded stays: the collector need not go through it after every few thousand rows.
     gc.freeze()
@@ -62,7 +62,7 @@ def _note(note: str) -> None:
     click.echo(f"note: {note}", err=True)
 
 
-def _writer(model: Model, asked: Asked, file: TextIO) -> Writer:
+def _writer(model: Model, asked: PredictRequest, file: TextIO) -> Writer:
     if not asked.as_json:
         return writer_for(asked.path, model.task.show, file, sys.stdin.buffer if asked.streamed else None)
     return (JsonRowWriter if asked.path and is_table(asked.path) else JsonWriter)(model.task.show, file)
@@ -82,10 +82,10 @@ def _written(output: Path | None) -> Iterator[TextIO]:
         yield file
 
 
-def _groups(model: Model, asked: Asked) -> Iterator[list[Row]]:
+def _groups(model: Model, asked: PredictRequest) -> Iterator[list[Row]]:
     path = asked.path or Path("standard input")
 
-    def choose(columns: Sequence[str], header: Place) -> tuple[str, ...]:
+    def choose(columns: Sequence[str], header: SourceLocation) -> tuple[str, ...]:
         if asked.column is not None:
             return (choose_column(columns, asked.column, "text", header),)
         return model.task.input_columns(model.config, model.codec, columns, header)
@@ -97,7 +97,7 @@ def _groups(model: Model, asked: Asked) -> Iterator[list[Row]]:
     with progress_bar(path, "rows", asked.output is None and sys.stdout.isatty()) as advance:
         for group in windows(read_rows(path, choose)):
             yield group
-            advance(group[-1].place.line if group[-1].place else 0)
+            advance(group[-1].location.line if group[-1].location else 0)
 
 
 def _arriving(rows: Iterable[Row]) -> Iterator[list[Row]]:

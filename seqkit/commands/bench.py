@@ -39,10 +39,11 @@ def command(
     import torch
 
     from seqkit.bench import BLOCKS, cases_of, run_case
-    from seqkit.bench.measure import processor, product_limit
+    from seqkit.bench.measure import product_limit
     from seqkit.errors import unknown
     from seqkit.files import write_json
     from seqkit.kernels.native import ensure
+    from seqkit.machine import processor
 
     for block in blocks:
         if block not in BLOCKS:
@@ -82,8 +83,8 @@ def _line(row: Row, limit: float) -> str:
 
 
 def _summary(rows: Sequence[Row]) -> None:
-    from seqkit.report.terminal import print_tables
-    from seqkit.training import Table
+    from seqkit.commands.terminal import print_tables
+    from seqkit.tables import Table
 
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:

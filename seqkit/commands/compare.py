@@ -21,7 +21,8 @@ from seqkit.errors import SeqkitError, UsageError
 if TYPE_CHECKING:
     from types import FrameType
 
-    from seqkit.training import Task, TrainingConfig
+    from seqkit.config import TrainingConfig
+    from seqkit.topologies import Task
 
 
 class CompareGroup(TaskGroup):
@@ -85,8 +86,8 @@ def _task_command(name: str) -> click.Command:
 def _plan(task: Task[Any], values: dict[str, Any], cells: Sequence[str], seeds: int, folder: Path) -> list[Planned]:
     """All runs, seed by seed; raises :class:`UsageError` for what cannot be, before any of them begins."""
     from seqkit.cells import make_cell
+    from seqkit.config import make_config, options_of
     from seqkit.runs.session import absolute_paths
-    from seqkit.training import make_config, options_of
 
     options = options_of(task.config)
     if "cell" not in options:
@@ -108,8 +109,9 @@ def _plan(task: Task[Any], values: dict[str, Any], cells: Sequence[str], seeds: 
 
 def _check_same(task: Task[Any], planned: Planned) -> None:
     """Raises :class:`UsageError` where the folder has a run with other options."""
+    from seqkit.config import make_config
+    from seqkit.config.options import read_toml
     from seqkit.runs import RunDirectory
-    from seqkit.training.config import make_config, read_toml
 
     if not (planned.folder / "run.json").exists():
         return
@@ -141,9 +143,9 @@ def _carry_out(task: Task[Any], plan: Sequence[Planned], folder: Path) -> int:
 
 def _finish(task: Task[Any], planned: Planned, received: list[int]) -> bool:
     """Brings a run to its end, from wherever it stands; False if a signal stopped it."""
+    from seqkit.config.options import arguments_of
     from seqkit.report.html import write_report
     from seqkit.runs import RunDirectory
-    from seqkit.training.config import arguments_of
 
     run = RunDirectory(planned.folder)
     if received:
@@ -192,9 +194,9 @@ def _signals() -> Iterator[list[int]]:
 
 
 def _tell(plan: Sequence[Planned], folder: Path) -> None:
+    from seqkit.commands.terminal import print_tables
     from seqkit.files import write_atomic, write_json
     from seqkit.report.comparison import Finished, compared, plot, read_finished, tables
-    from seqkit.report.terminal import print_tables
     from seqkit.runs import RunDirectory
 
     runs: dict[str, list[Finished]] = {}

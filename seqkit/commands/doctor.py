@@ -10,7 +10,7 @@ from seqkit.commands.run import TaskGroup, config_values
 from seqkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from seqkit.runs.doctor import Report
+    from seqkit.doctor.examine import Report
 
 _SECONDS = 3.0
 """For which training steps are timed."""
@@ -58,8 +58,8 @@ def command() -> None:
 
 
 def _examine(task: Any, values: dict[str, Any], as_json: bool, quick: bool) -> int:
-    from seqkit.runs.doctor import examine
-    from seqkit.training import make_config
+    from seqkit.config import make_config
+    from seqkit.doctor.examine import examine
 
     report = examine(task, make_config(task.config, values), 0 if quick else _SECONDS)
     if as_json:
@@ -72,7 +72,7 @@ def _examine(task: Any, values: dict[str, Any], as_json: bool, quick: bool) -> i
 
 
 def _print(report: Report) -> None:
-    from seqkit.report.terminal import print_tables
+    from seqkit.commands.terminal import print_tables
 
     for file in report.facts["files"]:
         read = f"; {', '.join(file['input'][:8])} is the input" if file["input"] else ""

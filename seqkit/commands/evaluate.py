@@ -14,9 +14,9 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
 def command(run: str, data: str | None, as_json: bool) -> None:
     """Score a run's best model on its test part, or on a file."""
-    from seqkit.report.terminal import print_tables
+    from seqkit.commands.terminal import print_tables
     from seqkit.runs import load
-    from seqkit.training import Table
+    from seqkit.tables import Table
 
     model = load(run)
     task = model.task

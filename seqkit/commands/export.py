@@ -18,9 +18,9 @@ def command(run: str, form: str, out: str | None, int8: bool) -> None:
     Beside it goes a JSON file with the symbols: vocabulary, labels, options of the tokenizer. What is written has been
     compared with the model on several batches; where it differs by more than 1e-5, nothing is written.
     """
-    from seqkit.report.terminal import print_tables
-    from seqkit.runs.export import export
-    from seqkit.training import Table
+    from seqkit.commands.terminal import print_tables
+    from seqkit.export.write import export
+    from seqkit.tables import Table
 
     made = export(Path(run), form, Path(out) if out else None, int8)
     rows = [

@@ -29,9 +29,9 @@ def command(run: str, text: str | None, gradient_flow: bool, beside: tuple[str, 
     of the run's test data; trained are the run's own cell, and those of --beside.
     """
     from seqkit.files import write_atomic
-    from seqkit.report.flow import gradient_flows
-    from seqkit.report.inside import check_time, look_inside
-    from seqkit.report.inspect import page
+    from seqkit.inspection.gradient_flow import gradient_flows
+    from seqkit.inspection.inside import check_time, look_inside
+    from seqkit.inspection.page import page
     from seqkit.runs import load
 
     if text is None and not gradient_flow:

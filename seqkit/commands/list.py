@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from seqkit.training import Table, Task
+    from seqkit.tables import Table
+    from seqkit.topologies import Task
 
 
 @click.command()
@@ -22,8 +23,8 @@ def command(what: str | None) -> None:
 
     `seqkit list cells` shows their equations, `seqkit list data` what each data set is.
     """
+    from seqkit.drawing.topologies import encodable
     from seqkit.errors import unknown
-    from seqkit.report.topologies import encodable
 
     parts = {"tasks": _topologies, "heads": _heads, "cells": _cells, "data": _data}
     if what is not None and what not in parts:
@@ -34,7 +35,7 @@ def command(what: str | None) -> None:
 
 
 def _topologies() -> Iterator[str]:
-    from seqkit.report.topologies import LEGEND, TOPOLOGIES, beside
+    from seqkit.drawing.topologies import LEGEND, TOPOLOGIES, beside
 
     tasks = _tasks()
     others = sorted({task.topology for task in tasks} - {*TOPOLOGIES})
@@ -46,7 +47,7 @@ def _topologies() -> Iterator[str]:
 
 def _facts(task: Task[Any]) -> Iterator[str]:
     """A task beside the drawing of its topology."""
-    from seqkit.report.topologies import BESIDE
+    from seqkit.drawing.topologies import BESIDE
 
     def wrapped(text: str, indent: str) -> list[str]:
         return textwrap.wrap(text, BESIDE, initial_indent=indent, subsequent_indent=indent + "  ")
@@ -82,7 +83,7 @@ def _cells() -> Iterator[str]:
 def _cell_names() -> Iterator[str]:
     from seqkit.cells import available_cells
     from seqkit.report.cells import summary
-    from seqkit.training import Table
+    from seqkit.tables import Table
 
     cells = {name: load() for name, load in available_cells().items()}
     rows = [
@@ -94,7 +95,7 @@ def _cell_names() -> Iterator[str]:
 
 
 def _data() -> Iterator[str]:
-    from seqkit.training import Table
+    from seqkit.tables import Table
 
     rows = [[task.name, name, about] for task in _tasks() for name, about in task.data_sets.items()]
     title = "Data sets (--data NAME; or your own file)"
@@ -125,13 +126,13 @@ def _import_line(head: type) -> str:
 
 
 def _indented(text: str) -> Sequence[str]:
-    from seqkit.report.terminal import WIDTH
+    from seqkit.tables import TERMINAL_WIDTH as WIDTH
 
     return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 def _lines(table: Table) -> list[str]:
-    from seqkit.report.terminal import print_tables
+    from seqkit.commands.terminal import print_tables
 
     stream = io.StringIO()
     print_tables([table], stream)

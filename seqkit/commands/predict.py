@@ -55,7 +55,7 @@ def command(
     the model has seen enough; one that cannot be read is reported, the stream goes on, and the exit code is 1 in the
     end.
     """
-    from seqkit.commands.answering import Asked, answer
+    from seqkit.commands.answering import PredictRequest, answer
     from seqkit.runs import load
 
     if texts and source:
@@ -77,7 +77,7 @@ def command(
     path = None if source is None else Path(source)
     if streamed:
         path = Path(f"standard input.{form}") if form else None
-    asked = Asked(texts, path, column, Path(output) if output else None, as_json, streamed)
+    asked = PredictRequest(texts, path, column, Path(output) if output else None, as_json, streamed)
     asked.check()
     model = load(run)
     if stream:
@@ -118,7 +118,7 @@ def _follow(model: Model, source: str, as_json: bool) -> int:
 
 
 def _option(model: Model, setting: str) -> tuple[str, Any]:
-    from seqkit.training.config import parse_setting
+    from seqkit.config.options import parse_setting
 
     name, value = parse_setting(type(model.config), setting)
     known = model.task.while_predicting

@@ -51,7 +51,8 @@ def config_values(
     task: Any, config_file: str | None, settings: tuple[str, ...], flags: dict[str, Any]
 ) -> dict[str, Any]:
     """The values asked for: those of the file, replaced by ``--set``, replaced by options; then the data set's own."""
-    from seqkit.training.config import make_config, options_of, parse_setting, read_toml
+    from seqkit.config import make_config, options_of
+    from seqkit.config.options import parse_setting, read_toml
 
     values: dict[str, Any] = {}
     if config_file is not None:

@@ -13,15 +13,17 @@ from types import FrameType
 import click
 
 from seqkit.commands.run import config_values
+from seqkit.commands.terminal import Reporter, print_tables
+from seqkit.config import TrainingConfig, make_config, options_of
+from seqkit.config.options import Option
 from seqkit.files import write_json
 from seqkit.kernels import ensure
+from seqkit.report.findings import gather
 from seqkit.report.html import write_report
-from seqkit.report.terminal import Reporter, print_tables
 from seqkit.runs import Outcome, Session, find_task, start
 from seqkit.runs.directory import next_free
-from seqkit.runs.findings import gather
-from seqkit.training import Stopped, Table, Trainer, make_config, options_of
-from seqkit.training.config import Option, TrainingConfig
+from seqkit.tables import Table
+from seqkit.training import Stopped, Trainer
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """Names of glibc's settings."""

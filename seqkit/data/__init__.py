@@ -1,6 +1,6 @@
 """From people's files to numbers: readers, tokenizers, vocabulary, splits, batches."""
 
-from seqkit.data.readers import DataError, Example, Place, Record, read_examples, read_lines, read_records
+from seqkit.data.readers import DataError, Example, Record, SourceLocation, read_examples, read_lines, read_records
 from seqkit.data.sources import REVIEWS, PackagedFile
 from seqkit.data.splits import Splits, check_classes, shared_texts, split_off, stratified
 from seqkit.data.tokenizers import TOKENIZERS, Tokenizer, tokenizer, tokenizer_from_json
@@ -12,8 +12,8 @@ __all__ = [
     "DataError",
     "Example",
     "PackagedFile",
-    "Place",
     "Record",
+    "SourceLocation",
     "Splits",
     "Tokenizer",
     "Vocabulary",

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from seqkit.data.readers import DataError, Place, choose_column, read_records
+from seqkit.data.readers import DataError, SourceLocation, choose_column, read_records
 from seqkit.errors import SeqkitError, UsageError
 
 BLOCK = 2**20
@@ -46,21 +46,21 @@ class Corpus:
                 yield file, max(0, start), min(size, stop)
             start, stop = start - size, stop - size
 
-    def boundary(self, place: int) -> int:
-        """The first place from there on at which a character begins."""
-        for file, start, stop in self.spans(place, place + 1):
+    def boundary(self, offset: int) -> int:
+        """The first offset from this one on at which a character begins."""
+        for file, start, stop in self.spans(offset, offset + 1):
             with _open(file) as stream:
                 stream.seek(start)
                 # The later bytes of a character, three at most, begin with the bits 10.
-                return place + next((n for n, byte in enumerate(stream.read(4)) if byte & 0xC0 != 0x80), stop - start)
-        return place
+                return offset + next((n for n, byte in enumerate(stream.read(4)) if byte & 0xC0 != 0x80), stop - start)
+        return offset
 
 
 @dataclass(frozen=True)
 class Stretch:
     """A contiguous stretch of a corpus, from byte ``start`` to byte ``stop``; it does not hold its text."""
 
-    place: Corpus
+    location: Corpus
     start: int
     stop: int
     characters: int
@@ -68,12 +68,12 @@ class Stretch:
     """Of its bytes"""
 
     def __str__(self) -> str:
-        return f"bytes {self.start} to {self.stop} of {self.place}"
+        return f"bytes {self.start} to {self.stop} of {self.location}"
 
     def blocks(self) -> Iterator[str]:
         """Its text, piece by piece, cut behind line breaks; a line longer than a few blocks is cut anywhere."""
         held = ""
-        for _, text in _decoded(self.place, self.start, self.stop):
+        for _, text in _decoded(self.location, self.start, self.stop):
             lines, end, held = (held + text).rpartition("\n")
             if end:
                 yield lines + end
@@ -85,7 +85,7 @@ class Stretch:
 
     def tail(self, size: int) -> Stretch:
         """The last ``size`` bytes of it, or all."""
-        return stretch(self.place, self.place.boundary(max(self.start, self.stop - size)), self.stop)
+        return stretch(self.location, self.location.boundary(max(self.start, self.stop - size)), self.stop)
 
 
 def stretch(corpus: Corpus, start: int = 0, stop: int | None = None) -> Stretch:
@@ -134,7 +134,7 @@ def column_corpus(path: Path, column: str) -> Corpus:
     lines: list[str] = []
     for record in read_records(path):
         if not lines:
-            choose_column(list(record.values), column, "text", Place(str(path), 1))
+            choose_column(list(record.values), column, "text", SourceLocation(str(path), 1))
         lines.append(" ".join(record.values[column].split()))
     return Corpus(f"{path}, column {column}", ("\n".join(lines).encode(),))
 
@@ -212,13 +212,13 @@ def _decoded(corpus: Corpus, start: int, stop: int) -> Iterator[tuple[bytes, str
                 place += len(block)
 
 
-def _line(corpus: Corpus, file: Path | bytes, place: int) -> Place:
+def _line(corpus: Corpus, file: Path | bytes, place: int) -> SourceLocation:
     lines = 1
     with _open(file) as stream:
         while place > 0 and (block := stream.read(min(BLOCK, place))):
             lines += block.count(b"\n")
             place -= len(block)
-    return Place(str(file) if isinstance(file, Path) else corpus.name, lines)
+    return SourceLocation(str(file) if isinstance(file, Path) else corpus.name, lines)
 
 
 def _size(file: Path | bytes) -> int:

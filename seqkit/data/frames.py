@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqkit.data.readers import DataError, Place, choose_column, read_lines, read_records, shown
+from seqkit.data.readers import DataError, SourceLocation, choose_column, read_lines, read_records, shown
 from seqkit.data.splits import Splits
 from seqkit.errors import UsageError
 
@@ -59,14 +59,14 @@ class LabelledClip:
 
     clip: Clip
     labels: tuple[str, ...]
-    place: Place
+    location: SourceLocation
     """Of the first label"""
     lines: tuple[int, ...] = ()
     """The line of each label, where they do not simply follow one another from 1"""
 
-    def place_of(self, number: int) -> Place:
+    def location_of(self, number: int) -> SourceLocation:
         """Where the label of a frame stands; frames are counted from 0."""
-        return Place(self.place.file, self.lines[number] if self.lines else number + 1)
+        return SourceLocation(self.location.file, self.lines[number] if self.lines else number + 1)
 
 
 def clip_of(name: str, features: np.ndarray, names: tuple[str, ...] | None = None) -> Clip:
@@ -113,7 +113,7 @@ def read_clips(path: Path, label_column: str | None = None, layout: Layout | Non
 
     Raises:
         UsageError: for a path that is not there, a folder without such files, a table without a column of labels.
-        DataError: with the place, for a sequence that is empty or has no labels, labels and frames of different
+        DataError: with the location, for a sequence that is empty or has no labels, labels and frames of different
             number, features that change, and values that are no finite numbers.
     """
     found: list[LabelledClip] = []
@@ -234,11 +234,11 @@ _FURTHEST = 50.0
 
 
 class _Table(NamedTuple):
-    """Features (T, F), their names, and labels with their places; no labels where none were asked for."""
+    """Features (T, F), their names, and labels with their locations; no labels where none were asked for."""
 
     features: np.ndarray
     names: tuple[str, ...]
-    labels: list[tuple[Place, str]]
+    labels: list[tuple[SourceLocation, str]]
 
 
 def _files(path: Path) -> list[Path]:
@@ -269,26 +269,26 @@ def _read_labelled(path: Path, name: str, label_column: str | None, layout: Layo
     return _labelled(clip_of(name, features, layout.names if layout else None), labels)
 
 
-def _labelled(clip: Clip, labels: Sequence[tuple[Place, str]]) -> LabelledClip:
-    lines = tuple(place.line for place, _ in labels)
+def _labelled(clip: Clip, labels: Sequence[tuple[SourceLocation, str]]) -> LabelledClip:
+    lines = tuple(location.line for location, _ in labels)
     return LabelledClip(clip, tuple(label for _, label in labels), labels[0][0], lines)
 
 
 def _read_table(path: Path, layout: Layout | None, label_column: str | None = None, labelled: bool = False) -> _Table:
     names: tuple[str, ...] = ()
-    label, rows, labels = "", list[list[float]](), list[tuple[Place, str]]()
-    for place, values in read_records(path):
+    label, rows, labels = "", list[list[float]](), list[tuple[SourceLocation, str]]()
+    for location, values in read_records(path):
         if not rows:
-            header = Place(place.file, 1)
+            header = SourceLocation(location.file, 1)
             label = _label_column(list(values), label_column, layout, header) if labelled else ""
             names = _feature_names([c for c in values if c != label], layout, header, labelled)
-        rows.append([_cell(values[name], name, place) for name in names])
+        rows.append([_cell(values[name], name, location) for name in names])
         if labelled:
-            labels.append((place, _label(values[label], place)))
+            labels.append((location, _label(values[label], location)))
     return _Table(np.array(rows), names, labels)
 
 
-def _label_column(columns: Sequence[str], wanted: str | None, layout: Layout | None, header: Place) -> str:
+def _label_column(columns: Sequence[str], wanted: str | None, layout: Layout | None, header: SourceLocation) -> str:
     known = {*((layout and layout.names) or ())}
     # Beside x, y is a coordinate, though elsewhere it may be what is to be learned.
     if "x" in map(str.lower, columns):
@@ -296,7 +296,9 @@ def _label_column(columns: Sequence[str], wanted: str | None, layout: Layout | N
     return choose_column([column for column in columns if column not in known], wanted, "label", header)
 
 
-def _feature_names(columns: Sequence[str], layout: Layout | None, header: Place, labelled: bool) -> tuple[str, ...]:
+def _feature_names(
+    columns: Sequence[str], layout: Layout | None, header: SourceLocation, labelled: bool
+) -> tuple[str, ...]:
     """The columns that are features, in the order of the layout."""
     if layout is None:
         if not columns:
@@ -314,17 +316,17 @@ def _feature_names(columns: Sequence[str], layout: Layout | None, header: Place,
     return layout.names
 
 
-def _cell(text: str, column: str, place: Place) -> float:
+def _cell(text: str, column: str, location: SourceLocation) -> float:
     try:
         return parse_number(text)
     except DataError as error:
-        raise DataError(f"column {shown(column)}: {error}", place) from None
+        raise DataError(f"column {shown(column)}: {error}", location) from None
 
 
-def _label(text: str, place: Place) -> str:
+def _label(text: str, location: SourceLocation) -> str:
     label = text.strip()
     if not label:
-        raise DataError("the frame has no label; give it one, or take the frame out", place)
+        raise DataError("the frame has no label; give it one, or take the frame out", location)
     return label
 
 
@@ -380,7 +382,7 @@ def _arrays(path: Path, found: Any) -> tuple[np.ndarray, np.ndarray | None]:
         return found["features"], found.get("labels")
 
 
-def _labels_inside(path: Path, labels: np.ndarray | None) -> list[tuple[Place, str]]:
+def _labels_inside(path: Path, labels: np.ndarray | None) -> list[tuple[SourceLocation, str]]:
     if labels is None:
         raise DataError(f"{path} has no labels; add an array: np.savez(file, features=…, labels=…)")
     if labels.dtype.kind not in "Uiub" or labels.ndim != 1:
@@ -388,17 +390,19 @@ def _labels_inside(path: Path, labels: np.ndarray | None) -> list[tuple[Place, s
             f"{path} has labels of {labels.dtype} in the shape {labels.shape}; they must be a row of texts or whole "
             "numbers"
         )
-    places = (Place(str(path), number) for number in range(1, len(labels) + 1))
-    return [(place, _label(str(label), place)) for place, label in zip(places, labels.tolist(), strict=True)]
+    locations = (SourceLocation(str(path), number) for number in range(1, len(labels) + 1))
+    return [
+        (location, _label(str(label), location)) for location, label in zip(locations, labels.tolist(), strict=True)
+    ]
 
 
-def _labels_beside(path: Path) -> list[tuple[Place, str]]:
+def _labels_beside(path: Path) -> list[tuple[SourceLocation, str]]:
     beside = path.with_name(path.stem + LABELS)
     if not beside.is_file():
         raise DataError(f"{path} has no labels; write them in {beside.name} beside it, one a line")
     return list(_label_lines(beside))
 
 
-def _label_lines(path: Path) -> Iterator[tuple[Place, str]]:
-    for place, line in read_lines(path):
-        yield place, _label(line, place)
+def _label_lines(path: Path) -> Iterator[tuple[SourceLocation, str]]:
+    for location, line in read_lines(path):
+        yield location, _label(line, location)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from seqkit.data.readers import DataError, Place, choose_column, read_lines, read_records, shown
+from seqkit.data.readers import DataError, SourceLocation, choose_column, read_lines, read_records, shown
 from seqkit.data.sources import PackagedFile
 from seqkit.data.spacing import plain_spaces
 from seqkit.data.splits import Splits
@@ -41,12 +41,12 @@ class Pair:
 
     source: str
     references: tuple[str, ...]
-    place: Place
+    location: SourceLocation
 
     @property
     def reversed(self) -> Iterator[Pair]:
         """The pairs of the other direction."""
-        return (Pair(plain_spaces(reference), (self.source,), self.place) for reference in self.references)
+        return (Pair(plain_spaces(reference), (self.source,), self.location) for reference in self.references)
 
 
 def read_pairs(path: Path, source_column: str | None = None, target_column: str | None = None) -> Iterator[Pair]:
@@ -63,15 +63,15 @@ def read_pairs(path: Path, source_column: str | None = None, target_column: str 
     if named or path.suffix.lower() in (".csv", ".jsonl", ".ndjson"):
         yield from _named_columns(path, source_column, target_column)
         return
-    for place, line in read_lines(path):
+    for location, line in read_lines(path):
         if not line.strip():
             continue
         fields = line.split("\t")
         if len(fields) < 2:
-            raise DataError(f"no tab in {shown(line)}; a line is a source, a tab and a target", place)
-        if place.line == 1 and {field.strip().lower() for field in fields[:2]} <= _HEADER:
+            raise DataError(f"no tab in {shown(line)}; a line is a source, a tab and a target", location)
+        if location.line == 1 and {field.strip().lower() for field in fields[:2]} <= _HEADER:
             continue
-        yield _pair(fields[0], fields[1], place)
+        yield _pair(fields[0], fields[1], location)
 
 
 def read_parallel(source: Path, target: Path) -> Iterator[Pair]:
@@ -89,7 +89,7 @@ def read_parallel(source: Path, target: Path) -> Iterator[Pair]:
         last = _pair(one[1], other[1], one[0])
         yield last
     if last is None:
-        raise DataError("the file is empty", Place(str(source), 1))
+        raise DataError("the file is empty", SourceLocation(str(source), 1))
 
 
 def interface_strings() -> Iterator[Pair]:
@@ -104,7 +104,7 @@ def interface_strings() -> Iterator[Pair]:
             at, line = start, line + text.count("\n", at, start)
             if message == "" or not isinstance(found, list):
                 continue
-            pair = _pair(message.rpartition("\x04")[2], found[0], Place(path.name, line))
+            pair = _pair(message.rpartition("\x04")[2], found[0], SourceLocation(path.name, line))
             if pair.source != pair.references[0]:
                 yield pair
 
@@ -112,18 +112,18 @@ def interface_strings() -> Iterator[Pair]:
 def usable(pairs: Iterable[Pair], max_characters: int, notes: list[str]) -> list[Pair]:
     """The pairs with something on both sides, and not more than so many characters on either; each once.
 
-    Pairs with the same source become one with several references, at the place of the first. Notes tell what was left
-    out; raises :class:`DataError` if nothing is left, or if both sides are the same in 95 % of the pairs.
+    Pairs with the same source become one with several references, at the location of the first. Notes tell what was
+    left out; raises :class:`DataError` if nothing is left, or if both sides are the same in 95 % of the pairs.
     """
-    empty: list[Place] = []
-    long: list[Place] = []
+    empty: list[SourceLocation] = []
+    long: list[SourceLocation] = []
     found: dict[str, Pair] = {}
     for pair in pairs:
         sides = (pair.source, *pair.references)
         if not all(sides):
-            empty.append(pair.place)
+            empty.append(pair.location)
         elif max(map(len, sides)) > max_characters:
-            long.append(pair.place)
+            long.append(pair.location)
         else:
             known = found.setdefault(pair.source, pair)
             found[pair.source] = replace(known, references=tuple(dict.fromkeys(known.references + pair.references)))
@@ -160,13 +160,15 @@ def one_reference_each(pairs: Iterable[Pair]) -> list[Pair]:
 
 def _named_columns(path: Path, source_column: str | None, target_column: str | None) -> Iterator[Pair]:
     columns: tuple[str, str] | None = None
-    for place, values in read_records(path):
+    for location, values in read_records(path):
         if columns is None:
-            columns = _columns(list(values), source_column, target_column, Place(place.file, 1))
-        yield _pair(values[columns[0]], values[columns[1]], place)
+            columns = _columns(list(values), source_column, target_column, SourceLocation(location.file, 1))
+        yield _pair(values[columns[0]], values[columns[1]], location)
 
 
-def side_column(columns: Sequence[str], named: str | None, target: bool, header: Place, guess: bool = True) -> str:
+def side_column(
+    columns: Sequence[str], named: str | None, target: bool, header: SourceLocation, guess: bool = True
+) -> str:
     """The column of one side, in a table that need not have the other; raises :class:`UsageError` if none is it.
 
     ``guess``: the columns are named for certain, so that one of two is it even if its name does not tell.
@@ -181,18 +183,18 @@ def side_column(columns: Sequence[str], named: str | None, target: bool, header:
     return choose_column(columns, named, "text", header)
 
 
-def _columns(columns: list[str], source: str | None, target: str | None, place: Place) -> tuple[str, str]:
+def _columns(columns: list[str], source: str | None, target: str | None, location: SourceLocation) -> tuple[str, str]:
     there = ", ".join(columns[:20])
     for name, flag in ((source, "source"), (target, "target")):
         if name is not None and name not in columns:
-            raise UsageError(f"{place}: no column {shown(name)} (there are {there}); name it with --{flag}-column")
+            raise UsageError(f"{location}: no column {shown(name)} (there are {there}); name it with --{flag}-column")
     if source and target:
         return source, target
     obvious = [column for column in columns if column.strip().lower() in _HEADER]
     rest = [column for column in (obvious if len(obvious) >= 2 else columns) if column not in (source, target)]
     if len(rest) + (source is not None) + (target is not None) != 2:
         raise UsageError(
-            f"{place}: cannot tell which columns hold the two sides (there are {there}); name them with "
+            f"{location}: cannot tell which columns hold the two sides (there are {there}); name them with "
             "--source-column and --target-column"
         )
     if not source and not target and rest[0].strip().lower() in _TARGETS:
@@ -200,14 +202,14 @@ def _columns(columns: list[str], source: str | None, target: str | None, place: 
     return source or rest.pop(0), target or rest.pop(0)
 
 
-def _pair(source: str, target: str, place: Place) -> Pair:
-    return Pair(plain_spaces(source), (target.strip(),), place)
+def _pair(source: str, target: str, location: SourceLocation) -> Pair:
+    return Pair(plain_spaces(source), (target.strip(),), location)
 
 
-def _note(places: Sequence[Place], why: str, notes: list[str]) -> None:
-    if places:
-        many = f"{len(places):,} pairs {why} were" if len(places) > 1 else f"1 pair {why} was"
-        notes.append(f"{many} left out, the first at {places[0]}")
+def _note(locations: Sequence[SourceLocation], why: str, notes: list[str]) -> None:
+    if locations:
+        many = f"{len(locations):,} pairs {why} were" if len(locations) > 1 else f"1 pair {why} was"
+        notes.append(f"{many} left out, the first at {locations[0]}")
 
 
 def _check_languages(pairs: Sequence[Pair], notes: list[str]) -> None:
@@ -217,7 +219,7 @@ def _check_languages(pairs: Sequence[Pair], notes: list[str]) -> None:
         raise DataError(
             f"source and target are the same in {share:.0%} of the pairs: both sides seem to be one language; "
             "check the columns or files",
-            same[0].place,
+            same[0].location,
         )
     if share >= _SUSPICIOUS:
-        notes.append(f"source and target are the same in {share:.0%} of the pairs, the first at {same[0].place}")
+        notes.append(f"source and target are the same in {share:.0%} of the pairs, the first at {same[0].location}")

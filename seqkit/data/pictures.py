@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.data.readers import DataError, Place, read_lines, read_records, shown
+from seqkit.data.readers import DataError, SourceLocation, read_lines, read_records, shown
 from seqkit.data.splits import Splits
 from seqkit.errors import UsageError, missing
 
@@ -45,10 +45,10 @@ class Captioned:
     picture: Picture
     captions: tuple[str, ...]
     group: str
-    place: Place
+    location: SourceLocation
 
 
-Listed = dict[str, tuple[list[str], Place]]
+Listed = dict[str, tuple[list[str], SourceLocation]]
 """What a captions file says: file name to captions, and where the first of them stands"""
 
 
@@ -117,8 +117,8 @@ def read_captioned(path: Path, size: int, color: bool, vectors: Path | None = No
         raise DataError(f"{file} has no captions in it; write a file name and a caption on each line")
     pictures = read_vectors_of(vectors, list(listed)) if vectors else _read_files(file, listed, size, color)
     return [
-        Captioned(picture, tuple(captions), picture.digest, place)
-        for picture, (captions, place) in zip(pictures, listed.values(), strict=True)
+        Captioned(picture, tuple(captions), picture.digest, location)
+        for picture, (captions, location) in zip(pictures, listed.values(), strict=True)
     ]
 
 
@@ -191,19 +191,21 @@ def _captions_file(folder: Path) -> Path:
 def _read_listed(file: Path) -> Listed:
     rows = _json_rows(file) if file.suffix == ".json" else _table_rows(file)
     listed: Listed = {}
-    for place, name, caption in rows:
+    for location, name, caption in rows:
         text = " ".join(caption.split())
         if not text:
-            raise DataError(f"the caption of {shown(name)} is empty; write one, or take the picture out", place)
-        listed.setdefault(name, ([], place))[0].append(text)
+            raise DataError(f"the caption of {shown(name)} is empty; write one, or take the picture out", location)
+        listed.setdefault(name, ([], location))[0].append(text)
     return listed
 
 
 def _read_files(file: Path, listed: Listed, size: int, color: bool) -> list[Picture]:
     folder = file.parent
-    for name, (_, place) in listed.items():
+    for name, (_, location) in listed.items():
         if not (folder / name).is_file():
-            raise DataError(f"{shown(name)} has a caption but is not in {folder}; add it, or take the line out", place)
+            raise DataError(
+                f"{shown(name)} has a caption but is not in {folder}; add it, or take the line out", location
+            )
     known = {(folder / name).resolve() for name in listed}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SUFFIXES and path.resolve() not in known:
@@ -211,29 +213,31 @@ def _read_files(file: Path, listed: Listed, size: int, color: bool) -> list[Pict
     return [read_picture(folder / name, size, color, name) for name in listed]
 
 
-def _table_rows(file: Path) -> Iterator[tuple[Place, str, str]]:
+def _table_rows(file: Path) -> Iterator[tuple[SourceLocation, str, str]]:
     columns: tuple[str, str] | None = None
-    for place, values in read_records(file):
-        columns = columns or _columns(list(values), Place(place.file, 1))
-        yield place, values[columns[0]].strip(), values[columns[1]]
+    for location, values in read_records(file):
+        columns = columns or _columns(list(values), SourceLocation(location.file, 1))
+        yield location, values[columns[0]].strip(), values[columns[1]]
 
 
-def _columns(header: Sequence[str], place: Place) -> tuple[str, str]:
+def _columns(header: Sequence[str], location: SourceLocation) -> tuple[str, str]:
     lower = {name.lower(): name for name in reversed(header)}
     names, captions = ([lower[name] for name in known if name in lower] for known in (_NAME_COLUMNS, _CAPTION_COLUMNS))
     if not names or not captions:
-        raise DataError("the first line must name the columns; call them file and caption", place)
+        raise DataError("the first line must name the columns; call them file and caption", location)
     return names[0], captions[0]
 
 
-def _json_rows(file: Path) -> Iterator[tuple[Place, str, str]]:
-    # The content comes line by line, so that bytes that are no text have their place.
+def _json_rows(file: Path) -> Iterator[tuple[SourceLocation, str, str]]:
+    # The content comes line by line, so that bytes that are no text have their location.
     text = "\n".join(line for _, line in read_lines(file))
-    top = Place(str(file), 1)
+    top = SourceLocation(str(file), 1)
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise DataError(f"this is no JSON ({error.msg}); mend the line", Place(str(file), error.lineno)) from None
+        raise DataError(
+            f"this is no JSON ({error.msg}); mend the line", SourceLocation(str(file), error.lineno)
+        ) from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"this is no JSON ({str(error).splitlines()[0]}); mend the file", top) from None
     if not isinstance(content, dict):
@@ -248,7 +252,7 @@ def _json_rows(file: Path) -> Iterator[tuple[Place, str, str]]:
         yield from ((top, name, caption) for caption in captions)
 
 
-def _coco_rows(content: dict[str, Any], top: Place) -> Iterator[tuple[Place, str, str]]:
+def _coco_rows(content: dict[str, Any], top: SourceLocation) -> Iterator[tuple[SourceLocation, str, str]]:
     try:
         names = {image["id"]: str(image["file_name"]) for image in content["images"]}
         pairs = [(entry["image_id"], entry["caption"]) for entry in content["annotations"]]
@@ -267,7 +271,7 @@ def _coco_rows(content: dict[str, Any], top: Place) -> Iterator[tuple[Place, str
 def _npy(path: Path, names: Sequence[str]) -> list[np.ndarray]:
     array = _load_npy(path)
     if array.ndim not in (2, 3):
-        raise DataError(f"{path} has the shape {array.shape}; vectors are (pictures, F) or (pictures, places, F)")
+        raise DataError(f"{path} has the shape {array.shape}; vectors are (pictures, F) or (pictures, locations, F)")
     beside = path.with_suffix(".names")
     order = [line.strip() for _, line in read_lines(beside) if line.strip()] if beside.is_file() else list(names)
     if len(order) != len(array):

@@ -1,6 +1,6 @@
 """Placeholders of interface strings, such as ``%1``, ``{name}`` or ``$USER``: no words, to be copied as they are.
 
-A masked text has a *slot* in the place of each, a character of Unicode's private use, numbered by the order of the
+A masked text has a *slot* in the location of each, a character of Unicode's private use, numbered by the order of the
 placeholders in the source: ``%2 of {all}`` is slot 0, `` of ``, slot 1. The translation of a placeholder has the number
 that the same placeholder has in the source, so that a model learns where the first, the second … of them goes and needs
 to know none of them.
@@ -62,9 +62,9 @@ def mask(text: str, known: Sequence[str] | None = None, slots: int = SLOTS) -> t
         found = match.group()
         if found not in free:
             return str(found)
-        place = free.index(found)
-        free[place] = ""
-        return slot(place)
+        location = free.index(found)
+        free[location] = ""
+        return slot(location)
 
     return _PLACEHOLDER.sub(number, clean), kept
 

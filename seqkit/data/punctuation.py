@@ -12,7 +12,7 @@ from sys import intern
 
 import regex
 
-from seqkit.data.readers import Example, Place, read_lines
+from seqkit.data.readers import Example, SourceLocation, read_lines
 from seqkit.data.tagged import Sentence
 
 MARKS = {",": "comma", ".": "period", "?": "question", "!": "exclamation"}
@@ -70,16 +70,16 @@ def stretches(examples: Iterable[Example], longest: int) -> Iterator[Sentence]:
     """The paragraphs of texts, cut after sentences into stretches of at most so many words."""
     for example in examples:
         for paragraph in _BREAK.split(example.text):
-            yield from _cut(list(labelled(paragraph)), longest, example.place)
+            yield from _cut(list(labelled(paragraph)), longest, example.location)
 
 
 def read_text(path: Path, longest: int) -> Iterator[Sentence]:
     """The same of a text file, each line of which is a paragraph."""
-    lines = (Example(line, "", place) for place, line in read_lines(path))
+    lines = (Example(line, "", location) for location, line in read_lines(path))
     return stretches(lines, longest)
 
 
-def _cut(pairs: list[tuple[str, str]], longest: int, place: Place) -> Iterator[Sentence]:
+def _cut(pairs: list[tuple[str, str]], longest: int, location: SourceLocation) -> Iterator[Sentence]:
     start = 0
     while start < len(pairs):
         stop = min(len(pairs), start + longest)
@@ -87,7 +87,7 @@ def _cut(pairs: list[tuple[str, str]], longest: int, place: Place) -> Iterator[S
             ends = (n + 1 for n in range(stop - 1, start, -1) if pairs[n][1][2:] in ("?", "!", "."))
             stop = next(ends, stop)
         words, labels = zip(*pairs[start:stop], strict=True)
-        yield Sentence(words, labels, place)
+        yield Sentence(words, labels, location)
         start = stop
 
 

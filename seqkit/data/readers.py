@@ -1,4 +1,4 @@
-"""Readers of people's files: CSV, TSV and JSONL, streamed line by line, with the place of everything that is wrong."""
+"""Readers of people's files: CSV, TSV and JSONL, streamed line by line, with the location of all that is wrong."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SHORT.maxstring = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceLocation:
     """A line of a file, counted from 1."""
 
     file: str
@@ -54,12 +54,12 @@ class Place:
 class DataError(SeqkitError):
     """Something in a data file is wrong."""
 
-    def __init__(self, message: str, place: Place | None = None) -> None:
-        self.place = place
-        super().__init__(f"{place}: {message}" if place else message)
+    def __init__(self, message: str, location: SourceLocation | None = None) -> None:
+        self.location = location
+        super().__init__(f"{location}: {message}" if location else message)
 
 
-Lines = Iterator[tuple[Place, str]]
+Lines = Iterator[tuple[SourceLocation, str]]
 """Lines, and where each stands."""
 
 Broken = Callable[[DataError], None]
@@ -74,7 +74,7 @@ def shown(text: str) -> str:
 class Record(NamedTuple):
     """One row: column name to value, and where the row starts."""
 
-    place: Place
+    location: SourceLocation
     values: dict[str, str]
 
 
@@ -84,12 +84,12 @@ class Example:
 
     text: str
     label: str
-    place: Place
+    location: SourceLocation
 
 
 def read_lines(
     source: Path | BinaryIO, name: str | None = None, broken: Broken | None = None
-) -> Iterator[tuple[Place, str]]:
+) -> Iterator[tuple[SourceLocation, str]]:
     """The decoded lines of a file or stream without their ends (``\\n`` or ``\\r\\n``; nothing else ends a line).
 
     A byte order mark of UTF-8 is skipped. Memory stays bounded whatever the file holds. Raises :class:`UsageError` for
@@ -99,17 +99,19 @@ def read_lines(
     file = name or str(source if isinstance(source, Path) else getattr(source, "name", "<stream>"))
     with _open(source) if isinstance(source, Path) else nullcontext(source) as stream:
         number = 0
-        while line := _read_on(stream, Place(file, number + 1)):
+        while line := _read_on(stream, SourceLocation(file, number + 1)):
             number += 1
-            place = Place(file, number)
+            location = SourceLocation(file, number)
             try:
-                text = _decode(line, place).removesuffix("\n").removesuffix("\r")
+                text = _decode(line, location).removesuffix("\n").removesuffix("\r")
             except DataError as error:
                 _tell(error, broken if len(line) <= 4 * MAX_LINE else None)
                 continue
             if len(text) > MAX_LINE:
-                raise DataError(f"the line is longer than {MAX_LINE:,} characters; break it up or take it out", place)
-            yield place, text.removeprefix("\ufeff") if number == 1 else text
+                raise DataError(
+                    f"the line is longer than {MAX_LINE:,} characters; break it up or take it out", location
+                )
+            yield location, text.removeprefix("\ufeff") if number == 1 else text
 
 
 def read_records(path: Path, broken: Broken | None = None, stream: BinaryIO | None = None) -> Iterator[Record]:
@@ -148,11 +150,11 @@ def read_examples(
         notes: is given a sentence about rows that were left out because they have no text.
     """
     examples: list[Example] = []
-    empty: list[Place] = []
+    empty: list[SourceLocation] = []
     columns: tuple[str, str] | None = None
-    for place, values in read_records(path):
+    for location, values in read_records(path):
         if columns is None:
-            header = Place(place.file, 1)
+            header = SourceLocation(location.file, 1)
             text_name = choose_column(list(values), text_column, "text", header)
             columns = text_name, choose_column(list(values), label_column, "label", header)
             _check_kept(keep or {}, values, header)
@@ -160,11 +162,11 @@ def read_examples(
             continue
         text, label = (values[column].strip() for column in columns)
         if not label:
-            raise DataError(f"column {shown(columns[1])} is empty; give the row a label or take it out", place)
+            raise DataError(f"column {shown(columns[1])} is empty; give the row a label or take it out", location)
         if text:
-            examples.append(Example(text, (names or {}).get(label, label), place))
+            examples.append(Example(text, (names or {}).get(label, label), location))
         else:
-            empty.append(place)
+            empty.append(location)
     if not examples and not empty:
         wanted = " and ".join(f"{shown(column)} is {shown(value)}" for column, value in (keep or {}).items())
         raise DataError(f"{path}: there is no row where {wanted}; check the value")
@@ -176,7 +178,9 @@ def read_examples(
     return examples
 
 
-def choose_column(columns: Sequence[str], wanted: str | None, kind: Literal["text", "label"], place: Place) -> str:
+def choose_column(
+    columns: Sequence[str], wanted: str | None, kind: Literal["text", "label"], location: SourceLocation
+) -> str:
     """The column of that name, or the one whose name obviously means a text or a label.
 
     Raises :class:`UsageError` with the columns there are and the option that names one.
@@ -188,13 +192,13 @@ def choose_column(columns: Sequence[str], wanted: str | None, kind: Literal["tex
         folded = {column.lower(): column for column in columns}
         near = get_close_matches(wanted.lower(), folded, n=1)
         hint = f"did you mean --{kind}-column {shown(folded[near[0]])}?" if near else f"name one with --{kind}-column"
-        raise UsageError(f"{place}: no column {shown(wanted)} ({there}); {hint}")
+        raise UsageError(f"{location}: no column {shown(wanted)} ({there}); {hint}")
     lower = {column.lower().strip(): column for column in reversed(columns)}
     for name in _OBVIOUS[kind]:
         if name in lower:
             return lower[name]
     raise UsageError(
-        f"{place}: cannot tell which column holds the {kind} ({there}); the first line must name the columns, "
+        f"{location}: cannot tell which column holds the {kind} ({there}); the first line must name the columns, "
         f"--{kind}-column says which"
     )
 
@@ -204,10 +208,10 @@ def _listed(columns: Sequence[str]) -> str:
     return few if len(columns) <= 20 else f"{few} and {len(columns) - 20} more"
 
 
-def _check_kept(keep: Mapping[str, str], values: Mapping[str, str], place: Place) -> None:
+def _check_kept(keep: Mapping[str, str], values: Mapping[str, str], location: SourceLocation) -> None:
     for column in keep:
         if column not in values:
-            raise UsageError(f"{place}: no column {shown(column)} to select rows by, only {_listed(list(values))}")
+            raise UsageError(f"{location}: no column {shown(column)} to select rows by, only {_listed(list(values))}")
 
 
 def _open(path: Path) -> BinaryIO:
@@ -222,11 +226,11 @@ def _open(path: Path) -> BinaryIO:
         raise UsageError(f"cannot read {str(path)[:200]!r}: {reason}; check the path and who may read it") from None
 
 
-def _read_on(stream: BinaryIO, place: Place) -> bytes:
+def _read_on(stream: BinaryIO, location: SourceLocation) -> bytes:
     try:
         return stream.readline(4 * MAX_LINE + 2)  # a character takes at most four bytes
     except OSError as error:
-        raise DataError(f"cannot read on: {error.strerror or error}; check the file and its disk", place) from error
+        raise DataError(f"cannot read on: {error.strerror or error}; check the file and its disk", location) from error
 
 
 def _neighbour(path: Path) -> str:
@@ -235,21 +239,21 @@ def _neighbour(path: Path) -> str:
     return f"; did you mean {path.with_name(near[0])}?" if near else "; check the path"
 
 
-def _decode(line: bytes, place: Place) -> str:
-    if place.line == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError("the file is UTF-16, not UTF-8; convert it: iconv -f utf-16 -t utf-8 OLD > NEW", place)
+def _decode(line: bytes, location: SourceLocation) -> str:
+    if location.line == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError("the file is UTF-16, not UTF-8; convert it: iconv -f utf-16 -t utf-8 OLD > NEW", location)
     if b"\0" in line:
-        raise DataError("the line has a NUL byte, so this is no text file; export it again as UTF-8 text", place)
+        raise DataError("the line has a NUL byte, so this is no text file; export it again as UTF-8 text", location)
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
         if len(line) > 4 * MAX_LINE:
-            raise DataError(f"the line is longer than {MAX_LINE:,} characters; break it up", place) from None
+            raise DataError(f"the line is longer than {MAX_LINE:,} characters; break it up", location) from None
         column = len(line[: error.start].decode("utf-8")) + 1
         raise DataError(
             f"byte {line[error.start]:#04x} at column {column} is not UTF-8; if the file is Latin-1, "
             "convert it: iconv -f latin1 -t utf-8 OLD > NEW",
-            place,
+            location,
         ) from None
 
 
@@ -263,13 +267,13 @@ def _read_table(path: Path, kind: str, lines: Lines, broken: Broken | None = Non
     rows = _csv_rows(path, lines, broken) if kind == "csv" else _tsv_rows(lines)
     first = next(rows, None)
     if first is None:
-        raise DataError("the file is empty", Place(str(path), 1))
-    place, header = first
+        raise DataError("the file is empty", SourceLocation(str(path), 1))
+    location, header = first
     header = [name.strip() for name in header]
     for name in header:
         if not name or header.count(name) > 1:
             what = f"two columns are called {shown(name)}" if name else "a column has no name"
-            raise DataError(f"{what}; the first line must name each column once", place)
+            raise DataError(f"{what}; the first line must name each column once", location)
     some = False
     for at, fields in rows:
         some = True
@@ -279,24 +283,24 @@ def _read_table(path: Path, kind: str, lines: Lines, broken: Broken | None = Non
             continue
         yield Record(at, dict(zip(header, fields, strict=True)))
     if not some:
-        raise DataError("the file has a header but no rows", place)
+        raise DataError("the file has a header but no rows", location)
 
 
-def _tsv_rows(lines: Lines) -> Iterator[tuple[Place, list[str]]]:
-    for place, line in lines:
+def _tsv_rows(lines: Lines) -> Iterator[tuple[SourceLocation, list[str]]]:
+    for location, line in lines:
         if line.strip():
-            yield place, line.split("\t")
+            yield location, line.split("\t")
 
 
-def _csv_rows(path: Path, lines: Lines, broken: Broken | None = None) -> Iterator[tuple[Place, list[str]]]:
+def _csv_rows(path: Path, lines: Lines, broken: Broken | None = None) -> Iterator[tuple[SourceLocation, list[str]]]:
     """Rows with the line each starts at; a runaway quote is caught before it swallows the file."""
-    at = Place(str(path), 1)
+    at = SourceLocation(str(path), 1)
     held = 0
 
     def feed() -> Iterator[str]:
         nonlocal at, held
-        for place, line in lines:
-            at = place if not held else at
+        for location, line in lines:
+            at = location if not held else at
             held += len(line) + 1
             if held > MAX_LINE:
                 raise DataError(f"the row runs on for {MAX_LINE:,} characters: is a closing quote missing?", at)
@@ -336,49 +340,51 @@ def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
 
 def _read_json(path: Path, lines: Lines, broken: Broken | None = None) -> Iterator[Record]:
     columns: list[str] | None = None
-    for place, line in lines:
+    for location, line in lines:
         if not line.strip():
             continue
         try:
-            values = _json_row(line, place, columns)
+            values = _json_row(line, location, columns)
         except DataError as error:
             _tell(error, broken)
             continue
         columns = columns or list(values)
-        yield Record(place, values)
+        yield Record(location, values)
     if columns is None:
-        raise DataError("the file is empty", Place(str(path), 1))
+        raise DataError("the file is empty", SourceLocation(str(path), 1))
 
 
-def _json_row(line: str, place: Place, columns: Sequence[str] | None) -> dict[str, str]:
-    values = {as_text(key, place): as_text(value, place) for key, value in json_object(line, place).items()}
+def _json_row(line: str, location: SourceLocation, columns: Sequence[str] | None) -> dict[str, str]:
+    values = {as_text(key, location): as_text(value, location) for key, value in json_object(line, location).items()}
     for column in columns or ():
         if column not in values:
-            raise DataError(f"no key {shown(column)}, which the first line has; mend the line", place)
+            raise DataError(f"no key {shown(column)}, which the first line has; mend the line", location)
     return values
 
 
-def json_object(line: str, place: Place, shape: str = '{"text": "…", "label": "…"}') -> dict[str, object]:
+def json_object(line: str, location: SourceLocation, shape: str = '{"text": "…", "label": "…"}') -> dict[str, object]:
     """The object on a line; raises :class:`DataError` that shows the shape it should have."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"the line is no JSON ({str(error).splitlines()[0]}); write one object a line", place) from None
+        raise DataError(
+            f"the line is no JSON ({str(error).splitlines()[0]}); write one object a line", location
+        ) from None
     if not isinstance(value, dict) or not value:
-        raise DataError(f"the line is no JSON object; write one object a line: {shape}", place)
+        raise DataError(f"the line is no JSON object; write one object a line: {shape}", location)
     return value
 
 
-def as_text(value: object, place: Place) -> str:
+def as_text(value: object, location: SourceLocation) -> str:
     """A value of JSON as a text; raises :class:`DataError` for what no file of text can hold."""
     if value is None:
         return ""
     if isinstance(value, float) and not math.isfinite(value):
-        raise DataError(f"{value} is no value; mend the line", place)
+        raise DataError(f"{value} is no value; mend the line", location)
     try:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     except RecursionError:
-        raise DataError("a value is nested too deeply; write plain text in its place", place) from None
+        raise DataError("a value is nested too deeply; write plain text in its location", location) from None
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise DataError("half of a surrogate pair stands alone (\\ud800 to \\udfff); mend the character", place)
+        raise DataError("half of a surrogate pair stands alone (\\ud800 to \\udfff); mend the character", location)
     return text

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from seqkit.data.readers import DataError, Example, Place, shown
+from seqkit.data.readers import DataError, Example, SourceLocation, shown
 from seqkit.errors import UsageError
 
 T = TypeVar("T")
@@ -60,21 +60,21 @@ def split_off(examples: Sequence[Example], fraction: float, seed: int) -> tuple[
 def check_classes(examples: Sequence[Example], parts: int = 3) -> None:
     """Refuses data with one class only, or a class with fewer different texts than there are parts to make."""
     texts: dict[str, set[str]] = defaultdict(set)
-    places: dict[str, Place] = {}
+    locations: dict[str, SourceLocation] = {}
     for example in examples:
         texts[example.label].add(example.text.strip())
-        places.setdefault(example.label, example.place)
+        locations.setdefault(example.label, example.location)
     if not texts:
         raise DataError("there are no examples; give labelled texts of at least two classes")
     if len(texts) < 2:
         (only,) = texts
-        raise DataError(f"there is only one class, {shown(only)}; add examples of another", places[only])
+        raise DataError(f"there is only one class, {shown(only)}; add examples of another", locations[only])
     for label, seen in sorted(texts.items()):
         if len(seen) < parts:
             raise DataError(
                 f"class {shown(label)} has {len(seen)} different text{'s' if len(seen) > 1 else ''}, but the {parts} "
                 f"parts to make (training, validation, test) need {parts}; add examples or take the class out",
-                places[label],
+                locations[label],
             )
 
 

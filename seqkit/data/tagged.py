@@ -11,7 +11,7 @@ from pathlib import Path
 
 import regex
 
-from seqkit.data.readers import DataError, Place, as_text, json_object, read_lines, shown
+from seqkit.data.readers import DataError, SourceLocation, as_text, json_object, read_lines, shown
 from seqkit.data.schemes import broken, detect_scheme, repair
 from seqkit.data.sources import PackagedFile
 from seqkit.data.splits import Splits
@@ -36,7 +36,7 @@ class Sentence:
 
     words: tuple[str, ...]
     tags: tuple[str, ...]
-    place: Place
+    location: SourceLocation
 
 
 def read_tagged(
@@ -74,7 +74,7 @@ def read_tagged(
         raise DataError(f"{path}: there is no sentence with words; check the file")
     if empty and notes is not None:
         many = "1 sentence without words was" if len(empty) == 1 else f"{len(empty):,} sentences without words were"
-        notes.append(f"{many} left out, the first at {empty[0].place}")
+        notes.append(f"{many} left out, the first at {empty[0].location}")
     return found
 
 
@@ -123,38 +123,39 @@ def mended(splits: Splits[Sentence], notes: list[str]) -> Splits[Sentence]:
         parts = {name: _repaired(part, scheme, name, notes) for name, part in parts.items()}
     known = {tag for sentence in parts["training"] for tag in sentence.tags}
     for name in ("validation", "test"):
-        new = [(tag, s.place) for s in parts[name] for tag in s.tags if tag not in known]
+        new = [(tag, s.location) for s in parts[name] for tag in s.tags if tag not in known]
         if new:
-            tag, place = new[0]
+            tag, location = new[0]
             notes.append(
-                f"{len(new):,} labels of the {name} part are not in the training part, the first '{tag}' at {place}: "
-                "the model cannot know them, and each counts as an error"
+                f"{len(new):,} labels of the {name} part are not in the training part, the first '{tag}' at "
+                f"{location}: the model cannot know them, and each counts as an error"
             )
     return Splits(*parts.values())
 
 
 def _repaired(part: list[Sentence], scheme: str, name: str, notes: list[str]) -> list[Sentence]:
-    wrong = [(sentence, places) for sentence in part if (places := broken(sentence.tags, scheme))]
+    wrong = [(sentence, locations) for sentence in part if (locations := broken(sentence.tags, scheme))]
     if not wrong:
         return part
-    sentence, places = wrong[0]
-    before, after = sentence.tags[places[0]], repair(sentence.tags, scheme)[places[0]]
+    sentence, locations = wrong[0]
+    before, after = sentence.tags[locations[0]], repair(sentence.tags, scheme)[locations[0]]
     notes.append(
-        f"{sum(len(places) for _, places in wrong):,} labels of the {name} part break the scheme {scheme.upper()} and "
-        f"were repaired, the first in the sentence at {sentence.place}: word {places[0] + 1}, {before} to {after}"
+        f"{sum(len(locations) for _, locations in wrong):,} labels of the {name} part break the scheme "
+        f"{scheme.upper()} and were repaired, the first in the sentence at {sentence.location}: "
+        f"word {locations[0] + 1}, {before} to {after}"
     )
-    return [Sentence(s.words, repair(s.tags, scheme), s.place) for s in part]
+    return [Sentence(s.words, repair(s.tags, scheme), s.location) for s in part]
 
 
 def _read_conllu(path: Path, word_column: str | None, tag_column: str | None) -> Iterator[Sentence]:
     word, tag = _named(word_column or "form", "word"), _named(tag_column or "upos", "tag")
     for block in _blocks(path):
-        rows = [(place, line.split("\t")) for place, line in block if not line.startswith("#")]
+        rows = [(location, line.split("\t")) for location, line in block if not line.startswith("#")]
         pairs: list[tuple[str, str]] = []
-        for place, fields in rows:
-            if _is_word(fields, len(pairs) + 1, place):
-                pairs.append(_filled(fields[word], fields[tag], place))
-                _check_given(fields, tag, place)
+        for location, fields in rows:
+            if _is_word(fields, len(pairs) + 1, location):
+                pairs.append(_filled(fields[word], fields[tag], location))
+                _check_given(fields, tag, location)
         yield _sentence(pairs, rows[0][0] if rows else block[0][0])
 
 
@@ -166,12 +167,12 @@ def _named(column: str, kind: str) -> int:
     return _CONLLU.index(column.lower())
 
 
-def _is_word(fields: Sequence[str], number: int, place: Place) -> bool:
+def _is_word(fields: Sequence[str], number: int, location: SourceLocation) -> bool:
     if len(fields) != len(_CONLLU):
         raise DataError(
             f"{len(fields)} column{'s' if len(fields) != 1 else ''}, but CoNLL-U has 10 with a tab between; mend the "
             "line, or call the file .conll if it is of another kind",
-            place,
+            location,
         )
     if _SKIPPED_ID.fullmatch(fields[0]):
         return False
@@ -179,17 +180,17 @@ def _is_word(fields: Sequence[str], number: int, place: Place) -> bool:
         raise DataError(
             f"the word's number is {shown(fields[0])}, but {number} is next; mend it, or put a blank line between "
             "sentences",
-            place,
+            location,
         )
     return True
 
 
-def _check_given(fields: Sequence[str], tag: int, place: Place) -> None:
+def _check_given(fields: Sequence[str], tag: int, location: SourceLocation) -> None:
     if fields[tag] == "_" != fields[1] and _CONLLU[tag] not in _OFTEN_NOTHING:
         raise DataError(
             f"word {shown(fields[1])} has no {_CONLLU[tag]}, only '_'; give it one, or choose another column with "
             "--tag-column",
-            place,
+            location,
         )
 
 
@@ -197,57 +198,57 @@ def _check_given(fields: Sequence[str], tag: int, place: Place) -> None:
 class _Columns:
     """How the lines of a CoNLL file are read: as its first line is."""
 
-    first: Place
+    first: SourceLocation
     tabs: bool
     width: int
     word: int
     tag: int
 
     @staticmethod
-    def of(place: Place, line: str, word_column: str | None, tag_column: str | None) -> _Columns:
+    def of(location: SourceLocation, line: str, word_column: str | None, tag_column: str | None) -> _Columns:
         tabs = "\t" in line
         width = len(_fields(line, tabs))
         if width == 1:
-            raise DataError("one column only; a line is a word and its tag, with white space between", place)
-        word = _numbered(word_column or "1", width, "word", place)
-        tag = _numbered(tag_column or "-1", width, "tag", place)
+            raise DataError("one column only; a line is a word and its tag, with white space between", location)
+        word = _numbered(word_column or "1", width, "word", location)
+        tag = _numbered(tag_column or "-1", width, "tag", location)
         if word == tag:
             raise UsageError(f"column {word + 1} cannot be both; name others with --word-column and --tag-column")
-        return _Columns(place, tabs, width, word, tag)
+        return _Columns(location, tabs, width, word, tag)
 
-    def pair(self, place: Place, line: str) -> tuple[str, str]:
+    def pair(self, location: SourceLocation, line: str) -> tuple[str, str]:
         """Word and tag of a line."""
         fields = _fields(line, self.tabs)
         if len(fields) != self.width:
             raise DataError(
                 f"{len(fields)} column{'s' if len(fields) != 1 else ''}, but line {self.first.line} has {self.width}; "
                 "mend the line",
-                place,
+                location,
             )
-        return _filled(fields[self.word], fields[self.tag], place)
+        return _filled(fields[self.word], fields[self.tag], location)
 
 
 def _read_conll(path: Path, word_column: str | None, tag_column: str | None) -> Iterator[Sentence]:
     columns: _Columns | None = None
     for block in _blocks(path):
         columns = columns or _Columns.of(*block[0], word_column, tag_column)
-        yield _sentence([columns.pair(place, line) for place, line in block], block[0][0])
+        yield _sentence([columns.pair(location, line) for location, line in block], block[0][0])
 
 
 def _fields(line: str, tabs: bool) -> list[str]:
     return line.split("\t") if tabs else _SPACES.split(line.strip(" \t"))
 
 
-def _numbered(column: str, width: int, kind: str, place: Place) -> int:
-    """The column's place, counted from 0."""
+def _numbered(column: str, width: int, kind: str, location: SourceLocation) -> int:
+    """The column's location, counted from 0."""
     try:
         number = int(column)
     except ValueError:
         number = 0
     if not 1 <= abs(number) <= width:
         raise UsageError(
-            f"{place}: no column {shown(column)}, there are {width}; give its number, from 1, or -1 for the last, with "
-            f"--{kind}-column"
+            f"{location}: no column {shown(column)}, there are {width}; give its number, from 1, or -1 for the last, "
+            f"with --{kind}-column"
         )
     return number % width if number < 0 else number - 1
 
@@ -255,27 +256,27 @@ def _numbered(column: str, width: int, kind: str, place: Place) -> int:
 def _read_json(path: Path, word_column: str | None, tag_column: str | None) -> Iterator[Sentence]:
     word_key, tag_key = word_column or "tokens", tag_column or "tags"
     shape = f'{{"{word_key}": ["…", "…"], "{tag_key}": ["…", "…"]}}'
-    for place, line in read_lines(path):
+    for location, line in read_lines(path):
         if not line.strip():
             continue
-        values = json_object(line, place, shape)
-        words, tags = _texts(values, word_key, "word", place), _texts(values, tag_key, "tag", place)
+        values = json_object(line, location, shape)
+        words, tags = _texts(values, word_key, "word", location), _texts(values, tag_key, "tag", location)
         if len(words) != len(tags):
-            raise DataError(f"{len(words)} {word_key} but {len(tags)} {tag_key}; give each its own", place)
-        yield _sentence([_filled(word, tag, place) for word, tag in zip(words, tags, strict=True)], place)
+            raise DataError(f"{len(words)} {word_key} but {len(tags)} {tag_key}; give each its own", location)
+        yield _sentence([_filled(word, tag, location) for word, tag in zip(words, tags, strict=True)], location)
 
 
-def _texts(values: dict[str, object], key: str, kind: str, place: Place) -> list[str]:
+def _texts(values: dict[str, object], key: str, kind: str, location: SourceLocation) -> list[str]:
     if key not in values:
         there = ", ".join(map(shown, list(values)[:20]))
-        raise DataError(f"no key {shown(key)}, only {there}; name the key with --{kind}-column", place)
+        raise DataError(f"no key {shown(key)}, only {there}; name the key with --{kind}-column", location)
     texts = values[key]
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise DataError(f"{shown(key)} is no list of texts; write one text for each word", place)
-    return [as_text(text, place) for text in texts]
+        raise DataError(f"{shown(key)} is no list of texts; write one text for each word", location)
+    return [as_text(text, location) for text in texts]
 
 
-def _blocks(path: Path) -> Iterator[list[tuple[Place, str]]]:
+def _blocks(path: Path) -> Iterator[list[tuple[SourceLocation, str]]]:
     """The lines that stand together."""
     for together, lines in groupby(read_lines(path), lambda line: _holds_something(line[1])):
         if together:
@@ -286,17 +287,17 @@ def _holds_something(line: str) -> bool:
     return bool(line.strip()) and not line.startswith("-DOCSTART-")
 
 
-def _filled(word: str, tag: str, place: Place) -> tuple[str, str]:
+def _filled(word: str, tag: str, location: SourceLocation) -> tuple[str, str]:
     word, tag = word.strip(), tag.strip()
     if not word or not tag:
         raise DataError(
-            f"word {shown(word)} with tag {shown(tag)}: neither may be empty; mend it or take it out", place
+            f"word {shown(word)} with tag {shown(tag)}: neither may be empty; mend it or take it out", location
         )
     return word, tag
 
 
-def _sentence(pairs: Sequence[tuple[str, str]], place: Place) -> Sentence:
-    return Sentence(tuple(word for word, _ in pairs), tuple(tag for _, tag in pairs), place)
+def _sentence(pairs: Sequence[tuple[str, str]], location: SourceLocation) -> Sentence:
+    return Sentence(tuple(word for word, _ in pairs), tuple(tag for _, tag in pairs), location)
 
 
 _READERS: dict[str, Callable[[Path, str | None, str | None], Iterator[Sentence]]] = {

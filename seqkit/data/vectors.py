@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seqkit.data.readers import DataError, Place, read_lines, shown
+from seqkit.data.readers import DataError, SourceLocation, read_lines, shown
 from seqkit.data.vocab import Vocabulary
 from seqkit.errors import UsageError
 
@@ -30,51 +30,53 @@ def read_vectors(path: Path, vocabulary: Vocabulary, size: int | None = None) ->
     the file's vectors do not have the ``size`` asked for.
     """
     rows: dict[int, list[float]] = {}
-    repeats: list[Place] = []
+    repeats: list[SourceLocation] = []
     width: int | None = None
-    for place, line in read_lines(path):
+    for location, line in read_lines(path):
         if not line.strip():
             continue
         fields = line.rstrip().split(" ")
-        if place.line == 1 and len(fields) == 2 and all(field.isdecimal() and len(field) < 12 for field in fields):
-            width = _check_width(int(fields[1]), size, place)
+        if location.line == 1 and len(fields) == 2 and all(field.isdecimal() and len(field) < 12 for field in fields):
+            width = _check_width(int(fields[1]), size, location)
             continue
         if width is None:
-            width = _check_width(len(fields) - 1, size, place)
-        word, values = _parse(fields, width, place)
+            width = _check_width(len(fields) - 1, size, location)
+        word, values = _parse(fields, width, location)
         number = vocabulary.index(word)
         if number == vocabulary.unk:
             continue
         if number in rows:
-            repeats.append(place)
+            repeats.append(location)
         rows.setdefault(number, values)
     if width is None or not rows:
         raise DataError(f"{path} has no vector for any word of the vocabulary; check the file and its language")
     return _assemble(rows, len(vocabulary), width, repeats)
 
 
-def _check_width(found: int, size: int | None, place: Place) -> int:
+def _check_width(found: int, size: int | None, location: SourceLocation) -> int:
     if found < 1:
-        raise DataError("no numbers after the word; write: word v1 v2 …", place)
+        raise DataError("no numbers after the word; write: word v1 v2 …", location)
     if size is not None and found != size:
-        raise UsageError(f"{place}: the vectors have {found} values but the embedding {size}; ask for {found}")
+        raise UsageError(f"{location}: the vectors have {found} values but the embedding {size}; ask for {found}")
     return found
 
 
-def _parse(fields: list[str], width: int, place: Place) -> tuple[str, list[float]]:
+def _parse(fields: list[str], width: int, location: SourceLocation) -> tuple[str, list[float]]:
     if len(fields) < width + 1:
-        raise DataError(f"the row has {len(fields) - 1} values, expected {width}; mend it or take it out", place)
+        raise DataError(f"the row has {len(fields) - 1} values, expected {width}; mend it or take it out", location)
     # Some files have words with spaces inside, so the values are counted from the end.
     word = " ".join(fields[:-width])
     try:
         if len(fields) > width + 1 and _is_number(fields[-width - 1]):
-            raise DataError(f"the row has {len(fields) - 1} values, expected {width}; mend it or take it out", place)
+            raise DataError(f"the row has {len(fields) - 1} values, expected {width}; mend it or take it out", location)
         values = [float(field) for field in fields[-width:]]
     except ValueError:
         wrong = next(field for field in fields[-width:] if not _is_number(field))
-        raise DataError(f"{shown(wrong)} is no number, and a vector is made of numbers; mend the row", place) from None
+        raise DataError(
+            f"{shown(wrong)} is no number, and a vector is made of numbers; mend the row", location
+        ) from None
     if not word or not all(abs(number) <= _LARGEST for number in values):
-        raise DataError("the row lacks a word or has a value that is not finite; mend it or take it out", place)
+        raise DataError("the row lacks a word or has a value that is not finite; mend it or take it out", location)
     return word, values
 
 
@@ -86,7 +88,7 @@ def _is_number(field: str) -> bool:
     return True
 
 
-def _assemble(rows: dict[int, list[float]], symbols: int, width: int, repeats: list[Place]) -> WordVectors:
+def _assemble(rows: dict[int, list[float]], symbols: int, width: int, repeats: list[SourceLocation]) -> WordVectors:
     matrix, found = torch.zeros(symbols, width), torch.zeros(symbols, dtype=torch.bool)
     index = torch.tensor(list(rows))
     matrix[index] = torch.tensor(list(rows.values()), dtype=torch.float32)

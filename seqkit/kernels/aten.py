@@ -15,7 +15,8 @@ from seqkit.cells import Cell, CellState
 from seqkit.cells.gru import GRU
 from seqkit.cells.lstm import LSTM
 from seqkit.cells.rnn import RNN
-from seqkit.kernels.base import Weights, run_directions, sequence_mask
+from seqkit.kernels.base import Weights, run_directions
+from seqkit.lengths import sequence_mask
 
 # Large enough that a float32 sigmoid is exactly 1 on its one side and vanishes on the other.
 _SHUT = 1e4

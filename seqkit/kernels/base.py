@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from seqkit.cells import Cell, CellState
+from seqkit.lengths import reverse_sequences, sequence_mask
 
 
 class Weights(NamedTuple):
@@ -83,34 +84,3 @@ def run_directions(
         finals.append(final)
     both = tuple(torch.stack(parts, 1) for parts in zip(*finals, strict=True))
     return (torch.cat(outputs, 2) if len(outputs) > 1 else outputs[0]), both
-
-
-def sequence_mask(lengths: Tensor, steps: int) -> Tensor:
-    """(B, T) of bool: True at the steps inside each sequence."""
-    return torch.arange(steps, device=lengths.device) < lengths.unsqueeze(1)
-
-
-def reverse_sequences(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """x (B, T, ·) with each sequence turned round within its own length; padding stays where it is."""
-    if lengths is None:
-        return x.flip(1)
-    batch, steps = x.shape[:2]
-    time = torch.arange(steps, device=x.device).expand(batch, steps)
-    source = torch.where(sequence_mask(lengths, steps), lengths.unsqueeze(1) - 1 - time, time)
-    rows = source + steps * torch.arange(batch, device=x.device).unsqueeze(1)
-    reversed_: Tensor = _Permute.apply(x, rows.reshape(-1))  # type: ignore[no-untyped-call]
-    return reversed_
-
-
-class _Permute(torch.autograd.Function):
-    """Reorders steps by an index that is its own inverse, so that the gradient is the same quick gather."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, rows: Tensor) -> Tensor:
-        ctx.save_for_backward(rows)
-        return x.reshape(rows.numel(), -1).index_select(0, rows).view(x.shape)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (rows,) = ctx.saved_tensors
-        return _Permute.apply(grad, rows), None  # type: ignore[no-untyped-call]

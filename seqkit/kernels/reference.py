@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from seqkit.cells import Cell, CellState, Saved
-from seqkit.kernels.base import Weights, run_directions, sequence_mask
+from seqkit.kernels.base import Weights, run_directions
+from seqkit.lengths import sequence_mask
 
 
 class _Loop(NamedTuple):

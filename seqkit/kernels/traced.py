@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from seqkit.cells import Cell, CellState
-from seqkit.kernels.base import Weights, sequence_mask
+from seqkit.kernels.base import Weights
 from seqkit.kernels.reference import Reference, full_recurrent_bias, recurrent_part
+from seqkit.lengths import sequence_mask
 
 
 class Traced(Reference):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seqkit.errors import UsageError, unknown
-from seqkit.kernels.base import sequence_mask
+from seqkit.lengths import sequence_mask
 
 ATTENTIONS = ("additive", "dot", "general", "scaled")
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from seqkit.errors import UsageError
-from seqkit.kernels.base import reverse_sequences, sequence_mask
+from seqkit.lengths import reverse_sequences, sequence_mask
 
 _SMALLEST, _LOWEST = 1e-100, -200.0
 """A probability, and a transition in nats, that can be multiplied with two more of the kind and still be a float64."""

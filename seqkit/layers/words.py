@@ -13,8 +13,8 @@ from torch.nn.functional import embedding
 
 from seqkit.cells import Cell
 from seqkit.errors import unknown
-from seqkit.kernels.base import sequence_mask
 from seqkit.layers.encoder import Encoder, draw_embedding
+from seqkit.lengths import sequence_mask
 
 SPELLINGS = ("none", "rnn", "cnn")
 """How the characters of a word are read."""

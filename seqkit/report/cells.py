@@ -9,7 +9,7 @@ import typing
 
 from seqkit.cells import Cell
 from seqkit.layers import Recurrent
-from seqkit.report.terminal import WIDTH
+from seqkit.tables import TERMINAL_WIDTH as WIDTH
 
 _SIZE = 128
 

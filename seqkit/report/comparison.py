@@ -8,12 +8,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from seqkit.drawing.figures import literal, new_figure
 from seqkit.errors import SeqkitError
 from seqkit.files import read_json
-from seqkit.report.figures import literal, new_figure
 from seqkit.runs.directory import RunDirectory
-from seqkit.training.resampling import paired_p_value
-from seqkit.training.task import Table
+from seqkit.scores.resampling import paired_p_value
+from seqkit.tables import Table
 
 _COLOUR, _BASELINE = "#0b66a8", "#c2540a"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -12,74 +11,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqkit.cells import available_cells
+from seqkit.config import TrainingConfig, make_config, options_of
+from seqkit.config.options import arguments_of, read_toml
+from seqkit.drawing.curves import calibration_curve, loss_curves, metric_curve
+from seqkit.drawing.topologies import LEGEND, drawing
 from seqkit.errors import SeqkitError
 from seqkit.files import read_json, write_atomic, write_json
+from seqkit.pages import document, muted, safe, section, table
 from seqkit.report.cells import equation, source, summary
-from seqkit.report.curves import calibration_curve, loss_curves, metric_curve
-from seqkit.report.topologies import LEGEND, drawing
+from seqkit.report.findings import FORMAT, check_finished, gather_again
 from seqkit.runs.directory import RunDirectory
-from seqkit.runs.findings import FORMAT, check_finished, gather_again
 from seqkit.runs.model import find_task
-from seqkit.training.config import TrainingConfig, arguments_of, make_config, options_of, read_toml
 
 _KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 _NO_PLOT = "A plot would stand here; it needs matplotlib: pip install 'seqkit[plot]', then make the report again."
 _RESULTS = ("task", "metric", "better", "test", "baseline", "best_epoch", "epochs", "seconds", "parameters")
 
-STYLE = """
-:root { color-scheme: light dark; --paper: #fbfaf8; --card: #ffffff; --ink: #20242c; --pale: #6d7480;
-  --edge: #e1ded8; --first: #0b66a8; --second: #c2540a; --shade: 11 102 168; }
-@media (prefers-color-scheme: dark) { :root {
-  --paper: #14171c; --card: #1c2027; --ink: #e6e8ec; --pale: #9aa2ae;
-  --edge: #303640; --first: #6db8f2; --second: #f5a04c; --shade: 109 184 242; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.5; overflow-wrap: break-word;
-  font-family: system-ui, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; }
-main { max-width: 1000px; margin: 0 auto; padding: 24px 16px 48px; }
-h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 4px; }
-h2 { font-size: 1.1rem; margin: 0 0 12px; }
-h3 { font-size: .95rem; margin: 20px 0 8px; }
-p { margin: 0 0 10px; max-width: 72ch; }
-section { background: var(--card); border: 1px solid var(--edge); border-radius: 10px; padding: 18px;
-  margin-top: 16px; }
-.pale { color: var(--pale); font-size: .88rem; }
-.big { display: flex; flex-wrap: wrap; gap: 8px 32px; margin-top: 16px; }
-.big div { min-width: 130px; }
-.big b { display: block; font-size: 1.7rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 20px; }
-.pair > * { min-width: 0; }
-.model { display: flex; flex-wrap: wrap; gap: 4px 40px; }
-.model > * { max-width: 100%; flex: 0 1 auto; }
-h2 + .model h3 { margin-top: 0; }
-.wide { overflow-x: auto; max-width: 100%; }
-table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 5px 12px 5px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--edge); }
-th { color: var(--pale); font-weight: 600; }
-td.number, th.number { text-align: right; white-space: pre; padding: 5px 8px; }
-td.text { min-width: 16em; max-width: 60ch; }
-.shaded td.number { background: rgb(var(--shade) / calc(var(--part) * .75)); min-width: 3.2em;
-  border: 1px solid var(--card); }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; font-size: .92rem; }
-dt { color: var(--pale); }
-dd { margin: 0; }
-pre { margin: 0 0 10px; overflow-x: auto; font: .82rem/1.35 ui-monospace, "DejaVu Sans Mono", Consolas, monospace; }
-pre.fold { white-space: pre-wrap; overflow-wrap: anywhere; }
-figure { margin: 0; }
-svg { width: 100%; height: auto; max-width: 480px; display: block; }
-svg text { font-family: inherit !important; }
-img { max-width: 100%; height: auto; border-radius: 6px; background: #ffffff; display: block; }
-@media (max-width: 480px) { main { padding: 16px 10px 32px; } section { padding: 14px 12px; }
-  table { font-size: .8rem; } td, th { padding-right: 8px; } td.number, th.number { padding: 5px 4px; }
-  td.text { min-width: 10em; } .shaded td.number { min-width: 2.1em; }
-  .shaded tr:first-child th { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; }
-  .wide > img { max-width: 640px; }
-  pre.equation { font-size: .68rem; white-space: pre-wrap; }
-  dl { grid-template-columns: minmax(0, 1fr); gap: 0; } dd { margin-bottom: 8px; } }
-"""
-"""What every page looks like, light and dark."""
 
-
-class Material(NamedTuple):
+class RunFiles(NamedTuple):
     """What a page is made of: files of a run, read."""
 
     run: RunDirectory
@@ -103,7 +52,7 @@ def write_report(path: Path) -> Path:
     return run.report
 
 
-def read_material(path: Path) -> Material:
+def read_material(path: Path) -> RunFiles:
     """Reads what a page is made of; raises :class:`SeqkitError` naming the file that is damaged."""
     run, facts = RunDirectory.open(path)
     values = read_toml(run.config)
@@ -113,22 +62,18 @@ def read_material(path: Path) -> Material:
         raise SeqkitError(f"{run.results} is damaged; restore it from a copy")
     if not isinstance(findings, dict) or findings.get("format") != FORMAT:
         raise SeqkitError(f"{run.findings} is damaged or of another version; delete it to have it made again")
-    return Material(run, facts, make_config(task.config, values, str(run.config)), results, _history(run), findings)
+    return RunFiles(run, facts, make_config(task.config, values, str(run.config)), results, _history(run), findings)
 
 
-def page(material: Material) -> str:
+def page(material: RunFiles) -> str:
     """The page as HTML."""
     parts = (_opening, _scores, _learning, _tables, _calibration, _pictures, _written, _model, _making, _again)
     name = f"{material.results['task']}: {material.run.path.absolute().name}"
     body = "\n".join(filter(None, (part(material) for part in parts)))
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{safe(name)}</title><style>{STYLE}</style></head>\n<body><main>\n{body}\n</main></body></html>\n"
-    )
+    return document(name, body)
 
 
-def _opening(m: Material) -> str:
+def _opening(m: RunFiles) -> str:
     metric, test, baseline = m.results["metric"], m.results["test"], m.results["baseline"]
     found = [(f"{_spaced(metric)}, test part", _number(test[metric]))]
     if metric in baseline:
@@ -140,7 +85,7 @@ def _opening(m: Material) -> str:
     return f'<header><h1>{safe(name)}</h1><p>{safe(summary)}</p><div class="big">{cards}</div></header>'
 
 
-def _scores(m: Material) -> str:
+def _scores(m: RunFiles) -> str:
     intervals = m.findings["intervals"]
     both = (m.results["test"], intervals["limits"]), (m.results["baseline"], m.findings.get("baseline_intervals", {}))
     rows = [[_spaced(name), *(_within(name, *side) for side in both)] for name in m.results["test"]]
@@ -155,8 +100,8 @@ def _scores(m: Material) -> str:
     else:
         how = "No intervals: scoring the test part again and again would take too long."
     better = f"A {m.results['better']} {_spaced(m.results['metric'])} is better."
-    content = _table(["", "model", "baseline"], rows, numbers={1, 2})
-    return section("Scores on the test part", content + _pale(f"{how} {better}"))
+    content = table(["", "model", "baseline"], rows, numbers={1, 2})
+    return section("Scores on the test part", content + muted(f"{how} {better}"))
 
 
 def _within(name: str, scores: Mapping[str, float], limits: Mapping[str, Sequence[float]]) -> str:
@@ -167,7 +112,7 @@ def _within(name: str, scores: Mapping[str, float], limits: Mapping[str, Sequenc
     return f"{_number(scores[name])}{below}"
 
 
-def _learning(m: Material) -> str:
+def _learning(m: RunFiles) -> str:
     metric, best = m.results["metric"], m.results["best_epoch"]
     if not m.history:
         return ""
@@ -175,21 +120,21 @@ def _learning(m: Material) -> str:
     if find_spec("matplotlib") and all(metric in record for record in m.history):
         plots.append(_drawn(lambda: metric_curve(m.history, metric, best)))
     text = f"{m.results['epochs']} epochs; the model of epoch {best} is kept."
-    return section("Learning", f'<div class="pair">{"".join(plots)}</div>{_pale(text)}')
+    return section("Learning", f'<div class="pair">{"".join(plots)}</div>{muted(text)}')
 
 
-def _tables(m: Material) -> str:
+def _tables(m: RunFiles) -> str:
     shown = [table for table in m.findings["tables"] if table["rows"]]
-    parts = [f"<h3>{safe(table['title'])}</h3>{_shown_table(table)}" for table in shown]
+    parts = [f"<h3>{safe(kept['title'])}</h3>{_data_table(kept)}" for kept in shown]
     return section("Answers, right and wrong", "".join(parts)) if parts else ""
 
 
-def _shown_table(table: Mapping[str, Any]) -> str:
-    columns, rows = table["columns"], table["rows"]
+def _data_table(found: Mapping[str, Any]) -> str:
+    columns, rows = found["columns"], found["rows"]
     numbers = {n for n in range(len(columns)) if all(isinstance(row[n], (int, float)) for row in rows)}
     if columns[1:] and [row[0] for row in rows] == columns[1:] and numbers == {*range(1, len(columns))}:
         return _shaded(columns, rows)
-    return _table(columns, [[_number(value) for value in row] for row in rows], numbers)
+    return table(columns, [[_number(value) for value in row] for row in rows], numbers)
 
 
 def _shaded(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -203,7 +148,7 @@ def _shaded(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return f'<div class="wide"><table class="shaded"><tr><th></th>{heads}</tr>{"".join(lines)}</table></div>'
 
 
-def _calibration(m: Material) -> str:
+def _calibration(m: RunFiles) -> str:
     found = m.findings["calibration"]
     if not found or not found["bins"]:
         return ""
@@ -216,7 +161,7 @@ def _calibration(m: Material) -> str:
     return section("Is it as right as it is sure?", f'<div class="pair">{plot}<p>{safe(text)}</p></div>')
 
 
-def _pictures(m: Material) -> str:
+def _pictures(m: RunFiles) -> str:
     parts = []
     for name in m.findings["pictures"]:
         path = m.run.path / Path(name).name
@@ -229,16 +174,16 @@ def _pictures(m: Material) -> str:
     return section("Pictures", "".join(parts)) if parts else ""
 
 
-def _written(m: Material) -> str:
+def _written(m: RunFiles) -> str:
     text = m.findings["written"]
     return section("What it writes", f'<pre class="fold">{safe(text)}</pre>') if text else ""
 
 
-def _model(m: Material) -> str:
+def _model(m: RunFiles) -> str:
     topology, name = m.findings["topology"], getattr(m.config, "cell", None)
     left = f"<h3>{safe(topology)}</h3>"
     if drawing(topology):
-        left += f"<pre>{safe(chr(10).join(drawing(topology)))}</pre>{_pale(LEGEND)}"
+        left += f"<pre>{safe(chr(10).join(drawing(topology)))}</pre>{muted(LEGEND)}"
     right = ""
     if name in available_cells():
         kind = available_cells()[name]()
@@ -246,11 +191,11 @@ def _model(m: Material) -> str:
         if lines := equation(kind):
             right += f'<pre class="equation">{safe(chr(10).join(lines))}</pre>'
         if source(kind):
-            right += _pale(f"Source: {source(kind)}")
+            right += muted(f"Source: {source(kind)}")
     return section("The model", f'<div class="model"><div>{left}</div><div>{right}</div></div>')
 
 
-def _making(m: Material) -> str:
+def _making(m: RunFiles) -> str:
     f, results = m.findings, m.results
     parts = {"train": "to train", "valid": "to validate", "test": "to test"}
     data = str(getattr(m.config, "data", "") or "")
@@ -273,40 +218,21 @@ def _making(m: Material) -> str:
     return section("How it was made", f"<dl>{items}</dl>")
 
 
-def _again(m: Material) -> str:
+def _again(m: RunFiles) -> str:
     task = m.results["task"]
     line = shlex.join(["seqkit", "run", task, *arguments_of(m.config)])
     file = shlex.join(["seqkit", "run", task, "--config", str(m.run.config)])
     rows = [[name, _value(getattr(m.config, name)), entry.help] for name, entry in options_of(type(m.config)).items()]
-    options = _table(["option", "value", "what it is"], rows)
+    options = table(["option", "value", "what it is"], rows)
     return section(
         "To do it again",
-        f'<pre class="fold">{safe(line)}</pre>{_pale("or, with every option as it was:")}'
+        f'<pre class="fold">{safe(line)}</pre>{muted("or, with every option as it was:")}'
         f'<pre class="fold">{safe(file)}</pre><details><summary>All options</summary>{options}</details>',
     )
 
 
-def section(title: str, content: str) -> str:
-    """A card of a page."""
-    return f"<section><h2>{safe(title)}</h2>{content}</section>"
-
-
-def _pale(text: str) -> str:
-    return f'<p class="pale">{safe(text)}</p>'
-
-
 def _drawn(plot: Callable[[], str]) -> str:
-    return f"<figure>{plot()}</figure>" if find_spec("matplotlib") else _pale(_NO_PLOT)
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] | set[int] = ()) -> str:
-    def cell(tag: str, number: int, text: str) -> str:
-        kind = "number" if number in numbers else "text" if len(text) > 40 else ""
-        return f"<{tag}{f' class={chr(34)}{kind}{chr(34)}' if kind else ''}>{safe(text)}</{tag}>"
-
-    head = "".join(cell("th", n, column) for n, column in enumerate(columns)) if any(columns) else ""
-    lines = "".join(f"<tr>{''.join(cell('td', n, text) for n, text in enumerate(row))}</tr>" for row in rows)
-    return f'<div class="wide"><table>{f"<tr>{head}</tr>" if head else ""}{lines}</table></div>'
+    return f"<figure>{plot()}</figure>" if find_spec("matplotlib") else muted(_NO_PLOT)
 
 
 def _history(run: RunDirectory) -> list[dict[str, Any]]:
@@ -317,11 +243,6 @@ def _history(run: RunDirectory) -> list[dict[str, Any]]:
     except ValueError as error:
         raise SeqkitError(f"{run.metrics} is damaged ({error}); restore it from a copy") from None
     return [record for record in found if {"epoch", "loss", "train_loss"} <= record.keys()]
-
-
-def safe(text: str) -> str:
-    """The text as text, whatever it is made of; what no UTF-8 file can hold becomes a question mark."""
-    return html.escape(str(text).encode("utf-8", "replace").decode())
 
 
 def _number(value: Any) -> str:

@@ -8,9 +8,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from seqkit import __version__
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import read_json, write_atomic, write_json
+from seqkit.version import __version__
 
 FORMAT = 1
 """Counts up when an older seqkit could not read the folder."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from seqkit.config import TrainingConfig, make_config
+from seqkit.config.options import read_toml
 from seqkit.data.batching import token_batches
 from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.files import read_json
@@ -16,9 +18,8 @@ from seqkit.layers import Head
 from seqkit.plugins import Loader, discover
 from seqkit.runs.directory import RunDirectory
 from seqkit.search import Sampling
+from seqkit.topologies import Codec, Stream, Task
 from seqkit.training.checkpoint import read_tensors
-from seqkit.training.config import TrainingConfig, make_config, read_toml
-from seqkit.training.task import Codec, Stream, Task
 
 
 class Model:

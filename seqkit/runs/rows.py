@@ -11,7 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TextIO, TypeVar
 
-from seqkit.data import DataError, Place, read_lines, read_records
+from seqkit.data import DataError, SourceLocation, read_lines, read_records
 from seqkit.data.readers import FORMATS, as_text, delimiter_of, json_object, shown
 from seqkit.errors import SeqkitError
 from seqkit.runs.model import Model, predict_items
@@ -23,7 +23,7 @@ _CHARACTERS = 1 << 22
 
 _BREAKS = re.compile(r"[\t\r\n]")
 
-Choose = Callable[[Sequence[str], Place], tuple[str, ...]]
+Choose = Callable[[Sequence[str], SourceLocation], tuple[str, ...]]
 """Of the columns of a table, those of the input."""
 
 
@@ -31,7 +31,7 @@ class Row(NamedTuple):
     """An input as it was written, where it stands, and the columns it stands among."""
 
     text: str
-    place: Place | None = None
+    location: SourceLocation | None = None
     values: Mapping[str, Any] | None = None
 
 
@@ -53,23 +53,23 @@ def read_rows(path: Path, choose: Choose, stream: BinaryIO | None = None) -> Ite
     With a ``stream`` the bytes come from there, and the path is but their name.
     """
     if not is_table(path):
-        yield from (Row(line, place) for place, line in read_lines(stream or path, str(path)))
+        yield from (Row(line, location) for location, line in read_lines(stream or path, str(path)))
         return
     columns: tuple[str, ...] = ()
     objects = FORMATS[path.suffix.lower()] == "jsonl"
-    for place, values in _objects(path, stream) if objects else read_records(path, stream=stream):
-        columns = columns or choose(list(values), Place(place.file, 1))
+    for location, values in _objects(path, stream) if objects else read_records(path, stream=stream):
+        columns = columns or choose(list(values), SourceLocation(location.file, 1))
         for column in columns:
             if column not in values:
-                raise DataError(f"no key {shown(column)}, which holds the input; mend the line", place)
-        yield Row(" ".join(as_text(values[column], place).strip() for column in columns), place, values)
+                raise DataError(f"no key {shown(column)}, which holds the input; mend the line", location)
+        yield Row(" ".join(as_text(values[column], location).strip() for column in columns), location, values)
 
 
-def _objects(path: Path, stream: BinaryIO | None) -> Iterator[tuple[Place, dict[str, object]]]:
+def _objects(path: Path, stream: BinaryIO | None) -> Iterator[tuple[SourceLocation, dict[str, object]]]:
     """Those of JSON as they are: a list stays a list in what is written."""
-    for place, line in read_lines(stream or path, str(path)):
+    for location, line in read_lines(stream or path, str(path)):
         if line.strip():
-            yield place, json_object(line, place)
+            yield location, json_object(line, location)
 
 
 def windows(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -97,7 +97,7 @@ def answers(
     """The predictions for each group of rows, in order; batches by length inside.
 
     ``eager`` encodes a group while the one before it is predicted: for a file, whose next group does not wait for
-    anybody. ``say`` is told, once, that an input was cut. Raises :class:`DataError` with the place of an input that
+    anybody. ``say`` is told, once, that an input was cut. Raises :class:`DataError` with the location of an input that
     cannot be, after the answers to those before it.
     """
     watch = _Cuts(model, say)
@@ -118,7 +118,7 @@ def _encoded(
                 value = model.task.from_text(row.text)
                 items.append(model.codec.encode(value))
             except SeqkitError as found:
-                error = found if row.place is None else DataError(str(found), row.place)
+                error = found if row.location is None else DataError(str(found), row.location)
                 break
             watch.see(row, value, items[-1])
         yield group[: len(items)], items
@@ -150,7 +150,7 @@ class _Cuts:
         self.longest = length
         account = self.model.codec.account(value)
         if account and account.cut:
-            where = f"{row.place}: " if row.place else ""
+            where = f"{row.location}: " if row.location else ""
             self.say(
                 f"{where}the input has {account.symbols:,} tokens, of which the model reads the first "
                 f"{account.symbols - account.cut:,}; longer ones are cut alike, without a word"

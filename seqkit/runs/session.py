@@ -13,18 +13,20 @@ from typing import Any, NamedTuple
 
 import torch
 
+from seqkit.checks.splits import check
+from seqkit.config import TrainingConfig, options_of
+from seqkit.config.options import write_toml
 from seqkit.data import Splits
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import json_bytes, write_atomic, write_json, write_json_lines
 from seqkit.kernels import built, ready
-from seqkit.runs.checks import check
+from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory, check_free
-from seqkit.runs.memory import peak
 from seqkit.runs.model import count_parameters, open_run, predict_items, restore_head
 from seqkit.runs.training import Training
+from seqkit.tables import Table
+from seqkit.topologies import Codec, Task
 from seqkit.training.checkpoint import read_tensors, write_tensors
-from seqkit.training.config import TrainingConfig, options_of, write_toml
-from seqkit.training.task import Codec, Table, Task
 from seqkit.training.trainer import Callback, Trainer
 
 
@@ -217,7 +219,7 @@ def _content(example: Any) -> Any:
     """An example without its place, which changes with the file's name."""
     if not dataclasses.is_dataclass(example):
         return example
-    return [getattr(example, f.name) for f in dataclasses.fields(example) if f.name != "place"]
+    return [getattr(example, f.name) for f in dataclasses.fields(example) if f.name != "location"]
 
 
 def absolute_paths(task: Task[Any], config: TrainingConfig) -> TrainingConfig:

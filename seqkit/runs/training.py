@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 
+from seqkit.config import TrainingConfig
 from seqkit.data import Splits
 from seqkit.layers import Head
 from seqkit.runs.model import predict_items
 from seqkit.runs.transfer import start_from
+from seqkit.topologies import Codec, Task
+from seqkit.training import Evaluation
 from seqkit.training.checkpoint import seeded
-from seqkit.training.config import TrainingConfig
-from seqkit.training.task import Codec, Evaluation, Task
 from seqkit.training.trainer import Callback, Trainer
 
 

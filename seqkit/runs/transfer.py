@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from seqkit.config import options_of
 from seqkit.data import Vocabulary
 from seqkit.errors import UsageError
 from seqkit.layers import Decoder, Encoder, Head, Recurrent
 from seqkit.runs.model import load, open_run
+from seqkit.topologies import Codec, Task
 from seqkit.training.checkpoint import own_generators
-from seqkit.training.config import options_of
-from seqkit.training.task import Codec, Task
 
 _SHARED = ("cell", "cell_options", "embedding_size", "hidden_size", "num_layers", "tokenizer")
 """The options that two runs must have alike for one to start from the other."""

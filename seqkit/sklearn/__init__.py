@@ -1,8 +1,17 @@
-"""The tasks as scikit-learn estimators, for pipelines, searches and cross-validation."""
+"""The old name of :mod:`seqkit.estimators`, kept until 0.4.0."""
 
-from seqkit.sklearn.base import SequenceEstimator
-from seqkit.sklearn.classifier import SequenceClassifier
-from seqkit.sklearn.synced import SequenceLabeler, SequenceTagger
-from seqkit.sklearn.translator import SequenceTranslator
+from __future__ import annotations
+
+import warnings
+
+from seqkit.estimators import (
+    SequenceClassifier,
+    SequenceEstimator,
+    SequenceLabeler,
+    SequenceTagger,
+    SequenceTranslator,
+)
 
 __all__ = ["SequenceClassifier", "SequenceEstimator", "SequenceLabeler", "SequenceTagger", "SequenceTranslator"]
+
+warnings.warn("seqkit.sklearn is now seqkit.estimators; the old name goes in 0.4.0", DeprecationWarning, stacklevel=2)

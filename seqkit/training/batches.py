@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from seqkit.config import TrainingConfig
 from seqkit.data.batching import token_batches
 from seqkit.errors import UsageError
 from seqkit.layers import State
-
-if TYPE_CHECKING:
-    from seqkit.training.config import TrainingConfig
-    from seqkit.training.task import Codec
 
 
 class Batches(Protocol):
@@ -33,12 +30,24 @@ class Batches(Protocol):
         ...
 
 
+class Collator(Protocol):
+    """Makes a batch of items; a codec does."""
+
+    def length(self, item: Any) -> int:
+        """How many steps an item takes."""
+        ...
+
+    def collate(self, items: Sequence[Any]) -> Any:
+        """A batch of items."""
+        ...
+
+
 class EpochBatches:
     """Training items in batches by length; the order of an epoch follows from the seed and the epoch's number."""
 
-    def __init__(self, codec: Codec, items: Sequence[Any], config: TrainingConfig) -> None:
-        self.codec, self.items, self.config = codec, items, config
-        self.lengths = [codec.length(item) for item in items]
+    def __init__(self, collator: Collator, items: Sequence[Any], config: TrainingConfig) -> None:
+        self.collator, self.items, self.config = collator, items, config
+        self.lengths = [collator.length(item) for item in items]
 
     def plan(self, epoch: int) -> list[list[int]]:
         """See :class:`Batches`."""
@@ -47,7 +56,7 @@ class EpochBatches:
 
     def batch(self, group: Sequence[int], carried: Mapping[str, Tensor] | None = None) -> Any:
         """See :class:`Batches`."""
-        return self.codec.collate([self.items[number] for number in group])
+        return self.collator.collate([self.items[number] for number in group])
 
 
 class Chunk(NamedTuple):

@@ -6,13 +6,15 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn.utils import clip_grad_norm_
 
+from seqkit.config import TrainingConfig
 from seqkit.errors import SeqkitError
 from seqkit.layers import Head
+from seqkit.tables import Table
 from seqkit.training.average import MovingAverage
 from seqkit.training.batches import Batches
 from seqkit.training.checkpoint import (
@@ -22,9 +24,15 @@ from seqkit.training.checkpoint import (
     restore_training,
     training_tensors,
 )
-from seqkit.training.config import TrainingConfig
 from seqkit.training.schedule import learning_rate
-from seqkit.training.task import Evaluation, Table
+
+
+class Evaluation(NamedTuple):
+    """What the validation split says of the model."""
+
+    scores: dict[str, float]
+    samples: Sequence[Table] = ()
+    """Shown to whoever watches the training"""
 
 
 class Stopped(Exception):

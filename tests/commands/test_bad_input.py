@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 import seqkit
-from seqkit.report.inside import look_inside
+from seqkit.inspection.inside import look_inside
 
 GOOD_ROWS = "".join(f"fine {n},x\nbad {n},y\n" for n in range(20))
 

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 from seqkit.tasks.caption import TASK, CaptionConfig
 
 from seqkit import SeqkitError
+from seqkit.config import make_config
 from seqkit.runs import find_task, resume, start
-from seqkit.training import make_config
 
 SMALL = ["--hidden-size", "16", "--embedding-size", "12", "--vector-size", "16", "--width", "4", "--batch-size", "16"]
 GLYPHS = ["--letters", "40", "--faces", "Sans,Serif", "--sizes", "20", *SMALL, "--epochs", "2"]

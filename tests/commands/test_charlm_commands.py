@@ -202,7 +202,7 @@ MEASURE = """
 import sys
 from pathlib import Path
 from seqkit.runs import find_task, start
-from seqkit.runs.memory import peak
+from seqkit.machine import peak
 from seqkit.training import Callback, Stopped, make_config
 
 class Few(Callback):

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqkit.commands.run import config_values
+from seqkit.config import make_config, options_of
+from seqkit.config.options import parse_setting, read_toml, write_toml
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.runs import find_task
-from seqkit.training import make_config, options_of
-from seqkit.training.config import parse_setting, read_toml, write_toml
 
 TASK = find_task("sentiment")
 KEYS = sorted(options_of(TASK.config))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqkit.export import graph
+from seqkit.graphs import graph
 
 EXAMPLE = Path(__file__).parents[2] / "examples/onnx_sentiment.py"
 TEXTS = ["a wonderful film, with 3.5 stars!", "Its story… dull", "the actor's scene", "unheard-of words -- only", ""]

@@ -10,8 +10,8 @@ import pytest
 from seqkit.tasks.frames import TASK, FrameConfig
 
 from seqkit import SeqkitError
+from seqkit.config import make_config
 from seqkit.runs import resume, start
-from seqkit.training import make_config
 
 SMALL = ["--hidden-size", "12", "--dropout", "0", "--batch-size", "4", "--learning-rate", "0.02"]
 STRIPS = ["--strips", "40", *SMALL, "--epochs", "2"]

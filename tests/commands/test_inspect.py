@@ -8,7 +8,7 @@ import re
 import pytest
 
 import seqkit
-from seqkit.report.inside import look_inside
+from seqkit.inspection.inside import look_inside
 from seqkit.runs import load
 
 SMALL = ["--hidden-size", "8", "--embedding-size", "8", "--epochs", "1", "--dropout", "0", "--embedding-dropout", "0"]

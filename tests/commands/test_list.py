@@ -11,7 +11,7 @@ from torch import nn
 import seqkit.cells
 import seqkit.runs
 from seqkit.cells import Cell, available_cells
-from seqkit.report.topologies import TOPOLOGIES, drawing
+from seqkit.drawing.topologies import TOPOLOGIES, drawing
 from seqkit.runs import available_tasks, find_task
 
 

@@ -223,7 +223,7 @@ def test_memory_does_not_grow_with_the_input(trained):
         code = f"print('a wonderful story and a very dull one indeed\\n' * {count}, end='')"
         with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as source:
             program = (
-                "import sys; from seqkit.commands import main; from seqkit.runs.memory import peak\n"
+                "import sys; from seqkit.commands import main; from seqkit.machine import peak\n"
                 "try: main(['predict', sys.argv[1], '--input', '-'])\n"
                 "except SystemExit: sys.stderr.write(f' {peak()}')"
             )

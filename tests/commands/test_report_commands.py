@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from seqkit.report import html as pages
+from seqkit.report.findings import gather_again
 from seqkit.runs import load
-from seqkit.runs.findings import gather_again
 
 EVIL = "<script>alert(1)</script> & dull"
 FOR_ALL = ["Scores on the test part", "Learning", "The model", "How it was made", "To do it again"]

@@ -120,6 +120,6 @@ def test_a_column_of_a_table_is_a_text_with_a_row_a_line(tmp_path):
     path.write_text('text,label\n"one, two\nthree",x\nä,y\n', encoding="utf-8")
     found = stretch(column_corpus(path, "text"))
     assert "".join(found.blocks()) == "one, two three\nä"
-    assert str(found.place) == f"{path}, column text"
+    assert str(found.location) == f"{path}, column text"
     with pytest.raises(UsageError, match=r"table.csv:1: no column 'txt' .*did you mean --text-column 'text'"):
         column_corpus(path, "txt")

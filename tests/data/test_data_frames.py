@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from seqkit import UsageError
-from seqkit.data import DataError, Place
+from seqkit.data import DataError, SourceLocation
 from seqkit.data.frames import (
     Layout,
     Scaling,
@@ -54,8 +54,8 @@ def test_every_format_holds_the_same_sequence(tmp_path):
         assert e.labels == ("walk", "walk", "run")
     tables = read_clips(tmp_path / "deeper", layout=Layout(2, ("x", "y")))
     assert tables[0].clip.features.tolist() == FRAMES.tolist(), "columns are known by their names"
-    assert [tables[0].place_of(number).line for number in range(3)] == [2, 4, 5]
-    assert clips[0].place_of(2) == Place(str(tmp_path / "a.labels.txt"), 3)
+    assert [tables[0].location_of(number).line for number in range(3)] == [2, 4, 5]
+    assert clips[0].location_of(2) == SourceLocation(str(tmp_path / "a.labels.txt"), 3)
 
 
 def test_whole_numbers_are_labels_and_pictures_are_laid_out_in_a_row(tmp_path):
@@ -83,7 +83,7 @@ def test_a_table_written_is_read_again(tmp_path):
     features[1, 2] = math.nan
     write(tmp_path / "a.csv", "p,q,r,label\n" + "0,0,0,x\n" * 5)
     (e,) = read_clips(tmp_path / "a.csv")
-    made = type(e)(clip_of("a", features, e.clip.layout.names), ("x", "a b", 'q"', ",", "é"), e.place)
+    made = type(e)(clip_of("a", features, e.clip.layout.names), ("x", "a b", 'q"', ",", "é"), e.location)
     (tmp_path / "b.csv").write_bytes(table_of(made))
     (again,) = read_clips(tmp_path / "b.csv")
     assert again.clip.features.astype(np.float32).tobytes() == features.tobytes()

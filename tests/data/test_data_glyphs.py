@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from seqkit import UsageError
-from seqkit.data import glyphs as module
-from seqkit.data.glyphs import FACES, font_file, glyphs, letters_of
+from seqkit.data.sources import glyphs as module
+from seqkit.data.sources.glyphs import FACES, font_file, glyphs, letters_of
 
 
 def by_letter(examples):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqkit.data import DataError, Place
+from seqkit.data import DataError, SourceLocation
 from seqkit.data.pairs import (
     Pair,
     interface_strings,
@@ -25,7 +25,7 @@ def sides(pairs):
 
 
 def made(*texts):
-    return [Pair(source, (target,), Place("f", n)) for n, (source, target) in enumerate(texts, 1)]
+    return [Pair(source, (target,), SourceLocation("f", n)) for n, (source, target) in enumerate(texts, 1)]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_header_is_two_names_of_sides_or_languages(first, is_header, tmp_path)
     found = list(read_pairs(path))
     assert sides(found)[-1] == ("Hi.", "Salut !")
     assert len(found) == 2 - is_header
-    assert str(found[-1].place) == f"{path}:3"
+    assert str(found[-1].location) == f"{path}:3"
 
 
 def test_named_columns_are_found_by_name_or_told(tmp_path):
@@ -116,7 +116,7 @@ def test_one_language_on_both_sides_is_refused_or_told():
 
 def test_pairs_of_one_source_become_one_with_several_references():
     (only, other) = usable(made(("a", "b"), ("c", "d"), ("a", "e"), ("a", "b")), 10, [])
-    assert only == Pair("a", ("b", "e"), Place("f", 1))
+    assert only == Pair("a", ("b", "e"), SourceLocation("f", 1))
     assert other.references == ("d",)
     assert sides(one_reference_each([only])) == [("a", "b"), ("a", "e")]
     assert sides(only.reversed) == [("b", "a"), ("e", "a")]

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqkit.data import Example, Place
+from seqkit.data import Example, SourceLocation
 from seqkit.data.punctuation import CASES, LABELS, MARKS, bare, labelled, read_text, restored, stretches
 
-PLACE = Place("a.txt", 1)
+PLACE = SourceLocation("a.txt", 1)
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ def test_paragraphs_are_cut_after_sentences_where_they_can_be():
         "fourteen",
     ]
     assert cut[0].tags == ("Aa", "aa.", "Aa", "aa", "aa.")
-    assert all(part.place == PLACE for part in cut)
+    assert all(part.location == PLACE for part in cut)
 
 
 def test_each_line_of_a_file_is_a_paragraph(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("Hello there.\n\nBye\n", encoding="utf-8")
-    assert [(s.words, s.tags, s.place.line) for s in read_text(path, 9)] == [
+    assert [(s.words, s.tags, s.location.line) for s in read_text(path, 9)] == [
         (("hello", "there"), ("Aa", "aa."), 1),
         (("bye",), ("Aa",), 3),
     ]

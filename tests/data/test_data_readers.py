@@ -11,7 +11,7 @@ from seqkit.data.readers import (
     MAX_LINE,
     DataError,
     Example,
-    Place,
+    SourceLocation,
     choose_column,
     read_examples,
     read_lines,
@@ -37,7 +37,7 @@ def lines(content):
 
 
 def rows(path):
-    return [(record.place.line, record.values) for record in read_records(path)]
+    return [(record.location.line, record.values) for record in read_records(path)]
 
 
 def fault(path, kind=DataError):
@@ -51,8 +51,8 @@ def fault(path, kind=DataError):
 
 
 def test_a_place_reads_as_file_and_line():
-    assert str(Place("reviews.csv", 7)) == "reviews.csv:7"
-    assert str(DataError("broken", Place("reviews.csv", 7))) == "reviews.csv:7: broken"
+    assert str(SourceLocation("reviews.csv", 7)) == "reviews.csv:7"
+    assert str(DataError("broken", SourceLocation("reviews.csv", 7))) == "reviews.csv:7: broken"
 
 
 @pytest.mark.parametrize("content", [b"a\nb\n", b"a\r\nb\r\n", b"a\nb", b"\xef\xbb\xbfa\nb\n"])
@@ -246,8 +246,8 @@ def test_an_unknown_suffix_names_those_that_are_read(file):
     ],
 )
 def test_obvious_columns_are_found_and_the_most_obvious_wins(columns, text, label):
-    assert choose_column(columns, None, "text", Place("a.csv", 1)) == text
-    assert choose_column(columns, None, "label", Place("a.csv", 1)) == label
+    assert choose_column(columns, None, "text", SourceLocation("a.csv", 1)) == text
+    assert choose_column(columns, None, "label", SourceLocation("a.csv", 1)) == label
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_obvious_columns_are_found_and_the_most_obvious_wins(columns, text, labe
 )
 def test_a_column_that_is_not_there_is_answered_with_those_that_are(wanted, message):
     with pytest.raises(UsageError, match=message):
-        choose_column(["text", "Mood"], wanted, "label", Place("a.csv", 1))
+        choose_column(["text", "Mood"], wanted, "label", SourceLocation("a.csv", 1))
 
 
 # Examples
@@ -270,8 +270,8 @@ def test_a_column_that_is_not_there_is_answered_with_those_that_are(wanted, mess
 def test_examples_are_stripped_renamed_and_selected(file):
     path = file("a.csv", "text,label,source\n good ,1 ,x\nbad,0,y\n fine,1,x\n")
     assert read_examples(path, keep={"source": "x"}, names={"1": "positive"}) == [
-        Example("good", "positive", Place(str(path), 2)),
-        Example("fine", "positive", Place(str(path), 4)),
+        Example("good", "positive", SourceLocation(str(path), 2)),
+        Example("fine", "positive", SourceLocation(str(path), 4)),
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqkit.data.readers import DataError, Example, Place
+from seqkit.data.readers import DataError, Example, SourceLocation
 from seqkit.data.splits import check_classes, shared_texts, split_off, stratified
 from seqkit.errors import UsageError
 
@@ -17,7 +17,7 @@ modest = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 def examples(pairs):
-    return [Example(text, label, Place("d.csv", line)) for line, (text, label) in enumerate(pairs, 2)]
+    return [Example(text, label, SourceLocation("d.csv", line)) for line, (text, label) in enumerate(pairs, 2)]
 
 
 def plain(**sizes):
@@ -40,8 +40,8 @@ def test_every_part_has_the_same_mix_of_labels():
 @given(data=labelled, seed=st.integers(0, 5))
 def test_no_example_is_lost_and_no_text_stands_on_two_sides(data, seed):
     parts = stratified(data, 0.2, 0.2, seed)
-    assert sorted(e.place.line for part in (parts.train, parts.valid, parts.test) for e in part) == [
-        e.place.line for e in data
+    assert sorted(e.location.line for part in (parts.train, parts.valid, parts.test) for e in part) == [
+        e.location.line for e in data
     ]
     assert shared_texts(parts.train, parts.test) == shared_texts(parts.train, parts.valid) == 0
     assert shared_texts(parts.valid, parts.test) == 0
@@ -71,9 +71,9 @@ def test_a_seed_decides_everything():
 
 def test_the_hash_seed_decides_nothing():
     program = (
-        "from seqkit.data import Example, Place, split_off\n"
-        "data = [Example(f't{n}', 'xyz'[n % 3], Place('f', n)) for n in range(60)]\n"
-        "print([e.place.line for e in split_off(data, 0.3, 5)[1]])"
+        "from seqkit.data import Example, SourceLocation, split_off\n"
+        "data = [Example(f't{n}', 'xyz'[n % 3], SourceLocation('f', n)) for n in range(60)]\n"
+        "print([e.location.line for e in split_off(data, 0.3, 5)[1]])"
     )
     outputs = {
         subprocess.run(

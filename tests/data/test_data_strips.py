@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from seqkit.data import strips as module
-from seqkit.data.strips import FORMS, GAP, WRITERS, bent, lay_out, pan, parts_of, strips
+from seqkit.data.sources import strips as module
+from seqkit.data.sources.strips import FORMS, GAP, WRITERS, bent, lay_out, pan, parts_of, strips
 
 
 class Fixed:

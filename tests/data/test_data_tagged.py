@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqkit.data import DataError, Place
+from seqkit.data import DataError, SourceLocation
 from seqkit.data.tagged import TURKISH, Sentence, read_tagged, split_sentences, turkish_treebank
 from seqkit.errors import UsageError
 
@@ -61,7 +61,7 @@ def test_ranges_of_words_empty_nodes_and_comments_of_conllu_are_not_read(tmp_pat
     assert first.words == ("vamos", "nos", "a", "el", "10 000")
     assert first.tags == ("VERB", "PRON", "ADP", "DET", "NUM")
     assert (second.words, second.tags) == (("#", "_"), ("SYM", "X"))
-    assert [s.place.line for s in (first, second)] == [3, 13]
+    assert [s.location.line for s in (first, second)] == [3, 13]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_columns_are_counted_from_either_end(name, tmp_path):
     assert read(tmp_path, name, CONLL) == [("U.N. Ekeus", "B-ORG B-PER"), ("#", "O"), ("10000", "O")]
     assert read(tmp_path, name, CONLL, "2", "-2")[0] == ("NNP NNP", "B-NP I-NP")
     assert read(tmp_path, name, CONLL, "4", "1")[0] == ("B-ORG B-PER", "U.N. Ekeus")
-    assert [s.place.line for s in read_tagged(tmp_path / name)] == [3, 7, 9]
+    assert [s.location.line for s in read_tagged(tmp_path / name)] == [3, 7, 9]
 
 
 def test_with_tabs_a_word_may_hold_spaces_and_a_comment_sign_is_a_word(tmp_path):
@@ -208,7 +208,9 @@ def test_what_is_written_is_read_back_from_every_format(tmp_path_factory, made):
 
 
 def numbered(*texts):
-    return [Sentence(tuple(text.split()), tuple(text.split()), Place("f", n)) for n, text in enumerate(texts, 1)]
+    return [
+        Sentence(tuple(text.split()), tuple(text.split()), SourceLocation("f", n)) for n, text in enumerate(texts, 1)
+    ]
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=8), st.integers(0, 99))
@@ -255,4 +257,4 @@ def test_the_turkish_treebank_is_all_there():
     assert len({s.words for s in sentences}) == len(sentences)
     tags = Counter(tag for s in sentences for tag in s.tags)
     assert (len(tags), tags["NOUN"], tags["AFFIX"]) == (14, 12_135 + 21_682, 3)
-    assert [sentences[n].place.file for n in (0, -1)] == [str(file.locate()) for file in TURKISH]
+    assert [sentences[n].location.file for n in (0, -1)] == [str(file.locate()) for file in TURKISH]

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from seqkit.data import Example, Place
+from seqkit.data import Example, SourceLocation
 from seqkit.data.corpus import open_corpus, stretch
 from seqkit.data.pairs import Pair
-from seqkit.data.strips import strips
+from seqkit.data.sources.strips import strips
 from seqkit.data.tagged import Sentence
 from seqkit.errors import SeqkitError, UsageError
+from seqkit.export import write as exporting
 from seqkit.runs import Model, find_task
-from seqkit.runs import export as exporting
 
-HERE = Place("test", 1)
+HERE = SourceLocation("test", 1)
 SMALL = {"embedding_size": 6, "hidden_size": 8}
 PAIR = {**SMALL, "cell": "gru"}
 

@@ -12,10 +12,10 @@ import torch
 from seqkit.tasks import charlm
 
 from seqkit.data import Vocabulary, tokenizer
+from seqkit.drawing.curves import calibration_curve, loss_curves, metric_curve
 from seqkit.report.comparison import Finished, compared, tables
-from seqkit.report.curves import calibration_curve, loss_curves, metric_curve
-from seqkit.training.calibration import calibrate
-from seqkit.training.resampling import interval, paired_p_value, resample
+from seqkit.scores.calibration import calibrate
+from seqkit.scores.resampling import interval, paired_p_value, resample
 
 
 def accuracy(predictions, examples):

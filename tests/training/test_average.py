@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from seqkit.config import make_config
 from seqkit.runs import find_task, start
-from seqkit.training import Callback, make_config
+from seqkit.training import Callback
 from seqkit.training.average import MovingAverage
 from seqkit.training.checkpoint import read_tensors
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from seqkit.config import make_config
 from seqkit.errors import SeqkitError
 from seqkit.runs import find_task, resume, start
 from seqkit.runs.directory import RunDirectory
-from seqkit.training import Callback, Stopped, make_config
+from seqkit.training import Callback, Stopped
 from seqkit.training.checkpoint import read_tensors
 
 OWN = {

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from seqkit.config import make_config
 from seqkit.runs import find_task, resume, start
-from seqkit.training import Callback, Stopped, make_config
+from seqkit.training import Callback, Stopped
 from seqkit.training.checkpoint import read_tensors, write_tensors
 
 

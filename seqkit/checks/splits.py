@@ -1,0 +1,109 @@
+"""What the parts of the data show before anyone trains: nothing to learn from, leaks, contradictions, labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
+
+from seqkit.checks.finding import Finding
+from seqkit.data import DataError, Splits
+from seqkit.data.readers import shown
+from seqkit.topologies import Task
+
+_FEW = 5
+_MOST = 0.9
+
+
+def check_parts(task: Task[Any], splits: Splits[Any]) -> list[Finding]:
+    """Findings about the three parts: the same for `doctor`, and for `run`, which stops at one that is wrong."""
+    return [*_check_sizes(splits), *_check_repeats(task, splits), *_check_leaks(task, splits), *_check_labels(splits)]
+
+
+def check(task: Task[Any], splits: Splits[Any], notes: list[str]) -> None:
+    """What `run` stops at, and what it tells; leaks and labels are told by the tasks that can have them.
+
+    Raises :class:`DataError` for what is wrong.
+    """
+    for finding in check_parts(task, splits):
+        if finding.level == "wrong":
+            raise DataError(str(finding))
+        if finding.kind == "contradictions":
+            notes.append(str(finding))
+
+
+def _parts(splits: Splits[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
+    for part in dataclasses.fields(splits):
+        yield part.name, getattr(splits, part.name)
+
+
+def _check_sizes(splits: Splits[Any]) -> Iterator[Finding]:
+    for part, examples in _parts(splits):
+        if not examples:
+            yield Finding("wrong", "parts", f"the {part} part is empty", "give more examples, or a file for the part")
+
+
+def _check_repeats(task: Task[Any], splits: Splits[Any]) -> Iterator[Finding]:
+    """Inputs of the training part that stand there twice, and those among them that contradict each other."""
+    first: dict[Hashable, Any] = {}
+    contradicting: list[tuple[Any, Any]] = []
+    for example in splits.train:
+        known = first.setdefault(_key(task, example), example)
+        if known is not example and labels_of(known) != labels_of(example):
+            contradicting.append((example, known))
+    if contradicting:
+        example, known = contradicting[0]
+        many = f"{len(contradicting):,} examples have" if len(contradicting) > 1 else "an example has"
+        what = f"{many} other labels than the same input has elsewhere, this one than {location_of(known)}"
+        yield Finding("warning", "contradictions", what, "decide which label is right", location_of(example))
+
+
+def _check_leaks(task: Task[Any], splits: Splits[Any]) -> Iterator[Finding]:
+    known = {_key(task, example): example for example in splits.train}
+    for part, examples in (("valid", splits.valid), ("test", splits.test)):
+        twins = [example for example in examples if _key(task, example) in known]
+        if twins:
+            there = location_of(known[_key(task, twins[0])])
+            many = f"{len(twins):,} of {len(examples):,} inputs of the {part} part {'are' if twins[1:] else 'is'}"
+            what = f"{many} in training, too, this at {there}"
+            yield Finding("warning", "leak", what, "take them out of one: scores will flatter", location_of(twins[0]))
+
+
+def _check_labels(splits: Splits[Any]) -> Iterator[Finding]:
+    counts = label_counts(splits.train)
+    if not counts:
+        return
+    total, (common, most) = counts.total(), counts.most_common(1)[0]
+    if most / total >= _MOST:
+        what = f"{most / total:.0%} of the training labels are {shown(common)}"
+        yield Finding("warning", "balance", what, "look at macro-F1 rather than at accuracy, or add other examples")
+    if rare := [label for label, count in counts.items() if count < _FEW]:
+        names = ", ".join(shown(label) for label in sorted(rare)[:5])
+        many = f"{len(rare)} labels are" if len(rare) > 1 else "a label is"
+        what = f"{many} seen fewer than {_FEW} times in training: {names}"
+        yield Finding("warning", "balance", what, "add examples of them, or join them to others")
+
+
+def label_counts(examples: Sequence[Any]) -> Counter[str]:
+    """How often each label stands there; nothing where examples have none."""
+    return Counter(label for example in examples for label in labels_of(example))
+
+
+def labels_of(example: Any) -> tuple[str, ...]:
+    """The ``label`` of an example, or its ``labels`` or ``tags``, one for each step."""
+    if isinstance(label := getattr(example, "label", None), str):
+        return (label,)
+    return tuple(getattr(example, "labels", None) or getattr(example, "tags", None) or ())
+
+
+def location_of(example: Any) -> str | None:
+    """Where an example stands, if it knows."""
+    location = getattr(example, "location", None)
+    return None if location is None else str(location)
+
+
+def _key(task: Task[Any], example: Any) -> Hashable:
+    raw = task.raw(example)
+    found: Hashable = getattr(raw, "digest", raw)
+    return found

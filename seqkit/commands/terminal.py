@@ -1,0 +1,159 @@
+"""What a person sees while something works: a live bar on a terminal, a plain line per event elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from seqkit.errors import SeqkitError
+from seqkit.tables import TERMINAL_WIDTH, Table
+from seqkit.training.trainer import Callback, Trainer
+
+WIDTH = TERMINAL_WIDTH
+
+
+class Reporter(Callback):
+    """Tells how a training goes, on standard error and in the run's ``log.txt``."""
+
+    def __init__(self, log: Path | None = None, stream: TextIO | None = None) -> None:
+        self.console = Console(file=stream or sys.stderr, highlight=False, soft_wrap=True)
+        self.log = log
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._began = time.monotonic()
+        self._began_done = 0.0
+        self._began_examples = 0
+
+    def line(self, text: str) -> None:
+        """A line of its own, above the bar if there is one."""
+        (self._bar.console if self._bar else self.console).print(Text(text))
+        if self.log is not None:
+            try:
+                with self.log.open("a", encoding="utf-8") as stream:
+                    stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+            except OSError as error:
+                raise SeqkitError(f"cannot write {self.log}: {error.strerror}; make room or mend the folder") from error
+
+    def prose(self, text: str) -> None:
+        """A sentence, in lines of at most 80 columns; a path longer than that stays whole."""
+        for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
+            self.line(line)
+
+    def table(self, table: Table) -> None:
+        """Rows above the bar; the log does not keep them."""
+        console = self._bar.console if self._bar else self.console
+        console.print(_rich(table), width=WIDTH)
+
+    def on_start(self, trainer: Trainer) -> None:
+        """The bar appears."""
+        self._began, self._began_done = time.monotonic(), trainer.done
+        self._began_examples = trainer.progress.examples
+        if self.console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), TextColumn("{task.fields[facts]}"))
+            self._bar = Progress(*columns, console=self.console, transient=True)
+            self._task = self._bar.add_task("starting", total=1.0, facts="")
+            self._bar.start()
+
+    def on_step(self, trainer: Trainer) -> None:
+        """The bar moves."""
+        if self._bar is None:
+            return
+        progress = trainer.progress
+        mean = progress.loss_sum / max(1, progress.loss_count)
+        last = f"  {trainer.metric} {progress.history[-1][trainer.metric]:.3f}" if progress.history else ""
+        facts = f"loss {mean:.3f}{last}  {self._speed(trainer):,.0f}/s  {_clock(self._left(trainer))} left"
+        epoch = f"epoch {progress.epoch + 1}/{trainer.config.epochs}"
+        self._bar.update(self._task, completed=trainer.done, description=epoch, facts=facts)
+
+    def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
+        """A line for the epoch; a star marks the best so far."""
+        left = "" if trainer.progress.finished else f"  {_clock(self._left(trainer))} left"
+        star = " *" if better else ""
+        losses = f"loss {record['train_loss']:.3f}  valid loss {record['loss']:.3f}"
+        score = f"{trainer.metric} {record[trainer.metric]:.3f}  {self._speed(trainer):,.0f}/s{left}{star}"
+        self.line(f"epoch {record['epoch']:>2}/{trainer.config.epochs}  {losses}  {score}")
+        for table in trainer.samples:
+            self.table(table)
+
+    def on_stop(self, trainer: Trainer) -> None:
+        """The bar goes."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _left(self, trainer: Trainer) -> float:
+        done = trainer.done - self._began_done
+        return (time.monotonic() - self._began) / max(done, 1e-9) * (1 - trainer.done)
+
+    def _speed(self, trainer: Trainer) -> float:
+        return (trainer.progress.examples - self._began_examples) / max(time.monotonic() - self._began, 1e-9)
+
+
+def print_tables(tables: Sequence[Table], stream: TextIO | None = None) -> None:
+    """Tables on standard output, within 80 columns."""
+    console = Console(file=stream or sys.stdout, width=WIDTH, highlight=False)
+    for table in tables:
+        if not table.rows:
+            continue
+        console.print(Text(f"\n{table.title}", style="bold"))
+        console.print(_rich(table))
+
+
+def _rich(table: Table) -> RichTable:
+    made = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(table.columns))
+    for number, name in enumerate(table.columns):
+        is_number = all(isinstance(row[number], (int, float)) for row in table.rows)
+        last = number == len(table.columns) - 1
+        made.add_column(Text(name), justify="right" if is_number else "left", no_wrap=not last, overflow="ellipsis")
+    for row in table.rows:
+        made.add_row(*(Text(_cell(value)) for value in row))
+    return made
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    text = f"{value:,}" if isinstance(value, int) else str(value)
+    # Two lines of a text are enough to know it by.
+    return text if len(text) <= 100 else text[:99] + "…"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+@contextmanager
+def progress_bar(path: Path, unit: str, hidden: bool = False) -> Iterator[Callable[[int], None]]:
+    """A bar for a file that is read, on standard error if that is a terminal; yields what is told the lines done."""
+    console = Console(file=sys.stderr)
+    if hidden or not console.is_terminal:
+        yield lambda line: None
+        return
+    columns = (TextColumn("{task.percentage:>3.0f} %"), BarColumn(bar_width=24), TextColumn("{task.fields[facts]}"))
+    began, lines = time.monotonic(), _count_lines(path)
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=max(1, lines), facts="")
+
+        def advance(line: int) -> None:
+            spent = time.monotonic() - began
+            left = spent / max(1, line) * max(0, lines - line)
+            bar.update(task, completed=line, facts=f"{line / max(spent, 1e-9):,.0f} {unit}/s  {_clock(left)} left")
+
+        yield advance
+
+
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as stream:
+        return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) + 1

@@ -1,0 +1,5 @@
+"""Default data: files of packages that pip installs, and data sets that are made on the spot."""
+
+from seqkit.data.sources.packaged import REVIEWS, PackagedFile
+
+__all__ = ["REVIEWS", "PackagedFile"]

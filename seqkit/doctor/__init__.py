@@ -1,0 +1,1 @@
+"""Doctor: looks at data before anyone trains on them."""

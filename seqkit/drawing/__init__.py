@@ -1,0 +1,1 @@
+"""Pictures for reports: plots, contact sheets, alignments, and the drawings of the topologies."""

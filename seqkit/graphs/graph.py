@@ -1,0 +1,109 @@
+"""A graph of ONNX operators, put together by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any, NewType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqkit.errors import missing
+from seqkit.version import __version__
+
+OPSET = 17
+"""The version of ONNX's operators that is written; onnxruntime has it from 1.13 on."""
+_FILE_VERSION = 8
+
+Value = NewType("Value", str)
+"""What flows through a graph, by its name."""
+Size = int | str
+"""A size that is fixed, or the name of one that is not."""
+
+
+class Graph:
+    """Operators and constants in the order in which they are added.
+
+    ``y = graph.add("Relu", graph.add("MatMul", x, weight))``: an operand is a value of the graph, or a tensor, which
+    becomes a constant of it.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: list[tuple[str, list[str], list[str], dict[str, Any]]] = []
+        self._constants: dict[str, np.ndarray] = {}
+
+    def add(self, operator: str, *operands: Value | Tensor | None, **attributes: Any) -> Value:
+        """The output of an operator; None stands for an operand that is left out."""
+        return self.add_several(1, operator, *operands, **attributes)[0]
+
+    def add_several(
+        self, outputs: int, operator: str, *operands: Value | Tensor | None, **attributes: Any
+    ) -> list[Value]:
+        """The first outputs of an operator."""
+        number = len(self._nodes)
+        names = [Value(f"{operator}_{number}_{place}") for place in range(outputs)]
+        self._nodes.append((operator, [self._name(operand) for operand in operands], [*names], attributes))
+        return names
+
+    def numbers(self, *values: int) -> Value:
+        """A constant row of int64, such as axes or a shape."""
+        return self._constant(np.array(values, np.int64))
+
+    def model(
+        self,
+        name: str,
+        inputs: Mapping[str, tuple[torch.dtype, Sequence[Size]]],
+        outputs: Mapping[str, tuple[Value, torch.dtype, Sequence[Size]]],
+        facts: Mapping[str, str],
+    ) -> bytes:
+        """The file: inputs and outputs with their types and sizes; ``facts`` are kept as its metadata.
+
+        Raises :class:`UsageError` where the package onnx is not installed.
+        """
+        check_installed()
+        from onnx import checker, helper, numpy_helper
+
+        nodes = [helper.make_node(kind, given, made, **extra) for kind, given, made, extra in self._nodes]
+        nodes += [helper.make_node("Identity", [value], [output]) for output, (value, _, _) in outputs.items()]
+        graph = helper.make_graph(
+            nodes,
+            name,
+            [helper.make_tensor_value_info(key, onnx_type(kind), sizes) for key, (kind, sizes) in inputs.items()],
+            [helper.make_tensor_value_info(key, onnx_type(kind), sizes) for key, (_, kind, sizes) in outputs.items()],
+            [numpy_helper.from_array(value, key) for key, value in self._constants.items()],
+        )
+        opset = [helper.make_opsetid("", OPSET)]
+        model = helper.make_model(graph, opset_imports=opset, ir_version=_FILE_VERSION)
+        model.producer_name, model.producer_version = "seqkit", __version__
+        helper.set_model_props(model, dict(facts))
+        checker.check_model(model, full_check=True)
+        return bytes(model.SerializeToString())
+
+    def _name(self, operand: Value | Tensor | None) -> str:
+        if isinstance(operand, Tensor):
+            return self._constant(operand.detach().cpu().contiguous().numpy())
+        return operand or ""
+
+    def _constant(self, value: np.ndarray) -> Value:
+        for name, known in self._constants.items():
+            if known.dtype == value.dtype and known.shape == value.shape and np.array_equal(known, value):
+                return Value(name)
+        name = f"constant_{len(self._constants)}"
+        self._constants[name] = value
+        return Value(name)
+
+
+def check_installed() -> None:
+    """Raises :class:`UsageError` unless ONNX files can be written, and run to be checked."""
+    for package in ("onnx", "onnxruntime"):
+        if find_spec(package) is None:
+            raise missing("an ONNX file", package, "onnx")
+
+
+def onnx_type(kind: torch.dtype) -> int:
+    """ONNX's number for a type."""
+    from onnx import helper
+
+    return int(helper.np_dtype_to_tensor_dtype(torch.empty(0, dtype=kind).numpy().dtype))

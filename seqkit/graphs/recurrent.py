@@ -1,0 +1,173 @@
+"""Recurrent layers as ONNX's own operators.
+
+B batch, T time, I inputs, H hidden units, L layers, D directions. ONNX has time first, and each gate in its own order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import singledispatch
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqkit.cells import Cell
+from seqkit.cells.gru import GRU
+from seqkit.cells.lstm import LSTM
+from seqkit.cells.lstm_coupled import CoupledLSTM
+from seqkit.cells.lstm_peephole import PeepholeLSTM
+from seqkit.cells.rnn import RNN
+from seqkit.errors import UsageError
+from seqkit.graphs.graph import Graph, Value
+from seqkit.layers import Recurrent
+from seqkit.layers.recurrent import Direction
+
+
+class Operator(NamedTuple):
+    """How a cell is said in ONNX."""
+
+    name: str
+    """LSTM, GRU or RNN"""
+    gates: tuple[tuple[str, int], ...]
+    """For each gate of the operator, ours that stands for it, and 1; or -1 where theirs is ``1 - σ(a) = σ(-a)``"""
+    peepholes: tuple[str, ...] = ()
+    """Our own parameters that stand for the operator's peepholes"""
+    activations: tuple[str, ...] = ()
+    """Of one direction, where they are not the operator's own"""
+    options: Mapping[str, int] = {}
+
+
+class RecurrentValues(NamedTuple):
+    """What a recurrent layer makes of its input, as values of a graph."""
+
+    outputs: Value
+    """(B, T, D·H), 0 at padding"""
+    state: dict[str, Value]
+    """(B, L·D, H) each"""
+    final: Value
+    """(B, D·H): the first state of the last layer"""
+
+
+@singledispatch
+def operator_of(cell: Cell) -> Operator | None:
+    """The ONNX operator of a cell, None if there is none; ``@operator_of.register`` adds a cell."""
+    return None
+
+
+@operator_of.register
+def _(cell: RNN) -> Operator:
+    return Operator("RNN", (("h", 1),), activations=("Tanh" if cell.nonlinearity == "tanh" else "Relu",))
+
+
+@operator_of.register
+def _(cell: LSTM) -> Operator:
+    return Operator("LSTM", (("i", 1), ("o", 1), ("f", 1), ("g", 1)))
+
+
+@operator_of.register
+def _(cell: PeepholeLSTM) -> Operator:
+    return Operator("LSTM", (("i", 1), ("o", 1), ("f", 1), ("g", 1)), ("p_i", "p_o", "p_f"))
+
+
+@operator_of.register
+def _(cell: CoupledLSTM) -> Operator:
+    # ONNX's input_forget would say the same, but not every runtime has it.
+    return Operator("LSTM", (("i", 1), ("o", 1), ("i", -1), ("g", 1)))
+
+
+@operator_of.register
+def _(cell: GRU) -> Operator:
+    # ONNX's z keeps the state, ours lets the candidate in.
+    after = int(cell.reset == "after")
+    return Operator("GRU", (("z", -1), ("r", 1), ("n", 1)), options={"linear_before_reset": after})
+
+
+def add_recurrent(
+    layer: Recurrent, graph: Graph, x: Value, lengths: Value | None, state: Mapping[str, Value] | None = None
+) -> RecurrentValues:
+    """A layer over x (B, T, I) with lengths (B) of int64, None: no padding, from a state (B, L·D, H), None: zeros.
+
+    Raises :class:`UsageError` for a cell that ONNX has no operator for.
+    """
+    operator, width = needed_operator(layer.cell), layer.num_directions
+    sizes = None if lengths is None else graph.add("Cast", lengths, to=_INT32)
+    starts = {name: _apart(graph, value, layer.num_layers, width) for name, value in (state or {}).items()}
+    x = graph.add("Transpose", x, perm=[1, 0, 2])
+    finals: list[list[Value]] = []
+    for number, directions in enumerate(layer.layers):
+        first = [starts[name][number] for name in layer.cell.state_names if name in starts]
+        x, final = _add_layer(operator, list(directions), graph, x, sizes, first)  # type: ignore[call-overload]
+        finals.append(final)
+    joined = [graph.add("Concat", *parts, axis=0) for parts in zip(*finals, strict=True)]
+    states = [graph.add("Transpose", value, perm=[1, 0, 2]) for value in joined]
+    if lengths is not None and state:
+        # The operators give 0 for a sequence without steps.
+        empty = graph.add("Equal", graph.add("Unsqueeze", lengths, graph.numbers(1, 2)), torch.tensor(0))
+        before = [state[name] for name in layer.cell.state_names]
+        states = [graph.add("Where", empty, *pair) for pair in zip(before, states, strict=True)]
+    last = graph.add("Reshape", graph.add("Transpose", finals[-1][0], perm=[1, 0, 2]), graph.numbers(0, -1))
+    outputs = graph.add("Transpose", x, perm=[1, 0, 2])
+    return RecurrentValues(outputs, dict(zip(layer.cell.state_names, states, strict=True)), last)
+
+
+_INT32 = 6
+"""ONNX's number for the type of ``sequence_lens``."""
+
+
+def needed_operator(cell: Cell) -> Operator:
+    """The ONNX operator of a cell; raises :class:`UsageError` if there is none."""
+    # A class derived from a cell may compute something else.
+    function = operator_of.registry.get(type(cell))
+    found: Operator | None = function(cell) if function else None
+    if found is None:
+        raise UsageError(
+            f"ONNX has no operator for {cell!r}; export it with --format torch, or train with a cell that ONNX has: "
+            "rnn, lstm, lstm-coupled, lstm-peephole or gru"
+        )
+    return found
+
+
+def _apart(graph: Graph, value: Value, layers: int, width: int) -> list[Value]:
+    """A state (B, L·D, H) as the operators take it, (D, B, H) for each layer."""
+    turned = graph.add("Transpose", value, perm=[1, 0, 2])
+    if layers == 1:
+        return [turned]
+    return graph.add_several(layers, "Split", turned, graph.numbers(*[width] * layers), axis=0)
+
+
+def _add_layer(
+    operator: Operator, directions: list[Direction], graph: Graph, x: Value, sizes: Value | None, first: list[Value]
+) -> tuple[Value, list[Value]]:
+    """x (T, B, I) to outputs (T, B, D·H) and final states (D, B, H)."""
+    weights = [torch.stack(parts) for parts in zip(*(_weights(operator, d) for d in directions), strict=True)]
+    hidden, width = weights[1].shape[2], len(directions)
+    attributes: dict[str, Any] = {"hidden_size": hidden, **operator.options}
+    attributes["direction"] = "bidirectional" if width == 2 else "forward"
+    if operator.activations:
+        attributes["activations"] = list(operator.activations * width)
+    states = 2 if operator.name == "LSTM" else 1
+    operands: list[Value | Tensor | None] = [x, *weights[:3], sizes, *first]
+    if len(weights) > 3:
+        operands += [None] * (states - len(first)) + [weights[3]]
+    made, *finals = graph.add_several(1 + states, operator.name, *operands, **attributes)
+    beside = graph.add("Transpose", made, perm=[0, 2, 1, 3])
+    return graph.add("Reshape", beside, graph.numbers(0, 0, width * hidden)), finals
+
+
+def _weights(operator: Operator, direction: Direction) -> list[Tensor]:
+    """Of one direction: W (gates · H, I), R (gates · H, H), B (2 · gates · H), and the peepholes (3 · H), if any."""
+    cell = direction.cell
+    names = cell.gate_names
+    inner = dict.fromkeys(names, torch.zeros(direction.weight_h.shape[1]))
+    if direction.bias_h is not None:
+        inner.update(zip(cell.recurrent_bias, direction.bias_h.chunk(len(cell.recurrent_bias)), strict=True))
+    given = [direction.weight_x, direction.weight_h, direction.bias, torch.cat([inner[name] for name in names])]
+    w, r, outer, within = (_in_order(operator, names, value) for value in given)
+    own = [torch.cat([direction.own[name] for name in operator.peepholes])] if operator.peepholes else []
+    return [w, r, torch.cat([outer, within]), *own]
+
+
+def _in_order(operator: Operator, names: tuple[str, ...], value: Tensor) -> Tensor:
+    blocks = dict(zip(names, value.chunk(len(names)), strict=True))
+    return torch.cat([sign * blocks[name] for name, sign in operator.gates])

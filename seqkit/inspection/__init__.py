@@ -1,0 +1,1 @@
+"""Inspection: gates, states, attention, influence and gradients of a model over time."""

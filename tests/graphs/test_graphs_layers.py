@@ -1,0 +1,141 @@
+"""Layers as ONNX operators: what onnxruntime computes is what torch computes, for every cell, padding included."""
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+
+from seqkit import Recurrent, State
+from seqkit.cells.lstm import LSTM
+from seqkit.errors import UsageError
+from seqkit.export.write import onnx_run
+from seqkit.graphs import Graph, Value, add, crf_symbols
+from seqkit.layers import CRF, Pooling
+
+CELLS = [
+    ("rnn", {}),
+    ("rnn", {"nonlinearity": "relu"}),
+    ("lstm", {}),
+    ("lstm-coupled", {}),
+    ("lstm-peephole", {}),
+    ("gru", {}),
+    ("gru", {"reset": "before"}),
+]
+BATCHES = [([1], 1), ([6], 6), ([3, 1, 7, 0], 7), ([2, 4], 6)]
+# Sums of a few products in another order; a wrong gate or length is off by 0.01 and more.
+CLOSE = {"rtol": 0, "atol": 1e-5}
+
+
+def strong(module):
+    """The module with weights and biases far from 0 and from each other, none of them alike."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.3)
+    return module.eval()
+
+
+def built(made, inputs, outputs):
+    """The function that onnxruntime makes of a graph; sizes are left open."""
+    graph = Graph()
+    values = made(graph, *map(Value, inputs))
+    ends = {name: (value, torch.float32, sizes) for (name, sizes), value in zip(outputs.items(), values, strict=True)}
+    return onnx_run(graph.model("test", inputs, ends, {}))
+
+
+@pytest.mark.parametrize(("cell", "options"), CELLS)
+@pytest.mark.parametrize(("layers", "both"), list(itertools.product((1, 2), (False, True))))
+def test_a_recurrent_layer_is_equal_in_onnx_at_every_length(cell, options, layers, both):
+    torch.manual_seed(0)
+    layer = strong(Recurrent(cell, 3, 5, layers, both, kernel="reference", **options))
+    names, size = layer.cell.state_names, ("batch", layers * (1 + both), 5)
+    inputs = {"x": (torch.float32, ("batch", "time", 3)), "lengths": (torch.int64, ("batch",))}
+
+    def without(graph, x, lengths):
+        ran = add(layer, graph, x, lengths)
+        return [ran.outputs, *ran.state.values()]
+
+    def within(graph, x, lengths, *state):
+        ran = add(layer, graph, x, lengths, dict(zip(names, state, strict=True)))
+        return [ran.outputs, *ran.state.values()]
+
+    outputs = {"y": ("batch", "time", 5 * (1 + both)), **{f"next_{name}": size for name in names}}
+    started = dict.fromkeys(names, (torch.float32, size))
+    from_zero, from_state = built(without, inputs, outputs), built(within, {**inputs, **started}, outputs)
+    for lengths, time in BATCHES:
+        x, given = torch.randn(len(lengths), time, 3), torch.tensor(lengths)
+        state = {name: torch.randn(len(lengths), layers * (1 + both), 5) for name in names}
+        for found, first in ((from_zero(x=x, lengths=given), None), (from_state(x=x, lengths=given, **state), state)):
+            with torch.no_grad():
+                y, last = layer(x, given, first and State(first))
+            torch.testing.assert_close(found["y"], y, **CLOSE)
+            for name in names:
+                torch.testing.assert_close(found[f"next_{name}"], last[name], **CLOSE)
+
+
+@pytest.mark.parametrize("ways", ["last", "mean", "max", "attention", "max+last+attention+mean"])
+def test_every_pooling_is_equal_in_onnx_for_empty_sequences_too(ways):
+    torch.manual_seed(0)
+    pooling = strong(Pooling(ways, 4))
+    inputs = {
+        "outputs": (torch.float32, ("batch", "time", 4)),
+        "final": (torch.float32, ("batch", 4)),
+        "lengths": (torch.int64, ("batch",)),
+    }
+    run = built(lambda *given: [add(pooling, *given)], inputs, {"pooled": ("batch", pooling.output_size)})
+    for lengths, time in BATCHES:
+        given = torch.tensor(lengths)
+        inside = (torch.arange(time) < given.unsqueeze(1)).unsqueeze(2)
+        # Below 0 throughout: a maximum that looked at padding would be 0.
+        outputs, final = -torch.rand(len(lengths), time, 4) * inside, torch.randn(len(lengths), 4)
+        with torch.no_grad():
+            wanted = pooling(outputs, final, given)
+        found = run(outputs=outputs, final=final, lengths=given)["pooled"]
+        torch.testing.assert_close(found, wanted, **CLOSE)
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.GELU, nn.SiLU])
+def test_a_plain_network_is_equal_in_onnx(activation):
+    torch.manual_seed(0)
+    network = strong(nn.Sequential(nn.Linear(3, 4), activation(), nn.Dropout(0.5), nn.Linear(4, 2, bias=False)))
+    run = built(lambda graph, x: [add(network, graph, x)], {"x": (torch.float32, ("batch", 3))}, {"y": ("batch", 2)})
+    x = 3 * torch.randn(7, 3)
+    with torch.no_grad():
+        torch.testing.assert_close(run(x=x)["y"], network(x), **CLOSE)
+
+
+def test_the_operators_are_onnx_s_own_and_one_a_layer():
+    import onnx
+
+    layer, graph = Recurrent("lstm", 3, 5, 2, True), Graph()
+    ran = add(layer, graph, Value("x"), Value("lengths"))
+    inputs = {"x": (torch.float32, ("batch", "time", 3)), "lengths": (torch.int64, ("batch",))}
+    content = graph.model("test", inputs, {"y": (ran.outputs, torch.float32, ("batch", "time", 10))}, {})
+    kinds = [node.op_type for node in onnx.load_from_string(content).graph.node]
+    assert kinds.count("LSTM") == 2 and not {"Loop", "Scan", "If"} & set(kinds)
+
+
+class Doubled(LSTM):
+    def step(self, x, r, state):
+        h, c = super().step(x, r, state)
+        return 2 * h, c
+
+
+@pytest.mark.parametrize("cell", ["lstm-layer-norm", Doubled])
+def test_a_cell_that_onnx_cannot_say_is_refused(cell):
+    with pytest.raises(UsageError, match=r"ONNX has no operator for .*; export it with --format torch, or train with"):
+        add(Recurrent(cell, 3, 5), Graph(), Value("x"), Value("lengths"))
+
+
+def test_a_module_without_an_export_is_refused_by_name():
+    with pytest.raises(UsageError, match=r"no export of torch\.nn\.modules.*Bilinear; leave it out"):
+        add(nn.Bilinear(2, 2, 2), Graph(), Value("x"))
+
+
+def test_what_a_crf_forbids_is_hardly_possible_in_its_symbols():
+    crf = CRF(2, allowed=torch.tensor([[True, False], [True, True]]))
+    found = crf_symbols(crf)
+    assert found["transitions"][0][1] == -10000.0
+    assert found["transitions"][1] == pytest.approx(crf.transitions[1].tolist())
+    assert crf_symbols(None) is None
