@@ -28,7 +28,7 @@ def untrained(cell: str, hidden_size: int, num_layers: int) -> Model:
     values = {"cell": cell, "hidden_size": hidden_size, "num_layers": num_layers}
     config = make_config(task.config, values)
     codec = StreamCodec(tokenizer("char"), Vocabulary.build([map(chr, range(32, 127))]))
-    return Model(task, config, codec, task.head(config, codec).eval())
+    return Model(task, config, codec, task.build_head(config, codec).eval())
 
 
 @torch.no_grad()

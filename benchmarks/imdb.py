@@ -77,13 +77,13 @@ def main(steps: int, rounds: int, threads: int) -> None:
     task = find_task("sentiment")
     config = make_config(task.config, {"data": "imdb", "epochs": 1})
     train = task.read(config, []).train
-    codec = task.learn(config, train)
-    batches = Few(codec, [codec.encode(task.raw(e), e) for e in train], config)
+    codec = task.learn_codec(config, train)
+    batches = Few(codec, [codec.encode(task.input_of(e), e) for e in train], config)
     epoch, batches.steps = len(EpochBatches.plan(batches, 0)), steps
     vocab_size = len(codec.vocabulary)  # type: ignore[attr-defined]  # of a TextCodec
     ways = {
         "seqkit run sentiment --data imdb": lambda: Trainer(
-            task.head(config, codec), batches, lambda: Evaluation({"accuracy": 0.0}), config, "accuracy"
+            task.build_head(config, codec), batches, lambda: Evaluation({"accuracy": 0.0}), config, "accuracy"
         ).fit(),
         "torch, packed": lambda: train_recipe(batches, vocab_size, packed=True),
         "torch, padded": lambda: train_recipe(batches, vocab_size, packed=False),

@@ -30,7 +30,7 @@ def untrained(cell: str, hidden_size: int, features: int, labels: int) -> Model:
     scaling = Scaling(np.zeros(features), np.ones(features), np.zeros(0, np.int64))
     codec = FrameCodec(Layout(features), scaling, tuple(map(str, range(labels))))
     torch.manual_seed(0)
-    return Model(task, config, codec, task.head(config, codec).eval())
+    return Model(task, config, codec, task.build_head(config, codec).eval())
 
 
 def resident() -> float:

@@ -10,18 +10,18 @@ from typing import Any
 from seqkit.checks.finding import Finding
 from seqkit.data import DataError, Splits
 from seqkit.data.readers import shown
-from seqkit.topologies import Task
+from seqkit.topologies import AnyTask
 
 _FEW = 5
 _MOST = 0.9
 
 
-def check_parts(task: Task[Any], splits: Splits[Any]) -> list[Finding]:
+def check_parts(task: AnyTask, splits: Splits[Any]) -> list[Finding]:
     """Findings about the three parts: the same for `doctor`, and for `run`, which stops at one that is wrong."""
     return [*_check_sizes(splits), *_check_repeats(task, splits), *_check_leaks(task, splits), *_check_labels(splits)]
 
 
-def check(task: Task[Any], splits: Splits[Any], notes: list[str]) -> None:
+def check(task: AnyTask, splits: Splits[Any], notes: list[str]) -> None:
     """What `run` stops at, and what it tells; leaks and labels are told by the tasks that can have them.
 
     Raises :class:`DataError` for what is wrong.
@@ -44,7 +44,7 @@ def _check_sizes(splits: Splits[Any]) -> Iterator[Finding]:
             yield Finding("wrong", "parts", f"the {part} part is empty", "give more examples, or a file for the part")
 
 
-def _check_repeats(task: Task[Any], splits: Splits[Any]) -> Iterator[Finding]:
+def _check_repeats(task: AnyTask, splits: Splits[Any]) -> Iterator[Finding]:
     """Inputs of the training part that stand there twice, and those among them that contradict each other."""
     first: dict[Hashable, Any] = {}
     contradicting: list[tuple[Any, Any]] = []
@@ -59,7 +59,7 @@ def _check_repeats(task: Task[Any], splits: Splits[Any]) -> Iterator[Finding]:
         yield Finding("warning", "contradictions", what, "decide which label is right", location_of(example))
 
 
-def _check_leaks(task: Task[Any], splits: Splits[Any]) -> Iterator[Finding]:
+def _check_leaks(task: AnyTask, splits: Splits[Any]) -> Iterator[Finding]:
     known = {_key(task, example): example for example in splits.train}
     for part, examples in (("valid", splits.valid), ("test", splits.test)):
         twins = [example for example in examples if _key(task, example) in known]
@@ -103,7 +103,7 @@ def location_of(example: Any) -> str | None:
     return None if location is None else str(location)
 
 
-def _key(task: Task[Any], example: Any) -> Hashable:
-    raw = task.raw(example)
+def _key(task: AnyTask, example: Any) -> Hashable:
+    raw = task.input_of(example)
     found: Hashable = getattr(raw, "digest", raw)
     return found

@@ -64,8 +64,8 @@ def _note(note: str) -> None:
 
 def _writer(model: Model, asked: PredictRequest, file: TextIO) -> Writer:
     if not asked.as_json:
-        return writer_for(asked.path, model.task.show, file, sys.stdin.buffer if asked.streamed else None)
-    return (JsonRowWriter if asked.path and is_table(asked.path) else JsonWriter)(model.task.show, file)
+        return writer_for(asked.path, model.task.format_prediction, file, sys.stdin.buffer if asked.streamed else None)
+    return (JsonRowWriter if asked.path and is_table(asked.path) else JsonWriter)(model.task.format_prediction, file)
 
 
 @contextmanager

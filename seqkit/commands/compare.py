@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from seqkit.config import TrainingConfig
-    from seqkit.topologies import Task
+    from seqkit.topologies import AnyTask
 
 
 class CompareGroup(TaskGroup):
@@ -83,7 +83,7 @@ def _task_command(name: str) -> click.Command:
     return click.Command(name, params=[*own, *fields], callback=callback, help=f"Compare cells on: {task.summary}.")
 
 
-def _plan(task: Task[Any], values: dict[str, Any], cells: Sequence[str], seeds: int, folder: Path) -> list[Planned]:
+def _plan(task: AnyTask, values: dict[str, Any], cells: Sequence[str], seeds: int, folder: Path) -> list[Planned]:
     """All runs, seed by seed; raises :class:`UsageError` for what cannot be, before any of them begins."""
     from seqkit.cells import make_cell
     from seqkit.config import make_config, options_of
@@ -107,10 +107,9 @@ def _plan(task: Task[Any], values: dict[str, Any], cells: Sequence[str], seeds: 
     return plan
 
 
-def _check_same(task: Task[Any], planned: Planned) -> None:
+def _check_same(task: AnyTask, planned: Planned) -> None:
     """Raises :class:`UsageError` where the folder has a run with other options."""
-    from seqkit.config import make_config
-    from seqkit.config.options import read_toml
+    from seqkit.config import make_config, read_toml
     from seqkit.runs import RunDirectory
 
     if not (planned.folder / "run.json").exists():
@@ -128,7 +127,7 @@ def _check_same(task: Task[Any], planned: Planned) -> None:
             )
 
 
-def _carry_out(task: Task[Any], plan: Sequence[Planned], folder: Path) -> int:
+def _carry_out(task: AnyTask, plan: Sequence[Planned], folder: Path) -> int:
     with _signals() as received:
         for number, planned in enumerate(plan, 1):
             click.echo(f"{planned.folder}: run {number} of {len(plan)}", err=True)
@@ -141,9 +140,9 @@ def _carry_out(task: Task[Any], plan: Sequence[Planned], folder: Path) -> int:
     return 0
 
 
-def _finish(task: Task[Any], planned: Planned, received: list[int]) -> bool:
+def _finish(task: AnyTask, planned: Planned, received: list[int]) -> bool:
     """Brings a run to its end, from wherever it stands; False if a signal stopped it."""
-    from seqkit.config.options import arguments_of
+    from seqkit.config import arguments_of
     from seqkit.report.html import write_report
     from seqkit.runs import RunDirectory
 

@@ -21,7 +21,7 @@ def command(run: str, data: str | None, as_json: bool) -> None:
     model = load(run)
     task = model.task
     examples = task.read_file(model.config, Path(data), model.codec) if data else task.read(model.config, []).test
-    predictions = model.predict([task.raw(example) for example in examples])
+    predictions = model.predict([task.input_of(example) for example in examples])
     scores = task.score(predictions, examples)
     if as_json:
         click.echo(json.dumps({"examples": len(examples), **scores}))

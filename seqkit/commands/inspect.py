@@ -43,7 +43,7 @@ def command(run: str, text: str | None, gradient_flow: bool, beside: tuple[str, 
         raise UsageError(f"cannot write {target}: there is no such folder; name another file with --out")
     model = load(run)
     check_time(model)
-    raw = None if text is None else model.task.from_text(text)
+    raw = None if text is None else model.task.parse_input(text)
     inside = None if text is None else look_inside(model, raw)
     flows = None
     if gradient_flow:
@@ -57,7 +57,7 @@ def command(run: str, text: str | None, gradient_flow: bool, beside: tuple[str, 
 
 def _examples(model: Model) -> list[Any]:
     """A few examples of the test part, the longest of the first hundred."""
-    raws = [_opening(model.task.raw(example)) for example in model.task.read(model.config, []).test[:100]]
+    raws = [_opening(model.task.input_of(example)) for example in model.task.read(model.config, []).test[:100]]
     raws.sort(key=lambda raw: -model.codec.length(model.codec.encode(raw)))
     return raws[:_EXAMPLES]
 

@@ -7,13 +7,13 @@ import sys
 import textwrap
 import typing
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from seqkit.tables import Table
-    from seqkit.topologies import Task
+    from seqkit.topologies import AnyTask
 
 
 @click.command()
@@ -45,7 +45,7 @@ def _topologies() -> Iterator[str]:
         yield from beside(topology, [line for task in tasks if task.topology == topology for line in _facts(task)])
 
 
-def _facts(task: Task[Any]) -> Iterator[str]:
+def _facts(task: AnyTask) -> Iterator[str]:
     """A task beside the drawing of its topology."""
     from seqkit.drawing.topologies import BESIDE
 
@@ -102,18 +102,18 @@ def _data() -> Iterator[str]:
     yield from _lines(Table(title, ["task", "data set", "what it is"], rows))
 
 
-def _tasks() -> list[Task[Any]]:
+def _tasks() -> list[AnyTask]:
     from seqkit.runs import available_tasks
 
     return [load() for load in available_tasks().values()]
 
 
-def _head(task: Task[Any]) -> type | None:
+def _head(task: AnyTask) -> type | None:
     """The class of the head that a task makes: what its function says it returns, if it says so."""
     from seqkit.layers import Head
 
     try:
-        found = typing.get_type_hints(task.head).get("return")
+        found = typing.get_type_hints(task.build_head).get("return")
     except (TypeError, NameError):
         # A callable that is no function has no hints; a name may be known to type checkers alone.
         return None

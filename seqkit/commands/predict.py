@@ -95,7 +95,7 @@ def _follow(model: Model, source: str, as_json: bool) -> int:
 
     def tell(predictions: Iterable[Any]) -> None:
         for prediction in predictions:
-            line, facts = model.task.show(prediction)
+            line, facts = model.task.format_prediction(prediction)
             click.echo(json.dumps(facts, ensure_ascii=False) if as_json else line)
 
     with nullcontext(sys.stdin.buffer) if source == "-" else Path(source).open("rb") as file:
@@ -118,10 +118,10 @@ def _follow(model: Model, source: str, as_json: bool) -> int:
 
 
 def _option(model: Model, setting: str) -> tuple[str, Any]:
-    from seqkit.config.options import parse_setting
+    from seqkit.config import parse_setting
 
     name, value = parse_setting(type(model.config), setting)
-    known = model.task.while_predicting
+    known = model.task.prediction_options
     if name not in known:
         there = f"choose one of: {', '.join(known)}" if known else f"a {model.task.name} model has none"
         raise UsageError(f"{name} is no option of predicting; {there}")

@@ -51,8 +51,7 @@ def config_values(
     task: Any, config_file: str | None, settings: tuple[str, ...], flags: dict[str, Any]
 ) -> dict[str, Any]:
     """The values asked for: those of the file, replaced by ``--set``, replaced by options; then the data set's own."""
-    from seqkit.config import make_config, options_of
-    from seqkit.config.options import parse_setting, read_toml
+    from seqkit.config import make_config, options_of, parse_setting, read_toml
 
     values: dict[str, Any] = {}
     if config_file is not None:
@@ -66,7 +65,7 @@ def config_values(
     for name, text in flags.items():
         values[name] = options[name].parse(text, options[name].flag)
     if "data" in options:
-        values = {**task.defaults_for.get(values.get("data", options["data"].default), {}), **values}
+        values = {**task.data_set_options.get(values.get("data", options["data"].default), {}), **values}
     if values.get("init_from"):
         from seqkit.runs.transfer import sizes_of
 

@@ -14,8 +14,7 @@ import click
 
 from seqkit.commands.run import config_values
 from seqkit.commands.terminal import Reporter, print_tables
-from seqkit.config import TrainingConfig, make_config, options_of
-from seqkit.config.options import Option
+from seqkit.config import Option, TrainingConfig, make_config, options_of
 from seqkit.files import write_json
 from seqkit.kernels import ensure
 from seqkit.report.findings import gather
@@ -23,6 +22,7 @@ from seqkit.report.html import write_report
 from seqkit.runs import Outcome, Session, find_task, start
 from seqkit.runs.directory import next_free
 from seqkit.tables import Table
+from seqkit.topologies import Generates
 from seqkit.training import Stopped, Trainer
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
@@ -49,7 +49,7 @@ def task_command(name: str) -> click.Command:
         return drive(session, notes, began)
 
     summary = f"{task.topology[:1].upper()}{task.topology[1:]}: {task.summary}."
-    for data, values in task.defaults_for.items():
+    for data, values in task.data_set_options.items():
         own = ", ".join(f"{key} {value}" for key, value in values.items())
         summary += f"\n\nWith --data {data}, unless told otherwise: {own}."
     return click.Command(name, params=[*common, *fields], callback=callback, help=summary)
@@ -133,7 +133,7 @@ def show_outcome(outcome: Outcome, session: Session, seconds: float) -> None:
     )
     click.echo(f"The run is in {session.run.path}; try:")
     click.echo(f'  seqkit predict {session.run.path} "…"')
-    if session.task.generate is not None:
+    if isinstance(session.task, Generates):
         click.echo(f'  seqkit generate {session.run.path} --prompt "…"')
 
 
@@ -163,7 +163,7 @@ def stop_on_signal(trainer: Trainer) -> Iterator[list[int]]:
 def _opening(session: Session) -> list[str]:
     """Two lines: the folder's name may be long, the sizes of its parts too."""
     parts = session.splits
-    (train, unit), (valid, _), (test, _) = map(session.task.amount, (parts.train, parts.valid, parts.test))
+    (train, unit), (valid, _), (test, _) = map(session.task.size, (parts.train, parts.valid, parts.test))
     sizes = f"{train:,} {unit} to train, {valid:,} to validate, {test:,} to test"
     return [f"{session.task.name} in {session.run.path}", sizes]
 

@@ -1,5 +1,22 @@
 """Options: one dataclass gives the command line, the TOML file and ``--set`` their names, types, limits and help."""
 
-from seqkit.config.options import C, TrainingConfig, make_config, option, options_of
+from seqkit.config.options import Option, arguments_of, make_config, option, options_of, parse_setting
+from seqkit.config.shared import BeamOptions, RecurrentOptions, SplitOptions, VocabularyOptions
+from seqkit.config.toml import read_toml, write_toml
+from seqkit.config.training import TrainingConfig
 
-__all__ = ["C", "TrainingConfig", "make_config", "option", "options_of"]
+__all__ = [
+    "BeamOptions",
+    "Option",
+    "RecurrentOptions",
+    "SplitOptions",
+    "TrainingConfig",
+    "VocabularyOptions",
+    "arguments_of",
+    "make_config",
+    "option",
+    "options_of",
+    "parse_setting",
+    "read_toml",
+    "write_toml",
+]

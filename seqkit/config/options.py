@@ -7,13 +7,12 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
-from seqkit.errors import SeqkitError, UsageError, unknown
-from seqkit.kernels import NAMES, PRECISIONS
+from seqkit.errors import UsageError, unknown
 
-C = TypeVar("C", bound="TrainingConfig")
+C = TypeVar("C")
+"""A configuration: a frozen dataclass of options"""
 
 
 def option(
@@ -31,33 +30,6 @@ def option(
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """What every task can be told about its training; a task's configuration adds its own fields to these."""
-
-    epochs: int = option(8, "passes over the training data, at most", minimum=1)
-    learning_rate: float = option(2e-3, "peak learning rate of AdamW", above=0)
-    weight_decay: float = option(0.01, "decoupled weight decay", minimum=0)
-    schedule: str = option(
-        "linear", "learning rate after the warm-up", choices=lambda: ("constant", "cosine", "linear")
-    )
-    warmup: float = option(0.05, "part of the training in which the learning rate rises", minimum=0, below=1)
-    clip: float = option(1.0, "largest gradient norm; 0: no clipping", minimum=0)
-    average: float = option(
-        0.995, "decay of a moving average of the weights, which is what is kept; 0: none", minimum=0, below=1
-    )
-    batch_size: int = option(64, "examples in a batch, at most", minimum=1)
-    batch_tokens: int = option(8192, "tokens in a batch, padding included, at most", minimum=1)
-    patience: int = option(3, "evaluations without a better score before training stops; 0: never", minimum=0)
-    kernel: str = option("auto", "how recurrent layers run", choices=lambda: NAMES)
-    precision: str = option(
-        "f32", "products of recurrent layers: f32, or bf16 where the processor has it", choices=lambda: PRECISIONS
-    )
-    checkpoint_seconds: float = option(60.0, "seconds of work lost at most if the run is killed", minimum=0)
-    init_from: str | None = option(None, "a run whose encoder or decoder this one starts from", path=True)
-    seed: int = option(0, "everything random follows from it", minimum=0, below=2**31)
 
 
 @dataclass(frozen=True)
@@ -136,15 +108,26 @@ _NAMES: dict[type, str] = {
 }
 
 
-def options_of(config: type[TrainingConfig]) -> dict[str, Option]:
-    """The options of a configuration by field name."""
+def options_of(config: type[Any]) -> dict[str, Option]:
+    """The options of a configuration by field name.
+
+    A field that only gives another default, such as ``epochs: int = 12``, keeps the help and limits of the class that
+    declared it.
+    """
     hints = typing.get_type_hints(config)
-    found = {}
+    options = {}
     for entry in dataclasses.fields(config):
         kind, optional = _plain_type(hints[entry.name])
         default = entry.default if entry.default is not dataclasses.MISSING else {}
-        found[entry.name] = Option(entry.name, kind, optional, default, entry.metadata["help"], entry.metadata)
-    return found
+        metadata = _declared(config, entry.name)
+        options[entry.name] = Option(entry.name, kind, optional, default, metadata["help"], metadata)
+    return options
+
+
+def _declared(config: type[Any], name: str) -> Mapping[str, Any]:
+    """The help and limits of the nearest class that declares them."""
+    declared = (vars(base).get("__dataclass_fields__", {}).get(name) for base in config.__mro__)
+    return next(entry.metadata for entry in declared if entry is not None and "help" in entry.metadata)
 
 
 def make_config(config: type[C], values: Mapping[str, Any], where: str = "") -> C:
@@ -160,7 +143,7 @@ def make_config(config: type[C], values: Mapping[str, Any], where: str = "") -> 
     return config(**{key: options[key].check(value, prefix + key) for key, value in values.items()})
 
 
-def parse_setting(config: type[TrainingConfig], text: str) -> tuple[str, Any]:
+def parse_setting(config: type[Any], text: str) -> tuple[str, Any]:
     """Name and value of one ``--set name=value``."""
     name, equals, value = text.partition("=")
     name = name.strip().replace("-", "_")
@@ -172,43 +155,7 @@ def parse_setting(config: type[TrainingConfig], text: str) -> tuple[str, Any]:
     return name, options[name].parse(value.strip(), name)
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The values of a TOML file; raises with the place of what is wrong."""
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
-    try:
-        # Some editors begin a file with a byte order mark.
-        return tomlkit.parse(path.read_bytes().decode("utf-8-sig")).unwrap()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise SeqkitError(f"{path} is not UTF-8; save it as UTF-8 text") from None
-    except (TOMLKitError, ValueError, RecursionError) as error:
-        line = getattr(error, "line", None)
-        place = f"{path}:{line}" if line else str(path)
-        raise SeqkitError(f"{place}: this is no TOML ({str(error).splitlines()[0]}); mend the line") from None
-
-
-def write_toml(task: str, config: TrainingConfig) -> str:
-    """Every value with its help as a comment, as ``--config`` reads it; a value of None is left out."""
-    import tomlkit
-
-    document = tomlkit.document()
-    document.add(tomlkit.comment(f"seqkit run {task} --config FILE starts the same run again."))
-    document.add("task", tomlkit.item(task))
-    for name, entry in options_of(type(config)).items():
-        value = getattr(config, name)
-        document.add(tomlkit.nl())
-        document.add(tomlkit.comment(entry.help))
-        if value is None:
-            document.add(tomlkit.comment(f'{name} = "…"'))
-        else:
-            document.add(name, tomlkit.item(value))
-    return tomlkit.dumps(document)
-
-
-def arguments_of(config: TrainingConfig) -> list[str]:
+def arguments_of(config: Any) -> list[str]:
     """The words of a command line that give every value which is not the default."""
     found: list[str] = []
     for name, entry in options_of(type(config)).items():

@@ -23,7 +23,7 @@ from seqkit.errors import SeqkitError, UsageError
 from seqkit.machine import peak, resident
 from seqkit.runs.training import Training
 from seqkit.tables import Table
-from seqkit.topologies import Codec, Task
+from seqkit.topologies import AnyCodec, AnyTask
 from seqkit.training.trainer import Callback, Stopped, Trainer
 
 _TRIED = 20_000
@@ -56,7 +56,7 @@ class Report:
         return {"sound": self.sound, "findings": [dataclasses.asdict(f) for f in self.findings], **self.facts}
 
 
-def examine(task: Task[Any], config: TrainingConfig, seconds: float = 3.0) -> Report:
+def examine(task: AnyTask, config: TrainingConfig, seconds: float = 3.0) -> Report:
     """Everything about the data of a configuration; nothing is kept.
 
     A table of more than 16 MB is read once from end to end in constant memory, and a part of it, drawn at random, is
@@ -84,7 +84,7 @@ def examine(task: Task[Any], config: TrainingConfig, seconds: float = 3.0) -> Re
 class DataUnderTest:
     """The data files of a configuration, and copies of those that cannot be read as they are."""
 
-    def __init__(self, task: Task[Any], config: TrainingConfig, folder: Path, report: Report) -> None:
+    def __init__(self, task: AnyTask, config: TrainingConfig, folder: Path, report: Report) -> None:
         self.task, self.config, self.folder, self.report = task, config, folder, report
         self.copies: dict[str, Copy] = {}
         self._made = 0
@@ -191,9 +191,9 @@ def _noted(note: str) -> Finding:
     return Finding("warning", "reading", note, "", location and location[1])
 
 
-def _look_at_parts(task: Task[Any], splits: Splits[Any], report: Report) -> None:
+def _look_at_parts(task: AnyTask, splits: Splits[Any], report: Report) -> None:
     report.findings += check_parts(task, splits)
-    parts = {part.name: task.amount(getattr(splits, part.name)) for part in dataclasses.fields(splits)}
+    parts = {part.name: task.size(getattr(splits, part.name)) for part in dataclasses.fields(splits)}
     report.facts["parts"] = {name: count for name, (count, _) in parts.items()}
     counts = label_counts(splits.train)
     report.facts["labels"] = dict(counts)
@@ -203,15 +203,16 @@ def _look_at_parts(task: Task[Any], splits: Splits[Any], report: Report) -> None
         report.tables.append(Table(f"Labels of the training part ({len(counts)})", ["label", "count", "share"], rows))
 
 
-def _learned(task: Task[Any], config: TrainingConfig, splits: Splits[Any], report: Report) -> Codec | None:
+def _learned(task: AnyTask, config: TrainingConfig, splits: Splits[Any], report: Report) -> AnyCodec | None:
     try:
-        return task.learn(config, splits.train)
+        codec: AnyCodec = task.learn_codec(config, splits.train)
+        return codec
     except SeqkitError as error:
         report.findings.append(Finding.of(error))
         return None
 
 
-def _look_at_codec(task: Task[Any], codec: Codec, splits: Splits[Any], report: Report) -> None:
+def _look_at_codec(task: AnyTask, codec: AnyCodec, splits: Splits[Any], report: Report) -> None:
     """Lengths, what is cut, and what of each part the training part has not shown."""
     lengths: list[int] = []
     cut: list[tuple[Any, int]] = []
@@ -219,13 +220,13 @@ def _look_at_codec(task: Task[Any], codec: Codec, splits: Splits[Any], report: R
     for part in dataclasses.fields(splits):
         symbols, unknown = 0, Counter[str]()
         for example in tried(getattr(splits, part.name)):
-            raw = task.raw(example)
+            raw = task.input_of(example)
             try:
                 lengths.append(codec.length(codec.encode(raw, example)))
             except SeqkitError as error:
                 report.findings.append(dataclasses.replace(Finding.of(error), where=location_of(example)))
                 return
-            if account := codec.account(raw, example):
+            if account := codec.encoding_report(raw, example):
                 symbols += account.symbols - account.cut
                 unknown.update(account.unknown)
                 cut += [(example, account.cut)] if account.cut else []
@@ -258,9 +259,9 @@ def _cut(cut: Sequence[tuple[Any, int]]) -> Iterator[Finding]:
         yield Finding("warning", "cut", what, "raise --max-tokens, or leave it so", location_of(example))
 
 
-def _unseen_characters(task: Task[Any], splits: Splits[Any]) -> Iterator[Finding]:
+def _unseen_characters(task: AnyTask, splits: Splits[Any]) -> Iterator[Finding]:
     def characters(example: Any) -> set[str]:
-        raw = task.raw(example)
+        raw = task.input_of(example)
         texts = (raw,) if isinstance(raw, str) else raw if isinstance(raw, tuple) else ()
         return {character for text in texts if isinstance(text, str) for character in text}
 
@@ -327,9 +328,9 @@ class _Stopwatch(Callback):
 
 
 def _timed(
-    task: Task[Any],
+    task: AnyTask,
     config: TrainingConfig,
-    codec: Codec,
+    codec: AnyCodec,
     splits: Splits[Any],
     report: Report,
     seconds: float,

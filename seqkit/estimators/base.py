@@ -22,7 +22,7 @@ from seqkit.estimators.arguments import arguments_as_data, objects
 from seqkit.files import json_bytes, read_json, write_json_lines
 from seqkit.runs import Model, RunDirectory, Training, find_task, load
 from seqkit.runs.session import create_folder
-from seqkit.topologies import Task
+from seqkit.topologies import AnyTask
 from seqkit.training import Callback, Trainer
 from seqkit.training.checkpoint import own_generators, write_tensors
 
@@ -106,7 +106,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
             codec = task.load_codec(json.loads(json.dumps(kept["codec"])))
             # New weights are drawn before the kept ones take their place.
             with own_generators():
-                head = task.head(config, codec)
+                head = task.build_head(config, codec)
             head.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in kept["weights"].items()})
             state = {**state, "model_": Model(task, config, codec, head.eval())}
         super().__setstate__(state)
@@ -134,7 +134,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
             splits = self._split(examples, config, notes)
             if not splits.valid:
                 raise UsageError(f"{len(examples):,} examples leave nothing to validate on; give more")
-            codec = task.learn(config, splits.train)
+            codec = task.learn_codec(config, splits.train)
             training = Training(task, config, codec, splits)
             training.begin(notes)
         best = _Best()
@@ -149,7 +149,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
         with arguments_as_data():
             return self.model_.predict(inputs, **options)
 
-    def _config(self, task: Task[Any]) -> TrainingConfig:
+    def _config(self, task: AnyTask) -> TrainingConfig:
         known = options_of(task.config)
         parameters = self.get_params(deep=False).items()
         given = {name: _plain(value) for name, value in parameters if name in known and value is not None}

@@ -63,8 +63,8 @@ class SyncedEstimator(ClassedEstimator):
         inputs = self._known_inputs(X)
         rows = label_lists(y, list(map(len, inputs)))
         examples, task = self._examples(inputs, _named(rows, self.classes_)), self.model_.task
-        metric = task.metric_for(self.model_.codec) if task.metric_for else task.metric
-        return task.score(self._predictions([task.raw(example) for example in examples]), examples)[metric]
+        metric = task.metric_for(self.model_.codec)
+        return task.score(self._predictions([task.input_of(example) for example in examples]), examples)[metric]
 
     def _answers(self, X: Any) -> list[list[str]]:
         """The names of the labels."""

@@ -10,13 +10,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from seqkit.data.batching import token_batches
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import json_bytes, write_atomic
 from seqkit.graphs import OPSET, Exported, Part
@@ -24,6 +24,7 @@ from seqkit.graphs.graph import check_installed
 from seqkit.graphs.recurrent import needed_operator
 from seqkit.layers.recurrent import Recurrent
 from seqkit.runs.model import Model, load
+from seqkit.topologies import Exports, predict_items
 from seqkit.version import __version__
 
 FORMATS = ("onnx", "torch")
@@ -103,7 +104,7 @@ def _check_cells(model: Model) -> None:
 
 
 def _exported(model: Model) -> Exported:
-    if model.task.export is None:
+    if not isinstance(model.task, Exports):
         raise UsageError(f"a {model.task.name} model has no export; apply it with `seqkit predict`")
     for module in model.head.modules():
         if isinstance(module, Recurrent):
@@ -230,17 +231,11 @@ def _compared(
     }
 
 
-@torch.no_grad()
 def predict_through(model: Model, exported: Exported, runs: Mapping[str, Run], examples: Sequence[Any]) -> list[Any]:
     """The predictions for examples, in order, computed by exported parts."""
-    items = [model.codec.encode(model.task.raw(example)) for example in examples]
-    found: list[Any] = [None] * len(items)
-    lengths = [model.codec.length(item) for item in items]
-    for group in token_batches(lengths, 2 * model.config.batch_tokens, 4 * model.config.batch_size):
-        batch = model.codec.collate([items[number] for number in group])
-        for number, prediction in zip(group, exported.predict(runs, batch), strict=True):
-            found[number] = prediction
-    return found
+    items = [model.codec.encode(model.task.input_of(example)) for example in examples]
+    predict = partial(exported.predict, runs)
+    return predict_items(model.head, model.codec, items, model.config, predict=predict).predictions
 
 
 class _Computed(nn.Module):

@@ -135,7 +135,7 @@ def _fresh(model: Model, cell: str) -> Model:
         changes: dict[str, Any] = {"cell": cell, "cell_options": {}}
         config = dataclasses.replace(config, **{name: changes[name] for name in changes.keys() & there})
     with seeded(config.seed):
-        return Model(model.task, config, model.codec, model.task.head(config, model.codec).eval())
+        return Model(model.task, config, model.codec, model.task.build_head(config, model.codec).eval())
 
 
 def _endings(model: Model, inputs: Sequence[Any]) -> list[FinalStep]:

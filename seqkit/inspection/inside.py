@@ -19,7 +19,7 @@ from seqkit.layers import Head, Recurrent
 from seqkit.layers.recurrent import Direction
 from seqkit.layers.state import State
 from seqkit.runs import Model
-from seqkit.topologies import Explanation
+from seqkit.topologies import Explains, Explanation
 
 _LONGEST = 300
 """Steps that are shown; a page of more would be too large to look at."""
@@ -146,7 +146,7 @@ def _asked(watched: Explanation, call: _Call, layer: Recurrent, place: int) -> C
 
 def _checked_steps(model: Model, raw: Any) -> list[str]:
     """What is to be said of an input; raises :class:`UsageError` for a text without symbols."""
-    account = model.codec.account(raw)
+    account = model.codec.encoding_report(raw)
     if account is not None and account.symbols == 0 and isinstance(raw, str):
         raise UsageError("there is nothing to read in the text; give one with a word in it")
     if account is None or not account.cut:
@@ -156,12 +156,12 @@ def _checked_steps(model: Model, raw: Any) -> list[str]:
 
 def _watched(model: Model, raw: Any, calls: dict[str, _Call]) -> Explanation:
     model.head.eval()
-    if model.task.watch is not None:
+    if isinstance(model.task, Explains):
         with torch.enable_grad():
-            return model.task.watch(model.head, model.codec, raw)
+            return model.task.explain(model.head, model.codec, raw)
     (prediction,) = model.predict([raw])
     steps = {name: [str(n + 1) for n in range(call.steps)] for name, call in calls.items() if len(call.x) == 1}
-    return Explanation(model.task.show(prediction)[0], torch.zeros(()), steps)
+    return Explanation(model.task.format_prediction(prediction)[0], torch.zeros(()), steps)
 
 
 @contextmanager
@@ -234,7 +234,7 @@ def _joined(calls: Sequence[Recorded], steps: Sequence[str]) -> Unrolled:
 
 
 def _looked(trace: Trace, watched: Explanation) -> list[AttentionMap]:
-    places, written = watched.looking
+    places, written = watched.attention
     calls: dict[str, list[Tensor]] = {}
     for name, weights in trace.attention if written else []:
         calls.setdefault(name, []).append(weights[0])

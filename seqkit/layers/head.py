@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from torch import Tensor, nn
+
+from seqkit.errors import UsageError
+
+T = TypeVar("T")
 
 
 class Loss(NamedTuple):
@@ -31,5 +35,12 @@ class Head(nn.Module, ABC):
         """The loss of a batch with targets."""
 
     @abstractmethod
-    def predict(self, batch: Any, **options: Any) -> list[Any]:
-        """One prediction for each row of the batch, in its order."""
+    def predict(self, batch: Any) -> list[Any]:
+        """One prediction for each row of the batch, in its order; heads name further options one by one."""
+
+
+def require_targets(targets: T | None) -> T:
+    """The targets of a batch; raises :class:`UsageError` where it has none."""
+    if targets is None:
+        raise UsageError("the batch has no targets; make it of examples that have them")
+    return targets

@@ -22,7 +22,7 @@ from seqkit.scores.calibration import calibrate
 from seqkit.scores.resampling import interval, resample
 from seqkit.search import Sampling
 from seqkit.tables import Table
-from seqkit.topologies import Codec, Task
+from seqkit.topologies import AnyCodec, AnyTask, Generates
 from seqkit.version import __version__
 
 FORMAT = 1
@@ -35,9 +35,9 @@ _LONGEST = 600
 
 
 def gather(
-    task: Task[Any],
+    task: AnyTask,
     config: TrainingConfig,
-    codec: Codec,
+    codec: AnyCodec,
     head: Head,
     splits: Splits[Any],
     outcome: Outcome,
@@ -49,7 +49,7 @@ def gather(
         "topology": task.topology,
         "summary": task.summary,
         "data": task.data_sets.get(getattr(config, "data", None) or "", ""),
-        "parts": {part: task.amount(getattr(splits, part)) for part in ("train", "valid", "test")},
+        "parts": {part: task.size(getattr(splits, part)) for part in ("train", "valid", "test")},
         "versions": _versions(),
         "machine": processor(),
         "finished": time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -69,9 +69,9 @@ def gather_again(path: Path) -> dict[str, Any]:
     model = load(path)
     notes: list[str] = []
     splits = model.task.read(model.config, notes)
-    predictions = model.predict([model.task.raw(example) for example in splits.test])
+    predictions = model.predict([model.task.input_of(example) for example in splits.test])
     pictures = sorted(file.name for file in path.iterdir() if file.suffix in _PICTURES)
-    baseline = model.task.baseline(model.config, splits)
+    baseline = model.task.predict_baseline(model.config, splits)
     tables = model.task.tables(predictions, splits.test)
     outcome = Outcome(read_json(run.results), tables, predictions, baseline, pictures)
     return gather(model.task, model.config, model.codec, model.head, splits, outcome, notes)
@@ -86,25 +86,25 @@ def check_finished(path: Path) -> RunDirectory:
 
 
 def _intervals(
-    task: Task[Any], predictions: Sequence[Any], examples: Sequence[Any], results: dict[str, Any], whose: str
+    task: AnyTask, predictions: Sequence[Any], examples: Sequence[Any], results: dict[str, Any], whose: str
 ) -> dict[str, Any]:
     pairs = zip(predictions, examples, strict=True)
-    pieces = [piece for prediction, example in pairs for piece in task.parted(prediction, example)]
+    pieces = [piece for prediction, example in pairs for piece in task.resampling_units(prediction, example)]
     if len(pieces) < _FEWEST:
         return {"resamples": 0, "examples": len(pieces), "limits": {}, "samples": []}
     guessed, true = [p for p, _ in pieces], [e for _, e in pieces]
-    tallies = None if task.tallies is None else task.tallies(guessed, true)
-    found = resample(task.score, guessed, true, tallies=tallies)
+    found = resample(task.score, guessed, true, counts=task.score_counts(guessed, true))
     limits = {name: interval(values, results[whose][name]) for name, values in found.scores.items()}
     samples = [round(value, 9) for value in found.scores.get(results["metric"], [])]
     return {"resamples": found.resamples, "examples": found.examples, "limits": limits, "samples": samples}
 
 
-def _calibration(task: Task[Any], predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, Any] | None:
-    if task.answers is None:
-        return None
+def _calibration(task: AnyTask, predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, Any] | None:
     pairs = zip(predictions, examples, strict=True)
-    found = calibrate([answer for p, e in pairs for answer in task.answers(p, e)])
+    answers = [answer for p, e in pairs for answer in task.confidences(p, e)]
+    if not answers:
+        return None
+    found = calibrate(answers)
     return {"error": found.error, "answers": found.answers, "bins": [each._asdict() for each in found.bins]}
 
 
@@ -123,9 +123,9 @@ def _cell(value: Any) -> Any:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _written(task: Task[Any], codec: Codec, head: Head, config: TrainingConfig) -> str | None:
+def _written(task: AnyTask, codec: AnyCodec, head: Head, config: TrainingConfig) -> str | None:
     """What a model that writes texts writes of its own accord."""
-    if task.generate is None:
+    if not isinstance(task, Generates):
         return None
     sampling = Sampling(length=_LONGEST, temperature=0.8, seed=config.seed)
     return "".join(task.generate(head, codec, "", sampling, []))

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqkit.cells import available_cells
-from seqkit.config import TrainingConfig, make_config, options_of
-from seqkit.config.options import arguments_of, read_toml
+from seqkit.config import TrainingConfig, arguments_of, make_config, options_of, read_toml
 from seqkit.drawing.curves import calibration_curve, loss_curves, metric_curve
 from seqkit.drawing.topologies import LEGEND, drawing
 from seqkit.errors import SeqkitError

@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, NamedTuple, TextIO, TypeVar
 from seqkit.data import DataError, SourceLocation, read_lines, read_records
 from seqkit.data.readers import FORMATS, as_text, delimiter_of, json_object, shown
 from seqkit.errors import SeqkitError
-from seqkit.runs.model import Model, predict_items
+from seqkit.runs.model import Model
+from seqkit.topologies import predict_items
 
 T = TypeVar("T")
 _ROWS = 8192
@@ -115,7 +116,7 @@ def _encoded(
         items, error = list[Any](), None
         for row in group:
             try:
-                value = model.task.from_text(row.text)
+                value = model.task.parse_input(row.text)
                 items.append(model.codec.encode(value))
             except SeqkitError as found:
                 error = found if row.location is None else DataError(str(found), row.location)
@@ -148,7 +149,7 @@ class _Cuts:
         if self.longest is None or length < self.longest:
             return
         self.longest = length
-        account = self.model.codec.account(value)
+        account = self.model.codec.encoding_report(value)
         if account and account.cut:
             where = f"{row.location}: " if row.location else ""
             self.say(

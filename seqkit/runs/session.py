@@ -14,18 +14,17 @@ from typing import Any, NamedTuple
 import torch
 
 from seqkit.checks.splits import check
-from seqkit.config import TrainingConfig, options_of
-from seqkit.config.options import write_toml
+from seqkit.config import TrainingConfig, options_of, write_toml
 from seqkit.data import Splits
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import json_bytes, write_atomic, write_json, write_json_lines
 from seqkit.kernels import built, ready
 from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory, check_free
-from seqkit.runs.model import count_parameters, open_run, predict_items, restore_head
+from seqkit.runs.model import count_parameters, open_run, restore_head
 from seqkit.runs.training import Training
 from seqkit.tables import Table
-from seqkit.topologies import Codec, Task
+from seqkit.topologies import AnyCodec, AnyTask, predict_items
 from seqkit.training.checkpoint import read_tensors, write_tensors
 from seqkit.training.trainer import Callback, Trainer
 
@@ -47,7 +46,7 @@ class Session(Training):
     """The training of a run, kept in its folder. Made by :func:`start` or :func:`resume`."""
 
     def __init__(
-        self, run: RunDirectory, task: Task[Any], config: TrainingConfig, codec: Codec, splits: Splits[Any]
+        self, run: RunDirectory, task: AnyTask, config: TrainingConfig, codec: AnyCodec, splits: Splits[Any]
     ) -> None:
         super().__init__(task, config, codec, splits)
         self.run = run
@@ -65,11 +64,11 @@ class Session(Training):
         """Scores the best model and the baseline on the test part, once, and writes what the run found."""
         restore_head(self.head, self.run)
         test = self.splits.test
-        items = [self.codec.encode(self.task.raw(example)) for example in test]
+        items = [self.codec.encode(self.task.input_of(example)) for example in test]
         predictions, _ = predict_items(self.head, self.codec, items, self.config)
         progress = self.trainer.progress
         with _timed() as clock:
-            baseline = self.task.baseline(self.config, self.splits)
+            baseline = self.task.predict_baseline(self.config, self.splits)
             baseline_scores = self.task.score(baseline, test)
         results = {
             "task": self.task.name,
@@ -86,9 +85,10 @@ class Session(Training):
             f"{self.task.unit(self.config)}_per_second": round(progress.examples / max(progress.seconds, 1e-9), 1),
             "peak_memory_mb": round(peak(), 1),
         }
-        lines = [{"input": self.task.raw(e), **self.task.show(p)[1]} for e, p in zip(test, predictions, strict=True)]
+        pairs = zip(test, predictions, strict=True)
+        lines = [{"input": self.task.input_of(e), **self.task.format_prediction(p)[1]} for e, p in pairs]
         write_json_lines(self.run.predictions, lines)
-        pictures = self.task.pictures(self.head, self.codec, predictions, test)
+        pictures = self.task.draw_pictures(self.head, self.codec, predictions, test)
         for name, content in pictures.items():
             write_atomic(self.run.path / name, content)
         write_json(self.run.results, results)
@@ -130,7 +130,7 @@ class Keeper(Callback):
         self.saved_at = time.monotonic()
 
 
-def start(task: Task[Any], config: TrainingConfig, out: Path, notes: list[str]) -> Session:
+def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) -> Session:
     """A new run in the folder ``out``; ``notes`` is given sentences about the data.
 
     Raises :class:`~seqkit.errors.UsageError` if the folder is in use, before any other work.
@@ -139,7 +139,7 @@ def start(task: Task[Any], config: TrainingConfig, out: Path, notes: list[str]) 
     config = absolute_paths(task, config)
     splits = task.read(config, notes)
     check(task, splits, notes)
-    codec = task.learn(config, splits.train)
+    codec = task.learn_codec(config, splits.train)
     # The folder comes last: settings that cannot be leave nothing behind.
     session = Session(RunDirectory(out), task, config, codec, splits)
     session.begin(notes)
@@ -149,9 +149,9 @@ def start(task: Task[Any], config: TrainingConfig, out: Path, notes: list[str]) 
 
 def create_folder(
     out: Path,
-    task: Task[Any],
+    task: AnyTask,
     config: TrainingConfig,
-    codec: Codec,
+    codec: AnyCodec,
     data: str | None,
     further: Mapping[str, bytes] | None = None,
 ) -> RunDirectory:
@@ -205,7 +205,7 @@ def _as_trained(config: TrainingConfig, facts: dict[str, Any], notes: list[str])
     return config
 
 
-def fingerprint(task: Task[Any], splits: Splits[Any]) -> str:
+def fingerprint(task: AnyTask, splits: Splits[Any]) -> str:
     """A digest of all examples and of the part that each is in."""
     digest = hashlib.blake2b(digest_size=16)
     for part in dataclasses.fields(splits):
@@ -222,7 +222,7 @@ def _content(example: Any) -> Any:
     return [getattr(example, f.name) for f in dataclasses.fields(example) if f.name != "location"]
 
 
-def absolute_paths(task: Task[Any], config: TrainingConfig) -> TrainingConfig:
+def absolute_paths(task: AnyTask, config: TrainingConfig) -> TrainingConfig:
     """Files by their whole path, so that `resume` works from any folder."""
     changes: dict[str, Any] = {}
     for name, entry in options_of(type(config)).items():

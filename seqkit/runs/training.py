@@ -11,9 +11,8 @@ import torch
 from seqkit.config import TrainingConfig
 from seqkit.data import Splits
 from seqkit.layers import Head
-from seqkit.runs.model import predict_items
 from seqkit.runs.transfer import start_from
-from seqkit.topologies import Codec, Task
+from seqkit.topologies import AnyCodec, AnyTask
 from seqkit.training import Evaluation
 from seqkit.training.checkpoint import seeded
 from seqkit.training.trainer import Callback, Trainer
@@ -25,20 +24,20 @@ class Training:
     The same seed, parts and codec give the same weights bit for bit on one machine; nobody else's generators move.
     """
 
-    def __init__(self, task: Task[Any], config: TrainingConfig, codec: Codec, splits: Splits[Any]) -> None:
+    def __init__(self, task: AnyTask, config: TrainingConfig, codec: AnyCodec, splits: Splits[Any]) -> None:
         self.task, self.config, self.codec, self.splits = task, config, codec, splits
         with seeded(config.seed):
-            self.head: Head = task.head(config, codec)
+            self.head: Head = task.build_head(config, codec)
             self._start = torch.get_rng_state()
         parts = {"train": splits.train, "valid": splits.valid}
-        self.items = {part: [codec.encode(task.raw(e), e) for e in examples] for part, examples in parts.items()}
+        self.items = {part: [codec.encode(task.input_of(e), e) for e in examples] for part, examples in parts.items()}
         batches = task.batches(codec, self.items["train"], config)
-        self.metric = task.metric_for(codec) if task.metric_for else task.metric
+        self.metric = task.metric_for(codec)
         self.trainer = Trainer(self.head, batches, self._validate, config, self.metric, task.higher_is_better)
 
     def begin(self, notes: list[str]) -> None:
         """Puts what comes from outside into the new head: word vectors, what another run has learned."""
-        self.task.begin(self.config, self.codec, self.head, notes)
+        self.task.initialize_from_outside(self.config, self.codec, self.head, notes)
         if self.config.init_from:
             notes.extend(start_from(Path(self.config.init_from), self.head, self.codec))
 
@@ -54,12 +53,6 @@ class Training:
         """Puts a training that was stopped back where it stood; here there is none."""
 
     def _validate(self) -> Evaluation:
-        items, examples = self.items["valid"], self.splits.valid
-        options, check = self.task.while_validating, self.trainer.check_stop
-        if self.task.validate is not None:
-            return self.task.validate(self.config, self.codec, self.head, items, check)
-        predictions, loss = predict_items(
-            self.head, self.codec, items, self.config, with_loss=True, between=check, **options
+        return self.task.validate(
+            self.config, self.codec, self.head, self.items["valid"], self.splits.valid, self.trainer.check_stop
         )
-        scores = {"loss": loss, **self.task.score(predictions, examples)}
-        return Evaluation(scores, self.task.samples(predictions, examples))

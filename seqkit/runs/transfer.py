@@ -15,7 +15,7 @@ from seqkit.data import Vocabulary
 from seqkit.errors import UsageError
 from seqkit.layers import Decoder, Encoder, Head, Recurrent
 from seqkit.runs.model import load, open_run
-from seqkit.topologies import Codec, Task
+from seqkit.topologies import AnyCodec, AnyTask
 from seqkit.training.checkpoint import own_generators
 
 _SHARED = ("cell", "cell_options", "embedding_size", "hidden_size", "num_layers", "tokenizer")
@@ -26,7 +26,7 @@ _COMMON = 100
 Reader = Encoder | Decoder
 
 
-def sizes_of(path: Path, task: Task[Any]) -> dict[str, Any]:
+def sizes_of(path: Path, task: AnyTask) -> dict[str, Any]:
     """The options of a run that one of the task has to share to start from it, as far as it has them.
 
     Raises :class:`UsageError` for a folder that is no run.
@@ -42,7 +42,7 @@ def sizes_of(path: Path, task: Task[Any]) -> dict[str, Any]:
     return found
 
 
-def start_from(path: Path, head: Head, codec: Codec) -> list[str]:
+def start_from(path: Path, head: Head, codec: AnyCodec) -> list[str]:
     """Puts what a run has learned into a new head where it fits; returns sentences on what it took and what is new.
 
     Each :class:`Encoder` and :class:`Decoder` of the head starts from that of the same name in the run, else from what

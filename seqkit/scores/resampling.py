@@ -42,18 +42,18 @@ def resample(
     predictions: Sequence[Any],
     examples: Sequence[Any],
     seconds: float = 2.0,
-    tallies: ScoreCounts | None = None,
+    counts: ScoreCounts | None = None,
 ) -> Resampled:
     """Scores B times N pairs of prediction and example, drawn with replacement from all N (Efron, 1979).
 
     The b-th draw follows from N alone, so that the scores of all models on one test part are paired. B is the largest
-    of 1000, 500, 200, 100, 50 and 20 that is expected to take no longer than ``seconds``, else 0. With ``tallies`` of
+    of 1000, 500, 200, 100, 50 and 20 that is expected to take no longer than ``seconds``, else 0. With ``counts`` of
     the pairs, their sums are scored instead, which is quicker.
     """
 
     def scored(drawn: np.ndarray) -> dict[str, float]:
-        if tallies is not None:
-            return tallies.score(tallies.rows[drawn].sum(0))
+        if counts is not None:
+            return counts.score(counts.rows[drawn].sum(0))
         return score([predictions[n] for n in drawn.tolist()], [examples[n] for n in drawn.tolist()])
 
     size = len(examples)

@@ -1,5 +1,27 @@
-"""Topologies."""
+"""Topologies: which inputs meet which outputs, and all that follows from it but the data and the defaults of a task.
 
-from seqkit.topologies.task import Codec, EncodingReport, Explanation, Stream, Task
+Each room here is a family of files: ``options``, ``codec`` (items and batches), ``head``, ``scores`` (with tables),
+``export``, ``explain``, and ``task``, which joins them to a base class for tasks.
+"""
 
-__all__ = ["Codec", "EncodingReport", "Explanation", "Stream", "Task"]
+from seqkit.topologies.codec import Codec, EncodingReport, read_labels
+from seqkit.topologies.powers import Explains, Explanation, Exports, Generates, Stream, Streams
+from seqkit.topologies.prediction import Predicted, predict_items
+from seqkit.topologies.task import AnyCodec, AnyTask, Task
+
+__all__ = [
+    "AnyCodec",
+    "AnyTask",
+    "Codec",
+    "EncodingReport",
+    "Explains",
+    "Explanation",
+    "Exports",
+    "Generates",
+    "Predicted",
+    "Stream",
+    "Streams",
+    "Task",
+    "predict_items",
+    "read_labels",
+]

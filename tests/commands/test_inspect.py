@@ -151,9 +151,9 @@ def test_a_spelling_shows_its_letters_and_the_phonemes(runs, command, tmp_path):
 def test_a_task_that_does_not_say_what_its_steps_are_has_them_numbered(runs):
     model = load(runs["tag"])
     model.task = dataclasses.replace(model.task, watch=None)
-    inside = look_inside(model, model.task.from_text("Ann Bob c"))
+    inside = look_inside(model, model.task.parse_input("Ann Bob c"))
     assert {layer.name: layer.steps for layer in inside.layers}["encoder.recurrent"] == ["1", "2", "3"]
-    assert inside.answer == model.task.show(model.predict(["Ann Bob c"])[0])[0]
+    assert inside.answer == model.task.format_prediction(model.predict(["Ann Bob c"])[0])[0]
     assert not inside.influence and not inside.looking
     assert any("No influence is shown" in note for note in inside.notes)
 

@@ -107,7 +107,7 @@ def test_the_interval_of_the_baseline_is_that_of_its_own_answers(evil):
     limits = json.loads((evil / "report.json").read_text())["baseline_intervals"]
     model = load(evil)
     splits = model.task.read(model.config, [])
-    answers = model.task.baseline(model.config, splits)
+    answers = model.task.predict_baseline(model.config, splits)
     right = np.array([a.label == e.label for a, e in zip(answers, splits.test, strict=True)])
     generator = np.random.default_rng(0)
     drawn = [right[generator.integers(len(right), size=len(right))].mean() for _ in range(1000)]

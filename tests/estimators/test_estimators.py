@@ -27,7 +27,7 @@ from seqkit.errors import UsageError
 from seqkit.estimators import SequenceClassifier, SequenceLabeler, SequenceTagger, SequenceTranslator
 from seqkit.runs import find_task, start
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ESTIMATORS = [SequenceClassifier, SequenceTagger, SequenceTranslator, SequenceLabeler]
 ORDINARY = {"hidden_size": 8, "dropout": 0.0, "epochs": 4, "learning_rate": 0.05, "batch_size": 8}
 WORDS = {**ORDINARY, "embedding_size": 8, "embedding_dropout": 0.0}
@@ -314,7 +314,7 @@ def test_a_saved_estimator_predicts_the_same_and_is_a_run(fitted, tmp_path, comm
         done = command("predict", tmp_path / "kept", text)
         assert done.returncode == 0, done.stderr
         (direct,) = estimator.model_.predict([text])
-        assert done.stdout.startswith(estimator.model_.task.show(direct)[0])
+        assert done.stdout.startswith(estimator.model_.task.format_prediction(direct)[0])
 
 
 def test_classes_stay_of_their_own_type(tmp_path):

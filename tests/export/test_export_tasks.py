@@ -80,8 +80,8 @@ def model_of(name, tmp_path, **options):
     task, data = find_task(task_name), examples(tmp_path)
     config = task.config(**{**given, **options})
     torch.manual_seed(0)
-    codec = task.learn(config, data)
-    head = task.head(config, codec).eval()
+    codec = task.learn_codec(config, data)
+    head = task.build_head(config, codec).eval()
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -116,7 +116,7 @@ def test_predictions_through_the_files_are_the_model_s(name, form, tmp_path, sav
     runs = {f.path.stem: run(f.path.read_bytes()) for f in made.files if f.path.suffix != ".json"}
     exported = model.task.export(model.head, model.codec)
     found = exporting.predict_through(model, exported, runs, examples)
-    wanted = model.predict([model.task.raw(example) for example in examples])
+    wanted = model.predict([model.task.input_of(example) for example in examples])
     assert len(found) == len(wanted) == len(examples)
     for ours, theirs in zip(wanted, found, strict=True):
         assert alike(dataclasses.asdict(theirs), dataclasses.asdict(ours))

@@ -178,7 +178,7 @@ def test_flows_are_of_every_cell_and_trained_are_those_that_have_a_run():
 
 def test_without_a_gradient_of_the_answer_the_loss_is_a_random_direction_and_the_page_says_so():
     model = tiny()
-    model.task.watch = lambda head, codec, raw: Explanation(
+    model.task.explain = lambda head, codec, raw: Explanation(
         "answer", head(torch.tensor([raw])).detach(), {"encoder.recurrent": raw}
     )
     flows = gradient_flows([model], [[3, 5, 7, 2]])

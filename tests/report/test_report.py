@@ -66,13 +66,13 @@ def test_the_pieces_of_a_long_text_cost_together_what_the_text_does():
     text = "".join(random.Random(0).choices("abc ", k=20_000))
     config = charlm.TASK.config(hidden_size=4, embedding_size=4)
     codec = charlm.StreamCodec(tokenizer("char"), Vocabulary.build([list(text)], 1, 100))
-    (whole,) = charlm.TASK.head(config, codec).eval().predict([codec.encode(text)])
-    pieces = [piece for piece, _ in charlm.TASK.parted(whole, None)]
+    (whole,) = charlm.TASK.build_head(config, codec).eval().predict([codec.encode(text)])
+    pieces = [piece for piece, _ in charlm.TASK.resampling_units(whole, None)]
     assert len(pieces) == 32 and max(piece.tokens for piece in pieces) <= 1024
     assert sum(piece.tokens for piece in pieces) == sum(piece.characters for piece in pieces) == 20_000
     assert sum(piece.nats for piece in pieces) == pytest.approx(whole.nats, rel=1e-9)
     assert charlm.score(pieces, [])["bpc"] == pytest.approx(charlm.score([whole], [])["bpc"])
-    assert "pieces" not in charlm.TASK.show(whole)[1]
+    assert "pieces" not in charlm.TASK.format_prediction(whole)[1]
 
 
 def answered(seed, right, size=300):

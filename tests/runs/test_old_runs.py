@@ -34,13 +34,12 @@ def copied(name, folder):
 def test_a_run_of_an_earlier_version_predicts_what_it_predicted(task, tmp_path):
     model = load(copied(task, tmp_path))
     splits = model.task.read(model.config, [])
-    predictions = model.predict([model.task.raw(example) for example in splits.test])
+    predictions = model.predict([model.task.input_of(example) for example in splits.test])
     expected = [json.loads(line) for line in (OLD / task / "predictions.jsonl").read_text().splitlines()]
     assert len(predictions) == len(expected)
     for prediction, line in zip(predictions, expected, strict=True):
-        assert_alike(
-            json.loads(json.dumps(model.task.show(prediction)[1])), {k: v for k, v in line.items() if k != "input"}
-        )
+        shown = json.loads(json.dumps(model.task.format_prediction(prediction)[1]))
+        assert_alike(shown, {name: value for name, value in line.items() if name != "input"})
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -46,8 +46,8 @@ def begun(task, values, examples, run):
     task = find_task(task)
     config = make_config(task.config, values)
     torch.manual_seed(0)
-    codec = task.learn(config, examples)
-    head = task.head(config, codec)
+    codec = task.learn_codec(config, examples)
+    head = task.build_head(config, codec)
     fresh = {name: tensor.clone() for name, tensor in head.state_dict().items()}
     return head, codec, fresh, start_from(run, head, codec)
 
@@ -140,7 +140,7 @@ def test_the_same_task_takes_everything_of_its_encoder_and_decoder(phrased):
     from seqkit.runs.model import open_run
 
     config, codec = open_run(phrased)[3:]
-    head = load(phrased).task.head(config, codec)
+    head = load(phrased).task.build_head(config, codec)
     start_from(phrased, head, codec)
     padded = ("encoder.embedding.weight", "decoder.embedding.weight", "decoder.output.weight", "decoder.output.bias")
     for name, tensor in head.state_dict().items():

@@ -39,8 +39,8 @@ def make(data, **options):
     torch.manual_seed(0)
     sizes = {"hidden_size": 24, "embedding_size": 16, "vector_size": 24, "width": 4, "dropout": 0.0, "jitter": 0.0}
     config = CaptionConfig(**{**sizes, "embedding_dropout": 0.0, **options})
-    codec = TASK.learn(config, data)
-    return TASK.head(config, codec), codec
+    codec = TASK.learn_codec(config, data)
+    return TASK.build_head(config, codec), codec
 
 
 def learn(head, codec, data, steps=120):
@@ -223,4 +223,4 @@ def test_a_contact_sheet_shows_every_picture_in_green_or_red():
 def test_pictures_of_vectors_are_not_shown():
     data = examples((3, 5))
     head, codec = make(data, encoder="vectors")
-    assert TASK.pictures(head, codec, [Caption("x", (), 0.0)] * 10, data) == {}
+    assert TASK.draw_pictures(head, codec, [Caption("x", (), 0.0)] * 10, data) == {}

@@ -265,7 +265,7 @@ def test_strips_have_their_own_parts():
     assert [len(part) for part in (splits.train, splits.valid, splits.test)] == [30, 3, 6]
     with pytest.raises(UsageError, match="strips have parts of their own"):
         read(FrameConfig(strips=30, test_data="x"), [])
-    assert TASK.amount(splits.valid) == (sum(len(e.labels) for e in splits.valid), "frames")
+    assert TASK.size(splits.valid) == (sum(len(e.labels) for e in splits.valid), "frames")
 
 
 def test_a_head_can_be_made_of_any_encoder():

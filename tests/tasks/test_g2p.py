@@ -100,7 +100,7 @@ def test_ten_words_are_learned_by_heart():
     small = {"hidden_size": 24, "embedding_size": 12, "dropout": 0.0, "embedding_dropout": 0.0}
     config = make_config(G2PConfig, {**small, "label_smoothing": 0.0})
     codec = g2p.learn(config, PAIRS)
-    head = g2p.TASK.head(config, codec)
+    head = g2p.TASK.build_head(config, codec)
     batch = codec.collate([codec.encode(pair.source, pair) for pair in PAIRS])
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
     for _ in range(80):

@@ -184,7 +184,7 @@ def test_names_are_scored_whole_and_told_in_json():
     answer = Tagged(truth[0].words, ("B-PER", "O", "O", "B-LOC"), (1.0,) * 4, "bio")
     scores = TASK.score([answer], truth)
     assert scores == {"accuracy": 0.75, "f1": 0.5, "precision": 0.5, "recall": 0.5}
-    line, facts = TASK.show(answer)
+    line, facts = TASK.format_prediction(answer)
     assert line == "Ann/B-PER Lee/O saw/O Rome/B-LOC"
     assert [(e["text"], e["type"]) for e in facts["entities"]] == [("Ann", "PER"), ("Rome", "LOC")]
 
@@ -199,7 +199,7 @@ def test_draws_of_sentences_are_scored_by_their_tallies_as_by_each_score_on_its_
     found = [tuple(tag if draw.random() < 0.7 else draw.choice(tags) for tag in row) for row in truth]
     examples = [Sentence(("w",) * len(row), row, PLACE) for row in truth]
     answers = [Tagged(e.words, row, (1.0,) * len(row), scheme) for e, row in zip(examples, found, strict=True)]
-    resampled = resample(TASK.score, answers, examples, tallies=TASK.tallies(answers, examples))
+    resampled = resample(TASK.score, answers, examples, tallies=TASK.score_counts(answers, examples))
     drawn = np.random.default_rng(0).integers(30, size=30).tolist()
     true, guessed = [truth[n] for n in drawn], [found[n] for n in drawn]
     flat = [[tag for row in part for tag in row] for part in (true, guessed)]
@@ -222,7 +222,7 @@ def test_draws_of_sentences_are_scored_by_their_tallies_as_by_each_score_on_its_
 def test_the_baseline_takes_each_words_commonest_label():
     splits = Splits(sentences(POS), [], sentences([("the run runs zebra", "D N V N")]))
     # run is V three times of five; a word never seen is N, the commonest label.
-    assert TASK.score(TASK.baseline(TagConfig(data="a.conll"), splits), splits.test)["accuracy"] == 0.75
+    assert TASK.score(TASK.predict_baseline(TagConfig(data="a.conll"), splits), splits.test)["accuracy"] == 0.75
 
 
 def test_the_default_data_share_no_review_between_parts():

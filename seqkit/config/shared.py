@@ -1,0 +1,64 @@
+"""Options that several topologies have: which splits, what vocabulary, which recurrent layers, how wide a beam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from seqkit.cells import available_cells, make_cell
+from seqkit.config.options import option
+from seqkit.config.training import TrainingConfig
+
+L = TypeVar("L")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitOptions(TrainingConfig):
+    """Where the data come from, and how much of them is held out."""
+
+    data: str = option("", "the data: a file", path=True)
+    valid_data: str | None = option(None, "a file with the validation split (else split off at random)", path=True)
+    test_data: str | None = option(None, "a file with the test split (else split off at random)", path=True)
+    valid_fraction: float = option(0.1, "fraction of the examples for validation", above=0, below=0.5)
+    test_fraction: float = option(0.1, "fraction of the examples for the test", above=0, below=0.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocabularyOptions(TrainingConfig):
+    """Which tokens get a symbol of their own."""
+
+    min_count: int = option(1, "a token seen less often in training is unknown", minimum=1)
+    max_symbols: int = option(30000, "largest vocabulary", minimum=3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentOptions(TrainingConfig):
+    """The recurrent layers of a head."""
+
+    cell: str = option("lstm", "recurrent cell", choices=available_cells)
+    cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
+    hidden_size: int = option(128, "units of a cell", minimum=1)
+    num_layers: int = option(1, "recurrent layers", minimum=1)
+
+    def build(self, layer: Callable[..., L], *arguments: Any, **options: Any) -> L:
+        """An ``Encoder``, ``Decoder`` or ``Recurrent`` with these options: ``config.build(Encoder, 5000, 64)``.
+
+        ``options`` are those of the layer; they come before what the configuration says.
+        """
+        shared = {
+            "cell": make_cell(self.cell, **self.cell_options),
+            "hidden_size": self.hidden_size,
+            "num_layers": self.num_layers,
+            "kernel": None if self.kernel == "auto" else self.kernel,
+            "precision": self.precision,
+        }
+        return layer(*arguments, **{**shared, **options})
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeamOptions(TrainingConfig):
+    """The search for what a decoder writes."""
+
+    beam_size: int = option(5, "hypotheses that the search keeps; 1: greedy", minimum=1)
+    length_penalty: float = option(0.0, "how much the search favours longer outputs", minimum=0)

@@ -1,0 +1,46 @@
+"""Configurations as TOML files: read with the place of what is wrong, written with the help of each value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from seqkit.config.options import options_of
+from seqkit.config.training import TrainingConfig
+from seqkit.errors import SeqkitError, UsageError
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The values of a TOML file; raises with the place of what is wrong."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        # Some editors begin a file with a byte order mark.
+        return tomlkit.parse(path.read_bytes().decode("utf-8-sig")).unwrap()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise SeqkitError(f"{path} is not UTF-8; save it as UTF-8 text") from None
+    except (TOMLKitError, ValueError, RecursionError) as error:
+        line = getattr(error, "line", None)
+        place = f"{path}:{line}" if line else str(path)
+        raise SeqkitError(f"{place}: this is no TOML ({str(error).splitlines()[0]}); mend the line") from None
+
+
+def write_toml(task: str, config: TrainingConfig) -> str:
+    """Every value with its help as a comment, as ``--config`` reads it; a value of None is left out."""
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add(tomlkit.comment(f"seqkit run {task} --config FILE starts the same run again."))
+    document.add("task", tomlkit.item(task))
+    for name, entry in options_of(type(config)).items():
+        value = getattr(config, name)
+        document.add(tomlkit.nl())
+        document.add(tomlkit.comment(entry.help))
+        if value is None:
+            document.add(tomlkit.comment(f'{name} = "…"'))
+        else:
+            document.add(name, tomlkit.item(value))
+    return tomlkit.dumps(document)

@@ -1,0 +1,67 @@
+"""The head that labels whole sequences, and what it predicts.
+
+B batch, T time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, dropout
+
+from seqkit.layers import Encoder, Head, Loss
+from seqkit.layers.head import require_targets
+from seqkit.topologies.many_to_one.codec import TextBatch
+
+
+@dataclass(frozen=True)
+class Classified:
+    """A prediction: the likeliest label, and the probability of each."""
+
+    label: str
+    probabilities: dict[str, float]
+
+    @classmethod
+    def of(cls, labels: Sequence[str], row: Sequence[float]) -> Classified:
+        """The prediction that the probabilities of all labels, in their order, make."""
+        probabilities = dict(zip(labels, row, strict=True))
+        return cls(max(probabilities, key=probabilities.__getitem__), probabilities)
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the label."""
+        return self.probabilities[self.label]
+
+
+class ClassificationHead(Head):
+    """Many to one: ``softmax(W pooled + b)`` over the labels, on the pooled outputs of an encoder.
+
+    Args:
+        encoder: reads tokens; its outputs are pooled.
+        labels: their names, in the order of the outputs.
+        dropout: on the pooled vector.
+    """
+
+    def __init__(self, encoder: Encoder, labels: Sequence[str], dropout: float = 0.0) -> None:
+        super().__init__()
+        self.encoder, self.labels, self.dropout = encoder, tuple(labels), dropout
+        self.output = nn.Linear(encoder.output_size, len(self.labels))
+
+    def forward(self, batch: TextBatch) -> Tensor:
+        """Logits (B, labels)."""
+        pooled = self.encoder(batch.tokens, batch.lengths).pooled
+        logits: Tensor = self.output(dropout(pooled, self.dropout, self.training))
+        return logits
+
+    def loss(self, batch: TextBatch) -> Loss:
+        """Cross-entropy, in nats."""
+        targets = require_targets(batch.targets)
+        return Loss(cross_entropy(self(batch), targets, reduction="sum"), len(targets))
+
+    @torch.no_grad()
+    def predict(self, batch: TextBatch) -> list[Classified]:
+        """The labels with their probabilities."""
+        return [Classified.of(self.labels, row) for row in torch.softmax(self(batch), 1).tolist()]

@@ -1,0 +1,28 @@
+"""Options of every task that labels whole texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqkit.config import RecurrentOptions, SplitOptions, VocabularyOptions, option
+from seqkit.data import TOKENIZERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManyToOneOptions(RecurrentOptions, VocabularyOptions, SplitOptions):
+    """How texts are read, and the network that labels them."""
+
+    data: str = option("", "the data: a CSV, TSV or JSONL file", path=True)
+    text_column: str | None = option(None, "column of the text (else guessed by its name)")
+    label_column: str | None = option(None, "column of the label (else guessed by its name)")
+    tokenizer: str = option("word", "how text is split: word, char or byte", choices=lambda: TOKENIZERS)
+    min_count: int = 2
+    max_tokens: int = option(400, "a longer text is cut after so many tokens", minimum=1)
+    embedding_size: int = option(128, "values in a token's vector", minimum=1)
+    hidden_size: int = option(128, "units of a cell, for each direction", minimum=1)
+    bidirectional: bool = option(True, "read each text from its end, too")
+    pooling: str = option("mean+max", "last, mean, max, attention, or some joined by +")
+    dropout: float = option(0.5, "dropout on outputs and on the pooled vector", minimum=0, below=1)
+    embedding_dropout: float = option(0.5, "dropout on token vectors", minimum=0, below=1)
+    word_dropout: float = option(0.3, "fraction of the tokens left out in training", minimum=0, below=1)
+    vectors: str | None = option(None, "GloVe or word2vec text file to start the embedding from", path=True)

@@ -1,0 +1,46 @@
+"""The three splits of labelled texts: files that somebody gave for them, else split off at random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from seqkit.data import DataError, Example, Splits, check_classes, shared_texts, split_off, stratified
+from seqkit.topologies.many_to_one.options import ManyToOneOptions
+
+
+def labelled_splits(
+    config: ManyToOneOptions, read: Callable[[str], list[Example]], notes: list[str]
+) -> Splits[Example]:
+    """Reads ``data``, ``valid_data`` and ``test_data``, and splits off what is not given.
+
+    Raises :class:`DataError` for a class too small to be in every split, and for a label that training has not.
+    """
+    examples = read(config.data)
+    named = {"valid": config.valid_data, "test": config.test_data}
+    given = {split: read(path) for split, path in named.items() if path}
+    check_classes(examples, 3 - len(given))
+    if not given:
+        return stratified(examples, config.valid_fraction, config.test_fraction, config.seed)
+    if "test" not in given:
+        examples, given["test"] = split_off(examples, config.test_fraction, config.seed)
+    if "valid" not in given:
+        examples, given["valid"] = split_off(examples, config.valid_fraction, config.seed)
+    _check_given(examples, given, notes)
+    return Splits(examples, given["valid"], given["test"])
+
+
+def check_labels(examples: Iterable[Example], known: Collection[str]) -> None:
+    """Raises :class:`DataError` at the first example whose label is not among those known."""
+    for example in examples:
+        if example.label not in known:
+            what = f"label '{example.label}' is not in the training split; mend it or add examples"
+            raise DataError(what, example.location)
+
+
+def _check_given(train: list[Example], given: Mapping[str, list[Example]], notes: list[str]) -> None:
+    known = {example.label for example in train}
+    for split, examples in given.items():
+        check_labels(examples, known)
+        if shared := shared_texts(train, examples):
+            many = f"{shared:,} texts of the {split} split are" if shared > 1 else f"a text of the {split} split is"
+            notes.append(f"{many} in the training split, too: its score will flatter")

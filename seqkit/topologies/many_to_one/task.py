@@ -1,0 +1,133 @@
+"""Many to one as a base class for tasks: a task adds its name, its data and its defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from seqkit.data import Example, Splits, read_examples
+from seqkit.data.vectors import read_vectors
+from seqkit.graphs import Exported
+from seqkit.layers import Encoder
+from seqkit.tables import Table
+from seqkit.topologies.many_to_one.codec import TextCodec
+from seqkit.topologies.many_to_one.export import export_classifier
+from seqkit.topologies.many_to_one.head import ClassificationHead, Classified
+from seqkit.topologies.many_to_one.options import ManyToOneOptions
+from seqkit.topologies.many_to_one.scores import classification_scores, classification_tables, tfidf_baseline
+from seqkit.topologies.many_to_one.splits import check_labels, labelled_splits
+from seqkit.topologies.powers import Explanation
+from seqkit.topologies.task import Task
+
+C = TypeVar("C", bound=ManyToOneOptions)
+
+
+class ManyToOne(Task[C, Example, Classified, TextCodec, ClassificationHead]):
+    """A label for a whole text.
+
+    A task of its own names its data; a file with a column of texts and one of labels can always be given::
+
+        class Sentiment(ManyToOne[SentimentConfig]):
+            name, summary, config = "sentiment", "the sentiment of a review", SentimentConfig
+            data_sets = {"rotten-tomatoes": "8,530 sentences from film reviews, 2 classes"}
+
+            def read_source(self, config, data, notes):
+                return REVIEWS if data == "rotten-tomatoes" else super().read_source(config, data, notes)
+
+        TASK = Sentiment()
+    """
+
+    topology = "many to one"
+    metric = "accuracy"
+
+    def read_source(self, config: C, data: str, notes: list[str]) -> list[Example]:
+        """The examples of a data set or file; override it for data sets, and leave files to this one."""
+        return read_examples(Path(data), config.text_column, config.label_column, notes=notes)
+
+    def read(self, config: C, notes: list[str]) -> Splits[Example]:
+        """The three splits; those given as files stay as they are, the others are split off at random."""
+        return labelled_splits(config, lambda data: self.read_source(config, data, notes), notes)
+
+    def read_file(self, config: C, path: Path, codec: TextCodec) -> list[Example]:
+        """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know."""
+        examples = self.read_source(config, str(path), [])
+        check_labels(examples, codec.labels)
+        return examples
+
+    def input_of(self, example: Example) -> str:
+        """The text."""
+        return example.text
+
+    def learn_codec(self, config: C, train: Sequence[Example]) -> TextCodec:
+        """Vocabulary and labels of the training split."""
+        return TextCodec.learn(config, train)
+
+    def load_codec(self, files: Mapping[str, Any]) -> TextCodec:
+        """The codec of a run."""
+        return TextCodec.from_json(files)
+
+    def build_head(self, config: C, codec: TextCodec) -> ClassificationHead:
+        """An encoder that is pooled, and a softmax over the labels."""
+        encoder = config.build(
+            Encoder,
+            len(codec.vocabulary),
+            config.embedding_size,
+            bidirectional=config.bidirectional,
+            pooling=config.pooling,
+            dropout=config.dropout,
+            embedding_dropout=config.embedding_dropout,
+            word_dropout=config.word_dropout,
+            pad=codec.vocabulary.pad,
+        )
+        return ClassificationHead(encoder, codec.labels, config.dropout)
+
+    def initialize_from_outside(self, config: C, codec: TextCodec, head: ClassificationHead, notes: list[str]) -> None:
+        """Starts the embedding from a file of word vectors, if one is named."""
+        if config.vectors:
+            vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size)
+            notes.extend(vectors.notes)
+            head.encoder.start_embedding(vectors.matrix)
+
+    def score(self, predictions: Sequence[Classified], examples: Sequence[Example]) -> dict[str, float]:
+        """Accuracy and macro-F1."""
+        return classification_scores(predictions, examples)
+
+    def predict_baseline(self, config: C, splits: Splits[Example]) -> list[Classified]:
+        """TF-IDF with logistic regression."""
+        return tfidf_baseline(splits, config.tokenizer)
+
+    def tables(self, predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
+        """Confusions, and the worst mistakes."""
+        return classification_tables(predictions, examples)
+
+    def format_prediction(self, prediction: Classified) -> tuple[str, dict[str, Any]]:
+        """``label  probability``, and the probabilities of all labels as JSON."""
+        return f"{prediction.label}\t{prediction.confidence:.3f}", {
+            "label": prediction.label,
+            "probabilities": prediction.probabilities,
+        }
+
+    def confidences(self, prediction: Classified, example: Example) -> list[tuple[float, bool]]:
+        """The probability of the label, and whether it is correct."""
+        return [(prediction.confidence, prediction.label == example.label)]
+
+    def probabilities(self, prediction: Classified) -> dict[str, float]:
+        """Of every label."""
+        return prediction.probabilities
+
+    def export(self, head: ClassificationHead, codec: TextCodec) -> Exported:
+        """``tokens`` and ``lengths`` to ``logits`` and ``probabilities``."""
+        return export_classifier(head, codec)
+
+    def explain(self, head: ClassificationHead, codec: TextCodec, raw: str) -> Explanation:
+        """The log-probability of the likeliest label, and the tokens of the text."""
+        tokens = codec.split(raw)
+        log_probabilities = torch.log_softmax(head(codec.collate([codec.encode(raw)])), 1)[0]
+        best = int(log_probabilities.argmax())
+        label, score = head.labels[best], log_probabilities[best]
+        return Explanation(
+            f"{label} ({score.exp().item():.3f})", score, {"encoder.recurrent": tokens}, (tokens, [label])
+        )

@@ -1,0 +1,78 @@
+"""What a task may be able to do beyond training and predicting; each power is a protocol, named for who asks for it.
+
+A task has a power if it has its method: no flag says so a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from seqkit.graphs import Exported
+    from seqkit.search import Sampling
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """Goes on with a text: ``seqkit generate``."""
+
+    def generate(self, head: Any, codec: Any, prompt: str, sampling: Sampling, notes: list[str]) -> Iterator[str]:
+        """The text that follows the prompt, piece by piece; ``notes`` is told what could not be read of the prompt."""
+        ...
+
+
+class Stream(Protocol):
+    """Predictions while a sequence arrives, in memory that does not grow with it."""
+
+    def push(self, line: str) -> Any:
+        """Reads one step, written on a line; returns the prediction that it settles, None if there is none yet.
+
+        Raises :class:`DataError` for a line that is no step; the stream then is as it was before.
+        """
+        ...
+
+    def finish(self) -> Sequence[Any]:
+        """Ends the sequence: the predictions still owed. The next step begins another one."""
+        ...
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """Predicts step by step: ``seqkit predict --stream``."""
+
+    def open_stream(self, head: Any, codec: Any) -> Stream:
+        """A new stream; raises :class:`UsageError` for a model that needs whole sequences."""
+        ...
+
+
+class Explanation(NamedTuple):
+    """One input as a head has read it, for those who look inside."""
+
+    answer: str
+    score: Tensor
+    """What the answer rests on, a number with a gradient: its log-probability as a rule"""
+    steps: Mapping[str, Sequence[str]]
+    """For recurrent layers by their name in the head, what each step read"""
+    attention: tuple[Sequence[str], Sequence[str]] = ((), ())
+    """Where there is attention: what was looked at, and what was written or read while looking"""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """Names what a model reads: ``seqkit inspect``, which numbers the steps of a task without this power."""
+
+    def explain(self, head: Any, codec: Any, raw: Any) -> Explanation:
+        """Reads one raw input with gradients, and answers as ``predict`` does."""
+        ...
+
+
+@runtime_checkable
+class Exports(Protocol):
+    """Gives a head in parts that run elsewhere: ``seqkit export``."""
+
+    def export(self, head: Any, codec: Any) -> Exported:
+        """The parts, see :mod:`seqkit.graphs`; raises :class:`UsageError` for a head that has no such form."""
+        ...

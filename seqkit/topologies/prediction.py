@@ -1,0 +1,57 @@
+"""Predictions of a head for many items, in batches by length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from seqkit.config import TrainingConfig
+from seqkit.data.batching import token_batches
+from seqkit.layers import Head
+from seqkit.topologies.codec import Codec
+
+
+class Predicted(NamedTuple):
+    """Predictions in the order of the items, and their average loss; 0 where it was not asked for."""
+
+    predictions: list[Any]
+    loss: float
+
+
+@torch.no_grad()
+def predict_items(
+    head: Head,
+    codec: Codec[Any, Any, Any],
+    items: Sequence[Any],
+    config: TrainingConfig,
+    *,
+    predict: Callable[..., list[Any]] | None = None,
+    with_loss: bool = False,
+    after_batch: Callable[[], None] = lambda: None,
+    **options: Any,
+) -> Predicted:
+    """Predicts all items.
+
+    Args:
+        head, codec, config: of a model; batches are larger than in training, for no gradient is kept.
+        items: what the codec made of the inputs.
+        predict: a batch to its predictions; None: that of the head, which takes the ``options``.
+        with_loss: whether to compute the loss, too; items then need targets.
+        after_batch: is called after each batch.
+    """
+    head.eval()
+    predict = predict or head.predict
+    found: list[Any] = [None] * len(items)
+    total, count = 0.0, 0
+    lengths = [codec.length(item) for item in items]
+    for group in token_batches(lengths, 2 * config.batch_tokens, 4 * config.batch_size):
+        batch = codec.collate([items[number] for number in group])
+        if with_loss:
+            loss = head.loss(batch)
+            total, count = total + float(loss.sum), count + loss.count
+        for number, prediction in zip(group, predict(batch, **options), strict=True):
+            found[number] = prediction
+        after_batch()
+    return Predicted(found, total / max(1, count))
