@@ -9,9 +9,12 @@ import torch
 from torch import nn
 
 from seqkit import Encoder, Recurrent, UsageError
-from seqkit.inspection.gradient_flow import flow_plots, gradient_flows, gradient_norms
-from seqkit.inspection.inside import ending, look_inside, time_constants
+from seqkit.inspection.final_step import final_step
+from seqkit.inspection.flow_plots import flow_plots
+from seqkit.inspection.gradient_flow import gradient_flows, gradient_norms
+from seqkit.inspection.inside import look_inside
 from seqkit.inspection.page import page
+from seqkit.inspection.time_constants import time_constants
 from seqkit.layers.state import State
 from seqkit.runs import Model
 from seqkit.topologies import Explanation
@@ -40,16 +43,16 @@ class TinyConfig:
 def tiny(hidden_size=3, cell="gru", name="tiny", head=None):
     """A model as `look_inside` takes it; its inputs are lists of numbers."""
 
-    def watch(head, codec, raw):
+    def explain(head, codec, raw):
         return Explanation("<b>answer</b>", head(torch.tensor([raw])), {"encoder.recurrent": [f"t{n}" for n in raw]})
 
-    def made(config, codec):
+    def build_head(config, codec):
         return Tiny(hidden_size, config.cell).double()
 
-    task = SimpleNamespace(name=name, topology="many to one", watch=watch, head=made)
-    codec = SimpleNamespace(account=lambda raw: None)
+    task = SimpleNamespace(name=name, topology="many to one", explain=explain, build_head=build_head)
+    codec = SimpleNamespace(encoding_report=lambda raw: None)
     config = TinyConfig(cell)
-    return Model(task, config, codec, (head or made(config, codec)).eval())
+    return Model(task, config, codec, (head or build_head(config, codec)).eval())
 
 
 def test_time_constants_are_the_steps_to_one_part_in_e():
@@ -137,7 +140,7 @@ class Classifier(Tiny):
 
 def test_the_loss_of_a_head_is_followed_from_its_last_state_as_by_autograd_through_the_whole_head():
     head, raw = Classifier().double().eval(), [3, 5, 7, 2, 8]
-    found = ending(tiny(head=head), raw)
+    found = final_step(tiny(head=head), raw)
     layer, hidden, state = head.encoder.recurrent, [], None
     for vector in head.encoder.embedding(torch.tensor([raw])).unbind(1):
         h, state = layer.step(vector, state)
@@ -147,16 +150,18 @@ def test_the_loss_of_a_head_is_followed_from_its_last_state_as_by_autograd_throu
     score = torch.log_softmax(head.output(hidden[-1]), 1)[0].max()
     norms = [float(g.norm()) for g in torch.autograd.grad(score, hidden)][::-1]
     assert found.name == "encoder.recurrent" and found.direction is layer.layers[1][0]
-    assert float(found.asked[0].norm()) == pytest.approx(norms[0], rel=1e-9) and not found.asked[1].any()
-    given = gradient_norms(found.direction, found.x, found.start, found.asked)
+    assert (
+        float(found.state_gradient[0].norm()) == pytest.approx(norms[0], rel=1e-9) and not found.state_gradient[1].any()
+    )
+    given = gradient_norms(found.direction, found.x, found.start, found.state_gradient)
     assert given == pytest.approx([norm / norms[0] for norm in norms], rel=1e-9)
 
 
 def test_what_a_pooling_takes_on_the_way_is_no_gradient_that_flows_back():
     head, raw = tiny().head, [3, 5, 7, 2]
-    found = ending(tiny(head=head), raw)
+    found = final_step(tiny(head=head), raw)
     # The mean of four outputs takes a quarter of the last; the forward direction has the first half of the weights.
-    torch.testing.assert_close(found.asked[0], head.output.weight[:, :3].detach() / 4)
+    torch.testing.assert_close(found.state_gradient[0], head.output.weight[:, :3].detach() / 4)
 
 
 def test_flows_are_of_every_cell_and_trained_are_those_that_have_a_run():
@@ -165,7 +170,7 @@ def test_flows_are_of_every_cell_and_trained_are_those_that_have_a_run():
     assert [flow.cell for flow in flows.cells] == ["rnn", "lstm", "gru", "lstm-peephole"]
     assert [flow.trained is not None for flow in flows.cells] == [False, False, True, True]
     assert all(len(flow.initial) == 7 and flow.initial[0] == pytest.approx(1) for flow in flows.cells)
-    assert (flows.layer, flows.units, flows.examples, flows.asked) == ("encoder.recurrent", 3, 2, True)
+    assert (flows.layer, flows.units, flows.examples, flows.from_answer) == ("encoder.recurrent", 3, 2, True)
     assert gradient_flows(models, inputs) == flows
     # These models have had no training.
     assert all(flow.trained in (None, flow.initial) for flow in flows.cells)
@@ -182,7 +187,7 @@ def test_without_a_gradient_of_the_answer_the_loss_is_a_random_direction_and_the
         "answer", head(torch.tensor([raw])).detach(), {"encoder.recurrent": raw}
     )
     flows = gradient_flows([model], [[3, 5, 7, 2]])
-    assert not flows.asked
+    assert not flows.from_answer
     assert "The loss is v · h of the last step" in page("Inside", "a run", None, flows)
 
 
