@@ -1,4 +1,4 @@
-"""Sequences of different lengths in one padded batch: which steps are real, and the same steps backwards.
+"""Sequences of different lengths in one padded batch: which steps are real, and the steps in reverse.
 
 B batch, T time.
 """
@@ -17,7 +17,7 @@ def sequence_mask(lengths: Tensor, steps: int) -> Tensor:
 
 
 def reverse_sequences(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """x (B, T, ·) with each sequence turned round within its own length; padding stays where it is."""
+    """x (B, T, ·) with each sequence reversed within its own length; padding stays where it is."""
     if lengths is None:
         return x.flip(1)
     batch, steps = x.shape[:2]
@@ -29,7 +29,7 @@ def reverse_sequences(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 class _Permute(torch.autograd.Function):
-    """Reorders steps by an index that is its own inverse, so that the gradient is the same quick gather."""
+    """Reorders steps by an index that is its own inverse, so that its gradient is the same fast gather."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, rows: Tensor) -> Tensor:

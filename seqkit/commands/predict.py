@@ -77,13 +77,13 @@ def command(
     path = None if source is None else Path(source)
     if streamed:
         path = Path(f"standard input.{form}") if form else None
-    asked = PredictRequest(texts, path, column, Path(output) if output else None, as_json, streamed)
-    asked.check()
+    request = PredictRequest(texts, path, column, Path(output) if output else None, as_json, streamed)
+    request.check()
     model = load(run)
     if stream:
         return _follow(model, source or "-", as_json)
     options = dict(_option(model, setting) for setting in settings)
-    answer(model, asked, options)
+    answer(model, request, options)
     return 0
 
 
@@ -93,7 +93,7 @@ def _follow(model: Model, source: str, as_json: bool) -> int:
 
     stream, code = model.stream(), 0
 
-    def tell(predictions: Iterable[Any]) -> None:
+    def show(predictions: Iterable[Any]) -> None:
         for prediction in predictions:
             line, facts = model.task.format_prediction(prediction)
             click.echo(json.dumps(facts, ensure_ascii=False) if as_json else line)
@@ -108,12 +108,12 @@ def _follow(model: Model, source: str, as_json: bool) -> int:
                 click.echo(f"{name}:{number}: {error}", err=True)
                 code = 1
                 continue
-            tell([] if answer is None else [answer])
+            show([] if answer is None else [answer])
             if not text.strip():
-                tell(stream.finish())
-                # JSON tells by the number of the frame that another sequence begins.
+                show(stream.finish())
+                # In JSON the number of the frame says that another sequence begins.
                 click.echo("", nl=not as_json)
-    tell(stream.finish())
+    show(stream.finish())
     return code
 
 
@@ -123,6 +123,6 @@ def _option(model: Model, setting: str) -> tuple[str, Any]:
     name, value = parse_setting(type(model.config), setting)
     known = model.task.prediction_options
     if name not in known:
-        there = f"choose one of: {', '.join(known)}" if known else f"a {model.task.name} model has none"
-        raise UsageError(f"{name} is no option of predicting; {there}")
+        hint = f"choose one of: {', '.join(known)}" if known else f"a {model.task.name} model has none"
+        raise UsageError(f"{name} is no option of predicting; {hint}")
     return name, value

@@ -13,8 +13,8 @@ from seqkit.tasks import charlm
 
 from seqkit.data import Vocabulary, tokenizer
 from seqkit.drawing.curves import calibration_curve, loss_curves, metric_curve
-from seqkit.report.comparison import Finished, compared, tables
-from seqkit.scores.calibration import calibrate
+from seqkit.report.comparison import FinishedRun, compared, tables
+from seqkit.scores.calibration import Bin, calibrate
 from seqkit.scores.resampling import interval, paired_p_value, resample
 
 
@@ -114,7 +114,8 @@ def test_without_resamples_there_is_no_p_value():
 def test_the_calibration_error_of_five_answers_by_hand():
     found = calibrate([(0.95, True), (0.92, False), (0.55, True), (0.51, True), (1.0, True)])
     assert [(b.low, b.answers) for b in found.bins] == [(0.5, 2), (0.9, 3)]
-    assert found.bins[1].sure == pytest.approx((0.95 + 0.92 + 1.0) / 3) and found.bins[1].right == pytest.approx(2 / 3)
+    assert found.bins[1].confidence == pytest.approx((0.95 + 0.92 + 1.0) / 3)
+    assert found.bins[1].accuracy == pytest.approx(2 / 3)
     assert found.error == pytest.approx((2 * abs(1 - 0.53) + 3 * abs(2 / 3 - 2.87 / 3)) / 5)
     assert calibrate([]) == ([], 0.0, 0)
 
@@ -123,7 +124,7 @@ HISTORY = [{"epoch": n, "train_loss": 1 / n, "loss": 1.2 / n, "f1_marks": n / 10
 
 
 def test_plots_take_their_colours_from_the_page_and_their_letters_are_text():
-    bins = [{"low": 0.5, "high": 0.6, "answers": 3, "sure": 0.55, "right": 2 / 3}]
+    bins = [Bin(0.5, 0.6, 3, 0.55, 2 / 3)]
     for plot in (loss_curves(HISTORY, 4), metric_curve(HISTORY, "f1_marks", 4), calibration_curve(bins)):
         assert plot.startswith('<svg role="img" aria-label="') and "currentColor" in plot and "var(--pale)" in plot
         # Only the paper behind, which is not drawn, keeps a colour of its own.
@@ -139,7 +140,7 @@ def test_a_loss_that_is_no_number_leaves_a_gap():
 def finished(score, samples, data="a", seconds=2.0):
     results = {"task": "toy", "metric": "accuracy", "better": "higher", "test": {"accuracy": score}}
     results |= {"baseline": {"accuracy": 0.5}, "parameters": 10, "seconds": seconds, "peak_memory_mb": 100.0}
-    return Finished(results, samples, data)
+    return FinishedRun(results, samples, data)
 
 
 def test_a_comparison_tells_means_deviations_and_who_differs():
@@ -151,7 +152,7 @@ def test_a_comparison_tells_means_deviations_and_who_differs():
     assert tables(facts)[0].rows[0][:3] == ["rnn", f"{bad:.4f} ± 0.0000", "0.5000 ± 0.0000"]
 
 
-def test_runs_on_other_test_parts_have_no_p_value():
+def test_runs_on_other_test_splits_have_no_p_value():
     score, samples = judged(answered(0, 0.9))
     facts = compared({"rnn": [finished(score, samples, "a")], "gru": [finished(score, samples, "b")]})
     assert facts["p_values"][0]["p"] is None and facts["cells"]["rnn"]["deviation"] is None
