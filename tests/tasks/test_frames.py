@@ -119,6 +119,23 @@ def test_a_delay_is_what_lets_one_direction_see_ahead():
         model([example], delay=2)
 
 
+def test_the_probabilities_of_all_labels_are_given_when_asked_for():
+    examples = [clip(0, 4), clip(1, 7)]
+    made, codec = model(examples)
+    for framed, example in zip(made.predict(batch_of(codec, examples), all_probabilities=True), examples, strict=True):
+        assert len(framed.probabilities) == len(example.labels)
+        for label, confidence, row in zip(framed.labels, framed.confidences, framed.probabilities, strict=True):
+            assert sum(row) == pytest.approx(1, abs=1e-6)  # a sum of three float32
+            assert max(row) == confidence == row[LABELS.index(label)]
+
+
+def test_samples_leave_out_gaps_and_repetitions():
+    labels = ("gap", "7", "7", "gap", "7", "1", "gap")
+    examples = [LabelledClip(clip_of("a", np.zeros((7, 1))), labels, SourceLocation("a", 1))]
+    (table,) = TASK.samples([Framed(("1",) * 7, (1.0,) * 7)], examples)
+    assert table.rows == [["truth", "7 7 1"], ["model", "1"]]
+
+
 NAMES = ("x", "y", "z")
 
 
