@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import affine_grid, dropout, grid_sample
 
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.layers.decoder import Source
+from seqkit.layers.bridge import Source
 from seqkit.layers.encoder import Encoded
 from seqkit.layers.state import State
 
