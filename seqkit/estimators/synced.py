@@ -51,9 +51,9 @@ class SyncedEstimator(ClassedEstimator):
         known, names = self._known_names(), names_of(self.classes_)
         order = [names.index(name) for name in known]
         found = []
-        for prediction in self._predictions(self._known_inputs(X), every=True):
-            chances = np.zeros((len(prediction.chances), len(self.classes_)))
-            chances[:, order] = np.array(prediction.chances).reshape(-1, len(known))
+        for prediction in self._predictions(self._known_inputs(X), all_probabilities=True):
+            chances = np.zeros((len(prediction.probabilities), len(self.classes_)))
+            chances[:, order] = np.array(prediction.probabilities).reshape(-1, len(known))
             found.append(chances)
         return found
 

@@ -357,7 +357,7 @@ def test_every_word_has_the_probability_of_every_tag(parameters):
         assert chances.shape == (len(words), 2)
         assert np.allclose(chances.sum(1), 1, atol=1e-5)
         found = [row[tagger.classes_.tolist().index(tag)] for row, tag in zip(chances, prediction.tags, strict=True)]
-        assert np.allclose(found, prediction.sure, atol=1e-6)
+        assert np.allclose(found, prediction.confidences, atol=1e-6)
 
 
 def test_every_frame_has_the_probability_of_every_label():
