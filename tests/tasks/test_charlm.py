@@ -8,14 +8,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqkit.tasks import charlm
-from seqkit.tasks.charlm import CharLMHead, StreamCodec, Text, generate, witten_bell
+from seqkit.tasks.charlm import TASK, CharLMHead
 from torch.nn.functional import cross_entropy, log_softmax
 
 from seqkit import Decoder
 from seqkit.cells import available_cells
 from seqkit.data import Vocabulary, tokenizer
+from seqkit.errors import UsageError
 from seqkit.search import Sampling
+from seqkit.topologies.next_step import NextStep, NextStepOptions, StreamCodec, Text, windows
+from seqkit.topologies.next_step import head as head_module
+from seqkit.topologies.next_step.baseline import witten_bell
+from seqkit.topologies.next_step.carried import from_tensors, to_tensors
 from seqkit.training import Chunk, StreamBatches
 
 SYMBOLS = 7
@@ -37,11 +41,11 @@ def chunks(text, steps):
 
 
 def losses(head, pieces, carry=True):
-    found, state = [], None
+    each, state = [], None
     for piece in pieces:
-        found.append(head.loss(piece._replace(state=state)))
-        state = found[-1].carried if carry else None
-    return found
+        each.append(head.loss(piece._replace(state=state)))
+        state = each[-1].carried if carry else None
+    return each
 
 
 def gradients(head, loss):
@@ -86,10 +90,10 @@ def test_no_gradient_crosses_a_chunk(options):
     # The second chunk from the same numbers, given as constants, has the same gradients.
     constants = first.carried.map(lambda tensor: torch.tensor(tensor.tolist(), dtype=tensor.dtype))
     alone = head.loss(pieces[1]._replace(state=constants))
-    found, expected = gradients(head, second.sum), gradients(head, alone.sum)
+    carried, expected = gradients(head, second.sum), gradients(head, alone.sum)
     through = torch.autograd.grad(full(head, text), list(head.parameters()))
-    both = [a + b for a, b in zip(gradients(head, first.sum), found, strict=True)]
-    for ours, theirs in zip(found, expected, strict=True):
+    both = [a + b for a, b in zip(gradients(head, first.sum), carried, strict=True)]
+    for ours, theirs in zip(carried, expected, strict=True):
         torch.testing.assert_close(ours, theirs)
     assert any((ours - theirs).abs().max() > 1e-4 for ours, theirs in zip(both, through, strict=True))
 
@@ -103,12 +107,12 @@ def test_streams_read_the_text_in_order_and_each_chunk_follows_the_one_before(co
     batches = StreamBatches(text, streams, chunk, seed=1)
     plan = batches.plan(epoch)
     assert plan == batches.plan(epoch)
-    found = [batches.batch(group) for group in plan]
-    assert all(piece.tokens.shape == (batches.streams, chunk) for piece in found)
-    assert all(torch.equal(piece.targets, piece.tokens + 1) for piece in found)
-    for before, after in pairwise(found):
+    pieces = [batches.batch(group) for group in plan]
+    assert all(piece.tokens.shape == (batches.streams, chunk) for piece in pieces)
+    assert all(torch.equal(piece.targets, piece.tokens + 1) for piece in pieces)
+    for before, after in pairwise(pieces):
         assert torch.equal(after.tokens[:, 0], before.targets[:, -1])
-    read = torch.cat([piece.tokens for piece in found], 1)
+    read = torch.cat([piece.tokens for piece in pieces], 1)
     assert len(read.flatten().unique()) == read.numel()
     # Less than a chunk at the start, and of each stream, is left out, and a token of each stream to round.
     assert count - 1 - read.numel() < chunk + batches.streams * (chunk + 1)
@@ -116,7 +120,7 @@ def test_streams_read_the_text_in_order_and_each_chunk_follows_the_one_before(co
 
 @pytest.mark.parametrize("steps", [5, 1024])
 def test_a_text_is_scored_token_by_token_whatever_stands_beside_it(monkeypatch, steps):
-    monkeypatch.setattr(charlm, "_STEPS", steps)
+    monkeypatch.setattr(windows, "STEPS", steps)
     head = model()
     texts = [Text(numbers(count, count), count, 0) for count in (17, 0, 1, 6)]
     for scored, text in zip(head.predict(texts), texts, strict=True):
@@ -132,17 +136,17 @@ def test_a_text_is_scored_token_by_token_whatever_stands_beside_it(monkeypatch, 
 def test_a_long_text_in_stretches_costs_what_it_costs_in_one_row(monkeypatch):
     head, text = model(), Text(numbers(4000), 4000, 0)
     (whole,) = head.predict([text])
-    monkeypatch.setattr(charlm, "_STEPS", 50)
+    monkeypatch.setattr(windows, "STEPS", 50)
     (stretches,) = head.predict([text])
     # 15 stretches forget what lies more than 256 tokens back: nothing of weight in a model that small.
     assert stretches.nats == pytest.approx(whole.nats, rel=1e-6)
-    monkeypatch.setattr(charlm, "_LEAD", 0)
+    monkeypatch.setattr(windows, "_LEAD", 0)
     assert head.predict([text])[0].nats != pytest.approx(whole.nats, rel=1e-6)
 
 
-def chance(train, history, token, symbols):
+def probability(train, history, token, symbols):
     """Witten-Bell by its formula, counting anew each time."""
-    lower = chance(train, history[1:], token, symbols) if history else 1 / symbols
+    lower = probability(train, history[1:], token, symbols) if history else 1 / symbols
     size = len(history)
     after = [train[n + size] for n in range(len(train) - size) if tuple(train[n : n + size]) == history]
     kinds = len(set(after))
@@ -154,8 +158,8 @@ def test_the_baseline_is_interpolated_witten_bell():
     both = [*train.tolist(), *test.tolist()]
     expected = -sum(
         math.log(
-            # As in the train part's text, a history lies before the token; the test part follows the train part.
-            chance(train.tolist(), tuple(both[place - 4 : place]), both[place], SYMBOLS)
+            # A history is what lies before the token, and the test split follows the training split.
+            probability(train.tolist(), tuple(both[place - 4 : place]), both[place], SYMBOLS)
         )
         for place in range(120, 150)
     )
@@ -192,7 +196,7 @@ def test_a_short_text_is_learned_by_heart_and_written_again(cell, name):
     head.eval()
     wanted = len(coding.encode(POEM).tokens) - len(coding.encode("der Mond").tokens)
     notes = []
-    written = "".join(generate(head, coding, "der Mond", Sampling(length=wanted, temperature=0), notes))
+    written = "".join(TASK.generate(head, coding, "der Mond", Sampling(length=wanted, temperature=0), notes))
     assert "der Mond" + written == POEM
     assert notes == []
 
@@ -201,7 +205,7 @@ def test_a_short_text_is_learned_by_heart_and_written_again(cell, name):
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from(["char", "byte"]))
 def test_pieces_join_to_the_text_and_hold_no_half_character(text, name):
     coding = codec(name, text + "x")
-    pieces = list(coding.text(iter(coding.encode(text).tokens.tolist()), "x"))
+    pieces = list(coding.decode(iter(coding.encode(text).tokens.tolist()), "x"))
     assert "".join(pieces) == text
     if "\ufffd" not in text:
         assert not any("\ufffd" in piece for piece in pieces)
@@ -209,7 +213,7 @@ def test_pieces_join_to_the_text_and_hold_no_half_character(text, name):
 
 def test_words_come_with_their_spaces():
     coding = codec("word", "a word ( or two ) , done .")
-    pieces = coding.text(iter(coding.encode("or (two), done.").tokens.tolist()), "a word")
+    pieces = coding.decode(iter(coding.encode("or (two), done.").tokens.tolist()), "a word")
     assert list(pieces) == [" or", " (", "two", ")", ",", " done", "."]
 
 
@@ -223,7 +227,7 @@ def test_what_is_written_follows_from_the_seed_and_holds_no_special_symbol(monke
     assert first == again != other
     assert not {0, 1} & {*first, *other}
     whole = written(head, numbers(40), temperature=0)
-    monkeypatch.setattr(charlm, "_STEPS", 7)
+    monkeypatch.setattr(head_module, "STEPS", 7)
     assert written(head, numbers(40), temperature=0) == whole
     assert len(written(head, numbers(0))) == 8
 
@@ -240,3 +244,42 @@ def test_a_text_begins_after_what_ends_one(kind, text, start):
 def test_a_text_begins_after_an_unknown_token_where_nothing_ends_one():
     codec = StreamCodec(tokenizer("word"), Vocabulary.build([["a", "b"]]))
     assert codec.start == codec.vocabulary.unk
+
+
+@pytest.mark.parametrize("options", [{}, {"recall": 6}], ids=str)
+def test_a_state_as_named_tensors_is_the_same_state(options):
+    head, read = model(**options), torch.from_numpy(numbers(9))[None]
+    state = head.decoder(read[:, :5], head.decoder.start()).state
+    tensors = to_tensors(state)
+    # Checkpoints of earlier versions have these names.
+    past = {"past.outputs", "past.made", "past.vectors"} if options else set()
+    assert tensors.keys() == {"h", "c"} | past
+    logits, again, fresh = (
+        head.decoder.step(read[:, 5], before)[0] for before in (state, from_tensors(tensors), head.decoder.start())
+    )
+    assert torch.equal(logits, again)
+    assert not torch.equal(logits, fresh)
+
+
+def test_after_batch_is_called_for_every_window_so_that_a_long_validation_can_be_stopped(monkeypatch):
+    monkeypatch.setattr(windows, "STEPS", 10)
+    calls = []
+    model().predict([Text(numbers(25), 25, 0)], after_batch=lambda: calls.append(1))
+    assert len(calls) == 3
+
+
+class Verse(NextStep[NextStepOptions]):
+    name, summary, config = "verse", "the next word of a poem", NextStepOptions
+
+
+def test_a_task_of_ones_own_needs_a_name_and_reads_any_text(tmp_path):
+    (tmp_path / "poem.txt").write_text(POEM * 40, encoding="utf-8")
+    task, config = Verse(), NextStepOptions(data=str(tmp_path / "poem.txt"), tokenizer="word", hidden_size=4)
+    splits = task.read(config, [])
+    codec = task.learn_codec(config, splits.train)
+    head = task.build_head(config, codec).eval()
+    predictions = head.predict([codec.encode(example) for example in splits.test])
+    # Before any training all words are about as likely.
+    assert task.score(predictions, splits.test)["perplexity"] == pytest.approx(len(codec.vocabulary), rel=0.2)
+    with pytest.raises(UsageError, match="verse has no data set of its own; give --data"):
+        task.read(NextStepOptions(), [])
