@@ -132,8 +132,8 @@ class SequenceTagger(SyncedEstimator):
 
     def predict(self, X: Any) -> list[list[Any]]:
         """A list of labels for each sentence."""
-        class_of = self._class_of()
-        return [[class_of.get(name, name) for name in names] for names in self._predicted_names(X)]
+        rows, class_of = self._predicted_names(X), self._class_of()
+        return [[class_of.get(name, name) for name in names] for names in rows]
 
     def __sklearn_tags__(self) -> Any:
         """Inputs are words."""
@@ -197,8 +197,8 @@ class SequenceLabeler(SyncedEstimator):
 
     def predict(self, X: Any) -> list[np.ndarray]:
         """An array (T) of labels for each sequence."""
-        class_of = self._class_of()
-        return [np.array([class_of[name] for name in names], self.classes_.dtype) for names in self._predicted_names(X)]
+        rows, class_of = self._predicted_names(X), self._class_of()
+        return [np.array([class_of[name] for name in names], self.classes_.dtype) for names in rows]
 
     def __sklearn_tags__(self) -> Any:
         """Inputs are (T, F) each, and features may be missing."""
