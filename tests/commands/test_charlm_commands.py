@@ -194,7 +194,7 @@ def test_a_folder_of_texts_and_splits_in_files_of_their_own(text, command, tmp_p
     own = ["--valid-data", folder / "a.txt", "--test-data", folder / "b.md"]
     done = command("run", "charlm", "--data", folder, *own, "--out", tmp_path / "run", *SMALL, "--epochs", "1")
     assert done.returncode == 0, done.stderr
-    assert "1 of 3 files are empty or no text and were left out" in done.stderr
+    assert "1 of 3 files are empty or no" in done.stderr
     assert f"{len(whole):,} characters to train, 6,000 to validate, {len(whole) - 6000:,} to test" in done.stderr
 
 
