@@ -8,7 +8,6 @@ from seqkit.graphs.parts import Exported, Part, labelling, sequences, step_part
 from seqkit.graphs.recurrent import Operator, operator_of
 
 # Earlier names.
-flat, deep = flatten_state, unflatten_state
 
 __all__ = [
     "OPSET",

@@ -1,4 +1,4 @@
-"""Training: the loop with its batches, checkpoints, learning rates and moving average; what a head learns by."""
+"""Training: the loop, its batches and checkpoints, the learning rate, the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ _MOVED = {"Codec": "seqkit.topologies", "Task": "seqkit.topologies", "Table": "s
 def __getattr__(name: str) -> Any:
     if name in _MOVED:
         home = _MOVED[name]
-        warnings.warn(f"{name} is in {home} now; seqkit.training.{name} goes in 0.4.0", DeprecationWarning, stacklevel=2)
+        warnings.warn(
+            f"{name} is in {home} now; seqkit.training.{name} goes in 0.4.0", DeprecationWarning, stacklevel=2
+        )
         return getattr(import_module(home), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
