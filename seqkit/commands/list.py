@@ -42,11 +42,12 @@ def _topologies() -> Iterator[str]:
     yield LEGEND
     for topology in (*TOPOLOGIES, *others):
         yield from ("", click.style(topology, bold=True))
-        yield from beside(topology, [line for task in tasks if task.topology == topology for line in _facts(task)])
+        own = [task for task in tasks if task.topology == topology]
+        yield from beside(topology, [line for task in own for line in _facts(task, tasks)])
 
 
-def _facts(task: AnyTask) -> Iterator[str]:
-    """A task beside the drawing of its topology."""
+def _facts(task: AnyTask, tasks: Sequence[AnyTask]) -> Iterator[str]:
+    """A task, one of all ``tasks``, beside the drawing of its topology."""
     from seqkit.drawing.topologies import BESIDE
 
     def wrapped(text: str, indent: str) -> list[str]:
@@ -54,7 +55,7 @@ def _facts(task: AnyTask) -> Iterator[str]:
 
     yield from wrapped(f"{task.name}: {task.summary}", "")
     if head := _head_class(task):
-        yield from wrapped(_import_line(head, task), "  ")
+        yield from wrapped(_import_line(head, [task, *tasks]), "  ")
     if task.data_sets:
         yield from wrapped(f"data: {', '.join(task.data_sets)}, or yours", "  ")
 
@@ -67,7 +68,7 @@ def _heads() -> Iterator[str]:
         if head := _head_class(task):
             tasks_of.setdefault(head, []).append(task)
     for head, tasks in tasks_of.items():
-        yield from (click.style(_import_line(head, *tasks), bold=True), *_indented(summary(head)))
+        yield from (click.style(_import_line(head, tasks), bold=True), *_indented(summary(head)))
         yield from (*_indented(f"made by: seqkit run {' or '.join(task.name for task in tasks)}"), "")
 
 
@@ -122,10 +123,10 @@ def _head_class(task: AnyTask) -> type | None:
     return hint if isinstance(hint, type) and issubclass(hint, Head) and hint is not Head else None
 
 
-def _import_line(head: type, *tasks: AnyTask) -> str:
-    """How the head is imported: under the name that a task's module, or one it builds on, has for it in ``__all__``.
+def _import_line(head: type, tasks: Sequence[AnyTask]) -> str:
+    """How the head is imported: under the name that the first of the tasks whose module exports it has for it.
 
-    A topology's head may have a task's name for it there, as ``SentimentHead`` for ``ClassificationHead``.
+    A task may have a name of its own for the head of its topology: ``SentimentHead`` for ``ClassificationHead``.
     """
     for kind in (kind for task in tasks for kind in type(task).__mro__):
         module = sys.modules.get(kind.__module__)
