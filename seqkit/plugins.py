@@ -22,6 +22,7 @@ def discover(package: str, skip: tuple[str, ...], pick: Callable[[ModuleType], A
     loaders: dict[str, Loader] = {entry.name: entry.load for entry in entry_points(group=package)}
     for path in source_files(package):
         if path.stem not in skip:
+            # After the entry points, so that ours are never replaced.
             loaders[path.stem.replace("_", "-")] = _module_loader(f"{package}.{path.stem}", pick)
     return dict(sorted(loaders.items()))
 

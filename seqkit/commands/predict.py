@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FORMATS = ("csv", "tsv", "jsonl")
 _LONGEST = 1 << 22
-"""Bytes in a line of a stream, at most."""
+"""Bytes in a line of a stream, at most: a stream without line ends must not fill the memory."""
 
 
 @click.command()

@@ -89,6 +89,7 @@ class DataUnderTest:
         """The options that name a file of data."""
         for name, entry in options_of(type(self.config)).items():
             value = getattr(self.config, name)
+            # Other options that name files, such as word vectors, are no data to examine.
             is_data = name in ("data", "source", "target", "text") or name.endswith("_data")
             if is_data and entry.limits.get("path") and value and value not in self.task.data_sets:
                 path = Path(value).expanduser()

@@ -18,9 +18,10 @@ from seqkit.topologies import AnyCodec, AnyTask
 
 _TRIED = 20_000
 """Examples of a split that are encoded, at most."""
-_BINS = 10
-_BAR = 36
+_BINS, _BAR = 10, 36
+"""Rows of the histogram of lengths, and the columns of its longest bar: with the numbers beside it fits 80 columns."""
 _UNKNOWN = 0.1
+"""More than this fraction of unknown symbols is worth a warning."""
 
 
 def tried(examples: Sequence[Any]) -> Sequence[Any]:

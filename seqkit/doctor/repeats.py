@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 _REMEMBERED = 1 << 20
+"""Texts, 16 bytes each."""
 
 
 class Repetitions(NamedTuple):

@@ -53,7 +53,7 @@ def estimate_cost(
         report.findings.append(Finding.of(error))
         report.facts["estimate"] = {}
         return
-    # Examples and items grow with the data; what a step takes does not.
+    # Examples and items take memory in proportion to the data; model, optimizer and batches do not.
     memory = peak() + max(0.0, held) * (scale - 1)
     epoch, timed_steps = stopwatch.seconds_per_step * steps, len(stopwatch.times)
     report.facts["estimate"] = {

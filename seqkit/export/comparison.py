@@ -16,7 +16,11 @@ from seqkit.runs.model import Model
 from seqkit.topologies import predict_items
 
 TOLERANCE = 1e-5
-"""The largest difference from the model that is accepted; that of values beyond 1 is relative to them."""
+"""The largest difference from the model that is accepted; that of values beyond 1 is relative to them.
+
+Rounding alone makes 5e-8 to 2.4e-7 for new heads of our tasks; a gate in the wrong place, or padding that counts, makes
+far more than 1e-5.
+"""
 BATCHES = (([1], 1), ([7], 7), ([3, 1, 9, 4], 9), ([5, 5], 5), ([0, 2, 33], 33), ([2, 1], 4))
 """Batches that every part is tried on, as lengths and steps with padding: a single step and sequence, equal and unequal
 lengths, an empty sequence, and padding that no sequence reaches."""

@@ -24,7 +24,9 @@ from seqkit.runs import Model
 from seqkit.training.checkpoint import seeded
 
 _LAGS = 200
+"""Steps back that are measured, at most: a gradient that vanishes has done so long before."""
 _DIRECTIONS = 8
+"""Random directions of the loss: of one alone, a norm says as much about the direction as about the cell."""
 _CELLS = ("rnn", "lstm", "gru")
 
 

@@ -43,6 +43,7 @@ class HeatMaps:
         self._maps.append(
             {
                 "name": name,
+                # Whole thousandths: more than the eye sees in a colour, and a third of the size of floats in JSON.
                 "values": (values / limit * 1000).round().int().tolist(),
                 "rows": list(rows),
                 "columns": [visible(column) for column in columns],

@@ -20,7 +20,7 @@ def time_constants(kept: Tensor) -> Tensor:
 
     ``kept`` (T, H) is averaged over time first.
     """
-    # Clamped: a gate that is exactly open or shut would have no finite time.
+    # In float32 a gate may be exactly open or shut, which would have no finite time.
     return -1 / kept.double().mean(0).clamp(1e-6, 1 - 1e-6).log()
 
 

@@ -25,7 +25,7 @@ _PICTURES = (".png", ".svg", ".jpg")
 _FEWEST = 10
 """Of fewer examples a resample is mostly luck."""
 _LONGEST = 600
-"""Characters of a cell in a table, and of what a model writes."""
+"""Characters of a cell in a table, and tokens that a model writes: the page is to be read, not searched."""
 
 
 def gather(model: Model, splits: Splits[Any], outcome: RunOutcome, notes: Sequence[str] = ()) -> dict[str, Any]:
@@ -110,6 +110,7 @@ def _cell_to_json(value: Any) -> Any:
 def _write_unprompted(model: Model) -> str | None:
     if not isinstance(model.task, Generates):
         return None
+    # A little below 1, for text that reads better than the model's own distribution, yet does not repeat itself.
     sampling = Sampling(length=_LONGEST, temperature=0.8, seed=model.config.seed)
     return "".join(model.task.generate(model.head, model.codec, "", sampling, []))
 

@@ -62,6 +62,7 @@ def _encoded(
 
 def ahead(source: Iterator[T]) -> Iterator[T]:
     """The same values, each made by another thread while the one before it is used; none of them may be None."""
+    # A single thread, so that what is read next comes next.
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, source, None)
         while (value := coming.result()) is not None:

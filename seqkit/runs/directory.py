@@ -117,4 +117,5 @@ def next_free(base: Path, name: str) -> Path:
 
 
 def _digest(content: bytes) -> str:
+    """Against accidents and edits that were forgotten, not against forgery: who edits a file can edit this, too."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()

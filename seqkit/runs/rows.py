@@ -12,7 +12,8 @@ from seqkit.errors import SeqkitError
 
 _ROWS = 8192
 _CHARACTERS = 1 << 22
-"""A window has no more rows and characters than these, so that memory does not grow with a file."""
+"""A window has no more rows and characters than these, so that memory does not grow with a file; yet it has rows enough
+to be batched by length with little padding."""
 
 ChooseColumns = Callable[[Sequence[str], SourceLocation], tuple[str, ...]]
 """Of the columns of a table, those of the input; is told where the header is, for errors."""

@@ -189,8 +189,10 @@ def resume(path: Path, notes: list[str]) -> Session:
     if facts["data"] is None:
         raise UsageError(f"{path} was saved without the data of its training, so it cannot go on; fit it anew")
     splits = task.read(config, notes)
+    # Other examples, or the same in other splits, would make another model, and a test split that was trained on.
     if fingerprint(task, splits) != facts["data"]:
         raise SeqkitError(f"the data of {path} have changed since the run began; put them back, or start a new run")
+    # Sums over a batch are divided among threads: with other threads they round otherwise.
     if torch.get_num_threads() != facts["threads"]:
         torch.set_num_threads(facts["threads"])
         notes.append(f"using {facts['threads']} threads, as the run began with, so that it gives the same bits")

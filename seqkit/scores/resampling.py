@@ -106,6 +106,7 @@ def paired_p_value(
 
 
 def _affordable(scored: Callable[[], object], seconds: float) -> int:
+    # The faster of two, since the first one pays for what is loaded and cached.
     times = []
     for _ in range(2):
         began = time.perf_counter()
