@@ -54,15 +54,12 @@ def command(
     ensure(lambda line: click.echo(line, err=True))
     facts: dict[str, Any] = {"machine": processor(), "threads": torch.get_num_threads(), "versions": _versions()}
     facts["product_limit_gflops"] = limit = product_limit() / 1e9
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    click.echo(f"{facts['machine']}, threads: {facts['threads']}\n{versions}")
-    click.echo(f"fastest matrix product: {limit:,.0f} GFLOP/s")
-    click.echo(f"\n{'':33}{'ours ms':>8}{'other':>8}  {'':12}{'ratio':>6}{'GF/s':>5}{'limit':>6}")
+    _print_header(facts)
     measurements = []
     for case in cases:
         measurements.append(measure_case(case, seconds, compiled))
         click.echo(_line(measurements[-1], limit))
-    _summary(measurements)
+    _print_summary(measurements)
     if json_file:
         write_json(Path(json_file), {**facts, "rows": [measured.to_json() for measured in measurements]})
     if plot_file:
@@ -70,6 +67,13 @@ def command(
 
         title = f"seqkit bench, {facts['machine']}, {facts['threads']} threads"
         click.echo("drawn: " + ", ".join(map(str, plot(measurements, Path(plot_file), title))))
+
+
+def _print_header(facts: dict[str, Any]) -> None:
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    click.echo(f"{facts['machine']}, threads: {facts['threads']}\n{versions}")
+    click.echo(f"fastest matrix product: {facts['product_limit_gflops']:,.0f} GFLOP/s")
+    click.echo(f"\n{'':33}{'ours ms':>8}{'other':>8}  {'':12}{'ratio':>6}{'GF/s':>5}{'limit':>6}")
 
 
 def _line(measured: Measurement, limit: float) -> str:
@@ -84,7 +88,7 @@ def _line(measured: Measurement, limit: float) -> str:
     return f"{name:33}{times}  {best:12.12}{ratio:6.2f}{speed:5.0f}{speed / limit:6.0%}"
 
 
-def _summary(measurements: Sequence[Measurement]) -> None:
+def _print_summary(measurements: Sequence[Measurement]) -> None:
     from seqkit.commands.terminal import print_tables
     from seqkit.tables import Table
 

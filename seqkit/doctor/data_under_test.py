@@ -49,7 +49,7 @@ class DataUnderTest:
 
     @property
     def scale(self) -> float:
-        """How many rows of the data stand for each that is read."""
+        """How many rows of the data each row that is read represents."""
         return max([result.scale for result in self.scans.values()], default=1.0)
 
     def read(self) -> Splits[Any] | None:

@@ -51,7 +51,7 @@ class Scan:
 
     @property
     def scale(self) -> float:
-        """How many rows stand for each that is tried."""
+        """How many rows each row to try represents."""
         return self.rows / self.tried_rows if self.tried_rows else 1.0
 
     def add(

@@ -36,7 +36,7 @@ def estimate_cost(
         task, config, codec, splits: of the training.
         report: is given the estimate.
         seconds: for which steps are timed.
-        scale: how many rows of the data stand for each in the splits.
+        scale: how many rows of the data each example of the splits represents.
         memory_before: what this process held before the splits were read, in MB.
     """
     train = tried(splits.train)
@@ -62,12 +62,16 @@ def estimate_cost(
         "timed_steps": timed_steps,
         "memory_mb": round(memory),
     }
+    report.tables.append(_cost_table(epoch, config.epochs, memory, timed_steps))
+
+
+def _cost_table(epoch: float, epochs: int, memory: float, timed_steps: int) -> Table:
     rows = [
         ["an epoch, without scoring, about", _duration(epoch)],
-        [f"all {config.epochs} epochs, at most", _duration(epoch * config.epochs)],
+        [f"all {epochs} epochs, at most", _duration(epoch * epochs)],
         ["memory, about", f"{memory:,.0f} MB"],
     ]
-    report.tables.append(Table(f"Training here ({timed_steps} steps timed)", ["", ""], rows))
+    return Table(f"Training here ({timed_steps} steps timed)", ["", ""], rows)
 
 
 class _Stopwatch(Callback):

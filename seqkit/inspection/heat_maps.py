@@ -52,14 +52,7 @@ class HeatMaps:
                 "rowNames": [visible(text) for text in row_names] or None,
             }
         )
-        low = f"−{limit:.3g}" if signed else "0"
-        scale = f'{low}<span class="scale"></span>{limit:.3g}'
-        label = safe(f"heat map: {name}, {what}")
-        return (
-            f'<figure data-map="{len(self._maps) - 1}"><figcaption><b>{safe(name)}</b> {safe(what)} '
-            f'<span class="pale">{scale}</span></figcaption>'
-            f'<div class="wide"><canvas role="img" aria-label="{label}"></canvas></div></figure>'
-        )
+        return _figure(len(self._maps) - 1, name, what, limit, signed)
 
     def script(self) -> str:
         """The numbers, and what draws them; nothing for a page without maps."""
@@ -68,6 +61,17 @@ class HeatMaps:
         # In ASCII and without "<", so that no text of the data can end the script.
         numbers = json.dumps(self._maps, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
         return f"<script>const MAPS = {numbers};\n{asset('seqkit.inspection', 'page.js')}</script>"
+
+
+def _figure(number: int, name: str, what: str, limit: float, signed: bool) -> str:
+    low = f"−{limit:.3g}" if signed else "0"
+    scale = f'{low}<span class="scale"></span>{limit:.3g}'
+    label = safe(f"heat map: {name}, {what}")
+    return (
+        f'<figure data-map="{number}"><figcaption><b>{safe(name)}</b> {safe(what)} '
+        f'<span class="pale">{scale}</span></figcaption>'
+        f'<div class="wide"><canvas role="img" aria-label="{label}"></canvas></div></figure>'
+    )
 
 
 def visible(text: str) -> str:

@@ -71,7 +71,7 @@ class Model:
 
 
 class OpenedRun(NamedTuple):
-    """A run as its folder has it, but for the weights."""
+    """A run as its folder has it, apart from the weights."""
 
     run: RunDirectory
     facts: dict[str, Any]

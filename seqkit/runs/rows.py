@@ -16,7 +16,7 @@ _CHARACTERS = 1 << 22
 to be batched by length with little padding."""
 
 ChooseColumns = Callable[[Sequence[str], SourceLocation], tuple[str, ...]]
-"""Of the columns of a table, those of the input; is told where the header is, for errors."""
+"""Of the columns of a table, those of the input; takes the location of the header, too, for errors."""
 
 
 class InputRow(NamedTuple):

@@ -130,7 +130,7 @@ def _take(side: _Side, other: _Side) -> str:
 
 
 def _common(own: Vocabulary, theirs: Vocabulary) -> list[tuple[int, int]]:
-    """The numbers of each symbol that both have, but for padding."""
+    """The numbers of each symbol that both have, except padding."""
     specials = {name: number for number, name in enumerate(theirs.specials)}
     first = len(own.specials)
     pairs = [(n, specials[name]) for n, name in enumerate(own.specials) if name in specials and n != own.pad]
