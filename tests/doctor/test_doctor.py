@@ -5,7 +5,6 @@ import json
 import pytest
 
 from seqkit.config import make_config
-from seqkit.doctor.encoding import histogram
 from seqkit.doctor.examine import examine
 from seqkit.errors import SeqkitError
 from seqkit.runs import find_task, start
@@ -198,12 +197,3 @@ def test_a_run_stops_at_what_is_wrong_and_notes_contradictions(reviews, tmp_path
     with pytest.raises(SeqkitError):
         start(task, config, tmp_path / "other", [])
     assert examine(task, config, 0).sound is False
-
-
-def test_a_histogram_counts_every_length_once():
-    ordered = sorted([1] * 50 + [2] * 30 + list(range(3, 40)) + [5000])
-    rows = histogram(ordered)
-    assert sum(row[1] for row in rows) == len(ordered)
-    assert rows[0][0].startswith("1") and rows[-1][0].endswith("5000")
-    assert len(rows) <= 10 and max(len(row[2]) for row in rows) == 36
-    assert histogram([4]) == [["4", 1, "█" * 36]]
