@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import codecs
 import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -148,23 +146,6 @@ def contiguous(corpus: Corpus, fractions: Sequence[float]) -> list[Stretch]:
     ends = [corpus.boundary(int(size * sum(fractions[:n]))) for n in range(1, len(fractions))]
     edges = [0, *ends, size]
     return [stretch(corpus, *edge) for edge in pairwise(edges)]
-
-
-def python_reference() -> Corpus:
-    """The Python language reference: the help topics in ``pydoc_data/topics.py`` of the standard library.
-
-    The file is parsed, not run; topics stand in its order with an empty line between them. Raises :class:`UsageError`
-    for a Python that comes without it.
-    """
-    spec = find_spec("pydoc_data")
-    path = Path(str(spec.origin)).with_name("topics.py") if spec else None
-    if path is None or not path.is_file():
-        raise UsageError("this Python comes without pydoc_data/topics.py, the default text; give --data FILE")
-    for node in ast.parse(path.read_bytes()).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
-            texts = ast.literal_eval(node.value).values()
-            return Corpus("python-reference", ("\n\n".join(texts).encode(),))
-    raise UsageError(f"{path} has no topics in it; give --data FILE")
 
 
 def memory_map(blocks: Iterable[Sequence[int]], symbols: int) -> np.ndarray:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from seqkit.data import DataError, SourceLocation
 from seqkit.data.pairs import (
     Pair,
-    interface_strings,
     one_reference_each,
     read_pairs,
     read_parallel,
     split_pairs,
     usable,
 )
+from seqkit.data.sources.interface_strings import interface_strings
 from seqkit.errors import UsageError
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqkit.data import DataError, SourceLocation
-from seqkit.data.tagged import TURKISH, Sentence, read_tagged, split_sentences, turkish_treebank
+from seqkit.data.sources.turkish_treebank import TURKISH, turkish_treebank
+from seqkit.data.tagged import Sentence, read_tagged, split_sentences
 from seqkit.errors import UsageError
 
 # Sentences of the guidelines: a range of words, an empty node, and a word with a space in it.
@@ -126,9 +127,9 @@ def test_sentences_without_words_are_left_out_and_told(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.conll", "a O\nb N O\n", "a.conll:2: 3 columns, but line 1 has 2; mend the line"),
-        ("a.conll", "\na B O\n\nb\n", "a.conll:4: 1 column, but line 2 has 3; mend the line"),
-        ("a.conll", CONLL.replace("CD O", "CD"), "a.conll:9: 3 columns, but line 3 has 4; mend the line"),
+        ("a.conll", "a O\nb N O\n", "a.conll:2: 3 columns, but line 1 has 2; correct the line"),
+        ("a.conll", "\na B O\n\nb\n", "a.conll:4: 1 column, but line 2 has 3; correct the line"),
+        ("a.conll", CONLL.replace("CD O", "CD"), "a.conll:9: 3 columns, but line 3 has 4; correct the line"),
         ("a.conll", "a\nb\n", "a.conll:1: one column only"),
         ("a.tsv", "a\tO\nb O\n", "a.tsv:2: 1 column, but line 1 has 2"),
         ("a.tsv", "a\tO\nb\t\n", "a.tsv:2: word 'b' with tag '': neither may be empty"),
@@ -142,13 +143,13 @@ def test_sentences_without_words_are_left_out_and_told(tmp_path):
         ("a.conllu", "# text =\n", "a.conllu: there is no sentence with words"),
         ("a.conll", "", "a.conll: there is no sentence with words"),
         ("a.jsonl", '\n{"tokens": ["a", "b"], "tags": ["O"]}', "a.jsonl:2: 2 tokens but 1 tags"),
-        ("a.jsonl", '{"tokens": "a b", "tags": ["O", "O"]}', "a.jsonl:1: 'tokens' is no list of texts"),
-        ("a.jsonl", '{"tokens": ["a"], "tags": [1]}', "a.jsonl:1: 'tags' is no list of texts"),
+        ("a.jsonl", '{"tokens": "a b", "tags": ["O", "O"]}', "a.jsonl:1: 'tokens' is not a list of texts"),
+        ("a.jsonl", '{"tokens": ["a"], "tags": [1]}', "a.jsonl:1: 'tags' is not a list of texts"),
         ("a.jsonl", '{"tokens": ["a"], "labels": ["O"]}', "a.jsonl:1: no key 'tags', only 'tokens', 'labels'"),
         ("a.jsonl", '{"tokens": ["a", " "], "tags": ["O", "O"]}', "a.jsonl:1: word '' with tag 'O'"),
         ("a.jsonl", '{"tokens": ["\\ud800"], "tags": ["O"]}', "a.jsonl:1: half of a surrogate pair"),
-        ("a.jsonl", "[1]", 'a.jsonl:1: the line is no JSON object; write one object a line: {"tokens": ["…", "…"]'),
-        ("a.jsonl", "{", "a.jsonl:1: the line is no JSON"),
+        ("a.jsonl", "[1]", 'a.jsonl:1: the line is not a JSON object; write one object a line: {"tokens": ["…", "…"]'),
+        ("a.jsonl", "{", "a.jsonl:1: the line is not JSON"),
         ("a.conll", b"a O\n\xff O\n", "a.conll:2: byte 0xff at column 1 is not UTF-8"),
     ],
 )
@@ -240,10 +241,10 @@ def test_a_sentence_that_is_there_a_thousand_times_leaves_no_part_empty():
 
 
 def test_too_few_sentences_to_divide():
-    with pytest.raises(DataError, match="2 different sentences cannot be divided into training, validation, test"):
+    with pytest.raises(DataError, match="2 different sentences cannot be divided into training, validation and test"):
         split_sentences(numbered("a", "b", "a"), 0.1, 0.1, 0)
     assert len(split_sentences(numbered("a", "b"), 0.0, 0.1, 0).test) == 1
-    with pytest.raises(DataError, match="1 different sentence cannot be divided into training, test"):
+    with pytest.raises(DataError, match="1 different sentence cannot be divided into training and test"):
         split_sentences(numbered("a", "a"), 0.0, 0.1, 0)
     with pytest.raises(UsageError, match="leave nothing to train on"):
         split_sentences(numbered("a", "b", "c"), 0.5, 0.5, 0)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from seqkit.data import DataError
 from seqkit.data import corpus as module
-from seqkit.data.corpus import Corpus, column_corpus, contiguous, memory_map, open_corpus, python_reference, stretch
+from seqkit.data.corpus import Corpus, column_corpus, contiguous, memory_map, open_corpus, stretch
+from seqkit.data.sources.python_reference import python_reference
 from seqkit.errors import UsageError
 
 TEXTS = st.lists(

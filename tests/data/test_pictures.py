@@ -90,10 +90,10 @@ BAD = {
         TSV.replace("caption", "thing"),
         "captions.tsv:1: .* call them file and caption",
     ),
-    "no JSON": ("captions.json", '{"a.png": "x",\n "b.png" "y"}', "captions.json:2: this is no JSON"),
+    "no JSON": ("captions.json", '{"a.png": "x",\n "b.png" "y"}', "captions.json:2: this is not JSON"),
     "a list": ("captions.json", "[]", "captions.json:1: the file must hold one object"),
     "nothing": ("captions.json", "{}", "captions.json has no captions in it"),
-    "a number": ("captions.json", '{"a.png": 3}', "the captions of 'a.png' are no text"),
+    "a number": ("captions.json", '{"a.png": 3}', "the captions of 'a.png' are neither a text"),
     "no image": ("captions.json", json.dumps({**COCO, "images": []}), "annotation of image 7 names no image"),
     "no id": ("captions.json", json.dumps({**COCO, "images": [{"id": 1}]}), "images with id and file_name"),
 }
@@ -178,14 +178,14 @@ def test_vectors_that_are_wrong_are_refused(tmp_path):
     (tmp_path / "vectors.names").write_text("a.png\nb.png\nd.png\n")
     assert "has no vector of c.png" in error(ROWS)
     path.write_bytes(b"")
-    with pytest.raises(SeqkitError, match="is no array of numpy"):
+    with pytest.raises(SeqkitError, match="is not an array of numpy"):
         read(tmp_path, vectors=path)
     other = tmp_path / "vectors.safetensors"
     save_file({"a.png": ROWS[0], "b.png": ROWS[0], "c.png": np.zeros(3, np.float32)}, other)
     with pytest.raises(SeqkitError, match=r"the vectors of a.png and c.png differ in shape"):
         read(tmp_path, vectors=other)
     other.write_bytes(b"x")
-    with pytest.raises(SeqkitError, match="is no safetensors file"):
+    with pytest.raises(SeqkitError, match="is not a safetensors file"):
         read(tmp_path, vectors=other)
     with pytest.raises(UsageError, match=r"has no vectors\.npy or vectors\.safetensors"):
         vectors_in(tmp_path / "elsewhere")
@@ -204,5 +204,5 @@ def test_the_same_picture_under_two_names_stays_in_one_part(tmp_path):
     assert sum(map(len, (splits.train, splits.valid, splits.test))) == 40
     again = split_groups(examples[::-1], 0.2, 0.2, seed=1)
     assert {e.group for e in again.test} == parts[2]
-    with pytest.raises(SeqkitError, match="2 different pictures, but three parts"):
+    with pytest.raises(SeqkitError, match="2 different pictures cannot be divided"):
         split_groups(examples[:4], 0.2, 0.2, seed=1)

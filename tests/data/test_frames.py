@@ -94,8 +94,8 @@ BAD_TABLES = [
     ("x,y\n1,2\n", UsageError, "a.csv:1: cannot tell which column holds the label"),
     ("x,y,label\n", DataError, "a.csv:1: the file has a header but no rows"),
     ("", DataError, "a.csv:1: the file is empty"),
-    ("x,label\n1,a\nbig,b\n", DataError, "a.csv:3: column 'x': 'big' is no number"),
-    ("x,label\n1,a\n1_0,b\n", DataError, "a.csv:3: column 'x': '1_0' is no number"),
+    ("x,label\n1,a\nbig,b\n", DataError, "a.csv:3: column 'x': 'big' is not a number"),
+    ("x,label\n1,a\n1_0,b\n", DataError, "a.csv:3: column 'x': '1_0' is not a number"),
     ("x,label\n1,a\n\ninf,b\n", DataError, "a.csv:4: column 'x': inf is infinite or too large"),
     ("x,label\n-1e999,a\n", DataError, "a.csv:2: column 'x': -1e999 is infinite or too large"),
     ("x,label\n1,a\n2, \n", DataError, "a.csv:3: the frame has no label"),
@@ -120,7 +120,7 @@ def test_a_label_column_that_is_not_there_is_refused(tmp_path):
 BAD_ARRAYS = [
     ({"features": np.zeros((0, 2), np.float32)}, "has no frames in it"),
     ({"features": np.zeros(3, np.float32)}, r"has the shape (3,); a sequence is an array of (frames, features)"),
-    ({"features": np.array([["a", "b"]] * 3)}, "holds no numbers but <U1"),
+    ({"features": np.array([["a", "b"]] * 3)}, "holds <U1 instead of numbers"),
     ({"features": np.array([[0, 1], [2, -np.inf], [4, 5]])}, "feature 2 of frame 2 is infinite or too large"),
     ({"labels": None}, "has no labels; write them in a.labels.txt beside it"),
     ({"labels": "walk\nrun\n"}, "has 3 frames but 2 labels"),
@@ -187,9 +187,9 @@ def test_what_is_no_sequence_is_refused(tmp_path):
         read_clips(tmp_path / "a.npy")
     with pytest.raises(UsageError, match=r"cannot tell what .*a.wav is by its ending"):
         read_clips(tmp_path / "a.wav")
-    with pytest.raises(DataError, match=r"a.npy is no array of numpy .*; save it again"):
+    with pytest.raises(DataError, match=r"a.npy is not an array of numpy .*; save it again"):
         read_clips(write(tmp_path / "a.npy", "text"))
-    with pytest.raises(DataError, match=r"b.npz is no array of numpy .*; save it again"):
+    with pytest.raises(DataError, match=r"b.npz is not an array of numpy .*; save it again"):
         read_clips(write(tmp_path / "b.npz", "PK\x03\x04 and no more"))
     with pytest.raises(UsageError, match="is a folder; name the files in it"):
         read_clip(tmp_path, Layout(2))
@@ -214,7 +214,7 @@ def test_features_that_change_are_refused(text, message, tmp_path):
 def test_a_number_of_features_that_changes_is_refused(tmp_path):
     save(tmp_path, "a")
     save(tmp_path, "b", np.zeros((3, 4), np.float32))
-    with pytest.raises(DataError, match=r"b.npy has 4 features, but 2 are wanted"):
+    with pytest.raises(DataError, match=r"b.npy has 4 features, but 2 are expected"):
         read_clips(tmp_path)
 
 
@@ -310,5 +310,7 @@ def test_parts_are_whole_sequences_and_twins_stay_together(tmp_path):
 
 
 def test_too_few_sequences_are_refused(tmp_path):
-    with pytest.raises(DataError, match="there are 2 different sequences, but 3 parts to make of them"):
+    with pytest.raises(
+        DataError, match="2 different sequences cannot be divided into training, validation and test; add sequences"
+    ):
         split_clips(labelled(tmp_path, 4), 0.1, 0.1, 0)

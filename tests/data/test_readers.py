@@ -197,8 +197,8 @@ def test_rows_are_streamed(file):
         ("a.csv", 'text,label\nok,x\n"a\nb,y\nc,z\n', "a.csv:3: the quoting is broken"),
         ("a.csv", "text,label\na\rb,x\n", "a.csv:2: the quoting is broken"),
         ("a.csv", "text,label\nok,x\n" + '"' + "word\n" * 120_000, "a.csv:3: the row runs on for 500,000 characters"),
-        ("a.jsonl", '{"text": "a"}\n{"text": \n', "a.jsonl:2: the line is no JSON"),
-        ("a.jsonl", '{"text": "a"}\n[1]\n', "a.jsonl:2: the line is no JSON object"),
+        ("a.jsonl", '{"text": "a"}\n{"text": \n', "a.jsonl:2: the line is not JSON"),
+        ("a.jsonl", '{"text": "a"}\n[1]\n', "a.jsonl:2: the line is not a JSON object"),
         (
             "a.jsonl",
             '{"text": "a", "label": 1}\n{"text": "b"}\n',
@@ -206,8 +206,8 @@ def test_rows_are_streamed(file):
         ),
         ("a.jsonl", '{"text": "\\ud800"}\n', "a.jsonl:1: half of a surrogate pair"),
         ("a.jsonl", '{"\\udfff": "x"}\n', "a.jsonl:1: half of a surrogate pair"),
-        ("a.jsonl", '{"text": ' + "[" * 100_000, "a.jsonl:1: the line is no JSON"),
-        ("a.jsonl", '{"text": NaN}\n', "a.jsonl:1: nan is no value"),
+        ("a.jsonl", '{"text": ' + "[" * 100_000, "a.jsonl:1: the line is not JSON"),
+        ("a.jsonl", '{"text": NaN}\n', "a.jsonl:1: nan is not a value of JSON"),
         ("a.csv", b"text,label\na,x\n\xe9,y\n", "a.csv:3: byte 0xe9 at column 1 is not UTF-8"),
         ("a.csv", b"text,label\na,\0\n", "a.csv:2: the line has a NUL byte"),
     ],
@@ -217,7 +217,7 @@ def test_every_fault_is_named_with_its_line(file, name, content, message):
 
 
 def test_a_number_of_absurd_length_is_an_error_not_a_crash(file):
-    assert fault(file("a.jsonl", '{"n": ' + "9" * 10_000 + "}\n")).startswith("a.jsonl:1: the line is no JSON")
+    assert fault(file("a.jsonl", '{"n": ' + "9" * 10_000 + "}\n")).startswith("a.jsonl:1: the line is not JSON")
 
 
 @pytest.mark.parametrize("depth", range(900, 1010, 5))
