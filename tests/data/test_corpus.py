@@ -67,7 +67,7 @@ def test_a_folder_is_read_in_the_order_of_its_paths_without_what_is_no_text(tmp_
         (tmp_path / name).write_bytes(content)
     notes = []
     assert "".join(stretch(open_corpus(tmp_path, notes)).blocks()) == "1ä2"
-    assert notes == ["2 of 4 files are empty or no text and were left out"]
+    assert notes == ["2 of 4 files are empty or not text and were left out"]
 
 
 BAD = [

@@ -51,7 +51,7 @@ def test_a_word_spelled_like_a_special_gets_no_vector(vectors):
     [
         ("cat 1 2 3\ndog 4 5\n", r"v\.txt:2: the row has 2 values, expected 3"),
         ("cat 1 2 3\ndog 4 5 6 7\n", r"v\.txt:2: the row has 4 values, expected 3"),
-        ("cat 1 2 3\ndog 4 x 6\n", r"v\.txt:2: 'x' is no number"),
+        ("cat 1 2 3\ndog 4 x 6\n", r"v\.txt:2: 'x' is not a number"),
         ("cat 1 2 3\ndog 4 nan 6\n", r"v\.txt:2: .*not finite"),
         ("cat 1 2 3\ndog 4 inf 6\n", r"v\.txt:2: .*not finite"),
         ("cat 1 2 3\ndog 4 1e300 6\n", r"v\.txt:2: .*not finite"),

@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from seqkit.data.sources import strips as module
-from seqkit.data.sources.strips import FORMS, GAP, WRITERS, bent, lay_out, pan, parts_of, strips
+from seqkit.data.sources.strips import FORMS, GAP, WRITERS, distorted, lay_out, pan, pictures_by_split, strips
 
 
 class Fixed:
@@ -40,27 +40,27 @@ def test_forms_begin_where_the_same_digits_begin_again():
         assert form.startswith(("0123456", "123456789")) and form.endswith(("90898", "84908", "90893"))
 
 
-def test_a_writer_and_a_picture_are_in_one_part_only():
+def test_a_writer_and_a_picture_are_in_one_split_only():
     assert sorted(form for writer in WRITERS for form in writer) == list(range(14))
     for seed in range(5):
-        parts = parts_of(seed)
+        parts = pictures_by_split(seed)
         numbers = [set(parts.train), set(parts.valid), set(parts.test)]
         assert set.union(*numbers) == set(range(1797)) and sum(map(len, numbers)) == 1797
         forms = [{int(np.searchsorted(FORMS, n, "right")) for n in part} for part in numbers]
         assert sum(map(len, forms)) == 14
         assert any({8, 12} <= part for part in forms), "two forms by one hand stay together"
-    assert parts_of(0) != parts_of(1)
+    assert pictures_by_split(0) != pictures_by_split(1)
 
 
-def test_strips_are_made_of_the_pictures_of_their_part(monkeypatch):
+def test_strips_are_made_of_the_pictures_of_their_split(monkeypatch):
     used = []
     monkeypatch.setattr(module, "lay_out", lambda pictures, labels, generator: used.append(pictures) or lay_out(
         pictures, labels, generator
     ))  # fmt: skip
-    monkeypatch.setattr(module, "bent", lambda picture, generator: picture)
+    monkeypatch.setattr(module, "distorted", lambda picture, generator: picture)
     strips((30, 6, 8), 1, 3)
     every = {picture.tobytes(): n for n, picture in enumerate((load_digits().images / 16).astype(np.float32))}
-    parts = parts_of(3)
+    parts = pictures_by_split(3)
     for start, stop, part in ((0, 30, parts.train), (30, 36, parts.valid), (36, 44, parts.test)):
         drawn = [every[picture.tobytes()] for pictures in used[start:stop] for picture in pictures]
         assert drawn and set(drawn) <= set(part)
@@ -99,10 +99,10 @@ def test_the_same_seed_makes_the_same_strips():
     assert all(size == (len(e.labels), 8) for size, e in zip(sizes, one.train, strict=True))
 
 
-def test_a_picture_is_bent_but_little():
+def test_a_picture_is_distorted_but_little():
     generator = np.random.default_rng(0)
     pictures = load_digits().images[:50].astype(np.float32) / 16
-    changed = [bent(picture, generator) for picture in pictures]
+    changed = [distorted(picture, generator) for picture in pictures]
     for before, after in zip(pictures, changed, strict=True):
         assert after.shape == (8, 8) and after.min() >= 0 and after.max() <= 1
         assert np.abs(after - before).max() > 0
@@ -110,8 +110,8 @@ def test_a_picture_is_bent_but_little():
     assert np.mean([np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(pictures, changed, strict=True)]) > 0.8
 
 
-def test_a_picture_that_is_not_bent_at_all_is_as_it_was(monkeypatch):
+def test_a_picture_that_is_not_distorted_at_all_is_as_it_was(monkeypatch):
     monkeypatch.setattr(module, "_BEND", 0.0)
     monkeypatch.setattr(module, "_SHIFT", 0.0)
     picture = load_digits().images[7] / 16
-    assert bent(picture, np.random.default_rng(0)) == pytest.approx(picture, abs=1e-9)
+    assert distorted(picture, np.random.default_rng(0)) == pytest.approx(picture, abs=1e-9)
