@@ -47,11 +47,13 @@ class Corpus:
 
     def boundary(self, offset: int) -> int:
         """The first offset, from this one on, at which a character begins."""
-        for file, start, stop in self.spans(offset, offset + 1):
+        for file, start, _ in self.spans(offset, offset + 1):
             with _open(file) as stream:
                 stream.seek(start)
-                # The later bytes of a character, three at most, begin with the bits 10.
-                return offset + next((n for n, byte in enumerate(stream.read(4)) if byte & 0xC0 != 0x80), stop - start)
+                following = stream.read(4)
+            # The later bytes of a character, three at most, begin with the bits 10. Where nothing else follows, the
+            # next character is the first of the next file.
+            return offset + next((n for n, byte in enumerate(following) if byte & 0xC0 != 0x80), len(following))
         return offset
 
 

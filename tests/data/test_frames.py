@@ -83,11 +83,11 @@ def test_a_table_written_is_read_again(tmp_path):
     features[1, 2] = math.nan
     write(tmp_path / "a.csv", "p,q,r,label\n" + "0,0,0,x\n" * 5)
     (e,) = read_clips(tmp_path / "a.csv")
-    made = type(e)(clip_of("a", features, e.clip.layout.names), ("x", "a b", 'q"', ",", "é"), e.location)
-    (tmp_path / "b.csv").write_bytes(table_of(made))
+    original = type(e)(clip_of("a", features, e.clip.layout.names), ("x", "a b", 'q"', ",", "é"), e.location)
+    (tmp_path / "b.csv").write_bytes(table_of(original))
     (again,) = read_clips(tmp_path / "b.csv")
     assert again.clip.features.astype(np.float32).tobytes() == features.tobytes()
-    assert again.labels == made.labels and again.clip.layout == made.clip.layout
+    assert again.labels == original.labels and again.clip.layout == original.clip.layout
 
 
 BAD_TABLES = [
@@ -246,10 +246,10 @@ def test_scaling_by_hand():
     deviations = [math.sqrt((9 + 1 + 1 + 9) / 4), 10, math.inf, math.sqrt((1 + 1 + 4) / 3)]
     assert scaling.inverse == pytest.approx([1 / d for d in deviations])
     assert scaling.masked.tolist() == [3] and scaling.size == 5
-    found = scaling(np.array([[3, 30, 9, math.nan], [math.nan, 1e9, 7, 2]]))
-    assert found.dtype == np.float32
-    # What lies far off is 50; a feature that was never missing in training has no flag.
-    assert found.tolist() == [[0, 1, 0, 0, 1], [0, 50, 0, 0, 0]]
+    scaled = scaling(np.array([[3, 30, 9, math.nan], [math.nan, 1e9, 7, 2]]))
+    assert scaled.dtype == np.float32
+    # Whatever is far off becomes 50; a feature that was never missing in training has no flag.
+    assert scaled.tolist() == [[0, 1, 0, 0, 1], [0, 50, 0, 0, 0]]
 
 
 @example(np.array([[0.0, 3e-161], [3e-161, 3e-161]]))
@@ -298,12 +298,13 @@ def labelled(tmp_path, count):
     return read_clips(tmp_path)
 
 
-def test_parts_are_whole_sequences_and_twins_stay_together(tmp_path):
+def test_splits_are_whole_sequences_and_twins_stay_together(tmp_path):
     clips = labelled(tmp_path, 40)
     splits = split_clips(clips, 0.1, 0.2, 0)
-    parts = [{e.clip.digest for e in part} for part in (splits.train, splits.valid, splits.test)]
-    assert [len(part) for part in (splits.train, splits.valid, splits.test)] == [28, 4, 8]
-    assert sum(map(len, parts)) == len(set.union(*parts)) == 20
+    every = (splits.train, splits.valid, splits.test)
+    contents = [{e.clip.digest for e in split} for split in every]
+    assert [len(split) for split in every] == [28, 4, 8]
+    assert sum(map(len, contents)) == len(set.union(*contents)) == 20
     other = split_clips(clips, 0.1, 0.2, 1)
     assert [e.clip.name for e in other.test] != [e.clip.name for e in splits.test]
     assert not split_clips(clips, 0.0, 0.2, 0).valid
