@@ -17,8 +17,8 @@ def test_pieces_equal_the_whole_in_value_and_gradients(monkeypatch, smoothing, a
     logits = linear(features, weight, bias)
     truth = cross_entropy(logits, targets.clamp(min=-1), ignore_index=-1, reduction="sum", label_smoothing=smoothing)
     torch.testing.assert_close(ours, truth)
-    parameters = (features, weight, bias)
-    for one, other in zip(torch.autograd.grad(3 * ours, parameters), torch.autograd.grad(3 * truth, parameters), strict=True):
+    our_grads, true_grads = (torch.autograd.grad(3 * loss, (features, weight, bias)) for loss in (ours, truth))
+    for one, other in zip(our_grads, true_grads, strict=True):
         torch.testing.assert_close(one, other)
 
 
