@@ -80,6 +80,7 @@ class GRU(Cell):
         z, n, reset = self._gates(saved.x, saved.r)
         da_n = dh * z * (1 - n * n)
         da_z = dh * (n - h) * z * (1 - z)
+        # With the reset before the product its gradient comes from operand_backward, not from here.
         dr_n = da_n
         da_r = torch.zeros_like(da_n)
         if self.reset == "after":

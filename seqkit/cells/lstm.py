@@ -65,6 +65,7 @@ class LSTM(Cell):
         dc = dc + dh * o * (1 - tanh_c * tanh_c)
         di, df, dg, do = dc * g, dc * c, dc * i, dh * tanh_c
         da = torch.cat([di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)], -1)
+        # x and r only occur as their sum; h enters only through r, which the time loop takes care of.
         return StepGradients(da, da, (torch.zeros_like(dh), dc * f))
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, sigmoid, tanh
 from seqkit.cells.base import Cell, CellState, Saved, StepGradients
 
 EPSILON = 1e-5
+"""As in torch.nn.LayerNorm"""
 
 
 class LayerNormLSTM(Cell):
@@ -47,6 +48,7 @@ class LayerNormLSTM(Cell):
 
     def own_parameters(self, hidden_size: int) -> dict[str, Tensor]:
         """``gain_x``, ``gain_r`` and ``shift`` (4·H) each; ``gain_c`` and ``shift_c`` (H)."""
+        # The layer's bias goes into a norm that removes part of it again, so the forget gate's start is in the shift.
         shift = torch.zeros(4 * hidden_size)
         shift[hidden_size : 2 * hidden_size] = 1
         return {

@@ -158,6 +158,7 @@ def memory_map(blocks: Iterable[Sequence[int]], symbols: int) -> np.ndarray:
     dtype = np.dtype(next(k for k in (np.uint8, np.uint16, np.uint32) if symbols <= np.iinfo(k).max + 1))
     try:
         with tempfile.TemporaryFile() as file:
+            # The map keeps the pages alive after the file is closed; a crash leaves nothing behind.
             for block in blocks:
                 file.write(np.asarray(block, dtype=dtype).tobytes())
             file.flush()

@@ -104,6 +104,7 @@ def usable(pairs: Iterable[Pair], max_characters: int, notes: list[str]) -> list
             long.append(pair.location)
         else:
             known = by_source.setdefault(pair.source, pair)
+            # dict.fromkeys: each reference once, in the order of the file.
             references = tuple(dict.fromkeys(known.references + pair.references))
             by_source[pair.source] = replace(known, references=references)
     _note(empty, "with an empty side", notes)
@@ -116,13 +117,13 @@ def usable(pairs: Iterable[Pair], max_characters: int, notes: list[str]) -> list
 
 
 def split_pairs(
-    pairs: Sequence[Pair], valid_fraction: float, test_fraction: float, seed: int, given: Sequence[str] = ()
+    pairs: Sequence[Pair], valid_fraction: float, test_fraction: float, seed: int, from_files: Sequence[str] = ()
 ) -> Splits[Pair]:
-    """Random splits that share no source. Those named in ``given`` have files of their own, and stay empty here.
+    """Random splits that share no source; those named in ``from_files`` have files of their own, and stay empty here.
 
     Raises :class:`DataError` for fewer different sources than splits.
     """
-    valid, test = (0.0 if name in given else f for name, f in (("valid", valid_fraction), ("test", test_fraction)))
+    valid, test = (0.0 if name in from_files else f for name, f in (("valid", valid_fraction), ("test", test_fraction)))
     return shuffled_splits(pairs, lambda pair: pair.source, valid, test, seed, "source")
 
 
@@ -142,6 +143,7 @@ def side_column(
     both = len({column.strip().lower() for column in columns} & _HEADER) >= 2
     lower = {column.strip().lower(): column for column in reversed(columns)}
     obvious = [lower[name] for name in (_TARGETS if target else _SOURCES) if name in lower]
+    # The other side may be missing: a table to translate has sources only.
     if named is None and (obvious or (guess and len(columns) == 1)):
         return [*obvious, *columns][0]
     if named is None and (both or (guess and len(columns) == 2)):
@@ -173,6 +175,7 @@ def _side_columns(
             f"{location}: cannot tell which columns hold the two sides (there are {there}); name them with "
             "--source-column and --target-column"
         )
+    # Without names that say more, the first column is the source.
     if not source and not target and rest[0].strip().lower() in _TARGETS:
         rest.reverse()
     return source or rest.pop(0), target or rest.pop(0)

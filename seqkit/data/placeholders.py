@@ -54,6 +54,7 @@ def mask(text: str, known: Sequence[str] | None = None, slots: int = SLOTS) -> t
             text is a source.
         slots: how many placeholders are replaced at most.
     """
+    # A character of private use in the text itself must not be replaced by a placeholder later.
     clean = "".join("\ufffd" if is_slot(character) else character for character in text)
     placeholders = tuple(find_placeholders(clean)[:slots] if known is None else known[:slots])
     # A placeholder that appears twice in the source has two slots, and each is used once.

@@ -49,6 +49,7 @@ def detect_scheme(tag_sequences: Iterable[Sequence[str]]) -> str | None:
     Tags have a scheme if 95 in 100 of those that are not ``O`` are a letter of BIESLU with a type. It is the scheme
     that the fewest tags break; among equals, the first in the order above.
     """
+    # Many sentences have the same tags ("O O O O"), and a scheme needs to be checked once for each.
     sequences = Counter(map(tuple, tag_sequences))
     inside = [_parts(tag)[0] != OUTSIDE for tags in sequences.elements() for tag in tags if tag != OUTSIDE]
     if not inside or sum(inside) < _ENOUGH * len(inside):

@@ -38,6 +38,7 @@ def stratified(examples: Sequence[Example], valid_fraction: float, test_fraction
     """
     _check_fractions(valid_fraction, test_fraction)
     rest, test = split_off(examples, test_fraction, seed)
+    # Another seed, or validation would draw the same positions from what is left as the test did.
     train, valid = split_off(rest, valid_fraction / (1 - test_fraction), seed + 1)
     return Splits(train, valid, test)
 
@@ -55,8 +56,10 @@ def split_off(examples: Sequence[Example], fraction: float, seed: int) -> tuple[
         strata[_most_frequent_label(examples[number] for number in group)].append(group)
     drawn: set[int] = set()
     generator = random.Random(seed)
+    # Sorted, so that the order in which labels first appear does not matter.
     for label in sorted(strata):
         groups = strata[label]
+        # Groups are drawn one by one, not examples: a duplicate would otherwise end up in two splits.
         generator.shuffle(groups)
         size = max(fraction > 0, round(fraction * sum(map(len, groups))))
         drawn.update(_draw(deque(groups), size))
@@ -109,8 +112,10 @@ def ordered_splits(
     above 0 gets one content at least, and a third of them at most. Arguments and errors are those of
     :func:`shuffled_splits`.
     """
+    # A set has another order in each process (strings are hashed with a random key), so it must be sorted.
     contents = sorted({content(example) for example in examples})
     fractions = {"test": test_fraction, "valid": valid_fraction}
+    # Of a handful of sequences large fractions would leave almost nothing to learn from: a third is the most.
     sizes = {
         name: max(1, min(round(fraction * len(contents)), len(contents) // 3)) if fraction else 0
         for name, fraction in fractions.items()
@@ -159,6 +164,7 @@ def _check_fractions(valid: float, test: float) -> None:
 
 def _most_frequent_label(examples: Iterable[Example]) -> str:
     counts = Counter(example.label for example in examples)
+    # Copies of a text may have different labels; the group needs one stratum, and ties must not depend on the order.
     return min(counts, key=lambda label: (-counts[label], label))
 
 

@@ -120,6 +120,7 @@ class BytePairs(Tokenizer):
         split = library.pre_tokenizers.Split(library.Regex(_BPE_PIECE), "isolated")
         metaspace = library.pre_tokenizers.Metaspace(replacement=_SPACE, prepend_scheme="always", split=False)
         learned.pre_tokenizer = library.pre_tokenizers.Sequence([metaspace, split])
+        # All slots are symbols, even those that no text of the training split uses.
         slots = [slot(number) for number in range(SLOTS)]
         trainer = library.trainers.BpeTrainer(
             vocab_size=size, special_tokens=[UNK], initial_alphabet=slots, show_progress=False

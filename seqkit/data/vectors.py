@@ -20,7 +20,7 @@ class WordVectors(NamedTuple):
 
     matrix: Tensor
     """(V, size), 0 for symbols without a vector"""
-    found: Tensor
+    has_vector: Tensor
     """(V) of bool: the symbols that have one"""
     notes: list[str]
     """How many have one, and what was skipped"""
@@ -46,6 +46,7 @@ def read_vectors(path: Path, vocabulary: Vocabulary, size: int | None = None) ->
             width = _check_width(len(fields) - 1, size, location)
         word, values = _parse(fields, width, location)
         number = vocabulary.index(word)
+        # Only the words of the vocabulary are stored: files of vectors have gigabytes.
         if number == vocabulary.unk:
             continue
         if number in rows:
@@ -94,11 +95,11 @@ def _is_number(field: str) -> bool:
 
 
 def _assemble(rows: dict[int, list[float]], symbols: int, width: int, repeats: list[SourceLocation]) -> WordVectors:
-    matrix, found = torch.zeros(symbols, width), torch.zeros(symbols, dtype=torch.bool)
+    matrix, has_vector = torch.zeros(symbols, width), torch.zeros(symbols, dtype=torch.bool)
     index = torch.tensor(list(rows))
     matrix[index] = torch.tensor(list(rows.values()), dtype=torch.float32)
-    found[index] = True
+    has_vector[index] = True
     notes = [f"vectors were found for {len(rows):,} of {symbols:,} symbols"]
     if repeats:
         notes.append(f"{len(repeats)} words had a second vector, which was skipped, the first at {repeats[0]}")
-    return WordVectors(matrix, found, notes)
+    return WordVectors(matrix, has_vector, notes)

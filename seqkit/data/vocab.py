@@ -36,6 +36,7 @@ class Vocabulary:
         for tokens in token_lists:
             counts.update(tokens)
         frequent = [symbol for symbol, count in counts.items() if count >= min_count and symbol not in specials]
+        # Ties by the symbol itself, so that the order of the texts does not matter.
         ranked = sorted(frequent, key=lambda symbol: (-counts[symbol], symbol))
         return cls(specials, ranked if max_size is None else ranked[: max(0, max_size - len(specials))])
 
@@ -74,7 +75,7 @@ class Vocabulary:
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """The numbers of these tokens."""
-        get, unk = self._index.get, self.unk
+        get, unk = self._index.get, self.unk  # looked up once: a text has thousands of tokens
         return [get(token, unk) for token in tokens]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:

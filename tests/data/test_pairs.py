@@ -144,7 +144,7 @@ def test_no_source_is_in_two_splits_and_none_is_lost(texts, shares, seed):
 
 def test_a_split_from_a_file_takes_nothing_from_the_pairs():
     pairs = numbered(*((letter, letter * 2) for letter in "abcdefghij"))
-    splits = split_pairs(pairs, 0.2, 0.3, 0, given=["test"])
+    splits = split_pairs(pairs, 0.2, 0.3, 0, from_files=["test"])
     assert (len(splits.train), len(splits.valid), splits.test) == (8, 2, [])
 
 

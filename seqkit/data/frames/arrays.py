@@ -61,6 +61,7 @@ def _load(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     first = b""
     try:
         with path.open("rb") as stream:
+            # Read before numpy does, to tell a pickle from a damaged file in the error.
             first = stream.peek(1)[:1]
             return _arrays(path, np.load(stream, allow_pickle=False))
     except FileNotFoundError:

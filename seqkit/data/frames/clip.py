@@ -55,6 +55,7 @@ class LabelledClip:
 
 def clip_of(name: str, features: np.ndarray, names: tuple[str, ...] | None = None) -> Clip:
     """A clip of features (T, F) in memory, whose ``names`` are those of the features."""
+    # Whole numbers and half precision become float64, so that scaling loses nothing.
     values = np.ascontiguousarray(features, np.float32 if features.dtype == np.float32 else np.float64)
     digest = hashlib.blake2b(repr(values.shape).encode() + values.tobytes(), digest_size=16).hexdigest()
     return Clip(name, digest, Layout(values.shape[1], names), values)

@@ -14,7 +14,7 @@ from seqkit.errors import UsageError
 def read_clips(path: Path, label_column: str | None = None, layout: Layout | None = None) -> list[LabelledClip]:
     """The labelled sequences of a folder (and of the folders in it, by their paths), or of one file.
 
-    - ``.npy``: features (T, F); further axes are laid out in a row. ``NAME.labels.txt`` beside it has a label a line.
+    - ``.npy``: features (T, F); more axes are laid out in a row. ``NAME.labels.txt`` beside it has a label a line.
     - ``.npz``: arrays ``features`` (T, F) and ``labels`` (T), texts or whole numbers. Nothing pickled is ever read.
     - ``.csv``, ``.tsv``: a row for each frame, a header, a column of labels; every other column is a feature.
 

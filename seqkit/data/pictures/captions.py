@@ -94,6 +94,7 @@ def _read_pictures(file: Path, listed: Listed, size: int, color: bool) -> list[P
             raise DataError(
                 f"{shown(name)} has a caption but is not in {folder}; add it, or take the line out", location
             )
+    # A picture without a caption is more often a misspelled line than one to be left out.
     known = {(folder / name).resolve() for name in listed}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SUFFIXES and path.resolve() not in known:

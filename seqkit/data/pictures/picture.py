@@ -68,6 +68,7 @@ def _fitted(image: Any, size: int, color: bool, name: str) -> Picture:
     mode = "RGB" if color else "L"
     if image.mode in ("RGBA", "LA", "P", "PA"):
         image = image.convert("RGBA")
+        # Transparent pixels have any color, usually black: on white they are what people saw.
         white = pillow("Image").new("RGBA", image.size, "white")
         image = pillow("Image").alpha_composite(white, image)
     image = image.convert(mode)

@@ -39,7 +39,7 @@ def read_examples(
         notes: receives a sentence about rows that were left out because they have no text.
 
     Raises:
-        UsageError: for a column that is missing or that no name tells.
+        UsageError: for a column that does not exist or has no obvious name.
         DataError: for a row without a label, and if no row or no text is left.
     """
     keep = keep or {}

@@ -25,7 +25,7 @@ class Record(NamedTuple):
 
 
 def read_records(path: Path, broken: Broken | None = None, stream: BinaryIO | None = None) -> Iterator[Record]:
-    """The rows of a table with named columns, one at a time; the file's ending tells its format.
+    """The rows of a table with named columns, one at a time; the ending of the file decides its format.
 
     ``.csv``: commas (or semicolons, if the first line has no comma), quotes as in RFC 4180. ``.tsv``, ``.tab``:
     a tab separates, a line is a row, quotes are ordinary characters. ``.jsonl``, ``.ndjson``: an object a line.

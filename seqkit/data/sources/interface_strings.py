@@ -29,6 +29,7 @@ def interface_strings() -> Iterator[Pair]:
     for path in sorted(INTERFACE.locate().parent.glob("*.json")):
         text, at, line = path.read_text("utf-8"), 0, 1
         for message, translations in json.loads(text).items():
+            # json gives no line numbers, so each message is looked for after the one before it.
             start = text.index(json.dumps(message), at)
             at, line = start, line + text.count("\n", at, start)
             if message == "" or not isinstance(translations, list):

@@ -98,6 +98,7 @@ def _digits(seed: int) -> list[Digits]:
 def _films(
     name: str, digits: Digits, count: int, window: int, generator: np.random.Generator
 ) -> Iterator[LabelledClip]:
+    # In turn, not independently: every digit of every writer is used equally often, give or take once.
     drawn = _in_turn(len(digits.labels), generator)
     columns = [f"column{column}" for column in range(1, window + 1)] if window > 1 else [""]
     names = tuple(f"row{row}{column}" for row in range(1, _ROWS + 1) for column in columns)
@@ -145,6 +146,7 @@ def pan(
 
     The frame at x shows the ``window`` columns nearest to x; its label is that of the column that contains x.
     """
+    # The start is random, so that frames and columns are not in step.
     middles = np.arange(generator.random(), strip.shape[1], generator.uniform(*_SPEEDS))
     first = np.floor(middles - (window - 1) / 2).astype(int) + window
     windows = np.pad(strip, ((0, 0), (window, window)))[:, first[:, None] + np.arange(window)]

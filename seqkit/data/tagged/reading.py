@@ -22,7 +22,7 @@ _READERS: dict[str, Callable[[Path, str | None, str | None], Iterator[Sentence]]
 def read_tagged(
     path: Path, word_column: str | None = None, tag_column: str | None = None, notes: list[str] | None = None
 ) -> list[Sentence]:
-    """The sentences of a file, whose ending tells its format; those without words are left out.
+    """The sentences of a file, whose ending decides its format; those without words are left out.
 
     ``.conllu``: CoNLL-U. Columns have names: by default ``form`` holds the words and ``upos`` the tags; any of the ten
     will do. Comments, ranges of words (``3-4``) and empty nodes (``8.1``) are not read. A tag ``_`` is an error, except
