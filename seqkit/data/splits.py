@@ -112,6 +112,7 @@ def ordered_splits(
     above 0 gets one content at least, and a third of them at most. Arguments and errors are those of
     :func:`shuffled_splits`.
     """
+    _check_fractions(valid_fraction, test_fraction)
     # A set has another order in each process (strings are hashed with a random key), so it must be sorted.
     contents = sorted({content(example) for example in examples})
     fractions = {"test": test_fraction, "valid": valid_fraction}
