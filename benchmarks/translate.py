@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from seqkit.tasks.translate import nearest
 
 from benchmarks import machine, whole_run
 from seqkit import Model, load
 from seqkit.data.pairs import Pair
 from seqkit.scores.written import bleu, bleu_signature, chrf
+from seqkit.topologies.delayed import nearest_targets
 
 _OPTIONS = {
     "precision": "bf16",
@@ -59,7 +59,7 @@ def report(model: Model, results: dict[str, Any], seconds: float) -> None:
     for name, pairs in (("validation", parts.valid), ("test", parts.test)):
         print(f"\n{name:32}    BLEU  single ref.    chrF  seconds")
         sources = [pair.source for pair in pairs]
-        print(f"{'nearest training sentence':32}{scores(nearest(parts.train, sources), pairs)}")
+        print(f"{'nearest training sentence':32}{scores(nearest_targets(parts.train, sources), pairs)}")
         for way, options in _WAYS.items():
             start = time.perf_counter()
             texts = [found.text for found in model.predict(sources, **options)]

@@ -1,4 +1,4 @@
-"""Pictures of attention: which words of a source each word of its translation was written from.
+"""Pictures of attention: which tokens of a source each token of the output attended to.
 
 S source tokens, T target tokens.
 """
@@ -13,15 +13,16 @@ import numpy as np
 from seqkit.drawing.figures import literal, new_figure, png
 
 _CELL = 0.34
-"""Inches of a token's row or column."""
+"""Inches of a token's row or column"""
 
 
 class Alignment(NamedTuple):
-    """Tokens (S) and (T), and how much each of the second looked at each of the first: weights (T, S)."""
+    """Tokens of a source (S) and a target (T), and the weight that each target token gave to each of the source."""
 
     source: Sequence[str]
     target: Sequence[str]
     weights: np.ndarray
+    """(T, S)"""
 
 
 def attention_picture(alignments: Sequence[Alignment]) -> bytes:

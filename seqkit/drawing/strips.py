@@ -1,4 +1,4 @@
-"""Pictures of labels over time: what is true and what was found, one band above the other.
+"""Pictures of labels over time: the true and the predicted ones, one band above the other.
 
 T steps, F features.
 """
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLORS = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#0072b2", "#d55e00", "#3c3c3c")
-"""Colours that people who see few colours tell apart, too (Okabe and Ito, 2008, their black a little lighter)..."""
+"""Colours that colour-blind people can tell apart, too (Okabe and Ito, 2008, their black a little lighter)..."""
 _HATCHES = ("", "////", "....", "xxxx")
-"""... and what is drawn over them when there are more labels."""
+"""... and the hatches over them when there are more labels."""
 _BACKGROUND, _MISSING = "#e6e6e6", "#f7d4d4"
 _WIDTH, _BAND, _LETTER = 10.0, 0.28, 0.082
-"""Inches of a picture, of a band's height, and of a letter."""
+"""In inches: the width of a picture, the height of a band, the width of a letter."""
 _LONGEST = 28
 """Letters of a label in the legend."""
 _MANY = 200
-"""Stretches in a band."""
+"""In a band of so many segments, lines between them are left out."""
 
 
 class Strip(NamedTuple):
-    """A sequence with a label for each step, true and found (T), and the features (T, F) if they are to be seen."""
+    """A sequence: the true and the predicted label of each step (T), and its features (T, F) if they are shown."""
 
     name: str
     truth: Sequence[str]
-    found: Sequence[str]
+    predicted: Sequence[str]
     frames: np.ndarray | None = None
 
 
@@ -53,13 +53,13 @@ class _Look(NamedTuple):
 
 
 def strip_picture(strips: Sequence[Strip], background: Collection[str] = ()) -> bytes:
-    """A PNG with a panel for each sequence: its features in grey, then bands of the true and the found labels.
+    """A PNG with a panel for each sequence: its features in grey, then bands of the true and the predicted labels.
 
-    A band below marks the steps that are wrong. The legend names each label's colour, and a stretch that is wide enough
-    says its label. Labels of the background are pale; features that are missing (NaN) are pink. Raises
+    A band below marks the steps that are wrong. The legend names the colour of each label, and a segment that is wide
+    enough has its label written on it. Labels of the background are pale; missing features (NaN) are pink. Raises
     :class:`UsageError` where matplotlib is not installed.
     """
-    looks = _looks([label for strip in strips for label in (*strip.truth, *strip.found)], background)
+    looks = _looks([label for strip in strips for label in (*strip.truth, *strip.predicted)], background)
     longest = max((len(_short(label)) for label in looks), default=1)
     rows = math.ceil(len(looks) * (0.6 + _LETTER * longest) / _WIDTH)
     legend = 0.3 + 0.23 * rows
@@ -73,24 +73,24 @@ def strip_picture(strips: Sequence[Strip], background: Collection[str] = ()) -> 
 
 
 def _looks(labels: Iterable[str], background: Collection[str]) -> dict[str, _Look]:
-    found, number = {}, 0
-    for label in sorted(set(labels), key=_numbers_in_order):
+    looks, number = {}, 0
+    for label in sorted(set(labels), key=_natural_order):
         if label in background:
-            found[label] = _Look(_BACKGROUND, "")
+            looks[label] = _Look(_BACKGROUND, "")
             continue
-        found[label] = _Look(_COLORS[number % len(_COLORS)], _HATCHES[number // len(_COLORS) % len(_HATCHES)])
+        looks[label] = _Look(_COLORS[number % len(_COLORS)], _HATCHES[number // len(_COLORS) % len(_HATCHES)])
         number += 1
-    return found
+    return looks
 
 
 def _draw(axis: Axes, strip: Strip, looks: Mapping[str, _Look]) -> None:
     steps = len(strip.truth)
-    wrong = [str(one != other) for one, other in zip(strip.truth, strip.found, strict=True)]
+    wrong = [str(one != other) for one, other in zip(strip.truth, strip.predicted, strict=True)]
     ticks = {2.0: "truth", 0.9: "model", 0.1: "wrong"}
     if strip.frames is not None:
         axis.imshow(strip.frames.T, cmap=_grey(), aspect="auto", extent=(0, steps, 2.6, 4.5), interpolation="none")
         ticks[3.55] = "input"
-    for low, labels in ((1.5, strip.truth), (0.4, strip.found)):
+    for low, labels in ((1.5, strip.truth), (0.4, strip.predicted)):
         _band(axis, segments(labels), low, looks)
     spans = [(start, stop - start) for _, start, stop in segments(wrong, background={"False"})]
     axis.broken_barh(spans, (0.0, 0.2), facecolor="black", edgecolor="black", linewidth=0.8)
@@ -101,24 +101,24 @@ def _draw(axis: Axes, strip: Strip, looks: Mapping[str, _Look]) -> None:
     axis.locator_params(axis="x", integer=True)
     axis.spines[:].set_visible(False)
     axis.set_title(literal(_short(strip.name, 90)), loc="left", fontsize=9)
-    axis.set_title(f"{wrong.count('False'):,} of {steps:,} right", loc="right", fontsize=9)
+    axis.set_title(f"{wrong.count('False'):,} of {steps:,} correct", loc="right", fontsize=9)
 
 
-def _band(axis: Axes, stretches: Sequence[Segment], low: float, looks: Mapping[str, _Look]) -> None:
-    steps = stretches[-1].stop if stretches else 1
+def _band(axis: Axes, band: Sequence[Segment], low: float, looks: Mapping[str, _Look]) -> None:
+    steps = band[-1].stop if band else 1
     room = (_WIDTH - 1.0) / steps / _LETTER
-    # White lines between many stretches would be all that one sees.
-    line = 0.5 if len(stretches) < _MANY else 0.0
+    # With this many segments, white lines between them would be all that one sees.
+    line = 0.5 if len(band) < _MANY else 0.0
     for label, look in looks.items():
-        spans = [(start, stop - start) for name, start, stop in stretches if name == label]
+        spans = [(start, stop - start) for name, start, stop in band if name == label]
         axis.broken_barh(spans, (low, 1.0), facecolor=look.color, hatch=look.hatch, edgecolor="white", linewidth=line)
-    for label, start, stop in stretches:
+    for label, start, stop in band:
         if len(label) + 1 <= (stop - start) * room:
             _write(axis, (start + stop) / 2, low + 0.47, label, looks[label])
 
 
 def _write(axis: Axes, x: float, y: float, label: str, look: _Look) -> None:
-    # A hatched stretch gets a plain patch below its text.
+    # On a hatched segment, text is readable only on a plain patch.
     patch: dict[str, Any] | None = {"facecolor": look.color, "edgecolor": "none", "pad": 1.2} if look.hatch else None
     axis.text(x, y, literal(label), color=look.ink, fontsize=8, ha="center", va="center", bbox=patch)
 
@@ -149,8 +149,8 @@ def _grey() -> Any:
     return colormaps["gray_r"].with_extremes(bad=_MISSING)
 
 
-def _numbers_in_order(label: str) -> list[str | int]:
-    """A key to sort by: 9 before 10."""
+def _natural_order(label: str) -> list[str | int]:
+    """A key to sort by that puts 9 before 10."""
     return [int(part) if number % 2 else part for number, part in enumerate(re.split(r"(\d+)", label))]
 
 

@@ -1,8 +1,8 @@
-"""The tasks as scikit-learn estimators, for pipelines, searches and cross-validation."""
+"""The tasks as scikit-learn estimators, for pipelines, searches and cross-validation: a file for each topology."""
 
 from seqkit.estimators.base import SequenceEstimator
-from seqkit.estimators.classifier import SequenceClassifier
+from seqkit.estimators.delayed import SequenceTranslator
+from seqkit.estimators.many_to_one import SequenceClassifier
 from seqkit.estimators.synced import SequenceLabeler, SequenceTagger
-from seqkit.estimators.translator import SequenceTranslator
 
 __all__ = ["SequenceClassifier", "SequenceEstimator", "SequenceLabeler", "SequenceTagger", "SequenceTranslator"]

@@ -1,4 +1,4 @@
-"""What ``fit`` and ``predict`` are given: checked, and with the labels of y as a model names them."""
+"""The arguments of ``fit`` and ``predict``: checked, and the labels of y as a model names them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqkit.errors import UsageError
 
 @contextmanager
 def arguments_as_data() -> Iterator[None]:
-    """What is wrong with data that came as arguments is a ValueError, as scikit-learn has it."""
+    """Inside, an error in the data is a ValueError, as scikit-learn expects of data that come as arguments."""
     try:
         yield
     except DataError as error:
@@ -24,7 +24,7 @@ def arguments_as_data() -> Iterator[None]:
 
 
 def one_by_one(values: Any, name: str, kind: str) -> list[Any]:
-    """The entries of a list, tuple, array or Series; ``kind`` says what they ought to be.
+    """The entries of a list, tuple, array or Series; ``kind`` says what they should be.
 
     Raises :class:`UsageError` for a single text, a table, and what has no entries.
     """
@@ -37,17 +37,17 @@ def one_by_one(values: Any, name: str, kind: str) -> list[Any]:
 
 def texts(values: Any, name: str = "X") -> list[str]:
     """The texts of a list, array or Series; raises :class:`UsageError` that says which entry is none."""
-    found = one_by_one(values, name, "texts")
-    for number, value in enumerate(found):
+    entries = one_by_one(values, name, "texts")
+    for number, value in enumerate(entries):
         if not isinstance(value, str):
             raise UsageError(f"{name}[{number}] must be a text, not {_named(value)}")
-    return [str(value) for value in found]
+    return [str(value) for value in entries]
 
 
 def word_lists(values: Any) -> list[tuple[str, ...]]:
     """The words of each sentence; raises :class:`UsageError` for what is no list of texts."""
-    found = one_by_one(values, "X", "lists of words")
-    return [tuple(texts(words, f"X[{number}]")) for number, words in enumerate(found)]
+    sentences = one_by_one(values, "X", "lists of words")
+    return [tuple(texts(words, f"X[{number}]")) for number, words in enumerate(sentences)]
 
 
 def frames(values: Any) -> list[np.ndarray]:
@@ -55,19 +55,19 @@ def frames(values: Any) -> list[np.ndarray]:
 
     Raises :class:`UsageError` for what is no such array, for infinite features, and unless F is the same in all.
     """
-    found = [_frames(value, f"X[{number}]") for number, value in enumerate(one_by_one(values, "X", "arrays (T, F)"))]
-    for number, array in enumerate(found):
-        if array.shape[1] != found[0].shape[1]:
-            sizes = f"X[0] has {found[0].shape[1]} features a frame, X[{number}] has {array.shape[1]}"
+    arrays = [_frames(value, f"X[{number}]") for number, value in enumerate(one_by_one(values, "X", "arrays (T, F)"))]
+    for number, array in enumerate(arrays):
+        if array.shape[1] != arrays[0].shape[1]:
+            sizes = f"X[0] has {arrays[0].shape[1]} features a frame, X[{number}] has {array.shape[1]}"
             raise UsageError(f"{sizes}; make them alike")
-    return found
+    return arrays
 
 
 def _frames(value: Any, name: str) -> np.ndarray:
     array = np.asarray(value)
     if array.ndim != 2 or not array.size or array.dtype.kind not in "fiub":
-        found = f"shape {array.shape} and type {array.dtype}"
-        raise UsageError(f"{name} must be an array of numbers with the shape (T, F), not of {found}")
+        what = f"shape {array.shape} and type {array.dtype}"
+        raise UsageError(f"{name} must be an array of numbers with the shape (T, F), not of {what}")
     if array.dtype.kind == "f" and np.isinf(array).any():
         raise UsageError(f"{name} has an infinite feature; write NaN if it is missing")
     return array
@@ -77,15 +77,15 @@ def labels(y: Any) -> np.ndarray:
     """One label for each entry, (N), in its own type; raises ValueError for what is no label, as scikit-learn does."""
     if not hasattr(y, "dtype") and isinstance(y, Sequence) and any(isinstance(label, tuple) for label in y):
         return objects(y)
-    found: np.ndarray = column_or_1d(y, warn=True)
-    assert_all_finite(found, input_name="y")
-    if found.dtype.kind == "f":
-        check_classification_targets(found)
-    return found
+    column: np.ndarray = column_or_1d(y, warn=True)
+    assert_all_finite(column, input_name="y")
+    if column.dtype.kind == "f":
+        check_classification_targets(column)
+    return column
 
 
 def label_lists(y: Any, sizes: Sequence[int]) -> list[list[Any]]:
-    """A label for each of so many steps of each sequence; raises :class:`UsageError` unless they are as many."""
+    """The labels of each sequence; raises :class:`UsageError` unless it has as many as steps (``sizes``)."""
     rows = [list(_plain(row)) for row in one_by_one(y, "y", "lists of labels")]
     same_length(len(sizes), len(rows))
     for number, (row, size) in enumerate(zip(rows, sizes, strict=True)):
@@ -103,7 +103,7 @@ def _plain(row: Any) -> Iterable[Any]:
 
 
 def same_length(inputs: int, targets: int) -> None:
-    """Raises :class:`UsageError` unless there are as many."""
+    """Raises :class:`UsageError` unless there are as many targets as inputs."""
     if inputs != targets:
         raise UsageError(f"X has {inputs:,} entries but y has {targets:,}; give each entry its own")
 
@@ -115,13 +115,13 @@ def check_target(estimator: object, y: Any) -> None:
         raise UsageError(f"{name} requires y to be passed, but the target y is None")
 
 
-def classes_of(found: Iterable[Any], dtype: np.dtype[Any] | None = None) -> np.ndarray:
-    """The different labels, sorted where they can be, else by type and how they are written.
+def classes_of(values: Iterable[Any], dtype: np.dtype[Any] | None = None) -> np.ndarray:
+    """The different labels, sorted; those that cannot be compared, by their type and how they are written.
 
     Raises :class:`UsageError` for a label that cannot be hashed, and unless there are two classes.
     """
     try:
-        different = set(found)
+        different = set(values)
     except TypeError as error:
         raise UsageError(f"y has labels that cannot be compared ({error}); use texts, numbers or tuples") from None
     if len(different) < 2:
@@ -138,13 +138,13 @@ def classes_of(found: Iterable[Any], dtype: np.dtype[Any] | None = None) -> np.n
 
 
 def names_of(classes: np.ndarray) -> list[str]:
-    """What a model calls the classes: each as a text, quoted if two would be the same."""
-    plain = [str(label) for label in classes.tolist()]
-    return plain if len(set(plain)) == len(plain) else [repr(label) for label in classes.tolist()]
+    """The names of the classes in a model: each as a text, or all quoted if two would be the same."""
+    names = [str(label) for label in classes.tolist()]
+    return names if len(set(names)) == len(names) else [repr(label) for label in classes.tolist()]
 
 
 def objects(values: Iterable[Any]) -> np.ndarray:
-    """An array (N) of whatever they are; tuples stay tuples."""
+    """An array (N) of Python objects; tuples stay tuples."""
     entries = list(values)
     array = np.empty(len(entries), object)
     array[:] = entries

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +17,14 @@ from seqkit.data.tagged import Sentence, mended, split_sentences
 from seqkit.errors import UsageError
 from seqkit.estimators.arguments import check_target, classes_of, frames, label_lists, names_of, word_lists
 from seqkit.estimators.base import ClassedEstimator
+from seqkit.topologies.synced.frames import SyncedFrames
+from seqkit.topologies.synced.tagging import SyncedTagging
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SyncedEstimator(ClassedEstimator):
     """A label for each step of a sequence."""
 
@@ -37,25 +41,25 @@ class SyncedEstimator(ClassedEstimator):
         rows = label_lists(y, list(map(len, inputs)))
         classes = classes_of(label for row in rows for label in row)
         self._learn(self._examples(inputs, _named(rows, classes)))
-        # A repair of spans can write labels that nobody gave.
-        new = set(self._known_names()) - set(names_of(classes))
+        # Repairing spans can introduce labels that are not in y.
+        new = set(self._known_labels()) - set(names_of(classes))
         self.classes_ = classes_of([*classes.tolist(), *new]) if new else classes
         return self
 
     def predict_proba(self, X: Any) -> list[np.ndarray]:
         """The probabilities (T, classes) of each sequence, in the order of ``classes_``.
 
-        A label that only the validation part had cannot be known: its probability is 0.
+        A label that only the validation split had cannot be known: its probability is 0.
         """
         check_is_fitted(self)
-        known, names = self._known_names(), names_of(self.classes_)
+        known, names = self._known_labels(), names_of(self.classes_)
         order = [names.index(name) for name in known]
-        found = []
-        for prediction in self._predictions(self._known_inputs(X), every=True):
-            chances = np.zeros((len(prediction.chances), len(self.classes_)))
-            chances[:, order] = np.array(prediction.chances).reshape(-1, len(known))
-            found.append(chances)
-        return found
+        rows = []
+        for prediction in self._predictions(self._known_inputs(X), all_probabilities=True):
+            probabilities = np.zeros((len(prediction.probabilities), len(self.classes_)))
+            probabilities[:, order] = np.array(prediction.probabilities).reshape(-1, len(known))
+            rows.append(probabilities)
+        return rows
 
     def score(self, X: Any, y: Any) -> float:
         """The score that models are compared by, over all steps at once; see the class."""
@@ -66,21 +70,17 @@ class SyncedEstimator(ClassedEstimator):
         metric = task.metric_for(self.model_.codec)
         return task.score(self._predictions([task.input_of(example) for example in examples]), examples)[metric]
 
-    def _answers(self, X: Any) -> list[list[str]]:
-        """The names of the labels."""
+    def _predicted_names(self, X: Any) -> list[list[str]]:
+        """The names of the labels of each step."""
         check_is_fitted(self)
         return [list(self._names(prediction)) for prediction in self._predictions(self._known_inputs(X))]
 
-    def _known_names(self) -> Sequence[str]:
-        """The labels of the training part, as the model has them."""
-        labels: Sequence[str] = self.model_.codec.labels  # type: ignore[attr-defined]
-        return labels
-
-    def _own(self) -> dict[str, Any]:
+    def _class_of(self) -> dict[str, Any]:
+        """The class that each name of a label stands for."""
         return dict(zip(names_of(self.classes_), self.classes_.tolist(), strict=True))
 
     def _known_inputs(self, X: Any) -> list[Any]:
-        """The sequences, which must be as those of ``fit``."""
+        """The sequences, checked to be like those of ``fit``."""
         return self._inputs(X)
 
     @abstractmethod
@@ -96,6 +96,7 @@ class SyncedEstimator(ClassedEstimator):
         """The labels that a prediction has."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SequenceTagger(SyncedEstimator):
     """A label for each word, such as its part of speech: the task ``tag``.
 
@@ -111,11 +112,9 @@ class SequenceTagger(SyncedEstimator):
         crf: whether labels depend on their neighbours: a conditional random field.
         lowercase, min_count: how words are read.
         dropout, embedding_dropout: what training leaves out at random.
-        epochs, learning_rate, batch_size, patience: the training.
-        validation_fraction: part of the sentences that tells the best epoch and is not trained on.
+        validation_fraction: fraction of the sentences that are not trained on, but tell which epoch is the best.
         options: any other option of ``seqkit run tag``, by its name.
-        random_state: the seed; the same one gives the same weights. None draws a new one for each ``fit``.
-        verbose: whether each epoch, and whatever is odd about the data, prints a line.
+        epochs, learning_rate, batch_size, patience, random_state, verbose: as in :class:`SequenceEstimator`.
 
     Attributes:
         classes_: the labels of y, sorted, in their own type.
@@ -124,54 +123,20 @@ class SequenceTagger(SyncedEstimator):
     """
 
     task = "tag"
+    topology = SyncedTagging
 
-    def __init__(
-        self,
-        *,
-        cell: str | None = None,
-        hidden_size: int | None = None,
-        num_layers: int | None = None,
-        bidirectional: bool | None = None,
-        embedding_size: int | None = None,
-        characters: str | None = None,
-        crf: bool | None = None,
-        lowercase: bool | None = None,
-        min_count: int | None = None,
-        dropout: float | None = None,
-        embedding_dropout: float | None = None,
-        epochs: int | None = None,
-        learning_rate: float | None = None,
-        batch_size: int | None = None,
-        patience: int | None = None,
-        validation_fraction: float = 0.1,
-        options: dict[str, Any] | None = None,
-        random_state: int | np.random.RandomState | None = 0,
-        verbose: bool = False,
-    ) -> None:
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.embedding_size = embedding_size
-        self.characters = characters
-        self.crf = crf
-        self.lowercase = lowercase
-        self.min_count = min_count
-        self.dropout = dropout
-        self.embedding_dropout = embedding_dropout
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.options = options
-        self.random_state = random_state
-        self.verbose = verbose
+    bidirectional: bool | None = None
+    embedding_size: int | None = None
+    characters: str | None = None
+    crf: bool | None = None
+    lowercase: bool | None = None
+    min_count: int | None = None
+    embedding_dropout: float | None = None
 
     def predict(self, X: Any) -> list[list[Any]]:
         """A list of labels for each sentence."""
-        answers, own = self._answers(X), self._own()
-        return [[own.get(name, name) for name in names] for names in answers]
+        rows, class_of = self._predicted_names(X), self._class_of()
+        return [[class_of.get(name, name) for name in names] for names in rows]
 
     def __sklearn_tags__(self) -> Any:
         """Inputs are words."""
@@ -194,6 +159,7 @@ class SequenceTagger(SyncedEstimator):
         return mended(split_sentences(examples, self.validation_fraction, 0.0, config.seed), notes)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SequenceLabeler(SyncedEstimator):
     """A label for each frame of whatever is measured over time: the task ``frames``.
 
@@ -207,11 +173,9 @@ class SequenceLabeler(SyncedEstimator):
         frame_size: units of a layer that reads each frame first; 0: none.
         delay: of one direction: frames that it may look ahead before it labels one.
         dropout, feature_dropout: what training leaves out at random.
-        epochs, learning_rate, batch_size, patience: the training.
-        validation_fraction: part of the sequences that tells the best epoch and is not trained on.
+        validation_fraction: fraction of the sequences that are not trained on, but tell which epoch is the best.
         options: any other option of ``seqkit run frames``, by its name.
-        random_state: the seed; the same one gives the same weights. None draws a new one for each ``fit``.
-        verbose: whether each epoch, and whatever is odd about the data, prints a line.
+        epochs, learning_rate, batch_size, patience, random_state, verbose: as in :class:`SequenceEstimator`.
 
     Attributes:
         classes_: the labels of y, sorted, in their own type.
@@ -221,55 +185,24 @@ class SequenceLabeler(SyncedEstimator):
     """
 
     task = "frames"
-    n_features_in_: int
+    topology = SyncedFrames
+    n_features_in_: int = field(init=False)
 
-    def __init__(
-        self,
-        *,
-        cell: str | None = None,
-        hidden_size: int | None = None,
-        num_layers: int | None = None,
-        bidirectional: bool | None = None,
-        frame_size: int | None = None,
-        delay: int | None = None,
-        dropout: float | None = None,
-        feature_dropout: float | None = None,
-        epochs: int | None = None,
-        learning_rate: float | None = None,
-        batch_size: int | None = None,
-        patience: int | None = None,
-        validation_fraction: float = 0.1,
-        options: dict[str, Any] | None = None,
-        random_state: int | np.random.RandomState | None = 0,
-        verbose: bool = False,
-    ) -> None:
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.frame_size = frame_size
-        self.delay = delay
-        self.dropout = dropout
-        self.feature_dropout = feature_dropout
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.options = options
-        self.random_state = random_state
-        self.verbose = verbose
+    bidirectional: bool | None = None
+    frame_size: int | None = None
+    delay: int | None = None
+    feature_dropout: float | None = None
 
     def fit(self, X: Any, y: Any) -> Self:
         """See :meth:`SyncedEstimator.fit`."""
         super().fit(X, y)
-        self.n_features_in_ = self.model_.codec.layout.size  # type: ignore[attr-defined]
+        self.n_features_in_ = self._count_features()
         return self
 
     def predict(self, X: Any) -> list[np.ndarray]:
         """An array (T) of labels for each sequence."""
-        answers, own = self._answers(X), self._own()
-        return [np.array([own[name] for name in names], self.classes_.dtype) for names in answers]
+        rows, class_of = self._predicted_names(X), self._class_of()
+        return [np.array([class_of[name] for name in names], self.classes_.dtype) for names in rows]
 
     def __sklearn_tags__(self) -> Any:
         """Inputs are (T, F) each, and features may be missing."""
@@ -284,8 +217,9 @@ class SequenceLabeler(SyncedEstimator):
     def _known_inputs(self, X: Any) -> list[np.ndarray]:
         inputs = frames(X)
         if inputs and inputs[0].shape[1] != self.n_features_in_:
-            found = f"X has {inputs[0].shape[1]} features"
-            raise UsageError(f"{found}, but {type(self).__name__} is expecting {self.n_features_in_} features as input")
+            # The words are scikit-learn's, whose checks look for them.
+            what = f"X has {inputs[0].shape[1]} features"
+            raise UsageError(f"{what}, but {type(self).__name__} is expecting {self.n_features_in_} features as input")
         return inputs
 
     def _examples(self, inputs: Sequence[Any], names: Sequence[tuple[str, ...]]) -> list[LabelledClip]:
@@ -303,10 +237,14 @@ class SequenceLabeler(SyncedEstimator):
 
     def _restore_facts(self, facts: dict[str, Any]) -> None:
         super()._restore_facts(facts)
-        self.n_features_in_ = self.model_.codec.layout.size  # type: ignore[attr-defined]
+        self.n_features_in_ = self._count_features()
+
+    def _count_features(self) -> int:
+        size: int = self.model_.codec.layout.size  # type: ignore[attr-defined]  # a codec of frames has a layout
+        return size
 
 
 def _named(rows: Sequence[Sequence[Any]], classes: np.ndarray) -> list[tuple[str, ...]]:
-    """The labels by the names of their classes; one that is none by itself."""
+    """The names of the labels' classes; a label that is no class is named by itself."""
     name = dict(zip(classes.tolist(), names_of(classes), strict=True))
     return [tuple(name.get(label, str(label)) for label in row) for row in rows]

@@ -1,19 +1,13 @@
-"""Export: heads as graphs that run without torch and without seqkit."""
+"""Heads as graphs that run without torch and without seqkit."""
 
-from seqkit.graphs.decoder import add_start, flat, sizes_of
+from seqkit.graphs.decoder import add_start, flatten_state, sizes_of, unflatten_state
+from seqkit.graphs.external import ExternalDecoder, ExternalModule, with_modules
 from seqkit.graphs.graph import OPSET, Graph, Value
 from seqkit.graphs.modules import WordValues, add, crf_symbols
-from seqkit.graphs.parts import (
-    Exported,
-    ExternalDecoder,
-    ExternalModule,
-    Part,
-    labelling,
-    sequences,
-    step_part,
-    with_modules,
-)
+from seqkit.graphs.parts import Exported, Part, labelling, sequences, step_part
 from seqkit.graphs.recurrent import Operator, operator_of
+
+# Earlier names.
 
 __all__ = [
     "OPSET",
@@ -28,11 +22,12 @@ __all__ = [
     "add",
     "add_start",
     "crf_symbols",
-    "flat",
+    "flatten_state",
     "labelling",
     "operator_of",
     "sequences",
     "sizes_of",
     "step_part",
+    "unflatten_state",
     "with_modules",
 ]

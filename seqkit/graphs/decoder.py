@@ -1,4 +1,4 @@
-"""One step of a decoder, and what an encoder hands to it, as ONNX graphs.
+"""The first state of a decoder, and one step of it, as ONNX graphs.
 
 B batch, S places of the memory, F features of each, A size in which they are compared, H hidden units, V symbols.
 The state between steps has names: ``h``, ``c``, as the cell has them, (B, L, H); with attention ``values`` (B, S, F),
@@ -15,25 +15,26 @@ from torch import Tensor, nn
 
 from seqkit.errors import UsageError
 from seqkit.graphs.graph import Graph, Value
-from seqkit.graphs.modules import Read, add, inside_mask
+from seqkit.graphs.modules import EncoderValues, add, inside_mask
 from seqkit.graphs.recurrent import add_recurrent
 from seqkit.layers import Attention, Decoder, DecoderState, Memory, State
-from seqkit.layers.decoder import Bridge
+from seqkit.layers.bridge import Bridge
 
 MEMORY = ("values", "keys", "mask")
+"""The tensors of a memory, which stay as they are from step to step"""
 
 
-def flat(state: DecoderState) -> dict[str, Tensor]:
+def flatten_state(state: DecoderState) -> dict[str, Tensor]:
     """The state of a decoder as tensors by name."""
-    found = dict(state.recurrent)
+    tensors = dict(state.recurrent)
     if state.memory is not None:
-        found.update(zip(MEMORY, state.memory[:3], strict=True))
-    extra = {"feed": state.feed, "coverage": state.coverage}
-    return {**found, **{name: tensor for name, tensor in extra.items() if tensor is not None}}
+        tensors.update(zip(MEMORY, state.memory[:3], strict=True))
+    optional = {"feed": state.feed, "coverage": state.coverage}
+    return {**tensors, **{name: tensor for name, tensor in optional.items() if tensor is not None}}
 
 
-def deep(tensors: Mapping[str, Tensor]) -> DecoderState:
-    """What :func:`flat` was made of."""
+def unflatten_state(tensors: Mapping[str, Tensor]) -> DecoderState:
+    """The state that :func:`flatten_state` turned into these tensors."""
     others = (*MEMORY, "feed", "coverage")
     state = DecoderState(State({name: tensor for name, tensor in tensors.items() if name not in others}))
     if "mask" in tensors:
@@ -42,7 +43,7 @@ def deep(tensors: Mapping[str, Tensor]) -> DecoderState:
 
 
 def sizes_of(decoder: Decoder) -> dict[str, tuple[str | int, ...]]:
-    """The sizes of each tensor of the state, those that vary by name; raises :class:`UsageError` for recall."""
+    """The sizes of each tensor of the state, those that vary as names; raises :class:`UsageError` for recall."""
     if decoder.recall is not None:
         raise UsageError(
             "a decoder that looks back on its past has a state that grows, which is not exported; train with --recall 0"
@@ -62,27 +63,30 @@ def sizes_of(decoder: Decoder) -> dict[str, tuple[str | int, ...]]:
     return sizes
 
 
-def add_start(decoder: Decoder, graph: Graph, tokens: Value, lengths: Value, read: Read) -> dict[str, Value]:
-    """The state before the first token, from what an encoder has read: as :meth:`Decoder.start`."""
-    assert decoder.bridge is not None
-    found = _add_bridge(decoder.bridge, graph, read.state)
+def add_start(
+    decoder: Decoder, graph: Graph, tokens: Value, lengths: Value, encoded: EncoderValues
+) -> dict[str, Value]:
+    """The state before the first token, from the output of an encoder: as :meth:`Decoder.start`."""
+    if decoder.bridge is None:
+        raise UsageError("this decoder was made without a source; there is no encoder to start it from")
+    state = _add_bridge(decoder.bridge, graph, encoded.state)
     attention = decoder.attention
     if attention is None:
-        return found
+        return state
     mask = inside_mask(graph, tokens, lengths)
-    found.update(values=read.outputs, keys=add(attention.key, graph, read.outputs), mask=mask)
+    state.update(values=encoded.outputs, keys=add(attention.key, graph, encoded.outputs), mask=mask)
     batch = graph.add("Shape", lengths)
     if decoder.input_feeding:
-        found["feed"] = _zeros(graph, graph.add("Concat", batch, graph.numbers(decoder.hidden_size), axis=0))
+        state["feed"] = _zeros(graph, graph.add("Concat", batch, graph.numbers(decoder.hidden_size), axis=0))
     if attention.covered is not None:
-        found["coverage"] = _zeros(graph, graph.add("Shape", mask))
-    return found
+        state["coverage"] = _zeros(graph, graph.add("Shape", mask))
+    return state
 
 
 def add_step(
     decoder: Decoder, graph: Graph, token: Value, state: Mapping[str, Value]
 ) -> tuple[Value, dict[str, Value]]:
-    """The last token (B) and the state before it to logits of the next (B, V) and what of the state has changed."""
+    """The last token (B) and the state before it to logits of the next (B, V), and the values that have changed."""
     vector = add(decoder.embedding, graph, token)
     if decoder.input_feeding:
         vector = graph.add("Concat", vector, state["feed"], axis=1)
@@ -104,10 +108,10 @@ def add_step(
 
 def _add_bridge(bridge: Bridge, graph: Graph, state: Mapping[str, Value]) -> dict[str, Value]:
     flattened = [graph.add("Reshape", value, graph.numbers(0, -1)) for value in state.values()]
-    given = flattened[0] if len(flattened) == 1 else graph.add("Concat", *flattened, axis=1)
-    made = {name: add(bridge.maps[name], graph, given) for name in bridge.names}
-    made[bridge.names[0]] = graph.add("Tanh", made[bridge.names[0]])
-    return {name: graph.add("Reshape", value, graph.numbers(0, bridge.layers, -1)) for name, value in made.items()}
+    joined = flattened[0] if len(flattened) == 1 else graph.add("Concat", *flattened, axis=1)
+    mapped = {name: add(bridge.maps[name], graph, joined) for name in bridge.names}
+    mapped[bridge.names[0]] = graph.add("Tanh", mapped[bridge.names[0]])
+    return {name: graph.add("Reshape", value, graph.numbers(0, bridge.layers, -1)) for name, value in mapped.items()}
 
 
 def _attend(attention: Attention, graph: Graph, query: Value, state: Mapping[str, Value]) -> tuple[Value, Value]:
@@ -117,26 +121,26 @@ def _attend(attention: Attention, graph: Graph, query: Value, state: Mapping[str
     # Of a memory without any place the weights are 0 throughout.
     weights = graph.add("Where", state["mask"], graph.add("Softmax", masked, axis=1), none)
     one = graph.numbers(1)
-    mean = graph.add("MatMul", graph.add("Unsqueeze", weights, one), state["values"])
-    return graph.add("Squeeze", mean, one), weights
+    context = graph.add("MatMul", graph.add("Unsqueeze", weights, one), state["values"])
+    return graph.add("Squeeze", context, one), weights
 
 
 def _scores(attention: Attention, graph: Graph, query: Value, state: Mapping[str, Value]) -> Value:
-    """(B, S), see :class:`~seqkit.layers.attention.Attention`."""
+    """Of each place for a query, (B, S), see :class:`~seqkit.layers.attention.Attention`."""
     one, two, covered = graph.numbers(1), graph.numbers(2), attention.covered
     extra = None
     if covered is not None:
         extra = graph.add("Mul", graph.add("Unsqueeze", state["coverage"], two), covered)
     if attention.kind == "additive":
-        asked = graph.add("Unsqueeze", add(attention.query, graph, query), one)
-        mixed = graph.add("Add", state["keys"], asked)
+        projected = graph.add("Unsqueeze", add(attention.query, graph, query), one)
+        mixed = graph.add("Add", state["keys"], projected)
         mixed = mixed if extra is None else graph.add("Add", mixed, extra)
         return graph.add("Squeeze", add(attention.score, graph, graph.add("Tanh", mixed)), two)
     if attention.kind == "scaled":
         query = graph.add("Mul", query, torch.tensor(attention.query_size**-0.5))
-    found = graph.add("MatMul", state["keys"], graph.add("Unsqueeze", query, two))
-    found = found if extra is None else graph.add("Add", found, extra)
-    return graph.add("Squeeze", found, two)
+    scores = graph.add("MatMul", state["keys"], graph.add("Unsqueeze", query, two))
+    scores = scores if extra is None else graph.add("Add", scores, extra)
+    return graph.add("Squeeze", scores, two)
 
 
 def _zeros(graph: Graph, shape: Value) -> Value:

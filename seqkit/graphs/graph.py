@@ -1,4 +1,4 @@
-"""A graph of ONNX operators, put together by hand."""
+"""A graph of ONNX operators, assembled by hand."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from seqkit.errors import missing
 from seqkit.version import __version__
 
 OPSET = 17
-"""The version of ONNX's operators that is written; onnxruntime has it from 1.13 on."""
+"""The version of ONNX's operators; onnxruntime knows it since 1.13"""
 _FILE_VERSION = 8
+"""The version of the file format in the same release of ONNX, 1.12"""
 
 Value = NewType("Value", str)
-"""What flows through a graph, by its name."""
+"""What flows through a graph, by its name"""
 Size = int | str
-"""A size that is fixed, or the name of one that is not."""
+"""A size that is fixed, or the name of one that varies"""
 
 
 class Graph:
@@ -35,7 +36,7 @@ class Graph:
         self._constants: dict[str, np.ndarray] = {}
 
     def add(self, operator: str, *operands: Value | Tensor | None, **attributes: Any) -> Value:
-        """The output of an operator; None stands for an operand that is left out."""
+        """The output of an operator; an operand of None is left out."""
         return self.add_several(1, operator, *operands, **attributes)[0]
 
     def add_several(
@@ -48,7 +49,7 @@ class Graph:
         return names
 
     def numbers(self, *values: int) -> Value:
-        """A constant row of int64, such as axes or a shape."""
+        """A constant vector of int64, such as axes or a shape."""
         return self._constant(np.array(values, np.int64))
 
     def model(
@@ -65,7 +66,7 @@ class Graph:
         check_installed()
         from onnx import checker, helper, numpy_helper
 
-        nodes = [helper.make_node(kind, given, made, **extra) for kind, given, made, extra in self._nodes]
+        nodes = [helper.make_node(kind, operands, names, **extra) for kind, operands, names, extra in self._nodes]
         nodes += [helper.make_node("Identity", [value], [output]) for output, (value, _, _) in outputs.items()]
         graph = helper.make_graph(
             nodes,
@@ -87,6 +88,7 @@ class Graph:
         return operand or ""
 
     def _constant(self, value: np.ndarray) -> Value:
+        # Equal constants, such as axes and zeros, are written once.
         for name, known in self._constants.items():
             if known.dtype == value.dtype and known.shape == value.shape and np.array_equal(known, value):
                 return Value(name)

@@ -1,4 +1,4 @@
-"""Modules as parts of an ONNX graph, each by its type, so that a head is composed of them in a few lines.
+"""Modules as operators of an ONNX graph, each by its type, so that a head is composed of them in a few lines.
 
 B batch, T time, F features, E embedding size, U spellings, L characters of a word.
 """
@@ -21,8 +21,8 @@ from seqkit.layers.words import ConvolutionalSpeller, RecurrentSpeller, WordEmbe
 _LARGEST = float(torch.finfo(torch.float32).max)
 
 
-class Read(NamedTuple):
-    """What an encoder makes of its input, as values of a graph; as :class:`~seqkit.layers.encoder.Encoded`."""
+class EncoderValues(NamedTuple):
+    """:class:`~seqkit.layers.encoder.Encoded` as values of a graph."""
 
     outputs: Value
     state: dict[str, Value]
@@ -40,14 +40,14 @@ class WordValues(NamedTuple):
 
 @singledispatch
 def add(module: nn.Module, graph: Graph, *inputs: Any) -> Any:
-    """Adds what a module computes in evaluation to a graph; inputs and result are values of it.
+    """Adds what a module computes in evaluation to a graph; inputs and result are values of the graph.
 
-    ``@add.register`` teaches it another type of module. Raises :class:`UsageError` for a type that it does not know.
+    ``@add.register`` adds another type of module. Raises :class:`UsageError` for a type without an export.
     """
     kind = type(module)
     raise UsageError(
         f"there is no export of {kind.__module__}.{kind.__name__}; leave it out of the model, or register one with "
-        "seqkit.export.add.register"
+        "seqkit.graphs.add.register"
     )
 
 
@@ -109,11 +109,11 @@ def _(
 
 
 @add.register
-def _(module: Encoder, graph: Graph, inputs: Any, lengths: Value) -> Read:
+def _(module: Encoder, graph: Graph, inputs: Any, lengths: Value) -> EncoderValues:
     vectors = add(module.embedding, graph, inputs)
     ran = add_recurrent(module.recurrent, graph, vectors, lengths)
     pooled = None if module.pooling is None else add(module.pooling, graph, ran.outputs, ran.final, lengths)
-    return Read(ran.outputs, ran.state, pooled)
+    return EncoderValues(ran.outputs, ran.state, pooled)
 
 
 @add.register
@@ -139,15 +139,16 @@ def _(module: RecurrentSpeller, graph: Graph, characters: Value, sizes: Value) -
 
 @add.register
 def _(module: ConvolutionalSpeller, graph: Graph, characters: Value, sizes: Value) -> Value:
-    """A convolution wants features before time."""
+    """Transposed on the way in and out: a convolution wants features before time."""
     inside = graph.add("Unsqueeze", inside_mask(graph, characters, sizes), graph.numbers(2))
     vectors = graph.add("Mul", add(module.embedding, graph, characters), graph.add("Cast", inside, to=_FLOAT))
     layer = module.convolution
-    turned = graph.add("Transpose", vectors, perm=[0, 2, 1])
+    features_first = graph.add("Transpose", vectors, perm=[0, 2, 1])
     edge = int(layer.padding[0])
-    found = graph.add("Conv", turned, layer.weight, layer.bias, kernel_shape=[*layer.kernel_size], pads=[edge, edge])
-    back = graph.add("Transpose", graph.add("Relu", found), perm=[0, 2, 1])
-    return graph.add("ReduceMax", graph.add("Where", inside, back, torch.tensor(0.0)), axes=[1], keepdims=0)
+    options = {"kernel_shape": [*layer.kernel_size], "pads": [edge, edge]}
+    convolved = graph.add("Conv", features_first, layer.weight, layer.bias, **options)
+    time_first = graph.add("Transpose", graph.add("Relu", convolved), perm=[0, 2, 1])
+    return graph.add("ReduceMax", graph.add("Where", inside, time_first, torch.tensor(0.0)), axes=[1], keepdims=0)
 
 
 def inside_mask(graph: Graph, padded: Value, lengths: Value) -> Value:
@@ -163,13 +164,13 @@ def softmax(graph: Graph, logits: Value) -> Value:
 
 
 def crf_symbols(crf: CRF | None) -> dict[str, Any] | None:
-    """What transitions, start and end of a CRF add to a labelling, for JSON; forbidden ones ``-10000``."""
+    """The scores of transitions, start and end of a CRF, for JSON; those of forbidden ones are ``-10000``."""
     if crf is None:
         return None
     scores = {"transitions": crf.transitions, "start": crf.start, "end": crf.end}
     limits = {"transitions": crf.allowed, "start": crf.may_start, "end": crf.may_end}
-    chosen = {name: (score.detach(), limits[name]) for name, score in scores.items()}
-    return {n: (s if may is None else s.masked_fill(~may, _NEVER)).tolist() for n, (s, may) in chosen.items()}
+    pairs = {name: (score.detach(), limits[name]) for name, score in scores.items()}
+    return {n: (s if may is None else s.masked_fill(~may, _NEVER)).tolist() for n, (s, may) in pairs.items()}
 
 
 _FLOAT = 1
@@ -181,9 +182,10 @@ def _pool(module: Pooling, way: str, graph: Graph, outputs: Value, final: Value,
     if way == "last":
         return final
     if way == "mean":
-        some = graph.add("Cast", graph.add("Max", lengths, torch.tensor([1])), to=_FLOAT)
+        # An empty sequence divides by 1, so that its mean is 0.
+        steps = graph.add("Cast", graph.add("Max", lengths, torch.tensor([1])), to=_FLOAT)
         total = graph.add("ReduceSum", outputs, graph.numbers(1), keepdims=0)
-        return graph.add("Div", total, graph.add("Unsqueeze", some, graph.numbers(1)))
+        return graph.add("Div", total, graph.add("Unsqueeze", steps, graph.numbers(1)))
     inside = graph.add("Unsqueeze", inside_mask(graph, outputs, lengths), graph.numbers(2))
     if way == "max":
         largest = _over_time(graph, "ReduceMax", _masked(graph, inside, outputs))

@@ -1,6 +1,6 @@
-"""Recurrent layers as ONNX's own operators.
+"""Recurrent layers as ONNX's own operators, which have time first and the gates in an order of their own.
 
-B batch, T time, I inputs, H hidden units, L layers, D directions. ONNX has time first, and each gate in its own order.
+B batch, T time, I inputs, H hidden units, L layers, D directions.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from seqkit.layers.recurrent import Direction
 
 
 class Operator(NamedTuple):
-    """How a cell is said in ONNX."""
+    """A cell in ONNX."""
 
     name: str
     """LSTM, GRU or RNN"""
     gates: tuple[tuple[str, int], ...]
-    """For each gate of the operator, ours that stands for it, and 1; or -1 where theirs is ``1 - σ(a) = σ(-a)``"""
+    """For each gate of the operator, our gate for it, and 1; or -1 where theirs is ``1 - σ(a) = σ(-a)``"""
     peepholes: tuple[str, ...] = ()
-    """Our own parameters that stand for the operator's peepholes"""
+    """Our parameters for the operator's peepholes"""
     activations: tuple[str, ...] = ()
-    """Of one direction, where they are not the operator's own"""
+    """Of one direction, where they are not the operator's defaults"""
     options: Mapping[str, int] = {}
 
 
 class RecurrentValues(NamedTuple):
-    """What a recurrent layer makes of its input, as values of a graph."""
+    """The results of a recurrent layer as values of a graph."""
 
     outputs: Value
     """(B, T, D·H), 0 at padding"""
@@ -72,7 +72,7 @@ def _(cell: PeepholeLSTM) -> Operator:
 
 @operator_of.register
 def _(cell: CoupledLSTM) -> Operator:
-    # ONNX's input_forget would say the same, but not every runtime has it.
+    # ONNX's input_forget would do the same, but not every runtime has it.
     return Operator("LSTM", (("i", 1), ("o", 1), ("i", -1), ("g", 1)))
 
 
@@ -92,7 +92,7 @@ def add_recurrent(
     """
     operator, width = needed_operator(layer.cell), layer.num_directions
     sizes = None if lengths is None else graph.add("Cast", lengths, to=_INT32)
-    starts = {name: _apart(graph, value, layer.num_layers, width) for name, value in (state or {}).items()}
+    starts = {name: _by_layer(graph, value, layer.num_layers, width) for name, value in (state or {}).items()}
     x = graph.add("Transpose", x, perm=[1, 0, 2])
     finals: list[list[Value]] = []
     for number, directions in enumerate(layer.layers):
@@ -112,28 +112,28 @@ def add_recurrent(
 
 
 _INT32 = 6
-"""ONNX's number for the type of ``sequence_lens``."""
+"""ONNX's number for the type of ``sequence_lens``"""
 
 
 def needed_operator(cell: Cell) -> Operator:
     """The ONNX operator of a cell; raises :class:`UsageError` if there is none."""
     # A class derived from a cell may compute something else.
     function = operator_of.registry.get(type(cell))
-    found: Operator | None = function(cell) if function else None
-    if found is None:
+    operator: Operator | None = function(cell) if function else None
+    if operator is None:
         raise UsageError(
             f"ONNX has no operator for {cell!r}; export it with --format torch, or train with a cell that ONNX has: "
             "rnn, lstm, lstm-coupled, lstm-peephole or gru"
         )
-    return found
+    return operator
 
 
-def _apart(graph: Graph, value: Value, layers: int, width: int) -> list[Value]:
+def _by_layer(graph: Graph, value: Value, layers: int, width: int) -> list[Value]:
     """A state (B, L·D, H) as the operators take it, (D, B, H) for each layer."""
-    turned = graph.add("Transpose", value, perm=[1, 0, 2])
+    layers_first = graph.add("Transpose", value, perm=[1, 0, 2])
     if layers == 1:
-        return [turned]
-    return graph.add_several(layers, "Split", turned, graph.numbers(*[width] * layers), axis=0)
+        return [layers_first]
+    return graph.add_several(layers, "Split", layers_first, graph.numbers(*[width] * layers), axis=0)
 
 
 def _add_layer(
@@ -150,9 +150,9 @@ def _add_layer(
     operands: list[Value | Tensor | None] = [x, *weights[:3], sizes, *first]
     if len(weights) > 3:
         operands += [None] * (states - len(first)) + [weights[3]]
-    made, *finals = graph.add_several(1 + states, operator.name, *operands, **attributes)
-    beside = graph.add("Transpose", made, perm=[0, 2, 1, 3])
-    return graph.add("Reshape", beside, graph.numbers(0, 0, width * hidden)), finals
+    outputs, *finals = graph.add_several(1 + states, operator.name, *operands, **attributes)
+    side_by_side = graph.add("Transpose", outputs, perm=[0, 2, 1, 3])
+    return graph.add("Reshape", side_by_side, graph.numbers(0, 0, width * hidden)), finals
 
 
 def _weights(operator: Operator, direction: Direction) -> list[Tensor]:
@@ -162,12 +162,14 @@ def _weights(operator: Operator, direction: Direction) -> list[Tensor]:
     inner = dict.fromkeys(names, torch.zeros(direction.weight_h.shape[1]))
     if direction.bias_h is not None:
         inner.update(zip(cell.recurrent_bias, direction.bias_h.chunk(len(cell.recurrent_bias)), strict=True))
-    given = [direction.weight_x, direction.weight_h, direction.bias, torch.cat([inner[name] for name in names])]
-    w, r, outer, within = (_in_order(operator, names, value) for value in given)
-    own = [torch.cat([direction.own[name] for name in operator.peepholes])] if operator.peepholes else []
-    return [w, r, torch.cat([outer, within]), *own]
+    inner_bias = torch.cat([inner[name] for name in names])
+    ours = [direction.weight_x, direction.weight_h, direction.bias, inner_bias]
+    w, r, outer_bias, inner_bias = (_in_order(operator, names, value) for value in ours)
+    peepholes = [torch.cat([direction.own[name] for name in operator.peepholes])] if operator.peepholes else []
+    return [w, r, torch.cat([outer_bias, inner_bias]), *peepholes]
 
 
 def _in_order(operator: Operator, names: tuple[str, ...], value: Tensor) -> Tensor:
+    """The blocks of a cell's gates in the order, and with the signs, of the operator."""
     blocks = dict(zip(names, value.chunk(len(names)), strict=True))
     return torch.cat([sign * blocks[name] for name, sign in operator.gates])

@@ -1,8 +1,9 @@
 """Layers: a cell run over time, and what stands on it."""
 
 from seqkit.layers.attention import Attention, Memory
+from seqkit.layers.bridge import Source
 from seqkit.layers.crf import CRF
-from seqkit.layers.decoder import Decoder, DecoderState, Source
+from seqkit.layers.decoder import Decoder, DecoderState
 from seqkit.layers.encoder import Encoded, Encoder
 from seqkit.layers.forcing import TeacherForcing
 from seqkit.layers.head import Head, Loss

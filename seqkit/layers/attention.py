@@ -1,4 +1,4 @@
-"""Attention over an explicit memory: which of its places matter to a query.
+"""Attention over an explicit memory: how much each of its places matters to a query.
 
 B batch, S places of the memory, F features of each, Q size of a query, A size in which they are compared.
 """
@@ -35,16 +35,16 @@ class Memory(NamedTuple):
     def select(self, index: Tensor) -> Memory:
         """The memory of the queries at ``index`` (N)."""
         rows = index // self.group
-        group = _run(rows)
-        wanted = rows[::group]
-        if len(wanted) == len(self.mask) and torch.equal(wanted, torch.arange(len(wanted), device=wanted.device)):
+        group = _repeats(rows)
+        chosen = rows[::group]
+        if len(chosen) == len(self.mask) and torch.equal(chosen, torch.arange(len(chosen), device=chosen.device)):
             return self._replace(group=group)
-        values, keys, mask = (tensor.index_select(0, wanted) for tensor in self[:3])
+        values, keys, mask = (tensor.index_select(0, chosen) for tensor in self[:3])
         return Memory(values, keys, mask, group)
 
 
-def _run(rows: Tensor) -> int:
-    """How often each number stands in a row, where that is alike for all of them; else 1."""
+def _repeats(rows: Tensor) -> int:
+    """How many times in succession each number comes, where that is the same for all of them; else 1."""
     if len(rows) == 0:
         return 1
     other = (rows != rows[0]).nonzero()
@@ -55,12 +55,12 @@ def _run(rows: Tensor) -> int:
 
 
 class Attended(NamedTuple):
-    """What a query finds."""
+    """The answer to a query."""
 
     context: Tensor
-    """(B, F): the weighted mean of the memory's values"""
+    """(N, F): the weighted mean of the memory's values"""
     weights: Tensor
-    """(B, S): they sum to 1, and are exactly 0 at padding"""
+    """(N, S): they sum to 1, and are exactly 0 at padding"""
 
 
 class Attention(nn.Module):
@@ -72,9 +72,9 @@ class Attention(nn.Module):
     - ``dot``: ``q · m``; ``general``: ``q · W m`` (Luong, Pham and Manning, 2015, arXiv:1508.04025)
     - ``scaled``: ``q · m / sqrt(Q)`` (Vaswani et al., 2017, arXiv:1706.03762)
 
-    With ``coverage``, the sum of the weights that a place has had so far takes part in its score, as ``w · coverage``
-    inside the tanh of ``additive``, and as a learned multiple elsewhere (Tu et al., 2016, arXiv:1601.04811).
-    Nothing is kept between calls: the memory and the coverage are handed in.
+    With ``coverage``, the sum of the weights that a place has had so far enters its score: as ``w · coverage`` inside
+    the tanh of ``additive``, and as a learned multiple elsewhere (Tu et al., 2016, arXiv:1601.04811). Nothing is kept
+    between calls: the memory and the coverage are handed in.
 
     Args:
         kind: one of the above.
@@ -112,35 +112,38 @@ class Attention(nn.Module):
         return Memory(values, self.key(values), sequence_mask(lengths, values.shape[1]))
 
     def forward(self, query: Tensor, memory: Memory, coverage: Tensor | None = None) -> Attended:
-        """A query (N, Q), and with coverage the sum of the weights so far (N, S), to :class:`Attended`."""
+        """A query (N, Q), and with coverage the sum of the weights so far (N, S), to :class:`Attended`.
+
+        Raises :class:`UsageError` where coverage is missing, or not learned.
+        """
         if (self.covered is None) != (coverage is None):
             raise UsageError("coverage must be given to an attention with coverage, and to no other")
-        found = self._attend(query.unsqueeze(1), memory, None if coverage is None else coverage.unsqueeze(1))
-        return Attended(found.context.squeeze(1), found.weights.squeeze(1))
+        context, weights = self._attend(query.unsqueeze(1), memory, None if coverage is None else coverage.unsqueeze(1))
+        return Attended(context.squeeze(1), weights.squeeze(1))
 
     def all_steps(self, queries: Tensor, memory: Memory) -> Attended:
-        """Queries (N, T, Q) at once, for a decoder that does not need the one answer for the next question.
+        """Queries (N, T, Q) at once, for a decoder whose next query does not depend on the answer to the last.
 
-        Contexts (N, T, F) and weights (N, T, S). Raises :class:`UsageError` with coverage, which is such a need.
+        Contexts (N, T, F) and weights (N, T, S). Raises :class:`UsageError` with coverage, which does depend on it.
         """
         if self.covered is not None:
             raise UsageError("attention with coverage goes step by step; call it with one query at a time")
         return self._attend(queries, memory, None)
 
     def _attend(self, queries: Tensor, memory: Memory, coverage: Tensor | None) -> Attended:
-        """Queries (N, T, Q) and coverage (N, T, S); those of a group go to their row of the memory side by side."""
+        """Queries (N, T, Q) and coverage (N, T, S); the queries of a group share a row of the memory in one product."""
         steps = queries.shape[1]
-        together = (-1, memory.group * steps)
-        queries = queries.flatten(0, 1).unflatten(0, together)
-        coverage = None if coverage is None else coverage.flatten(0, 1).unflatten(0, together)
+        grouped = (-1, memory.group * steps)
+        queries = queries.flatten(0, 1).unflatten(0, grouped)
+        coverage = None if coverage is None else coverage.flatten(0, 1).unflatten(0, grouped)
         mask = memory.mask.unsqueeze(1)
-        # A memory of length 0 has no place to look at: its weights are 0, and so is its context.
+        # A memory of length 0 has no place to attend to: its weights are 0, and so is its context.
         some = mask.any(2, keepdim=True)
         scores = self._scores(queries, memory.keys, coverage).masked_fill(~mask, -torch.inf).masked_fill(~some, 0.0)
         weights = torch.softmax(scores, 2).masked_fill(~mask, 0.0)
-        apart = (-1, steps)
-        context = torch.bmm(weights, memory.values).flatten(0, 1).unflatten(0, apart)
-        return Attended(context, weights.flatten(0, 1).unflatten(0, apart))
+        separate = (-1, steps)
+        context = torch.bmm(weights, memory.values).flatten(0, 1).unflatten(0, separate)
+        return Attended(context, weights.flatten(0, 1).unflatten(0, separate))
 
     def _scores(self, queries: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
         extra = 0 if coverage is None or self.covered is None else coverage.unsqueeze(3) * self.covered

@@ -15,7 +15,7 @@ from seqkit.errors import UsageError
 from seqkit.lengths import reverse_sequences, sequence_mask
 
 _SMALLEST, _LOWEST = 1e-100, -200.0
-"""A probability, and a transition in nats, that can be multiplied with two more of the kind and still be a float64."""
+"""The smallest probability, and transition in nats, whose product with two more like it is still a float64."""
 
 
 class Path(NamedTuple):
@@ -33,11 +33,11 @@ class CRF(nn.Module):
     Args:
         labels: K.
         allowed: which label may follow which (K, K), from row to column; None: any.
-        start, end: which may begin and end a sequence (K); None: any. What is forbidden has probability 0 throughout.
+        start, end: which may begin and end a sequence (K); None: any. What is forbidden always has probability 0.
 
     Raises:
-        UsageError: for limits of another shape, or that leave no labelling of any length; in use, for a sequence of a
-            length that they leave none of.
+        UsageError: for limits of another shape, and for limits that allow no labelling of any length; in use, for a
+            sequence of a length that they allow no labelling of.
 
     Source: Lafferty, McCallum and Pereira, 2001; the recursions: Rabiner, 1989.
     """
@@ -65,14 +65,14 @@ class CRF(nn.Module):
     def loss(self, logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
         """``-Σ log p(targets | logits)`` in nats, of logits (B, T, K), targets (B, T) and lengths (B).
 
-        Infinite for a labelling that the limits forbid; 0 for a sequence of length 0. What stands in padding is unread.
+        Infinite for a labelling that the limits forbid; 0 for a sequence of length 0. Padding is never read.
         """
         return (self.log_partition(logits, lengths) - self._score(logits, targets, lengths)).sum()
 
     def log_partition(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """``log Σ_y exp s(x, y)`` for each sequence (B); its gradient is exact, a second one is not offered."""
-        found: Tensor = _LogPartition.apply(logits, lengths, *self._scores())  # type: ignore[no-untyped-call]
-        return found
+        """``log Σ_y exp s(x, y)`` for each sequence (B); its gradient is exact, but has no gradient itself."""
+        log_sum: Tensor = _LogPartition.apply(logits, lengths, *self._scores())  # type: ignore[no-untyped-call]
+        return log_sum
 
     @torch.no_grad()
     def marginals(self, logits: Tensor, lengths: Tensor) -> Tensor:
@@ -81,31 +81,31 @@ class CRF(nn.Module):
 
     @torch.no_grad()
     def decode(self, logits: Tensor, lengths: Tensor, n_best: int = 1) -> list[list[Path]]:
-        """The likeliest labellings of each sequence, at most so many, the best first.
+        """The likeliest labellings of each sequence, ``n_best`` at most, the best first.
 
-        Viterbi's algorithm with the ``n_best`` best ways to reach each label. A sequence of length 0 has one, empty
-        labelling.
+        Viterbi's algorithm with the ``n_best`` best ways to reach each label. A sequence of length 0 has one labelling,
+        the empty one.
         """
         transitions, start, end = self._scores()
         logits, size = _without_padding(logits, lengths), len(start)
         scores = logits.new_full((len(logits), n_best, size), -torch.inf)
         scores[:, 0] = start + logits[:, 0]
-        reached, came_from = [scores], []
+        reached, sources = [scores], []
         for step in logits[:, 1:].unsqueeze(2).unbind(1):
             best, source = _largest((reached[-1].unsqueeze(3) + transitions).flatten(1, 2), n_best)
-            came_from.append(source.flatten(1))
+            sources.append(source.flatten(1))
             reached.append(best + step)
         ending = _last(torch.stack(reached, 1).flatten(2), lengths).view_as(scores) + end
         best, state = _largest(ending.flatten(1), n_best)
-        found = [state]
-        for source, later in reversed(list(zip(came_from, sequence_mask(lengths, logits.shape[1]).T[1:], strict=True))):
-            found.append(torch.where(later.unsqueeze(1), source.gather(1, found[-1]), found[-1]))
-        labels = (torch.stack(found[::-1], 2) % size).tolist()
-        chances = (best - self.log_partition(logits, lengths).unsqueeze(1)).tolist()
-        return [_paths(*row) for row in zip(labels, chances, lengths.tolist(), strict=True)]
+        states = [state]
+        for source, inside in reversed(list(zip(sources, sequence_mask(lengths, logits.shape[1]).T[1:], strict=True))):
+            states.append(torch.where(inside.unsqueeze(1), source.gather(1, states[-1]), states[-1]))
+        labels = (torch.stack(states[::-1], 2) % size).tolist()
+        log_probabilities = (best - self.log_partition(logits, lengths).unsqueeze(1)).tolist()
+        return [_paths(*row) for row in zip(labels, log_probabilities, lengths.tolist(), strict=True)]
 
     def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Transitions, start and end, -inf where the limits forbid."""
+        """Transitions, start and end, -inf where the limits forbid them."""
         limited = ((self.transitions, self.allowed), (self.start, self.may_start), (self.end, self.may_end))
         first, second, third = (v if limit is None else v.masked_fill(~limit, -torch.inf) for v, limit in limited)
         return first, second, third
@@ -115,16 +115,16 @@ class CRF(nn.Module):
         transitions, start, end = self._scores()
         inside = sequence_mask(lengths, targets.shape[1])
         targets = targets.masked_fill(~inside, 0)
-        # What is forbidden is chosen, not multiplied by 0: that would be NaN.
+        # Masked instead of multiplied by 0, which would make NaN of the -inf of what is forbidden.
         steps = transitions[targets[:, :-1], targets[:, 1:]].masked_fill(~inside[:, 1:], 0.0)
-        seen = logits.gather(2, targets.unsqueeze(2)).squeeze(2).masked_fill(~inside, 0.0)
+        emissions = logits.gather(2, targets.unsqueeze(2)).squeeze(2).masked_fill(~inside, 0.0)
         last = targets.gather(1, (lengths - 1).clamp(min=0).unsqueeze(1)).squeeze(1)
         ends = (start[targets[:, 0]] + end[last]).masked_fill(lengths == 0, 0.0)
-        return seen.sum(1) + steps.sum(1) + ends
+        return emissions.sum(1) + steps.sum(1) + ends
 
 
 class _Partition(NamedTuple):
-    """``log_sum`` (B), ``marginals`` (B, T, K), and how often each transition is expected, ``pairs`` (B, K, K)."""
+    """``log_sum`` (B), ``marginals`` (B, T, K), and the expected number of each transition, ``pairs`` (B, K, K)."""
 
     log_sum: Tensor
     marginals: Tensor
@@ -132,13 +132,13 @@ class _Partition(NamedTuple):
 
 
 class _LogPartition(torch.autograd.Function):
-    """Its gradient is what is expected of labels and transitions: forward and backward recursion run side by side."""
+    """Its gradient is the expected labels and transitions, which forward and backward recursion give together."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, lengths: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
-        found = _partition(logits, lengths, transitions, start, end)
-        ctx.save_for_backward(found.marginals, found.pairs, _last(found.marginals, lengths))
-        return found.log_sum
+        partition = _partition(logits, lengths, transitions, start, end)
+        ctx.save_for_backward(partition.marginals, partition.pairs, _last(partition.marginals, lengths))
+        return partition.log_sum
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -155,68 +155,71 @@ class _LogPartition(torch.autograd.Function):
 
 def _partition(logits: Tensor, lengths: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> _Partition:
     steps, edges = _without_padding(logits, lengths).double(), torch.stack([start, end]).double()
-    given = steps, lengths, transitions.double(), edges
-    found = _on_probabilities(*given)
-    if found is None:
-        found = _on_logarithms(*given)
-    log_sum = found.log_sum.masked_fill(lengths == 0, 0.0)
+    scores = steps, lengths, transitions.double(), edges
+    partition = _on_probabilities(*scores)
+    if partition is None:
+        partition = _on_logarithms(*scores)
+    log_sum = partition.log_sum.masked_fill(lengths == 0, 0.0)
     impossible = log_sum == -torch.inf
     if bool(impossible.any()):
         raise UsageError(
             f"the limits of the CRF leave no labelling of length {int(lengths[impossible][0])}; allow more"
         )
-    kind = logits.dtype
-    return _Partition(log_sum.to(kind), found.marginals.to(kind), found.pairs.to(kind))
+    dtype = logits.dtype
+    return _Partition(log_sum.to(dtype), partition.marginals.to(dtype), partition.pairs.to(dtype))
 
 
 def _on_probabilities(steps: Tensor, lengths: Tensor, links: Tensor, edges: Tensor) -> _Partition | None:
     """Both recursions on probabilities, divided by their sum in each step.
 
-    None if one of them is so small that digits were lost: then logarithms have to do.
+    None if one of them is so small that digits were lost; logarithms then have to do, which take longer.
     """
     inside, peaks = sequence_mask(lengths, steps.shape[1]), steps.amax(2, keepdim=True)
     link, edge = links.amax(), edges.amax(1, keepdim=True)
     links, edges, weights = links - link, edges - edge, (steps - peaks).exp()
-    # The backward recursion is the forward one on the reversed sequence, with the transitions turned round.
-    # One more sequence, of weights 1, tells which labels the limits let be reached at all.
+    # The backward recursion is the forward one on the reversed sequence, with transposed transitions.
+    # One more sequence, whose weights are all 1, shows which labels the limits allow to be reached at all.
     both = pad(torch.stack([weights, reverse_sequences(weights, lengths)]), [0, 0, 0, 0, 0, 1], value=1.0)
-    ran = _run(both.permute(2, 0, 1, 3).contiguous(), torch.stack([links, links.T]).exp(), edges.exp())
-    if not (_keeps_digits(ran[1], inside) and _is_moderate(links) and _is_moderate(edges)):
+    recursions = _run(both.permute(2, 0, 1, 3).contiguous(), torch.stack([links, links.T]).exp(), edges.exp())
+    if not (_keeps_digits(recursions[1], inside) and _is_moderate(links) and _is_moderate(edges)):
         return None
-    (came, came_back), (forward, backward), (sums, _) = (part[:, :, :-1].permute(1, 2, 0, 3) for part in ran)
-    came_back, backward = reverse_sequences(came_back, lengths), reverse_sequences(backward, lengths)
+    (into, onward), (forward, backward), (sums, _) = (values[:, :, :-1].permute(1, 2, 0, 3) for values in recursions)
+    onward, backward = reverse_sequences(onward, lengths), reverse_sequences(backward, lengths)
     final = (_last(forward, lengths) * edges[1].exp()).sum(1).log() + edge.sum() + (lengths - 1) * link
     log_sum = final + (sums.log() + peaks).squeeze(2).masked_fill(~inside, 0.0).sum(1)
-    marginals = forward * came_back
+    marginals = forward * onward
     marginals = (marginals / marginals.sum(2, keepdim=True)).masked_fill(~inside.unsqueeze(2), 0.0)
     beyond = ~inside[:, 1:].unsqueeze(2)
     after = backward[:, 1:].masked_fill(beyond, 0.0)
-    before = (forward[:, :-1] / (came[:, 1:] * after).sum(2, keepdim=True)).masked_fill(beyond, 0.0)
+    before = (forward[:, :-1] / (into[:, 1:] * after).sum(2, keepdim=True)).masked_fill(beyond, 0.0)
     return _Partition(log_sum, marginals, (before.transpose(1, 2) @ after) * links.exp())
 
 
 def _run(weights: Tensor, matrices: Tensor, starts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What comes to each label of each step, the chances once it is weighed, and the sums these were divided by.
+    """The recursion for both directions: what reaches each label, its probability, and the sum it was divided by.
 
-    Of weights (T, 2, B, K), matrices (2, K, K) and starts (2, K), for both directions: (T, 2, B, K) and (T, 2, B, 1).
+    ``into_t = p_(t-1) · matrix``, and ``starts`` at first; ``p_t = into_t * weights_t / sum_t``. Of weights
+    (T, 2, B, K), matrices (2, K, K) and starts (2, K): into and p (T, 2, B, K), sums (T, 2, B, 1).
     """
-    came, chances, sums = torch.empty_like(weights), torch.empty_like(weights), torch.empty_like(weights[..., :1])
-    came[0] = starts.unsqueeze(1)
-    into, rows, totals = came.unbind(0), chances.unbind(0), sums.unbind(0)
+    into, p, sums = torch.empty_like(weights), torch.empty_like(weights), torch.empty_like(weights[..., :1])
+    into[0] = starts.unsqueeze(1)
+    # All views are made at once: made step by step they take as long as the arithmetic (0.9 of 1.8 ms for 50 steps of
+    # 16 sentences with 15 labels).
+    reaching, rows, totals = into.unbind(0), p.unbind(0), sums.unbind(0)
     for time, weight in enumerate(weights.unbind(0)):
         if time:
-            torch.bmm(rows[time - 1], matrices, out=into[time])
-        torch.mul(into[time], weight, out=rows[time])
+            torch.bmm(rows[time - 1], matrices, out=reaching[time])
+        torch.mul(reaching[time], weight, out=rows[time])
         torch.sum(rows[time], 2, keepdim=True, out=totals[time])
         rows[time].div_(totals[time])
-    return came, chances, sums
+    return into, p, sums
 
 
-def _keeps_digits(chances: Tensor, inside: Tensor) -> bool:
-    """Whether all chances (T, 2, B + 1, K) inside the sequences are large enough, or 0 because of the limits."""
-    found, reached = chances[:, :, :-1], chances[:, :, -1:]
-    kept = ((found > _SMALLEST) & (reached > _SMALLEST)) | (reached == 0) | ~inside.T[:, None, :, None]
-    return bool(kept.all())
+def _keeps_digits(probabilities: Tensor, inside: Tensor) -> bool:
+    """Whether probabilities (T, 2, B + 1, K) inside the sequences are large enough, or 0 because of the limits."""
+    own, reachable = probabilities[:, :, :-1], probabilities[:, :, -1:]
+    precise = ((own > _SMALLEST) & (reachable > _SMALLEST)) | (reachable == 0) | ~inside.T[:, None, :, None]
+    return bool(precise.all())
 
 
 def _is_moderate(scores: Tensor) -> bool:
@@ -224,12 +227,12 @@ def _is_moderate(scores: Tensor) -> bool:
 
 
 def _on_logarithms(steps: Tensor, lengths: Tensor, links: Tensor, edges: Tensor) -> _Partition:
-    """The same on logarithms, which lose nothing."""
+    """Both recursions on logarithms, which lose no digits."""
     inside, both = sequence_mask(lengths, steps.shape[1]), torch.stack([steps, reverse_sequences(steps, lengths)])
-    came, turned = [edges.unsqueeze(1).expand_as(both[:, :, 0])], torch.stack([links, links.T]).unsqueeze(1)
+    into, matrices = [edges.unsqueeze(1).expand_as(both[:, :, 0])], torch.stack([links, links.T]).unsqueeze(1)
     for time in range(1, steps.shape[1]):
-        came.append(torch.logsumexp((came[-1] + both[:, :, time - 1]).unsqueeze(3) + turned, 2))
-    to_label, from_label = torch.stack(came, 2)
+        into.append(torch.logsumexp((into[-1] + both[:, :, time - 1]).unsqueeze(3) + matrices, 2))
+    to_label, from_label = torch.stack(into, 2)
     forward, from_label = to_label + steps, reverse_sequences(from_label, lengths)
     log_sum = torch.logsumexp(_last(forward, lengths) + edges[1], 1)
     marginals = (forward + from_label - log_sum.view(-1, 1, 1)).exp().masked_fill(~inside.unsqueeze(2), 0.0)
@@ -239,7 +242,7 @@ def _on_logarithms(steps: Tensor, lengths: Tensor, links: Tensor, edges: Tensor)
 
 
 def _last(values: Tensor, lengths: Tensor) -> Tensor:
-    """What stands at the last step of each sequence (B, K), of values (B, T, K)."""
+    """The values (B, T, K) at the last step of each sequence (B, K)."""
     last = (lengths - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, values.shape[2])
     return values.gather(1, last).squeeze(1)
 
@@ -249,15 +252,16 @@ def _without_padding(logits: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _largest(values: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """The n largest along dimension 1, and where they stand."""
-    best, place = values.max(1, keepdim=True) if n == 1 else values.topk(n, 1)
-    return best, place
+    """The n largest along dimension 1, and their indices."""
+    best, index = values.max(1, keepdim=True) if n == 1 else values.topk(n, 1)
+    return best, index
 
 
-def _paths(labels: list[list[int]], chances: list[float], length: int) -> list[Path]:
+def _paths(labels: list[list[int]], log_probabilities: list[float], length: int) -> list[Path]:
     if length == 0:
         return [Path([], 0.0)]
-    return [Path(row[:length], chance) for row, chance in zip(labels, chances, strict=True) if chance > -float("inf")]
+    rows = zip(labels, log_probabilities, strict=True)
+    return [Path(row[:length], score) for row, score in rows if score > -float("inf")]
 
 
 def _leaves_a_path(labels: int, allowed: Tensor | None, start: Tensor | None, end: Tensor | None) -> bool:

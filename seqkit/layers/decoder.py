@@ -15,7 +15,8 @@ from torch.nn.functional import dropout, embedding
 from seqkit.cells import Cell
 from seqkit.errors import UsageError
 from seqkit.layers.attention import Attention, Memory
-from seqkit.layers.encoder import Encoded, locked_dropout
+from seqkit.layers.bridge import Bridge, Source
+from seqkit.layers.encoder import Encoded, draw_embedding, locked_dropout
 from seqkit.layers.losses import linear_cross_entropy
 from seqkit.layers.recall import Past, Recall
 from seqkit.layers.recurrent import Recurrent
@@ -33,7 +34,7 @@ class DecoderState:
     coverage: Tensor | None = None
     """(B, S): the sum of the attention weights so far"""
     past: Past | None = None
-    """What a decoder with recall has read and made of it"""
+    """What a decoder with recall has read, and made of it"""
 
     def select(self, index: Tensor) -> DecoderState:
         """The rows of the batch at ``index`` (N)."""
@@ -57,56 +58,21 @@ class DecoderState:
 
 
 class Decoded(NamedTuple):
-    """What a decoder makes of tokens."""
+    """The output of a decoder."""
 
     features: Tensor
-    """(B, T, H): :meth:`Decoder.logits` makes scores of them"""
+    """(B, T, H): :meth:`Decoder.logits` turns them into scores"""
     state: DecoderState
     weights: Tensor | None
     """(B, T, S) of the attention"""
 
 
 class _Step(NamedTuple):
-    """What a decoder makes of one token: features (B, H) and weights (B, S)."""
+    """The output of a decoder for one token: features (B, H) and weights (B, S)."""
 
     features: Tensor
     state: DecoderState
     weights: Tensor | None
-
-
-class Source(NamedTuple):
-    """The sizes of what starts a decoder: those of an encoder's recurrent layer."""
-
-    output_size: int
-    state_sizes: tuple[int, ...]
-    """Of each tensor of the final state, all layers and directions beside each other"""
-
-    @classmethod
-    def of(cls, layer: Recurrent) -> Source:
-        """The sizes of a recurrent layer."""
-        width = layer.num_layers * layer.num_directions * layer.hidden_size
-        return cls(layer.output_size, (width,) * len(layer.cell.state_names))
-
-
-class Bridge(nn.Module):
-    """The final state of one layer to the first state of another, whatever their cells, layers and directions.
-
-    Every tensor of the first (an LSTM's c, too) has its part in every tensor of the second:
-    ``h = tanh(W [h; c] + b)``, and ``c = W [h; c] + b`` for tensors after the first.
-    """
-
-    def __init__(self, source: Source, target: Recurrent) -> None:
-        super().__init__()
-        self.names, self.layers = target.cell.state_names, target.num_layers
-        sizes = (sum(source.state_sizes), target.num_layers * target.hidden_size)
-        self.maps = nn.ModuleDict({name: nn.Linear(*sizes) for name in self.names})
-
-    def forward(self, state: State) -> State:
-        """A state (B, L·D, H) each, to one that fits the target."""
-        given = torch.cat([tensor.flatten(1) for tensor in state.values()], 1)
-        made = {name: self.maps[name](given).unflatten(1, (self.layers, -1)) for name in self.names}
-        first = self.names[0]
-        return State({**made, first: torch.tanh(made[first])})
 
 
 class Decoder(nn.Module):
@@ -162,13 +128,10 @@ class Decoder(nn.Module):
         self.dropout, self.embedding_dropout, self.input_feeding = dropout, embedding_dropout, input_feeding
         self.hidden_size = hidden_size
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=pad)
-        nn.init.normal_(self.embedding.weight, std=0.1)
-        with torch.no_grad():
-            self.embedding.weight[pad].zero_()
-        inputs = embedding_size + (hidden_size if input_feeding else 0)
+        draw_embedding(self.embedding)
         self.recurrent = Recurrent(
             cell,
-            inputs,
+            embedding_size + (hidden_size if input_feeding else 0),
             hidden_size,
             num_layers,
             False,
@@ -179,22 +142,36 @@ class Decoder(nn.Module):
             **cell_options,
         )
         self.bridge = Bridge(source, self.recurrent) if source is not None else None
-        self.attention: Attention | None = None
-        if attention is not None and source is not None:
-            self.attention = Attention(attention, hidden_size, source.output_size, coverage=coverage)
-            self.mix = nn.Linear(hidden_size + source.output_size, hidden_size, bias=False)
+        self._add_attention(attention, source, coverage)
         self.recall = Recall(hidden_size, embedding_size, recall, precision=precision) if recall else None
-        self.narrow = (
-            nn.Linear(hidden_size, embedding_size, bias=False) if tie and embedding_size != hidden_size else None
-        )
-        self.output = nn.Linear(embedding_size if tie else hidden_size, vocab_size)
+        self._add_output(vocab_size, tie)
+
+    def _add_attention(self, kind: str | None, source: Source | None, coverage: bool) -> None:
+        """Attention to the outputs of the source, and what mixes its context with the decoder's own output."""
+        self.attention: Attention | None = None
+        if kind is not None and source is not None:
+            self.attention = Attention(kind, self.hidden_size, source.output_size, coverage=coverage)
+            self.mix = nn.Linear(self.hidden_size + source.output_size, self.hidden_size, bias=False)
+
+    def _add_output(self, vocab_size: int, tie: bool) -> None:
+        """Features to scores, by way of the embedding's size where both share weights."""
+        size = self.embedding.embedding_dim if tie else self.hidden_size
+        self.narrow = None if size == self.hidden_size else nn.Linear(self.hidden_size, size, bias=False)
+        self.output = nn.Linear(size, vocab_size)
         if tie:
             self.output.weight = self.embedding.weight
 
-    def start(self, encoded: Encoded | None = None, batch_size: int = 1, watch: bool = False) -> DecoderState:
-        """The state before the first token: from what an encoder has made, or zeros for a decoder without source.
+    def start(self, encoded: Encoded | None = None, batch_size: int = 1, track_coverage: bool = False) -> DecoderState:
+        """The state before the first token.
 
-        ``watch``: the state sums up the attention, as :func:`coverage_penalty` needs, even if no coverage is learned.
+        Args:
+            encoded: the output of an encoder; None, for a decoder without source: the state is zeros.
+            batch_size: B, of a decoder without source.
+            track_coverage: whether the state sums up the attention, as :func:`coverage_penalty` needs, even if no
+                coverage is learned.
+
+        Raises:
+            UsageError: without what an encoder has read, where the decoder needs it, and with it where it does not.
         """
         if (encoded is None) != (self.bridge is None):
             needs = "needs an encoded source" if encoded is None else "was made without a source and takes none"
@@ -207,23 +184,28 @@ class Decoder(nn.Module):
         memory = self.attention.memory(encoded.outputs, encoded.lengths)
         batch = encoded.lengths.shape[0]
         feed = encoded.outputs.new_zeros(batch, self.hidden_size) if self.input_feeding else None
-        watched = watch or self.attention.covered is not None
-        coverage = memory.values.new_zeros(memory.mask.shape) if watched else None
+        tracked = track_coverage or self.attention.covered is not None
+        coverage = memory.values.new_zeros(memory.mask.shape) if tracked else None
         return replace(state, memory=memory, feed=feed, coverage=coverage)
 
     def step(self, token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The last token (B) and the state before it to logits of the next one (B, V), and the state after it."""
-        made = self._one_step(embedding(token, self.embedding.weight), state)
-        return self.logits(made.features), made.state
+        step = self._one_step(embedding(token, self.embedding.weight), state)
+        return self.logits(step.features), step.state
 
     def forward(
         self, tokens: Tensor, state: DecoderState, lengths: Tensor | None = None, forcing: float = 1.0
     ) -> Decoded:
-        """Teacher forcing: tokens (B, T), each read whatever the decoder would have written; :class:`Decoded`.
+        """Reads tokens (B, T), each of them whatever the decoder would have written: teacher forcing.
 
-        ``lengths`` (B) says which are no padding; step by step the state after padding is of no use. With ``forcing``
-        below 1, each token but the first is read with that probability, and else one drawn from what the decoder has
-        just predicted, with no gradient through the draw (Bengio et al., 2015, arXiv:1506.03099).
+        Args:
+            tokens: (B, T).
+            state: before the first of them.
+            lengths: (B); None: no padding. A decoder that goes step by step does not need them, and its state after
+                padding is meaningless.
+            forcing: below 1, each token but the first is read with that probability, and otherwise one drawn from what
+                the decoder has just predicted, with no gradient through the draw (Bengio et al., 2015,
+                arXiv:1506.03099).
         """
         if forcing < 1:
             return self._sampled(tokens, state, forcing)
@@ -243,9 +225,9 @@ class Decoder(nn.Module):
         return self._joined(steps)
 
     def _sampled(self, tokens: Tensor, state: DecoderState, forcing: float) -> Decoded:
-        """See :meth:`forward`: step by step."""
+        """:meth:`forward` step by step, some of the tokens drawn from the predictions."""
         batch, length = tokens.shape
-        kept = dropout(
+        mask = dropout(
             tokens.new_ones(batch, self.embedding.embedding_dim, dtype=self.embedding.weight.dtype),
             self.embedding_dropout,
             self.training,
@@ -253,12 +235,12 @@ class Decoder(nn.Module):
         steps: list[_Step] = []
         read = tokens[:, 0]
         for t in range(length):
-            steps.append(self._one_step(self.embedding(read) * kept, state))
+            steps.append(self._one_step(self.embedding(read) * mask, state))
             state = steps[-1].state
             if t + 1 < length:
                 with torch.no_grad():
-                    chances = torch.softmax(self.logits(steps[-1].features), 1)
-                    drawn = torch.multinomial(chances, 1).squeeze(1)
+                    probabilities = torch.softmax(self.logits(steps[-1].features), 1)
+                    drawn = torch.multinomial(probabilities, 1).squeeze(1)
                     forced = torch.rand(batch, device=tokens.device) < forcing
                 read = torch.where(forced, tokens[:, t + 1], drawn)
         return self._joined(steps)
@@ -271,8 +253,8 @@ class Decoder(nn.Module):
     def logits(self, features: Tensor) -> Tensor:
         """Features (…, H) to logits (…, V)."""
         narrowed = features if self.narrow is None else self.narrow(features)
-        scores: Tensor = self.output(narrowed)
-        return scores
+        logits: Tensor = self.output(narrowed)
+        return logits
 
     def nats(self, features: Tensor, targets: Tensor, label_smoothing: float = 0.0, precision: str = "f32") -> Tensor:
         """The cross-entropy of targets (N) given features (N, H), summed; see :func:`linear_cross_entropy`."""
@@ -288,16 +270,16 @@ class Decoder(nn.Module):
             return _Step(features.squeeze(1), replace(state, recurrent=recurrent, past=past), None)
         if self.attention is None or state.memory is None:
             return _Step(output, DecoderState(recurrent), None)
-        learned = state.coverage if self.attention.covered is not None else None
-        found = self.attention(output, state.memory, learned)
-        features = torch.tanh(self.mix(torch.cat([output, found.context], 1)))
+        coverage = state.coverage if self.attention.covered is not None else None
+        context, weights = self.attention(output, state.memory, coverage)
+        features = torch.tanh(self.mix(torch.cat([output, context], 1)))
         state = replace(
             state,
             recurrent=recurrent,
             feed=features if self.input_feeding else None,
-            coverage=None if state.coverage is None else state.coverage + found.weights,
+            coverage=None if state.coverage is None else state.coverage + weights,
         )
-        return _Step(features, state, found.weights)
+        return _Step(features, state, weights)
 
     def _new_past(self, batch_size: int) -> Past | None:
         return None if self.recall is None else self.recall.start(batch_size)
@@ -305,21 +287,21 @@ class Decoder(nn.Module):
     def _attend_to_all(self, outputs: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor | None]:
         if self.attention is None or memory is None:
             return outputs, None
-        found = self.attention.all_steps(outputs, memory)
-        return torch.tanh(self.mix(torch.cat([outputs, found.context], 2))), found.weights
+        context, weights = self.attention.all_steps(outputs, memory)
+        return torch.tanh(self.mix(torch.cat([outputs, context], 2))), weights
 
     def _drop(self, features: Tensor) -> Tensor:
         return dropout(features, self.dropout, self.training)
 
 
 def coverage_penalty(state: DecoderState, beta: float) -> Tensor:
-    """``β Σ log(min(coverage, 1))`` (N) over the places of the source: 0 when each was looked at enough, else below.
+    """``β Σ log(min(coverage, 1))`` (N) over the places of the source: 0 where each was attended to enough, else below.
 
-    Source: Wu et al., 2016, arXiv:1609.08144. Raises :class:`UsageError` for a state that does not watch its attention.
+    Raises :class:`UsageError` for a state that does not track its coverage. Source: Wu et al., 2016, arXiv:1609.08144.
     """
     if state.coverage is None or state.memory is None:
-        raise UsageError("a coverage penalty needs attention that is watched: start(encoded, watch=True)")
-    # A place that nothing has looked at would cost infinitely much.
+        raise UsageError("a coverage penalty needs a state that tracks coverage: start(encoded, track_coverage=True)")
+    # A place without any attention would cost infinitely much.
     logs = state.coverage.clamp(1e-6, 1.0).log()
     mask = state.memory.mask.repeat_interleave(state.memory.group, 0)
     return beta * logs.masked_fill(~mask, 0.0).sum(1)
@@ -333,4 +315,6 @@ def _check(source: Source | None, attention: str | None, coverage: bool, input_f
     if coverage and not input_feeding:
         raise UsageError("coverage goes step by step; give input_feeding=True, too")
     if attention is not None and recall:
-        raise UsageError("a decoder looks either at a source or back on its own past; give attention or recall")
+        raise UsageError(
+            "a decoder attends to a source or looks back on its own past; give attention or recall, not both"
+        )

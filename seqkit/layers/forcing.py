@@ -1,4 +1,4 @@
-"""How often a decoder in training reads the truth rather than what it has written itself."""
+"""How often a decoder in training reads the true token rather than one that it has predicted itself."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ class TeacherForcing(nn.Module):
     - ``linear``: from 1 down to p in k steps
     - ``inverse-sigmoid``: ``p + (1 - p) k / (k + exp(s / k))`` at step s
 
-    The steps are counted in a buffer, so that a checkpoint of the model has them and a resumed training goes on where
-    the schedule stood.
+    The steps are counted in a buffer, so that a checkpoint of the model includes them and a resumed training continues
+    the schedule where it stood.
 
     Args:
         schedule: one of the above.
-        floor: p; 1: always the truth.
+        floor: p; 1: always the true token.
         steps: k.
+
+    Raises:
+        UsageError: for an unknown schedule, a floor that is no probability, and fewer steps than 1.
 
     Source: Bengio et al., 2015, arXiv:1506.03099.
     """
@@ -43,18 +46,19 @@ class TeacherForcing(nn.Module):
 
     @property
     def probability(self) -> float:
-        """Of the step to come."""
+        """That of the next step."""
         step, k = int(self.step), self.steps
         if self.schedule == "constant":
-            share = 0.0
+            above_floor = 0.0
         elif self.schedule == "linear":
-            share = max(0.0, 1 - step / k)
+            above_floor = max(0.0, 1 - step / k)
         else:
-            share = k / (k + math.exp(min(step / k, 700.0)))
-        return self.floor + (1 - self.floor) * share
+            # Beyond 709 the exponential of a double overflows.
+            above_floor = k / (k + math.exp(min(step / k, 700.0)))
+        return self.floor + (1 - self.floor) * above_floor
 
     def forward(self) -> float:
         """The probability of this step; counts it."""
-        now = self.probability
+        probability = self.probability
         self.step += 1
-        return now
+        return probability

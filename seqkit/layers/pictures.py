@@ -1,4 +1,4 @@
-"""Pictures to what starts a decoder: a grid of feature vectors, and one vector of the whole picture.
+"""Encoders of pictures, from which a decoder starts: a grid of feature vectors, and one vector of the whole picture.
 
 B batch, C channels, S places of the grid, F features of each, P size of the picture's vector.
 """
@@ -13,20 +13,20 @@ from torch import Tensor, nn
 from torch.nn.functional import affine_grid, dropout, grid_sample
 
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.layers.decoder import Source
+from seqkit.layers.bridge import Source
 from seqkit.layers.encoder import Encoded
 from seqkit.layers.state import State
 
 
 class PictureEncoder(nn.Module, ABC):
-    """Any network from pictures to a grid; the vector of a picture is ``relu(W grid + b)`` over all of it.
+    """Any network from pictures to a grid; the vector of a picture is ``relu(W grid + b)`` over the whole grid.
 
-    A filling of this interface sets ``places`` (S) and ``features`` (F) and writes :meth:`grid`.
+    A subclass gives ``places`` and ``features`` to the constructor, and implements :meth:`grid`.
 
     Args:
         places, features: S and F.
         vector_size: P.
-        dropout: on the vector and on the grid, while training.
+        dropout: on the vector and on the grid, in training.
     """
 
     def __init__(self, places: int, features: int, vector_size: int, dropout: float = 0.0) -> None:
@@ -36,11 +36,11 @@ class PictureEncoder(nn.Module, ABC):
 
     @abstractmethod
     def grid(self, pictures: Tensor) -> Tensor:
-        """Pictures as the filling takes them to (B, S, F)."""
+        """Pictures, in the form that the subclass takes, to (B, S, F)."""
 
     @property
     def source(self) -> Source:
-        """What a decoder must know."""
+        """The sizes that a decoder which starts from this encoder needs."""
         return Source(self.features, (self.vector_size,))
 
     def forward(self, pictures: Tensor) -> Encoded:
@@ -53,7 +53,7 @@ class PictureEncoder(nn.Module, ABC):
 
 
 class VectorEncoder(PictureEncoder):
-    """Features that were made beforehand, (B, S, F) of float32, as they are."""
+    """Features that were computed beforehand, (B, S, F) of float32, unchanged."""
 
     def grid(self, pictures: Tensor) -> Tensor:
         """See :class:`PictureEncoder`."""
@@ -63,8 +63,8 @@ class VectorEncoder(PictureEncoder):
 class ConvolutionalEncoder(PictureEncoder):
     """Four convolutions with batch normalisation: a grid of 4 x 4, whatever the size of the pictures.
 
-    The first is of 5 x 5 and takes every second pixel, the others are of 3 x 3; the second and third are followed by
-    the maximum of 2 x 2. While training, each picture is moved and bent a little (see :func:`jitter`).
+    The first has a kernel of 5 x 5 and stride 2, the others 3 x 3 and stride 1; the second and third are followed by
+    max pooling over 2 x 2. In training, each picture is moved and bent a little (see :func:`jitter`).
 
     Args:
         channels: C.
@@ -94,12 +94,12 @@ class ConvolutionalEncoder(PictureEncoder):
         if self.training and self.jitter:
             scaled = jitter(scaled, self.jitter)
         # On a CPU convolutions are nearly twice as fast with the channels last.
-        found: Tensor = self.layers(scaled.contiguous(memory_format=torch.channels_last))
-        return found.flatten(2).transpose(1, 2)
+        maps: Tensor = self.layers(scaled.contiguous(memory_format=torch.channels_last))
+        return maps.flatten(2).transpose(1, 2)
 
 
 class TorchvisionEncoder(PictureEncoder):
-    """The convolutions of a torchvision network, which do not learn, under a summary that does.
+    """The frozen convolutions of a torchvision network; only the layer that makes the picture's vector is trained.
 
     Args:
         name: of the network, such as resnet18.
@@ -119,20 +119,20 @@ class TorchvisionEncoder(PictureEncoder):
             _, features, *sides = backbone.eval()(torch.zeros(1, 3, size, size)).shape
         super().__init__(sides[0] * sides[1], features, vector_size, dropout)
         self.name, self.backbone = name, backbone.requires_grad_(False)
-        # What torchvision's classifiers were trained with.
+        # The mean and standard deviation of ImageNet, by which torchvision's classifiers scaled their inputs.
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
 
     def train(self, mode: bool = True) -> TorchvisionEncoder:
-        """The backbone stays as it is: its normalisation must not follow the batches."""
+        """Sets the mode of everything but the backbone, whose batch normalisation must not follow our batches."""
         super().train(mode)
         self.backbone.eval()
         return self
 
     def load(self, path: Path) -> None:
-        """Takes the weights of a whole network from a .safetensors file.
+        """Loads the weights of the whole network, classifier included, from a .safetensors file.
 
-        Raises :class:`SeqkitError` for a file that cannot be read or that is of another network.
+        Raises :class:`SeqkitError` for a file that cannot be read or that belongs to another network.
         """
         model = _torchvision_model(self.name)
         try:
@@ -145,18 +145,18 @@ class TorchvisionEncoder(PictureEncoder):
         """(B, 1 or 3, H, W) of uint8 to (B, S, F)."""
         scaled = (pictures.float() / 255).expand(-1, 3, -1, -1)
         with torch.no_grad():
-            found: Tensor = self.backbone((scaled - self.mean) / self.deviation)
-        return found.flatten(2).transpose(1, 2)
+            maps: Tensor = self.backbone((scaled - self.mean) / self.deviation)
+        return maps.flatten(2).transpose(1, 2)
 
 
 def jitter(pictures: Tensor, amount: float) -> Tensor:
-    """Pictures (B, C, H, W), each under an affine map of its own: amount 1 moves it by up to 6 % of its side,
+    """Pictures (B, C, H, W), each under a random affine map of its own, drawn from torch's generator.
 
-    stretches either side by up to 6 % and slants it by up to 0.06. Drawn from torch's generator.
+    Amount 1 moves a picture by up to 6 % of its side, stretches either side by up to 6 % and shears it by up to 0.06.
     """
-    drawn = (torch.rand(len(pictures), 2, 3, device=pictures.device) * 2 - 1) * 0.06 * amount
-    drawn[:, :, 2] *= 2  # places run from -1 to 1
-    maps = torch.eye(2, 3, device=pictures.device) + drawn
+    change = (torch.rand(len(pictures), 2, 3, device=pictures.device) * 2 - 1) * 0.06 * amount
+    change[:, :, 2] *= 2  # coordinates run from -1 to 1, so that a side is 2 long
+    maps = torch.eye(2, 3, device=pictures.device) + change
     return grid_sample(pictures, affine_grid(maps, list(pictures.shape), align_corners=False), align_corners=False)
 
 
@@ -180,7 +180,7 @@ def _torchvision_model(name: str) -> nn.Module:
 
 
 def _convolutions(model: nn.Module) -> nn.Module:
-    """The part of a classifier before its pooling: called features in most, all but the last two parts in a resnet."""
+    """A classifier up to its pooling: the module ``features`` in most, all but the last two modules in a resnet."""
     features = getattr(model, "features", None)
     return features if isinstance(features, nn.Module) else nn.Sequential(*list(model.children())[:-2])
 

@@ -1,4 +1,4 @@
-"""Attention of a sequence over its own past, which a language model may go on from as it went on before.
+"""Attention of a sequence over its own past: a language model can repeat what followed a similar moment before.
 
 B batch, T steps, H hidden units, E embedding size, A size in which steps are compared, M steps of the past.
 """
@@ -16,18 +16,18 @@ from seqkit.errors import UsageError
 from seqkit.layers.losses import has_bf16
 
 _PIECE = 256
-"""Steps that look back at a time: what they hold does not grow with the square of the sequence."""
+"""Steps that look back at a time, so that memory does not grow with the square of the sequence."""
 
 
 class Past(NamedTuple):
-    """What may be looked back on: at most ``window`` steps."""
+    """What can be looked back on: at most ``window`` steps."""
 
     outputs: Tensor
-    """(B, M + 1, H), while training: those of the recurrent layer, from the step before the first place on"""
-    made: Tensor
-    """(B, M + 1, 2 A): keys and values that were made of them"""
+    """(B, M + 1, H): those of the recurrent layer while training, beginning with the step before the first"""
+    keys_and_values: Tensor
+    """(B, M + 1, 2 A): what was made of the outputs"""
     vectors: Tensor
-    """(B, M, E): of the tokens"""
+    """(B, M, E): those of the tokens"""
 
     def select(self, index: Tensor) -> Past:
         """The rows of the batch at ``index`` (N)."""
@@ -39,22 +39,22 @@ class Past(NamedTuple):
 
 
 class Recall(nn.Module):
-    """What came, in the last ``window`` steps, after moments like this one.
+    """Attention over the last ``window`` steps: what came after moments like this one.
 
-    The key of a step j is of the layer's output before its token was read, its value of the token and of what the
-    layer made of it, so that a name that begins as an earlier one did can end as it did:
+    The key of a step j is made of the layer's output before token j was read, its value of the token and of the output
+    after it, so that a name that begins as an earlier one did can end as it did:
 
     ``score_tj = (W_q h_t + b) · (W_k h_{j-1}) / sqrt(A)`` for t - window < j <= t,
     ``context_t = Σ_j softmax_j(score_t) [W_v h_j; e_j]``, ``features_t = tanh(W [h_t; context_t] + b)``
 
-    with e the vectors of tokens and h_{-1} = 0. Nothing is kept between calls: the past is handed in and out.
+    with e the vectors of tokens and h_{-1} = 0. The layer keeps nothing between calls: the past is handed in and out.
 
     Args:
         hidden_size: H.
         embedding_size: E.
-        window: steps that are looked back on.
-        size: A.
-        precision: "bf16": products are made in bfloat16 where the processor has them.
+        window: how many steps it looks back on.
+        size: A, of queries and keys.
+        precision: "bf16": products in bfloat16, where the processor has it.
 
     Raises:
         UsageError: for a window or a size below 1.
@@ -77,14 +77,15 @@ class Recall(nn.Module):
 
     def start(self, batch_size: int) -> Past:
         """The past of a sequence that begins."""
-        some = self.make.weight
-        outputs = some.new_zeros(batch_size, 1, self.make.in_features)
-        return Past(outputs, self.make(outputs), some.new_zeros(batch_size, 0, self.embedding_size))
+        weight = self.make.weight
+        outputs = weight.new_zeros(batch_size, 1, self.make.in_features)
+        return Past(outputs, self.make(outputs), weight.new_zeros(batch_size, 0, self.embedding_size))
 
     def forward(self, outputs: Tensor, vectors: Tensor, past: Past) -> tuple[Tensor, Past]:
         """Outputs (B, T, H) of a layer that read vectors (B, T, E), to features (B, T, H) and the past after them.
 
-        While training, keys and values of the past are made anew, so that their weights learn from the whole window.
+        While training, keys and values of the past are computed again, so that their weights learn from the whole
+        window.
         """
         bf16 = self.precision == "bf16" and has_bf16(outputs.device)
         with torch.autocast(outputs.device.type, torch.bfloat16, enabled=bf16):
@@ -92,39 +93,44 @@ class Recall(nn.Module):
         return features.to(outputs.dtype), past
 
     def weights(self, outputs: Tensor, past: Past) -> Tensor:
-        """(B, T, M + T): how much each step of outputs (B, T, H) looks back on each of the past, then of these."""
-        queries, keys = self.query(outputs) / math.sqrt(self.size), self._made(outputs, past)[:, :-1, : self.size]
-        found = self._weigh(queries, keys, past.vectors.shape[1])
-        return pad(found, (keys.shape[1] - found.shape[2], 0))
+        """(B, T, M + T): how much each step of outputs (B, T, H) looks at each of the past, then at each of these."""
+        keys = self._keys_and_values(outputs, past)[:, :-1, : self.size]
+        weights = self._weigh(self._queries(outputs), keys, past.vectors.shape[1])
+        return pad(weights, (keys.shape[1] - weights.shape[2], 0))
 
-    def _made(self, outputs: Tensor, past: Past) -> Tensor:
-        """Keys and values (B, M + T + 1, 2 A)."""
-        return torch.cat([self.make(past.outputs) if self.training else past.made, self.make(outputs)], 1)
+    def _queries(self, outputs: Tensor) -> Tensor:
+        scaled: Tensor = self.query(outputs) / math.sqrt(self.size)
+        return scaled
+
+    def _keys_and_values(self, outputs: Tensor, past: Past) -> Tensor:
+        """(B, M + T + 1, 2 A)."""
+        before = self.make(past.outputs) if self.training else past.keys_and_values
+        return torch.cat([before, self.make(outputs)], 1)
 
     def _forward(self, outputs: Tensor, vectors: Tensor, past: Past) -> tuple[Tensor, Past]:
-        made = self._made(outputs, past)
+        both = self._keys_and_values(outputs, past)
         read = torch.cat([past.vectors, vectors], 1)
-        keys, values = made[:, :-1, : self.size], torch.cat([made[:, 1:, self.size :], read], 2)
-        first, pieces = past.vectors.shape[1], []
-        for queries in (self.query(outputs) / math.sqrt(self.size)).split(_PIECE, 1):
-            pieces.append(self._look_back(queries, keys, values, first))
+        keys, values = both[:, :-1, : self.size], torch.cat([both[:, 1:, self.size :], read], 2)
+        first, contexts = past.vectors.shape[1], []
+        for queries in self._queries(outputs).split(_PIECE, 1):
+            contexts.append(self._look_back(queries, keys, values, first))
             first += queries.shape[1]
-        features = torch.tanh(self.mix(torch.cat([outputs, torch.cat(pieces, 1)], 2)))
-        kept = self.window
-        # Nothing but training asks for the outputs again, and to write token by token is quicker without them.
-        every = torch.cat([past.outputs, outputs], 1) if self.training else past.outputs
-        return features, Past(every[:, -kept - 1 :], made[:, -kept - 1 :], read[:, -kept:])
+        features = torch.tanh(self.mix(torch.cat([outputs, torch.cat(contexts, 1)], 2)))
+        # Only training asks for the outputs again, and writing token by token is quicker without them.
+        all_outputs = torch.cat([past.outputs, outputs], 1) if self.training else past.outputs
+        last = self.window
+        return features, Past(all_outputs[:, -last - 1 :], both[:, -last - 1 :], read[:, -last:])
 
     def _look_back(self, queries: Tensor, keys: Tensor, values: Tensor, first: int) -> Tensor:
-        """Contexts (B, P, A + E) of queries (B, P, A), the first of which stands at the place ``first``."""
+        """Contexts (B, P, A + E) of queries (B, P, A), the first of which is at step ``first``."""
         weights = self._weigh(queries, keys, first)
         stop = first + queries.shape[1]
         return torch.bmm(weights, values[:, stop - weights.shape[2] : stop])
 
     def _weigh(self, queries: Tensor, keys: Tensor, first: int) -> Tensor:
-        """(B, P, W): weights of the W places up to that of the last query, those before are too old for any."""
+        """(B, P, W): weights of the W steps up to that of the last query; those before are too old for every query."""
         start, stop = max(0, first - self.window + 1), first + queries.shape[1]
-        places = torch.arange(start, stop, device=queries.device)
-        ages = places[first - start :].unsqueeze(1) - places
+        steps = torch.arange(start, stop, device=queries.device)
+        ages = steps[first - start :].unsqueeze(1) - steps
         scores = torch.bmm(queries, keys[:, start:stop].transpose(1, 2))
         return torch.softmax(scores.masked_fill((ages < 0) | (ages >= self.window), -torch.inf), 2)

@@ -36,22 +36,23 @@ class Words(NamedTuple):
 
 
 class WordEmbedding(nn.Module):
-    """``[w; s]``: the vector of each word, and beside it one made of its spelling.
+    """``[w; s]``: the vector of each word, and beside it one made of its characters.
 
-    In training a word that was seen n times there is taken for an unknown one with probability a / (a + n), so that the
-    vector of unknown words is learned, and spelling matters (Kiperwasser and Goldberg, 2016, arXiv:1603.04351). The
-    vector of spelling is the last state of both directions of a recurrent layer (Ling et al., 2015, arXiv:1508.02096),
-    or the largest value over time of a convolution (Ma and Hovy, 2016, arXiv:1603.01354).
+    In training a word that occurs n times in the data is replaced by the unknown word with probability a / (a + n), so
+    that the vector of unknown words is learned and the spelling of rare words is used (Kiperwasser and Goldberg, 2016,
+    arXiv:1603.04351). The vector of characters is the last state of both directions of a recurrent layer (Ling et al.,
+    2015, arXiv:1508.02096), or the maximum over time of a convolution (Ma and Hovy, 2016, arXiv:1603.01354).
 
     Args:
         counts: how often each symbol was seen in training (V); 0 for special ones.
         size: E.
-        unknown: the number of every word that is not known; padding is 0.
-        forgetting: a; 0: no known word is taken for an unknown one.
+        unknown: the number of the unknown word; padding is 0.
+        forgetting: a; 0: no known word is replaced.
         speller: from :func:`make_speller`; None: words are not spelled.
     """
 
-    chance: Tensor
+    replacement: Tensor
+    """The probability that a word is replaced by the unknown one (V)"""
 
     def __init__(
         self,
@@ -66,16 +67,16 @@ class WordEmbedding(nn.Module):
         self.words = nn.Embedding(len(counts), size, padding_idx=0)
         draw_embedding(self.words)
         self.speller = speller
-        chance = torch.where(counts > 0, forgetting / (forgetting + counts.clamp(min=1)), 0.0)
-        self.register_buffer("chance", chance, persistent=False)
+        replacement = torch.where(counts > 0, forgetting / (forgetting + counts.clamp(min=1)), 0.0)
+        self.register_buffer("replacement", replacement, persistent=False)
         self.output_size = size + (speller.output_size if speller else 0)
 
     def forward(self, words: Words) -> Tensor:
         """(B, T, E + C)."""
         tokens = words.tokens
         if self.training:
-            forgotten = torch.rand(tokens.shape, device=tokens.device) < self.chance[tokens]
-            tokens = tokens.masked_fill(forgotten, self.unknown)
+            replaced = torch.rand(tokens.shape, device=tokens.device) < self.replacement[tokens]
+            tokens = tokens.masked_fill(replaced, self.unknown)
         vectors: Tensor = self.words(tokens)
         if self.speller is None:
             return vectors
@@ -104,7 +105,7 @@ class RecurrentSpeller(nn.Module):
 
 
 class ConvolutionalSpeller(nn.Module):
-    """The same by a convolution over three characters at a time, and its largest values over the word."""
+    """The same by a convolution over three characters at a time, and its maximum over the word."""
 
     def __init__(self, symbols: int, embedding_size: int, output_size: int) -> None:
         super().__init__()
@@ -117,17 +118,17 @@ class ConvolutionalSpeller(nn.Module):
         """(U, C); a word without characters has 0."""
         inside = sequence_mask(sizes, characters.shape[1]).unsqueeze(2)
         vectors = self.embedding(characters) * inside
-        found = self.convolution(vectors.transpose(1, 2)).relu().transpose(1, 2)
-        largest: Tensor = (found * inside).amax(1)
+        features = self.convolution(vectors.transpose(1, 2)).relu().transpose(1, 2)
+        largest: Tensor = (features * inside).amax(1)
         return largest
 
 
 def make_speller(
     way: str, symbols: int, embedding_size: int, output_size: int, cell: str | Cell = "lstm", **options: Any
 ) -> RecurrentSpeller | ConvolutionalSpeller | None:
-    """What reads the characters of words, ``"rnn"`` or ``"cnn"``; None for ``"none"``. ``options``: of the encoder.
+    """What reads the characters of words, ``"rnn"`` or ``"cnn"``; None for ``"none"``.
 
-    Raises :class:`UsageError` for another way.
+    ``cell`` and ``options`` are those of the :class:`Encoder` of ``"rnn"``. Raises :class:`UsageError` for another way.
     """
     if way not in SPELLINGS:
         raise unknown("way to spell words", way, SPELLINGS)

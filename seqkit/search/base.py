@@ -1,6 +1,6 @@
-"""What every search shares: the step and the state that it is given, what it finds, and which tokens are allowed.
+"""What every search shares: the step and the state that it works on, its result, and which tokens may come next.
 
-N rows, V symbols.
+N rows, T tokens written so far, V symbols.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Step = Callable[[Tensor, S], tuple[Tensor, S]]
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A sequence that was found: its tokens without start and end, its score, and the log-probability of all of it."""
+    """A sequence with its score: its tokens without start and end, and the log-probability of all of it."""
 
     tokens: tuple[int, ...]
     score: float
@@ -40,19 +40,19 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Limits:
-    """The tokens that may come next: the prefix while it lasts, no end before the smallest length, then the end.
+    """Which tokens may come next.
 
     Args:
         start, end: symbols around a sequence.
-        max_length: tokens at most, the end not counted; one number, or one for each row of the batch.
-        min_length: tokens at least.
+        max_length: the most tokens, the end not counted; one number, or one for each row of the batch.
+        min_length: the fewest tokens.
         prefixes: for each row of the batch, the tokens that it must begin with.
-        banned: symbols that never come, such as padding.
-        owed: for each row of the batch, symbols that it must write, each as often as it is named, before it ends.
-        reserved: symbols that come only where they are owed.
+        banned: symbols that are never written, such as padding.
+        required: for each row of the batch, symbols that it must write before it ends, as often as they are listed.
+        reserved: symbols that are written only where they are required.
 
     Raises:
-        UsageError: for lengths that cannot be.
+        UsageError: for lengths that contradict each other, and prefixes and required symbols that do not fit.
     """
 
     start: int
@@ -61,7 +61,7 @@ class Limits:
     min_length: int = 0
     prefixes: Sequence[Sequence[int]] | None = None
     banned: Sequence[int] = ()
-    owed: Sequence[Sequence[int]] | None = None
+    required: Sequence[Sequence[int]] | None = None
     reserved: Sequence[int] = ()
 
     def __post_init__(self) -> None:
@@ -75,18 +75,18 @@ class Limits:
         for row, prefix in enumerate(self.prefixes or ()):
             if len(prefix) > self.longest(row) or self.end in prefix:
                 raise UsageError(f"a prefix of {len(prefix)} tokens must fit {self.longest(row)} and not hold the end")
-        for row, owed in enumerate(self.owed or ()):
-            if len(owed) > self.longest(row) or not set(owed) <= set(self.reserved):
-                raise UsageError(f"{len(owed)} symbols that are owed must fit {self.longest(row)} and be reserved")
+        for row, required in enumerate(self.required or ()):
+            if len(required) > self.longest(row) or not set(required) <= set(self.reserved):
+                raise UsageError(f"{len(required)} required symbols must fit {self.longest(row)} and be reserved")
 
     def longest(self, row: int) -> int:
         """The most tokens that a row may have."""
         return self.max_length if isinstance(self.max_length, int) else self.max_length[row]
 
     def apply(self, log_probabilities: Tensor, rows: Sequence[int], written: Tensor) -> Tensor:
-        """Log-probabilities (N, V) of the next token with -inf at what may not come.
+        """Log-probabilities (N, V) of the next token, with -inf at those that may not come.
 
-        ``rows`` (N): whose they are; ``written`` (N, T): their tokens so far.
+        ``rows`` (N): which row of the batch each belongs to; ``written`` (N, T): its tokens so far.
         """
         position = written.shape[1]
         allowed = log_probabilities.clone()
@@ -95,41 +95,41 @@ class Limits:
         if position < self.min_length:
             allowed[:, self.end] = -torch.inf
         if self.reserved:
-            self._hold_to_debts(allowed, rows, written)
+            self._ask_for_required(allowed, rows, written)
         full = torch.tensor([position >= self.longest(row) for row in rows])
         if full.any():
             allowed[full] = _only(log_probabilities[full], torch.full((int(full.sum()),), self.end))
         if self.prefixes is not None:
-            forced = [self.prefixes[row][position] if position < len(self.prefixes[row]) else -1 for row in rows]
-            here = torch.tensor(forced)
-            held = here >= 0
-            allowed[held] = _only(log_probabilities[held], here[held])
+            prefixes = [self.prefixes[row] for row in rows]
+            symbols = torch.tensor([prefix[position] if position < len(prefix) else -1 for prefix in prefixes])
+            inside = symbols >= 0
+            allowed[inside] = _only(log_probabilities[inside], symbols[inside])
         return allowed
 
-    def _hold_to_debts(self, allowed: Tensor, rows: Sequence[int], written: Tensor) -> None:
-        """Bans reserved symbols that are not owed (any more), the end while some are, and, when there is just room
-        left for those, all others."""
+    def _ask_for_required(self, allowed: Tensor, rows: Sequence[int], written: Tensor) -> None:
+        """Bans reserved symbols that are not required any more, the end while some are missing, and all other symbols
+        once there is only just room for the missing ones."""
         reserved = torch.tensor(self.reserved)
-        if self.owed is None or not (owed := self._debts[torch.tensor(rows)]).any():
+        if self.required is None or not (required := self._required_counts[torch.tensor(rows)]).any():
             allowed[:, reserved] = -torch.inf
             return
-        left = owed - (written.unsqueeze(2) == reserved).sum(1)
-        debt = left.clamp(min=0).sum(1)
+        missing = required - (written.unsqueeze(2) == reserved).sum(1)
+        total_missing = missing.clamp(min=0).sum(1)
         room = torch.tensor([self.longest(row) for row in rows]) - written.shape[1]
-        allowed[:, reserved] = allowed[:, reserved].masked_fill(left <= 0, -torch.inf)
-        allowed[:, self.end] = allowed[:, self.end].masked_fill(debt > 0, -torch.inf)
-        urgent = (debt > 0) & (debt >= room)
+        allowed[:, reserved] = allowed[:, reserved].masked_fill(missing <= 0, -torch.inf)
+        allowed[:, self.end] = allowed[:, self.end].masked_fill(total_missing > 0, -torch.inf)
+        urgent = (total_missing > 0) & (total_missing >= room)
         if urgent.any():
             free = torch.ones(allowed.shape[1], dtype=torch.bool).index_fill_(0, reserved, False)
             allowed.masked_fill_(urgent.unsqueeze(1) & free, -torch.inf)
 
     @cached_property
-    def _debts(self) -> Tensor:
-        """How often each row owes each of the reserved symbols."""
-        return torch.tensor([[owed.count(symbol) for symbol in self.reserved] for owed in self.owed or ()])
+    def _required_counts(self) -> Tensor:
+        """How often each row of the batch must write each of the reserved symbols."""
+        return torch.tensor([[symbols.count(symbol) for symbol in self.reserved] for symbols in self.required or ()])
 
 
 def _only(values: Tensor, symbols: Tensor) -> Tensor:
-    """(N, V) with -inf at all but one symbol of each row."""
+    """Values (N, V) with -inf at all but one symbol of each row."""
     places = symbols.unsqueeze(1)
     return torch.full_like(values, -torch.inf).scatter(1, places, values.gather(1, places))

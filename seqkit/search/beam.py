@@ -1,6 +1,6 @@
 """Beam search, over sentences and hypotheses at once.
 
-A sentences that are not done, K hypotheses of each, V symbols.
+A sentences that are not done, K hypotheses of each, V symbols, T tokens written so far.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Generic
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from seqkit.errors import UsageError
 from seqkit.search.base import Hypothesis, Limits, S, Step
@@ -37,18 +38,18 @@ def beam(
 ) -> list[list[Hypothesis]]:
     """The best sequences of each of ``batch`` rows, the best first.
 
-    A hypothesis that ends takes its place in the beam with it, so that a beam of 1 is greedy search; a sentence is done
-    when no place is left, or when none of those left can still end better than the ``n_best`` found.
+    A hypothesis that ends takes its place in the beam with it, so that a beam of 1 is greedy search. A sentence is done
+    when no place is left, or when none of those left can still end better than the ``n_best`` that have ended.
 
     Args:
-        size: K, hypotheses at a time.
+        size: K, the hypotheses of a sentence that are kept.
         alpha: how much longer sequences are favoured: a score is the log-probability over :func:`length_penalty`.
-        n_best: sequences wanted of each row, at most K.
+        n_best: sequences wanted for each row, at most K.
         penalty: state after a step to (N) numbers, at most 0, which are added to the score of a hypothesis that ends
             with it, such as a coverage penalty.
 
     Raises:
-        UsageError: for a beam below 1 and an ``n_best`` that does not fit into it.
+        UsageError: for a beam below 1, and an ``n_best`` that does not fit into it.
     """
     if size < 1:
         raise UsageError(f"the beam must be at least 1, not {size}")
@@ -58,7 +59,7 @@ def beam(
         raise UsageError(f"the length penalty must be at least 0, not {alpha}")
     search = _Beam(step, limits, size, alpha, n_best, penalty, [[] for _ in range(batch)])
     search.run(state, batch)
-    return [sorted(found, key=lambda h: -h.score)[:n_best] for found in search.found]
+    return [sorted(ended, key=lambda h: -h.score)[:n_best] for ended in search.ended]
 
 
 @dataclass
@@ -69,11 +70,13 @@ class _Beam(Generic[S]):
     alpha: float
     n_best: int
     penalty: Penalty[S] | None
-    found: list[list[Hypothesis]]
+    ended: list[list[Hypothesis]]
+    """For each sentence of the batch, the hypotheses that have ended"""
     rows: list[int] = field(default_factory=list)
     """The sentences that are not done, (A)"""
 
     def run(self, state: S, batch: int) -> None:
+        """Fills ``ended``."""
         self.rows = list(range(batch))
         # All hypotheses of a sentence are the same at first, so only one of them may grow.
         scores = torch.full((batch, self.size), -torch.inf)
@@ -101,39 +104,38 @@ class _Beam(Generic[S]):
         rows = [row for row in self.rows for _ in range(self.size)]
         allowed = self.limits.apply(torch.log_softmax(logits, 1), rows, tokens.flatten(0, 1))
         symbols = allowed.shape[1]
-        every = (scores.unsqueeze(2) + allowed.view(len(self.rows), self.size, symbols)).flatten(1)
-        best, places = every.topk(min(self.size, every.shape[1]), 1)
-        missing = self.size - best.shape[1]
-        if missing:
-            best = torch.nn.functional.pad(best, [0, missing], value=-torch.inf)
-            places = torch.nn.functional.pad(places, [0, missing])
+        extensions = (scores.unsqueeze(2) + allowed.view(len(self.rows), self.size, symbols)).flatten(1)
+        best, places = extensions.topk(min(self.size, extensions.shape[1]), 1)
+        if missing := self.size - best.shape[1]:
+            best, places = pad(best, [0, missing], value=-torch.inf), pad(places, [0, missing])
         # Those that have ended keep their places in the beam.
-        left = torch.tensor([self.size - len(self.found[row]) for row in self.rows]).unsqueeze(1)
-        best = best.masked_fill(torch.arange(self.size) >= left, -torch.inf)
+        free = torch.tensor([self.size - len(self.ended[row]) for row in self.rows]).unsqueeze(1)
+        best = best.masked_fill(torch.arange(self.size) >= free, -torch.inf)
         return places // symbols, places % symbols, best
 
     def _collect(self, tokens: Tensor, scores: Tensor, state: S) -> Tensor:
-        """Writes down the hypotheses that have just ended, and takes them out of the beam."""
-        ended = (tokens[:, :, -1] == self.limits.end) & scores.isfinite()
-        if not ended.any():
+        """Moves the hypotheses that have just ended from the beam to ``ended``; the scores (A, K) of the others."""
+        just_ended = (tokens[:, :, -1] == self.limits.end) & scores.isfinite()
+        if not just_ended.any():
             return scores
         penalties = None if self.penalty is None else self.penalty(state).view(scores.shape)
         length = tokens.shape[2]
-        for number, place in ended.nonzero().tolist():
+        for number, place in just_ended.nonzero().tolist():
             log_probability = float(scores[number, place])
             score = log_probability / length_penalty(length, self.alpha)
             score += 0.0 if penalties is None else float(penalties[number, place])
-            found = Hypothesis(tuple(tokens[number, place, :-1].tolist()), score, log_probability)
-            self.found[self.rows[number]].append(found)
-        return scores.masked_fill(ended, -torch.inf)
+            hypothesis = Hypothesis(tuple(tokens[number, place, :-1].tolist()), score, log_probability)
+            self.ended[self.rows[number]].append(hypothesis)
+        return scores.masked_fill(just_ended, -torch.inf)
 
     def _going(self, scores: Tensor) -> Tensor:
         """The numbers of the sentences in which something better may still come."""
         going = []
         for number, (row, best) in enumerate(zip(self.rows, scores.max(1).values.tolist(), strict=True)):
-            longest = length_penalty(self.limits.longest(row) + 1, self.alpha)
-            known = sorted((h.score for h in self.found[row]), reverse=True)
-            enough = len(known) >= self.n_best and known[self.n_best - 1] >= best / longest
+            # No penalty raises a score, and the longest sequence has the mildest length penalty.
+            best_possible = best / length_penalty(self.limits.longest(row) + 1, self.alpha)
+            ended = sorted((h.score for h in self.ended[row]), reverse=True)
+            enough = len(ended) >= self.n_best and ended[self.n_best - 1] >= best_possible
             if best > -torch.inf and not enough:
                 going.append(number)
         return torch.tensor(going, dtype=torch.int64)

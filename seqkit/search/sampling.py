@@ -17,7 +17,7 @@ class Sampling:
     """How a text is drawn: ``length`` tokens (0: without end), the arguments of :func:`choose`, and a seed.
 
     Raises:
-        UsageError: for values that cannot be.
+        UsageError: for values outside of those of :func:`choose`, and a negative length or seed.
     """
 
     length: int = 500
@@ -38,9 +38,9 @@ def choose(
     """Draws one symbol (N) for each row of logits (N, V).
 
     Args:
-        temperature: logits are divided by it; 0 takes the likeliest.
-        top_k: only the k likeliest may come; 0: all.
-        top_p: only the likeliest that together reach this probability may come (Holtzman et al., 2020,
+        temperature: logits are divided by it; 0 takes the likeliest symbol.
+        top_k: only the k likeliest symbols may be drawn; 0: all.
+        top_p: only the likeliest that together reach this probability may be drawn (Holtzman et al., 2020,
             arXiv:1904.09751).
 
     Raises:
@@ -75,7 +75,7 @@ def sample(
 ) -> Iterator[Tensor]:
     """Symbols (N), step after step without end, each drawn by :func:`choose` and then read as the next ``last``.
 
-    The step is to be one without gradients.
+    The step must run without gradients: the graph of an endless text would grow without end.
     """
     while True:
         logits, state = step(last, state)
@@ -84,7 +84,10 @@ def sample(
 
 
 def _draw(probabilities: Tensor, generator: torch.Generator) -> Tensor:
-    """A race of exponential clocks: symbol i rings first with probability p_i. Twice as fast as multinomial."""
+    """A race of exponential clocks, in which symbol i rings first with probability p_i.
+
+    Measured twice as fast as ``torch.multinomial``.
+    """
     clocks = torch.empty_like(probabilities).exponential_(generator=generator)
     return (probabilities / clocks).argmax(1)
 

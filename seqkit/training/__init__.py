@@ -1,6 +1,10 @@
-"""Training: the loop with its batches, checkpoints, learning rates and moving average; what a head learns by."""
+"""Training: the loop, its batches and checkpoints, the learning rate, the moving average of the weights."""
 
 from __future__ import annotations
+
+import warnings
+from importlib import import_module
+from typing import Any
 
 from seqkit.config import TrainingConfig, make_config, option, options_of
 from seqkit.training.batches import Batches, Chunk, EpochBatches, StreamBatches
@@ -21,3 +25,16 @@ __all__ = [
     "option",
     "options_of",
 ]
+
+_MOVED = {"Codec": "seqkit.topologies", "Task": "seqkit.topologies", "Table": "seqkit.tables"}
+"""Names of 0.1 that have a home of their own; they are found here until 0.4.0."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MOVED:
+        home = _MOVED[name]
+        warnings.warn(
+            f"{name} is in {home} now; seqkit.training.{name} goes in 0.4.0", DeprecationWarning, stacklevel=2
+        )
+        return getattr(import_module(home), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 class MovingAverage:
     """The moving average ``a_n = (1 - s_n) a_(n-1) + s_n w_n`` of a model's weights, ``s_n = max(1 - d, 4 / (n + 3))``.
 
-    It spans the last quarter of the steps so far, and no more than ``1 / (1 - d)`` of them: the weights before the
-    first step have no share, and a short training is not held back by its beginning. Decay 0: no average is kept, the
-    weights stand for it.
+    It spans the last quarter of the steps so far, and no more than ``1 / (1 - d)`` of them: the initial weights have no
+    share, and a short training is not held back by its beginning. With decay 0 nothing is averaged, and the weights
+    themselves are used.
 
-    Source: Polyak and Juditsky, 1992, SIAM J. Control Optim. 30(4); the young average's share is the polynomial-decay
-    averaging of Shamir and Zhang, 2013 (arXiv:1212.1824), η = 3.
+    Source: Polyak and Juditsky, 1992, SIAM J. Control Optim. 30(4); the share while there are few steps is the
+    polynomial-decay averaging of Shamir and Zhang, 2013 (arXiv:1212.1824), η = 3.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -27,7 +27,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Takes in the weights after ``step`` steps, counted from 1."""
+        """Adds the weights after ``step`` steps, counted from 1, to the average."""
         share = max(1 - self.decay, 4 / (step + 3))
         for name, average in self.averages.items():
             average.lerp_(self.weights[name], share)
@@ -42,13 +42,13 @@ class MovingAverage:
             self._exchange()
 
     def restore(self, averages: Mapping[str, Tensor]) -> None:
-        """Puts back the ``averages`` of a training that was stopped."""
+        """Restores the ``averages`` of a training that was stopped."""
         for name, average in self.averages.items():
             average.copy_(averages[name])
 
     @torch.no_grad()
     def _exchange(self) -> None:
         for name, average in self.averages.items():
-            kept = self.weights[name].clone()
+            weight = self.weights[name].clone()
             self.weights[name].copy_(average)
-            average.copy_(kept)
+            average.copy_(weight)

@@ -1,4 +1,4 @@
-"""What goes through a training step together: examples of an epoch, or chunks of one long sequence."""
+"""What a training step reads: examples of an epoch in batches, or chunks of one long sequence."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from seqkit.layers import State
 
 
 class Batches(Protocol):
-    """The training data: which examples go together in an epoch, and the batch that they make."""
+    """The training data: which examples make a batch in an epoch, and the batch itself."""
 
     def plan(self, epoch: int) -> Sequence[Any]:
-        """What each batch of an epoch is made of; the same each time it is asked for."""
+        """What each batch of an epoch is made of; the same at every call."""
         ...
 
     def batch(self, group: Any, carried: Mapping[str, Tensor] | None = None) -> Any:
         """The batch of one entry of the plan.
 
-        ``carried`` is what the loss of the batch before it handed on; None at the start of an epoch.
+        ``carried`` is what the loss of the previous batch handed on; None at the start of an epoch.
         """
         ...
 
 
 class Collator(Protocol):
-    """Makes a batch of items; a codec does."""
+    """What makes batches of items: a codec, for instance."""
 
     def length(self, item: Any) -> int:
         """How many steps an item takes."""
@@ -68,7 +68,7 @@ class Chunk(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Where a chunk lies: its first token in the first stream, and how far the streams lie apart."""
+    """Where a chunk is: its first token in the first stream, and the distance between streams."""
 
     start: int
     stream: int
@@ -77,19 +77,19 @@ class Piece(NamedTuple):
 class StreamBatches:
     """One long sequence as parallel streams, cut into chunks for truncated back-propagation.
 
-    The sequence is cut into ``streams`` stretches of the same length L, the rows of every batch; the chunks of an epoch
-    cover them from left to right, and each starts from the state that the one before it carried on. Where an epoch
-    begins is drawn from the seed, less than a chunk from the sequence's start, so that the cuts fall elsewhere each
-    time; of every stream less than a chunk is left out.
+    The sequence is cut into ``streams`` stretches of equal length, the rows of every batch; the chunks of an epoch
+    cover them from left to right, and each starts from the state that the previous one handed on. Where an epoch
+    begins is drawn from the seed, less than a chunk from the sequence's start, so that each epoch cuts elsewhere; less
+    than a chunk of every stream is left out.
 
     Args:
         tokens: the sequence, (N) of whole numbers; may be a memory map.
-        streams: B; fewer, if the sequence does not have a chunk for each.
-        chunk: T, the steps that gradients go back at most.
-        seed: of the places where epochs begin.
+        streams: B; fewer if the sequence is too short for a chunk of each.
+        chunk: T, how many steps gradients go back at most.
+        seed: decides where epochs begin.
 
     Raises:
-        UsageError: for a sequence that is shorter than one chunk and the token after it.
+        UsageError: for a sequence shorter than one chunk and the token after it.
 
     Source: Williams and Peng, 1990, Neural Computation 2(4).
     """
@@ -120,5 +120,5 @@ class StreamBatches:
 
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """The generator of an epoch's order: the same in every process."""
+    """The generator for the order of an epoch: the same in every process."""
     return torch.Generator().manual_seed(seed * 1_000_003 + epoch)

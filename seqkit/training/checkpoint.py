@@ -1,8 +1,8 @@
 """All that an exact resume needs, in one safetensors file that is replaced atomically.
 
-Tensors: the model, the average of its weights, the optimizer's moments, torch's generators, and what one chunk of a
-stream carries to the next. JSON in the file's header: progress, and the generators of Python and numpy. A digest over
-all of it shows a file that was cut short or edited.
+Its tensors are the model, the average of the weights, the optimizer's moments, torch's generators, and the state that
+one chunk of a stream hands to the next. JSON in its header holds the progress and the generators of Python and numpy.
+A digest over everything reveals a file that was cut short or edited.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from seqkit.files import write_atomic
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Writes tensors and facts (JSON) as one safetensors file, atomically."""
-    # Tied weights are one tensor under two names, which the format does not allow.
-    kept = {
+    # Copies, for tied weights are one tensor under two names, which the format does not allow.
+    copies = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
     text = json.dumps(facts)
-    write_atomic(path, save(kept, {"seqkit": text, "digest": _digest(kept, text)}))
+    write_atomic(path, save(copies, {"seqkit": text, "digest": _digest(copies, text)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What :func:`write_tensors` wrote; raises :class:`SeqkitError` for a file missing, cut short or edited."""
+    """What :func:`write_tensors` wrote; raises :class:`SeqkitError` for a file that is missing, cut short or edited."""
     try:
-        # Read in one go: a run may replace the file at any moment.
+        # All at once, for a run may replace the file at any moment.
         content = path.read_bytes()
         tensors = load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
@@ -64,7 +64,7 @@ def training_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict
 
 
 def restore_training(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Puts back what :func:`training_tensors` took."""
+    """Restores what :func:`training_tensors` returned."""
     model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
@@ -85,7 +85,7 @@ def generator_facts() -> dict[str, Any]:
 
 
 def restore_generators(facts: Mapping[str, Any]) -> None:
-    """Puts back what :func:`generator_facts` took."""
+    """Restores what :func:`generator_facts` returned."""
     version, state, gauss = facts["python"]
     random.setstate((version, tuple(state), gauss))
     name, keys, *rest = facts["numpy"]
@@ -94,7 +94,7 @@ def restore_generators(facts: Mapping[str, Any]) -> None:
 
 @contextmanager
 def own_generators() -> Iterator[None]:
-    """Whatever is drawn inside, all generators stand as before outside."""
+    """Whatever is drawn inside, all generators are as before outside."""
     before = generator_facts()
     with torch.random.fork_rng():
         try:
@@ -105,7 +105,7 @@ def own_generators() -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """All generators start from the seed inside, and stand as before outside: a run changes nobody else's draws."""
+    """Inside, all generators start from the seed; outside they are as before, so that a run changes nobody's draws."""
     with own_generators():
         torch.manual_seed(seed)
         random.seed(seed)

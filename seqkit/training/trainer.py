@@ -1,4 +1,4 @@
-"""The training loop. What is optional hangs on the events of :class:`Callback`."""
+"""The training loop. Everything optional is a :class:`Callback`."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from seqkit.training.schedule import learning_rate
 
 
 class Evaluation(NamedTuple):
-    """What the validation split says of the model."""
+    """The scores of the model on the validation split."""
 
     scores: dict[str, float]
     samples: Sequence[Table] = ()
-    """Shown to whoever watches the training"""
+    """Shown during the training, below the scores"""
 
 
 class Stopped(Exception):
-    """Somebody asked the training to stop; it can go on from where it stands."""
+    """The training was asked to stop; it can be resumed."""
 
 
 @dataclass
 class Progress:
-    """Where a training stands: everything that is not a tensor or a generator."""
+    """How far a training has come: everything that is neither a tensor nor a generator."""
 
     step: int = 0
     epoch: int = 0
@@ -68,10 +68,10 @@ class Callback:
         """After each step of the optimizer."""
 
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
-        """After each evaluation; ``better`` tells whether this model is the best so far."""
+        """After each evaluation; ``better`` says whether this model is the best so far."""
 
     def on_stop(self, trainer: Trainer) -> None:
-        """When the training has ended, or is stopped on the way."""
+        """When the training has ended, or was stopped before its end."""
 
 
 class Trainer:
@@ -80,11 +80,11 @@ class Trainer:
     Args:
         head: the model.
         batches: the training data.
-        evaluate: scores the model on the validation data; asked to check ``trainer.check_stop`` now and then.
+        evaluate: scores the model on the validation split; it should call ``trainer.check_stop`` now and then.
         config: how to train.
-        metric: the score to compare models by.
+        metric: the score that models are compared by.
         higher_is_better: whether a larger score is a better one.
-        callbacks: what else is to happen, in this order.
+        callbacks: called in this order.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Trainer:
         self.average = MovingAverage(head, config.average)
 
     def fit(self) -> None:
-        """Trains to the end; raises :class:`Stopped` when ``stopping`` is set, after the step then under way."""
+        """Trains to the end; raises :class:`Stopped` after the current step once ``stopping`` is set."""
         progress = self.progress
         self._emit("on_start")
         try:
@@ -125,23 +125,23 @@ class Trainer:
             self._emit("on_stop")
 
     def check_stop(self) -> None:
-        """Raises :class:`Stopped` if somebody asked to stop."""
+        """Raises :class:`Stopped` if the training was asked to stop."""
         if self.stopping:
             raise Stopped
 
     @property
     def done(self) -> float:
-        """The part of the training that lies behind, 0 to 1."""
+        """The fraction of the training that is done, 0 to 1."""
         inside = self.progress.position / max(1, self.steps_in_epoch)
         return (self.progress.epoch + inside) / self.config.epochs
 
     @property
     def rate(self) -> float:
-        """The learning rate of the step to come."""
+        """The learning rate of the next step."""
         return learning_rate(self.config.schedule, self.config.learning_rate, self.config.warmup, self.done)
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """What the model is scored with, and kept as: the averaged weights, or its own where there is no average."""
+        """The weights to score and save the model with: the averaged ones, or its own where there is no average."""
         with self.average.in_place():
             return {name: tensor.clone() for name, tensor in self.head.state_dict().items()}
 
@@ -172,19 +172,11 @@ class Trainer:
     def _finish_epoch(self) -> None:
         start, progress = time.perf_counter(), self.progress
         self.head.eval()
-        # A library that draws while it is first imported must not make a resumed run differ.
+        # A library that draws a number when it is first imported must not make a resumed run differ.
         with own_generators(), self.average.in_place():
             scores, self.samples = self.evaluate()
-        score = scores[self.metric]
-        sign = 1 if self.higher_is_better else -1
-        loss = scores["loss"]
-        # Of models with the same score the one with the smaller loss is better: BLEU stays 0 while, say, captions of
-        # three words are learned.
-        better = progress.best is None or (sign * score, -loss) > (sign * progress.best, -progress.best_loss)
         progress.epoch, progress.position, self.carried = progress.epoch + 1, 0, None
-        progress.waited = 0 if better else progress.waited + 1
-        if better:
-            progress.best, progress.best_loss, progress.best_epoch = score, loss, progress.epoch
+        better = self._compare(scores[self.metric], scores["loss"])
         out_of_patience = 0 < self.config.patience <= progress.waited
         progress.finished = progress.epoch >= self.config.epochs or out_of_patience
         train_loss = progress.loss_sum / max(1, progress.loss_count)
@@ -194,19 +186,30 @@ class Trainer:
         progress.seconds += time.perf_counter() - start
         self._emit("on_evaluate", record, better)
 
+    def _compare(self, score: float, loss: float) -> bool:
+        """Whether the model of this epoch is the best so far, which the progress then remembers."""
+        progress, sign = self.progress, 1 if self.higher_is_better else -1
+        # Among equal scores the smaller loss is better: BLEU stays 0 for as long as, say, a model of captions gets no
+        # four words in a row correct.
+        better = progress.best is None or (sign * score, -loss) > (sign * progress.best, -progress.best_loss)
+        progress.waited = 0 if better else progress.waited + 1
+        if better:
+            progress.best, progress.best_loss, progress.best_epoch = score, loss, progress.epoch
+        return better
+
     def _emit(self, event: str, *details: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self, *details)
 
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        """All that :meth:`restore` needs to go on to the very same weights: tensors, and facts for JSON."""
+        """All that :meth:`restore` needs to end at the very same weights: tensors, and facts for JSON."""
         facts = {"progress": asdict(self.progress), "generators": generator_facts()}
         averages = {f"average.{name}": tensor for name, tensor in self.average.averages.items()}
         carried = {f"carried.{name}": tensor for name, tensor in (self.carried or {}).items()}
         return {**training_tensors(self.head, self.optimizer), **averages, **carried}, facts
 
     def restore(self, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
-        """Puts the training back where :meth:`state` was called."""
+        """Restores the training to where :meth:`state` was called."""
         restore_training(tensors, self.head, self.optimizer)
         self.average.restore(_named("average.", tensors))
         self.carried = _named("carried.", tensors) or None
@@ -219,7 +222,7 @@ def _named(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.
 
 
 def _groups(head: Head, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices decay; biases and single scales do not."""
+    """Weight decay for matrices, and none for biases and scales."""
     parameters = [p for p in head.parameters() if p.requires_grad]
     return [
         {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},

@@ -51,7 +51,7 @@ def captioned(album, seqkit, tmp_path_factory):
     return out, done
 
 
-def test_a_run_on_glyphs_tells_scores_and_shows_captions(seqkit, tmp_path):
+def test_a_run_on_glyphs_reports_scores_and_shows_captions(seqkit, tmp_path):
     out = tmp_path / "run"
     done = seqkit("run", "caption", "--out", out, *GLYPHS)
     assert done.returncode == 0, done.stderr
@@ -61,7 +61,7 @@ def test_a_run_on_glyphs_tells_scores_and_shows_captions(seqkit, tmp_path):
     lines = [line for line in [*done.stderr.splitlines(), *done.stdout.splitlines()] if str(out) not in line]
     assert all(len(line) <= 80 for line in lines)
     assert sum(line.startswith("epoch") for line in lines) == 2
-    # Below each epoch, letters of the validation part with what the model says.
+    # Below each epoch, letters of the validation split with what the model writes.
     assert sum("LETTER" in line for line in done.stderr.splitlines()) >= 4
     shown = [json.loads(line) for line in (out / "predictions.jsonl").read_text("utf-8").splitlines()]
     assert all(entry["input"].startswith("U+") and "caption" in entry for entry in shown)
@@ -69,26 +69,26 @@ def test_a_run_on_glyphs_tells_scores_and_shows_captions(seqkit, tmp_path):
         assert sheet.size[0] > 500
 
 
-def test_no_letter_is_in_two_parts():
+def test_no_letter_is_in_two_splits():
     config = CaptionConfig(letters=60, faces="Sans,Serif-Bold", sizes="20,24")
     splits = TASK.read(config, [])
-    letters = [{e.group for e in part} for part in (splits.train, splits.valid, splits.test)]
+    letters = [{e.group for e in split} for split in (splits.train, splits.valid, splits.test)]
     assert sum(map(len, letters)) == len(set.union(*letters)) == 60
-    assert [len(part) for part in letters] == [48, 6, 6]
+    assert [len(split) for split in letters] == [48, 6, 6]
     other = TASK.read(CaptionConfig(letters=60, faces="Sans,Serif-Bold", sizes="20,24", seed=1), [])
     assert {e.group for e in other.test} != letters[2]
 
 
-def test_twins_are_counted():
+def test_test_pictures_that_look_like_one_with_another_caption_are_counted():
     notes = []
     splits = TASK.read(CaptionConfig(faces="Sans", sizes="20"), notes)
-    every = [e for part in (splits.train, splits.valid, splits.test) for e in part]
-    twins = sum(
-        any((o.picture.values == e.picture.values).all() and o.captions != e.captions for o in every)
+    examples = [e for split in (splits.train, splits.valid, splits.test) for e in split]
+    ambiguous = sum(
+        any((o.picture.values == e.picture.values).all() and o.captions != e.captions for o in examples)
         for e in splits.test
     )
-    assert twins > 0
-    assert notes[0].startswith(f"{twins} of {len(splits.test)} test pictures look exactly like")
+    assert ambiguous > 0
+    assert notes[0].startswith(f"{ambiguous} of {len(splits.test)} test pictures look exactly like")
 
 
 def test_an_album_is_learned_and_its_pictures_captioned(captioned, album, command, seqkit):
@@ -97,10 +97,10 @@ def test_an_album_is_learned_and_its_pictures_captioned(captioned, album, comman
     assert results["test"]["exact"] > 0.8 > 0.6 > results["baseline"]["exact"]
     done = seqkit("predict", out, album / "1.png", "--json")
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["input"] == str(album / "1.png")
-    assert found["caption"].startswith("a dot on the")
-    assert found["log_probability"] < 0
+    prediction = json.loads(done.stdout)
+    assert prediction["input"] == str(album / "1.png")
+    assert prediction["caption"].startswith("a dot on the")
+    assert prediction["log_probability"] < 0
     several = command("predict", out, album / "2.png", album / "3.png").stdout.splitlines()
     assert [line.split("\t")[0] for line in several] == ["a square on the right", "a dot on the right"]
     whole = json.loads(command("evaluate", out, "--data", album, "--json").stdout)
@@ -109,15 +109,15 @@ def test_an_album_is_learned_and_its_pictures_captioned(captioned, album, comman
     assert own["bleu"] == pytest.approx(results["test"]["bleu"])
 
 
-@pytest.mark.parametrize("way", ["first", "grid"])
-def test_other_ways_to_start_run_and_predict(way, album, command, tmp_path):
+@pytest.mark.parametrize("start", ["first", "grid"])
+def test_other_starts_run_and_predict(start, album, command, tmp_path):
     out = tmp_path / "run"
-    done = command("run", "caption", "--data", album, "--out", out, *OWN, "--epochs", "2", "--start", way)
+    done = command("run", "caption", "--data", album, "--out", out, *OWN, "--epochs", "2", "--start", start)
     assert done.returncode == 0, done.stderr
     assert command("predict", out, album / "2.png").returncode == 0
 
 
-def test_vectors_made_beforehand_are_learned_from(album, command, tmp_path):
+def test_vectors_computed_beforehand_are_learned_from(album, command, tmp_path):
     out = tmp_path / "run"
     vectors = ["--encoder", "vectors"]
     done = command("run", "caption", "--data", album, "--out", out, *OWN, *vectors)
@@ -135,7 +135,7 @@ def test_vectors_made_beforehand_are_learned_from(album, command, tmp_path):
 
 BAD = [
     (["--beam-size", "0"], 2, "--beam-size must be at least 1, not 0"),
-    (["--encoder", "vectors"], 2, "vectors belong to pictures of yours; give --data FOLDER"),
+    (["--encoder", "vectors"], 2, "--encoder vectors needs vectors of your own pictures; give --data FOLDER"),
     (["--encoder", "torchvision"], 2, "pip install torchvision"),
     (["--picture-size", "64"], 2, "glyphs are grey pictures of 32 x 32"),
     (["--sizes", "big"], 2, "--sizes takes whole numbers such as 20,24, not 'big'"),
@@ -145,7 +145,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("options", "code", "message"), BAD)
-def test_what_cannot_be_is_refused_in_a_sentence(options, code, message, command, tmp_path, monkeypatch):
+def test_what_cannot_work_is_refused_in_one_sentence(options, code, message, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "torchvision", None)
     done = command("run", "caption", *GLYPHS, *options)
@@ -155,7 +155,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(options, code, message, command
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_zero_byte_picture_and_none_at_all_are_refused(captioned, album, command, tmp_path):
+def test_an_empty_picture_and_a_missing_one_are_refused(captioned, album, command, tmp_path):
     (tmp_path / "empty.png").write_bytes(b"")
     done = command("predict", captioned[0], tmp_path / "empty.png")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
@@ -166,7 +166,7 @@ def test_a_zero_byte_picture_and_none_at_all_are_refused(captioned, album, comma
     assert "has no captions.tsv" in done.stderr
 
 
-def test_without_sacrebleu_nothing_is_begun(album, command, tmp_path, monkeypatch):
+def test_without_sacrebleu_no_run_begins(album, command, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sacrebleu", None)
     done = command("run", "caption", "--data", album, *OWN, "--out", tmp_path / "run")
     assert done.returncode == 2
@@ -186,13 +186,13 @@ def test_captions_too_short_for_bleu_are_learned_by_their_loss(album, command, t
     (folder / "captions.tsv").write_text(short, encoding="utf-8")
     done = command("run", "caption", "--data", folder, *OWN, "--set", "patience=2", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "run/results.json").read_text())
-    assert found["test"]["bleu"] == 0, "a caption of two words has no four in a row"
-    assert found["best_epoch"] > 3
-    assert found["test"]["exact"] > 0.8
+    results = json.loads((tmp_path / "run/results.json").read_text())
+    assert results["test"]["bleu"] == 0, "a caption of two words has no four in a row"
+    assert results["best_epoch"] > 3
+    assert results["test"]["exact"] > 0.8
 
 
-def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(album, killed_and_resumed):
+def test_a_run_killed_in_mid_epoch_resumes_to_the_same_weights(album, killed_and_resumed):
     killed_and_resumed("caption", "--data", album, *OWN, "--epochs", "2")
 
 

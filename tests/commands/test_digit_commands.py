@@ -11,7 +11,7 @@ SMALL = ["--hidden-size", "16", "--epochs", "8", "--batch-size", "8", "--set", "
 
 @pytest.fixture(scope="session")
 def rings(tmp_path_factory):
-    """200 points in two rings, one round the other, which no line parts; a column that says nothing beside them."""
+    """200 points in two rings, one inside the other, which no line separates, and a column that never changes."""
     generator = random.Random(0)
     rows = []
     for number in range(200):
@@ -23,7 +23,7 @@ def rings(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def parted(rings, command, tmp_path_factory):
+def separated(rings, command, tmp_path_factory):
     """A finished run on the rings and what it printed."""
     out = tmp_path_factory.mktemp("runs") / "rings"
     done = command("run", "digit", "--data", rings, "--out", out, *SMALL, "--epochs", "30")
@@ -36,56 +36,56 @@ def test_a_run_on_the_digits_beats_97_percent(seqkit, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[1] == "1,259 examples to train, 179 to validate, 359 to test"
     assert all(len(line) <= 80 for line in [*done.stderr.splitlines()[1:], *done.stdout.splitlines()[:-4]])
-    found = json.loads((tmp_path / "run/results.json").read_text())
-    assert found["test"]["accuracy"] >= 0.97
-    assert found["baseline"]["accuracy"] > 0.9
-    assert "Confusion" in done.stdout and "Most sure, and wrong" in done.stdout
+    results = json.loads((tmp_path / "run/results.json").read_text())
+    assert results["test"]["accuracy"] >= 0.97
+    assert results["baseline"]["accuracy"] > 0.9
+    assert "Confusion" in done.stdout and "Most confident mistakes" in done.stdout
     assert (tmp_path / "run/mistakes.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_file_of_ones_own_is_learned_where_no_line_parts_it(parted):
-    found = json.loads((parted[0] / "results.json").read_text())
-    assert found["test"]["accuracy"] > 0.95 > 0.7 > found["baseline"]["accuracy"]
-    assert not (parted[0] / "mistakes.png").exists()
-    lines = [json.loads(line) for line in (parted[0] / "predictions.jsonl").read_text().splitlines()]
+def test_a_file_of_ones_own_is_learned_where_no_line_separates_it(separated):
+    results = json.loads((separated[0] / "results.json").read_text())
+    assert results["test"]["accuracy"] > 0.95 > 0.7 > results["baseline"]["accuracy"]
+    assert not (separated[0] / "mistakes.png").exists()
+    lines = [json.loads(line) for line in (separated[0] / "predictions.jsonl").read_text().splitlines()]
     assert len(lines) == 40 and all(len(line["input"].split()) == 3 for line in lines)
 
 
-def test_a_vector_is_predicted_with_commas_or_spaces(parted, command):
-    # After -- a minus begins no option.
-    done = command("predict", parted[0], "--json", "--", "100,0,7", "-150 150 7")
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["label"] for line in found] == ["in", "out"]
-    assert all(sum(line["probabilities"].values()) == pytest.approx(1) for line in found)
+def test_a_vector_is_predicted_with_commas_or_spaces(separated, command):
+    # After -- a minus does not begin an option.
+    done = command("predict", separated[0], "--json", "--", "100,0,7", "-150 150 7")
+    predictions = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["label"] for line in predictions] == ["in", "out"]
+    assert all(sum(line["probabilities"].values()) == pytest.approx(1) for line in predictions)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("1,2", "seqkit: the vector has 2 numbers, but the model takes 3: x to same\n"),
-        ("1,2,many", "seqkit: same is 'many', which is no number that can be used; mend it\n"),
+        ("1,2,many", "seqkit: same is 'many', which is not a usable number; mend it\n"),
     ],
 )
-def test_what_is_no_vector_is_refused_in_a_sentence(text, message, parted, command):
-    done = command("predict", parted[0], text)
+def test_what_is_not_a_vector_is_refused_in_one_sentence(text, message, separated, command):
+    done = command("predict", separated[0], text)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
 
 
-def test_a_run_is_evaluated_on_its_test_part_and_on_another_file(parted, command, tmp_path):
-    own = json.loads(command("evaluate", parted[0], "--json").stdout)
-    found = json.loads((parted[0] / "results.json").read_text())
-    assert own == {"examples": 40, **found["test"]}
+def test_a_run_is_evaluated_on_its_test_split_and_on_another_file(separated, command, tmp_path):
+    own = json.loads(command("evaluate", separated[0], "--json").stdout)
+    results = json.loads((separated[0] / "results.json").read_text())
+    assert own == {"examples": 40, **results["test"]}
     path = tmp_path / "other.tsv"
     path.write_text("class\tsame\ty\tx\nin\t7\t0\t100\nin\t7\t-200\t0\n")
-    other = json.loads(command("evaluate", parted[0], "--data", path, "--json").stdout)
+    other = json.loads(command("evaluate", separated[0], "--data", path, "--json").stdout)
     assert (other["examples"], other["accuracy"]) == (2, 0.5)
     path.write_text("class\ty\tx\nin\t0\t100\n")
-    done = command("evaluate", parted[0], "--data", path)
+    done = command("evaluate", separated[0], "--data", path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"seqkit: {path}:1: there is no column 'same' for the model; add it\n"
 
 
-def test_a_bad_number_ends_a_run_before_it_begins(command, tmp_path):
+def test_a_bad_number_stops_a_run_before_it_begins(command, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("x,label\n1,a\noops,b\n")
     done = command("run", "digit", "--data", path, "--out", tmp_path / "run")
@@ -93,6 +93,6 @@ def test_a_bad_number_ends_a_run_before_it_begins(command, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(rings, killed_and_resumed):
-    # Noise and dropout are drawn anew, so the random state counts, too.
+def test_a_run_killed_in_mid_epoch_resumes_to_the_same_weights(rings, killed_and_resumed):
+    # Noise and dropout draw from the random state, so it must be restored, too.
     killed_and_resumed("digit", "--data", rings, *SMALL, "--dropout", "0.2")

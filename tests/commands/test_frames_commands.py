@@ -48,7 +48,7 @@ def causal(walks, seqkit, tmp_path_factory):
     return out, done
 
 
-def test_a_run_on_strips_tells_scores_and_draws_them(seqkit, command, tmp_path):
+def test_a_run_on_strips_reports_scores_and_draws_labels(seqkit, command, tmp_path):
     out = tmp_path / "run"
     done = seqkit("run", "frames", "--out", out, *STRIPS)
     assert done.returncode == 0, done.stderr
@@ -123,7 +123,7 @@ def test_a_line_that_does_not_parse_is_reported_and_the_stream_goes_on(causal, s
     assert done.returncode == 1
     errors = done.stderr.splitlines()
     assert [error.split(" ")[1].split(":")[1] for error in errors] == ["2", "4", "5", "6"]
-    assert errors[0].startswith("standard input:2: 'walk' is no number; mend it")
+    assert errors[0].startswith("standard input:2: 'walk' is not a number; correct it")
     assert "a frame has 2 features, here 3 features" in errors[1]
 
 
@@ -135,7 +135,7 @@ def test_bytes_that_are_no_text_are_reported_too(causal, tmp_path, seqkit):
     assert f"{tmp_path / 'lines'}:2: " in done.stderr
 
 
-def test_where_there_is_no_stream_it_is_said(causal, trained, command, walks):
+def test_a_model_without_a_stream_is_refused_in_a_sentence(causal, trained, command, walks):
     for arguments, message in (
         ([trained[0], "--input", "-", "--stream"], "a sentiment model reads whole inputs, no stream"),
         ([causal[0], walks / "walk00.csv", "--stream"], "a stream takes neither texts nor --set"),
@@ -157,9 +157,9 @@ def arrays(folder, count, features=2, labels=("a", "b"), seed=0):
     return folder
 
 
-def test_folders_of_parts_are_kept(command, tmp_path):
-    for part, count in (("train", 8), ("valid", 2), ("test", 3)):
-        arrays(tmp_path / "data" / part, count, seed=count)
+def test_folders_of_splits_are_used_as_they_are(command, tmp_path):
+    for split, count in (("train", 8), ("valid", 2), ("test", 3)):
+        arrays(tmp_path / "data" / split, count, seed=count)
     out = tmp_path / "run"
     done = command("run", "frames", "--data", tmp_path / "data", "--out", out, *SMALL, "--epochs", "2")
     assert done.returncode == 0, done.stderr
@@ -170,28 +170,28 @@ def test_folders_of_parts_are_kept(command, tmp_path):
     assert command("predict", out, tmp_path / "data/test/0.npz").returncode == 0
 
 
-def test_parts_given_by_name_are_kept(command, tmp_path):
-    folders = [arrays(tmp_path / part, count, seed=count) for part, count in (("a", 8), ("b", 2), ("c", 3))]
+def test_splits_given_by_name_are_used_as_they_are(command, tmp_path):
+    folders = [arrays(tmp_path / folder, count, seed=count) for folder, count in (("a", 8), ("b", 2), ("c", 3))]
     given = ["--data", folders[0], "--valid-data", folders[1], "--test-data", folders[2]]
     done = command("run", "frames", *given, "--out", tmp_path / "run", *SMALL, "--epochs", "1")
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "run/predictions.jsonl").read_text().splitlines()) == 3
 
 
-def test_a_label_that_only_a_random_part_has_is_told(tmp_path):
+def test_a_label_that_only_a_random_split_has_is_noted(tmp_path):
     folder = arrays(tmp_path / "data", 12)
     content = dict(np.load(folder / "3.npz"))
     np.savez(folder / "3.npz", features=content["features"], labels=np.array(["odd"] * len(content["labels"])))
-    told = {"train": 0, "valid": 0, "test": 0}
+    noted = {"train": 0, "valid": 0, "test": 0}
     for seed in range(20):
         notes = []
         splits = TASK.read(FrameConfig(data=str(folder), seed=seed), notes)
-        (part,) = [name for name in told if any("odd" in e.labels for e in getattr(splits, name))]
-        told[part] += 1
-        name = {"valid": "validation", "test": "test", "train": None}[part]
-        start = f"label 'odd' is in the {name} part alone, so it cannot be learned"
-        assert len(notes) == (part != "train") and all(note.startswith(start) for note in notes)
-    assert min(told.values()) > 0
+        (split,) = [name for name in noted if any("odd" in e.labels for e in getattr(splits, name))]
+        noted[split] += 1
+        name = {"valid": "validation", "test": "test", "train": None}[split]
+        start = f"label 'odd' is in the {name} split alone, so it cannot be learned"
+        assert len(notes) == (split != "train") and all(note.startswith(start) for note in notes)
+    assert min(noted.values()) > 0
 
 
 BAD = [
@@ -200,11 +200,11 @@ BAD = [
     (["--data", "empty"], 2, "has no sequences in it"),
     (["--delay", "3"], 2, "a delay is for one direction"),
     (["--window", "9"], 2, "--window must be below 9"),
-    (["--test-data", "wide"], 2, "strips have parts of their own"),
-    (["--data", "few"], 1, "there are 2 different sequences, but 3 parts to make of them"),
+    (["--test-data", "wide"], 2, "strips have splits of their own"),
+    (["--data", "few"], 1, "2 different sequences cannot be divided into training, validation and test"),
     (["--data", "dull"], 1, "every frame has the label 'a'; add frames with another"),
-    (["--data", "good", "--test-data", "wide"], 1, "has 5 features, but 2 are wanted"),
-    (["--data", "good", "--test-data", "other"], 1, "0.npz:1: label 'z' is not in the training part"),
+    (["--data", "good", "--test-data", "wide"], 1, "has 5 features, but 2 are expected"),
+    (["--data", "good", "--test-data", "other"], 1, "0.npz:1: label 'z' is not in the training split"),
 ]
 
 
@@ -224,11 +224,11 @@ def test_what_cannot_be_is_refused_in_a_sentence(options, code, message, command
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_line_of_an_unknown_label_is_told(causal, command, tmp_path):
+def test_the_line_of_an_unknown_label_is_named(causal, command, tmp_path):
     (tmp_path / "a.csv").write_text("place,other,label\n1,2,up\n\n2,3,sideways\n", encoding="utf-8")
     done = command("evaluate", causal[0], "--data", tmp_path / "a.csv")
     assert done.returncode == 1
-    assert "a.csv:4: label 'sideways' is not in the training part" in done.stderr
+    assert "a.csv:4: label 'sideways' is not in the training split" in done.stderr
 
 
 def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(walks, killed_and_resumed):

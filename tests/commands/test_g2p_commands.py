@@ -32,10 +32,10 @@ def test_a_run_learns_letters_and_leaves_out_stress(spoken):
     out, done = spoken
     assert done.stderr.splitlines()[1] == "36 words to train, 2 to validate, 10 to test"
     assert all(len(line) <= 80 for line in [*done.stderr.splitlines()[1:], *done.stdout.splitlines()])
-    found = json.loads((out / "results.json").read_text())
-    assert found["metric"] == "wer" and found["better"] == "lower"
-    assert found["test"] == {"wer": 0.0, "per": 0.0}
-    assert found["baseline"]["wer"] == 1.0
+    results = json.loads((out / "results.json").read_text())
+    assert results["metric"] == "wer" and results["better"] == "lower"
+    assert results["test"] == {"wer": 0.0, "per": 0.0}
+    assert results["baseline"]["wer"] == 1.0
 
 
 def test_words_are_said_whatever_their_case(spoken, command):

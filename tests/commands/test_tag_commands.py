@@ -69,7 +69,7 @@ def test_several_labellings_are_given_when_asked_for(tagged, command):
     assert command("predict", tagged[0], "Eve left", "--set", "n_best=0").returncode == 2
 
 
-def test_a_run_is_evaluated_on_its_test_part_and_on_another_file(tagged, command, tmp_path):
+def test_a_run_is_evaluated_on_its_test_split_and_on_another_file(tagged, command, tmp_path):
     own = json.loads(command("evaluate", tagged[0], "--json").stdout)
     assert own["f1"] == pytest.approx(json.loads((tagged[0] / "results.json").read_text())["test"]["f1"])
     path = tmp_path / "other.conll"
@@ -100,17 +100,17 @@ def test_running_text_is_restored(command, tmp_path):
     assert json.loads(command("evaluate", out, "--data", other, "--json").stdout)["f1_exclamation"] == 1.0
 
 
-def test_conll_u_columns_are_chosen_and_parts_given(command, tmp_path):
+def test_conll_u_columns_are_chosen_and_splits_given(command, tmp_path):
     def block(rows):
         lines = ["# text = …", *(f"{n}\t{w}\t_\t{u}\t{x}\t_\t0\troot\t_\t_" for n, (w, u, x) in enumerate(rows, 1))]
         return "\n".join(lines) + "\n\n"
 
     rows = [[("dogs", "NOUN", "NNS"), ("run", "VERB", "VBP")], [("the", "DET", "DT"), ("run", "NOUN", "NN")]]
-    for part in ("train", "dev", "test"):
-        (tmp_path / f"{part}.conllu").write_text("".join(map(block, rows)) * 10)
-    parts = ["--data", tmp_path / "train.conllu", "--valid-data", tmp_path / "dev.conllu"]
-    parts += ["--test-data", tmp_path / "test.conllu", "--tag-column", "xpos", *SMALL]
-    done = command("run", "tag", *parts, "--out", tmp_path / "run")
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.conllu").write_text("".join(map(block, rows)) * 10)
+    splits = ["--data", tmp_path / "train.conllu", "--valid-data", tmp_path / "dev.conllu"]
+    splits += ["--test-data", tmp_path / "test.conllu", "--tag-column", "xpos", *SMALL]
+    done = command("run", "tag", *splits, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert "40 words to train, 40 to validate, 40 to test" in done.stderr
     assert command("predict", tmp_path / "run", "the run").stdout.startswith("the/DT run/NN")
@@ -121,7 +121,7 @@ def write(path, lines):
     return path
 
 
-def test_labels_that_break_the_scheme_are_repaired_and_told(names, command, tmp_path):
+def test_labels_that_break_the_scheme_are_repaired_with_a_note(names, command, tmp_path):
     path = write(tmp_path / "odd.conll", [names.read_text(), "Ann x O", "Lee x I-PER"])
     done = command("run", "tag", "--data", path, *SMALL, "--epochs", "1", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
@@ -130,7 +130,7 @@ def test_labels_that_break_the_scheme_are_repaired_and_told(names, command, tmp_
     assert "I-PER to B-PER" in told
 
 
-def test_a_label_that_only_the_test_part_has_is_told_and_is_an_error(names, command, tmp_path):
+def test_a_label_that_only_the_test_split_has_is_noted_and_counts_as_an_error(names, command, tmp_path):
     test = write(tmp_path / "test.conll", ["Ann x B-DOG", "left x O"])
     out = tmp_path / "run"
     done = command("run", "tag", "--data", names, "--test-data", test, *SMALL, "--epochs", "1", "--out", out)

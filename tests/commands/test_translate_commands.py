@@ -26,9 +26,9 @@ def sentence(generator):
 def pairs(tmp_path_factory):
     """80 different questions and statements, in two languages."""
     generator = random.Random(0)
-    found = dict(sentence(generator) for _ in range(2000))
+    sentences = dict(sentence(generator) for _ in range(2000))
     path = tmp_path_factory.mktemp("pairs") / "pairs.tsv"
-    path.write_text("English\tFrench\n" + "".join(f"{a}\t{b}\n" for a, b in found.items()), encoding="utf-8")
+    path.write_text("English\tFrench\n" + "".join(f"{a}\t{b}\n" for a, b in sentences.items()), encoding="utf-8")
     return path
 
 
@@ -48,11 +48,11 @@ def test_a_run_shows_sentences_and_scores_as_sacrebleu_counts_them(translated):
     assert [line.split()[0] for line in lines[2:12]] == ["epoch", *["source", "reference", "hypothesis"] * 3]
     assert all(len(line) <= 80 for line in [*lines[1:], *done.stdout.splitlines()] if str(out) not in line)
     results = json.loads((out / "results.json").read_text())
-    kept = [json.loads(line) for line in (out / "predictions.jsonl").read_text("utf-8").splitlines()]
+    predictions = [json.loads(line) for line in (out / "predictions.jsonl").read_text("utf-8").splitlines()]
     model = load(out)
     references = {e.source: e.references for e in model.task.read(model.config, []).test}
-    streams = [[references[line["input"]][0] for line in kept]]
-    texts = [line["translation"] for line in kept]
+    streams = [[references[line["input"]][0] for line in predictions]]
+    texts = [line["translation"] for line in predictions]
     assert results["test"]["bleu"] == sacrebleu.corpus_bleu(texts, streams).score
     assert results["test"]["chrf"] == sacrebleu.corpus_chrf(texts, streams).score
     assert results["test"]["placeholders_kept"] == 1.0
@@ -70,13 +70,13 @@ def test_predict_gives_a_text_or_scores_and_others(translated, seqkit, command):
     assert lines[0][0].startswith("Le ") and lines[0][0].endswith(" ?")
     assert "\u00a0: {x}" in lines[1][0]
     done = command("predict", out, "Is the cat red?", "--json", "--set", "n_best=3", "--set", "beam_size=4")
-    found = json.loads(done.stdout)
-    assert found["translation"] == lines[0][0] == found["n_best"][0]["translation"]
-    scores = [other["score"] for other in found["n_best"]]
-    assert len(scores) == 3 and scores == sorted(scores, reverse=True) and scores[0] == found["score"]
+    answer = json.loads(done.stdout)
+    assert answer["translation"] == lines[0][0] == answer["n_best"][0]["translation"]
+    scores = [other["score"] for other in answer["n_best"]]
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True) and scores[0] == answer["score"]
 
 
-def test_evaluate_scores_the_test_part_or_another_file(translated, command, pairs):
+def test_evaluate_scores_the_test_split_or_another_file(translated, command, pairs):
     out, _ = translated
     own = json.loads(command("evaluate", out, "--json").stdout)
     results = json.loads((out / "results.json").read_text())
@@ -101,9 +101,9 @@ def test_parallel_files_subwords_and_the_other_direction(pairs, command, tmp_pat
     own = ["--tokenizer", "bpe", "--max-symbols", "120", "--joint", "true", "--epochs", "1"]
     done = command("run", "translate", *files, "--out", tmp_path / "run", *SMALL, *own)
     assert done.returncode == 0, done.stderr
-    kept = json.loads((tmp_path / "run/source.json").read_text("utf-8"))
-    assert kept["tokenizer"]["name"] == "bpe"
-    assert len(kept["specials"] + kept["symbols"]) <= 120
+    side = json.loads((tmp_path / "run/source.json").read_text("utf-8"))
+    assert side["tokenizer"]["name"] == "bpe"
+    assert len(side["specials"] + side["symbols"]) <= 120
     first = json.loads((tmp_path / "run/predictions.jsonl").read_text("utf-8").splitlines()[0])
     assert first["input"].startswith("Le ")
 

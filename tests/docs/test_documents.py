@@ -101,6 +101,9 @@ def write_files(folder):
     (folder / "my.conll").write_text("\n".join(lines))
     points = [(generator.gauss(side, 0.3), generator.gauss(0, 1), side) for side in (-1, 1) for _ in range(40)]
     (folder / "points.csv").write_text("x,y,class\n" + "".join(f"{x:.3f},{y:.3f},{c}\n" for x, y, c in points))
+    names = [("Virtanen", "Finnish"), ("Korhonen", "Finnish"), ("Novák", "Czech"), ("Dvořák", "Czech")]
+    rows = [(f"{name}{end}", language) for name, language in names for end in ("", "a", "ek", "inen", "ova")]
+    (folder / "names.csv").write_text("name,language\n" + "".join(f"{a},{b}\n" for a, b in rows), encoding="utf-8")
     (folder / "clips").mkdir()
     for number in range(12):
         frames = [generator.choice((-1, 1)) for _ in range(20)]
@@ -134,9 +137,23 @@ def place(command, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def installed_task(tmp_path_factory):
+    """The folder of an installed package with the task that docs/write-a-task.md shows, as pip would leave it."""
+    folder = tmp_path_factory.mktemp("site-packages")
+    page = next(document for document in DOCUMENTS if document.name == "write-a-task.md")
+    (folder / "language.py").write_text(next(b.text for b in blocks_of(page) if b.language == "python"), "utf-8")
+    facts = folder / "language-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: language\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[seqkit.tasks]\nlanguage = language:TASK\n")
+    return folder
+
+
 @pytest.fixture
-def here(place, tmp_path, monkeypatch):
-    """A copy of that folder to stand in, with a cache of its own for what is built."""
+def here(place, installed_task, tmp_path, monkeypatch):
+    """A copy of that folder to stand in, beside an installed package with a task of its own."""
+    monkeypatch.syspath_prepend(installed_task)
     shutil.copytree(place, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -149,7 +166,7 @@ def small(words, folder, own_data=True):
     if words[0] not in ("run", "compare") or len(words) < 2 or "--help" in words:
         return words
     task, made = words[1], list(words)
-    if not {"--source", "--text"} & set(made) and own_data:
+    if not {"--source", "--text"} & set(made) and own_data and task in OWN:
         if "--data" not in made:
             made += ["--data", OWN[task]]
         place = made.index("--data") + 1
@@ -211,6 +228,10 @@ def test_the_python_of_a_page_runs_from_its_top_to_its_end(page, here):
     for block in blocks_of(page):
         if block.language == "python":
             exec(compile("\n" * block.line + block.text, str(page), "exec"), names)
+
+
+def test_the_task_of_the_page_is_short(installed_task):
+    assert len((installed_task / "language.py").read_text("utf-8").splitlines()) <= 60
 
 
 def test_every_block_is_of_a_kind_that_is_run_or_shows_a_file():

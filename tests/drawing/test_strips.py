@@ -49,10 +49,10 @@ def test_a_strip_shows_truth_above_prediction_and_what_is_wrong(drawn):
     assert spans(axis, 0.4, 1.4) == {a: [(0, 1)], b: [(1, 4)], c: [(4, 6)]}
     assert spans(axis, 0.0, 0.2) == {(0, 0, 0): [(1, 2), (4, 5)]}
     assert axis.get_title("left") == "one"
-    assert axis.get_title("right") == "4 of 6 right"
+    assert axis.get_title("right") == "4 of 6 correct"
 
 
-def test_a_stretch_says_its_label_where_there_is_room(drawn):
+def test_a_segment_has_its_label_written_on_it_where_there_is_room(drawn):
     labels = ["long name"] * 50 + ["short"] + ["x"] * 20
     (axis,) = drawn([Strip("", labels, labels)]).axes
     written = [(text.get_text(), text.get_position()[0]) for text in axis.texts]
@@ -140,7 +140,7 @@ def test_frames_are_an_image_above_the_bands(drawn):
         Strip("one step", ["a"], ["b"]),
         Strip("a $ and a letter the font lacks: \U00012345", ["$x_1$", "y"], ["y", "$"]),
         Strip("nothing known", ["a"] * 3, ["a"] * 3, np.full((3, 2), np.nan)),
-        Strip("thousands of stretches", ["a", "b"] * 2000, ["b", "b"] * 2000),
+        Strip("thousands of segments", ["a", "b"] * 2000, ["b", "b"] * 2000),
     ],
 )
 def test_a_picture_is_a_png_whatever_the_sequence(strip):

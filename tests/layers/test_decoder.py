@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from seqkit import Encoder, UsageError
-from seqkit.layers.decoder import Decoder, Source, coverage_penalty
-from seqkit.search import beam, greedy
-from seqkit.search.base import Limits
+from seqkit.layers import Decoder, Source
+from seqkit.layers.decoder import coverage_penalty
+from seqkit.search import Limits, beam, greedy
 
 WAYS = {
     "plain": {},
@@ -168,22 +168,22 @@ def test_scheduled_sampling_reads_the_truth_as_often_as_it_is_told():
     assert near[0].double().mean() == pytest.approx(0.75, abs=4 * (0.75 * 0.25 / 400) ** 0.5)
 
 
-def test_watched_attention_changes_nothing_and_is_summed_up():
+def test_tracking_coverage_changes_nothing_and_sums_up_the_attention():
     encoder, decoder, state, tokens = make({"attention": "general"})
     targets = torch.randint(1, 9, (3, 6))
-    watched = decoder.start(encoder(tokens, LENGTHS), watch=True)
-    one, other = decoder(targets, state), decoder(targets, watched)
+    tracking = decoder.start(encoder(tokens, LENGTHS), track_coverage=True)
+    one, other = decoder(targets, state), decoder(targets, tracking)
     torch.testing.assert_close(one.features, other.features)
     torch.testing.assert_close(other.state.coverage, one.weights.sum(1))
 
 
 def test_the_coverage_penalty_is_that_of_its_formula():
     encoder, decoder, _, tokens = make({"attention": "general"})
-    state = decoder(torch.randint(1, 9, (3, 6)), decoder.start(encoder(tokens, LENGTHS), watch=True)).state
+    state = decoder(torch.randint(1, 9, (3, 6)), decoder.start(encoder(tokens, LENGTHS), track_coverage=True)).state
     found, seen = coverage_penalty(state, 0.3), state.coverage.tolist()
     for row, length in enumerate(LENGTHS.tolist()):
         logs = [min(0.0, math.log(seen[row][place])) for place in range(length)]
         assert found[row].item() == pytest.approx(0.3 * sum(logs))
     assert found[2].item() == 0
-    with pytest.raises(UsageError, match="watch=True"):
+    with pytest.raises(UsageError, match="track_coverage=True"):
         coverage_penalty(decoder.start(encoder(tokens, LENGTHS)), 0.3)

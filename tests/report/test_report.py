@@ -71,7 +71,7 @@ def test_the_pieces_of_a_long_text_cost_together_what_the_text_does():
     assert len(pieces) == 32 and max(piece.tokens for piece in pieces) <= 1024
     assert sum(piece.tokens for piece in pieces) == sum(piece.characters for piece in pieces) == 20_000
     assert sum(piece.nats for piece in pieces) == pytest.approx(whole.nats, rel=1e-9)
-    assert charlm.score(pieces, [])["bpc"] == pytest.approx(charlm.score([whole], [])["bpc"])
+    assert charlm.TASK.score(pieces, [])["bpc"] == pytest.approx(charlm.TASK.score([whole], [])["bpc"])
     assert "pieces" not in charlm.TASK.format_prediction(whole)[1]
 
 

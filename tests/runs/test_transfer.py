@@ -218,7 +218,7 @@ def test_reviews_for_the_language_model_are_the_training_part_of_sentiment():
     from seqkit.runs import find_task
 
     charlm, sentiment = find_task("charlm"), find_task("sentiment")
-    parts = charlm.read(make_config(charlm.config, {"data": "imdb", **charlm.defaults_for["imdb"]}), [])
+    parts = charlm.read(make_config(charlm.config, {"data": "imdb", **charlm.data_set_options["imdb"]}), [])
     others = sentiment.read(make_config(sentiment.config, {"data": "imdb"}), [])
     for part in ("train", "valid", "test"):
         lines = "".join(getattr(parts, part)[0].blocks()).split("\n")

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqkit import UsageError
-from seqkit.search import beam, choose, greedy, length_penalty, sample
-from seqkit.search.base import Limits
+from seqkit.search import Limits, beam, choose, greedy, length_penalty, sample
 
 START, END = 0, 1
 
@@ -112,18 +111,18 @@ def test_finished_sentences_leave_the_batch():
     assert model.calls[0] == 16 and model.calls[-1] < 16
 
 
-def owes(tokens, owed, reserved):
-    return sorted(token for token in tokens if token in reserved) == sorted(owed)
+def has_exactly(tokens, required, reserved):
+    return sorted(token for token in tokens if token in reserved) == sorted(required)
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 1000),
-    owed=st.sampled_from([[[2], [3, 2]], [[], [3, 3]], [[2, 3], []]]),
+    required=st.sampled_from([[[2], [3, 2]], [[], [3, 3]], [[2, 3], []]]),
     alpha=st.sampled_from([0.0, 1.0]),
 )
-def test_what_is_owed_is_written_and_nothing_else_that_is_reserved(seed, owed, alpha):
-    model, limits = Model(seed, 5), Limits(START, END, 3, banned=[START], owed=owed, reserved=[2, 3])
+def test_what_is_required_is_written_and_nothing_else_that_is_reserved(seed, required, alpha):
+    model, limits = Model(seed, 5), Limits(START, END, 3, banned=[START], required=required, reserved=[2, 3])
     found = beam(model, model.start(2), 2, limits, 100, alpha=alpha, n_best=2)
     for sentence in range(2):
         every = model.every(sentence, Limits(START, END, 3, banned=[START]))
@@ -131,13 +130,13 @@ def test_what_is_owed_is_written_and_nothing_else_that_is_reserved(seed, owed, a
             (
                 (value / length_penalty(len(tokens) + 1, alpha), tokens)
                 for tokens, value in every.items()
-                if owes(tokens, owed[sentence], [2, 3])
+                if has_exactly(tokens, required[sentence], [2, 3])
             ),
             reverse=True,
         )
         assert [h.tokens for h in found[sentence]] == [tokens for _, tokens in truth[:2]]
-    for hypothesis, wanted in zip(greedy(model, model.start(2), 2, limits), owed, strict=True):
-        assert owes(hypothesis.tokens, wanted, [2, 3])
+    for hypothesis, wanted in zip(greedy(model, model.start(2), 2, limits), required, strict=True):
+        assert has_exactly(hypothesis.tokens, wanted, [2, 3])
 
 
 def test_every_row_has_its_own_longest():
@@ -200,8 +199,8 @@ def test_samples_follow_from_the_seed_alone():
         (lambda: Limits(0, 1, 2, min_length=3), "min_length <= max_length"),
         (lambda: Limits(0, 1, 2, prefixes=[[3, 3, 3]]), "a prefix of 3 tokens"),
         (lambda: Limits(0, 1, [2, 0]), "1 <= max_length"),
-        (lambda: Limits(0, 1, 2, owed=[[3]]), "and be reserved"),
-        (lambda: Limits(0, 1, 1, owed=[[3, 3]], reserved=[3]), "2 symbols that are owed must fit 1"),
+        (lambda: Limits(0, 1, 2, required=[[3]]), "and be reserved"),
+        (lambda: Limits(0, 1, 1, required=[[3, 3]], reserved=[3]), "2 required symbols must fit 1"),
         (lambda: choose(torch.zeros(1, 3), torch.Generator(), temperature=-1), "temperature >= 0"),
         (lambda: choose(torch.zeros(1, 3), torch.Generator(), top_p=0), "0 < top_p <= 1"),
     ],

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from seqkit.tasks.caption import TASK, Caption, CaptionConfig, CaptionHead, load_codec
+from seqkit.tasks.caption import TASK, Caption, CaptionConfig, CaptionHead
 
 from seqkit import SeqkitError, UsageError
 from seqkit.cells import available_cells
 from seqkit.data import SourceLocation
 from seqkit.data.pictures import Captioned, Picture, digest
-from seqkit.drawing.contact_sheet import Cell, contact_sheet
+from seqkit.drawing.contact_sheet import Thumbnail, contact_sheet
 from seqkit.files import json_bytes
 
-WAYS = ["first", "state", "grid"]
+STARTS = ["first", "state", "grid"]
 NAMES = [
     "a red cat", "a red dog", "two cats", "a dog and a cat", "nothing", "a very big grey dog", "snow, at night",
     "two red dogs", "a cat (asleep)", "the sea",
@@ -25,8 +25,8 @@ NAMES = [
 
 def picture(number, shape=(16, 16, 1)):
     generator = np.random.default_rng(number)
-    grid = len(shape) == 2
-    values = generator.normal(size=shape).astype(np.float32) if grid else generator.integers(0, 256, shape, np.uint8)
+    vectors = len(shape) == 2
+    values = generator.normal(size=shape).astype(np.float32) if vectors else generator.integers(0, 256, shape, np.uint8)
     return Picture(f"{number}.png", digest(values), values)
 
 
@@ -57,9 +57,9 @@ def predict(head, codec, data, **options):
     return head.predict(codec.collate([codec.encode(e.picture) for e in data]), **options)
 
 
-@pytest.mark.parametrize("start", WAYS)
+@pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("shape", [(16, 16, 1), (3, 5)], ids=["pictures", "vectors"])
-def test_ten_pictures_are_learned_by_heart(start, shape):
+def test_ten_pictures_are_overfitted_to_their_exact_captions(start, shape):
     data = examples(shape)
     head, codec = make(data, start=start, encoder="vectors" if len(shape) == 2 else "convolutional")
     learn(head, codec, data)
@@ -69,7 +69,7 @@ def test_ten_pictures_are_learned_by_heart(start, shape):
 
 
 @pytest.mark.parametrize("cell", available_cells())
-def test_every_cell_learns_by_heart(cell):
+def test_every_cell_overfits_five_pictures(cell):
     data = examples((2, 6))[:5]
     head, codec = make(data, encoder="vectors", cell=cell, start="grid")
     learn(head, codec, data)
@@ -84,7 +84,7 @@ def test_captions_can_be_written_letter_by_letter(tokenizer):
     assert [p.text for p in predict(head, codec, data)] == NAMES[:4]
 
 
-@pytest.mark.parametrize("start", WAYS)
+@pytest.mark.parametrize("start", STARTS)
 def test_a_caption_depends_on_its_own_picture_alone(start):
     data = examples()
     head, codec = make(data, start=start, dropout=0.2, jitter=1.0)
@@ -98,8 +98,8 @@ def test_a_caption_depends_on_its_own_picture_alone(start):
         assert one.log_probability == pytest.approx(together[n].log_probability, abs=1e-4)
 
 
-@pytest.mark.parametrize("start", WAYS)
-def test_the_picture_matters_in_each_way_to_start(start):
+@pytest.mark.parametrize("start", STARTS)
+def test_the_picture_matters_however_the_decoder_starts(start):
     data = examples()
     head, codec = make(data, start=start)
     batch = codec.collate([codec.encode(e.picture, e) for e in data])
@@ -109,12 +109,12 @@ def test_the_picture_matters_in_each_way_to_start(start):
     assert (head.decoder.bridge is None) == (start == "first")
 
 
-@pytest.mark.parametrize("start", WAYS)
+@pytest.mark.parametrize("start", STARTS)
 def test_the_loss_of_several_captions_is_that_of_each_beside_its_picture(start):
     data = examples(several=True)
     head, codec = make(data, start=start)
     head.double().eval()
-    # As the encoder reads bytes, its numbers must be of the width of its weights.
+    # The encoder turns bytes into float32, which does not fit weights in double precision.
     head.encoder.grid = lambda pictures: torch.randn(
         len(pictures), 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(int(pictures.sum()))
     )
@@ -129,14 +129,14 @@ def test_the_loss_of_several_captions_is_that_of_each_beside_its_picture(start):
     assert whole.count == 4 + 6 == sum(single.count for single in singles)
 
 
-def test_the_loss_is_that_of_scores_step_by_step():
+def test_the_loss_is_the_negative_log_probability_of_each_step():
     data = examples((2, 6))
     head, codec = make(data, encoder="vectors", start="first")
     head.eval()
     items = [codec.encode(e.picture, e) for e in data]
     expected = 0.0
     for item in items:
-        state, last = head.start(item.picture[None]), torch.tensor([codec.begin])
+        state, last = head.start(item.picture[None]), torch.tensor([codec.start])
         for token in item.captions[0]:
             logits, state = head.decoder.step(last, state)
             expected -= torch.log_softmax(logits, 1)[0, token].item()
@@ -162,18 +162,18 @@ def test_a_codec_is_the_same_from_its_files():
     data = examples()
     _, codec = make(data)
     files = {name: json.loads(json_bytes(value)) for name, value in codec.to_json().items()}
-    again = load_codec(files)
+    again = TASK.load_codec(files)
     assert (again.vocabulary, again.shape, again.max_tokens) == (codec.vocabulary, codec.shape, codec.max_tokens)
     assert again.tokenizer.to_json() == codec.tokenizer.to_json()
     with pytest.raises(SeqkitError, match="do not fit together"):
-        load_codec({**files, "pictures.json": []})
+        TASK.load_codec({**files, "pictures.json": []})
 
 
 def test_a_picture_of_another_shape_is_refused():
     head, codec = make(examples())
     with pytest.raises(SeqkitError, match=r"has the shape \(3, 5\), but this model reads \(16, 16, 1\)"):
         codec.encode(picture(1, (3, 5)))
-    with pytest.raises(SeqkitError, match="no captions"):
+    with pytest.raises(SeqkitError, match="no targets"):
         head.loss(codec.collate([codec.encode(picture(1))]))
 
 
@@ -194,30 +194,30 @@ def test_captions_longer_than_the_limit_are_cut_and_none_is_written_longer():
 
 def test_scores_accept_any_of_several_captions():
     data = examples(several=True)
-    right = [Caption(e.captions[n % 2], (), 0.0) for n, e in enumerate(data)]
-    scores = TASK.score(right, data)
+    correct = [Caption(e.captions[n % 2], (), 0.0) for n, e in enumerate(data)]
+    scores = TASK.score(correct, data)
     assert scores["exact"] == 1
     assert scores["bleu"] == pytest.approx(100)
     assert TASK.score([Caption("x", (), 0.0) for _ in data], data)["exact"] == 0
 
 
-def test_the_most_sure_mistakes_come_first():
+def test_the_most_confident_mistakes_come_first():
     data = examples()[:3]
-    found = [Caption("a dog", (), -0.5), Caption("a red dog", (), -0.1), Caption("a cow", (), -0.2)]
-    (table,) = TASK.tables(found, data)
+    predictions = [Caption("a dog", (), -0.5), Caption("a red dog", (), -0.1), Caption("a cow", (), -0.2)]
+    (table,) = TASK.tables(predictions, data)
     assert [row[1:] for row in table.rows] == [["two cats", "a cow"], ["a red cat", "a dog"]]
 
 
 def test_a_contact_sheet_shows_every_picture_in_green_or_red():
     white = np.full((32, 32, 1), 255, np.uint8)
-    cells = [Cell(white, "right", ["right", "true"]), Cell(white, "a long wrong caption " * 20, ["right"])]
-    image = Image.open(BytesIO(contact_sheet([*cells, *cells[:1] * 4])))
+    thumbnails = [Thumbnail(white, "a", ["a", "b"]), Thumbnail(white, "a long wrong caption " * 20, ["a"])]
+    image = Image.open(BytesIO(contact_sheet([*thumbnails, *thumbnails[:1] * 4])))
     colors = {color for _, color in image.convert("RGB").getcolors(10**6)}
     assert image.format == "PNG"
     assert {(0x1F, 0x7A, 0x4D), (0xB4, 0x43, 0x1F)} <= colors
-    one_row, two_rows = (Image.open(BytesIO(contact_sheet(cells[:1] * n))).size for n in (5, 6))
+    one_row, two_rows = (Image.open(BytesIO(contact_sheet(thumbnails[:1] * n))).size for n in (5, 6))
     assert one_row[0] == two_rows[0] and one_row[1] < two_rows[1]
-    assert contact_sheet(cells) == contact_sheet(cells)
+    assert contact_sheet(thumbnails) == contact_sheet(thumbnails)
 
 
 def test_pictures_of_vectors_are_not_shown():

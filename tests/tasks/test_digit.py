@@ -3,15 +3,15 @@ import math
 import numpy as np
 import pytest
 import torch
-from seqkit.tasks import digit
-from seqkit.tasks.digit import DigitConfig, VectorBatch, VectorCodec, VectorHead, load_codec, pictures
-from seqkit.tasks.sentiment import Classified
+from seqkit.tasks.digit import TASK, DigitConfig, VectorBatch, VectorCodec, VectorHead
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 
 from seqkit import SeqkitError
 from seqkit.data import DataError, Example, SourceLocation
 from seqkit.errors import UsageError
+from seqkit.topologies.classification import Classified
+from seqkit.topologies.one_to_one.pictures import draw_mistakes
 
 
 def table(path, rows, header="width,height,kind"):
@@ -40,12 +40,13 @@ def test_ten_examples_are_overfitted_to_zero_loss():
 def test_a_head_computes_what_its_equation_says(num_layers):
     torch.manual_seed(0)
     head = VectorHead(4, "ab", hidden_size=5, num_layers=num_layers, activation="tanh").eval()
-    found = vectors = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
+    hidden = vectors = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
     weights = {name: parameter.detach().numpy() for name, parameter in head.named_parameters()}
     for layer in range(num_layers):
-        found = np.tanh(found @ weights[f"layers.{3 * layer}.weight"].T + weights[f"layers.{3 * layer}.bias"])
-    found = found @ weights["output.weight"].T + weights["output.bias"]
-    np.testing.assert_allclose(head(VectorBatch(torch.tensor(vectors))).detach().numpy(), found, atol=1e-5)
+        hidden = np.tanh(hidden @ weights[f"layers.{3 * layer}.weight"].T + weights[f"layers.{3 * layer}.bias"])
+    expected = hidden @ weights["output.weight"].T + weights["output.bias"]
+    # Sums of at most five float32 numbers around 1, in another order.
+    np.testing.assert_allclose(head(VectorBatch(torch.tensor(vectors))).detach().numpy(), expected, atol=1e-5)
 
 
 def test_noise_dropout_and_smoothing_are_for_training_only():
@@ -58,7 +59,7 @@ def test_noise_dropout_and_smoothing_are_for_training_only():
     assert float(head.loss(batch).sum.detach()) == pytest.approx(float(-probabilities.log().sum()), rel=1e-5)
 
 
-def test_smoothing_gives_a_part_of_the_target_to_all_labels():
+def test_smoothing_spreads_a_fraction_of_the_target_over_all_labels():
     head = VectorHead(2, "abcd", label_smoothing=0.2)
     batch = VectorBatch(torch.randn(1, 2), torch.tensor([1]))
     nats = -torch.log_softmax(head(batch), 1)[0]
@@ -71,9 +72,9 @@ def test_the_loss_is_a_sum_that_no_batch_size_biases():
     head = VectorHead(3, "ab").eval()
     batch = VectorBatch(torch.randn(6, 3), torch.tensor([0, 1, 1, 0, 0, 1]))
     whole = head.loss(batch)
-    parts = [head.loss(VectorBatch(batch.vectors[rows], batch.targets[rows])) for rows in (slice(0, 1), slice(1, 6))]
-    assert whole.count == 6 == sum(part.count for part in parts)
-    torch.testing.assert_close(whole.sum, parts[0].sum + parts[1].sum)
+    pieces = [head.loss(VectorBatch(batch.vectors[rows], batch.targets[rows])) for rows in (slice(0, 1), slice(1, 6))]
+    assert whole.count == 6 == sum(piece.count for piece in pieces)
+    torch.testing.assert_close(whole.sum, pieces[0].sum + pieces[1].sum)
 
 
 def test_a_batch_without_labels_has_no_loss():
@@ -95,20 +96,20 @@ def test_a_vector_is_written_with_commas_or_spaces_or_given_as_numbers(raw):
         ("1 2", r"the vector has 2 numbers, but the model takes 3: a to c"),
         ("", r"has 0 numbers"),
         ("1 2 3 4", r"has 4 numbers"),
-        ("1 two 3", r"b is 'two', which is no number that can be used; mend it$"),
-        ("1 2 nan", r"c is 'nan', which is no number"),
-        ("1e99 2 3", r"a is '1e99', which is no number"),
-        ([1, 2, math.inf], r"c is 'inf', which is no number"),
+        ("1 two 3", r"b is 'two', which is not a usable number; mend it$"),
+        ("1 2 nan", r"c is 'nan', which is not a usable number"),
+        ("1e99 2 3", r"a is '1e99', which is not a usable number"),
+        ([1, 2, math.inf], r"c is 'inf', which is not a usable number"),
     ],
 )
-def test_what_is_no_vector_is_refused_in_a_sentence(raw, message):
+def test_what_is_not_a_vector_is_refused_in_one_sentence(raw, message):
     with pytest.raises(UsageError, match=message):
         codec().encode(raw)
 
 
-def test_scaling_is_learned_on_the_training_part_alone():
-    splits = digit.read(DigitConfig(), [])
-    learned = digit.learn(DigitConfig(), splits.train)
+def test_scaling_is_learned_on_the_training_split_alone():
+    splits = TASK.read(DigitConfig(), [])
+    learned = TASK.learn_codec(DigitConfig(), splits.train)
     train = [list(map(float, example.text.split())) for example in splits.train]
     expected = StandardScaler().fit(train)
     np.testing.assert_allclose(learned.mean, expected.mean_)
@@ -121,49 +122,49 @@ def test_scaling_is_learned_on_the_training_part_alone():
 
 def test_a_number_that_never_changes_and_one_far_out_do_no_harm():
     examples = [Example(f"0.1 {number}", "x", SourceLocation("a", 1)) for number in range(7)]
-    learned = digit.learn(DigitConfig(data="digits"), examples)
+    learned = TASK.learn_codec(DigitConfig(data="digits"), examples)
     vector, _ = VectorCodec("ab", learned.mean, learned.scale, "x").encode("0.1 1e29")
     assert vector.tolist() == pytest.approx([0.0, 10.0], abs=1e-6)
 
 
-def test_the_digits_are_those_of_scikit_learn_in_three_parts_with_every_label():
-    splits = digit.read(DigitConfig(), [])
-    parts = [splits.train, splits.valid, splits.test]
-    assert sum(map(len, parts)) == 1797
-    assert [round(len(part) / 1797, 2) for part in parts] == [0.7, 0.1, 0.2]
-    assert all({example.label for example in part} == set("0123456789") for part in parts)
+def test_the_digits_are_those_of_scikit_learn_in_three_splits_with_every_label():
+    splits = TASK.read(DigitConfig(), [])
+    three = [splits.train, splits.valid, splits.test]
+    assert sum(map(len, three)) == 1797
+    assert [round(len(split) / 1797, 2) for split in three] == [0.7, 0.1, 0.2]
+    assert all({example.label for example in split} == set("0123456789") for split in three)
     digits = load_digits()
     for example in splits.test[:50]:
         row = example.location.line - 1
         assert list(map(float, example.text.split())) == digits.data[row].tolist()
         assert example.label == str(digits.target[row])
-    other = digit.read(DigitConfig(seed=1), [])
+    other = TASK.read(DigitConfig(seed=1), [])
     assert [e.text for e in other.test] != [e.text for e in splits.test]
 
 
-def test_vectors_that_are_alike_stay_in_one_part(tmp_path):
+def test_equal_vectors_stay_in_one_split(tmp_path):
     rows = [f"{n % 10},{form},{'ab'[n % 2]}" for n in range(10) for form in ("1", "1.0", "1.00")]
     path = table(tmp_path / "a.csv", rows, "width,height,label")
-    splits = digit.read(DigitConfig(data=str(path), test_fraction=0.3), [])
-    parts = [{example.text for example in part} for part in (splits.train, splits.valid, splits.test)]
-    assert sum(map(len, parts)) == len(set.union(*parts)) == 10
+    splits = TASK.read(DigitConfig(data=str(path), test_fraction=0.3), [])
+    texts = [{example.text for example in split} for split in (splits.train, splits.valid, splits.test)]
+    assert sum(map(len, texts)) == len(set.union(*texts)) == 10
 
 
 def test_columns_are_found_by_name_in_any_order_and_format(tmp_path):
     one = DigitConfig(data=str(table(tmp_path / "a.csv", ["1,2,x"], "w,h,label")))
     other = tmp_path / "b.jsonl"
     other.write_text('{"label": "x", "h": 2, "note": "seen later", "w": 1.0}\n', encoding="utf-8")
-    learned = digit.learn(one, [Example("1 2", "x", SourceLocation("a.csv", 2))])
-    (example,) = digit.read_file(one, other, learned)
+    learned = TASK.learn_codec(one, [Example("1 2", "x", SourceLocation("a.csv", 2))])
+    (example,) = TASK.read_file(one, other, learned)
     assert (example.text, example.label) == ("1 2", "x")
 
 
 def test_the_columns_of_numbers_can_be_named(tmp_path):
     path = table(tmp_path / "a.tsv", ["ann\t1\t2\tx"], "name\tw\th\tkind")
     config = DigitConfig(data=str(path), label_column="kind", feature_columns="h, w")
-    learned = digit.learn(config, [Example("2 1", "x", SourceLocation("a.tsv", 2))])
+    learned = TASK.learn_codec(config, [Example("2 1", "x", SourceLocation("a.tsv", 2))])
     assert learned.names == ("h", "w")
-    assert [e.text for e in digit.read_file(config, path, learned)] == ["2 1"]
+    assert [e.text for e in TASK.read_file(config, path, learned)] == ["2 1"]
 
 
 @pytest.mark.parametrize(
@@ -172,12 +173,12 @@ def test_the_columns_of_numbers_can_be_named(tmp_path):
         (
             ["1,2,x", "1,two,x"],
             {},
-            r"a\.csv:3: height is 'two', which is no number that can be used; mend it, or",
+            r"a\.csv:3: height is 'two', which is not a usable number; mend it, or",
         ),
         (["1,2,x", ",2,x"], {}, r"a\.csv:3: width is empty; mend it"),
-        (["1,nan,x"], {}, r"a\.csv:2: height is 'nan', which is no number"),
-        (["1,-inf,x"], {}, r"a\.csv:2: height is '-inf', which is no number"),
-        (["1,1e999,x"], {}, r"a\.csv:2: height is '1e999', which is no number"),
+        (["1,nan,x"], {}, r"a\.csv:2: height is 'nan', which is not a usable number"),
+        (["1,-inf,x"], {}, r"a\.csv:2: height is '-inf', which is not a usable number"),
+        (["1,1e999,x"], {}, r"a\.csv:2: height is '1e999', which is not a usable number"),
         (["1,2, "], {}, r"a\.csv:2: column 'kind' is empty; give the row a label or take it out"),
         (["1,2,3,x"], {}, r"a\.csv:2: 4 fields, but the first line names 3 columns"),
         (["1,2,x"], {"label_column": None}, r"a\.csv:1: cannot tell which column holds the label"),
@@ -189,22 +190,22 @@ def test_the_columns_of_numbers_can_be_named(tmp_path):
         (["1,2,x", "3,4,x"], {}, r"there is only one class, 'x'"),
     ],
 )
-def test_a_file_that_will_not_do_is_told_with_its_place(rows, options, message, tmp_path):
+def test_a_file_that_cannot_be_used_is_reported_with_its_line(rows, options, message, tmp_path):
     path = table(tmp_path / "a.csv", rows)
     config = DigitConfig(**{"data": str(path), "label_column": "kind", **options})
     with pytest.raises(SeqkitError, match=message):
-        digit.read(config, [])
+        TASK.read(config, [])
 
 
-def test_a_label_the_model_never_saw_is_told_with_its_place(tmp_path):
+def test_a_label_the_model_never_saw_is_reported_with_its_line(tmp_path):
     path = table(tmp_path / "a.csv", ["1,2,x", "1,2,zebra"])
-    with pytest.raises(DataError, match=r"a\.csv:3: the model knows no label 'zebra'"):
-        digit.read_file(DigitConfig(label_column="kind"), path, codec(("width", "height"), ["x", "y"]))
+    with pytest.raises(DataError, match=r"a\.csv:3: label 'zebra' is not in the training split"):
+        TASK.read_file(DigitConfig(label_column="kind"), path, codec(("width", "height"), ["x", "y"]))
 
 
 def test_a_codec_comes_back_from_its_files():
     one = VectorCodec(["a", "b"], [0.1, 1 / 3], [1.0, 2.0], ["x", "y"])
-    other = load_codec(one.to_json())
+    other = TASK.load_codec(one.to_json())
     assert (other.names, other.labels) == (one.names, one.labels)
     assert torch.equal(other.encode("0.7 0.9")[0], one.encode("0.7 0.9")[0])
 
@@ -221,23 +222,23 @@ def test_a_codec_comes_back_from_its_files():
 )
 def test_damaged_files_of_a_codec_are_named(change, message):
     with pytest.raises(DataError, match=message):
-        load_codec({**codec().to_json(), **change})
+        TASK.load_codec({**codec().to_json(), **change})
 
 
 def test_mistakes_are_shown_as_pictures_where_the_numbers_are_pixels():
-    pixels = codec([f"pixel_{row}_{column}" for row in range(2) for column in range(2)], "ab")
     examples = [Example("0 1 2 16", "a", SourceLocation("x", 1)), Example("0 0 0 0", "b", SourceLocation("x", 2))]
-    wrong, right = Classified("b", {"a": 0.1, "b": 0.9}), Classified("a", {"a": 0.9, "b": 0.1})
-    head = VectorHead(4, "ab")
-    found = pictures(head, pixels, [wrong, wrong], examples)
-    assert list(found) == ["mistakes.png"] and found["mistakes.png"].startswith(b"\x89PNG")
-    assert pictures(head, pixels, [right], examples[:1]) == {}
-    assert pictures(head, codec("wxyz", "ab"), [wrong], examples[:1]) == {}
+    b, a = Classified("b", {"a": 0.1, "b": 0.9}), Classified("a", {"a": 0.9, "b": 0.1})
+    pixels = [f"pixel_{row}_{column}" for row in range(2) for column in range(2)]
+    files = draw_mistakes(pixels, [b, b], examples)
+    assert list(files) == ["mistakes.png"] and files["mistakes.png"].startswith(b"\x89PNG")
+    assert draw_mistakes(pixels, [a, b], examples) == {}, "nothing is wrong"
+    assert draw_mistakes(list("wxyz"), [b, b], examples) == {}, "these numbers are no pixels"
+    assert draw_mistakes(pixels[:3], [b, b], examples) == {}, "three pixels are no square"
 
 
-def test_the_surest_mistake_comes_first():
+def test_the_most_confident_mistake_comes_first():
     examples = [Example("1", "a", SourceLocation("x.csv", line)) for line in (2, 3, 4)]
     predictions = [Classified(label, {label: p}) for label, p in (("b", 0.6), ("b", 0.9), ("a", 0.99))]
-    confusion, wrong = digit.tables(predictions, examples)
+    confusion, wrong = TASK.tables(predictions, examples)
     assert list(confusion.rows) == [["a", 1, 2], ["b", 0, 0]]
     assert wrong.rows == [["a", "b", "0.90", "x.csv:3"], ["a", "b", "0.60", "x.csv:2"]]

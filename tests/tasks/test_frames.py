@@ -12,17 +12,10 @@ from seqkit.tasks.frames import (
     Framed,
     FrameHead,
     FrameStream,
-    baseline,
-    head,
-    learn,
-    read,
-    score,
-    tables,
-    tallies,
 )
 from torch import nn
 
-from seqkit import Encoder, SeqkitError, UsageError
+from seqkit import Encoder, UsageError
 from seqkit.cells import available_cells
 from seqkit.data import DataError, SourceLocation, Splits
 from seqkit.data.frames import LabelledClip, Layout, Scaling, clip_of
@@ -42,9 +35,9 @@ def clip(number, steps, size=3, names=None, labels=LABELS):
 
 def model(examples, **options):
     config = FrameConfig(hidden_size=8, dropout=0.2, **options)
-    codec = learn(config, examples)
+    codec = TASK.learn_codec(config, examples)
     torch.manual_seed(0)
-    return head(config, codec).eval(), codec
+    return TASK.build_head(config, codec).eval(), codec
 
 
 def batch_of(codec, examples):
@@ -63,7 +56,7 @@ def test_padding_and_neighbours_never_change_a_prediction(way, cell):
     for example, found in zip(examples, together, strict=True):
         (alone,) = made.predict(batch_of(codec, [example]))
         assert alone.labels == found.labels and len(found.labels) == len(example.labels)
-        assert alone.sure == pytest.approx(found.sure, abs=1e-5)
+        assert alone.confidences == pytest.approx(found.confidences, abs=1e-5)
     # Nor does what stands in the padding.
     batch = batch_of(codec, examples)
     frames = batch.frames.clone()
@@ -84,7 +77,7 @@ def test_the_loss_is_the_cross_entropy_of_each_frame_once():
             expected -= row[LABELS.index(label)]
     assert whole.count == 11
     assert float(whole.sum.detach()) == pytest.approx(expected, rel=1e-5)
-    with pytest.raises(SeqkitError, match="has no labels"):
+    with pytest.raises(UsageError, match="has no targets"):
         made.loss(codec.collate([codec.encode(examples[0].clip)]))
 
 
@@ -100,9 +93,9 @@ def test_ten_sequences_are_overfitted(way):
     generator = random.Random(0)
     examples = [clip(number, generator.randint(3, 12)) for number in range(10)]
     config = FrameConfig(hidden_size=48, dropout=0.0, **way)
-    codec = learn(config, examples)
+    codec = TASK.learn_codec(config, examples)
     torch.manual_seed(0)
-    made = head(config, codec)
+    made = TASK.build_head(config, codec)
     batch = batch_of(codec, examples)
     optimizer = torch.optim.Adam(made.parameters(), lr=0.02)
     for _ in range(150):
@@ -124,6 +117,23 @@ def test_a_delay_is_what_lets_one_direction_see_ahead():
         assert differs.nonzero()[0].item() == first
     with pytest.raises(UsageError, match="a delay is for one direction"):
         model([example], delay=2)
+
+
+def test_the_probabilities_of_all_labels_are_given_when_asked_for():
+    examples = [clip(0, 4), clip(1, 7)]
+    made, codec = model(examples)
+    for framed, example in zip(made.predict(batch_of(codec, examples), all_probabilities=True), examples, strict=True):
+        assert len(framed.probabilities) == len(example.labels)
+        for label, confidence, row in zip(framed.labels, framed.confidences, framed.probabilities, strict=True):
+            assert sum(row) == pytest.approx(1, abs=1e-6)  # a sum of three float32
+            assert max(row) == confidence == row[LABELS.index(label)]
+
+
+def test_samples_leave_out_gaps_and_repetitions():
+    labels = ("gap", "7", "7", "gap", "7", "1", "gap")
+    examples = [LabelledClip(clip_of("a", np.zeros((7, 1))), labels, SourceLocation("a", 1))]
+    (table,) = TASK.samples([Framed(("1",) * 7, (1.0,) * 7)], examples)
+    assert table.rows == [["truth", "7 7 1"], ["model", "1"]]
 
 
 NAMES = ("x", "y", "z")
@@ -151,7 +161,7 @@ def test_a_stream_says_what_the_batch_says(cell, delay):
             answers = [answer for answer in pushed if answer] + stream.finish()
             assert [answer.frame for answer in answers] == list(range(1, len(features) + 1))
             assert tuple(answer.label for answer in answers) == whole.labels
-            assert [answer.sure for answer in answers] == pytest.approx(whole.sure, abs=1e-5)
+            assert [answer.confidence for answer in answers] == pytest.approx(whole.confidences, abs=1e-5)
     assert stream.finish() == []
 
 
@@ -169,7 +179,7 @@ def test_a_header_says_where_features_are_in_a_stream():
 BAD_LINES = [
     ("1,2", "a frame has 3 features, here 2 features"),
     ("1 2 3 4", "a frame has 3 features, here 4 features"),
-    ("1,two,3", "'two' is no number"),
+    ("1,two,3", "'two' is not a number"),
     ("1,2,inf", "inf is infinite or too large"),
     ([[1, 2, 3]], "a frame has 3 features, here no row of features"),
 ]
@@ -191,10 +201,10 @@ def test_two_directions_label_no_stream():
         FrameStream(*model([clip(0, 5)]))
 
 
-def test_scaling_knows_the_training_part_alone():
+def test_scaling_knows_the_training_split_alone():
     train, other = [clip(0, 50), clip(1, 50)], clip(2, 50)
     other.clip.features[:] = other.clip.features * 100 + 1000
-    codec = learn(FrameConfig(), train)
+    codec = TASK.learn_codec(FrameConfig(), train)
     both = np.concatenate([example.clip.features for example in train])
     assert codec.scaling.mean == pytest.approx(both.mean(0))
     assert 1 / codec.scaling.inverse == pytest.approx(both.std(0))
@@ -215,29 +225,29 @@ def test_features_of_another_number_are_refused():
 def test_scores_by_hand():
     examples = [LabelledClip(clip_of("a", np.zeros((6, 1))), tuple("aabbbb"), SourceLocation("a", 1))]
     found = [Framed(tuple("aaabbb"), (1.0,) * 6)]
-    scores = score(found, examples)
+    scores = TASK.score(found, examples)
     assert scores["accuracy"] == pytest.approx(5 / 6)
     assert scores["macro_f1"] == pytest.approx((2 * 2 / 5 + 2 * 3 / 7) / 2)
     # Overlaps: 2 of 3 frames for a, 3 of 4 for b.
     assert (scores["segment_f1_10"], scores["segment_f1_50"], scores["edit"]) == (1, 1, 1)
-    labels, confusion, worst = tables(found, examples)
+    labels, confusion, worst = TASK.tables(found, examples)
     assert [row[0] for row in labels.rows] == ["b", "a"]
     assert confusion.rows == [["a", 2, 0], ["b", 1, 3]]
     assert worst.rows == [["a", 6, pytest.approx(5 / 6), 1.0]]
 
 
-def test_draws_of_sequences_are_scored_by_their_tallies_as_by_each_score_on_its_own():
+def test_draws_of_sequences_are_scored_by_their_counts_as_by_each_score_on_its_own():
     draw, spread = random.Random(0), ["aaab", "bbbc", "aaad"]
     truth = [tuple("".join(draw.choices(spread, k=draw.randint(1, 6)))) for _ in range(25)]
     found = [tuple(draw.choice("abd") if draw.random() < 0.3 else label for label in labels) for labels in truth]
     examples = [LabelledClip(clip_of("a", np.zeros((len(t), 1))), t, SourceLocation("a", 1)) for t in truth]
     predictions = [Framed(labels, (1.0,) * len(labels)) for labels in found]
-    resampled = resample(score, predictions, examples, tallies=tallies(predictions, examples))
-    again = resample(score, predictions, examples, seconds=0.5)
+    resampled = resample(TASK.score, predictions, examples, counts=TASK.score_counts(predictions, examples))
+    again = resample(TASK.score, predictions, examples, seconds=0.5)
     assert resampled.resamples == 1000 and again.resamples >= 20
     drawn = np.random.default_rng(0).integers(25, size=25).tolist()
     true, guessed = [truth[n] for n in drawn], [found[n] for n in drawn]
-    flat = [[label for labels in part for label in labels] for part in (true, guessed)]
+    flat = [[label for labels in side for label in labels] for side in (true, guessed)]
     by_hand = {"accuracy": accuracy(*flat), "macro_f1": macro_f1(*flat), "edit": edit_score(true, guessed)}
     by_hand |= {f"segment_f1_{n}": segment_f1(true, guessed, n / 100) for n in (10, 25, 50)}
     assert {name: values[0] for name, values in resampled.scores.items()} == pytest.approx(by_hand)
@@ -252,19 +262,19 @@ def test_the_baseline_sees_one_frame_alone():
         labels = ("-", *("+" if value > 0 else "-" for value in values[:-1]))
         return LabelledClip(clip_of(str(number), values[:, None]), labels, SourceLocation("a", 1))
 
-    parts = Splits([example(n) for n in range(20)], [], [example(n) for n in range(20, 30)])
-    assert score(baseline(FrameConfig(), parts), parts.test)["accuracy"] < 0.6
+    splits = Splits([example(n) for n in range(20)], [], [example(n) for n in range(20, 30)])
+    assert TASK.score(TASK.predict_baseline(FrameConfig(), splits), splits.test)["accuracy"] < 0.6
     sighted = [
-        LabelledClip(e.clip, tuple("-+"[int(v > 0)] for v in e.clip.features[:, 0]), e.location) for e in parts.train
+        LabelledClip(e.clip, tuple("-+"[int(v > 0)] for v in e.clip.features[:, 0]), e.location) for e in splits.train
     ]
-    assert score(baseline(FrameConfig(), Splits(sighted, [], sighted)), sighted)["accuracy"] == 1.0
+    assert TASK.score(TASK.predict_baseline(FrameConfig(), Splits(sighted, [], sighted)), sighted)["accuracy"] == 1.0
 
 
-def test_strips_have_their_own_parts():
-    splits = read(FrameConfig(strips=30), [])
-    assert [len(part) for part in (splits.train, splits.valid, splits.test)] == [30, 3, 6]
-    with pytest.raises(UsageError, match="strips have parts of their own"):
-        read(FrameConfig(strips=30, test_data="x"), [])
+def test_strips_have_their_own_splits():
+    splits = TASK.read(FrameConfig(strips=30), [])
+    assert [len(split) for split in (splits.train, splits.valid, splits.test)] == [30, 3, 6]
+    with pytest.raises(UsageError, match="strips have splits of their own"):
+        TASK.read(FrameConfig(strips=30, test_data="x"), [])
     assert TASK.size(splits.valid) == (sum(len(e.labels) for e in splits.valid), "frames")
 
 

@@ -1,13 +1,12 @@
-"""Spelling to phonemes: the dictionary, its parts, scores, and words learned by heart."""
+"""Spelling to phonemes: the dictionary, its splits, scores, and words learned by heart."""
 
 import pytest
 import torch
-from seqkit.tasks import g2p
-from seqkit.tasks.g2p import G2PConfig
+from seqkit.tasks.g2p import TASK, G2PConfig
 from seqkit.tasks.translate import Translated
 
 from seqkit.config import make_config
-from seqkit.data import DataError, SourceLocation
+from seqkit.data import DataError, SourceLocation, Splits
 from seqkit.data.pairs import Pair
 from seqkit.data.sources import pronunciations as module
 from seqkit.data.sources.pronunciations import cmudict, without_stress
@@ -59,29 +58,29 @@ def test_a_dictionary_that_is_none_is_named_with_its_line(monkeypatch, tmp_path)
         list(cmudict())
 
 
-def test_parts_share_no_word_and_every_pronunciation_is_accepted(tmp_path):
+def test_splits_share_no_word_and_every_pronunciation_is_accepted(tmp_path):
     lines = [f"w{n}\tA{n % 3} B\nw{n}\tC{n % 3}\n" for n in range(60)]
     path = tmp_path / "words.tsv"
     path.write_text("".join(lines))
-    splits = g2p.read(make_config(G2PConfig, {"data": str(path)}), [])
-    words = [{pair.source for pair in part} for part in (splits.train, splits.valid, splits.test)]
-    assert [len(part) for part in words] == [54, 3, 3]
+    splits = TASK.read(make_config(G2PConfig, {"data": str(path)}), [])
+    words = [{pair.source for pair in split} for split in (splits.train, splits.valid, splits.test)]
+    assert [len(split) for split in words] == [54, 3, 3]
     assert len(set.union(*words)) == 60
     assert all(pair.references == ("A B", "C") for pair in [*splits.valid, *splits.test])
     assert sorted(pair.references for pair in splits.train) == [("A B",)] * 54 + [("C",)] * 54
-    kept = g2p.read(make_config(G2PConfig, {"data": str(path), "stress": True}), [])
-    assert all(pair.references[1][1] in "012" for pair in kept.test)
+    stressed = TASK.read(make_config(G2PConfig, {"data": str(path), "stress": True}), [])
+    assert all(pair.references[1][1] in "012" for pair in stressed.test)
 
 
-def test_a_word_is_right_if_it_is_said_in_any_way_that_is():
+def test_a_word_is_correct_if_it_is_said_in_any_way_that_is():
     examples = [
         Pair("read", ("R IY D", "R EH D"), SourceLocation("x", 1)),
         Pair("cat", ("K AE T",), SourceLocation("x", 2)),
     ]
-    assert g2p.score(answers("R EH D", "K AE T"), examples) == {"wer": 0, "per": 0}
+    assert TASK.score(answers("R EH D", "K AE T"), examples) == {"wer": 0, "per": 0}
     # One phoneme of three is wrong, and one too many.
-    found = g2p.score(answers("R EH D", "K AH T S"), examples)
-    assert found == {"wer": 1 / 2, "per": pytest.approx(2 / 6)}
+    scores = TASK.score(answers("R EH D", "K AH T S"), examples)
+    assert scores == {"wer": 1 / 2, "per": pytest.approx(2 / 6)}
 
 
 def test_the_baseline_says_a_word_like_the_one_that_is_spelled_most_like_it():
@@ -90,30 +89,30 @@ def test_the_baseline_says_a_word_like_the_one_that_is_spelled_most_like_it():
         Pair("station", ("S T EY SH AH N",), SourceLocation("x", 3)),
         Pair("light", ("L AY T",), SourceLocation("x", 4)),
     ]
-    splits = g2p.Splits(train, [], test)
-    found = g2p.score(g2p.baseline(make_config(G2PConfig, {}), splits), test)
-    assert found == {"wer": 1.0, "per": pytest.approx((2 + 2) / (6 + 3))}
+    splits = Splits(train, [], test)
+    scores = TASK.score(TASK.predict_baseline(make_config(G2PConfig, {}), splits), test)
+    assert scores == {"wer": 1.0, "per": pytest.approx((2 + 2) / (6 + 3))}
 
 
 def test_ten_words_are_learned_by_heart():
     torch.manual_seed(0)
     small = {"hidden_size": 24, "embedding_size": 12, "dropout": 0.0, "embedding_dropout": 0.0}
     config = make_config(G2PConfig, {**small, "label_smoothing": 0.0})
-    codec = g2p.learn(config, PAIRS)
-    head = g2p.TASK.build_head(config, codec)
+    codec = TASK.learn_codec(config, PAIRS)
+    head = TASK.build_head(config, codec)
     batch = codec.collate([codec.encode(pair.source, pair) for pair in PAIRS])
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
     for _ in range(80):
         optimizer.zero_grad()
         head.loss(batch).mean.backward()
         optimizer.step()
-    found = head.eval().predict(batch)
-    assert [p.text for p in found] == list(TEN.values())
-    assert g2p.show(found[0]) == ("K AE T", {"phonemes": "K AE T", "score": found[0].score})
+    predictions = head.eval().predict(batch)
+    assert [p.text for p in predictions] == list(TEN.values())
+    assert TASK.format_prediction(predictions[0]) == ("K AE T", {"phonemes": "K AE T", "score": predictions[0].score})
 
 
-def test_the_surest_mistakes_are_shown_first():
+def test_the_most_confident_mistakes_are_shown_first():
     examples = PAIRS[:3]
-    found = [Translated("K AE T", -0.1, ()), Translated("S", -0.9, ()), Translated("CH", -0.2, ())]
-    (table,) = g2p.tables(found, examples)
+    predictions = [Translated("K AE T", -0.1, ()), Translated("S", -0.9, ()), Translated("CH", -0.2, ())]
+    (table,) = TASK.tables(predictions, examples)
     assert table.rows == [["chat", "CH AE T", "CH"], ["city", "S IH T IY", "S"]]

@@ -2,7 +2,7 @@ import random
 
 import pytest
 import torch
-from seqkit.tasks.sentiment import SentimentHead, TextCodec, tables
+from seqkit.tasks.sentiment import TASK, Classified, SentimentHead, TextCodec
 
 from seqkit import Encoder, SeqkitError
 from seqkit.cells import available_cells
@@ -60,12 +60,11 @@ def test_a_batch_without_labels_has_no_loss():
 
 
 def test_tables_count_and_show_the_worst_first():
-    class Answer:
-        def __init__(self, label, sure):
-            self.label, self.probabilities = label, {label: sure, {"x": "y", "y": "x"}[label]: 1 - sure}
+    def predicted(label, probability):
+        return Classified(label, {label: probability, {"x": "y", "y": "x"}[label]: 1 - probability})
 
     examples = [Example(t, label, SourceLocation("a", 1)) for t, label in (("one", "x"), ("two", "x"), ("three", "y"))]
-    confusion, worst = tables([Answer("y", 0.6), Answer("x", 0.9), Answer("x", 0.99)], examples)
+    confusion, worst = TASK.tables([predicted("y", 0.6), predicted("x", 0.9), predicted("x", 0.99)], examples)
     assert confusion.rows == [["x", 1, 1], ["y", 1, 0]]
     assert [row[3] for row in worst.rows] == ["three", "one"]
 

@@ -4,7 +4,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from seqkit.tasks.tag import TASK, TagConfig, Tagged, TaggingHead, from_text, head, learn, load_codec
+from seqkit.tasks.tag import TASK, TagConfig, Tagged, TaggingHead, load_codec
 
 from seqkit import UsageError
 from seqkit.cells import available_cells
@@ -44,8 +44,8 @@ def sentences(rows):
 def new(rows, **options):
     torch.manual_seed(0)
     config = TagConfig(**{**SMALL, "data": "a.conll", **options})
-    codec = learn(config, sentences(rows))
-    return codec, head(config, codec)
+    codec = TASK.learn_codec(config, sentences(rows))
+    return codec, TASK.build_head(config, codec)
 
 
 def batch_of(codec, examples):
@@ -74,7 +74,7 @@ def test_ten_sentences_are_learned_by_heart_in_other_ways(options):
     codec, model = new(POS, **options)
     found = overfit(codec, model, sentences(POS))
     assert [tagged.tags for tagged in found] == [s.tags for s in sentences(POS)]
-    assert all(0.5 < sure <= 1 for tagged in found for sure in tagged.sure)
+    assert all(0.5 < confidence <= 1 for tagged in found for confidence in tagged.confidences)
 
 
 @pytest.mark.parametrize("crf", [False, True])
@@ -90,7 +90,7 @@ def test_neither_padding_nor_other_sentences_change_loss_or_labels(crf):
     for tagged, example in zip(found, examples, strict=True):
         (alone,) = model.predict(batch_of(codec, [example]))
         assert alone.tags == tagged.tags
-        assert alone.sure == pytest.approx(tagged.sure, abs=1e-5)
+        assert alone.confidences == pytest.approx(tagged.confidences, abs=1e-5)
 
 
 def test_a_crf_never_leaves_the_scheme_and_gives_other_labellings():
@@ -105,6 +105,26 @@ def test_a_crf_never_leaves_the_scheme_and_gives_other_labellings():
     scores = [score for _, score in found.n_best]
     assert scores == sorted(scores, reverse=True)
     assert sum(map(math.exp, scores)) <= 1 + 1e-5
+
+
+@pytest.mark.parametrize("crf", [False, True])
+def test_the_probabilities_of_all_labels_are_given_when_asked_for(crf):
+    codec, model = new(POS, crf=crf)
+    for tagged in model.eval().predict(batch_of(codec, sentences(POS)), all_probabilities=True):
+        assert len(tagged.probabilities) == len(tagged.words)
+        for tag, confidence, row in zip(tagged.tags, tagged.confidences, tagged.probabilities, strict=True):
+            assert sum(row) == pytest.approx(1, abs=1e-5)  # sums of a few float32
+            assert row[codec.labels.index(tag)] == confidence
+
+
+def test_a_balance_finds_rare_labels_where_another_is_likelier():
+    codec, model = new([("a b c d", "N N N V")])
+    with torch.no_grad():
+        model.output.weight.zero_()
+        model.output.bias.copy_(torch.tensor([0.6, 0.4]).log())
+    batch = codec.collate([codec.encode(["a"])])
+    # N is 3 of 4 words: 0.6 / 0.75 < 0.4 / 0.25, while 0.6 > 0.4.
+    assert [model.predict(batch, balance=b)[0].tags for b in (0.0, 1.0)] == [("N",), ("V",)]
 
 
 def test_without_a_crf_there_is_one_labelling():
@@ -146,10 +166,10 @@ def test_a_very_long_word_is_read_by_its_ends():
 
 def test_typed_sentences_are_cut_into_words_and_lists_of_words_are_not():
     codec, _ = new(POS)
-    assert codec.encode(from_text("The dog's home.")).words == ("The", "dog's", "home", ".")
-    assert codec.encode(from_text('["The", "dog", "\'s", "U.S."]')).words == ("The", "dog", "'s", "U.S.")
-    assert codec.encode(from_text("[sic]")).words == ("[", "sic", "]")
-    assert from_text("[1, 2]") == "[1, 2]"
+    assert codec.encode(TASK.parse_input("The dog's home.")).words == ("The", "dog's", "home", ".")
+    assert codec.encode(TASK.parse_input('["The", "dog", "\'s", "U.S."]')).words == ("The", "dog", "'s", "U.S.")
+    assert codec.encode(TASK.parse_input("[sic]")).words == ("[", "sic", "]")
+    assert TASK.parse_input("[1, 2]") == "[1, 2]"
 
 
 def test_a_codec_is_the_same_after_its_files_are_read():
@@ -179,7 +199,7 @@ def test_restored_text_is_scored_by_marks_and_capitals():
     assert answer.text == "Oh, no Well yes. why."
 
 
-def test_names_are_scored_whole_and_told_in_json():
+def test_names_are_scored_whole_and_listed_in_json():
     truth = sentences([("Ann Lee saw Rome", "B-PER I-PER O B-LOC")])
     answer = Tagged(truth[0].words, ("B-PER", "O", "O", "B-LOC"), (1.0,) * 4, "bio")
     scores = TASK.score([answer], truth)
@@ -193,16 +213,16 @@ def test_names_are_scored_whole_and_told_in_json():
     ("scheme", "tags"),
     [(None, ["N", "V", "D"]), ("bio", ["B-PER", "I-PER", "O", "B-LOC"]), ("punctuation", ["aa", "Aa,", "aa.", "AA?"])],
 )
-def test_draws_of_sentences_are_scored_by_their_tallies_as_by_each_score_on_its_own(scheme, tags):
+def test_draws_of_sentences_are_scored_by_their_counts_as_by_each_score_on_its_own(scheme, tags):
     draw = random.Random(0)
     truth = [tuple(draw.choices(tags, k=draw.randint(1, 9))) for _ in range(30)]
     found = [tuple(tag if draw.random() < 0.7 else draw.choice(tags) for tag in row) for row in truth]
     examples = [Sentence(("w",) * len(row), row, PLACE) for row in truth]
     answers = [Tagged(e.words, row, (1.0,) * len(row), scheme) for e, row in zip(examples, found, strict=True)]
-    resampled = resample(TASK.score, answers, examples, tallies=TASK.score_counts(answers, examples))
+    resampled = resample(TASK.score, answers, examples, counts=TASK.score_counts(answers, examples))
     drawn = np.random.default_rng(0).integers(30, size=30).tolist()
     true, guessed = [truth[n] for n in drawn], [found[n] for n in drawn]
-    flat = [[tag for row in part for tag in row] for part in (true, guessed)]
+    flat = [[tag for row in side for tag in row] for side in (true, guessed)]
     by_hand = {"accuracy": accuracy(*flat)}
     if scheme is None:
         by_hand["macro_f1"] = macro_f1(*flat)
@@ -210,11 +230,11 @@ def test_draws_of_sentences_are_scored_by_their_tallies_as_by_each_score_on_its_
         by_hand |= entity_scores(true, guessed)[TOTAL]._asdict()
         del by_hand["support"]
     else:
-        marks = label_scores(*([tag[2:] for tag in part] for part in flat))
+        marks = label_scores(*([tag[2:] for tag in side] for side in flat))
         names = {"f1_comma": ",", "f1_period": ".", "f1_question": "?"}
         by_hand |= {name: marks[mark].f1 for name, mark in names.items()} | {"f1_exclamation": 0.0}
         by_hand["f1_marks"] = sum(marks[mark].f1 for mark in names.values()) / 4
-        by_hand["f1_capitals"] = label_scores(*([tag[:2] != "aa" for tag in part] for part in flat))[True].f1
+        by_hand["f1_capitals"] = label_scores(*([tag[:2] != "aa" for tag in side] for side in flat))[True].f1
     assert resampled.resamples == 1000
     assert {name: values[0] for name, values in resampled.scores.items()} == pytest.approx(by_hand)
 
@@ -225,14 +245,14 @@ def test_the_baseline_takes_each_words_commonest_label():
     assert TASK.score(TASK.predict_baseline(TagConfig(data="a.conll"), splits), splits.test)["accuracy"] == 0.75
 
 
-def test_the_default_data_share_no_review_between_parts():
+def test_the_default_splits_share_no_review():
     config = TagConfig(reviews=60)
-    parts = TASK.read(config, [])
-    places = [{s.location for s in part} for part in (parts.train, parts.valid, parts.test)]
-    assert [len(part) for part in places] == [54, 3, 3]
-    assert len(set.union(*places)) == 60
-    assert max(len(s.words) for s in parts.train) <= config.stretch
-    assert TASK.read(config, []) == parts != TASK.read(TagConfig(reviews=60, seed=1), [])
+    splits = TASK.read(config, [])
+    reviews = [{s.location for s in split} for split in (splits.train, splits.valid, splits.test)]
+    assert [len(locations) for locations in reviews] == [54, 3, 3]
+    assert len(set.union(*reviews)) == 60
+    assert max(len(s.words) for s in splits.train) <= config.stretch
+    assert TASK.read(config, []) == splits != TASK.read(TagConfig(reviews=60, seed=1), [])
 
 
 def test_a_head_has_its_encoder_and_labels():

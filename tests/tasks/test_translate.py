@@ -9,16 +9,14 @@ import sacrebleu
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqkit.tasks import translate
 from seqkit.tasks.translate import (
+    TASK,
     PairCodec,
     SearchOptions,
     TranslateConfig,
     Translated,
     learn_codec,
     load_codec,
-    nearest,
-    score,
     translation_head,
 )
 
@@ -28,6 +26,8 @@ from seqkit.data import DataError, SourceLocation
 from seqkit.data.pairs import Pair
 from seqkit.data.placeholders import find_placeholders
 from seqkit.errors import UsageError
+from seqkit.runs.model import check_options
+from seqkit.topologies.delayed import nearest_targets, pictures
 from seqkit.training.batches import EpochBatches
 
 TEN = [
@@ -50,7 +50,8 @@ def config(**values):
     return make_config(TranslateConfig, {**small, **values})
 
 
-def made(tokenizer="word", **values):
+def build(tokenizer="word", **values):
+    """A codec of the ten pairs, and a new head."""
     torch.manual_seed(0)
     codec = learn_codec(TEN, (tokenizer, tokenizer), 120)
     return codec, translation_head(config(**values), codec).eval()
@@ -83,25 +84,25 @@ WAYS = [
 
 @pytest.mark.parametrize("options", WAYS, ids=lambda o: "-".join(map(str, o.values())))
 def test_ten_pairs_are_learned_by_heart(options):
-    codec, head = made(**options)
+    codec, head = build(**options)
     learn_by_heart(codec, head, 120)
     for search in ({"beam_size": 1}, {"beam_size": 4}):
-        found = head.predict(codec.collate([codec.encode(source) for source, _ in TEN]), **search)
-        assert [translated.text for translated in found] == [target for _, target in TEN]
+        predictions = head.predict(codec.collate([codec.encode(source) for source, _ in TEN]), **search)
+        assert [prediction.text for prediction in predictions] == [target for _, target in TEN]
 
 
 @pytest.mark.parametrize("tokenizer", ["char", "bpe"])
 def test_characters_and_subwords_are_learned_by_heart_too(tokenizer):
-    codec, head = made(tokenizer)
+    codec, head = build(tokenizer)
     learn_by_heart(codec, head, 150)
-    found = head.predict(codec.collate([codec.encode(source) for source, _ in TEN]))
-    assert [translated.text for translated in found] == [target for _, target in TEN]
+    predictions = head.predict(codec.collate([codec.encode(source) for source, _ in TEN]))
+    assert [prediction.text for prediction in predictions] == [target for _, target in TEN]
 
 
 @pytest.mark.parametrize("search", [{"beam_size": 1}, {"beam_size": 3, "coverage_penalty": 0.2, "n_best": 2}], ids=str)
 @pytest.mark.parametrize("options", [{}, {"attention": "additive", "input_feeding": True, "coverage": True}], ids=str)
 def test_order_and_padding_never_change_a_translation(options, search):
-    codec, head = made(**options)
+    codec, head = build(**options)
     learn_by_heart(codec, head, 15)
     coded = [codec.encode(source) for source, _ in TEN]
     together = head.predict(codec.collate(coded), **search)
@@ -117,7 +118,7 @@ def test_order_and_padding_never_change_a_translation(options, search):
 
 
 def test_the_loss_is_the_cross_entropy_of_each_target_and_its_end():
-    codec, head = made()
+    codec, head = build()
     head = head.double()
     whole = head.loss(codec.collate(items(codec)))
     total, count = 0.0, 0
@@ -135,7 +136,7 @@ def test_the_loss_is_the_cross_entropy_of_each_target_and_its_end():
 
 
 def test_smoothing_and_sampling_are_of_training_alone():
-    codec, head = made(label_smoothing=0.2, forcing_floor=0.5)
+    codec, head = build(label_smoothing=0.2, forcing_floor=0.5)
     batch = codec.collate(items(codec))
     plain = head.loss(batch).sum.item()
     torch.manual_seed(1)
@@ -146,10 +147,9 @@ def test_smoothing_and_sampling_are_of_training_alone():
 
 
 def test_the_score_is_the_log_probability_over_the_length_penalty():
-    codec, head = made()
-    (found,) = head.hypotheses(codec.collate([codec.encode("Open file")]), SearchOptions(1, length_penalty=0.7))
-    (best,) = found
+    codec, head = build()
     batch = codec.collate([codec.encode("Open file")])
+    ((best,),) = head.hypotheses(batch, SearchOptions(1, length_penalty=0.7))
     state, total = head.decoder.start(head.encoder(batch.tokens, batch.lengths)), 0.0
     special = codec.target.vocabulary.special
     for last, symbol in itertools.pairwise([special("<s>"), *best.tokens, special("</s>")]):
@@ -169,12 +169,12 @@ marks = st.lists(st.sampled_from(["%1", "%2", "{name}", "%s", "Save", "cell", "?
 def test_every_placeholder_is_kept_even_by_a_model_that_has_learned_nothing(words, size):
     codec, head = UNTRAINED
     slots = len(codec.source.slots)
-    (found,) = head.predict(codec.collate([codec.encode(" ".join(words))]), beam_size=size)
+    (prediction,) = head.predict(codec.collate([codec.encode(" ".join(words))]), beam_size=size)
     wanted = find_placeholders(" ".join(words))[:slots]
-    assert sorted(find_placeholders(found.text)) == sorted(wanted)
+    assert sorted(find_placeholders(prediction.text)) == sorted(wanted)
 
 
-UNTRAINED = made()
+UNTRAINED = build()
 
 
 def test_several_references_are_scored_as_sacrebleu_does():
@@ -183,25 +183,25 @@ def test_several_references_are_scored_as_sacrebleu_does():
         Pair("b", ("there is a dog here", "here is a dog, there"), SourceLocation("f", 2)),
     ]
     texts = ["the cat sat on a mat", "here is a dog here"]
-    found = score([Translated(text, 0.0, ((text, 0.0),)) for text in texts], examples)
+    scores = TASK.score([Translated(text, 0.0, ((text, 0.0),)) for text in texts], examples)
     streams = [["the cat sat on the mat", "there is a dog here"], [None, "here is a dog, there"]]
-    assert found == {
+    assert scores == {
         "bleu": sacrebleu.corpus_bleu(texts, streams).score,
         "chrf": sacrebleu.corpus_chrf(texts, streams).score,
     }
-    assert 20 < found["bleu"] < 80
+    assert 20 < scores["bleu"] < 80
 
 
 def test_placeholders_kept_are_counted_in_the_lines_that_have_some():
     examples = [Pair(source, ("x",), SourceLocation("f", 1)) for source in ("%1 of %2", "%s", "none", "%1 {a}", "%1")]
     texts = ["%2 sur %1", "rien", "%1", "{a} %1", "%1 %1"]
-    found = score([Translated(text, 0.0, ()) for text in texts], examples)
-    assert found["placeholders_kept"] == 2 / 4
+    scores = TASK.score([Translated(text, 0.0, ()) for text in texts], examples)
+    assert scores["placeholders_kept"] == 2 / 4
 
 
 def test_the_baseline_is_the_translation_of_the_nearest_sentence():
     sources = ["Open a file", "Kernel", "zzz"]
-    assert nearest(PAIRS, sources)[:2] == ["Ouvrir le fichier", "Noyau\u00a0: %s"]
+    assert nearest_targets(PAIRS, sources)[:2] == ["Ouvrir le fichier", "Noyau\u00a0: %s"]
 
 
 @pytest.mark.parametrize("tokenizer", ["bpe", "word", "char", "space"])
@@ -245,7 +245,7 @@ def test_training_batches_have_the_longer_side_for_their_length():
 
 
 def test_attention_is_shown_for_each_symbol_over_the_source():
-    codec, head = made()
+    codec, head = build()
     learn_by_heart(codec, head, 100)
     item = codec.encode(*("one two three four", PAIRS[7]))
     weights = head.attention(item)
@@ -255,18 +255,18 @@ def test_attention_is_shown_for_each_symbol_over_the_source():
 
 def test_a_picture_of_it_is_a_png():
     pytest.importorskip("matplotlib")
-    codec, head = made()
+    codec, head = build()
     predictions = [Translated(pair.references[0], 0.0, ()) for pair in PAIRS]
-    found = translate.pictures(head, codec, predictions, PAIRS)
-    assert list(found) == ["attention.png"]
-    assert found["attention.png"].startswith(b"\x89PNG")
-    assert translate.pictures(head, codec, [], []) == {}
+    drawn = TASK.draw_pictures(head, codec, predictions, PAIRS)
+    assert list(drawn) == ["attention.png"]
+    assert drawn["attention.png"].startswith(b"\x89PNG")
+    assert TASK.draw_pictures(head, codec, [], []) == {}
 
 
 def test_without_matplotlib_there_is_no_picture(monkeypatch):
-    codec, head = made()
-    monkeypatch.setattr(translate, "find_spec", lambda name: None)
-    assert translate.pictures(head, codec, [Translated("a", 0.0, ())], PAIRS[:1]) == {}
+    codec, head = build()
+    monkeypatch.setattr(pictures, "find_spec", lambda name: None)
+    assert TASK.draw_pictures(head, codec, [Translated("a", 0.0, ())], PAIRS[:1]) == {}
 
 
 @pytest.mark.parametrize(
@@ -281,8 +281,21 @@ def test_a_search_that_cannot_be_is_refused(options, message):
         SearchOptions(**options)
 
 
+def test_an_option_of_the_search_that_is_not_given_is_the_head_s_own():
+    codec, head = build(beam_size=3, n_best=2)
+    batch = codec.collate([codec.encode("Open file")])
+    (both,), (best,) = head.predict(batch), head.predict(batch, n_best=1)
+    assert len(both.n_best) == 2
+    assert best.n_best == both.n_best[:1]
+
+
+def test_a_misspelled_option_of_the_search_is_refused():
+    with pytest.raises(UsageError, match="unknown option 'beem_size'; did you mean 'beam_size'"):
+        check_options(UNTRAINED[1], ["beem_size"])
+
+
 def test_a_longer_beam_is_never_less_likely():
-    codec, head = made()
+    codec, head = build()
     learn_by_heart(codec, head, 10)
     batch = codec.collate([codec.encode(source) for source, _ in TEN])
     narrow, wide = (head.predict(batch, beam_size=size, length_penalty=0.0) for size in (1, 30))
@@ -293,5 +306,5 @@ def test_a_longer_beam_is_never_less_likely():
 def test_an_empty_text_has_an_answer():
     codec, head = UNTRAINED
     assert isinstance(codec, PairCodec)
-    (found,) = head.predict(codec.collate([codec.encode("")]))
-    assert math.isfinite(found.score)
+    (prediction,) = head.predict(codec.collate([codec.encode("")]))
+    assert math.isfinite(prediction.score)

@@ -20,14 +20,14 @@ from seqkit.data.spacing import Spacing, plain_spaces
 from seqkit.data.subwords import learn_tokenizer, load_tokenizer
 from seqkit.data.vocab import PAD, UNK
 from seqkit.errors import UsageError
-from seqkit.topologies import Codec, EncodingReport
+from seqkit.topologies.codec import Codec, EncodingReport
 
 START, END = "<s>", "</s>"
-"""What the decoder reads first, and writes last."""
+"""What the decoder reads first, and writes last"""
 
 
 class PairItem(NamedTuple):
-    """Tokens of a source and, where known, of its target, and the placeholders that slots of the source stand for."""
+    """Tokens of a source and, where known, of its target, and the placeholders whose slots the source has."""
 
     source: Tensor
     target: Tensor | None
@@ -35,13 +35,13 @@ class PairItem(NamedTuple):
 
 
 class PairBatch(NamedTuple):
-    """Sources (B, S) with lengths (B), and what the decoder reads and is to say (B, T), -1 at padding."""
+    """Sources (B, S) with lengths (B); what the decoder reads, and what it should write (B, T), -1 at padding."""
 
     tokens: Tensor
     lengths: Tensor
     placeholders: Sequence[tuple[str, ...]]
-    owed: Sequence[Sequence[int]]
-    """Target symbols that each translation must have"""
+    required: Sequence[Sequence[int]]
+    """For each source, target symbols that its output must have"""
     inputs: Tensor | None = None
     targets: Tensor | None = None
     target_lengths: Tensor | None = None
@@ -53,6 +53,26 @@ class Side:
 
     tokenizer: Tokenizer
     vocabulary: Vocabulary
+
+    @classmethod
+    def learn(cls, tokenizer: str, texts: Sequence[str], max_symbols: int, min_count: int, slots: int) -> Side:
+        """A tokenizer of that name and a vocabulary of these texts, in which so many placeholders are slots."""
+        tokens = learn_tokenizer(tokenizer, texts, max_symbols)
+        specials = (PAD, UNK, START, END, *map(slot, range(slots)))
+        return cls(tokens, Vocabulary.build(map(tokens.split, texts), min_count, max_symbols, specials))
+
+    @classmethod
+    def from_json(cls, content: Any, name: str) -> Side:
+        """What :meth:`to_json` described; raises :class:`DataError` that says what the file ``name`` lacks."""
+        vocabulary = Vocabulary.from_json(content, name)
+        missing = {START, END} - set(vocabulary.specials)
+        if missing or "tokenizer" not in content:
+            raise DataError(f"{name} lacks its tokenizer, {START} or {END}; restore it from a copy")
+        return cls(load_tokenizer(content["tokenizer"]), vocabulary)
+
+    def to_json(self) -> dict[str, Any]:
+        """Tokenizer and vocabulary."""
+        return {"tokenizer": self.tokenizer.to_json(), **self.vocabulary.to_json()}
 
     def encode(self, masked: str) -> list[int]:
         """The symbols of a text whose placeholders are slots."""
@@ -74,12 +94,56 @@ class Side:
 
 
 @dataclass(frozen=True)
-class PairCodec(Codec):
-    """Pairs of texts to batches, and symbols to a text."""
+class PairCodec(Codec[Pair, PairItem, PairBatch]):
+    """Pairs of texts to batches, and symbols to a text.
+
+    Args:
+        source, target: how each side is split into symbols.
+        spacing: which kind of space stands beside the marks of the target.
+    """
 
     source: Side
     target: Side
     spacing: Spacing
+
+    @classmethod
+    def learn(
+        cls,
+        pairs: Sequence[tuple[str, str]],
+        tokenizers: tuple[str, str],
+        max_symbols: int,
+        min_count: int = 1,
+        joint: bool = False,
+    ) -> PairCodec:
+        """Tokenizers and vocabularies of the training split.
+
+        Args:
+            pairs: sources with their targets.
+            tokenizers: names of those of source and target, see :data:`seqkit.data.subwords.WRITABLE`.
+            max_symbols: the largest vocabulary of a side.
+            min_count: a token seen less often is unknown.
+            joint: whether both sides share one tokenizer and vocabulary.
+
+        Raises:
+            UsageError: for a joint vocabulary of different tokenizers.
+        """
+        slots = min(SLOTS, max((len(find_placeholders(source)) for source, _ in pairs), default=0))
+        sources, targets = _masked(pairs, slots)
+        spacing = Spacing.learn(target for _, target in pairs)
+        if joint:
+            if tokenizers[0] != tokenizers[1]:
+                raise UsageError(f"joint tokens need one tokenizer, not {tokenizers[0]} and {tokenizers[1]}")
+            both = Side.learn(tokenizers[0], [*sources, *targets], max_symbols, min_count, slots)
+            return cls(both, both, spacing)
+        sides = zip(tokenizers, (sources, targets), strict=True)
+        source, target = (Side.learn(name, texts, max_symbols, min_count, slots) for name, texts in sides)
+        return cls(source, target, spacing)
+
+    @classmethod
+    def from_json(cls, files: Mapping[str, Any]) -> PairCodec:
+        """The codec that :meth:`to_json` described; raises :class:`DataError` naming the file that is wrong."""
+        source, target = (Side.from_json(files[name], name) for name in ("source.json", "target.json"))
+        return cls(source, target, Spacing(**files["spacing.json"]))
 
     def encode(self, raw: str, example: Pair | None = None) -> PairItem:
         """Symbols of the source, and of the first reference with an end."""
@@ -92,7 +156,7 @@ class PairCodec(Codec):
         symbols = [*self.target.encode(target), self.target.vocabulary.special(END)]
         return PairItem(source, torch.tensor(symbols, dtype=torch.int32), placeholders)
 
-    def account(self, raw: str, example: Pair | None = None) -> EncodingReport:
+    def encoding_report(self, raw: str, example: Pair | None = None) -> EncodingReport:
         """Symbols of the source, and those that are unknown."""
         masked, _ = mask(plain_spaces(raw), slots=len(self.source.slots))
         tokens, vocabulary = self.source.tokenizer.split(masked), self.source.vocabulary
@@ -105,7 +169,8 @@ class PairCodec(Codec):
     def collate(self, items: Sequence[PairItem]) -> PairBatch:
         """A batch; it has targets if every item has."""
         tokens, lengths = pad([item.source for item in items], self.source.vocabulary.pad)
-        batch = PairBatch(tokens, lengths, [item.placeholders for item in items], [self._owed(item) for item in items])
+        required = [self._required(item) for item in items]
+        batch = PairBatch(tokens, lengths, [item.placeholders for item in items], required)
         known = [item.target for item in items if item.target is not None]
         if not items or len(known) < len(items):
             return batch
@@ -115,7 +180,7 @@ class PairCodec(Codec):
         return batch._replace(inputs=inputs, targets=targets, target_lengths=target_lengths)
 
     def write(self, symbols: Sequence[int], placeholders: Sequence[str]) -> str:
-        """The text that target symbols stand for."""
+        """Target symbols as a text, with the placeholders of its source."""
         return unmask(self.spacing.apply(self.target.decode(symbols)), placeholders)
 
     def names(self, item: PairItem) -> tuple[list[str], list[str]]:
@@ -131,53 +196,23 @@ class PairCodec(Codec):
 
     def to_json(self) -> dict[str, Any]:
         """``source.json``, ``target.json`` and ``spacing.json``."""
-        sides = {"source.json": self.source, "target.json": self.target}
-        files = {
-            name: {"tokenizer": side.tokenizer.to_json(), **side.vocabulary.to_json()} for name, side in sides.items()
+        return {
+            "source.json": self.source.to_json(),
+            "target.json": self.target.to_json(),
+            "spacing.json": self.spacing.to_json(),
         }
-        return {**files, "spacing.json": self.spacing.to_json()}
 
-    def _owed(self, item: PairItem) -> list[int]:
-        there = dict(zip(self.source.slots, self.target.slots, strict=True))
-        return [there[symbol] for symbol in item.source.tolist() if symbol in there]
+    def _required(self, item: PairItem) -> list[int]:
+        """The slots of the target for those that the source has."""
+        target_slots = dict(zip(self.source.slots, self.target.slots, strict=True))
+        return [target_slots[symbol] for symbol in item.source.tolist() if symbol in target_slots]
 
 
-def learn_codec(
-    pairs: Sequence[tuple[str, str]],
-    tokenizers: tuple[str, str],
-    max_symbols: int,
-    min_count: int = 1,
-    joint: bool = False,
-) -> PairCodec:
-    """Tokenizers (names for source and target) and vocabularies of the training part, both at most so large."""
-    most = min(SLOTS, max((len(find_placeholders(source)) for source, _ in pairs), default=0))
-    specials = (PAD, UNK, START, END, *map(slot, range(most)))
-    masked: tuple[list[str], list[str]] = ([], [])
+def _masked(pairs: Sequence[tuple[str, str]], slots: int) -> tuple[list[str], list[str]]:
+    """Sources and targets with slots in place of their placeholders."""
+    sources, targets = [], []
     for source, target in pairs:
-        text, placeholders = mask(plain_spaces(source), slots=most)
-        masked[0].append(text)
-        masked[1].append(mask(plain_spaces(target), placeholders, most)[0])
-
-    def side(name: str, texts: list[str]) -> Side:
-        tokens = learn_tokenizer(name, texts, max_symbols)
-        return Side(tokens, Vocabulary.build(map(tokens.split, texts), min_count, max_symbols, specials))
-
-    spacing = Spacing.learn(target for _, target in pairs)
-    if joint:
-        if tokenizers[0] != tokenizers[1]:
-            raise UsageError(f"joint tokens need one tokenizer, not {tokenizers[0]} and {tokenizers[1]}")
-        both = side(tokenizers[0], [*masked[0], *masked[1]])
-        return PairCodec(both, both, spacing)
-    return PairCodec(side(tokenizers[0], masked[0]), side(tokenizers[1], masked[1]), spacing)
-
-
-def load_codec(files: Mapping[str, Any]) -> PairCodec:
-    """The codec of a run, from the content of its files."""
-    sides = []
-    for name in ("source.json", "target.json"):
-        vocabulary = Vocabulary.from_json(files[name], name)
-        missing = {START, END} - set(vocabulary.specials)
-        if missing or "tokenizer" not in files[name]:
-            raise DataError(f"{name} lacks its tokenizer, {START} or {END}; restore it from a copy")
-        sides.append(Side(load_tokenizer(files[name]["tokenizer"]), vocabulary))
-    return PairCodec(sides[0], sides[1], Spacing(**files["spacing.json"]))
+        masked, placeholders = mask(plain_spaces(source), slots=slots)
+        sources.append(masked)
+        targets.append(mask(plain_spaces(target), placeholders, slots)[0])
+    return sources, targets

@@ -1,4 +1,4 @@
-"""The head that labels whole sequences, and what it predicts.
+"""The head that labels whole sequences.
 
 B batch, T time.
 """
@@ -6,7 +6,6 @@ B batch, T time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -14,26 +13,8 @@ from torch.nn.functional import cross_entropy, dropout
 
 from seqkit.layers import Encoder, Head, Loss
 from seqkit.layers.head import require_targets
+from seqkit.topologies.classification import Classified
 from seqkit.topologies.many_to_one.codec import TextBatch
-
-
-@dataclass(frozen=True)
-class Classified:
-    """A prediction: the likeliest label, and the probability of each."""
-
-    label: str
-    probabilities: dict[str, float]
-
-    @classmethod
-    def of(cls, labels: Sequence[str], row: Sequence[float]) -> Classified:
-        """The prediction that the probabilities of all labels, in their order, make."""
-        probabilities = dict(zip(labels, row, strict=True))
-        return cls(max(probabilities, key=probabilities.__getitem__), probabilities)
-
-    @property
-    def confidence(self) -> float:
-        """The probability of the label."""
-        return self.probabilities[self.label]
 
 
 class ClassificationHead(Head):

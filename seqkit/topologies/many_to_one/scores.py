@@ -1,35 +1,24 @@
-"""Scores of labels for whole inputs, the tables that show them, and the baseline that they are held against."""
+"""The tables that show how texts were labelled, and the baseline that the scores are compared with."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from seqkit.data import Example, Splits, tokenizer
-from seqkit.scores.labels import accuracy, confusion_table, macro_f1
 from seqkit.tables import Table
-from seqkit.topologies.many_to_one.head import Classified
+from seqkit.topologies.classification import Classified, label_confusions, misclassified
 
 _WORST = 5
 """Texts that the model got most wrong are shown."""
 
 
-def classification_scores(predictions: Sequence[Classified], examples: Sequence[Example]) -> dict[str, float]:
-    """Accuracy and macro-F1."""
-    truth, predicted = [e.label for e in examples], [p.label for p in predictions]
-    return {"accuracy": accuracy(truth, predicted), "macro_f1": macro_f1(truth, predicted)}
-
-
 def classification_tables(predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
     """The confusion matrix, and the texts whose label the model found least likely."""
-    pairs = zip(predictions, examples, strict=True)
-    wrong = [(p.probabilities.get(e.label, 0.0), p, e) for p, e in pairs if p.label != e.label]
-    worst = [
-        [e.label, p.label, f"{p.confidence:.2f}", " ".join(e.text.split())]
-        for _, p, e in sorted(wrong, key=lambda row: row[0])[:_WORST]
-    ]
+    wrong = sorted(misclassified(predictions, examples), key=lambda pair: pair[0].probabilities.get(pair[1].label, 0.0))
+    rows = [[e.label, p.label, f"{p.confidence:.2f}", " ".join(e.text.split())] for p, e in wrong[:_WORST]]
     return [
-        confusion_table([e.label for e in examples], [p.label for p in predictions]),
-        Table("Most wrong", ["truth", "answer", "confidence", "text"], worst),
+        label_confusions(predictions, examples),
+        Table("Most wrong", ["truth", "answer", "confidence", "text"], rows),
     ]
 
 

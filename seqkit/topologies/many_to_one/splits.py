@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
-from seqkit.data import DataError, Example, Splits, check_classes, shared_texts, split_off, stratified
+from seqkit.data import Example, Splits, check_classes, shared_texts, split_off, stratified
+from seqkit.topologies.classification import check_labels
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 
 
@@ -13,7 +14,7 @@ def labelled_splits(
 ) -> Splits[Example]:
     """Reads ``data``, ``valid_data`` and ``test_data``, and splits off what is not given.
 
-    Raises :class:`DataError` for a class too small to be in every split, and for a label that training has not.
+    Raises :class:`DataError` for a class too small to be in every split, and for a label that the training split lacks.
     """
     examples = read(config.data)
     named = {"valid": config.valid_data, "test": config.test_data}
@@ -27,14 +28,6 @@ def labelled_splits(
         examples, given["valid"] = split_off(examples, config.valid_fraction, config.seed)
     _check_given(examples, given, notes)
     return Splits(examples, given["valid"], given["test"])
-
-
-def check_labels(examples: Iterable[Example], known: Collection[str]) -> None:
-    """Raises :class:`DataError` at the first example whose label is not among those known."""
-    for example in examples:
-        if example.label not in known:
-            what = f"label '{example.label}' is not in the training split; mend it or add examples"
-            raise DataError(what, example.location)
 
 
 def _check_given(train: list[Example], given: Mapping[str, list[Example]], notes: list[str]) -> None:

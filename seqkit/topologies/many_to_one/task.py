@@ -13,19 +13,19 @@ from seqkit.data.vectors import read_vectors
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
 from seqkit.tables import Table
+from seqkit.topologies.classification import ClassificationTask, Classified, check_labels
 from seqkit.topologies.many_to_one.codec import TextCodec
 from seqkit.topologies.many_to_one.export import export_classifier
-from seqkit.topologies.many_to_one.head import ClassificationHead, Classified
+from seqkit.topologies.many_to_one.head import ClassificationHead
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
-from seqkit.topologies.many_to_one.scores import classification_scores, classification_tables, tfidf_baseline
-from seqkit.topologies.many_to_one.splits import check_labels, labelled_splits
+from seqkit.topologies.many_to_one.scores import classification_tables, tfidf_baseline
+from seqkit.topologies.many_to_one.splits import labelled_splits
 from seqkit.topologies.powers import Explanation
-from seqkit.topologies.task import Task
 
 C = TypeVar("C", bound=ManyToOneOptions)
 
 
-class ManyToOne(Task[C, Example, Classified, TextCodec, ClassificationHead]):
+class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
     """A label for a whole text.
 
     A task of its own names its data; a file with a column of texts and one of labels can always be given::
@@ -41,7 +41,6 @@ class ManyToOne(Task[C, Example, Classified, TextCodec, ClassificationHead]):
     """
 
     topology = "many to one"
-    metric = "accuracy"
 
     def read_source(self, config: C, data: str, notes: list[str]) -> list[Example]:
         """The examples of a data set or file; override it for data sets, and leave files to this one."""
@@ -56,10 +55,6 @@ class ManyToOne(Task[C, Example, Classified, TextCodec, ClassificationHead]):
         examples = self.read_source(config, str(path), [])
         check_labels(examples, codec.labels)
         return examples
-
-    def input_of(self, example: Example) -> str:
-        """The text."""
-        return example.text
 
     def learn_codec(self, config: C, train: Sequence[Example]) -> TextCodec:
         """Vocabulary and labels of the training split."""
@@ -91,10 +86,6 @@ class ManyToOne(Task[C, Example, Classified, TextCodec, ClassificationHead]):
             notes.extend(vectors.notes)
             head.encoder.start_embedding(vectors.matrix)
 
-    def score(self, predictions: Sequence[Classified], examples: Sequence[Example]) -> dict[str, float]:
-        """Accuracy and macro-F1."""
-        return classification_scores(predictions, examples)
-
     def predict_baseline(self, config: C, splits: Splits[Example]) -> list[Classified]:
         """TF-IDF with logistic regression."""
         return tfidf_baseline(splits, config.tokenizer)
@@ -102,21 +93,6 @@ class ManyToOne(Task[C, Example, Classified, TextCodec, ClassificationHead]):
     def tables(self, predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
         """Confusions, and the worst mistakes."""
         return classification_tables(predictions, examples)
-
-    def format_prediction(self, prediction: Classified) -> tuple[str, dict[str, Any]]:
-        """``label  probability``, and the probabilities of all labels as JSON."""
-        return f"{prediction.label}\t{prediction.confidence:.3f}", {
-            "label": prediction.label,
-            "probabilities": prediction.probabilities,
-        }
-
-    def confidences(self, prediction: Classified, example: Example) -> list[tuple[float, bool]]:
-        """The probability of the label, and whether it is correct."""
-        return [(prediction.confidence, prediction.label == example.label)]
-
-    def probabilities(self, prediction: Classified) -> dict[str, float]:
-        """Of every label."""
-        return prediction.probabilities
 
     def export(self, head: ClassificationHead, codec: TextCodec) -> Exported:
         """``tokens`` and ``lengths`` to ``logits`` and ``probabilities``."""

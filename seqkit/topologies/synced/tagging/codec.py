@@ -1,4 +1,4 @@
-"""Sentences with a label for each word to batches and back.
+"""Sentences with a label for each word to batches.
 
 B batch, T words of a sentence.
 """
@@ -19,7 +19,7 @@ from seqkit.data.punctuation import MARKED, bare
 from seqkit.data.tagged import Sentence
 from seqkit.data.vocab import PAD, UNK
 from seqkit.layers.words import Words
-from seqkit.topologies import Codec, EncodingReport
+from seqkit.topologies.codec import Codec, EncodingReport, read_labels
 
 _SPELLED = ("encoder.embedding.speller.encoder.embedding", "encoder.embedding.speller.embedding")
 """The embedding of characters in a head, where a recurrent layer reads them and where a convolution does."""
@@ -48,7 +48,7 @@ class TagItem(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TagCodec(Codec):
+class TagCodec(Codec[Sentence, TagItem, TagBatch]):
     """Sentences to batches, labels to numbers."""
 
     vocabulary: Vocabulary
@@ -57,55 +57,84 @@ class TagCodec(Codec):
     alphabet: Vocabulary
     labels: tuple[str, ...]
     label_counts: Sequence[int]
+    """How often each label was seen in training"""
     scheme: str | None
+    """What labels mean: one of :mod:`seqkit.data.schemes`, ``punctuation``, or None for plain labels"""
     lowercase: bool
     spelled_below: int
     """Words seen as often as this are not spelled; 0: all are"""
 
+    @classmethod
+    def learn(
+        cls,
+        train: Sequence[Sentence],
+        labels: Sequence[str] | None = None,
+        scheme: str | None = None,
+        *,
+        lowercase: bool = True,
+        spelled_below: int = 0,
+        min_count: int = 1,
+        max_symbols: int | None = None,
+    ) -> TagCodec:
+        """Words, characters and, unless they are given, labels of the training split."""
+        counts = Counter(word.lower() if lowercase else word for s in train for word in s.words)
+        repeated = ([word] * count for word, count in counts.items())
+        vocabulary = Vocabulary.build(repeated, min_count, max_symbols)
+        seen = [0 if symbol in (PAD, UNK) else counts[symbol] for symbol in vocabulary.symbols]
+        alphabet = Vocabulary.build({word for sentence in train for word in sentence.words}, 2)
+        tags = Counter(tag for sentence in train for tag in sentence.tags)
+        names = tuple(sorted(tags) if labels is None else labels)
+        return cls(vocabulary, seen, alphabet, names, [tags[n] for n in names], scheme, lowercase, spelled_below)
+
+    @classmethod
+    def from_json(cls, files: Mapping[str, Any]) -> TagCodec:
+        """The codec that :meth:`to_json` described; raises :class:`DataError` naming the file that is wrong."""
+        vocab, labels = files["vocab.json"], files["labels.json"]
+        vocabulary = Vocabulary.from_json(vocab, "vocab.json")
+        alphabet = Vocabulary.from_json(files["characters.json"], "characters.json")
+        names = read_labels(labels.get("labels") if isinstance(labels, dict) else None)
+        return cls(
+            vocabulary,
+            _read_counts(vocab, "vocab.json", len(vocabulary)),
+            alphabet,
+            names,
+            _read_counts(labels, "labels.json", len(names)),
+            labels.get("scheme"),
+            bool(vocab.get("lowercase")),
+            int(vocab.get("spelled_below", 0)),
+        )
+
     def encode(self, raw: str | Sequence[str], example: Sentence | None = None) -> TagItem:
         """A typed sentence, or its words as they are; with an example, its labels go along."""
-        words = self.words(raw) if isinstance(raw, str) else tuple(raw)
-        plain = [word.lower() for word in words] if self.lowercase else words
-        tokens = torch.tensor(self.vocabulary.encode(plain), dtype=torch.int32)
+        words = self.words(raw)
+        tokens = torch.tensor(self.vocabulary.encode(self._looked_up(words)), dtype=torch.int32)
         if example is None:
             return TagItem(words, tokens, None)
         numbers = {label: number for number, label in enumerate(self.labels)}
         return TagItem(words, tokens, torch.tensor([numbers.get(tag, -1) for tag in example.tags], dtype=torch.int32))
 
-    def words(self, text: str) -> tuple[str, ...]:
-        """The words of a typed sentence."""
-        return tuple(bare(text) if self.scheme == MARKED else tokenizer("word", lowercase=False).split(text))
+    def words(self, raw: str | Sequence[str]) -> tuple[str, ...]:
+        """The words of a typed sentence; words are taken as they are."""
+        if not isinstance(raw, str):
+            return tuple(raw)
+        return tuple(bare(raw) if self.scheme == MARKED else tokenizer("word", lowercase=False).split(raw))
 
-    def account(self, raw: str | Sequence[str], example: Sentence | None = None) -> EncodingReport:
+    def encoding_report(self, raw: str | Sequence[str], example: Sentence | None = None) -> EncodingReport:
         """Words, and those that are unknown."""
-        words = self.words(raw) if isinstance(raw, str) else tuple(raw)
-        plain = [word.lower() if self.lowercase else word for word in words]
-        return EncodingReport(len(words), 0, [word for word in plain if word not in self.vocabulary])
+        words = self._looked_up(self.words(raw))
+        return EncodingReport(len(words), 0, [word for word in words if word not in self.vocabulary])
 
     def length(self, item: TagItem) -> int:
         """Words."""
         return len(item.words)
 
     def collate(self, items: Sequence[TagItem]) -> TagBatch:
-        """A batch; it has labels if every item has."""
+        """A batch; it has targets if every item has."""
         tokens, lengths = pad([item.tokens for item in items], self.vocabulary.pad)
-        inputs = Words(tokens, *self._spelled(items))
+        inputs = Words(tokens, *self._spell(items))
         targets = [item.targets for item in items if item.targets is not None]
-        known = pad(targets, -1)[0] if targets and len(targets) == len(items) else None
-        return TagBatch([item.words for item in items], inputs, lengths, known)
-
-    def _spelled(self, items: Sequence[TagItem]) -> tuple[Tensor, Tensor, Tensor]:
-        """The rest of :class:`Words`: every spelling once; words that are seen often have the empty one."""
-        rows = {"": 0}
-        often = self.spelled_below or max(self.counts) + 1
-        numbers = [
-            [
-                rows.setdefault(word, len(rows)) if self.counts[number] < often else 0
-                for word, number in zip(item.words, item.tokens.tolist(), strict=True)
-            ]
-            for item in items
-        ]
-        return pad(numbers)[0], *pad([self.alphabet.encode(_shortened(word)) for word in rows])
+        padded = pad(targets, -1)[0] if targets and len(targets) == len(items) else None
+        return TagBatch([item.words for item in items], inputs, lengths, padded)
 
     def vocabularies(self) -> Mapping[str, Vocabulary]:
         """Words, and the characters of their spelling."""
@@ -118,54 +147,30 @@ class TagCodec(Codec):
         labels = {"scheme": self.scheme, "labels": list(self.labels), "counts": list(self.label_counts)}
         return {"vocab.json": vocab, "characters.json": self.alphabet.to_json(), "labels.json": labels}
 
+    def _looked_up(self, words: Sequence[str]) -> Sequence[str]:
+        """The words as the vocabulary has them."""
+        return [word.lower() for word in words] if self.lowercase else words
 
-def learn_codec(
-    train: Sequence[Sentence],
-    labels: Sequence[str] | None = None,
-    scheme: str | None = None,
-    *,
-    lowercase: bool = True,
-    spelled_below: int = 0,
-    min_count: int = 1,
-    max_symbols: int | None = None,
-) -> TagCodec:
-    """Words, characters and, unless given, labels of the training part; options are those of :class:`TagCodec`."""
-    counts = Counter(word.lower() if lowercase else word for s in train for word in s.words)
-    repeated = ([word] * count for word, count in counts.items())
-    vocabulary = Vocabulary.build(repeated, min_count, max_symbols)
-    seen = [0 if symbol in (PAD, UNK) else counts[symbol] for symbol in vocabulary.symbols]
-    alphabet = Vocabulary.build({word for sentence in train for word in sentence.words}, 2)
-    tags = Counter(tag for sentence in train for tag in sentence.tags)
-    names = tuple(sorted(tags) if labels is None else labels)
-    return TagCodec(vocabulary, seen, alphabet, names, [tags[n] for n in names], scheme, lowercase, spelled_below)
+    def _spell(self, items: Sequence[TagItem]) -> tuple[Tensor, Tensor, Tensor]:
+        """The rest of :class:`Words`: every spelling once; words that are seen often have the empty one."""
+        rows = {"": 0}
+        often = self.spelled_below or max(self.counts) + 1
+        numbers = [
+            [
+                rows.setdefault(word, len(rows)) if self.counts[number] < often else 0
+                for word, number in zip(item.words, item.tokens.tolist(), strict=True)
+            ]
+            for item in items
+        ]
+        return pad(numbers)[0], *pad([self.alphabet.encode(_shorten(word)) for word in rows])
 
 
-def _shortened(word: str) -> str:
+def _shorten(word: str) -> str:
     """Of a very long word, an address as a rule, its beginning and its end."""
     return word if len(word) <= _LONGEST else word[: _LONGEST // 2] + word[-_LONGEST // 2 :]
 
 
-def load_codec(files: Mapping[str, Any]) -> TagCodec:
-    """The codec of a run, from the content of its files."""
-    vocab, labels = files["vocab.json"], files["labels.json"]
-    vocabulary = Vocabulary.from_json(vocab, "vocab.json")
-    alphabet = Vocabulary.from_json(files["characters.json"], "characters.json")
-    names = labels.get("labels") if isinstance(labels, dict) else None
-    if not isinstance(names, list) or not all(isinstance(label, str) for label in names):
-        raise DataError("labels.json needs a list of texts 'labels'; restore it from a copy")
-    return TagCodec(
-        vocabulary,
-        _counts(vocab, "vocab.json", len(vocabulary)),
-        alphabet,
-        tuple(names),
-        _counts(labels, "labels.json", len(names)),
-        labels.get("scheme"),
-        bool(vocab.get("lowercase")),
-        int(vocab.get("spelled_below", 0)),
-    )
-
-
-def _counts(values: dict[str, Any], file: str, length: int) -> list[int]:
+def _read_counts(values: dict[str, Any], file: str, length: int) -> list[int]:
     counts = values.get("counts")
     if not isinstance(counts, list) or len(counts) != length or not all(isinstance(count, int) for count in counts):
         raise DataError(f"{file} needs a list of {length} whole numbers 'counts'; restore it from a copy")

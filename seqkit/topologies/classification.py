@@ -1,0 +1,85 @@
+"""One label for a whole input: what one to one, which reads vectors, and many to one, which reads texts, share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqkit.data import DataError, Example
+from seqkit.data.readers import shown
+from seqkit.scores.labels import accuracy, confusion_table, macro_f1
+from seqkit.tables import Table
+from seqkit.topologies.task import C, H, K, Task
+
+
+@dataclass(frozen=True)
+class Classified:
+    """A prediction: the likeliest label, and the probability of each."""
+
+    label: str
+    probabilities: dict[str, float]
+
+    @classmethod
+    def of(cls, labels: Sequence[str], row: Sequence[float]) -> Classified:
+        """The prediction that the probabilities of all labels, in their order, make."""
+        probabilities = dict(zip(labels, row, strict=True))
+        return cls(max(probabilities, key=probabilities.__getitem__), probabilities)
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the label."""
+        return self.probabilities[self.label]
+
+
+class ClassificationTask(Task[C, Example, Classified, K, H]):
+    """What every task does that gives one label to a whole input, in whatever form that comes."""
+
+    metric = "accuracy"
+
+    def input_of(self, example: Example) -> str:
+        """The text; of a vector, its numbers as text."""
+        return example.text
+
+    def score(self, predictions: Sequence[Classified], examples: Sequence[Example]) -> dict[str, float]:
+        """Accuracy and macro-F1."""
+        return classification_scores(predictions, examples)
+
+    def format_prediction(self, prediction: Classified) -> tuple[str, dict[str, Any]]:
+        """``label  probability``, and the probabilities of all labels as JSON."""
+        return f"{prediction.label}\t{prediction.confidence:.3f}", {
+            "label": prediction.label,
+            "probabilities": prediction.probabilities,
+        }
+
+    def confidences(self, prediction: Classified, example: Example) -> list[tuple[float, bool]]:
+        """The probability of the label, and whether it is correct."""
+        return [(prediction.confidence, prediction.label == example.label)]
+
+    def probabilities(self, prediction: Classified) -> dict[str, float]:
+        """Of every label."""
+        return prediction.probabilities
+
+
+def classification_scores(predictions: Sequence[Classified], examples: Sequence[Example]) -> dict[str, float]:
+    """Accuracy and macro-F1."""
+    truth, predicted = [e.label for e in examples], [p.label for p in predictions]
+    return {"accuracy": accuracy(truth, predicted), "macro_f1": macro_f1(truth, predicted)}
+
+
+def label_confusions(predictions: Sequence[Classified], examples: Sequence[Example]) -> Table:
+    """How often each label was predicted for each true one."""
+    return confusion_table([e.label for e in examples], [p.label for p in predictions])
+
+
+def misclassified(predictions: Sequence[Classified], examples: Sequence[Example]) -> list[tuple[Classified, Example]]:
+    """The wrong predictions with their examples, in the order of the examples."""
+    return [(p, e) for p, e in zip(predictions, examples, strict=True) if p.label != e.label]
+
+
+def check_labels(examples: Iterable[Example], known: Collection[str]) -> None:
+    """Raises :class:`DataError` at the first example whose label is not among those known."""
+    for example in examples:
+        if example.label not in known:
+            what = f"label {shown(example.label)} is not in the training split; mend it or add examples"
+            raise DataError(what, example.location)

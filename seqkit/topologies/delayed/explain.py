@@ -1,0 +1,33 @@
+"""An input as the head has read it, and what the answer rests on."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from seqkit.topologies.delayed.codec import END, START, PairBatch, PairCodec
+from seqkit.topologies.delayed.head import EncoderDecoderHead
+from seqkit.topologies.powers import Explanation
+
+
+def explain_output(head: EncoderDecoderHead, codec: PairCodec, raw: str) -> Explanation:
+    """The log-probability of what is written, every symbol of it given those before, and the tokens of both sides."""
+    item = codec.encode(raw)
+    batch = codec.collate([item])
+    best = head.hypotheses(batch, head.search)[0][0].tokens
+    source, written = codec.names(item._replace(target=torch.tensor(best, dtype=torch.int64)))
+    return Explanation(
+        codec.write(best, item.placeholders),
+        _log_probability(head, codec, batch, best),
+        {"encoder.recurrent": source, "decoder.recurrent": [START, *written]},
+        (source, [*written, END]),
+    )
+
+
+def _log_probability(head: EncoderDecoderHead, codec: PairCodec, batch: PairBatch, symbols: tuple[int, ...]) -> Tensor:
+    """Of the symbols and the end, as one number with a gradient."""
+    special = codec.target.vocabulary.special
+    inputs, targets = torch.tensor([[special(START), *symbols]]), torch.tensor([[*symbols, special(END)]])
+    decoded = head.decoder(inputs, head.decoder.start(head.encoder(batch.tokens, batch.lengths)))
+    log_probabilities = torch.log_softmax(head.decoder.logits(decoded.features), 2)
+    return log_probabilities.gather(2, targets.unsqueeze(2)).sum()

@@ -1,0 +1,70 @@
+"""The head as two graphs that run elsewhere; the search between them stays with the user of the files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqkit.graphs import (
+    Exported,
+    ExternalDecoder,
+    ExternalModule,
+    Graph,
+    Part,
+    Value,
+    add,
+    add_start,
+    flatten_state,
+    sequences,
+    sizes_of,
+    step_part,
+    with_modules,
+)
+from seqkit.layers import Decoder, Encoder, State
+from seqkit.topologies.delayed.codec import PairBatch, PairCodec
+from seqkit.topologies.delayed.head import EncoderDecoderHead, Translated
+
+
+def export_encoder_decoder(head: EncoderDecoderHead, codec: PairCodec) -> Exported:
+    """``encoder``, from ``tokens`` and ``lengths`` of a source to the decoder's first state, and ``step``, which goes
+    from one state to the next.
+
+    The first token that a step reads is ``<s>``, the last that it writes is ``</s>``.
+    """
+    start = _encoder_part(head.encoder, head.decoder, len(codec.source.vocabulary))
+
+    def sample_state(generator: torch.Generator, lengths: Tensor, time: int) -> Mapping[str, Tensor]:
+        return start.compute(**start.sample(generator, lengths, time))
+
+    def predict(runs: Mapping[str, Any], batch: PairBatch) -> list[Translated]:
+        # The exported state sums up no attention unless the model has learned coverage.
+        return _run_by(head, runs).predict(batch, coverage_penalty=0.0)
+
+    return Exported([start, step_part(head.decoder, sample_state)], codec.to_json(), predict)
+
+
+def _encoder_part(encoder: Encoder, decoder: Decoder, symbols: int) -> Part:
+    """A source to the state before the first token."""
+    inputs, sample = sequences(symbols)
+
+    def compute(tokens: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+        return flatten_state(decoder.start(encoder(tokens, lengths)))
+
+    def build(graph: Graph, values: dict[str, Value]) -> dict[str, Value]:
+        encoded = add(encoder, graph, values["tokens"], values["lengths"])
+        return add_start(decoder, graph, values["tokens"], values["lengths"], encoded)
+
+    return Part("encoder", inputs, sizes_of(decoder), compute, build, sample)
+
+
+def _run_by(head: EncoderDecoderHead, runs: Mapping[str, Any]) -> EncoderDecoderHead:
+    """The head with functions that run the parts in place of its encoder and decoder."""
+
+    def encode(tokens: Tensor, lengths: Tensor) -> State:
+        return State(runs["encoder"](tokens=tokens, lengths=lengths))
+
+    decoder = ExternalDecoder(runs["step"], lambda state, **_: state)
+    return with_modules(head, encoder=ExternalModule(encode), decoder=decoder)

@@ -1,0 +1,152 @@
+"""The head that reads one sequence and writes another, and what it predicts.
+
+B batch, S source tokens, T target tokens, V symbols.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqkit.errors import UsageError
+from seqkit.layers import Decoder, Encoder, Head, Loss, Source, TeacherForcing
+from seqkit.layers.head import require_targets
+from seqkit.search import Hypothesis
+from seqkit.topologies.delayed.codec import PairBatch, PairCodec, PairItem
+from seqkit.topologies.delayed.options import DelayedOptions
+from seqkit.topologies.delayed.search import SearchOptions, output_limits, search
+
+
+@dataclass(frozen=True)
+class Translated:
+    """A prediction: the best text, its score, and all that were asked for, the best first."""
+
+    text: str
+    score: float
+    n_best: tuple[tuple[str, float], ...]
+
+    def to_json(self, name: str) -> dict[str, Any]:
+        """Text and score, and those of the others where more than one was asked for; ``name`` says what the text is."""
+        best = {name: self.text, "score": self.score}
+        candidates = [{name: text, "score": score} for text, score in self.n_best]
+        return {**best, "n_best": candidates} if len(candidates) > 1 else best
+
+
+class EncoderDecoderHead(Head):
+    """An encoder, and a decoder that writes ``p(y_t | y_<t, x) = softmax(W features_t + b)``, searched by beam.
+
+    Args:
+        encoder, decoder: the decoder made with ``source=Source.of(encoder.recurrent)``.
+        codec: only its symbols and its :meth:`PairCodec.write` are used.
+        forcing: how often the true token is read in training.
+        label_smoothing: in training, as in :func:`~seqkit.layers.losses.linear_cross_entropy`.
+        search: what :meth:`predict` does unless told otherwise.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        codec: PairCodec,
+        forcing: TeacherForcing | None = None,
+        label_smoothing: float = 0.0,
+        search: SearchOptions | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.codec = encoder, decoder, codec
+        self.forcing = forcing or TeacherForcing()
+        self.label_smoothing, self.search = label_smoothing, search or SearchOptions()
+
+    @classmethod
+    def build(cls, config: DelayedOptions, codec: PairCodec) -> EncoderDecoderHead:
+        """A new head of these sizes, its weights drawn from torch's generator."""
+        dropouts = {"dropout": config.dropout, "embedding_dropout": config.embedding_dropout}
+        encoder = config.build(
+            Encoder,
+            len(codec.source.vocabulary),
+            config.embedding_size,
+            # Both directions together are as wide as the decoder, which dot attention asks for.
+            hidden_size=(config.hidden_size + 1) // 2,
+            pooling="last",
+            word_dropout=config.word_dropout,
+            **dropouts,
+        )
+        decoder = config.build(
+            Decoder,
+            len(codec.target.vocabulary),
+            config.embedding_size,
+            source=Source.of(encoder.recurrent),
+            attention=config.attention,
+            coverage=config.coverage,
+            input_feeding=config.input_feeding,
+            tie=config.tie,
+            **dropouts,
+        )
+        forcing = TeacherForcing(config.forcing, config.forcing_floor, config.forcing_steps)
+        return cls(encoder, decoder, codec, forcing, config.label_smoothing, SearchOptions.of(config))
+
+    def loss(self, batch: PairBatch) -> Loss:
+        """Cross-entropy of the target's symbols and end, in nats; label smoothing and sampling only in training."""
+        inputs, targets = require_targets(batch.inputs), require_targets(batch.targets).flatten()
+        state = self.decoder.start(self.encoder(batch.tokens, batch.lengths))
+        forcing = self.forcing() if self.training else 1.0
+        features = self.decoder(inputs, state, batch.target_lengths, forcing).features
+        # Padding is taken out first, so that it costs no product with all V symbols.
+        real = (targets >= 0).nonzero().squeeze(1)
+        real_features = features.flatten(0, 1).index_select(0, real)
+        smoothing = self.label_smoothing if self.training else 0.0
+        total = self.decoder.nats(real_features, targets[real], smoothing, self.decoder.recurrent.precision)
+        return Loss(total, len(real))
+
+    @torch.no_grad()
+    def predict(
+        self,
+        batch: PairBatch,
+        *,
+        beam_size: int | None = None,
+        length_penalty: float | None = None,
+        coverage_penalty: float | None = None,
+        n_best: int | None = None,
+        max_ratio: float | None = None,
+        max_extra: int | None = None,
+    ) -> list[Translated]:
+        """The best texts for each source; an option that is given replaces the head's own, see :class:`SearchOptions`.
+
+        Raises :class:`UsageError` for options that do not go together.
+        """
+        options = self.search.replace(
+            beam_size=beam_size,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
+            n_best=n_best,
+            max_ratio=max_ratio,
+            max_extra=max_extra,
+        )
+        rows = zip(self.hypotheses(batch, options), batch.placeholders, strict=True)
+        return [self._written(hypotheses, placeholders) for hypotheses, placeholders in rows]
+
+    def hypotheses(self, batch: PairBatch, options: SearchOptions) -> list[list[Hypothesis]]:
+        """The ``n_best`` sequences of symbols for each source, the best first."""
+        encoded, limits = self.encoder(batch.tokens, batch.lengths), output_limits(self.codec.target, batch, options)
+        return search(self.decoder, encoded, len(batch.lengths), limits, options)
+
+    @torch.no_grad()
+    def attention(self, item: PairItem) -> Tensor:
+        """The weights (T, S) that each symbol of a target, its end too, gives to those of the source.
+
+        Raises :class:`UsageError` for an item without a target, and a decoder without attention.
+        """
+        batch = self.codec.collate([item])
+        inputs = require_targets(batch.inputs)
+        state = self.decoder.start(self.encoder(batch.tokens, batch.lengths))
+        weights: Tensor | None = self.decoder(inputs, state).weights
+        if weights is None:
+            raise UsageError("this decoder has no attention")
+        return weights.squeeze(0)
+
+    def _written(self, hypotheses: list[Hypothesis], placeholders: tuple[str, ...]) -> Translated:
+        texts = [(self.codec.write(h.tokens, placeholders), h.score) for h in hypotheses]
+        return Translated(*texts[0], n_best=tuple(texts))

@@ -1,0 +1,49 @@
+"""Options of every task that reads one sequence and writes another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqkit.config import BeamOptions, RecurrentOptions, SplitOptions, VocabularyOptions, option
+from seqkit.layers.attention import ATTENTIONS
+from seqkit.layers.forcing import FORCING_SCHEDULES
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
+    """Which pairs are read, the network that learns from them, and the search for what it writes."""
+
+    data: str = option("", "the data: a file of pairs, TSV, CSV or JSONL", path=True)
+    source_column: str | None = option(None, "column of the source, in a file with named columns")
+    target_column: str | None = option(None, "column of the target, in a file with named columns")
+    max_characters: int = option(400, "a pair with a longer side is left out", minimum=1)
+    valid_fraction: float = 0.05
+    test_fraction: float = 0.05
+    max_symbols: int = option(2000, "largest vocabulary of a side", minimum=30)
+    cell: str = "gru"
+    embedding_size: int = option(128, "values in a token's vector", minimum=1)
+    hidden_size: int = option(256, "units of the decoder; half of them each way in the encoder", minimum=2)
+    num_layers: int = option(1, "recurrent layers, on each side", minimum=1)
+    attention: str = option("general", "how the decoder attends to the source", choices=lambda: ATTENTIONS)
+    coverage: bool = option(False, "attention sees where it has been; needs input_feeding")
+    input_feeding: bool = option(False, "what attention found goes into the next step")
+    tie: bool = option(True, "the output layer uses the weights of the token vectors")
+    dropout: float = option(0.3, "dropout between layers, on memory and features", minimum=0, below=1)
+    embedding_dropout: float = option(0.2, "dropout on token vectors", minimum=0, below=1)
+    word_dropout: float = option(0.0, "fraction of the source tokens left out in training", minimum=0, below=1)
+    label_smoothing: float = option(0.1, "fraction of a target's weight spread over all symbols", minimum=0, below=1)
+    forcing: str = option(
+        "constant",
+        "how often the true token is read: constant, linear or inverse-sigmoid",
+        choices=lambda: FORCING_SCHEDULES,
+    )
+    forcing_floor: float = option(1.0, "the least probability of reading the true token; 1: always", minimum=0)
+    forcing_steps: int = option(1000, "steps down to it (the k of inverse-sigmoid)", minimum=1)
+    length_penalty: float = 1.0
+    coverage_penalty: float = option(0.0, "what unread tokens of the source cost", minimum=0)
+    n_best: int = option(1, "outputs given for a source, at most beam_size", minimum=1)
+    max_ratio: float = option(2.0, "tokens of an output at most: this times those of the source ...", above=0)
+    max_extra: int = option(10, "... and so many more", minimum=1)
+    epochs: int = 30
+    learning_rate: float = 4e-3
+    patience: int = 6

@@ -1,0 +1,132 @@
+"""Many to many, delayed, as a base class for tasks: a task adds its name, its data, its scores and its defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from seqkit.data import SourceLocation, Splits
+from seqkit.data.pairs import Pair, read_pairs, side_column, usable
+from seqkit.graphs import Exported
+from seqkit.tables import Table
+from seqkit.topologies.delayed.codec import PairCodec
+from seqkit.topologies.delayed.explain import explain_output
+from seqkit.topologies.delayed.export import export_encoder_decoder
+from seqkit.topologies.delayed.head import EncoderDecoderHead, Translated
+from seqkit.topologies.delayed.options import DelayedOptions
+from seqkit.topologies.delayed.pictures import attention_pictures
+from seqkit.topologies.delayed.scores import nearest_targets, sample_table
+from seqkit.topologies.delayed.search import SEARCH_OPTIONS
+from seqkit.topologies.delayed.splits import pair_splits
+from seqkit.topologies.powers import Explanation
+from seqkit.topologies.task import Task
+
+_SAMPLES = 3
+"""Sources shown after each epoch"""
+
+C = TypeVar("C", bound=DelayedOptions)
+
+
+class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
+    """A sequence that is read to its end before another one is written: by attention and beam search.
+
+    A task of its own says how texts become symbols, and how outputs are scored; a file of pairs can always be given::
+
+        class Dates(Delayed[DelayedOptions]):
+            name, summary, config = "dates", "a date in figures, from one in words", DelayedOptions
+            metric, higher_is_better = "wrong", False
+
+            def learn_codec(self, config, train):
+                pairs = [(pair.source, pair.references[0]) for pair in train]
+                return PairCodec.learn(pairs, ("char", "char"), config.max_symbols)
+
+            def score(self, predictions, examples):
+                return {"wrong": symbol_error_rates(predictions, examples)[1]}
+
+        TASK = Dates()
+    """
+
+    topology = "many to many, delayed"
+    # A beam after each epoch would take several times as long.
+    validation_options: ClassVar[Mapping[str, Any]] = {"beam_size": 1, "n_best": 1, "coverage_penalty": 0.0}
+    prediction_options = SEARCH_OPTIONS
+    output_name: ClassVar[str] = "text"
+    """What a written text is called in JSON"""
+
+    def read_source(self, config: C, data: str, notes: list[str]) -> Iterable[Pair]:
+        """The pairs of a data set or file; override it for data sets, and leave files to this one."""
+        return read_pairs(Path(data), config.source_column, config.target_column)
+
+    def read(self, config: C, notes: list[str]) -> Splits[Pair]:
+        """The three splits; those given as files stay as they are, the others are split off at random."""
+        return self.divide(config, self.read_source(config, config.data, notes), notes)
+
+    def divide(self, config: C, pairs: Iterable[Pair], notes: list[str]) -> Splits[Pair]:
+        """The three splits, of which these pairs are what no file is given for."""
+        return pair_splits(
+            config,
+            usable(pairs, config.max_characters, notes),
+            lambda data: usable(self.read_source(config, data, notes), config.max_characters, notes),
+        )
+
+    def read_file(self, config: C, path: Path, codec: PairCodec) -> list[Pair]:
+        """Pairs to evaluate on."""
+        return usable(self.read_source(config, str(path), []), config.max_characters, [])
+
+    def input_of(self, example: Pair) -> str:
+        """The source."""
+        return example.source
+
+    def load_codec(self, files: Mapping[str, Any]) -> PairCodec:
+        """The codec of a run."""
+        return PairCodec.from_json(files)
+
+    def build_head(self, config: C, codec: PairCodec) -> EncoderDecoderHead:
+        """An encoder, and a decoder that attends to it."""
+        return EncoderDecoderHead.build(config, codec)
+
+    def predict_baseline(self, config: C, splits: Splits[Pair]) -> list[Translated]:
+        """The target of the nearest source of the training split."""
+        sources = [pair.source for pair in splits.test]
+        return [Translated(text, 0.0, ()) for text in nearest_targets(splits.train, sources)]
+
+    def format_prediction(self, prediction: Translated) -> tuple[str, dict[str, Any]]:
+        """The text; as JSON with its score, and the others where more than one was asked for."""
+        return prediction.text, prediction.to_json(self.output_name)
+
+    def unit(self, config: C) -> str:
+        """Tokens of the targets."""
+        return "tokens"
+
+    def size(self, examples: Sequence[Pair]) -> tuple[int, str]:
+        """Pairs."""
+        return len(examples), "pairs"
+
+    def samples(self, predictions: Sequence[Translated], examples: Sequence[Pair]) -> list[Table]:
+        """A few sources with their references and what the model makes of them."""
+        return [sample_table(predictions, examples, _SAMPLES)]
+
+    def draw_pictures(
+        self,
+        head: EncoderDecoderHead,
+        codec: PairCodec,
+        predictions: Sequence[Translated],
+        examples: Sequence[Pair],
+    ) -> dict[str, bytes]:
+        """What the decoder attended to."""
+        return attention_pictures(head, codec, predictions, examples)
+
+    def input_columns(
+        self, config: C, codec: PairCodec | None, columns: Sequence[str], header: SourceLocation
+    ) -> tuple[str, ...]:
+        """The column of the source; a file of pairs need not name it."""
+        return (side_column(columns, config.source_column, False, header, guess=codec is not None),)
+
+    def export(self, head: EncoderDecoderHead, codec: PairCodec) -> Exported:
+        """``encoder`` and ``step``."""
+        return export_encoder_decoder(head, codec)
+
+    def explain(self, head: EncoderDecoderHead, codec: PairCodec, raw: str) -> Explanation:
+        """The log-probability of what is written, and the tokens of both sides."""
+        return explain_output(head, codec, raw)

@@ -1,0 +1,21 @@
+"""What a language model expects after a text, for those who look inside."""
+
+from __future__ import annotations
+
+import torch
+
+from seqkit.topologies.next_step.codec import StreamCodec
+from seqkit.topologies.next_step.head import LanguageModelHead
+from seqkit.topologies.powers import Explanation
+
+
+def explain_next_token(head: LanguageModelHead, codec: StreamCodec, raw: str) -> Explanation:
+    """The likeliest token after a text and its log-probability, and the tokens of the text."""
+    tokens = torch.from_numpy(codec.encode(raw).tokens).unsqueeze(0)
+    features = head.decoder(tokens, head.decoder.start()).features[:, -1]
+    log_probabilities = torch.log_softmax(head.decoder.logits(features)[0] + head.ban, 0)
+    best = int(log_probabilities.argmax())
+    token, score = codec.vocabulary.symbols[best], log_probabilities[best]
+    read = codec.tokenizer.split(raw)
+    answer = f"next: {token!r} ({score.exp().item():.3f})"
+    return Explanation(answer, score, {"decoder.recurrent": read}, (read, read))

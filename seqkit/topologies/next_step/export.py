@@ -1,0 +1,36 @@
+"""One step of a language model as a graph that runs elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqkit.graphs import Exported, ExternalDecoder, step_part, with_modules
+from seqkit.layers import State
+from seqkit.topologies.next_step.codec import StreamCodec, Text
+from seqkit.topologies.next_step.head import LanguageModelHead, Scored
+
+
+def export_language_model(head: LanguageModelHead, codec: StreamCodec) -> Exported:
+    """One step: ``token`` (B) and the state to ``logits`` (B, V) and the next state.
+
+    A text begins with a state of zeros and the token ``start``; symbols in ``banned`` must never be written. Raises
+    :class:`UsageError` for a model with recall.
+    """
+    decoder = head.decoder
+
+    def start(batch_size: int) -> State:
+        return decoder.start(batch_size=batch_size).recurrent
+
+    def sample(generator: torch.Generator, lengths: Tensor, time: int) -> dict[str, Tensor]:
+        return {name: torch.randn(tensor.shape, generator=generator) for name, tensor in start(len(lengths)).items()}
+
+    def predict(runs: Mapping[str, Any], batch: Sequence[Text]) -> list[Scored]:
+        return with_modules(head, decoder=ExternalDecoder(runs["step"], start)).predict(batch)
+
+    banned = head.ban.isinf().nonzero().flatten().tolist()
+    symbols = {**codec.to_json(), "start": head.start, "banned": banned}
+    return Exported([step_part(decoder, sample)], symbols, predict)

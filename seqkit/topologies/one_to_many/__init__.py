@@ -1,0 +1,16 @@
+"""One to many: a caption for a picture, written token by token."""
+
+from seqkit.topologies.one_to_many.codec import Caption, CaptionCodec, PictureBatch, PictureItem
+from seqkit.topologies.one_to_many.head import CaptionHead
+from seqkit.topologies.one_to_many.options import OneToManyOptions
+from seqkit.topologies.one_to_many.task import OneToMany
+
+__all__ = [
+    "Caption",
+    "CaptionCodec",
+    "CaptionHead",
+    "OneToMany",
+    "OneToManyOptions",
+    "PictureBatch",
+    "PictureItem",
+]

@@ -1,0 +1,73 @@
+"""The head that labels vectors.
+
+B batch, F numbers in a vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from seqkit.layers import Head, Loss
+from seqkit.layers.head import require_targets
+from seqkit.topologies.classification import Classified
+from seqkit.topologies.one_to_one.codec import VectorBatch
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "silu": nn.SiLU}
+
+
+class VectorHead(Head):
+    """One to one: ``softmax(W_o h_n + b_o)`` with ``h_l = f(W_l h_(l-1) + b_l)`` and ``h_0`` the vector, for n layers.
+
+    Args:
+        input_size: F.
+        labels: their names, in the order of the outputs.
+        hidden_size: units of a layer.
+        num_layers: n; 0 is a linear model.
+        activation: f: relu, tanh, gelu or silu.
+        dropout: fraction of each layer's outputs that is dropped in training.
+        noise: standard deviation of the normal noise added to the vector in training.
+        label_smoothing: in training, the fraction of a target that all labels share (Szegedy et al., 2016,
+            arXiv:1512.00567).
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        labels: Sequence[str],
+        hidden_size: int = 128,
+        num_layers: int = 2,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        noise: float = 0.0,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.labels, self.noise, self.label_smoothing = tuple(labels), noise, label_smoothing
+        layers: list[nn.Module] = []
+        for size in [input_size, *[hidden_size] * (num_layers - 1)][:num_layers]:
+            layers += [nn.Linear(size, hidden_size), ACTIVATIONS[activation](), nn.Dropout(dropout)]
+        self.layers = nn.Sequential(*layers)
+        self.output = nn.Linear(hidden_size if num_layers else input_size, len(self.labels))
+
+    def forward(self, batch: VectorBatch) -> Tensor:
+        """Logits (B, labels)."""
+        vectors = batch.vectors
+        if self.training and self.noise:
+            vectors = vectors + self.noise * torch.randn_like(vectors)
+        logits: Tensor = self.output(self.layers(vectors))
+        return logits
+
+    def loss(self, batch: VectorBatch) -> Loss:
+        """Cross-entropy, in nats."""
+        targets = require_targets(batch.targets)
+        smoothing = self.label_smoothing if self.training else 0.0
+        return Loss(cross_entropy(self(batch), targets, reduction="sum", label_smoothing=smoothing), len(targets))
+
+    @torch.no_grad()
+    def predict(self, batch: VectorBatch) -> list[Classified]:
+        """The labels with their probabilities."""
+        return [Classified.of(self.labels, row) for row in torch.softmax(self(batch), 1).tolist()]

@@ -1,0 +1,27 @@
+"""Options of every task that labels vectors of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqkit.config import TrainingConfig, option
+from seqkit.topologies.one_to_one.head import ACTIVATIONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneToOneOptions(TrainingConfig):
+    """Which columns are read, how the rows are split, and the network that labels them."""
+
+    data: str = option("", "the data: a CSV, TSV or JSONL file with columns of numbers", path=True)
+    label_column: str | None = option(None, "column of the label (else guessed by its name)")
+    feature_columns: str | None = option(None, "columns of numbers, joined by commas (else all but the label)")
+    valid_fraction: float = option(0.1, "fraction of the examples for validation", above=0, below=0.5)
+    test_fraction: float = option(0.1, "fraction of the examples for the test", above=0, below=0.5)
+    hidden_size: int = option(128, "units of a layer", minimum=1)
+    num_layers: int = option(2, "hidden layers; 0: a linear model", minimum=0)
+    activation: str = option("relu", "activation function of the hidden layers", choices=lambda: ACTIVATIONS)
+    dropout: float = option(0.2, "dropout on the outputs of each layer", minimum=0, below=1)
+    noise: float = option(0.0, "standard deviation of the noise on scaled numbers in training", minimum=0)
+    label_smoothing: float = option(
+        0.0, "fraction of a target that is spread evenly over all labels", minimum=0, below=1
+    )

@@ -1,0 +1,106 @@
+"""Rows of numbers with a label: which columns of a table they are, and how an example holds them.
+
+The text of an example is its numbers, separated by spaces.
+
+N rows, F numbers in each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from seqkit.data import DataError, Example, SourceLocation, read_records
+from seqkit.data.readers import choose_column, shown
+from seqkit.errors import UsageError
+
+_LARGEST = 1e30
+"""No measured number is as large; squares of larger ones overflow."""
+
+
+def vector_examples(rows: Iterable[Sequence[float]], labels: Iterable[object], source: str) -> list[Example]:
+    """Rows of numbers that are in memory as examples; row 1 is called ``source:1``."""
+    pairs = zip(rows, labels, strict=True)
+    return [
+        Example(_format(row), str(label), SourceLocation(source, number))
+        for number, (row, label) in enumerate(pairs, 1)
+    ]
+
+
+def read_vectors(path: Path, names: Sequence[str], label_column: str | None) -> list[Example]:
+    """The rows of a table, their numbers in the order of ``names``, whatever the order of the columns.
+
+    Raises :class:`DataError` or :class:`UsageError` for a column that is not there, a label that is empty and for
+    what is not a number.
+    """
+    examples: list[Example] = []
+    label_name = ""
+    for location, values in read_records(path):
+        if not label_name:
+            header = SourceLocation(location.file, 1)
+            label_name = choose_column(list(values), label_column, "label", header)
+            require_columns(names, list(values), header)
+        label = values[label_name].strip()
+        if not label:
+            raise DataError(f"column {shown(label_name)} is empty; give the row a label or take it out", location)
+        numbers = [parse_number(values[name].strip(), name, location) for name in names]
+        examples.append(Example(_format(numbers), label, location))
+    return examples
+
+
+def header_of(path: Path) -> tuple[list[str], SourceLocation]:
+    """The names of a table's columns, and where they are."""
+    return list(next(read_records(path)).values), SourceLocation(str(path), 1)
+
+
+def choose_features(
+    columns: Sequence[str], feature_columns: str | None, label_column: str | None, header: SourceLocation
+) -> list[str]:
+    """The columns of numbers: those asked for, joined by commas, else all but the label's.
+
+    Raises :class:`UsageError` if there are none, and for a column named twice or for the label's.
+    """
+    label = choose_column(columns, label_column, "label", header)
+    if feature_columns is None:
+        names = [column for column in columns if column != label]
+    else:
+        names = [name.strip() for name in feature_columns.split(",") if name.strip()]
+        if label in names or len(set(names)) < len(names):
+            raise UsageError(f"--feature-columns must name each column once, and not the label's, {shown(label)}")
+    if not names:
+        what = "there is no column of numbers beside the label; add one, or mend --feature-columns"
+        raise UsageError(f"{header}: {what}")
+    return names
+
+
+def require_columns(names: Sequence[str], columns: Sequence[str], header: SourceLocation) -> None:
+    """Raises :class:`DataError` with the first name that no column has."""
+    if missing := [name for name in names if name not in columns]:
+        raise DataError(f"there is no column {shown(missing[0])} for the model; add it", header)
+
+
+def parse_number(text: str | float, name: str, location: SourceLocation | None = None) -> float:
+    """A number of the column ``name``; raises :class:`DataError` at the location, :class:`UsageError` without one."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if abs(value) < _LARGEST:
+        return value
+    what = "is empty" if text == "" else f"is {shown(str(text))}, which is not a usable number"
+    fix = "mend it, or leave the column out with --feature-columns" if location else "mend it"
+    message = f"{name if name.isprintable() else shown(name)} {what}; {fix}"
+    raise DataError(message, location) if location else UsageError(message)
+
+
+def feature_matrix(examples: Sequence[Example]) -> np.ndarray:
+    """The numbers of all examples, (N, F)."""
+    return np.array([[float(number) for number in example.text.split()] for example in examples])
+
+
+def _format(numbers: Sequence[float]) -> str:
+    # Nine digits tell any two float32 apart.
+    return " ".join(f"{number:.9g}" for number in numbers)

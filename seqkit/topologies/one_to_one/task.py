@@ -1,0 +1,111 @@
+"""One to one as a base class for tasks: a task adds its name, its data and its defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from seqkit.data import Example, SourceLocation, Splits, check_classes, stratified
+from seqkit.graphs import Exported
+from seqkit.tables import Table
+from seqkit.topologies.classification import ClassificationTask, Classified, check_labels
+from seqkit.topologies.one_to_one.codec import VectorCodec
+from seqkit.topologies.one_to_one.export import export_vector_head
+from seqkit.topologies.one_to_one.head import VectorHead
+from seqkit.topologies.one_to_one.options import OneToOneOptions
+from seqkit.topologies.one_to_one.pictures import draw_mistakes
+from seqkit.topologies.one_to_one.reading import choose_features, header_of, read_vectors, require_columns
+from seqkit.topologies.one_to_one.scores import logistic_baseline, vector_tables
+
+C = TypeVar("C", bound=OneToOneOptions)
+
+
+class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
+    """A label for a vector of numbers.
+
+    A task of its own names its data; a file with columns of numbers and one of labels can always be given::
+
+        class Digit(OneToOne[DigitConfig]):
+            name, summary, config = "digit", "the digit that pixels show", DigitConfig
+            data_sets = {"digits": "1,797 handwritten digits of 8 × 8 pixels"}
+
+            def feature_names(self, config):
+                return PIXELS if config.data == "digits" else super().feature_names(config)
+
+            def read_source(self, config, notes):
+                return DIGITS if config.data == "digits" else super().read_source(config, notes)
+
+        TASK = Digit()
+    """
+
+    topology = "one to one"
+
+    def feature_names(self, config: C) -> list[str]:
+        """The names of the numbers in a vector; override it for data sets, and leave files to this one."""
+        columns, header = header_of(Path(config.data))
+        return choose_features(columns, config.feature_columns, config.label_column, header)
+
+    def read_source(self, config: C, notes: list[str]) -> list[Example]:
+        """All examples, see :func:`vector_examples`; override it for data sets, and leave files to this one."""
+        return read_vectors(Path(config.data), self.feature_names(config), config.label_column)
+
+    def read(self, config: C, notes: list[str]) -> Splits[Example]:
+        """Three random splits with the same mix of labels; equal vectors are in one of them."""
+        examples = self.read_source(config, notes)
+        check_classes(examples)
+        return stratified(examples, config.valid_fraction, config.test_fraction, config.seed)
+
+    def read_file(self, config: C, path: Path, codec: VectorCodec) -> list[Example]:
+        """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know."""
+        examples = read_vectors(path, codec.names, config.label_column)
+        check_labels(examples, codec.labels)
+        return examples
+
+    def learn_codec(self, config: C, train: Sequence[Example]) -> VectorCodec:
+        """Scaling and labels of the training split."""
+        return VectorCodec.learn(self.feature_names(config), train)
+
+    def load_codec(self, files: Mapping[str, Any]) -> VectorCodec:
+        """The codec of a run."""
+        return VectorCodec.from_json(files)
+
+    def build_head(self, config: C, codec: VectorCodec) -> VectorHead:
+        """Layers of units, and a softmax over the labels."""
+        return VectorHead(
+            len(codec.names),
+            codec.labels,
+            config.hidden_size,
+            config.num_layers,
+            config.activation,
+            config.dropout,
+            config.noise,
+            config.label_smoothing,
+        )
+
+    def predict_baseline(self, config: C, splits: Splits[Example]) -> list[Classified]:
+        """Logistic regression."""
+        return logistic_baseline(splits)
+
+    def tables(self, predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
+        """Confusions, and the most confident mistakes."""
+        return vector_tables(predictions, examples)
+
+    def draw_pictures(
+        self, head: VectorHead, codec: VectorCodec, predictions: Sequence[Classified], examples: Sequence[Example]
+    ) -> dict[str, bytes]:
+        """``mistakes.png``, where the vectors are pictures."""
+        return draw_mistakes(codec.names, predictions, examples)
+
+    def input_columns(
+        self, config: C, codec: VectorCodec | None, columns: Sequence[str], header: SourceLocation
+    ) -> tuple[str, ...]:
+        """Those that the model was trained on, or that it would be."""
+        if codec is None:
+            return tuple(choose_features(columns, config.feature_columns, config.label_column, header))
+        require_columns(codec.names, columns, header)
+        return codec.names
+
+    def export(self, head: VectorHead, codec: VectorCodec) -> Exported:
+        """``vectors`` to ``logits`` and ``probabilities``."""
+        return export_vector_head(head, codec)

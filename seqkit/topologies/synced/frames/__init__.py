@@ -1,0 +1,19 @@
+"""Frames: a label for each frame of a video, or of whatever else is measured over time."""
+
+from seqkit.topologies.synced.frames.codec import FrameBatch, FrameCodec, FrameItem
+from seqkit.topologies.synced.frames.head import Framed, FrameHead
+from seqkit.topologies.synced.frames.options import FrameOptions
+from seqkit.topologies.synced.frames.stream import FrameStream, StreamedLabel
+from seqkit.topologies.synced.frames.task import SyncedFrames
+
+__all__ = [
+    "FrameBatch",
+    "FrameCodec",
+    "FrameHead",
+    "FrameItem",
+    "FrameOptions",
+    "FrameStream",
+    "Framed",
+    "StreamedLabel",
+    "SyncedFrames",
+]

@@ -1,0 +1,103 @@
+"""Sequences with a label for each frame to batches.
+
+B batch, T frames, F features of a frame, D values that the encoder reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from seqkit.data import DataError
+from seqkit.data.frames import Clip, LabelledClip, Layout, Scaling, clip_of, read_clip
+from seqkit.topologies.codec import Codec, read_labels
+
+
+class FrameItem(NamedTuple):
+    """Frames (T, D) and the numbers of their labels (T) where known."""
+
+    frames: Tensor
+    targets: Tensor | None = None
+
+
+class FrameBatch(NamedTuple):
+    """Frames (B, T, D), lengths (B), and the number of each frame's label (B, T) where known.
+
+    A label of -1 is padding, or one that training has not seen.
+    """
+
+    frames: Tensor
+    lengths: Tensor
+    targets: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class FrameCodec(Codec[LabelledClip, FrameItem, FrameBatch]):
+    """Features to numbers around 0, labels to numbers."""
+
+    layout: Layout
+    scaling: Scaling
+    labels: tuple[str, ...]
+
+    @classmethod
+    def learn(cls, train: Sequence[LabelledClip]) -> FrameCodec:
+        """Layout, scaling and labels of the training split."""
+        clips = [example.clip for example in train]
+        labels = sorted({label for example in train for label in example.labels})
+        return cls(clips[0].layout, Scaling.fit(clips), tuple(labels))
+
+    @classmethod
+    def from_json(cls, files: Mapping[str, Any]) -> FrameCodec:
+        """The codec that :meth:`to_json` described; raises :class:`DataError` naming the file that is wrong."""
+        features = files["features.json"]
+        scaling = Scaling.from_json(features, "features.json")
+        names, labels = features.get("names"), read_labels(files["labels.json"])
+        if names is not None and len(names) != len(scaling.mean):
+            raise DataError("features.json has names and scales of different number; restore it from a copy")
+        return cls(Layout(len(scaling.mean), None if names is None else tuple(names)), scaling, labels)
+
+    def encode(self, raw: Clip | Path | str | np.ndarray | Tensor, example: LabelledClip | None = None) -> FrameItem:
+        """A clip, the file of one, or features (T, F); with an example, its labels go along."""
+        clip = self._clip(raw)
+        self.check(clip.features.shape[1], f"{clip}: ")
+        frames = torch.from_numpy(self.scaling(clip.features))
+        if example is None:
+            return FrameItem(frames)
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        return FrameItem(frames, torch.tensor([numbers.get(label, -1) for label in example.labels]))
+
+    def check(self, count: int, where: str = "") -> None:
+        """Raises :class:`DataError` unless a frame has as many features as this model reads."""
+        if count != self.layout.size:
+            has = f"{count} features" if count >= 0 else "no row of features"
+            raise DataError(f"{where}a frame has {self.layout.size} features, here {has}; make them alike")
+
+    def length(self, item: FrameItem) -> int:
+        """Frames."""
+        return len(item.frames)
+
+    def collate(self, items: Sequence[FrameItem]) -> FrameBatch:
+        """A batch; it has targets if every item has."""
+        lengths = torch.tensor([len(item.frames) for item in items])
+        frames = pad_sequence([item.frames for item in items], batch_first=True)
+        targets = [item.targets for item in items if item.targets is not None]
+        if len(targets) < len(items):
+            return FrameBatch(frames, lengths)
+        return FrameBatch(frames, lengths, pad_sequence(targets, batch_first=True, padding_value=-1))
+
+    def to_json(self) -> dict[str, Any]:
+        """``features.json`` and ``labels.json``."""
+        names = None if self.layout.names is None else list(self.layout.names)
+        return {"features.json": {"names": names, **self.scaling.to_json()}, "labels.json": list(self.labels)}
+
+    def _clip(self, raw: Clip | Path | str | np.ndarray | Tensor) -> Clip:
+        if isinstance(raw, Clip):
+            return raw
+        return read_clip(Path(raw), self.layout) if isinstance(raw, (Path, str)) else clip_of("array", np.asarray(raw))

@@ -1,0 +1,80 @@
+"""The head that labels each frame of a sequence, and what it predicts.
+
+B batch, T frames, D values that the encoder reads, K labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, pad
+
+from seqkit.errors import UsageError
+from seqkit.layers import Encoder, Head, Loss
+from seqkit.layers.head import require_targets
+from seqkit.topologies.synced.frames.codec import FrameBatch
+
+
+@dataclass(frozen=True)
+class Framed:
+    """A prediction: the likeliest label of each frame, and its probability.
+
+    ``probabilities`` (T, K) has those of all labels, where they were asked for.
+    """
+
+    labels: tuple[str, ...]
+    confidences: tuple[float, ...]
+    probabilities: tuple[tuple[float, ...], ...] = ()
+
+
+class FrameHead(Head):
+    """Synced: ``softmax(W h_(t+d) + b)`` over the labels of frame t, with h the outputs of an encoder.
+
+    With a delay d of more than 0, one direction sees d frames beyond the one it labels; those beyond the end are 0.
+
+    Args:
+        encoder: reads (B, T, D); its outputs are not pooled.
+        labels: what a frame can be.
+        delay: d.
+
+    Raises:
+        UsageError: for a delay with two directions.
+    """
+
+    def __init__(self, encoder: Encoder, labels: Sequence[str], delay: int = 0) -> None:
+        super().__init__()
+        if delay and encoder.recurrent.bidirectional:
+            raise UsageError("a delay is for one direction, two see the whole sequence; set bidirectional=false")
+        self.encoder, self.labels, self.delay = encoder, tuple(labels), delay
+        self.output = nn.Linear(encoder.recurrent.output_size, len(self.labels))
+
+    def forward(self, batch: FrameBatch) -> Tensor:
+        """Logits (B, T, K)."""
+        frames = pad(batch.frames, (0, 0, 0, self.delay))
+        outputs = self.encoder(frames, batch.lengths + self.delay).outputs
+        logits: Tensor = self.output(outputs[:, self.delay :])
+        return logits
+
+    def loss(self, batch: FrameBatch) -> Loss:
+        """Cross-entropy of all frames, in nats; those whose label training has not seen count nothing."""
+        targets, logits = require_targets(batch.targets), self(batch)
+        total = cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="sum")
+        return Loss(total, int((targets >= 0).sum()))
+
+    @torch.no_grad()
+    def predict(self, batch: FrameBatch, *, all_probabilities: bool = False) -> list[Framed]:
+        """The likeliest label of every frame; with ``all_probabilities``, the probability of every label, too."""
+        probabilities, lengths = torch.softmax(self(batch), 2), batch.lengths.tolist()
+        confidences, best = probabilities.max(2)
+        rows = zip(lengths, best.tolist(), confidences.tolist(), strict=True)
+        predictions = [
+            Framed(tuple(self.labels[number] for number in numbers[:length]), tuple(row[:length]))
+            for length, numbers, row in rows
+        ]
+        if not all_probabilities:
+            return predictions
+        whole = zip(predictions, lengths, probabilities.tolist(), strict=True)
+        return [replace(framed, probabilities=tuple(map(tuple, row[:length]))) for framed, length, row in whole]

@@ -1,0 +1,162 @@
+"""The head that labels each word of a sentence, and what it predicts.
+
+B batch, T words of a sentence, K labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from seqkit.data.punctuation import MARKED, restored
+from seqkit.data.schemes import allowed_transitions
+from seqkit.errors import UsageError
+from seqkit.layers import CRF, Encoder, Head, Loss
+from seqkit.layers.head import require_targets
+from seqkit.lengths import sequence_mask
+from seqkit.topologies.synced.tagging.codec import TagBatch
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A prediction: words with their labels, the probability of each of these labels, and the likeliest labellings.
+
+    ``n_best`` has each labelling with the logarithm of its probability, the best first, where more than one was asked
+    for; ``probabilities`` (T, K) has those of all labels, where they were asked for; ``scheme`` says what labels mean:
+    one of :mod:`seqkit.data.schemes`, ``punctuation``, or None for plain labels.
+    """
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+    confidences: tuple[float, ...]
+    scheme: str | None = None
+    n_best: tuple[tuple[tuple[str, ...], float], ...] = ()
+    probabilities: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """``word/label word/label``; where labels are marks and capitals, the text that they restore."""
+        return tagged_text(self.words, self.tags, self.scheme)
+
+
+def tagged_text(words: Sequence[str], tags: Sequence[str], scheme: str | None) -> str:
+    """Words and their labels as one text, see :attr:`Tagged.text`."""
+    if scheme == MARKED:
+        return restored(words, tags)
+    return " ".join(f"{word}/{tag}" for word, tag in zip(words, tags, strict=True))
+
+
+class TaggingHead(Head):
+    """Synced: ``softmax(W h_t + b)`` over the labels of each word, or a linear-chain CRF on these scores.
+
+    Args:
+        encoder: reads :class:`Words`; its outputs are not pooled.
+        labels: what a word can be.
+        scheme: what they mean (see :class:`Tagged`); a CRF never leaves a scheme of spans.
+        crf: whether labels depend on their neighbours.
+        counts: how often each label was seen in training.
+        balance: b; without a CRF the label with the largest ``p / frequency^b`` is chosen, so that rare ones are found
+            though another is likelier.
+        n_best: labellings given for a sentence; more than one needs a CRF.
+    """
+
+    frequency: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        labels: Sequence[str],
+        scheme: str | None = None,
+        crf: bool = False,
+        counts: Sequence[int] | None = None,
+        balance: float = 0.0,
+        n_best: int = 1,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.labels, self.scheme = encoder, tuple(labels), scheme
+        self.balance, self.n_best = balance, n_best
+        self.output = nn.Linear(encoder.recurrent.output_size, len(self.labels))
+        limits = allowed_transitions(self.labels, scheme) if scheme not in (None, MARKED) else ()
+        self.crf = CRF(len(self.labels), *limits) if crf else None
+        seen = torch.ones(len(self.labels)) if counts is None else torch.tensor(counts, dtype=torch.float32)
+        self.register_buffer("frequency", seen.clamp(min=1) / seen.clamp(min=1).sum(), persistent=False)
+
+    def forward(self, batch: TagBatch) -> Tensor:
+        """Logits (B, T, K)."""
+        logits: Tensor = self.output(self.encoder(batch.inputs, batch.lengths).outputs)
+        return logits
+
+    def loss(self, batch: TagBatch) -> Loss:
+        """Cross-entropy of words, or of whole labellings with a CRF, in nats.
+
+        A label that training has not seen counts nothing; with a CRF, neither does the rest of its sentence.
+        """
+        targets, logits = require_targets(batch.targets), self(batch)
+        if self.crf is None:
+            total = cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="sum")
+            return Loss(total, int((targets >= 0).sum()))
+        seen = (targets >= 0) | ~sequence_mask(batch.lengths, targets.shape[1])
+        lengths = batch.lengths * seen.all(1)
+        return Loss(self.crf.loss(logits, targets.clamp(min=0), lengths), int(lengths.sum()))
+
+    @torch.no_grad()
+    def predict(
+        self,
+        batch: TagBatch,
+        *,
+        n_best: int | None = None,
+        balance: float | None = None,
+        all_probabilities: bool = False,
+    ) -> list[Tagged]:
+        """Each word's likeliest label; with a CRF the likeliest labellings.
+
+        Args:
+            batch: sentences.
+            n_best, balance: as those of the head, which they replace.
+            all_probabilities: whether predictions have the probabilities of all labels, too.
+
+        Raises :class:`UsageError` for more than one labelling without a CRF.
+        """
+        n_best = n_best or self.n_best
+        if self.crf is None and n_best > 1:
+            raise UsageError("n_best above 1 needs a model with a CRF; train one with --crf true")
+        logits = self(batch)
+        if self.crf is None:
+            probabilities = torch.softmax(logits, 2)
+            tagged = self._tag_words(batch, logits, probabilities, self.balance if balance is None else balance)
+        else:
+            probabilities = self.crf.marginals(logits, batch.lengths)
+            tagged = self._tag_sentences(self.crf, batch, logits, probabilities, n_best)
+        return _with_probabilities(tagged, probabilities) if all_probabilities else tagged
+
+    def _tag_words(self, batch: TagBatch, logits: Tensor, probabilities: Tensor, balance: float) -> list[Tagged]:
+        best = (logits - balance * self.frequency.log()).argmax(2)
+        confidences = probabilities.gather(2, best.unsqueeze(2)).squeeze(2)
+        rows = zip(batch.words, best.tolist(), confidences.tolist(), strict=True)
+        return [
+            Tagged(words, self._names(numbers[: len(words)]), tuple(row[: len(words)]), self.scheme)
+            for words, numbers, row in rows
+        ]
+
+    def _tag_sentences(
+        self, crf: CRF, batch: TagBatch, logits: Tensor, probabilities: Tensor, n_best: int
+    ) -> list[Tagged]:
+        decoded, tagged = crf.decode(logits, batch.lengths, n_best), []
+        for words, paths, row in zip(batch.words, decoded, probabilities.tolist(), strict=True):
+            labellings = tuple((self._names(path.labels), path.score) for path in paths)
+            confidences = tuple(row[time][label] for time, label in enumerate(paths[0].labels))
+            shown = labellings if n_best > 1 else ()
+            tagged.append(Tagged(words, labellings[0][0], confidences, self.scheme, shown))
+        return tagged
+
+    def _names(self, numbers: Sequence[int]) -> tuple[str, ...]:
+        return tuple(self.labels[number] for number in numbers)
+
+
+def _with_probabilities(predictions: Sequence[Tagged], probabilities: Tensor) -> list[Tagged]:
+    rows = zip(predictions, probabilities.tolist(), strict=True)
+    return [replace(tagged, probabilities=tuple(map(tuple, row[: len(tagged.words)]))) for tagged, row in rows]

@@ -1,0 +1,44 @@
+"""Options of every task that labels words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqkit.config import RecurrentOptions, SplitOptions, VocabularyOptions, option
+from seqkit.layers.words import SPELLINGS
+
+MARKS_BALANCE = 0.3
+"""The balance that gives marks their best F1: where a comma may stand, no mark is likelier nearly everywhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaggingOptions(RecurrentOptions, VocabularyOptions, SplitOptions):
+    """How sentences are read, and the network that labels their words."""
+
+    data: str = option("", "the data: a CoNLL, CoNLL-U or JSONL file of tagged sentences", path=True)
+    word_column: str | None = option(None, "column of the words: a number, or a name (see docs/data.md)")
+    tag_column: str | None = option(None, "column of the tags: a number, or a name such as xpos")
+    valid_fraction: float = 0.05
+    test_fraction: float = 0.05
+    lowercase: bool = option(True, "capitals are seen in a word's characters alone")
+    embedding_size: int = option(96, "values in a word's vector", minimum=1)
+    hidden_size: int = option(128, "units of a cell, for each direction", minimum=1)
+    bidirectional: bool = option(True, "read each sentence from its end, too")
+    characters: str = option("rnn", "how characters of words are read: rnn, cnn or none", choices=lambda: SPELLINGS)
+    spelled_below: int = option(0, "only words seen less often in training are spelled; 0: all", minimum=0)
+    character_size: int = option(32, "values in a character's vector", minimum=1)
+    spelling_size: int = option(128, "values in the vector made of a word's characters", minimum=1)
+    forgetting: float = option(1.0, "how often rare words are taken for unknown in training", minimum=0)
+    balance: float | None = option(
+        None,
+        f"how far rare labels are favoured: probability / frequency^balance; [{MARKS_BALANCE} for marks, else 0]",
+        minimum=0,
+    )
+    crf: bool = option(False, "labels depend on their neighbours: a conditional random field")
+    n_best: int = option(1, "labellings given for a sentence; more than one needs crf", minimum=1)
+    dropout: float = option(0.5, "dropout between layers and on the outputs", minimum=0, below=1)
+    embedding_dropout: float = option(0.4, "dropout on word vectors", minimum=0, below=1)
+    word_dropout: float = option(0.0, "fraction of the words left out in training", minimum=0, below=1)
+    vectors: str | None = option(None, "GloVe or word2vec text file to start the word vectors from", path=True)
+    epochs: int = 12
+    batch_size: int = option(16, "sentences in a batch, at most", minimum=1)

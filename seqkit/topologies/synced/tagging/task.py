@@ -1,0 +1,201 @@
+"""Labels for words as a base class for tasks: a task adds its name, its data and its defaults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import torch
+
+from seqkit.cells import make_cell
+from seqkit.data import Splits
+from seqkit.data.punctuation import LABELS, MARKED
+from seqkit.data.schemes import detect_scheme, spans
+from seqkit.data.tagged import Sentence, read_tagged
+from seqkit.data.vectors import read_vectors
+from seqkit.graphs import Exported
+from seqkit.layers import Encoder
+from seqkit.layers.encoder import start_embedding
+from seqkit.layers.words import WordEmbedding, make_speller
+from seqkit.scores.resampling import ScoreCounts
+from seqkit.tables import Table
+from seqkit.topologies.powers import Explanation
+from seqkit.topologies.synced.tagging.codec import TagCodec
+from seqkit.topologies.synced.tagging.export import export_tagger
+from seqkit.topologies.synced.tagging.head import Tagged, TaggingHead
+from seqkit.topologies.synced.tagging.options import MARKS_BALANCE, TaggingOptions
+from seqkit.topologies.synced.tagging.scores import (
+    commonest_label_baseline,
+    tagging_counts,
+    tagging_metric,
+    tagging_samples,
+    tagging_tables,
+)
+from seqkit.topologies.synced.tagging.splits import tagged_splits
+from seqkit.topologies.synced.task import Synced
+
+C = TypeVar("C", bound=TaggingOptions)
+
+
+class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
+    """A label for each word of a sentence.
+
+    A task of its own names its data; a file of tagged sentences can always be given::
+
+        class Names(SyncedTagging[NamesConfig]):
+            name, summary, config = "names", "the names in a sentence", NamesConfig
+            data_sets = {"wiki": "names in 10,000 sentences of Wikipedia"}
+
+            def read_source(self, config, data, notes):
+                return read_wiki() if data == "wiki" else super().read_source(config, data, notes)
+
+        TASK = Names()
+    """
+
+    steps = "words"
+    validation_options: ClassVar[Mapping[str, Any]] = {"n_best": 1}
+    prediction_options = ("n_best", "balance")
+
+    def read_source(self, config: C, data: str, notes: list[str]) -> list[Sentence]:
+        """The sentences of a data set or file; override it for data sets, and leave files to this one."""
+        return read_tagged(Path(data), config.word_column, config.tag_column, notes)
+
+    def scheme_of(self, config: C, train: Sequence[Sentence]) -> str | None:
+        """What the labels of the training split mean: a scheme of spans, or None for plain labels."""
+        return detect_scheme([sentence.tags for sentence in train])
+
+    def read(self, config: C, notes: list[str]) -> Splits[Sentence]:
+        """The three splits; those given as files stay as they are, the others are split off at random."""
+        return tagged_splits(config, lambda data: self.read_source(config, data, notes), notes)
+
+    def read_file(self, config: C, path: Path, codec: TagCodec) -> list[Sentence]:
+        """Sentences to evaluate on."""
+        return self.read_source(config, str(path), [])
+
+    def input_of(self, example: Sentence) -> tuple[str, ...]:
+        """The words."""
+        return example.words
+
+    def parse_input(self, text: str) -> str | list[str]:
+        """A typed sentence; a list of words in JSON is taken as it is."""
+        if not text.lstrip().startswith("["):
+            return text
+        try:
+            words = json.loads(text)
+        except ValueError:
+            return text
+        is_list_of_words = isinstance(words, list) and all(isinstance(word, str) and word for word in words)
+        return words if is_list_of_words else text
+
+    def learn_codec(self, config: C, train: Sequence[Sentence]) -> TagCodec:
+        """Words, characters and labels of the training split."""
+        scheme = self.scheme_of(config, train)
+        return TagCodec.learn(
+            train,
+            LABELS if scheme == MARKED else None,
+            scheme,
+            lowercase=config.lowercase,
+            spelled_below=config.spelled_below,
+            min_count=config.min_count,
+            max_symbols=config.max_symbols,
+        )
+
+    def load_codec(self, files: Mapping[str, Any]) -> TagCodec:
+        """The codec of a run."""
+        return TagCodec.from_json(files)
+
+    def build_head(self, config: C, codec: TagCodec) -> TaggingHead:
+        """Words and their spelling, an encoder, and a softmax or a CRF over the labels."""
+        words = _build_embedding(config, codec)
+        encoder = config.build(
+            Encoder,
+            words,
+            words.output_size,
+            bidirectional=config.bidirectional,
+            pooling=None,
+            dropout=config.dropout,
+            embedding_dropout=config.embedding_dropout,
+            word_dropout=config.word_dropout,
+        )
+        usual_balance = MARKS_BALANCE if codec.scheme == MARKED else 0.0
+        balance = usual_balance if config.balance is None else config.balance
+        return TaggingHead(encoder, codec.labels, codec.scheme, config.crf, codec.label_counts, balance, config.n_best)
+
+    def initialize_from_outside(self, config: C, codec: TagCodec, head: TaggingHead, notes: list[str]) -> None:
+        """Starts the vectors of words from a file, if one is named."""
+        if config.vectors:
+            vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size)
+            notes.extend(vectors.notes)
+            start_embedding(head.encoder.get_submodule("embedding.words"), vectors.matrix)
+
+    def metric_for(self, codec: TagCodec) -> str:
+        """F1 of marks or of spans, else accuracy."""
+        return tagging_metric(codec.scheme)
+
+    def size(self, examples: Sequence[Sentence]) -> tuple[int, str]:
+        """Words."""
+        return sum(len(example.words) for example in examples), self.steps
+
+    def score_counts(self, predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> ScoreCounts:
+        """Token accuracy, and F1 of spans, of marks and capitals, or averaged over labels."""
+        return tagging_counts(predictions, examples)
+
+    def predict_baseline(self, config: C, splits: Splits[Sentence]) -> list[Tagged]:
+        """Each word's commonest label."""
+        return commonest_label_baseline(splits.train, splits.test, self.scheme_of(config, splits.train))
+
+    def samples(self, predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[Table]:
+        """A few sentences as the model labels them."""
+        return tagging_samples(predictions, examples)
+
+    def tables(self, predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[Table]:
+        """Scores of each label, confusions, and frequent mistakes."""
+        return tagging_tables(predictions, examples)
+
+    def confidences(self, prediction: Tagged, example: Sentence) -> list[tuple[float, bool]]:
+        """The probability of each word's label, and whether it is correct."""
+        correct = (one == other for one, other in zip(prediction.tags, example.tags, strict=True))
+        return list(zip(prediction.confidences, correct, strict=True))
+
+    def format_prediction(self, prediction: Tagged) -> tuple[str, dict[str, Any]]:
+        """The sentence with its labels, and all that is known of it as JSON, spans among it where labels mark them."""
+        p = prediction
+        facts: dict[str, Any] = {"words": p.words, "tags": p.tags, "sure": p.confidences}
+        if p.scheme == MARKED:
+            facts = {"text": p.text, **facts}
+        elif p.scheme:
+            entities = [(span, " ".join(p.words[span.start : span.stop])) for span in spans(p.tags)]
+            facts["entities"] = [{"text": text, **span._asdict()} for span, text in entities]
+        if p.n_best:
+            facts["n_best"] = [{"tags": tags, "log_probability": score} for tags, score in p.n_best]
+        return p.text, facts
+
+    def export(self, head: TaggingHead, codec: TagCodec) -> Exported:
+        """Words, their spelling and ``lengths`` to ``logits`` and, without a CRF, ``probabilities``."""
+        return export_tagger(head, codec)
+
+    def explain(self, head: TaggingHead, codec: TagCodec, raw: str | Sequence[str]) -> Explanation:
+        """The log-probabilities of the predicted labels, each alone, summed; and the words."""
+        batch = codec.collate([codec.encode(raw)])
+        (tagged,) = head.predict(batch)
+        numbers = torch.tensor([head.labels.index(tag) for tag in tagged.tags], dtype=torch.int64)
+        log_probabilities = torch.log_softmax(head(batch)[0, : len(numbers)], 1)
+        score = log_probabilities.gather(1, numbers.unsqueeze(1)).sum()
+        return Explanation(tagged.text, score, {"encoder.recurrent": tagged.words})
+
+
+def _build_embedding(config: TaggingOptions, codec: TagCodec) -> WordEmbedding:
+    """What the encoder reads: the vectors of words, beside them one of each word's characters."""
+    speller = make_speller(
+        config.characters,
+        len(codec.alphabet),
+        config.character_size,
+        config.spelling_size,
+        make_cell(config.cell, **config.cell_options),
+        kernel=None if config.kernel == "auto" else config.kernel,
+        precision=config.precision,
+    )
+    counts = torch.tensor(codec.counts, dtype=torch.float32)
+    return WordEmbedding(counts, config.embedding_size, codec.vocabulary.unk, config.forgetting, speller)
