@@ -101,9 +101,6 @@ def multiplies_bf16(device: torch.device) -> bool:
     return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-has_bf16 = multiplies_bf16
-
-
 def _loss(logits: Tensor, targets: Tensor, label_smoothing: float, grad: Tensor) -> Tensor:
     """``Σ_n log Σ_v e^z_nv - (1 - ε) z_nt - ε mean_v z_nv`` over the rows with a target t, and its gradient, written
     into ``grad``: ``softmax(z) - (1 - ε) [v = t] - ε / V``."""

@@ -9,12 +9,10 @@ from seqkit.data.frames.reading import read_clip, read_clips
 from seqkit.data.frames.scaling import Scaling
 from seqkit.data.frames.tables import TABLES, table_of
 from seqkit.data.frames.values import parse_number, split_line
-from seqkit.data.splits import SPLIT_NAMES as PARTS
 
 __all__ = [
     "ARRAYS",
     "LABELS",
-    "PARTS",
     "TABLES",
     "Clip",
     "LabelledClip",
