@@ -44,7 +44,7 @@ def test_all_that_is_wrong_is_reported_at_once_with_its_location_and_what_to_do(
     assert all(f["where"].startswith(str(path)) and f["mend"] for f in report["findings"] if f["level"] == "wrong")
     assert "estimate" not in report
     shown = command("doctor", "sentiment", path, *small, "--no-timing")
-    assert f"wrong: {path}:4: 1 fields, but the first line names 2 columns; mend the row" in shown.stdout
+    assert f"wrong: {path}:4: 1 fields, but the first line names 2 columns; correct the row" in shown.stdout
     assert "3 to mend before training" in shown.stdout
     assert "seqkit-doctor-" not in shown.stdout
 
@@ -94,7 +94,8 @@ def test_a_folder_of_frames_is_examined_and_what_is_wrong_in_it_located(clips, c
     assert "Lengths, in steps" in done.stdout and "0.0 s" not in done.stdout
     (clips / "c20.csv").write_text("height,width,label\n1,2,a\n1,much,b\n")
     done = command("doctor", "frames", clips, "--no-timing")
-    assert done.returncode == 1 and f"wrong: {clips / 'c20.csv'}:3: column 'width': 'much' is no number" in done.stdout
+    assert done.returncode == 1
+    assert f"wrong: {clips / 'c20.csv'}:3: column 'width': 'much' is not a number" in done.stdout
 
 
 def test_a_folder_of_pictures_is_examined_and_what_is_wrong_in_it_located(command, tmp_path):

@@ -1,4 +1,4 @@
-"""What tasks that write need of text: placeholders, spacing, and tokens that can be put together again."""
+"""Text that is written: placeholders, spacing, and tokens that can be joined to a text again."""
 
 import json
 
@@ -22,7 +22,7 @@ texts = st.lists(
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("%s of %d, 50% done", ["%s", "%d"]),
         ("{0} {name} {{a}} {}", ["{0}", "{name}", "{{a}}", "{}"]),
@@ -32,29 +32,29 @@ texts = st.lists(
         ("%1%2", ["%1", "%2"]),
     ],
 )
-def test_placeholders_are_found(text, found):
-    assert find_placeholders(text) == found
+def test_placeholders_are_found(text, expected):
+    assert find_placeholders(text) == expected
 
 
 def test_a_translation_has_the_numbers_of_its_source():
-    source, kept = mask("%2 of %1 and %2")
-    assert (source, kept) == (f"{slot(0)} of {slot(1)} and {slot(2)}", ("%2", "%1", "%2"))
+    source, placeholders = mask("%2 of %1 and %2")
+    assert (source, placeholders) == (f"{slot(0)} of {slot(1)} and {slot(2)}", ("%2", "%1", "%2"))
     # The second %2 of the target is the second of the source; %3 is not in it.
-    assert mask("%1 : %2, %2, %3", kept) == (f"{slot(1)} : {slot(0)}, {slot(2)}, %3", kept)
+    assert mask("%1 : %2, %2, %3", placeholders) == (f"{slot(1)} : {slot(0)}, {slot(2)}, %3", placeholders)
 
 
 @modest
 @given(text=texts)
 def test_masking_is_undone(text):
-    masked, kept = mask(text)
-    assert unmask(masked, kept) == text
+    masked, placeholders = mask(text)
+    assert unmask(masked, placeholders) == text
     assert not find_placeholders(masked)
-    assert list(kept) == find_placeholders(text)
+    assert list(placeholders) == find_placeholders(text)
 
 
 def test_there_are_only_so_many_slots_and_none_in_a_text_is_taken_for_one():
-    masked, kept = mask("%1 " * (SLOTS + 2))
-    assert len(kept) == SLOTS
+    masked, placeholders = mask("%1 " * (SLOTS + 2))
+    assert len(placeholders) == SLOTS
     assert masked.count("%1") == 2
     assert mask(f"a{slot(3)}b") == ("a\ufffdb", ())
     assert mask("%1 %2", slots=1) == (f"{slot(0)} %2", ("%1",))
@@ -80,10 +80,10 @@ def test_spacing_changes_nothing_but_the_kind_of_spaces(text, learned):
 @given(text=texts)
 def test_joined_words_lose_only_the_kind_and_number_of_spaces(text):
     split = JoinedWords()
-    masked, kept = mask(text)
+    masked, placeholders = mask(text)
     tokens = split.split(masked)
-    assert unmask(split.join(tokens), kept) == plain_spaces(text)
-    assert sum(map(is_slot, tokens)) == len(kept)
+    assert unmask(split.join(tokens), placeholders) == plain_spaces(text)
+    assert sum(map(is_slot, tokens)) == len(placeholders)
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_subwords_are_learned_alike_each_time_and_kept_as_json(subwords):
 @given(text=texts)
 def test_every_tokenizer_is_the_same_after_json(text):
     for name in WRITABLE[1:]:
-        made = learn_tokenizer(name, [], 0)
-        loaded = load_tokenizer(json.loads(json.dumps(made.to_json())))
-        assert loaded.split(text) == made.split(text)
-        assert loaded.join(loaded.split(text)) == made.join(made.split(text))
+        original = learn_tokenizer(name, [], 0)
+        loaded = load_tokenizer(json.loads(json.dumps(original.to_json())))
+        assert loaded.split(text) == original.split(text)
+        assert loaded.join(loaded.split(text)) == original.join(original.split(text))
 
 
 def test_spaced_tokens_are_what_white_space_separates():

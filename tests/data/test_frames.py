@@ -83,19 +83,19 @@ def test_a_table_written_is_read_again(tmp_path):
     features[1, 2] = math.nan
     write(tmp_path / "a.csv", "p,q,r,label\n" + "0,0,0,x\n" * 5)
     (e,) = read_clips(tmp_path / "a.csv")
-    made = type(e)(clip_of("a", features, e.clip.layout.names), ("x", "a b", 'q"', ",", "é"), e.location)
-    (tmp_path / "b.csv").write_bytes(table_of(made))
+    original = type(e)(clip_of("a", features, e.clip.layout.names), ("x", "a b", 'q"', ",", "é"), e.location)
+    (tmp_path / "b.csv").write_bytes(table_of(original))
     (again,) = read_clips(tmp_path / "b.csv")
     assert again.clip.features.astype(np.float32).tobytes() == features.tobytes()
-    assert again.labels == made.labels and again.clip.layout == made.clip.layout
+    assert again.labels == original.labels and again.clip.layout == original.clip.layout
 
 
 BAD_TABLES = [
     ("x,y\n1,2\n", UsageError, "a.csv:1: cannot tell which column holds the label"),
     ("x,y,label\n", DataError, "a.csv:1: the file has a header but no rows"),
     ("", DataError, "a.csv:1: the file is empty"),
-    ("x,label\n1,a\nbig,b\n", DataError, "a.csv:3: column 'x': 'big' is no number"),
-    ("x,label\n1,a\n1_0,b\n", DataError, "a.csv:3: column 'x': '1_0' is no number"),
+    ("x,label\n1,a\nbig,b\n", DataError, "a.csv:3: column 'x': 'big' is not a number"),
+    ("x,label\n1,a\n1_0,b\n", DataError, "a.csv:3: column 'x': '1_0' is not a number"),
     ("x,label\n1,a\n\ninf,b\n", DataError, "a.csv:4: column 'x': inf is infinite or too large"),
     ("x,label\n-1e999,a\n", DataError, "a.csv:2: column 'x': -1e999 is infinite or too large"),
     ("x,label\n1,a\n2, \n", DataError, "a.csv:3: the frame has no label"),
@@ -120,7 +120,7 @@ def test_a_label_column_that_is_not_there_is_refused(tmp_path):
 BAD_ARRAYS = [
     ({"features": np.zeros((0, 2), np.float32)}, "has no frames in it"),
     ({"features": np.zeros(3, np.float32)}, r"has the shape (3,); a sequence is an array of (frames, features)"),
-    ({"features": np.array([["a", "b"]] * 3)}, "holds no numbers but <U1"),
+    ({"features": np.array([["a", "b"]] * 3)}, "holds <U1 instead of numbers"),
     ({"features": np.array([[0, 1], [2, -np.inf], [4, 5]])}, "feature 2 of frame 2 is infinite or too large"),
     ({"labels": None}, "has no labels; write them in a.labels.txt beside it"),
     ({"labels": "walk\nrun\n"}, "has 3 frames but 2 labels"),
@@ -187,9 +187,9 @@ def test_what_is_no_sequence_is_refused(tmp_path):
         read_clips(tmp_path / "a.npy")
     with pytest.raises(UsageError, match=r"cannot tell what .*a.wav is by its ending"):
         read_clips(tmp_path / "a.wav")
-    with pytest.raises(DataError, match=r"a.npy is no array of numpy .*; save it again"):
+    with pytest.raises(DataError, match=r"a.npy is not an array of numpy .*; save it again"):
         read_clips(write(tmp_path / "a.npy", "text"))
-    with pytest.raises(DataError, match=r"b.npz is no array of numpy .*; save it again"):
+    with pytest.raises(DataError, match=r"b.npz is not an array of numpy .*; save it again"):
         read_clips(write(tmp_path / "b.npz", "PK\x03\x04 and no more"))
     with pytest.raises(UsageError, match="is a folder; name the files in it"):
         read_clip(tmp_path, Layout(2))
@@ -214,7 +214,7 @@ def test_features_that_change_are_refused(text, message, tmp_path):
 def test_a_number_of_features_that_changes_is_refused(tmp_path):
     save(tmp_path, "a")
     save(tmp_path, "b", np.zeros((3, 4), np.float32))
-    with pytest.raises(DataError, match=r"b.npy has 4 features, but 2 are wanted"):
+    with pytest.raises(DataError, match=r"b.npy has 4 features, but 2 are expected"):
         read_clips(tmp_path)
 
 
@@ -246,10 +246,10 @@ def test_scaling_by_hand():
     deviations = [math.sqrt((9 + 1 + 1 + 9) / 4), 10, math.inf, math.sqrt((1 + 1 + 4) / 3)]
     assert scaling.inverse == pytest.approx([1 / d for d in deviations])
     assert scaling.masked.tolist() == [3] and scaling.size == 5
-    found = scaling(np.array([[3, 30, 9, math.nan], [math.nan, 1e9, 7, 2]]))
-    assert found.dtype == np.float32
-    # What lies far off is 50; a feature that was never missing in training has no flag.
-    assert found.tolist() == [[0, 1, 0, 0, 1], [0, 50, 0, 0, 0]]
+    scaled = scaling(np.array([[3, 30, 9, math.nan], [math.nan, 1e9, 7, 2]]))
+    assert scaled.dtype == np.float32
+    # Whatever is far off becomes 50; a feature that was never missing in training has no flag.
+    assert scaled.tolist() == [[0, 1, 0, 0, 1], [0, 50, 0, 0, 0]]
 
 
 @example(np.array([[0.0, 3e-161], [3e-161, 3e-161]]))
@@ -298,17 +298,20 @@ def labelled(tmp_path, count):
     return read_clips(tmp_path)
 
 
-def test_parts_are_whole_sequences_and_twins_stay_together(tmp_path):
+def test_splits_are_whole_sequences_and_twins_stay_together(tmp_path):
     clips = labelled(tmp_path, 40)
     splits = split_clips(clips, 0.1, 0.2, 0)
-    parts = [{e.clip.digest for e in part} for part in (splits.train, splits.valid, splits.test)]
-    assert [len(part) for part in (splits.train, splits.valid, splits.test)] == [28, 4, 8]
-    assert sum(map(len, parts)) == len(set.union(*parts)) == 20
+    every = (splits.train, splits.valid, splits.test)
+    contents = [{e.clip.digest for e in split} for split in every]
+    assert [len(split) for split in every] == [28, 4, 8]
+    assert sum(map(len, contents)) == len(set.union(*contents)) == 20
     other = split_clips(clips, 0.1, 0.2, 1)
     assert [e.clip.name for e in other.test] != [e.clip.name for e in splits.test]
     assert not split_clips(clips, 0.0, 0.2, 0).valid
 
 
 def test_too_few_sequences_are_refused(tmp_path):
-    with pytest.raises(DataError, match="there are 2 different sequences, but 3 parts to make of them"):
+    with pytest.raises(
+        DataError, match="2 different sequences cannot be divided into training, validation and test; add sequences"
+    ):
         split_clips(labelled(tmp_path, 4), 0.1, 0.1, 0)

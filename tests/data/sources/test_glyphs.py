@@ -15,14 +15,14 @@ def by_letter(examples):
 
 
 def test_letters_carry_their_unicode_names_and_lie_in_their_script():
-    found = glyphs(["greek"], ["Sans"], [20])
-    assert len(found) > 250
-    for example in found:
+    letters = glyphs(["greek"], ["Sans"], [20])
+    assert len(letters) > 250
+    for example in letters:
         assert example.captions == (unicodedata.name(example.group),)
         assert example.captions[0].startswith("GREEK ")
         assert example.picture.values.shape == (32, 32, 1)
         assert example.picture.values.max() > 100
-    assert len({example.group for example in found}) == len(found)
+    assert len({example.group for example in letters}) == len(letters)
 
 
 def test_case_shows_in_height_over_one_baseline():
@@ -34,8 +34,8 @@ def test_case_shows_in_height_over_one_baseline():
 
 
 def test_every_face_and_size_has_its_own_picture_of_a_letter():
-    found = glyphs(["latin"], ["Sans", "Serif-Bold", "SansMono"], [20, 24])
-    ours = [example.picture.digest for example in found if example.group == "a"]
+    letters = glyphs(["latin"], ["Sans", "Serif-Bold", "SansMono"], [20, 24])
+    ours = [example.picture.digest for example in letters if example.group == "a"]
     assert len(set(ours)) == len(ours) == 6
 
 

@@ -27,8 +27,8 @@ def vectors(tmp_path):
 
 @pytest.mark.parametrize("content", [GLOVE, "4 3\n" + GLOVE, GLOVE.replace("\n", " \r\n"), GLOVE + "\n"])
 def test_glove_and_word2vec_text_are_read(vectors, content):
-    matrix, found, _ = vectors(content, size=3)
-    assert found.tolist() == [False, False, True, True, True, False]
+    matrix, has_vector, _ = vectors(content, size=3)
+    assert has_vector.tolist() == [False, False, True, True, True, False]
     expected = [[0, 0, 0], [0, 0, 0], [1, 2, 3], [4, 5, 6.5], [0.1, -2, 3], [0, 0, 0]]
     torch.testing.assert_close(matrix, torch.tensor(expected), rtol=0, atol=0)
 
@@ -42,8 +42,8 @@ def test_the_first_of_two_vectors_counts_and_one_note_says_so(vectors):
 
 
 def test_a_word_spelled_like_a_special_gets_no_vector(vectors):
-    _, found, _ = vectors("<pad> 1 2\n<unk> 1 2\ncat 3 4\n")
-    assert found.tolist() == [False, False, True, False, False, False]
+    _, has_vector, _ = vectors("<pad> 1 2\n<unk> 1 2\ncat 3 4\n")
+    assert has_vector.tolist() == [False, False, True, False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_word_spelled_like_a_special_gets_no_vector(vectors):
     [
         ("cat 1 2 3\ndog 4 5\n", r"v\.txt:2: the row has 2 values, expected 3"),
         ("cat 1 2 3\ndog 4 5 6 7\n", r"v\.txt:2: the row has 4 values, expected 3"),
-        ("cat 1 2 3\ndog 4 x 6\n", r"v\.txt:2: 'x' is no number"),
+        ("cat 1 2 3\ndog 4 x 6\n", r"v\.txt:2: 'x' is not a number"),
         ("cat 1 2 3\ndog 4 nan 6\n", r"v\.txt:2: .*not finite"),
         ("cat 1 2 3\ndog 4 inf 6\n", r"v\.txt:2: .*not finite"),
         ("cat 1 2 3\ndog 4 1e300 6\n", r"v\.txt:2: .*not finite"),

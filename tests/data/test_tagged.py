@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqkit.data import DataError, SourceLocation
-from seqkit.data.tagged import TURKISH, Sentence, read_tagged, split_sentences, turkish_treebank
+from seqkit.data.sources.turkish_treebank import TURKISH, turkish_treebank
+from seqkit.data.tagged import Sentence, read_tagged, split_sentences
 from seqkit.errors import UsageError
 
 # Sentences of the guidelines: a range of words, an empty node, and a word with a space in it.
@@ -112,7 +113,7 @@ def test_line_ends_and_a_byte_order_mark_change_nothing(name, tmp_path):
     assert read(tmp_path, name, "\ufeff" + text.replace("\n", "\r\n").rstrip()) == plain
 
 
-def test_sentences_without_words_are_left_out_and_told(tmp_path):
+def test_sentences_without_words_are_left_out_and_noted(tmp_path):
     notes = []
     text = f"# text =\n\n{row(1, 'a')}\n\n# text =\n"
     assert read(tmp_path, "a.conllu", text, None, None, notes=notes) == [("a", "X")]
@@ -126,9 +127,9 @@ def test_sentences_without_words_are_left_out_and_told(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.conll", "a O\nb N O\n", "a.conll:2: 3 columns, but line 1 has 2; mend the line"),
-        ("a.conll", "\na B O\n\nb\n", "a.conll:4: 1 column, but line 2 has 3; mend the line"),
-        ("a.conll", CONLL.replace("CD O", "CD"), "a.conll:9: 3 columns, but line 3 has 4; mend the line"),
+        ("a.conll", "a O\nb N O\n", "a.conll:2: 3 columns, but line 1 has 2; correct the line"),
+        ("a.conll", "\na B O\n\nb\n", "a.conll:4: 1 column, but line 2 has 3; correct the line"),
+        ("a.conll", CONLL.replace("CD O", "CD"), "a.conll:9: 3 columns, but line 3 has 4; correct the line"),
         ("a.conll", "a\nb\n", "a.conll:1: one column only"),
         ("a.tsv", "a\tO\nb O\n", "a.tsv:2: 1 column, but line 1 has 2"),
         ("a.tsv", "a\tO\nb\t\n", "a.tsv:2: word 'b' with tag '': neither may be empty"),
@@ -142,17 +143,17 @@ def test_sentences_without_words_are_left_out_and_told(tmp_path):
         ("a.conllu", "# text =\n", "a.conllu: there is no sentence with words"),
         ("a.conll", "", "a.conll: there is no sentence with words"),
         ("a.jsonl", '\n{"tokens": ["a", "b"], "tags": ["O"]}', "a.jsonl:2: 2 tokens but 1 tags"),
-        ("a.jsonl", '{"tokens": "a b", "tags": ["O", "O"]}', "a.jsonl:1: 'tokens' is no list of texts"),
-        ("a.jsonl", '{"tokens": ["a"], "tags": [1]}', "a.jsonl:1: 'tags' is no list of texts"),
+        ("a.jsonl", '{"tokens": "a b", "tags": ["O", "O"]}', "a.jsonl:1: 'tokens' is not a list of texts"),
+        ("a.jsonl", '{"tokens": ["a"], "tags": [1]}', "a.jsonl:1: 'tags' is not a list of texts"),
         ("a.jsonl", '{"tokens": ["a"], "labels": ["O"]}', "a.jsonl:1: no key 'tags', only 'tokens', 'labels'"),
         ("a.jsonl", '{"tokens": ["a", " "], "tags": ["O", "O"]}', "a.jsonl:1: word '' with tag 'O'"),
         ("a.jsonl", '{"tokens": ["\\ud800"], "tags": ["O"]}', "a.jsonl:1: half of a surrogate pair"),
-        ("a.jsonl", "[1]", 'a.jsonl:1: the line is no JSON object; write one object a line: {"tokens": ["…", "…"]'),
-        ("a.jsonl", "{", "a.jsonl:1: the line is no JSON"),
+        ("a.jsonl", "[1]", 'a.jsonl:1: the line is not a JSON object; write one object a line: {"tokens": ["…", "…"]'),
+        ("a.jsonl", "{", "a.jsonl:1: the line is not JSON"),
         ("a.conll", b"a O\n\xff O\n", "a.conll:2: byte 0xff at column 1 is not UTF-8"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_told_with_its_line(name, text, message, tmp_path):
+def test_what_is_wrong_in_a_file_is_reported_with_its_line(name, text, message, tmp_path):
     with pytest.raises(DataError) as error:
         read_tagged(written(tmp_path, name, text))
     assert message in str(error.value)
@@ -180,7 +181,7 @@ def test_what_is_wrong_in_a_file_is_told_with_its_line(name, text, message, tmp_
         ("a.csv", (None, None), "cannot tell the format of"),
     ],
 )
-def test_a_column_that_is_not_there_is_told_with_its_option(name, columns, message, tmp_path):
+def test_a_column_that_does_not_exist_is_reported_with_its_option(name, columns, message, tmp_path):
     with pytest.raises(UsageError) as error:
         read_tagged(written(tmp_path, name, "a O\n"), *columns)
     assert message in str(error.value)
@@ -193,18 +194,18 @@ sentences = st.lists(st.lists(pairs, min_size=1, max_size=5), min_size=1, max_si
 
 @settings(max_examples=50)
 @given(sentences)
-def test_what_is_written_is_read_back_from_every_format(tmp_path_factory, made):
-    folder = tmp_path_factory.mktemp("made")
-    expected = [tuple(zip(*sentence, strict=True)) for sentence in made]
+def test_what_is_written_is_read_back_from_every_format(tmp_path_factory, pairs_of_sentences):
+    folder = tmp_path_factory.mktemp("written")
+    expected = [tuple(zip(*sentence, strict=True)) for sentence in pairs_of_sentences]
     lines = [json.dumps({"tokens": words, "tags": tags}) for words, tags in expected]
     blocks = {
         "a.jsonl": "\n".join(lines),
-        "a.conll": "\n\n".join("\n".join(f"{word} {tag}" for word, tag in sentence) for sentence in made),
-        "a.conllu": "\n".join("".join(row(n, *pair) for n, pair in enumerate(s, 1)) for s in made),
+        "a.conll": "\n\n".join("\n".join(f"{word} {tag}" for word, tag in sentence) for sentence in pairs_of_sentences),
+        "a.conllu": "\n".join("".join(row(n, *pair) for n, pair in enumerate(s, 1)) for s in pairs_of_sentences),
     }
     for name, text in blocks.items():
-        found = read_tagged(written(folder, name, text))
-        assert [(s.words, s.tags) for s in found] == expected
+        again = read_tagged(written(folder, name, text))
+        assert [(s.words, s.tags) for s in again] == expected
 
 
 def numbered(*texts):
@@ -214,36 +215,36 @@ def numbered(*texts):
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=8), st.integers(0, 99))
-def test_parts_share_no_sentence_and_lose_none(texts, seed):
-    made = numbered(*texts, "x", "y", "z")
-    parts = split_sentences(made, 0.1, 0.2, seed)
-    three = [parts.train, parts.valid, parts.test]
-    assert Counter(s for part in three for s in part) == Counter(made)
+def test_splits_share_no_sentence_and_lose_none(texts, seed):
+    tagged = numbered(*texts, "x", "y", "z")
+    splits = split_sentences(tagged, 0.1, 0.2, seed)
+    three = [splits.train, splits.valid, splits.test]
+    assert Counter(s for split in three for s in split) == Counter(tagged)
     assert all(three)
-    known = [{s.words for s in part} for part in three]
+    known = [{s.words for s in split} for split in three]
     assert sum(map(len, known)) == len(set.union(*known))
-    assert split_sentences(made, 0.1, 0.2, seed) == parts
+    assert split_sentences(tagged, 0.1, 0.2, seed) == splits
 
 
-def test_parts_have_the_size_asked_for():
-    made = numbered(*map(str, range(1000)))
+def test_splits_have_their_size():
+    tagged = numbered(*map(str, range(1000)))
     for fractions in ((0.1, 0.2), (0.3, 0.0), (0.0, 0.05)):
-        parts = split_sentences(made, *fractions, 3)
-        assert (len(parts.valid) / 1000, len(parts.test) / 1000) == fractions
-    assert split_sentences(made, 0.1, 0.1, 0).test != split_sentences(made, 0.1, 0.1, 1).test
+        splits = split_sentences(tagged, *fractions, 3)
+        assert (len(splits.valid) / 1000, len(splits.test) / 1000) == fractions
+    assert split_sentences(tagged, 0.1, 0.1, 0).test != split_sentences(tagged, 0.1, 0.1, 1).test
 
 
-def test_a_sentence_that_is_there_a_thousand_times_leaves_no_part_empty():
+def test_a_sentence_that_is_there_a_thousand_times_leaves_no_split_empty():
     for seed in range(6):
-        parts = split_sentences(numbered(*["a"] * 1000, "b", "c"), 0.1, 0.1, seed)
-        assert parts.train and parts.valid and parts.test
+        splits = split_sentences(numbered(*["a"] * 1000, "b", "c"), 0.1, 0.1, seed)
+        assert splits.train and splits.valid and splits.test
 
 
 def test_too_few_sentences_to_divide():
-    with pytest.raises(DataError, match="2 different sentences cannot be divided into training, validation, test"):
+    with pytest.raises(DataError, match="2 different sentences cannot be divided into training, validation and test"):
         split_sentences(numbered("a", "b", "a"), 0.1, 0.1, 0)
     assert len(split_sentences(numbered("a", "b"), 0.0, 0.1, 0).test) == 1
-    with pytest.raises(DataError, match="1 different sentence cannot be divided into training, test"):
+    with pytest.raises(DataError, match="1 different sentence cannot be divided into training and test"):
         split_sentences(numbered("a", "a"), 0.0, 0.1, 0)
     with pytest.raises(UsageError, match="leave nothing to train on"):
         split_sentences(numbered("a", "b", "c"), 0.5, 0.5, 0)

@@ -81,8 +81,8 @@ def test_words_keep_their_case_when_asked():
 @modest
 @given(text=texts)
 def test_words_lose_nothing_but_white_space(text):
-    kept = "".join(tokenizer("word", lowercase=False).split(text))
-    assert "".join(kept.split()) == "".join(text.replace("<br />", "").split())
+    without_spaces = "".join(tokenizer("word", lowercase=False).split(text))
+    assert "".join(without_spaces.split()) == "".join(text.replace("<br />", "").split())
 
 
 @modest
@@ -97,12 +97,12 @@ def test_joined_words_read_as_prose():
     assert words.join(words.split("Well, (really) it isn't bad!")) == "well, (really) it isn't bad!"
 
 
-@pytest.mark.parametrize("made", [tokenizer("word", lowercase=False), tokenizer("char"), tokenizer("byte")])
-def test_a_tokenizer_comes_back_from_json_with_its_options(made):
-    again = tokenizer_from_json(json.loads(json.dumps(made.to_json())))
-    assert type(again) is type(made)
-    assert again.to_json() == made.to_json()
-    assert again.split("Ab c") == made.split("Ab c")
+@pytest.mark.parametrize("original", [tokenizer("word", lowercase=False), tokenizer("char"), tokenizer("byte")])
+def test_a_tokenizer_comes_back_from_json_with_its_options(original):
+    again = tokenizer_from_json(json.loads(json.dumps(original.to_json())))
+    assert type(again) is type(original)
+    assert again.to_json() == original.to_json()
+    assert again.split("Ab c") == original.split("Ab c")
 
 
 def test_a_wrong_name_or_option_is_named():

@@ -1,4 +1,4 @@
-"""Spans as conlleval reads them, schemes told apart, repaired and converted, and what a CRF may do under them."""
+"""Spans as conlleval reads them, schemes recognised, repaired and converted, and what a CRF may do under them."""
 
 import itertools
 import re
@@ -45,8 +45,8 @@ def test_the_chunks_of_the_conll_2000_sentence():
     published = (
         "NP He|VP reckons|NP the current account deficit|VP will narrow|PP to|NP only # 1.8 billion|PP in|NP September"
     )
-    words, found = text.split(), spans(tags.split())
-    assert "|".join(f"{kind} {' '.join(words[start:stop])}" for kind, start, stop in found) == published
+    words, ours = text.split(), spans(tags.split())
+    assert "|".join(f"{kind} {' '.join(words[start:stop])}" for kind, start, stop in ours) == published
 
 
 def test_the_entities_of_the_conll_2003_sentence():
@@ -90,15 +90,15 @@ def test_a_published_sentence_in_every_scheme(scheme):
 
 @given(any_tags, st.sampled_from(SCHEMES))
 def test_a_repair_is_valid_final_and_keeps_the_spans(tags, scheme):
-    mended = repair(tags, scheme)
-    assert re.fullmatch(VALID[scheme], "".join(f"{tag} " for tag in mended))
-    assert repair(mended, scheme) == mended
-    assert spans(mended) == spans(tags)
-    assert written(spans(tags), len(tags), scheme) == mended
+    repaired = repair(tags, scheme)
+    assert re.fullmatch(VALID[scheme], "".join(f"{tag} " for tag in repaired))
+    assert repair(repaired, scheme) == repaired
+    assert spans(repaired) == spans(tags)
+    assert written(spans(tags), len(tags), scheme) == repaired
 
 
 @pytest.mark.parametrize(
-    ("scheme", "tags", "mended", "places"),
+    ("scheme", "tags", "repaired", "indices"),
     [
         ("bio", "O I-X I-X", "O B-X I-X", [1]),
         ("bio", "B-X I-Y I-Y", "B-X B-Y I-Y", [1]),
@@ -107,9 +107,9 @@ def test_a_repair_is_valid_final_and_keeps_the_spans(tags, scheme):
         ("bioes", "B-X I-X O E-Y", "B-X E-X O S-Y", [1, 3]),
     ],
 )
-def test_what_a_repair_changes(scheme, tags, mended, places):
-    assert repair(tags.split(), scheme) == tuple(mended.split())
-    assert broken(tags.split(), scheme) == places
+def test_what_a_repair_changes(scheme, tags, repaired, indices):
+    assert repair(tags.split(), scheme) == tuple(repaired.split())
+    assert broken(tags.split(), scheme) == indices
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -159,7 +159,7 @@ def test_a_label_outside_the_scheme_has_no_transitions():
         (["U-X O", "B-Y L-Y"], "bilou"),
     ],
 )
-def test_schemes_are_told_apart(sentences, scheme):
+def test_schemes_are_recognised(sentences, scheme):
     assert detect_scheme(sentence.split() for sentence in sentences) == scheme
 
 

@@ -57,10 +57,10 @@ PLAIN = {"a.png": ["all black", "night"], "b.png": "grey", "c.png": "white as sn
     ids=["tsv", "csv", "json", "coco"],
 )
 def test_every_format_gives_each_picture_all_its_captions(folder, name, text):
-    found = read(folder, name, text)
-    assert [e.captions for e in found] == [("all black", "night"), ("grey",), ("white as snow",)]
-    assert [str(e.picture) for e in found] == ["a.png", "b.png", "c.png"]
-    assert [int(e.picture.values.mean()) for e in found] == [0, 120, 255]
+    examples = read(folder, name, text)
+    assert [e.captions for e in examples] == [("all black", "night"), ("grey",), ("white as snow",)]
+    assert [str(e.picture) for e in examples] == ["a.png", "b.png", "c.png"]
+    assert [int(e.picture.values.mean()) for e in examples] == [0, 120, 255]
 
 
 @pytest.mark.parametrize("ending", FORMATS)
@@ -90,17 +90,17 @@ BAD = {
         TSV.replace("caption", "thing"),
         "captions.tsv:1: .* call them file and caption",
     ),
-    "no JSON": ("captions.json", '{"a.png": "x",\n "b.png" "y"}', "captions.json:2: this is no JSON"),
+    "no JSON": ("captions.json", '{"a.png": "x",\n "b.png" "y"}', "captions.json:2: this is not JSON"),
     "a list": ("captions.json", "[]", "captions.json:1: the file must hold one object"),
     "nothing": ("captions.json", "{}", "captions.json has no captions in it"),
-    "a number": ("captions.json", '{"a.png": 3}', "the captions of 'a.png' are no text"),
+    "a number": ("captions.json", '{"a.png": 3}', "the captions of 'a.png' are neither a text"),
     "no image": ("captions.json", json.dumps({**COCO, "images": []}), "annotation of image 7 names no image"),
     "no id": ("captions.json", json.dumps({**COCO, "images": [{"id": 1}]}), "images with id and file_name"),
 }
 
 
 @pytest.mark.parametrize(("name", "text", "message"), BAD.values(), ids=BAD)
-def test_a_folder_that_is_wrong_is_refused_with_the_place(folder, name, text, message):
+def test_a_folder_that_is_wrong_is_refused_with_its_location(folder, name, text, message):
     if name:
         (folder / name).write_text(text, encoding="utf-8")
     with pytest.raises(SeqkitError, match=message) as error:
@@ -139,20 +139,20 @@ ROWS = np.arange(6, dtype=np.float32).reshape(3, 2)
 
 def test_rows_of_an_array_follow_the_captions_file_or_a_list_of_names(tmp_path):
     np.save(tmp_path / "vectors.npy", ROWS)
-    found = read(tmp_path, vectors=vectors_in(tmp_path))
-    assert [(str(e.picture), e.picture.values.tolist()) for e in found] == [
+    examples = read(tmp_path, vectors=vectors_in(tmp_path))
+    assert [(str(e.picture), e.picture.values.tolist()) for e in examples] == [
         ("a.png", [[0, 1]]), ("b.png", [[2, 3]]), ("c.png", [[4, 5]]),
     ]  # fmt: skip
     (tmp_path / "vectors.names").write_text("c.png\na.png\nb.png\n")
-    found = read(tmp_path, vectors=tmp_path / "vectors.npy")
-    assert [e.picture.values.tolist() for e in found] == [[[2, 3]], [[4, 5]], [[0, 1]]]
+    examples = read(tmp_path, vectors=tmp_path / "vectors.npy")
+    assert [e.picture.values.tolist() for e in examples] == [[[2, 3]], [[4, 5]], [[0, 1]]]
 
 
 def test_tensors_are_found_by_name_and_may_be_grids(tmp_path):
     grids = {name: np.full((4, 2), n, np.float16) for n, name in enumerate(("c.png", "b.png", "a.png"))}
     save_file(grids, tmp_path / "vectors.safetensors")
-    found = read(tmp_path, vectors=vectors_in(tmp_path))
-    assert [(e.picture.values.shape, e.picture.values[0, 0]) for e in found] == [((4, 2), n) for n in (2, 1, 0)]
+    examples = read(tmp_path, vectors=vectors_in(tmp_path))
+    assert [(e.picture.values.shape, e.picture.values[0, 0]) for e in examples] == [((4, 2), n) for n in (2, 1, 0)]
 
 
 def test_one_vector_is_read_from_a_file_of_its_own(tmp_path):
@@ -178,31 +178,31 @@ def test_vectors_that_are_wrong_are_refused(tmp_path):
     (tmp_path / "vectors.names").write_text("a.png\nb.png\nd.png\n")
     assert "has no vector of c.png" in error(ROWS)
     path.write_bytes(b"")
-    with pytest.raises(SeqkitError, match="is no array of numpy"):
+    with pytest.raises(SeqkitError, match="is not an array of numpy"):
         read(tmp_path, vectors=path)
     other = tmp_path / "vectors.safetensors"
     save_file({"a.png": ROWS[0], "b.png": ROWS[0], "c.png": np.zeros(3, np.float32)}, other)
     with pytest.raises(SeqkitError, match=r"the vectors of a.png and c.png differ in shape"):
         read(tmp_path, vectors=other)
     other.write_bytes(b"x")
-    with pytest.raises(SeqkitError, match="is no safetensors file"):
+    with pytest.raises(SeqkitError, match="is not a safetensors file"):
         read(tmp_path, vectors=other)
     with pytest.raises(UsageError, match=r"has no vectors\.npy or vectors\.safetensors"):
         vectors_in(tmp_path / "elsewhere")
 
 
-def test_the_same_picture_under_two_names_stays_in_one_part(tmp_path):
+def test_the_same_picture_under_two_names_stays_in_one_split(tmp_path):
     lines = ["file\tcaption"]
     for number in range(40):
         paint(tmp_path / f"{number}.png", 6 * (number // 2))
         lines.append(f"{number}.png\tnumber {number}")
     examples = read(tmp_path, text="\n".join(lines))
     splits = split_groups(examples, 0.2, 0.2, seed=1)
-    parts = [{e.group for e in part} for part in (splits.train, splits.valid, splits.test)]
-    assert [len(part) for part in parts] == [12, 4, 4]
-    assert not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
+    groups = [{e.group for e in split} for split in (splits.train, splits.valid, splits.test)]
+    assert [len(split) for split in groups] == [12, 4, 4]
+    assert sum(map(len, groups)) == len(set.union(*groups))
     assert sum(map(len, (splits.train, splits.valid, splits.test))) == 40
     again = split_groups(examples[::-1], 0.2, 0.2, seed=1)
-    assert {e.group for e in again.test} == parts[2]
-    with pytest.raises(SeqkitError, match="2 different pictures, but three parts"):
+    assert {e.group for e in again.test} == groups[2]
+    with pytest.raises(SeqkitError, match="2 different pictures cannot be divided"):
         split_groups(examples[:4], 0.2, 0.2, seed=1)

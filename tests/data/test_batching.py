@@ -1,4 +1,4 @@
-"""What batching promises: every example once, the budget kept, one order for one seed."""
+"""What batching promises: every example once, no batch too large, one order for one seed."""
 
 import torch
 from hypothesis import given, settings

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from seqkit.data import Example, SourceLocation
 from seqkit.data.punctuation import CASES, LABELS, MARKS, bare, labelled, read_text, restored, stretches
 
-PLACE = SourceLocation("a.txt", 1)
+LOCATION = SourceLocation("a.txt", 1)
 
 
 @pytest.mark.parametrize(
@@ -54,15 +54,15 @@ def test_there_is_a_label_for_every_case_with_every_mark():
 
 def test_paragraphs_are_cut_after_sentences_where_they_can_be():
     text = "One two. Three four five. Six seven eight<br /><br />nine ten eleven twelve thirteen fourteen"
-    cut = list(stretches([Example(text, "x", PLACE)], 5))
-    assert [" ".join(part.words) for part in cut] == [
+    cut = list(stretches([Example(text, "x", LOCATION)], 5))
+    assert [" ".join(stretch.words) for stretch in cut] == [
         "one two three four five",
         "six seven eight",
         "nine ten eleven twelve thirteen",
         "fourteen",
     ]
     assert cut[0].tags == ("Aa", "aa.", "Aa", "aa", "aa.")
-    assert all(part.location == PLACE for part in cut)
+    assert all(stretch.location == LOCATION for stretch in cut)
 
 
 def test_each_line_of_a_file_is_a_paragraph(tmp_path):

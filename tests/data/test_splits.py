@@ -1,4 +1,4 @@
-"""What the splits promise: the same mix of labels everywhere, no text on two sides, one result for one seed."""
+"""What the splits promise: the same mix of labels everywhere, no text in two splits, one result for one seed."""
 
 import os
 import subprocess
@@ -29,38 +29,39 @@ labelled = st.lists(st.tuples(st.integers(0, 30).map(str), st.sampled_from("ab")
 )
 
 
-def test_every_part_has_the_same_mix_of_labels():
-    parts = stratified(plain(good=100, bad=50), valid_fraction=0.1, test_fraction=0.2, seed=1)
-    assert Counter(example.label for example in parts.test) == {"good": 20, "bad": 10}
-    assert Counter(example.label for example in parts.valid) == {"good": 10, "bad": 5}
-    assert Counter(example.label for example in parts.train) == {"good": 70, "bad": 35}
+def test_every_split_has_the_same_mix_of_labels():
+    splits = stratified(plain(good=100, bad=50), valid_fraction=0.1, test_fraction=0.2, seed=1)
+    assert Counter(example.label for example in splits.test) == {"good": 20, "bad": 10}
+    assert Counter(example.label for example in splits.valid) == {"good": 10, "bad": 5}
+    assert Counter(example.label for example in splits.train) == {"good": 70, "bad": 35}
 
 
 @modest
 @given(data=labelled, seed=st.integers(0, 5))
-def test_no_example_is_lost_and_no_text_stands_on_two_sides(data, seed):
-    parts = stratified(data, 0.2, 0.2, seed)
-    assert sorted(e.location.line for part in (parts.train, parts.valid, parts.test) for e in part) == [
+def test_no_example_is_lost_and_no_text_is_in_two_splits(data, seed):
+    splits = stratified(data, 0.2, 0.2, seed)
+    assert sorted(e.location.line for split in (splits.train, splits.valid, splits.test) for e in split) == [
         e.location.line for e in data
     ]
-    assert shared_texts(parts.train, parts.test) == shared_texts(parts.train, parts.valid) == 0
-    assert shared_texts(parts.valid, parts.test) == 0
+    assert shared_texts(splits.train, splits.test) == shared_texts(splits.train, splits.valid) == 0
+    assert shared_texts(splits.valid, splits.test) == 0
 
 
 @modest
 @given(data=labelled, seed=st.integers(0, 5), fraction=st.sampled_from([0.1, 0.3, 0.5]))
-def test_a_part_misses_its_size_by_less_than_one_group_of_each_class(data, seed, fraction):
-    _, part = split_off(data, fraction, seed)
+def test_a_split_misses_its_size_by_less_than_one_group_of_each_class(data, seed, fraction):
+    _, split = split_off(data, fraction, seed)
     largest = max(Counter(example.text for example in data).values())
     # Two classes, each off by one group at most and by the rounding of its own size.
-    assert abs(len(part) - fraction * len(data)) <= 2 * (largest + 0.5)
+    assert abs(len(split) - fraction * len(data)) <= 2 * (largest + 0.5)
 
 
 def test_texts_that_differ_in_outer_space_only_are_the_same_text():
     data = examples([("same", "a"), (" same ", "b"), *((str(number), "ab"[number % 2]) for number in range(20))])
     for seed in range(10):
-        parts = stratified(data, 0.25, 0.25, seed)
-        assert sum(any(e.text.strip() == "same" for e in p) for p in (parts.train, parts.valid, parts.test)) == 1
+        splits = stratified(data, 0.25, 0.25, seed)
+        three = (splits.train, splits.valid, splits.test)
+        assert sum(any(e.text.strip() == "same" for e in split) for split in three) == 1
 
 
 def test_a_seed_decides_everything():
@@ -88,22 +89,22 @@ def test_the_hash_seed_decides_nothing():
     assert len(outputs) == 1
 
 
-def test_the_smallest_class_that_passes_the_check_is_in_every_part():
+def test_the_smallest_class_that_passes_the_check_is_in_every_split():
     data = plain(big=30, small=3)
     check_classes(data)
-    parts = stratified(data, 0.1, 0.1, 3)
-    assert all("small" in {e.label for e in part} for part in (parts.train, parts.valid, parts.test))
+    splits = stratified(data, 0.1, 0.1, 3)
+    assert all("small" in {e.label for e in split} for split in (splits.train, splits.valid, splits.test))
 
 
 def test_nothing_asked_for_is_nothing_taken():
-    left, part = split_off(plain(a=5, b=5), 0.0, 1)
-    assert (len(left), part) == (10, [])
+    left, off = split_off(plain(a=5, b=5), 0.0, 1)
+    assert (len(left), off) == (10, [])
 
 
 def test_the_last_text_of_a_class_stays_for_training():
-    left, part = split_off(plain(a=10, b=1), 0.5, 1)
+    left, off = split_off(plain(a=10, b=1), 0.5, 1)
     assert "b" in {e.label for e in left}
-    assert "b" not in {e.label for e in part}
+    assert "b" not in {e.label for e in off}
 
 
 @pytest.mark.parametrize(("valid", "test"), [(0.5, 0.5), (-0.1, 0.1), (0.1, 1.0), (0.1, -0.2)])
@@ -124,10 +125,10 @@ def test_fractions_that_leave_nothing_are_refused(valid, test):
         ),
     ],
 )
-def test_classes_that_can_not_be_split_are_named_with_their_place(data, message):
+def test_classes_that_cannot_be_split_are_named_with_their_location(data, message):
     with pytest.raises(DataError, match=message):
         check_classes(data)
 
 
-def test_shared_texts_counts_what_the_second_part_has_of_the_first():
+def test_shared_texts_counts_the_texts_that_both_have():
     assert shared_texts(examples([("x", "a"), ("y", "a")]), examples([("x ", "b"), ("z", "b")])) == 1

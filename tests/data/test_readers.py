@@ -33,7 +33,7 @@ def file(tmp_path):
 
 
 def lines(content):
-    return [(place.line, line) for place, line in read_lines(io.BytesIO(content), "in")]
+    return [(location.line, line) for location, line in read_lines(io.BytesIO(content), "in")]
 
 
 def rows(path):
@@ -50,7 +50,7 @@ def fault(path, kind=DataError):
 # Lines
 
 
-def test_a_place_reads_as_file_and_line():
+def test_a_location_reads_as_file_and_line():
     assert str(SourceLocation("reviews.csv", 7)) == "reviews.csv:7"
     assert str(DataError("broken", SourceLocation("reviews.csv", 7))) == "reviews.csv:7: broken"
 
@@ -66,14 +66,14 @@ def test_a_line_ends_at_a_newline_and_nowhere_else():
 
 def test_a_stream_is_read_and_left_open(file):
     with file("a.txt", "x\ny\n").open("rb") as stream:
-        assert [str(place) for place, _ in read_lines(stream, "stdin")] == ["stdin:1", "stdin:2"]
+        assert [str(location) for location, _ in read_lines(stream, "stdin")] == ["stdin:1", "stdin:2"]
         assert not stream.closed
 
 
 def test_a_stream_without_a_given_name_goes_by_its_own(file):
     path = file("a.txt", "x\n")
     with path.open("rb") as stream:
-        assert [place.file for place, _ in read_lines(stream)] == [str(path)]
+        assert [location.file for location, _ in read_lines(stream)] == [str(path)]
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,13 @@ def test_a_stream_without_a_given_name_goes_by_its_own(file):
         (b"ok\n" + "é".encode() * (5 * MAX_LINE), "in:2: the line is longer than 500,000 characters"),
     ],
 )
-def test_what_is_no_text_is_named_with_its_line(content, message):
+def test_what_is_not_text_is_named_with_its_line(content, message):
     with pytest.raises(DataError) as caught:
         lines(content)
     assert str(caught.value).startswith(message)
 
 
-def test_the_mend_for_another_encoding_is_a_command():
+def test_the_remedy_for_another_encoding_is_a_command():
     for content, command in ((b"\xe9", "iconv -f latin1 -t utf-8"), (b"\xff\xfea\0", "iconv -f utf-16 -t utf-8")):
         with pytest.raises(DataError, match=command):
             lines(content)
@@ -197,8 +197,8 @@ def test_rows_are_streamed(file):
         ("a.csv", 'text,label\nok,x\n"a\nb,y\nc,z\n', "a.csv:3: the quoting is broken"),
         ("a.csv", "text,label\na\rb,x\n", "a.csv:2: the quoting is broken"),
         ("a.csv", "text,label\nok,x\n" + '"' + "word\n" * 120_000, "a.csv:3: the row runs on for 500,000 characters"),
-        ("a.jsonl", '{"text": "a"}\n{"text": \n', "a.jsonl:2: the line is no JSON"),
-        ("a.jsonl", '{"text": "a"}\n[1]\n', "a.jsonl:2: the line is no JSON object"),
+        ("a.jsonl", '{"text": "a"}\n{"text": \n', "a.jsonl:2: the line is not JSON"),
+        ("a.jsonl", '{"text": "a"}\n[1]\n', "a.jsonl:2: the line is not a JSON object"),
         (
             "a.jsonl",
             '{"text": "a", "label": 1}\n{"text": "b"}\n',
@@ -206,8 +206,8 @@ def test_rows_are_streamed(file):
         ),
         ("a.jsonl", '{"text": "\\ud800"}\n', "a.jsonl:1: half of a surrogate pair"),
         ("a.jsonl", '{"\\udfff": "x"}\n', "a.jsonl:1: half of a surrogate pair"),
-        ("a.jsonl", '{"text": ' + "[" * 100_000, "a.jsonl:1: the line is no JSON"),
-        ("a.jsonl", '{"text": NaN}\n', "a.jsonl:1: nan is no value"),
+        ("a.jsonl", '{"text": ' + "[" * 100_000, "a.jsonl:1: the line is not JSON"),
+        ("a.jsonl", '{"text": NaN}\n', "a.jsonl:1: nan is not a value of JSON"),
         ("a.csv", b"text,label\na,x\n\xe9,y\n", "a.csv:3: byte 0xe9 at column 1 is not UTF-8"),
         ("a.csv", b"text,label\na,\0\n", "a.csv:2: the line has a NUL byte"),
     ],
@@ -217,7 +217,7 @@ def test_every_fault_is_named_with_its_line(file, name, content, message):
 
 
 def test_a_number_of_absurd_length_is_an_error_not_a_crash(file):
-    assert fault(file("a.jsonl", '{"n": ' + "9" * 10_000 + "}\n")).startswith("a.jsonl:1: the line is no JSON")
+    assert fault(file("a.jsonl", '{"n": ' + "9" * 10_000 + "}\n")).startswith("a.jsonl:1: the line is not JSON")
 
 
 @pytest.mark.parametrize("depth", range(900, 1010, 5))

@@ -1,0 +1,27 @@
+"""Readers of people's text files: lines, tables (CSV, TSV, JSONL) and labelled texts, with the location of errors."""
+
+from seqkit.data.readers.columns import choose_column
+from seqkit.data.readers.examples import Example, read_examples
+from seqkit.data.readers.json_lines import as_text, json_object
+from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
+from seqkit.data.readers.location import DataError, SourceLocation, shown
+from seqkit.data.readers.tables import FORMATS, Record, delimiter_of, read_records
+
+__all__ = [
+    "FORMATS",
+    "MAX_LINE",
+    "Broken",
+    "DataError",
+    "Example",
+    "Lines",
+    "Record",
+    "SourceLocation",
+    "as_text",
+    "choose_column",
+    "delimiter_of",
+    "json_object",
+    "read_examples",
+    "read_lines",
+    "read_records",
+    "shown",
+]
