@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 # The models of the tests are so small that a second thread only waits for the first, here and in every subprocess.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -19,6 +20,18 @@ from hypothesis import settings
 # The same cases in every run, and none fails because the machine is busy.
 settings.register_profile("seqkit", derandomize=True, deadline=None)
 settings.load_profile("seqkit")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--archives", type=Path, help="check the wheel and the sdist of this folder (make release)")
+
+
+def pytest_collection_modifyitems(items):
+    # `make fast` leaves out whatever trains a run or starts a process, and nobody has to remember to mark it.
+    for item in items:
+        if {"command", "seqkit"} & {*item.fixturenames}:
+            item.add_marker("command")
+
 
 GOOD = ["wonderful", "brilliant", "moving", "charming", "delightful"]
 BAD = ["dull", "awful", "boring", "clumsy", "tedious"]
