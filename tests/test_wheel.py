@@ -43,6 +43,18 @@ def run(*command, **options):
     return done.stdout
 
 
+def copy_checkout(target):
+    """What git has; not what tools, runs and earlier builds leave beside it."""
+    target.mkdir()
+    for path in ROOT.iterdir():
+        if path.name in ("build", "dist", "runs", "site") or (path.name.startswith(".") and path.name != ".ci"):
+            continue
+        if path.is_dir():
+            shutil.copytree(path, target / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(path, target)
+
+
 @pytest.fixture(scope="module")
 def archives(request, tmp_path_factory):
     """The wheel and the sdist."""
@@ -50,9 +62,7 @@ def archives(request, tmp_path_factory):
     if folder is None:
         folder = tmp_path_factory.mktemp("archives")
         source = folder / "source"
-        ignore = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "build", "dist", "runs", "site")
-        shutil.copytree(ROOT, source, ignore=ignore)
-        shutil.copytree(ROOT / ".ci", source / ".ci")
+        copy_checkout(source)
         run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source)
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     return wheel, sdist
@@ -136,7 +146,7 @@ def test_the_sdist_holds_what_is_needed_to_test_document_and_license_it(archives
 def test_the_metadata_say_what_a_registry_shows(metadata):
     assert (metadata["Name"], metadata["Version"], metadata["License-Expression"]) == ("seqkit", VERSION, "MIT")
     assert metadata["Description-Content-Type"] == "text/markdown"
-    assert metadata.get_payload().strip() == (ROOT / "README.md").read_text("utf-8").strip()
+    assert metadata.get_payload(decode=True).decode("utf-8").strip() == (ROOT / "README.md").read_text("utf-8").strip()
     assert "UNKNOWN" not in metadata.values()
 
 
@@ -155,13 +165,12 @@ def test_it_works_beside_somebodys_own_tasks_and_cli(installed, elsewhere, tmp_p
     place, module = elsewhere("python", "-c", code).split()
     assert Path(place).is_relative_to(installed)
     assert module == "seqkit.tasks.sentiment"
-    assert "sentiment" in elsewhere("python", "-m", "seqkit", "list")
+    assert "sentiment" in elsewhere("seqkit", "list")
 
 
-def test_the_command_says_its_version_its_help_and_what_it_can_do(elsewhere):
+def test_the_command_says_its_version_and_its_help(elsewhere):
     assert elsewhere("seqkit", "--version") == f"seqkit, version {VERSION}\n"
     assert "train a model and score it" in elsewhere("seqkit", "--help")
-    assert "many to one" in elsewhere("seqkit", "list")
 
 
 def test_every_public_name_comes_without_an_extra(elsewhere):
