@@ -20,7 +20,7 @@ _DOORS = {"__init__", "__main__"}
 """They open onto every room; their arrows would hide the others."""
 _ACROSS = 3
 """Boxes side by side: a telephone still shows their names at a readable size."""
-_WIDE, _LINE, _BETWEEN, _DOWN = 124, 15, 18, 36
+_WIDE, _LINE, _BETWEEN, _DOWN = 124, 15, 22, 36
 """Width of a box, height of a line of text, space beside and below a box, in pixels."""
 _STYLE = (
     "svg.house{color:#24292f;font-family:system-ui,sans-serif}"
@@ -64,7 +64,7 @@ def picture() -> str:
     rows, high = _rows(spots, labels)
     drawn = [_arrow(points) for points in _ways(spots, below, rows)]
     drawn += [_box(*one, rows[one[2].level]) for one in zip(house, labels, spots, strict=True)]
-    wide = _ACROSS * (_WIDE + _BETWEEN) + 2 * _BETWEEN
+    wide = _ACROSS * (_WIDE + _BETWEEN) + _BETWEEN
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="house" viewBox="{-wide / 2:g} 0 {wide} {high:g}" '
         f'width="{1.25 * wide:g}" style="max-width:100%;height:auto" role="img" '
@@ -154,7 +154,7 @@ def _ways(spots: list[Spot], below: list[set[int]], rows: dict[int, Point]) -> l
             for level in range(start.level - 1, end.level, -1):
                 straight = x + (end.x - x) / (level + 1 - end.level)
                 gap = min(_gaps(level, spots), key=lambda middle: abs(middle - straight))
-                x = gap + 4 * _beside(taken[level, gap])
+                x = gap + 3.5 * _beside(taken[level, gap])
                 taken[level, gap] += 1
                 way += [(x, rows[level][0]), (x, rows[level][1])]
             ways.append([*way, (_within(x, end.x), rows[end.level][0])])
