@@ -33,6 +33,19 @@ def pytest_collection_modifyitems(items):
             item.add_marker("command")
 
 
+def process_state():
+    """What is the whole process's, so that a test which changes it changes the tests after it."""
+    return torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled(), Path.cwd()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind():
+    """Fails the test that leaves something to those after it, rather than one of them, on some days."""
+    before = process_state()
+    yield
+    assert process_state() == before
+
+
 GOOD = ["wonderful", "brilliant", "moving", "charming", "delightful"]
 BAD = ["dull", "awful", "boring", "clumsy", "tedious"]
 PLAIN = ["the", "film", "and", "its", "story", "with", "an", "actor", "in", "some", "scene", "that", "we", "saw"]
@@ -83,9 +96,11 @@ def command():
     from seqkit.commands import main
 
     def run(*arguments):
-        out, errors = io.StringIO(), io.StringIO()
+        out, errors, threads = io.StringIO(), io.StringIO(), torch.get_num_threads()
         with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as stop:
             main([str(argument) for argument in arguments])
+        # `bench` and `resume` set the threads of their process, which a later run in this one would train with.
+        torch.set_num_threads(threads)
         return subprocess.CompletedProcess(arguments, stop.value.code, out.getvalue(), errors.getvalue())
 
     return run
