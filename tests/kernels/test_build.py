@@ -91,6 +91,7 @@ def builder():
     return subprocess.Popen([sys.executable, "-c", code], env=os.environ.copy(), stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.command
 def test_of_two_processes_one_builds_and_the_other_waits(compiler):
     log = compiler("sleep 3")
     both = [builder(), builder()]
@@ -100,6 +101,7 @@ def test_of_two_processes_one_builds_and_the_other_waits(compiler):
     assert sum("Building" in text for text in said) == 1
 
 
+@pytest.mark.command
 def test_an_interrupted_build_leaves_nothing_that_stands_in_the_way(compiler):
     log = compiler("sleep 5")
     with builder() as process:
@@ -112,6 +114,7 @@ def test_an_interrupted_build_leaves_nothing_that_stands_in_the_way(compiler):
     assert build(print).exists()
 
 
+@pytest.mark.command
 def test_where_nothing_can_be_built_torchs_own_serve_and_one_line_says_why(monkeypatch, tmp_path):
     code = (
         "import torch, warnings\nfrom seqkit import Recurrent\n"
