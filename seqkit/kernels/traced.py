@@ -19,9 +19,10 @@ from seqkit.kernels.reference import Reference, full_recurrent_bias, recurrent_p
 class Traced(Reference):
     """Runs any cell by its own ``step`` inside ``torch.scan``: what is recorded is the step, not so many steps."""
 
-    def _run(
+    def run_direction(
         self, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: CellState
     ) -> tuple[Tensor, CellState]:
+        """See :class:`~seqkit.kernels.base.DirectionKernel`."""
         from torch._higher_order_ops.scan import scan
 
         parts = linear(x, weights.weight_x, weights.bias).transpose(0, 1)
