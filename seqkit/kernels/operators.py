@@ -65,51 +65,55 @@ class Options(NamedTuple):
     """threads for each slice"""
 
 
-class Forwarded(NamedTuple):
-    """What ``forward`` returns."""
-
-    out: Tensor
-    """(B, T, D·H)"""
-    final: Tensor
-    """(S, B, D, H)"""
-    kept_h: Tensor
-    """h before each step, for ``backward``"""
-    kept: Tensor
-    """what else the cell keeps of each step for ``backward``"""
-
-
 def forward(
     name: str,
     x: Tensor,
     lengths: Tensor | None,
-    layer: Layer,
+    layer: Sequence[Tensor],
     state: Tensor,
     options: Options,
     namespace: str = "seqkit",
-) -> Forwarded:
-    """x (B, T, I) and state (S, B, D, H) through a layer of the cell of that name, with what ``backward`` needs."""
-    return Forwarded(*operator("forward", namespace)(name, x, lengths, *layer, state, *options))
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A layer of the cell of that name over x (B, T, I), from state (S, B, D, H); differentiable.
+
+    Args:
+        name: the cell's in C++.
+        x: (B, T, I).
+        lengths: (B), None for T.
+        layer: the tensors of a :class:`~seqkit.kernels.layout.Layer`.
+        state: (S, B, D, H).
+        options: how the call is carried out.
+        namespace: the library's.
+
+    Returns:
+        The output (B, T, D·H), the final state, and what ``backward`` needs: h before each step and what else the cell
+        keeps of it.
+    """
+    outputs: tuple[Tensor, Tensor, Tensor, Tensor] = operator("forward", namespace)(
+        name, x, lengths, *layer, state, *options
+    )
+    return outputs
 
 
 def backward(
     name: str,
     x: Tensor,
     lengths: Tensor | None,
-    layer: Layer,
-    forwarded: tuple[Tensor, Tensor],
+    layer: Sequence[Tensor],
+    kept: tuple[Tensor, Tensor],
     grads: tuple[Tensor, Tensor],
     options: Options,
-    *,
     need_x: bool = True,
     namespace: str = "seqkit",
-) -> tuple[Tensor, Layer, Tensor]:
-    """Gradients of x, of the layer's weights and of the state.
+) -> tuple[Tensor, ...]:
+    """Gradients of x (empty without ``need_x``), of each tensor of the layer, and of the state.
 
-    ``forwarded`` is what ``forward`` kept (``kept_h`` and ``kept``); ``grads`` are those of its output and final state.
+    ``kept`` are the last two outputs of ``forward``, ``grads`` the gradients of its first two.
     """
-    arguments = (name, x, lengths, *layer, *forwarded, *grads, *options, need_x)
-    grad_x, *grad_layer, grad_state = operator("backward", namespace)(*arguments)
-    return grad_x, Layer(*grad_layer), grad_state
+    gradients: tuple[Tensor, ...] = operator("backward", namespace)(
+        name, x, lengths, *layer, *kept, *grads, *options, need_x
+    )
+    return gradients
 
 
 def register() -> None:
@@ -181,37 +185,31 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
 
 
 def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: Any) -> tuple[Any, ...]:
-    x, lengths, *tensors, state, kept_h, kept = ctx.saved_tensors
-    layer = Layer(*tensors)
+    x, lengths, *layer, state, kept_h, kept = ctx.saved_tensors
     if grad_out is None:
         grad_out = x.new_zeros(*x.shape[:2], len(kept_h) * state.shape[3])
     if grad_final is None:
         grad_final = torch.zeros_like(state)
     grads = (grad_out, grad_final)
     grad_x: Tensor | None
+    others: Sequence[Tensor | None]
     if torch.is_grad_enabled():
-        grad_x, *others = _differentiable_gradients(ctx.cell, ctx.options.units, x, lengths, layer, state, grads)
+        tensors = (x, *layer, state)
+        grad_x, *others = _differentiable_gradients(ctx.cell, ctx.options.units, tensors, lengths, grads)
     else:
         need_x = ctx.needs_input_grad[1]
-        grad_x, grad_layer, grad_state = backward(
-            ctx.cell, x, lengths, layer, (kept_h, kept), grads, ctx.options, need_x=need_x
-        )
-        grad_x, others = grad_x if need_x else None, [*grad_layer, grad_state]
+        grad_x, *others = backward(ctx.cell, x, lengths, layer, (kept_h, kept), grads, ctx.options, need_x)
+        grad_x = grad_x if need_x else None
     return None, grad_x, None, *others, *(None,) * len(ctx.options)
 
 
 def _differentiable_gradients(
-    name: str,
-    units: int,
-    x: Tensor,
-    lengths: Tensor | None,
-    layer: Layer,
-    state: Tensor,
-    grads: Sequence[Tensor],
+    name: str, units: int, tensors: Sequence[Tensor], lengths: Tensor | None, grads: tuple[Tensor, Tensor]
 ) -> list[Tensor | None]:
     """For a second derivative: the same gradients from the reference loop, so that they have a graph."""
-    cell, tensors = CELLS[name], (x, *layer, state)
-    weights = weights_of(cell, layer, units)
+    x, *layer, state = tensors
+    cell = CELLS[name]
+    weights = weights_of(cell, Layer(*layer), units)
     out, finals = Reference().run(cell, weights, x, lengths, state[..., :units].unbind(0))
     final = pad_units(torch.stack(finals), units)
     out = pad_units(out.unflatten(2, (len(weights), units)), units).flatten(2)

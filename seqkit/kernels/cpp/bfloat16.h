@@ -5,6 +5,8 @@
 #include "buffer.h"
 #include "vector.h"
 
+#include <c10/macros/Macros.h>
+
 #include <cstdint>
 #include <cstring>
 
@@ -19,7 +21,7 @@ struct Operand {
     Operand operator+(int64_t n) const { return {full ? full + n : nullptr, rounded ? rounded + n : nullptr}; }
 };
 
-inline void round_row(const float* from, int64_t count, BFloat16* to) {
+C10_NOINLINE inline void round_row(const float* from, int64_t count, BFloat16* to) {
     int64_t n = 0;
     for (; n + 2 * kLanes <= count; n += 2 * kLanes)
         at::vec::convert_float_bfloat16(load(from + n), load(from + n + kLanes)).store(to + n);
@@ -28,7 +30,7 @@ inline void round_row(const float* from, int64_t count, BFloat16* to) {
 
 // Stores two rows of a product's right side. The processor wants bfloat16 with the two numbers of each column side by
 // side.
-inline void store_pair(const float* even_row, const float* odd_row, int64_t count, BFloat16* to) {
+C10_NOINLINE inline void store_pair(const float* even_row, const float* odd_row, int64_t count, BFloat16* to) {
     const auto rounded = [](const float* p) {  // to the nearest, ties to even, in the upper 16 bits
         const IntV bits = IntV::loadu(p);
         return bits + IntV(0x7fff) + ((bits >> IntV(16)) & IntV(1));

@@ -12,6 +12,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/cpu/vec/vec.h>
 #include <ATen/native/CPUBlas.h>
+#include <c10/macros/Macros.h>
 
 #include <algorithm>
 #include <array>
@@ -72,8 +73,9 @@ struct TransposedProduct {
     float* C;
 };
 
-// A tile of A is transposed, then used for all columns of every B.
-inline void transposed_products(int64_t K, int64_t M, const float* A, int64_t lda, bool bf16,
+// A tile of A is transposed, then used for all columns of every B. "flatten", because a tile is transposed in registers, and
+// whether the compiler puts that into the loop otherwise depends on how much else there is in the library.
+C10_NOINLINE __attribute__((flatten)) inline void transposed_products(int64_t K, int64_t M, const float* A, int64_t lda, bool bf16,
                                 const std::vector<TransposedProduct>& products) {
     constexpr int64_t ld = kSumRows + kCacheLine;
     const Buffer transposed = buffer(M * ld);

@@ -6,6 +6,7 @@
 #include "vector.h"
 
 #include <ATen/native/CPUBlas.h>
+#include <c10/macros/Macros.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -19,7 +20,7 @@ constexpr int64_t kProductRows = 64;  // rows of one call of brgemm
 // B is read straight through, which processors notice by themselves: prefetches of our own cost a fifth of the
 // bandwidth.
 template <int vectors>
-void product_of_row(int64_t K, const float* A, const float* B, int64_t ldb, float* C, bool add) {
+C10_NOINLINE void product_of_row(int64_t K, const float* A, const float* B, int64_t ldb, float* C, bool add) {
     V even[vectors], odd[vectors];
     for (int n = 0; n < vectors; n++) even[n] = add ? load(C + n * kLanes) : V(0.f), odd[n] = V(0.f);
     int64_t k = 0;
@@ -60,7 +61,7 @@ inline void product_of_rows(int64_t M, int64_t N, int64_t K, const Operand& A, i
 }
 
 // The same for any number of rows.
-inline void product(int64_t M, int64_t N, int64_t K, const Operand& A, int64_t lda, const Operand& B, int64_t ldb,
+C10_NOINLINE inline void product(int64_t M, int64_t N, int64_t K, const Operand& A, int64_t lda, const Operand& B, int64_t ldb,
                     float* C, int64_t ldc, bool add) {
     if (!B.rounded && M == 1 && product_of_row(N, K, A.full, B.full, ldb, C, add)) return;
     for (int64_t m = 0; m < M; m += kProductRows) {

@@ -33,21 +33,23 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
         float mean, scale;  // scale: 1 / deviation
     };
 
-    // Of the values at(piece, 0 to gates · width), where each piece has `width` units of each gate.
+    // Of the values at(piece, gate, unit), where each piece has `width` units of each gate.
     template <class At>
     static Moments moments(int64_t pieces, int64_t width, int64_t gates, int64_t units, const At& at) {
         const float count = gates * units;
         V sum(0.f), squares(0.f);
         for (int64_t n = 0; n < pieces; n++)
-            for (int64_t j = 0; j < gates * width; j += kLanes) sum = sum + at(n, j);
+            for (int64_t g = 0; g < gates; g++)
+                for (int64_t j = 0; j < width; j += kLanes) sum = sum + at(n, g, j);
         const float mean = mean_of(total(sum), count);
         for (int64_t n = 0; n < pieces; n++)
-            for (int64_t j = 0; j < gates * width; j += kLanes) {
-                const int64_t left = units - (n * width + j % width);  // units from here on that are not padding
-                V v = at(n, j) - V(mean);
-                if (left < kLanes) v = V::set(V(0.f), v, std::max<int64_t>(left, 0));
-                squares = at::vec::fmadd(v, v, squares);
-            }
+            for (int64_t g = 0; g < gates; g++)
+                for (int64_t j = 0; j < width; j += kLanes) {
+                    const int64_t left = units - (n * width + j);  // units from here on that are not padding
+                    V v = at(n, g, j) - V(mean);
+                    if (left < kLanes) v = V::set(V(0.f), v, std::max<int64_t>(left, 0));
+                    squares = at::vec::fmadd(v, v, squares);
+                }
         return {mean, inverse_root(total(squares) / count + kEpsilon)};
     }
 
@@ -71,10 +73,14 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
     // The gates from both normalized parts, and the new cell state.
     static void forward_gates(Forward& f, int64_t i) {
         const Sizes& z = f.z;
-        const auto x_at = [&](int64_t block, int64_t j) {
-            return load(f.x_part(block, i) + j) + load(f.bias + j / z.NB * z.H + block * z.NB + j % z.NB);
+        // Looked up once: a store through a vector might change whatever a pointer reaches, for all the compiler knows.
+        const float *x_part = f.x_part(0, i), *r_part = r_parts(f, 0) + i * GATES * z.NB;
+        const int64_t x_spread = f.x_part(1, i) - x_part, r_spread = f.s.size() * GATES * z.NB;
+        float *output = output_gate(f, i), *c_row = f.c + i * z.H;
+        const auto x_at = [&](int64_t block, int64_t g, int64_t j) {
+            return load(x_part + block * x_spread + g * z.NB + j) + load(f.bias + g * z.H + block * z.NB + j);
         };
-        const auto r_at = [&](int64_t block, int64_t j) { return load(r_parts(f, block) + i * GATES * z.NB + j); };
+        const auto r_at = [&](int64_t block, int64_t g, int64_t j) { return load(r_part + block * r_spread + g * z.NB + j); };
         const Moments x = moments(z.blocks, z.NB, GATES, z.units, x_at);
         const Moments r = moments(z.blocks, z.NB, GATES, z.units, r_at);
         for (int64_t block = f.first_block; block < f.last_block; block++) {
@@ -84,19 +90,19 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
                 const int64_t unit = block * z.NB + j;
                 V a[GATES];
                 for (int g = 0; g < GATES; g++) {
-                    const V xn = (x_at(block, g * z.NB + j) - V(x.mean)) * V(x.scale);
-                    const V rn = (r_at(block, g * z.NB + j) - V(r.mean)) * V(r.scale);
+                    const V xn = (x_at(block, g, j) - V(x.mean)) * V(x.scale);
+                    const V rn = (r_at(block, g, j) - V(r.mean)) * V(r.scale);
                     a[g] = own(f, GAIN_X + g, unit) * xn + own(f, GAIN_R + g, unit) * rn + own(f, SHIFT + g, unit);
                     if (kept) xn.store(kept + (KEPT_X + g) * z.NB + j), rn.store(kept + (KEPT_R + g) * z.NB + j);
                 }
                 a[I] = sigmoid(a[I]), a[F] = sigmoid(a[F]), a[G] = tanh(a[G]), a[O] = sigmoid(a[O]);
-                float* c = f.c + i * z.H + unit;
+                float* c = c_row + unit;
                 if (kept) {
                     for (int g = 0; g < GATES; g++) a[g].store(kept + (KEPT_GATES + g) * z.NB + j);
                     load(c).store(kept + KEPT_BEFORE * z.NB + j);
                 }
                 (a[F] * load(c) + a[I] * a[G]).store(c);
-                a[O].store(output_gate(f, i) + unit);
+                a[O].store(output + unit);
             }
         }
     }
@@ -104,8 +110,8 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
     // h from the normalized cell state.
     static void forward_output(Forward& f, int64_t i) {
         const Sizes& z = f.z;
-        const float* c = f.c + i * z.H;
-        const Moments m = moments(1, z.H, 1, z.units, [&](int64_t, int64_t j) { return load(c + j); });
+        const float *c = f.c + i * z.H, *output = output_gate(f, i);
+        const Moments m = moments(1, z.H, 1, z.units, [&](int64_t, int64_t, int64_t j) { return load(c + j); });
         for (int64_t block = f.first_block; block < f.last_block; block++) {
             float* kept = f.keeps() ? f.kept_of(block, i) : nullptr;
             if (kept) kept[KEPT * z.NB + SCALE_C] = m.scale;
@@ -114,7 +120,7 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
                 const V cn = (load(c + unit) - V(m.mean)) * V(m.scale);
                 if (kept) cn.store(kept + KEPT_C * z.NB + j);
                 const V y = own(f, GAIN_C, unit) * cn + own(f, SHIFT_C, unit);
-                f.set_h(i, unit, load(output_gate(f, i) + unit) * tanh(y));
+                f.set_h(i, unit, load(output + unit) * tanh(y));
             }
         }
     }
@@ -150,6 +156,7 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
 
     static void backward_output(Backward& b, int64_t i) {
         const Sizes& z = b.z;
+        float *d_cn = d_normalized_c(b, i), *d_output = d_gate(b, i, O);
         V sum(0.f), slope(0.f);
         for (int64_t block = b.first_block; block < b.last_block; block++) {
             const float* kept = b.kept_of(block, i);
@@ -160,8 +167,8 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
                 const V dh = b.grad_h(i, unit), dy = dh * o * slope_of_tanh(t), d = dy * gain;
                 add_to_own(b, GAIN_C, unit, dy * cn);
                 add_to_own(b, SHIFT_C, unit, dy);
-                d.store(d_normalized_c(b, i) + unit);
-                (dh * t * slope_of_sigmoid(o)).store(d_gate(b, i, O) + unit);
+                d.store(d_cn + unit);
+                (dh * t * slope_of_sigmoid(o)).store(d_output + unit);
                 sum = sum + d, slope = at::vec::fmadd(d, cn, slope);
             }
         }
@@ -171,6 +178,7 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
     static void backward_cell_state(Backward& b, int64_t i) {
         const Sizes& z = b.z;
         const V mean = mean_over_row(b, i, C, z.units), slope = mean_over_row(b, i, C_SLOPE, z.units);
+        float *d_cn = d_normalized_c(b, i), *d_gates = d_gate(b, i, 0), *dc_row = b.dc + i * z.H;
         V x_sum(0.f), x_slope(0.f), r_sum(0.f), r_slope(0.f);
         for (int64_t block = b.first_block; block < b.last_block; block++) {
             const float* kept = b.kept_of(block, i);
@@ -179,11 +187,11 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
                 const int64_t unit = block * z.NB + j;
                 const auto gate = [&](Gate g) { return load(kept + (KEPT_GATES + g) * z.NB + j); };
                 const V before = load(kept + KEPT_BEFORE * z.NB + j), cn = load(kept + KEPT_C * z.NB + j);
-                float* carried = b.dc + i * z.H + unit;
-                const V dc = load(carried) + scale * (load(d_normalized_c(b, i) + unit) - mean - cn * slope);
+                float* carried = dc_row + unit;
+                const V dc = load(carried) + scale * (load(d_cn + unit) - mean - cn * slope);
                 (dc * gate(F)).store(carried);
                 const V da[GATES] = {dc * gate(G) * slope_of_sigmoid(gate(I)), dc * before * slope_of_sigmoid(gate(F)),
-                                     dc * gate(I) * slope_of_tanh(gate(G)), load(d_gate(b, i, O) + unit)};
+                                     dc * gate(I) * slope_of_tanh(gate(G)), load(d_gates + O * z.H + unit)};
                 for (int k = 0; k < GATES; k++) {
                     const V xn = load(kept + (KEPT_X + k) * z.NB + j), rn = load(kept + (KEPT_R + k) * z.NB + j);
                     const V dx = da[k] * own(b, GAIN_X + k, unit), dr = da[k] * own(b, GAIN_R + k, unit);
@@ -192,7 +200,7 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
                     add_to_own(b, SHIFT + k, unit, da[k]);
                     x_sum = x_sum + dx, x_slope = at::vec::fmadd(dx, xn, x_slope);
                     r_sum = r_sum + dr, r_slope = at::vec::fmadd(dr, rn, r_slope);
-                    da[k].store(d_gate(b, i, k) + unit);
+                    da[k].store(d_gates + k * z.H + unit);
                 }
             }
         }
@@ -205,23 +213,24 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
         const int64_t count = GATES * z.units;
         const V x_mean = mean_over_row(b, i, X, count), x_slope = mean_over_row(b, i, X_SLOPE, count);
         const V r_mean = mean_over_row(b, i, R, count), r_slope = mean_over_row(b, i, R_SLOPE, count);
-        float* slots = b.da + (b.s.first[b.t] + i) * SLOTS * z.H;
+        const float* d_gates = d_gate(b, i, 0);
+        float *slots = b.da + (b.s.first[b.t] + i) * SLOTS * z.H, *dr_row = b.dr + i * b.width(), *dh_row = b.dh + i * z.ld;
         for (int64_t block = b.first_block; block < b.last_block; block++) {
             const float* kept = b.kept_of(block, i);
             const V x_scale(kept[KEPT * z.NB + SCALE_X]), r_scale(kept[KEPT * z.NB + SCALE_R]);
             for (int64_t j = 0; j < z.NB; j += kLanes) {
                 const int64_t unit = block * z.NB + j;
                 for (int k = 0; k < GATES; k++) {
-                    const V da = load(d_gate(b, i, k) + unit);
+                    const V da = load(d_gates + k * z.H + unit);
                     const V xn = load(kept + (KEPT_X + k) * z.NB + j), rn = load(kept + (KEPT_R + k) * z.NB + j);
                     const V dx = x_scale * (da * own(b, GAIN_X + k, unit) - x_mean - xn * x_slope);
                     const V dr = r_scale * (da * own(b, GAIN_R + k, unit) - r_mean - rn * r_slope);
                     dx.store(slots + (X_SLOT + k) * z.H + unit);
                     dr.store(slots + (R_SLOT + k) * z.H + unit);
-                    dr.store(b.dr + i * b.width() + k * z.H + unit);
+                    dr.store(dr_row + k * z.H + unit);
                     add_to(b.sums + (X_SLOT + k) * z.H + unit, dx);
                 }
-                V(0.f).store(b.dh + i * z.ld + unit);
+                V(0.f).store(dh_row + unit);
             }
         }
     }

@@ -15,6 +15,8 @@
 #include "../vector.h"
 #include "cell.h"
 
+#include <c10/macros/Macros.h>
+
 #include <cstdint>
 
 namespace seqkit {
@@ -30,7 +32,7 @@ struct UnitWise : CellDefaults<Cell> {
         }
     }
 
-    static void forward_row(Forward& f, int64_t block, int64_t i, const float* r_part) {
+    static C10_ALWAYS_INLINE void forward_row(Forward& f, int64_t block, int64_t i, const float* r_part) {
         const Sizes& z = f.z;
         const float* x_part = f.x_part(block, i);
         float* kept = f.keeps() ? f.kept_of(block, i) : nullptr;
@@ -60,7 +62,7 @@ struct UnitWise : CellDefaults<Cell> {
         b.recurrent(Cell::stage(0), b.dh, true);
     }
 
-    static void backward_row(Backward& b, int64_t block, int64_t i) {
+    static C10_ALWAYS_INLINE void backward_row(Backward& b, int64_t block, int64_t i) {
         const Sizes& z = b.z;
         const float *kept = b.kept_of(block, i), *h = Cell::KEEPS_ONLY_H ? nullptr : b.h_before(i);
         float* slots = b.da + (b.s.first[b.t] + i) * Cell::SLOTS * z.H;
