@@ -12,7 +12,7 @@ from seqkit.kernels.packed import tensors_of
 from seqkit.kernels.reference import Reference
 
 LENGTHS = (9, 0, 4, 9, 1, 6, 3)
-INPUTS, DIRECTIONS = 5, 2
+STEPS, INPUTS, DIRECTIONS = 9, 5, 2
 
 
 @dataclass
@@ -62,9 +62,9 @@ def map_weights(change, weights):
 
 @pytest.fixture(scope="session")
 def make_case():
-    """A case of a cell and so many units; ``draw(*shape)`` gives the numbers and ``scale(weight)`` those of a matrix."""
+    """A case of a cell with so many units; ``draw_weight(rows, columns)`` gives matrices, ``draw(*shape)`` the rest."""
 
-    def make(name, units, draw, draw_weight, steps=max(LENGTHS)):
+    def make(name, units, draw, draw_weight, steps=STEPS):
         cell = CELLS[name]
         rows, inner = len(cell.gate_names) * units, len(cell.recurrent_bias) * units
         weights = [

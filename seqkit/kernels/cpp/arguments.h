@@ -1,5 +1,4 @@
-// What the operators are called with, and the checks that it fits: the loops then read and write through plain
-// pointers.
+// What the operators are called with, and the checks that it all fits: the loops go by plain pointers.
 #pragma once
 
 #include "bfloat16.h"
@@ -55,8 +54,8 @@ struct BackwardArguments {
     bool need_x;
 };
 
-// In inference weights are packed beforehand, and the precision is that of the packed ones. h and c (B, n, units)
-// without padding, for n directions or layers: both or neither, but c is of no account to a cell whose only state is h.
+// In inference weights are packed beforehand, and the precision is theirs. h and c (B, n, units) have no padding, for n
+// directions or layers; both are there or neither, but a cell whose only state is h ignores c.
 struct InferenceArguments {
     std::string_view cell;
     const Tensor& x;  // (B, T, I), or (B, I) for one step
@@ -101,7 +100,7 @@ void check_packed(const InferenceArguments& a, int64_t size) {
     TORCH_CHECK(a.packed.is_contiguous() && a.vectors.is_contiguous(), "packed weights must be contiguous");
 }
 
-// The states that a call of an inference starts from, (B, n, units) each; null for zeros.
+// The states that a call starts from, (B, n, units) each; null for zeros.
 struct InitialStates {
     Tensor state[kMaxStates];
     InitialStates(const InferenceArguments& a, int64_t states, at::IntArrayRef sizes) {
@@ -109,7 +108,7 @@ struct InitialStates {
         state[0] = a.h->contiguous();
         check(state[0], "h", sizes);
         if (states == 1) return;
-        TORCH_CHECK(a.c, "c must be given with h");
+        TORCH_CHECK(a.c, "h needs c beside it");
         state[1] = a.c->contiguous();
         check(state[1], "c", sizes);
     }
@@ -118,7 +117,7 @@ struct InitialStates {
     }
 };
 
-// The numbers of packed weights from element n on.
+// Packed weights from element n on.
 inline Operand operand_at(const Tensor& packed, int64_t n) {
     if (packed.scalar_type() == at::kBFloat16) return {nullptr, packed.const_data_ptr<BFloat16>() + n};
     return {packed.const_data_ptr<float>() + n, nullptr};

@@ -1,8 +1,9 @@
 // The time loop backward: one slice of one direction from its last step to its first, by one thread or a team.
 //
-// It leaves the gradients of all pre-activations, of which gradients.h makes those of the weights and the input, and
-// sums of them over the slice's rows for the biases. A member owns the gradients of its units' states; in a step, the
-// members share the gradients of the recurrent parts, which have two buffers so that they need not meet a second time.
+// It leaves the gradients of all pre-activations, from which gradients.h forms those of the weights and the input, and
+// their sums over the slice's rows, for the biases. A member owns the gradients of its units' states. In a step,
+// members share the gradients of the recurrent parts, which have two buffers that take turns, so that one meeting is
+// enough.
 #pragma once
 
 #include "bfloat16.h"
@@ -66,8 +67,7 @@ struct Backward {
     const float* h_before(int64_t row) const { return kept_h + (s.first[t] + row) * z.H; }
     V grad_h(int64_t row, int64_t unit) const { return load(dh + row * z.ld + unit) + load(grad_row[row] + unit); }
 
-    // Adds the product of a stage on the way back, dr W_h, to this member's columns of `to` (rows, ld), or stores it
-    // there.
+    // The product of a stage on the way back, dr W_h: this member's columns of `to` (rows, ld), added or stored.
     void recurrent(const Stage& stage, float* to, bool add) const {
         const int64_t first = stage.first_gate * z.H, count = stage.gates * z.H;
         const Operand left = Operand{dr, rounded.get()} + first;

@@ -1,4 +1,4 @@
-// Rounding to bfloat16. Where a layer asks for it, both sides of each product are rounded, and nothing else: sums,
+// Rounding to bfloat16. Where a layer asks for it, both sides of each product are rounded and nothing else: sums,
 // gates, states and gradients stay float32.
 #pragma once
 
@@ -28,8 +28,7 @@ C10_NOINLINE inline void round_row(const float* from, int64_t count, BFloat16* t
     for (; n < count; n++) to[n] = from[n];
 }
 
-// Stores two rows of a product's right side. The processor wants bfloat16 with the two numbers of each column side by
-// side.
+// Stores two rows of a product's right side. In bfloat16 the processor wants both numbers of a column side by side.
 C10_NOINLINE inline void store_pair(const float* even_row, const float* odd_row, int64_t count, BFloat16* to) {
     const auto rounded = [](const float* p) {  // to the nearest, ties to even, in the upper 16 bits
         const IntV bits = IntV::loadu(p);

@@ -19,8 +19,8 @@ inline Buffer buffer(int64_t size) { return Buffer(size ? new float[size] : null
 // Cleared, because rows may be shorter than the width that a product of bfloat16 reads.
 inline BFloat16Buffer bfloat16_buffer(int64_t size) { return BFloat16Buffer(size ? new BFloat16[size]() : nullptr); }
 
-// Asks for pages of 2 MB, where the system gives them, for a tensor that a loop is about to write: a fault for each 4
-// kB costs more than the writing. At H = 512 a training step is 5 % faster for it.
+// Asks for pages of 2 MB, where the system gives them, for a tensor that a loop is about to write: a page fault for
+// each 4 kB costs more than the writing. At H = 512 a training step is 5 % faster for it.
 inline at::Tensor in_large_pages(at::Tensor tensor) {
 #ifdef MADV_HUGEPAGE
     constexpr uintptr_t page = 1 << 21;

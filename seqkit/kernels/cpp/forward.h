@@ -12,6 +12,7 @@
 #include "product.h"
 #include "sizes.h"
 #include "team.h"
+#include "vector.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -24,7 +24,6 @@ namespace seqkit {
 
 constexpr int64_t kColumns = 64;   // columns of the right side that a product takes at a time
 constexpr int64_t kSumRows = 256;  // rows that a transposed product sums over at a time
-constexpr int64_t kTile = 16;      // rows and columns that are transposed at a time
 
 // One direction of a layer, as the gradients of its weights and input see it.
 struct DirectionGradients {
@@ -35,9 +34,8 @@ struct DirectionGradients {
     float *grad_weight_x, *grad_weight_h, *grad_x;   // as the weights and x
 };
 
-// A matrix in blocks of kColumns columns, so that a product reads a block's rows one after another: (blocks, rows,
-// columns of a block), or for bfloat16 (blocks, rows / 2, columns of a block, 2). Rows are set two at a time; a last
-// one alone has zeros beside it.
+// A matrix in blocks of columns, so that a product reads a block's rows one after another: (blocks, rows, kColumns), or
+// in bfloat16 (blocks, rows / 2, kColumns, 2). Rows are set two at a time; a last one alone has zeros beside it.
 struct ColumnBlocks {
     int64_t rows, columns;
     bool bf16;
@@ -57,8 +55,7 @@ struct ColumnBlocks {
     }
 };
 
-// Rows of columns as ColumnBlocks take them, two at a time; row(n, scratch) says where a row lies, which may be in
-// scratch.
+// Sets the rows from begin, which is even, to end; row(n, scratch) says where row n lies, which may be in scratch.
 template <class Row>
 void set_rows(const ColumnBlocks& blocks, int64_t begin, int64_t end, const Row& row) {
     const std::vector<float> zeros(blocks.columns, 0.f);
@@ -73,10 +70,12 @@ struct TransposedProduct {
     float* C;
 };
 
-// A tile of A is transposed, then used for all columns of every B. "flatten", because a tile is transposed in registers, and
-// whether the compiler puts that into the loop otherwise depends on how much else there is in the library.
-C10_NOINLINE __attribute__((flatten)) inline void transposed_products(int64_t K, int64_t M, const float* A, int64_t lda, bool bf16,
-                                const std::vector<TransposedProduct>& products) {
+// A stretch of A is transposed, then used for all columns of every B. "flatten" because tiles are transposed in
+// registers: whether the compiler inlines that by itself depends on how much else the library holds, and costs 4 % of
+// training.
+C10_NOINLINE __attribute__((flatten)) inline void transposed_products(int64_t K, int64_t M, const float* A, int64_t lda,
+                                                                      bool bf16,
+                                                                      const std::vector<TransposedProduct>& products) {
     constexpr int64_t ld = kSumRows + kCacheLine;
     const Buffer transposed = buffer(M * ld);
     const BFloat16Buffer rounded = bfloat16_buffer(bf16 ? M * ld : 0);

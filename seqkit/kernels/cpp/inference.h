@@ -73,8 +73,8 @@ Inferred infer(const InferenceArguments& a) {
     return {out, h, c};
 }
 
-// One time step through all L layers of a stack in one direction. The packed weights of the layers lie one after
-// another, and there are L of the vectors and of each state.
+// One time step through all L layers of a stack in one direction. Packed weights lie layer after layer, and there are L
+// of the vectors and of each state.
 template <class Cell>
 Inferred step(const InferenceArguments& a) {
     TORCH_CHECK(a.x.dim() == 2 && a.vectors.dim() == 3 && a.vectors.size(0) > 0, "x must be (B, I), vectors (L, n, H)");

@@ -1,12 +1,12 @@
 // The time loop of seqkit's cells for the CPU as torch operators. This is the one file that is compiled; it includes
-// all the others. Read them in this order:
+// all the others, which are best read in this order:
 //
-//   vector.h squash.h bfloat16.h buffer.h   numbers
-//   sizes.h plan.h team.h                   how hidden units, the batch and threads are divided
-//   product.h pack.h                        matrix products, and weights as they want them
-//   forward.h backward.h                    the loops over time
-//   cells/                                  what happens in one step: cell.h says what the loops ask of a cell
-//   gradients.h                             products over all time steps at once
+//   vector.h squash.h buffer.h bfloat16.h        numbers
+//   sizes.h plan.h team.h                        how hidden units, the batch and threads are divided
+//   product.h pack.h                             matrix products, and weights in the order in which they are read
+//   forward.h backward.h                         the loops over time
+//   cells/                                       what happens in one step; cell.h says what the loops ask of a cell
+//   gradients.h                                  products over all time steps at once
 //   arguments.h layer.h inference.h training.h   the operators
 //
 // The letters of sizes are those of sizes.h: B batch, T time, I inputs, H hidden units, G gates, D directions.
@@ -59,7 +59,7 @@ SEQKIT_LIBRARY(SEQKIT_NAMESPACE, m) {
         "bool need_x) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 
-// The schemas are flat; only here do the arguments have an order.
+// Schemas are flat, and here alone arguments have an order.
 SEQKIT_LIBRARY_IMPL(SEQKIT_NAMESPACE, CPU, m) {
     m.impl("pack", &pack);
     m.impl("forward", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_x,

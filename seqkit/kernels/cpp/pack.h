@@ -1,5 +1,5 @@
 // Packed weights: in blocks of hidden units with all gates of a unit in one block, so that a product reads a block
-// straight through and the gate maths runs on it while it is in cache.
+// straight through, and the gate maths runs on the result while it is in cache.
 #pragma once
 
 #include "bfloat16.h"
@@ -22,9 +22,8 @@ inline void pack_rows(const float* weight, int64_t D, int64_t G, int64_t H, int6
             const int64_t d = item / (blocks * G), n = item / G % blocks, g = item % G;
             const float* from = weight + ((d * G + g) * H + n * NB) * K;
             float* block = to + (d * blocks + n) * K * G * NB + g * NB;
-            for (int64_t k = 0; k < K; k += 16)
-                at::vec::transpose_mxn<float>(from + k, K, block + k * G * NB, G * NB, NB,
-                                              std::min<int64_t>(16, K - k));
+            for (int64_t k = 0; k < K; k += kTile)
+                at::vec::transpose_mxn<float>(from + k, K, block + k * G * NB, G * NB, NB, std::min(kTile, K - k));
         }
     });
 }

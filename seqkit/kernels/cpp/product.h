@@ -1,5 +1,8 @@
 // Matrix products of the loops. They go through oneDNN's small-matrix kernels, which torch exports as brgemm, with
-// exactly the rows that are still running; a single row goes through a loop of our own.
+// exactly the rows that are still running. A single row goes through a loop of our own.
+//
+// What many loops call is kept out of line here and elsewhere: copies of it would use up what the compiler is willing
+// to inline, and the gates of a cell need that more.
 #pragma once
 
 #include "bfloat16.h"
@@ -16,9 +19,8 @@ namespace seqkit {
 
 constexpr int64_t kProductRows = 64;  // rows of one call of brgemm
 
-// One row of A times B, `vectors` vectors wide, in two strands of sums so that additions need not wait for each other.
-// B is read straight through, which processors notice by themselves: prefetches of our own cost a fifth of the
-// bandwidth.
+// One row of A times B, which is `vectors` vectors wide, in two strands of sums so that additions need not wait for
+// each other. B is read straight through, which processors notice: prefetches of our own cost a fifth of the bandwidth.
 template <int vectors>
 C10_NOINLINE void product_of_row(int64_t K, const float* A, const float* B, int64_t ldb, float* C, bool add) {
     V even[vectors], odd[vectors];
@@ -61,8 +63,8 @@ inline void product_of_rows(int64_t M, int64_t N, int64_t K, const Operand& A, i
 }
 
 // The same for any number of rows.
-C10_NOINLINE inline void product(int64_t M, int64_t N, int64_t K, const Operand& A, int64_t lda, const Operand& B, int64_t ldb,
-                    float* C, int64_t ldc, bool add) {
+C10_NOINLINE inline void product(int64_t M, int64_t N, int64_t K, const Operand& A, int64_t lda, const Operand& B,
+                                 int64_t ldb, float* C, int64_t ldc, bool add) {
     if (!B.rounded && M == 1 && product_of_row(N, K, A.full, B.full, ldb, C, add)) return;
     for (int64_t m = 0; m < M; m += kProductRows) {
         const int64_t rows = std::min(kProductRows, M - m);

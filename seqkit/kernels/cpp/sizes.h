@@ -12,6 +12,7 @@ namespace seqkit {
 constexpr int64_t kMaxStates = 2;      // h and c
 constexpr int64_t kUnitMultiple = 16;  // of H
 constexpr int64_t kCacheLine = 16;     // in float32
+constexpr int64_t kTile = 16;          // rows and columns that are transposed at a time
 
 // Units of a block where it holds one column a unit, as the weights do on the way back.
 inline int64_t wide_block(int64_t H) { return H % 64 == 0 ? 64 : H % 32 == 0 ? 32 : 16; }

@@ -16,8 +16,8 @@ namespace seqkit {
 
 constexpr int64_t kMaxTeam = 64;
 
-// The barrier of one team. Members spin, since the others are a fraction of a step behind, but not for ever: with more
-// threads than cores the one that is waited for needs the core.
+// The barrier of one team. Members spin, since the others are a fraction of a step behind, but not forever: with more
+// threads than cores, the one that is waited for needs the core.
 class alignas(64) Team {
   public:
     void meet(int64_t size) {
@@ -47,7 +47,7 @@ struct Member {
 };
 
 // Calls body(item, member) for each item, by every member of one team; teams take turns at the items. oneDNN keeps
-// state of a thread from one product to the next, which has to be released in the end.
+// state of a thread from one product to the next, which has to be released at the end.
 template <class Body>
 void run_in_teams(int64_t items, int64_t team_size, bool bf16, const Body& body) {
     const int64_t threads = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), items * team_size);

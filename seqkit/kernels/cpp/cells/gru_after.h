@@ -1,7 +1,7 @@
 // The gated recurrent unit with the reset gate after the product: n = tanh(x_n + r (U_n h + c_n)), h' = h + z (n - h).
 //
-// The candidate's input part and recurrent part have gradients of their own: the slots are n (of the input), z, r, n
-// (of the product), so that both triples lie side by side.
+// The candidate's input part and recurrent part have gradients of their own. The slots are n of the input, z, r, n of
+// the product: so the three of each lie side by side.
 #pragma once
 
 #include "../squash.h"

@@ -1,5 +1,4 @@
-// The gated recurrent unit of 2014, with the reset gate before the product: n = tanh(x_n + U_n (r h)), h' = h + z (n -
-// h).
+// The gated recurrent unit of 2014, its reset gate before the product: n = tanh(x_n + U_n (r h)), h' = h + z (n - h).
 //
 // A step has two recurrent products, since the candidate's waits for the reset gate, and so it has two halves each way,
 // between which a team meets.

@@ -1,8 +1,8 @@
 // The LSTM with layer normalization: of all input parts, of all recurrent parts, and of the new cell state.
 //
-// Mean and deviation are those of a whole row, so every step has parts between which a team meets. Forward, each member
-// sums over all units itself, which costs less than to meet once more; backward, each sums over its own units and
-// leaves the sums for the others to read.
+// Mean and deviation are those of a whole row, so a step has several parts, between which a team meets. Forward, each
+// member sums over all units itself, which costs less than meeting once more. Backward, each sums over its own units
+// and leaves the sums for the others to read.
 #pragma once
 
 #include "../backward.h"
@@ -73,14 +73,16 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
     // The gates from both normalized parts, and the new cell state.
     static void forward_gates(Forward& f, int64_t i) {
         const Sizes& z = f.z;
-        // Looked up once: a store through a vector might change whatever a pointer reaches, for all the compiler knows.
+        // Looked up once for the row: for all the compiler knows, any store may change what a pointer reaches.
         const float *x_part = f.x_part(0, i), *r_part = r_parts(f, 0) + i * GATES * z.NB;
         const int64_t x_spread = f.x_part(1, i) - x_part, r_spread = f.s.size() * GATES * z.NB;
         float *output = output_gate(f, i), *c_row = f.c + i * z.H;
         const auto x_at = [&](int64_t block, int64_t g, int64_t j) {
             return load(x_part + block * x_spread + g * z.NB + j) + load(f.bias + g * z.H + block * z.NB + j);
         };
-        const auto r_at = [&](int64_t block, int64_t g, int64_t j) { return load(r_part + block * r_spread + g * z.NB + j); };
+        const auto r_at = [&](int64_t block, int64_t g, int64_t j) {
+            return load(r_part + block * r_spread + g * z.NB + j);
+        };
         const Moments x = moments(z.blocks, z.NB, GATES, z.units, x_at);
         const Moments r = moments(z.blocks, z.NB, GATES, z.units, r_at);
         for (int64_t block = f.first_block; block < f.last_block; block++) {
@@ -126,8 +128,7 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
     }
 
     // Scratch backward: gradients of the normalized cell state (rows, H) and of the gates (rows, GATES, H), then each
-    // member's sums over its units of a row (rows, members, SUMS): of a gradient, and of its product with the
-    // normalized value.
+    // member's sums over its units of a row (rows, members, SUMS): of a gradient, and of its product with the value.
     enum Sum { C, C_SLOPE, X, X_SLOPE, R, R_SLOPE, SUMS };
     static int64_t backward_scratch(const Sizes& z) { return z.H + GATES * z.H + kMaxTeam * SUMS; }
     static float* d_normalized_c(const Backward& b, int64_t i) { return b.shared.more.get() + i * b.z.H; }
@@ -214,7 +215,8 @@ struct LayerNormLSTM : CellDefaults<LayerNormLSTM> {
         const V x_mean = mean_over_row(b, i, X, count), x_slope = mean_over_row(b, i, X_SLOPE, count);
         const V r_mean = mean_over_row(b, i, R, count), r_slope = mean_over_row(b, i, R_SLOPE, count);
         const float* d_gates = d_gate(b, i, 0);
-        float *slots = b.da + (b.s.first[b.t] + i) * SLOTS * z.H, *dr_row = b.dr + i * b.width(), *dh_row = b.dh + i * z.ld;
+        float *slots = b.da + (b.s.first[b.t] + i) * SLOTS * z.H, *dr_row = b.dr + i * b.width(),
+              *dh_row = b.dh + i * z.ld;
         for (int64_t block = b.first_block; block < b.last_block; block++) {
             const float* kept = b.kept_of(block, i);
             const V x_scale(kept[KEPT * z.NB + SCALE_X]), r_scale(kept[KEPT * z.NB + SCALE_R]);

@@ -1,5 +1,4 @@
-// The plain recurrent cell: h' = tanh(x + r), or max(0, x + r). What it keeps is h' alone, which gives the slope of
-// both.
+// The plain recurrent cell: h' = tanh(x + r), or max(0, x + r). It keeps h' alone, which gives the slope of both.
 #pragma once
 
 #include "../squash.h"

@@ -1,13 +1,11 @@
-// Cells whose hidden units do not look at each other but through the one recurrent product: most of them. Such a cell
+// Cells whose hidden units do not see each other but through one recurrent product, as those of most cells. Such a cell
 // is written as two functions on vectors of units, with no loop in them:
 //
-//   step(x, r, s, own, kept)          input and recurrent parts by gate, and the states before, which it replaces by
-//   those
-//                                     after; it sets the values to keep
-//   back(kept, h, ds, own, da, down)  the kept values and h before the step (0 for a cell that keeps only h); ds is the
-//                                     gradient of the states after the step, and becomes that of those before it,
-//                                     without the recurrent product's; it sets the gradients of the slots and of its
-//                                     own parameters
+//   step(x, r, s, own, kept)          x and r are the input and recurrent parts by gate; s holds the states before the
+//                                     step and is set to those after; kept is set
+//   back(kept, h, ds, own, da, down)  h is that before the step (0 if the cell keeps only h); ds holds the gradients of
+//                                     the states after the step and is set to those of the states before, without the
+//                                     share of the recurrent product; da, of the slots, and down, of own, are set
 #pragma once
 
 #include "../backward.h"
@@ -38,7 +36,7 @@ struct UnitWise : CellDefaults<Cell> {
         float* kept = f.keeps() ? f.kept_of(block, i) : nullptr;
         for (int64_t j = 0; j < z.NB; j += kLanes) {
             const int64_t unit = block * z.NB + j;
-            // One more than there are: an array must not be empty.
+            // own has one more than there are, since an array must not be empty.
             V x[Cell::GATES], r[Cell::GATES], s[Cell::STATES], own[Cell::OWN + 1], values[Cell::KEPT];
             for (int g = 0; g < Cell::GATES; g++) {
                 x[g] = load(x_part + g * z.NB + j) + load(f.bias + g * z.H + unit);
