@@ -105,7 +105,7 @@ def test_a_loss_without_targets_is_refused(trial):
     item = trial.codec.encode(trial.task.input_of(example))
     if alike(item, trial.codec.encode(trial.task.input_of(example), example)):
         pytest.skip("an input of this task is its own target")
-    with pytest.raises(UsageError, match="the batch has no targets; make it of examples that have them"):
+    with pytest.raises(UsageError, match="the batch has no targets; "):
         trial.head.loss(trial.codec.collate([item]))
 
 
