@@ -12,7 +12,7 @@ import click
 
 from benchmarks.suite.datasets import BUILT_IN, DataSet, choose
 from benchmarks.suite.progress import Suite
-from benchmarks.suite.results import Results
+from benchmarks.suite.results import Results, code_version
 from benchmarks.suite.runs import ALL, Runner, check_settings, plan
 from seqkit.errors import SeqkitError, UsageError, unknown
 
@@ -60,7 +60,7 @@ def main(
         requests = plan(data_sets, _sizes(sizes), seeds)
         with tempfile.TemporaryDirectory() as folder:
             runner = Runner(Path(folder), general, "valid" if valid else "test")
-            failures = Suite(requests, runner, Results(out, any_code)).carry_out()
+            failures = Suite(requests, runner, Results(out, any_code), code_version()).carry_out()
     except SeqkitError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -95,6 +95,8 @@ def parse(text: str, tasks: Sequence[str] = ()) -> DataSet:
         if name not in BUILT_IN:
             raise UsageError(f"{unknown('data set', name, BUILT_IN)}; or give its files: --data {name}=FILE")
         return DataSet(name, BUILT_IN[name])
+    if not re.fullmatch(r"[\w-]+", name):
+        raise UsageError(f"a data set cannot be called {name!r:.80}; use letters, digits, - and _")
     files = _split_files(name, joined)
     task = task or (tasks[0] if len(tasks) == 1 else _guess_task(name, files.train))
     find_task(task)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import click
 
-from benchmarks.suite.results import Entry, Key, Results, code_version
+from benchmarks.suite.results import Entry, Key, Results
 from benchmarks.suite.runs import ALL, Request, Runner, settings_of
 from benchmarks.suite.table import markdown
 from seqkit.errors import SeqkitError
@@ -16,11 +16,10 @@ from seqkit.files import write_atomic
 
 
 class Suite:
-    """Runs that are wanted, carried out one at a time unless their results are known."""
+    """Runs that are wanted, carried out one at a time unless their results, by this version of the code, are known."""
 
-    def __init__(self, requests: Sequence[Request], runner: Runner, results: Results) -> None:
-        self.requests, self.runner, self.results = requests, runner, results
-        self.code = code_version()
+    def __init__(self, requests: Sequence[Request], runner: Runner, results: Results, code: str) -> None:
+        self.requests, self.runner, self.results, self.code = requests, runner, results, code
         self.entries: list[Entry] = []
         self.failures = 0
         self._unreadable: set[str] = set()
@@ -32,7 +31,7 @@ class Suite:
                 self._carry_out(number, request)
             except SeqkitError as error:
                 self.failures += 1
-                click.echo(f"{self._position(number)}  {request.data.name} {request.size}: {error}", err=True)
+                click.echo(f"{self._position(number)}  {request}: {error}", err=True)
         if self.entries:
             click.echo(self._write_table(), nl=False)
         return self.failures
@@ -65,7 +64,7 @@ class Suite:
             raise
 
     def _left(self, number: int) -> str:
-        """How long the runs after this one will take, as far as those that are finished tell."""
+        """How long the runs after this one will take, judged by those that are finished."""
         pending = [request for request in self.requests[number:] if self._pending(request)]
         return f"{timedelta(seconds=round(seconds_left(pending, self.entries)))} left"
 

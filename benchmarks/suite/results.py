@@ -99,26 +99,26 @@ def environment(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def code_version() -> str:
-    """A digest of the code that results come from; comments, docstrings and formatting do not count."""
+def code_version(*roots: Path) -> str:
+    """A digest of the code in these folders, else of seqkit's; comments, docstrings and formatting do not count."""
     digest = hashlib.blake2b(digest_size=6)
-    for root in _roots():
+    for root in roots or _packages():
         for path in sorted((*root.rglob("*.py"), *root.rglob("*.cpp"))):
             content = path.read_bytes() if path.suffix == ".cpp" else _without_prose(path.read_text("utf-8"))
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + content)
     return digest.hexdigest()
 
 
-def _roots() -> list[Path]:
+def _packages() -> list[Path]:
     specs = (find_spec(name) for name in ("seqkit", "seqkit.tasks"))
     return [Path(folder) for spec in specs for folder in (spec.submodule_search_locations or [] if spec else [])]
 
 
 def _without_prose(source: str) -> bytes:
+    """The syntax tree of a module without comments, docstrings and the texts that document attributes."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
-            # Also the texts below class attributes, which document them.
             node.body = [line for line in node.body if not _is_text(line)] or [ast.Pass()]
     return ast.dump(tree).encode()
 

@@ -70,8 +70,9 @@ class Runner:
     def prepared(self, data: DataSet) -> Prepared:
         """The splits of a data set, read when they are first asked for."""
         if data.name not in self._prepared:
-            (self.folder / data.name).mkdir()
-            self._prepared[data.name] = prepare(data, self.folder / data.name)
+            folder = self._folder_of(data)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._prepared[data.name] = prepare(data, folder)
         return self._prepared[data.name]
 
     def splits_of(self, data: DataSet) -> dict[str, int]:
@@ -80,6 +81,25 @@ class Runner:
 
     def run(self, request: Request) -> tuple[Entry, dict[str, Any]]:
         """The result of a run and its environment; raises :class:`SeqkitError` with the reason if it fails."""
+        began = time.perf_counter()
+        run, facts = self._train(request)
+        seconds = round(time.perf_counter() - began, 2)
+        results = read_json(run.results)
+        metric = results["metric"]
+        entry = {
+            "task": request.data.task,
+            "metric": metric,
+            "better": results["better"],
+            "model": results["test"][metric],
+            "baseline": results["baseline"][metric],
+            "wall_seconds": seconds,
+            "splits": self.splits_of(request.data),
+            "results": results,
+        }
+        return entry, environment(facts)
+
+    def _train(self, request: Request) -> tuple[RunDirectory, dict[str, Any]]:
+        """A process of its own trains and scores; what it made, and the facts of it."""
         out = self.folder / "run"
         shutil.rmtree(out, ignore_errors=True)
         asked = {
@@ -89,20 +109,11 @@ class Runner:
             "seed": request.seed,
             "out": str(out),
         }
-        began = time.perf_counter()
         command = [sys.executable, "-m", "benchmarks.suite.single", json.dumps(asked)]
         done = subprocess.run(command, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        seconds = time.perf_counter() - began
         if done.returncode:
-            reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-            raise SeqkitError(f"{request} failed: {reason}")
-        run, facts = RunDirectory.open(out)
-        results = read_json(run.results)
-        metric = results["metric"]
-        scores = {"model": results["test"][metric], "baseline": results["baseline"][metric]}
-        about = {"task": request.data.task, "metric": metric, "better": results["better"]}
-        times = {"wall_seconds": round(seconds, 2), "splits": self.splits_of(request.data)}
-        return {**about, **scores, **times, "results": results}, environment(facts)
+            raise SeqkitError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
+        return RunDirectory.open(out)
 
     def files(self, request: Request) -> Iterator[tuple[str, Path]]:
         """The option that names each file, and the file.
@@ -120,9 +131,12 @@ class Runner:
 
     def _written(self, request: Request, name: str, examples: Sequence[Any]) -> Path:
         """The file of these examples; splits are written once, subsets each time."""
-        folder = self.folder / request.data.name / name
+        folder = self._folder_of(request.data) / name
         if name == _SUBSET or folder not in self._paths:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             self._paths[folder] = self.prepared(request.data).kind.write(examples, folder / name)
         return self._paths[folder]
+
+    def _folder_of(self, data: DataSet) -> Path:
+        return self.folder / "data" / data.name
