@@ -24,7 +24,8 @@ pytestmark = pytest.mark.command
 
 VERSION = (ROOT / "seqkit/version.py").read_text("utf-8").split('"')[-2]
 PUBLIC = """
-import pkgutil, seqkit
+import pkgutil, seqkit, warnings
+warnings.filterwarnings("ignore", "seqkit.sklearn is deprecated")
 from importlib import import_module
 for found in pkgutil.walk_packages(seqkit.__path__, "seqkit."):
     if not any(part.startswith("_") for part in found.name.split(".")):
@@ -164,7 +165,7 @@ def test_it_works_beside_somebodys_own_tasks_and_cli(installed, elsewhere, tmp_p
     )
     place, module = elsewhere("python", "-c", code).split()
     assert Path(place).is_relative_to(installed)
-    assert module == "seqkit.tasks.sentiment"
+    assert module == "seqkit.topologies.many_to_one.head"
     assert "sentiment" in elsewhere("seqkit", "list")
 
 

@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seqkit.commands.run import config_values
-from seqkit.commands.training import build_kernels, give_memory_back
+from seqkit.commands.task_options import config_values
 from seqkit.config import make_config, options_of
 from seqkit.data import Splits
 from seqkit.errors import SeqkitError
+from seqkit.kernels import ensure
+from seqkit.machine import return_freed_memory
 from seqkit.runs import find_task, start
 from seqkit.topologies import AnyTask
 
@@ -38,9 +39,10 @@ def run(task_name: str, files: Mapping[str, str], settings: Sequence[str], seed:
         task = with_given_splits(task, files["test_data"], files.get("valid_data"))
     values = config_values(task, None, tuple(settings), {**flags, "seed": str(seed)})
     config = make_config(task.config, values)
-    build_kernels(config.kernel)
+    if config.kernel in ("auto", "native"):
+        ensure(print)
     session = start(task, config, out, [])
-    give_memory_back()
+    return_freed_memory()
     session.train()
     session.finish()
 

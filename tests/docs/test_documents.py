@@ -154,6 +154,8 @@ def installed_task(tmp_path_factory):
 def here(place, installed_task, tmp_path, monkeypatch):
     """A copy of that folder to stand in, beside an installed package with a task of its own."""
     monkeypatch.syspath_prepend(installed_task)
+    # Some commands start others.
+    monkeypatch.setenv("PYTHONPATH", str(installed_task))
     shutil.copytree(place, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
