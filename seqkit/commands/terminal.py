@@ -69,7 +69,7 @@ class Reporter(Callback):
         if self._bar is None:
             return
         progress = trainer.progress
-        mean = progress.loss_sum / max(1, progress.loss_count)
+        mean = progress.loss_sum / (progress.loss_count or 1)
         last = f"  {trainer.metric} {progress.history[-1][trainer.metric]:.3f}" if progress.history else ""
         facts = f"loss {mean:.3f}{last}  {self._speed(trainer):,.0f}/s  {_clock(self._left(trainer))} left"
         epoch = f"epoch {progress.epoch + 1}/{trainer.config.epochs}"

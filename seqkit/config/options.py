@@ -23,9 +23,9 @@ def option(
     below: float | None = None,
     above: float | None = None,
     choices: Callable[[], Iterable[str]] | None = None,
-    path: bool = False,
+    path: bool | Callable[[str], bool] = False,
 ) -> Any:
-    """A field of a configuration with its help and limits; ``path``: it may name a file."""
+    """A field of a configuration with its help and limits; ``path``: it may name a file, or which values do."""
     metadata = {"help": help, "minimum": minimum, "below": below, "above": above, "choices": choices, "path": path}
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)
@@ -47,6 +47,11 @@ class Option:
     def flag(self) -> str:
         """The name on the command line."""
         return "--" + self.name.replace("_", "-")
+
+    def names_file(self, value: Any) -> bool:
+        """Whether a value may name a file."""
+        path = self.limits.get("path")
+        return bool(value) and bool(path(value) if callable(path) else path)
 
     def parse(self, text: str, where: str) -> Any:
         """The value that a text on the command line means."""

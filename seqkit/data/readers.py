@@ -35,7 +35,10 @@ _OBVIOUS = {
         "title",
     ],
     "label": ["label", "sentiment", "class", "category", "target", "rating", "stars", "tag", "y"],
+    "weight": [],
 }
+LARGEST_WEIGHT = 1e30
+"""A weight is below it."""
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = 80
 
@@ -80,11 +83,12 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Example:
-    """A text with its label."""
+    """A text with its label, and its weight in the loss."""
 
     text: str
     label: str
     location: SourceLocation
+    weight: float = 1.0
 
 
 def read_lines(
@@ -139,6 +143,7 @@ def read_examples(
     keep: Mapping[str, str] | None = None,
     names: Mapping[str, str] | None = None,
     notes: list[str] | None = None,
+    weight_column: str | None = None,
 ) -> list[Example]:
     """Labelled texts, stripped of outer white space.
 
@@ -147,41 +152,75 @@ def read_examples(
         text_column: the column of the text; None: guessed when its name is an obvious one. ``label_column`` likewise.
         keep: only rows whose columns have these values.
         names: other names for labels.
-        notes: is given a sentence about rows that were left out because they have no text.
+        notes: is given a sentence about rows that were left out because they have no text, or a weight of 0.
+        weight_column: the column of the weights; None: every weight is 1.
     """
     examples: list[Example] = []
     empty: list[SourceLocation] = []
+    weightless: list[SourceLocation] = []
     columns: tuple[str, str] | None = None
     for location, values in read_records(path):
         if columns is None:
             header = SourceLocation(location.file, 1)
             text_name = choose_column(list(values), text_column, "text", header)
             columns = text_name, choose_column(list(values), label_column, "label", header)
+            if weight_column is not None:
+                choose_column(list(values), weight_column, "weight", header)
             _check_kept(keep or {}, values, header)
         if any(values.get(column) != value for column, value in (keep or {}).items()):
             continue
         text, label = (values[column].strip() for column in columns)
         if not label:
             raise DataError(f"column {shown(columns[1])} is empty; give the row a label or take it out", location)
-        if text:
-            examples.append(Example(text, (names or {}).get(label, label), location))
-        else:
+        weight = 1.0 if weight_column is None else parse_weight(values[weight_column], weight_column, location)
+        if not text:
             empty.append(location)
+        elif not weight:
+            weightless.append(location)
+        else:
+            examples.append(Example(text, (names or {}).get(label, label), location, weight))
+    if not examples and weightless:
+        raise nothing_weighs(weight_column, path)
     if not examples and not empty:
         wanted = " and ".join(f"{shown(column)} is {shown(value)}" for column, value in (keep or {}).items())
         raise DataError(f"{path}: there is no row where {wanted}; check the value")
     if not examples:
         raise DataError(f"{path}: every text is empty; check the file, or name the text's column with --text-column")
-    if empty and notes is not None:
-        rows = "1 row without text was" if len(empty) == 1 else f"{len(empty):,} rows without text were"
-        notes.append(f"{rows} left out, the first at {empty[0]}")
+    if notes is not None:
+        notes.extend(left_out(empty, "without text"))
+        notes.extend(left_out(weightless, "with a weight of 0"))
     return examples
 
 
+def parse_weight(text: str, column: str, location: SourceLocation) -> float:
+    """The weight that a row has in a column; raises :class:`DataError` unless it is a number of 0 or more."""
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = math.nan
+    # Sums of larger ones overflow in float32; a comparison with NaN is false.
+    if not 0 <= weight < LARGEST_WEIGHT:
+        what = f"is {shown(text.strip())}" if text.strip() else "is empty"
+        raise DataError(f"column {shown(column)} {what}, but a weight is a number of 0 or more; mend it", location)
+    return weight
+
+
+def nothing_weighs(column: str | None, path: Path) -> DataError:
+    """The error for a file in which every weight is 0."""
+    return DataError(f"{path}: every weight in column {shown(column or '')} is 0; give some rows a weight above 0")
+
+
+def left_out(rows: Sequence[SourceLocation], why: str) -> Iterator[str]:
+    """A sentence about the rows that were left out, if there are any."""
+    if rows:
+        count = f"1 row {why} was" if len(rows) == 1 else f"{len(rows):,} rows {why} were"
+        yield f"{count} left out, the first at {rows[0]}"
+
+
 def choose_column(
-    columns: Sequence[str], wanted: str | None, kind: Literal["text", "label"], location: SourceLocation
+    columns: Sequence[str], wanted: str | None, kind: Literal["text", "label", "weight"], location: SourceLocation
 ) -> str:
-    """The column of that name, or the one whose name obviously means a text or a label.
+    """The column of that name, or the one whose name obviously means a text or a label; weights are never guessed.
 
     Raises :class:`UsageError` with the columns there are and the option that names one.
     """

@@ -17,14 +17,16 @@ class Loss(NamedTuple):
     """A sum over a batch and what it counts, normalised once: padding and batch size never bias it."""
 
     sum: Tensor
-    count: int  # type: ignore[assignment]  # it hides tuple.count, which nobody calls
+    count: float  # type: ignore[assignment]  # it hides tuple.count, which nobody calls
     carried: Mapping[str, Tensor] | None = None
     """What the next batch of the epoch starts from, cut from the graph: the state of a recurrent layer"""
+    items: int | None = None
+    """How many items there are, where ``count`` is the sum of their weights"""
 
     @property
     def mean(self) -> Tensor:
         """The loss of one item."""
-        return self.sum / max(1, self.count)
+        return self.sum / (self.count or 1)
 
 
 class Head(nn.Module, ABC):

@@ -216,10 +216,14 @@ def fingerprint(task: AnyTask, splits: Splits[Any]) -> str:
 
 
 def _content(example: Any) -> Any:
-    """An example without its place, which changes with the file's name."""
+    """An example without its place, which changes with the file's name.
+
+    A weight of 1 is left out, too: the examples of earlier versions had none.
+    """
     if not dataclasses.is_dataclass(example):
         return example
-    return [getattr(example, f.name) for f in dataclasses.fields(example) if f.name != "location"]
+    left_out = {"location", "weight"} if getattr(example, "weight", 1) == 1 else {"location"}
+    return [getattr(example, f.name) for f in dataclasses.fields(example) if f.name not in left_out]
 
 
 def absolute_paths(task: AnyTask, config: TrainingConfig) -> TrainingConfig:
@@ -227,7 +231,7 @@ def absolute_paths(task: AnyTask, config: TrainingConfig) -> TrainingConfig:
     changes: dict[str, Any] = {}
     for name, entry in options_of(type(config)).items():
         value = getattr(config, name)
-        if entry.limits.get("path") and value and value not in task.data_sets:
+        if entry.names_file(value) and value not in task.data_sets:
             changes[name] = str(Path(value).expanduser().absolute())
     return dataclasses.replace(config, **changes)
 

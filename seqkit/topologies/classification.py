@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
 
 from seqkit.data import DataError, Example
 from seqkit.data.readers import shown
+from seqkit.errors import UsageError
 from seqkit.scores.labels import accuracy, confusion_table, macro_f1
 from seqkit.tables import Table
+from seqkit.topologies.class_weights import ClassWeights, choose_class_weights
 from seqkit.topologies.task import C, H, K, Task
 
 
@@ -75,6 +80,36 @@ def label_confusions(predictions: Sequence[Classified], examples: Sequence[Examp
 def misclassified(predictions: Sequence[Classified], examples: Sequence[Example]) -> list[tuple[Classified, Example]]:
     """The wrong predictions with their examples, in the order of the examples."""
     return [(p, e) for p, e in zip(predictions, examples, strict=True) if p.label != e.label]
+
+
+def labels_of(train: Sequence[Example], class_weight: str | None) -> tuple[list[str], ClassWeights | None]:
+    """The labels of the training split, sorted, and the weights that the option asks for."""
+    counts: dict[str, float] = {}
+    for example in train:
+        counts[example.label] = counts.get(example.label, 0.0) + example.weight
+    labels = sorted(counts)
+    return labels, choose_class_weights(class_weight, labels, counts)
+
+
+class Weighted(Protocol):
+    """An item with a weight in the loss."""
+
+    @property
+    def weight(self) -> float:
+        """1 for most."""
+        ...
+
+
+def weights_of(items: Sequence[Weighted]) -> Tensor | None:
+    """The weights (B); None where all are 1, so that a loss without weights is what it always was."""
+    weights = [item.weight for item in items]
+    return None if all(weight == 1 for weight in weights) else torch.tensor(weights, dtype=torch.float32)
+
+
+def check_weight_column(weight_column: str | None, data: str, data_sets: Collection[str]) -> None:
+    """Raises :class:`UsageError` for a column of weights in data that are no file."""
+    if weight_column is not None and data in data_sets:
+        raise UsageError(f"--weight-column is for a file, and {data} has no weights; leave it out")
 
 
 def check_labels(examples: Iterable[Example], known: Collection[str]) -> None:

@@ -47,7 +47,7 @@ class Progress:
     epoch: int = 0
     position: int = 0
     loss_sum: float = 0.0
-    loss_count: int = 0
+    loss_count: float = 0
     best: float | None = None
     best_loss: float = 0.0
     best_epoch: int = 0
@@ -157,7 +157,7 @@ class Trainer:
         total = float(loss.sum.detach())
         if not (math.isfinite(total) and math.isfinite(norm)):
             raise SeqkitError(
-                f"the loss is not finite at step {progress.step + 1} (loss {total / max(1, loss.count):g}, learning "
+                f"the loss is not finite at step {progress.step + 1} (loss {total / (loss.count or 1):g}, learning "
                 f"rate {self.rate:g}, gradient norm {norm:g}); lower --learning-rate or --clip; the last good "
                 "checkpoint stays"
             )
@@ -166,7 +166,7 @@ class Trainer:
         progress.step, progress.position = progress.step + 1, progress.position + 1
         self.average.update(progress.step)
         progress.loss_sum, progress.loss_count = progress.loss_sum + total, progress.loss_count + loss.count
-        progress.examples += loss.count
+        progress.examples += int(loss.count) if loss.items is None else loss.items
         progress.seconds += time.perf_counter() - start
 
     def _finish_epoch(self) -> None:
@@ -179,7 +179,7 @@ class Trainer:
         better = self._compare(scores[self.metric], scores["loss"])
         out_of_patience = 0 < self.config.patience <= progress.waited
         progress.finished = progress.epoch >= self.config.epochs or out_of_patience
-        train_loss = progress.loss_sum / max(1, progress.loss_count)
+        train_loss = progress.loss_sum / (progress.loss_count or 1)
         record = {"epoch": progress.epoch, "step": progress.step, "train_loss": train_loss, **scores}
         progress.history.append(record)
         progress.loss_sum, progress.loss_count = 0.0, 0

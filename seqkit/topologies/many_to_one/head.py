@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, dropout
+from torch.nn.functional import dropout
 
 from seqkit.layers import Encoder, Head, Loss
 from seqkit.layers.head import require_targets
+from seqkit.layers.label_loss import label_loss
+from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.classification import Classified
 from seqkit.topologies.many_to_one.codec import TextBatch
 
@@ -24,12 +26,22 @@ class ClassificationHead(Head):
         encoder: reads tokens; its outputs are pooled.
         labels: their names, in the order of the outputs.
         dropout: on the pooled vector.
+        class_weights: of the labels in the loss; None: all are 1.
     """
 
-    def __init__(self, encoder: Encoder, labels: Sequence[str], dropout: float = 0.0) -> None:
+    class_weights: Tensor | None
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        labels: Sequence[str],
+        dropout: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+    ) -> None:
         super().__init__()
         self.encoder, self.labels, self.dropout = encoder, tuple(labels), dropout
         self.output = nn.Linear(encoder.output_size, len(self.labels))
+        self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
 
     def forward(self, batch: TextBatch) -> Tensor:
         """Logits (B, labels)."""
@@ -38,9 +50,9 @@ class ClassificationHead(Head):
         return logits
 
     def loss(self, batch: TextBatch) -> Loss:
-        """Cross-entropy, in nats."""
+        """Cross-entropy, in nats, with the weights of labels and texts."""
         targets = require_targets(batch.targets)
-        return Loss(cross_entropy(self(batch), targets, reduction="sum"), len(targets))
+        return label_loss(self(batch), targets, self.class_weights, batch.weights)
 
     @torch.no_grad()
     def predict(self, batch: TextBatch) -> list[Classified]:

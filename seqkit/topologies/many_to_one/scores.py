@@ -23,7 +23,7 @@ def classification_tables(predictions: Sequence[Classified], examples: Sequence[
 
 
 def tfidf_baseline(splits: Splits[Example], tokenizer_name: str) -> list[Classified]:
-    """TF-IDF of tokens with logistic regression, scikit-learn's defaults, trained on the same split."""
+    """TF-IDF of tokens with logistic regression, scikit-learn's defaults, trained on the same split and its weights."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -31,5 +31,8 @@ def tfidf_baseline(splits: Splits[Example], tokenizer_name: str) -> list[Classif
     tokens = tokenizer(tokenizer_name)
     vectorizer = TfidfVectorizer(tokenizer=tokens.split, token_pattern=None, lowercase=False)
     model = make_pipeline(vectorizer, LogisticRegression(max_iter=1000))
-    model.fit([e.text for e in splits.train], [e.label for e in splits.train])
+    weights = [e.weight for e in splits.train]
+    model.fit(
+        [e.text for e in splits.train], [e.label for e in splits.train], logisticregression__sample_weight=weights
+    )
     return [Classified(str(label), {}) for label in model.predict([e.text for e in splits.test])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from seqkit.data.vectors import read_vectors
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
 from seqkit.tables import Table
-from seqkit.topologies.classification import ClassificationTask, Classified, check_labels
+from seqkit.topologies.classification import ClassificationTask, Classified, check_labels, check_weight_column
 from seqkit.topologies.many_to_one.codec import TextCodec
 from seqkit.topologies.many_to_one.export import export_classifier
 from seqkit.topologies.many_to_one.head import ClassificationHead
@@ -44,20 +45,25 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
 
     def read_source(self, config: C, data: str, notes: list[str]) -> list[Example]:
         """The examples of a data set or file; override it for data sets, and leave files to this one."""
-        return read_examples(Path(data), config.text_column, config.label_column, notes=notes)
+        columns = (config.text_column, config.label_column)
+        return read_examples(Path(data), *columns, notes=notes, weight_column=config.weight_column)
 
     def read(self, config: C, notes: list[str]) -> Splits[Example]:
         """The three splits; those given as files stay as they are, the others are split off at random."""
+        check_weight_column(config.weight_column, config.data, self.data_sets)
         return labelled_splits(config, lambda data: self.read_source(config, data, notes), notes)
 
     def read_file(self, config: C, path: Path, codec: TextCodec) -> list[Example]:
-        """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know."""
-        examples = self.read_source(config, str(path), [])
+        """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know.
+
+        They need no weights, for scores have none.
+        """
+        examples = self.read_source(replace(config, weight_column=None), str(path), [])
         check_labels(examples, codec.labels)
         return examples
 
     def learn_codec(self, config: C, train: Sequence[Example]) -> TextCodec:
-        """Vocabulary and labels of the training split."""
+        """Vocabulary, labels and their weights, of the training split."""
         return TextCodec.learn(config, train)
 
     def load_codec(self, files: Mapping[str, Any]) -> TextCodec:
@@ -77,7 +83,7 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
             word_dropout=config.word_dropout,
             pad=codec.vocabulary.pad,
         )
-        return ClassificationHead(encoder, codec.labels, config.dropout)
+        return ClassificationHead(encoder, codec.labels, config.dropout, codec.class_weights)
 
     def initialize_from_outside(self, config: C, codec: TextCodec, head: ClassificationHead, notes: list[str]) -> None:
         """Starts the embedding from a file of word vectors, if one is named."""

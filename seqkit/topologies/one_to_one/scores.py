@@ -33,11 +33,12 @@ def confident_mistakes(
 
 
 def logistic_baseline(splits: Splits[Example]) -> list[Classified]:
-    """Logistic regression on scaled numbers, scikit-learn's defaults, trained on the same split."""
+    """Logistic regression on scaled numbers, scikit-learn's defaults, trained on the same split and its weights."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    model.fit(feature_matrix(splits.train), [e.label for e in splits.train])
+    weights = [e.weight for e in splits.train]
+    model.fit(feature_matrix(splits.train), [e.label for e in splits.train], logisticregression__sample_weight=weights)
     return [Classified(str(label), {}) for label in model.predict(feature_matrix(splits.test))]

@@ -64,8 +64,8 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
         return Path(text)
 
     def learn_codec(self, config: C, train: Sequence[LabelledClip]) -> FrameCodec:
-        """Layout, scaling and labels of the training split."""
-        return FrameCodec.learn(train)
+        """Layout, scaling, labels and their weights, of the training split."""
+        return FrameCodec.learn(train, config.class_weight)
 
     def load_codec(self, files: Mapping[str, Any]) -> FrameCodec:
         """The codec of a run."""
@@ -83,7 +83,7 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
             dropout=config.dropout,
             embedding_dropout=config.feature_dropout,
         )
-        return FrameHead(encoder, codec.labels, config.delay)
+        return FrameHead(encoder, codec.labels, config.delay, codec.class_weights)
 
     def size(self, examples: Sequence[LabelledClip]) -> tuple[int, str]:
         """Frames."""

@@ -100,6 +100,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
             spelled_below=config.spelled_below,
             min_count=config.min_count,
             max_symbols=config.max_symbols,
+            class_weight=config.class_weight,
         )
 
     def load_codec(self, files: Mapping[str, Any]) -> TagCodec:
@@ -121,7 +122,8 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         )
         usual_balance = MARKS_BALANCE if codec.scheme == MARKED else 0.0
         balance = usual_balance if config.balance is None else config.balance
-        return TaggingHead(encoder, codec.labels, codec.scheme, config.crf, codec.label_counts, balance, config.n_best)
+        options = (config.crf, codec.label_counts, balance, config.n_best, codec.class_weights)
+        return TaggingHead(encoder, codec.labels, codec.scheme, *options)
 
     def initialize_from_outside(self, config: C, codec: TagCodec, head: TaggingHead, notes: list[str]) -> None:
         """Starts the vectors of words from a file, if one is named."""
