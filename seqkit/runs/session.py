@@ -63,10 +63,14 @@ class Session(Training):
     def finish(self) -> Outcome:
         """Scores the best model and the baseline on the test part, once, and writes what the run found."""
         restore_head(self.head, self.run)
+        tuned = self.tune()
+        if tuned:
+            write_tensors(self.run.model, self.head.state_dict(), {"epoch": self.trainer.progress.best_epoch})
         test = self.splits.test
         items = [self.codec.encode(self.task.input_of(example)) for example in test]
         predictions, _ = predict_items(self.head, self.codec, items, self.config)
         progress = self.trainer.progress
+        best = progress.history[progress.best_epoch - 1]
         with _timed() as clock:
             baseline = self.task.predict_baseline(self.config, self.splits)
             baseline_scores = self.task.score(baseline, test)
@@ -75,8 +79,11 @@ class Session(Training):
             "metric": self.metric,
             "better": "higher" if self.task.higher_is_better else "lower",
             "test": self.task.score(predictions, test),
-            "valid": {self.metric: progress.best},
+            "valid": {name: best[name] for name in dict.fromkeys((self.metric, self.criterion.score))},
+            "selected_by": self.criterion.score,
+            **tuned,
             "baseline": baseline_scores,
+            **self._label_facts(predictions),
             "best_epoch": progress.best_epoch,
             "epochs": progress.epoch,
             "seconds": round(progress.seconds, 2),
@@ -93,6 +100,11 @@ class Session(Training):
             write_atomic(self.run.path / name, content)
         write_json(self.run.results, results)
         return Outcome(results, self.task.tables(predictions, test), predictions, baseline, list(pictures))
+
+    def _label_facts(self, predictions: Sequence[Any]) -> dict[str, Any]:
+        """Precision, recall, F1 and support of each label, where the task has labels."""
+        scores = self.task.label_scores(predictions, self.splits.test)
+        return {"labels": {label: score._asdict() for label, score in scores.items()}} if scores else {}
 
 
 class Keeper(Callback):

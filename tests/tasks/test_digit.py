@@ -239,6 +239,7 @@ def test_mistakes_are_shown_as_pictures_where_the_numbers_are_pixels():
 def test_the_most_confident_mistake_comes_first():
     examples = [Example("1", "a", SourceLocation("x.csv", line)) for line in (2, 3, 4)]
     predictions = [Classified(label, {label: p}) for label, p in (("b", 0.6), ("b", 0.9), ("a", 0.99))]
-    confusion, wrong = TASK.tables(predictions, examples)
+    labels, confusion, wrong = TASK.tables(predictions, examples)
+    assert labels.rows == [["a", 1.0, 1 / 3, 0.5, 3], ["b", 0.0, 0.0, 0.0, 0]]
     assert list(confusion.rows) == [["a", 1, 2], ["b", 0, 0]]
     assert wrong.rows == [["a", "b", "0.90", "x.csv:3"], ["a", "b", "0.60", "x.csv:2"]]

@@ -17,6 +17,7 @@ from seqkit.layers.label_loss import label_loss
 from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.classification import Classified
 from seqkit.topologies.many_to_one.codec import TextBatch
+from seqkit.topologies.many_to_one.threshold import DecisionThreshold
 
 
 class ClassificationHead(Head):
@@ -27,6 +28,7 @@ class ClassificationHead(Head):
         labels: their names, in the order of the outputs.
         dropout: on the pooled vector.
         class_weights: of the labels in the loss; None: all are 1.
+        threshold: of two labels, the probability from which the second is predicted; None: the likeliest label is.
     """
 
     class_weights: Tensor | None
@@ -37,11 +39,14 @@ class ClassificationHead(Head):
         labels: Sequence[str],
         dropout: float = 0.0,
         class_weights: Sequence[float] | None = None,
+        threshold: float | None = None,
     ) -> None:
         super().__init__()
         self.encoder, self.labels, self.dropout = encoder, tuple(labels), dropout
         self.output = nn.Linear(encoder.output_size, len(self.labels))
         self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
+        # Without a threshold there is no such module, so that runs have the weights that they always had.
+        self.decision = None if threshold is None else DecisionThreshold(threshold)
 
     def forward(self, batch: TextBatch) -> Tensor:
         """Logits (B, labels)."""
@@ -57,4 +62,10 @@ class ClassificationHead(Head):
     @torch.no_grad()
     def predict(self, batch: TextBatch) -> list[Classified]:
         """The labels with their probabilities."""
-        return [Classified.of(self.labels, row) for row in torch.softmax(self(batch), 1).tolist()]
+        probabilities = torch.softmax(self(batch), 1)
+        rows = zip(probabilities.tolist(), self.decide(probabilities).tolist(), strict=True)
+        return [Classified.of(self.labels, row, chosen) for row, chosen in rows]
+
+    def decide(self, probabilities: Tensor) -> Tensor:
+        """The numbers of the labels (B) that are predicted from probabilities (B, labels)."""
+        return probabilities.argmax(1) if self.decision is None else self.decision(probabilities)

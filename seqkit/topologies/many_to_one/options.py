@@ -26,4 +26,7 @@ class ManyToOneOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, 
     dropout: float = option(0.5, "dropout on outputs and on the pooled vector", minimum=0, below=1)
     embedding_dropout: float = option(0.5, "dropout on token vectors", minimum=0, below=1)
     word_dropout: float = option(0.3, "fraction of the tokens left out in training", minimum=0, below=1)
+    threshold: str | None = option(
+        None, "of two labels, the probability from which the second is predicted; auto: tuned on validation [0.5]"
+    )
     vectors: str | None = option(None, "GloVe or word2vec text file to start the embedding from", path=True)

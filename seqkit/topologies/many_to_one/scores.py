@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from seqkit.data import Example, Splits, tokenizer
 from seqkit.tables import Table
-from seqkit.topologies.classification import Classified, label_confusions, misclassified
+from seqkit.topologies.classification import Classified, labels_and_confusions, misclassified
 
 _WORST = 5
 """Texts that the model got most wrong are shown."""
 
 
 def classification_tables(predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
-    """The confusion matrix, and the texts whose label the model found least likely."""
+    """The scores of each label, the confusion matrix, and the texts whose label the model found least likely."""
     wrong = sorted(misclassified(predictions, examples), key=lambda pair: pair[0].probabilities.get(pair[1].label, 0.0))
     rows = [[e.label, p.label, f"{p.confidence:.2f}", " ".join(e.text.split())] for p, e in wrong[:_WORST]]
     return [
-        label_confusions(predictions, examples),
+        *labels_and_confusions(predictions, examples),
         Table("Most wrong", ["truth", "answer", "confidence", "text"], rows),
     ]
 

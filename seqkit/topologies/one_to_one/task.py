@@ -94,7 +94,7 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
         return logistic_baseline(splits)
 
     def tables(self, predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
-        """Confusions, and the most confident mistakes."""
+        """Scores of each label, confusions, and the most confident mistakes."""
         return vector_tables(predictions, examples)
 
     def draw_pictures(

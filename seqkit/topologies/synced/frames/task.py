@@ -13,6 +13,7 @@ from seqkit.data import Splits
 from seqkit.data.frames import Clip, LabelledClip, read_clips
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
+from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
 from seqkit.topologies.powers import Explanation
@@ -21,7 +22,13 @@ from seqkit.topologies.synced.frames.export import export_frames
 from seqkit.topologies.synced.frames.head import Framed, FrameHead
 from seqkit.topologies.synced.frames.options import FrameOptions
 from seqkit.topologies.synced.frames.pictures import frame_pictures
-from seqkit.topologies.synced.frames.scores import forest_baseline, frame_counts, frame_samples, frame_tables
+from seqkit.topologies.synced.frames.scores import (
+    forest_baseline,
+    frame_counts,
+    frame_label_scores,
+    frame_samples,
+    frame_tables,
+)
 from seqkit.topologies.synced.frames.splits import check_labels, clip_splits
 from seqkit.topologies.synced.frames.stream import FrameStream, StreamedLabel
 from seqkit.topologies.synced.task import Synced
@@ -104,6 +111,10 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
     def tables(self, predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> list[Table]:
         """Scores of each label, confusions, and the worst sequences."""
         return frame_tables(predictions, examples)
+
+    def label_scores(self, predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> dict[str, LabelScore]:
+        """Precision, recall, F1 and support of each label, over all frames."""
+        return frame_label_scores(predictions, examples)
 
     def draw_pictures(
         self, head: FrameHead, codec: FrameCodec, predictions: Sequence[Framed], examples: Sequence[LabelledClip]
