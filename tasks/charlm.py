@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from seqkit.config import option
 from seqkit.data import Splits, read_examples, stratified
-from seqkit.data.corpus import Corpus, Stretch, python_reference, stretch
+from seqkit.data.corpus import Corpus, Stretch, stretch
 from seqkit.data.sources import REVIEWS
+from seqkit.data.sources.python_reference import python_reference
 from seqkit.topologies.next_step import LanguageModelHead, NextStep, NextStepOptions, Scored, StreamCodec, Text
 
 __all__ = ["TASK", "CharLM", "CharLMConfig", "CharLMHead", "Scored", "StreamCodec", "Text"]

@@ -11,7 +11,8 @@ from seqkit.config import option
 from seqkit.data import DataError, Splits, read_examples, stratified
 from seqkit.data.punctuation import MARKED, is_punctuated, read_text, stretches
 from seqkit.data.sources import REVIEWS
-from seqkit.data.tagged import Sentence, turkish_treebank
+from seqkit.data.sources.turkish_treebank import turkish_treebank
+from seqkit.data.tagged import Sentence
 from seqkit.errors import UsageError
 from seqkit.topologies.synced.tagging import SyncedTagging, TagBatch, TagCodec, Tagged, TaggingHead, TaggingOptions
 

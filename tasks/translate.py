@@ -8,7 +8,8 @@ from pathlib import Path
 
 from seqkit.config import option
 from seqkit.data import SourceLocation, Splits
-from seqkit.data.pairs import Pair, interface_strings, read_parallel, side_column
+from seqkit.data.pairs import Pair, read_parallel, side_column
+from seqkit.data.sources.interface_strings import interface_strings
 from seqkit.data.subwords import WRITABLE
 from seqkit.errors import UsageError
 from seqkit.scores.written import check_installed

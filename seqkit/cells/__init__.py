@@ -1,4 +1,4 @@
-"""Recurrent cells: what happens in one time step. Each file here is one cell, found by its presence."""
+"""Recurrent cells: what happens in one time step. Each file here defines one cell; no list of them has to be edited."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Cell", "CellState", "Saved", "StepGradients", "available_cells", "ce
 
 
 def available_cells() -> dict[str, Loader]:
-    """The names of all cells, ours and those of installed packages, each with a function that loads its class."""
+    """The names of all cells, ours and those of installed packages, each with a function that loads the class."""
     return discover("seqkit.cells", skip=("base",), pick=_cell_in)
 
 
@@ -31,11 +31,15 @@ def make_cell(cell: str | type[Cell] | Cell, **options: Any) -> Cell:
     """A cell from its name, its class, or itself; options are the arguments of its constructor.
 
     Raises :class:`UsageError` for a name or an option that does not exist.
+
+    Examples:
+        >>> make_cell("gru", reset="before")
+        GRU(reset='before')
     """
     if isinstance(cell, Cell):
         if options:
             raise UsageError(
-                f"cell options {sorted(options)} given beside the finished cell {cell!r}; give one of them"
+                f"options {sorted(options)} were given beside the cell {cell!r}, which has its own; leave them out"
             )
         return cell
     kind = cell_class(cell) if isinstance(cell, str) else cell
@@ -47,8 +51,8 @@ def make_cell(cell: str | type[Cell] | Cell, **options: Any) -> Cell:
 
 
 def _cell_in(module: ModuleType) -> type[Cell]:
-    found = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
-    cells = [c for c in found if issubclass(c, Cell)]
+    own_classes = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
+    cells = [c for c in own_classes if issubclass(c, Cell)]
     if len(cells) != 1:
         raise UsageError(f"{module.__file__} defines {len(cells)} cells; a cell file defines one")
     return cells[0]

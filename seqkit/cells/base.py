@@ -16,7 +16,7 @@ CellState = tuple[Tensor, ...]
 
 
 class Saved(NamedTuple):
-    """What a step leaves for its backward pass: its two inputs (B, G·H), the state before it and the state after."""
+    """What the backward pass of a step needs: its two inputs (B, G·H), and the state before and after it."""
 
     x: Tensor
     r: Tensor
@@ -27,7 +27,7 @@ class Saved(NamedTuple):
 class StepGradients(NamedTuple):
     """Gradients of one step: for ``x`` and ``r`` (B, G·H), for the state before it, and for the cell's own parameters.
 
-    ``state`` holds the direct part only; what reaches ``h`` through the recurrent product is added by the time loop.
+    ``state`` is the direct part only; the time loop adds what reaches ``h`` through the recurrent product.
     """
 
     x: Tensor
@@ -40,30 +40,48 @@ class Cell(ABC):
     """One time step of a recurrent layer, as pure maths on pre-activations.
 
     The layer computes ``x = W_x input + bias`` for all steps at once and ``r = W_h h`` (plus a bias for the gates in
-    ``recurrent_bias``) in each step, and hands both to :meth:`step`. A cell keeps options, never parameters or state.
+    ``recurrent_bias``) in each step, and passes both to :meth:`step`. A cell has options, but no parameters or state.
 
     A new cell is one file in ``seqkit/cells`` with one subclass; it needs ``gate_names``, ``state_names`` and ``step``.
-    Parameters of its own (a peephole's, say) are declared by :meth:`own_parameters` and arrive in ``step`` by name.
+    Its own parameters (such as peepholes) are declared by :meth:`own_parameters` and passed to ``step`` by name.
+
+    Shapes:
+        x, r (B, G·H); each tensor of the state (B, H), zeros before the first step.
+
+    Examples:
+        A cell that moves half of the way to its input, run by a layer:
+
+        >>> import torch
+        >>> from seqkit import Cell, Recurrent
+        >>> class Halfway(Cell):
+        ...     gate_names = ("h",)
+        ...
+        ...     def step(self, x, r, state):
+        ...         return (state[0] / 2 + torch.tanh(x + r) / 2,)
+        >>> layer = Recurrent(Halfway, input_size=3, hidden_size=4)
+        >>> out, state = layer(torch.zeros(2, 5, 3))
+        >>> out.shape, state.h.shape
+        (torch.Size([2, 5, 4]), torch.Size([2, 1, 4]))
     """
 
     gate_names: ClassVar[tuple[str, ...]]
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     initial_bias: ClassVar[Mapping[str, float]] = {}
-    """Where a gate's bias starts, if not at 0."""
+    """The initial bias of each gate that does not start at 0."""
 
     @property
     def options(self) -> dict[str, Any]:
-        """The arguments that make this very cell again."""
+        """The arguments that give the same cell again."""
         return dict(vars(self))
 
     @property
     def recurrent_bias(self) -> tuple[str, ...]:
-        """Gates whose recurrent part has a bias of its own (one that the input's bias cannot stand for)."""
+        """Gates whose recurrent part needs a bias of its own, because the input's bias could not replace it."""
         return ()
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:
-        """The gates by recurrent product, in order: one product with ``h`` for all of them, unless a cell says else."""
+        """The gates of each recurrent product, in order; a cell with more than one product overrides this."""
         return (self.gate_names,)
 
     def own_parameters(self, hidden_size: int) -> dict[str, Tensor]:
@@ -75,29 +93,29 @@ class Cell(ABC):
         """The state after this step, from the input part ``x`` and recurrent part ``r``, both (B, G·H)."""
 
     def gates(self, x: Tensor, r: Tensor, state: CellState, *args: Any, **own: Any) -> dict[str, Tensor]:
-        """What the gates of :meth:`step` are, (B, H) each, to be looked at. Optional: else their sums ``x + r``."""
+        """The values of the gates in :meth:`step`, (B, H) each, for inspection. Optional; else the sums ``x + r``."""
         return dict(zip(self.gate_names, (x + r).chunk(len(self.gate_names), -1), strict=True))
 
     def kept(self, gates: Mapping[str, Tensor]) -> Tensor | None:
-        """Of what :meth:`gates` gave, the part of its state that a unit keeps; None: no gate says so."""
+        """The part of its state that a unit keeps (B, H), from :meth:`gates`; None if the cell has no such gate."""
         return None
 
     @property
     def has_gates(self) -> bool:
-        """Whether :meth:`gates` tells what gates are, not just the sums that go into them."""
+        """Whether :meth:`gates` gives the values of gates, and not only the sums that go into them."""
         return type(self).gates is not Cell.gates
 
     def step_backward(self, grad: CellState, saved: Saved, *args: Any, **own: Any) -> StepGradients:
-        """Gradients of :meth:`step`, given those of the new state. Optional: autograd differentiates ``step`` else."""
+        """Gradients of :meth:`step` from those of the new state. Optional; else autograd differentiates ``step``."""
         raise TypeError(f"{type(self).__name__} has no step_backward")
 
     def operand(self, stage: int, x: Tensor, r: Tensor, state: CellState) -> Tensor:
-        """What the recurrent weights of a stage multiply, (B, H); ``r`` holds the earlier stages' parts."""
+        """The factor of the recurrent weights of a stage, (B, H); ``r`` has the products of the earlier stages."""
         return state[0]
 
     def operand_backward(self, stage: int, grad: Tensor, saved: Saved) -> StepGradients:
         """Gradients of :meth:`operand` for a stage after the first."""
-        raise TypeError(f"{type(self).__name__} has one recurrent product only")
+        raise TypeError(f"{type(self).__name__} has only one recurrent product")
 
     @property
     def has_backward(self) -> bool:

@@ -22,10 +22,24 @@ class GRU(Cell):
         n = tanh(a_n + U_n (r ⊙ h))           reset="before", the form of the 2014 paper
         h' = (1 - z) ⊙ h + z ⊙ n
 
-    ``z`` is the input gate and ``1 - z`` takes the forget gate's part; torch's z is our 1 - z.
+    ``z`` is the input gate and ``1 - z`` takes the place of a forget gate; torch's z is our 1 - z.
 
-    Source: Cho et al., 2014 (arXiv:1406.1078); reset after the product: Chung et al., 2014 (arXiv:1412.3555), footnotes
-    to Keras and cuDNN.
+    Args:
+        reset: whether the reset gate multiplies ``"after"`` the candidate's recurrent product or ``"before"`` it.
+
+    Shapes:
+        x, r (B, 3·H) in the order z, r, n; the state is ``h`` (B, H).
+
+    Examples:
+        A closed input gate keeps the state, an open one replaces it by the candidate, here tanh(0.5):
+
+        >>> import torch
+        >>> h, no_product = torch.tensor([[0.9]]), torch.zeros(1, 3)
+        >>> [GRU().step(torch.tensor([[z, 0.0, 0.5]]), no_product, (h,)) for z in (-20.0, 20.0)]
+        [(tensor([[0.9000]]),), (tensor([[0.4621]]),)]
+
+    Source: Cho et al., 2014 (arXiv:1406.1078): version 3 of the paper resets before the product, version 1 after it.
+    Chung et al., 2014 (arXiv:1412.3555) found both to perform equally well.
     """
 
     gate_names = ("z", "r", "n")
@@ -37,7 +51,7 @@ class GRU(Cell):
 
     @property
     def recurrent_bias(self) -> tuple[str, ...]:
-        """``c_n`` stands inside the reset gate's reach, so the input's bias cannot stand for it."""
+        """The reset gate multiplies ``c_n`` but not ``b_n``, so one cannot replace the other."""
         return ("n",) if self.reset == "after" else ()
 
     @property
@@ -46,18 +60,18 @@ class GRU(Cell):
         return (("z", "r", "n"),) if self.reset == "after" else (("z", "r"), ("n",))
 
     def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
-        """See the class."""
+        """The new ``h``; the equations are the class's."""
         (h,) = state
         z, n, _ = self._gates(x, r)
         return ((1 - z) * h + z * n,)
 
     def gates(self, x: Tensor, r: Tensor, state: CellState) -> dict[str, Tensor]:
-        """z, r, n."""
+        """The values of z, r and n."""
         z, n, reset = self._gates(x, r)
         return {"z": z, "r": reset, "n": n}
 
     def kept(self, gates: Mapping[str, Tensor]) -> Tensor:
-        """``1 - z``."""
+        """``1 - z``, which takes the place of a forget gate."""
         return 1 - gates["z"]
 
     def step_backward(self, grad: CellState, saved: Saved) -> StepGradients:
@@ -66,6 +80,7 @@ class GRU(Cell):
         z, n, reset = self._gates(saved.x, saved.r)
         da_n = dh * z * (1 - n * n)
         da_z = dh * (n - h) * z * (1 - z)
+        # With the reset before the product its gradient comes from operand_backward, not from here.
         dr_n = da_n
         da_r = torch.zeros_like(da_n)
         if self.reset == "after":
@@ -75,12 +90,12 @@ class GRU(Cell):
         return StepGradients(torch.cat([da_z, da_r, da_n], -1), torch.cat([da_z, da_r, dr_n], -1), (dh * (1 - z),))
 
     def operand(self, stage: int, x: Tensor, r: Tensor, state: CellState) -> Tensor:
-        """``h`` first; ``r ⊙ h`` for the candidate when the reset stands before the product."""
+        """``h``; for the candidate ``r ⊙ h``, when the reset comes before the product."""
         (h,) = state
         return h if stage == 0 else self._reset(x, r) * h
 
     def operand_backward(self, stage: int, grad: Tensor, saved: Saved) -> StepGradients:
-        """Of ``r ⊙ h``: to ``h`` goes ``grad r``, to the reset gate ``grad h r (1 - r)``."""
+        """Of ``r ⊙ h``: ``h`` gets ``grad r`` and the reset gate ``grad h r (1 - r)``."""
         (h,) = saved.state
         reset = self._reset(saved.x, saved.r)
         da_r = grad * h * reset * (1 - reset)

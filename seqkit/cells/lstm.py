@@ -21,6 +21,19 @@ class LSTM(Cell):
 
     The forget gate's bias starts at 1, so that a new layer remembers (Jozefowicz, Zaremba and Sutskever, 2015).
 
+    Shapes:
+        x, r (B, 4·H) in the order i, f, g, o; the state is ``h`` and ``c``, (B, H) each.
+
+    Examples:
+        With the input gate closed and the others open the cell keeps ``c``, whatever comes in:
+
+        >>> import torch
+        >>> i, f, g, o = -20.0, 20.0, 3.0, 20.0
+        >>> x, r = torch.tensor([[i, f, g, o]]), torch.zeros(1, 4)
+        >>> h, c = LSTM().step(x, r, (torch.zeros(1, 1), torch.tensor([[0.7]])))
+        >>> c, h  # h is tanh(c)
+        (tensor([[0.7000]]), tensor([[0.6044]]))
+
     Source: Hochreiter and Schmidhuber, 1997; forget gate: Gers, Schmidhuber and Cummins, 2000.
     """
 
@@ -29,14 +42,14 @@ class LSTM(Cell):
     initial_bias: ClassVar[Mapping[str, float]] = {"f": 1.0}
 
     def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
-        """See the class."""
+        """The new ``h`` and ``c``; the equations are the class's."""
         _, c = state
         i, f, g, o = _gates(x + r)
         c = f * c + i * g
         return o * tanh(c), c
 
     def gates(self, x: Tensor, r: Tensor, state: CellState) -> dict[str, Tensor]:
-        """i, f, g, o."""
+        """The values of i, f, g and o."""
         return dict(zip(self.gate_names, _gates(x + r), strict=True))
 
     def kept(self, gates: Mapping[str, Tensor]) -> Tensor:
@@ -44,7 +57,7 @@ class LSTM(Cell):
         return gates["f"]
 
     def step_backward(self, grad: CellState, saved: Saved) -> StepGradients:
-        """``dc = dc' + dh' o (1 - tanh² c')``, then each gate's share times the slope of its squashing function."""
+        """``dc = dc' + dh' o (1 - tanh² c')``, then each gate's share times the slope of its σ or tanh."""
         dh, dc = grad
         _, c = saved.state
         i, f, g, o = _gates(saved.x + saved.r)
@@ -52,6 +65,7 @@ class LSTM(Cell):
         dc = dc + dh * o * (1 - tanh_c * tanh_c)
         di, df, dg, do = dc * g, dc * c, dc * i, dh * tanh_c
         da = torch.cat([di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)], -1)
+        # x and r only occur as their sum; h enters only through r, which the time loop takes care of.
         return StepGradients(da, da, (torch.zeros_like(dh), dc * f))
 
 

@@ -19,7 +19,20 @@ class CoupledLSTM(Cell):
         i, o = σ(a_i), σ(a_o)      g = tanh(a_g)
         c' = (1 - i) ⊙ c + i ⊙ g   h' = o ⊙ tanh(c')
 
-    The input gate's bias starts at -1, so that a new layer remembers, as an LSTM with a forget bias of 1.
+    The input gate's bias starts at -1, so that a new layer remembers like an LSTM with a forget bias of 1.
+
+    Shapes:
+        x, r (B, 3·H) in the order i, g, o; the state is ``h`` and ``c``, (B, H) each.
+
+    Examples:
+        A half-open input gate takes half of the candidate, tanh(20) = 1, and keeps half of ``c``:
+
+        >>> import torch
+        >>> i, g, o = 0.0, 20.0, 20.0
+        >>> x, r = torch.tensor([[i, g, o]]), torch.zeros(1, 3)
+        >>> h, c = CoupledLSTM().step(x, r, (torch.zeros(1, 1), torch.tensor([[0.5]])))
+        >>> c
+        tensor([[0.7500]])
 
     Source: Greff et al., "LSTM: a search space odyssey", 2017 (arXiv:1503.04069).
     """
@@ -29,18 +42,18 @@ class CoupledLSTM(Cell):
     initial_bias: ClassVar[Mapping[str, float]] = {"i": -1.0}
 
     def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
-        """See the class."""
+        """The new ``h`` and ``c``; the equations are the class's."""
         _, c = state
         i, g, o = _gates(x + r)
         c = (1 - i) * c + i * g
         return o * tanh(c), c
 
     def gates(self, x: Tensor, r: Tensor, state: CellState) -> dict[str, Tensor]:
-        """i, g, o."""
+        """The values of i, g and o."""
         return dict(zip(self.gate_names, _gates(x + r), strict=True))
 
     def kept(self, gates: Mapping[str, Tensor]) -> Tensor:
-        """``1 - i``."""
+        """``1 - i``, which takes the place of a forget gate."""
         return 1 - gates["i"]
 
     def step_backward(self, grad: CellState, saved: Saved) -> StepGradients:

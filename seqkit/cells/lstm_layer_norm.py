@@ -11,6 +11,7 @@ from torch import Tensor, sigmoid, tanh
 from seqkit.cells.base import Cell, CellState, Saved, StepGradients
 
 EPSILON = 1e-5
+"""As in torch.nn.LayerNorm"""
 
 
 class LayerNormLSTM(Cell):
@@ -22,7 +23,21 @@ class LayerNormLSTM(Cell):
         i, f, o = σ(a_i), σ(a_f), σ(a_o)      g = tanh(a_g)
         c' = f ⊙ c + i ⊙ g                    h' = o ⊙ tanh(gain_c ⊙ norm(c') + shift_c)
 
-    Gains start at 1 and shifts at 0, but the forget gate's at 1, so that a new layer remembers.
+    Gains start at 1 and shifts at 0, except the forget gate's shift, which starts at 1, so that a new layer remembers.
+
+    Shapes:
+        x, r (B, 4·H) in the order i, f, g, o; ``gain_x``, ``gain_r``, ``shift`` (4·H); ``gain_c``, ``shift_c`` (H); the
+        state is ``h`` and ``c``, (B, H) each.
+
+    Examples:
+        The scale of the input does not matter:
+
+        >>> import torch
+        >>> cell = LayerNormLSTM()
+        >>> own = cell.own_parameters(hidden_size=1)
+        >>> x, r, state = torch.tensor([[3.0, 1.0, -2.0, -2.0]]), torch.zeros(1, 4), (torch.zeros(1, 1),) * 2
+        >>> [round(cell.step(scale * x, r, state, **own)[1].item(), 4) for scale in (1, 10, 100)]
+        [-0.5925, -0.5925, -0.5925]
 
     Source: Ba, Kiros and Hinton, "Layer normalization", 2016 (arXiv:1607.06450), equations 20 to 22.
     """
@@ -33,6 +48,7 @@ class LayerNormLSTM(Cell):
 
     def own_parameters(self, hidden_size: int) -> dict[str, Tensor]:
         """``gain_x``, ``gain_r`` and ``shift`` (4·H) each; ``gain_c`` and ``shift_c`` (H)."""
+        # The layer's bias goes into a norm that removes part of it again, so the forget gate's start is in the shift.
         shift = torch.zeros(4 * hidden_size)
         shift[hidden_size : 2 * hidden_size] = 1
         return {
@@ -44,14 +60,14 @@ class LayerNormLSTM(Cell):
         }
 
     def step(self, x: Tensor, r: Tensor, state: CellState, **own: Tensor) -> CellState:
-        """See the class."""
+        """The new ``h`` and ``c``; the equations are the class's."""
         _, c = state
         i, f, g, o = _gates(x, r, own)
         c = f * c + i * g
         return o * tanh(own["gain_c"] * _norm(c).value + own["shift_c"]), c
 
     def gates(self, x: Tensor, r: Tensor, state: CellState, **own: Tensor) -> dict[str, Tensor]:
-        """i, f, g, o."""
+        """The values of i, f, g and o."""
         return dict(zip(self.gate_names, _gates(x, r, own), strict=True))
 
     def kept(self, gates: Mapping[str, Tensor]) -> Tensor:

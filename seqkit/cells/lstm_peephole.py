@@ -1,4 +1,4 @@
-"""The LSTM whose gates look at the cell state."""
+"""The LSTM whose gates see the cell state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,20 @@ class PeepholeLSTM(Cell):
         c' = f ⊙ c + i ⊙ g
         o = σ(a_o + p_o ⊙ c')                          h' = o ⊙ tanh(c')
 
-    The peepholes start at 0, as a plain LSTM, and the forget gate's bias at 1.
+    The peepholes start at 0, so that a new layer is a plain LSTM, and the forget gate's bias at 1.
+
+    Shapes:
+        x, r (B, 4·H) in the order i, f, g, o; peepholes (H); the state is ``h`` and ``c``, (B, H) each.
+
+    Examples:
+        A negative peephole of the forget gate empties a unit once its cell state is large:
+
+        >>> import torch
+        >>> p = {"p_i": torch.zeros(1), "p_f": torch.tensor([-40.0]), "p_o": torch.zeros(1)}
+        >>> i, f, g, o = -20.0, 20.0, 0.0, 20.0
+        >>> x, r, h = torch.tensor([[i, f, g, o]]), torch.zeros(1, 4), torch.zeros(1, 1)
+        >>> [round(PeepholeLSTM().step(x, r, (h, torch.tensor([[c]])), **p)[1].item(), 4) for c in (0.1, 0.9)]
+        [0.1, 0.0]
 
     Source: Gers, Schraudolph and Schmidhuber, "Learning precise timing with LSTM recurrent networks", 2002.
     """
@@ -34,14 +47,14 @@ class PeepholeLSTM(Cell):
         return {name: torch.zeros(hidden_size) for name in ("p_i", "p_f", "p_o")}
 
     def step(self, x: Tensor, r: Tensor, state: CellState, *, p_i: Tensor, p_f: Tensor, p_o: Tensor) -> CellState:
-        """See the class."""
+        """The new ``h`` and ``c``; the equations are the class's."""
         *_, o, c = _gates(x + r, state, p_i, p_f, p_o)
         return o * tanh(c), c
 
     def gates(
         self, x: Tensor, r: Tensor, state: CellState, *, p_i: Tensor, p_f: Tensor, p_o: Tensor
     ) -> dict[str, Tensor]:
-        """i, f, g, o."""
+        """The values of i, f, g and o."""
         *gates, _ = _gates(x + r, state, p_i, p_f, p_o)
         return dict(zip(self.gate_names, gates, strict=True))
 
@@ -64,7 +77,7 @@ class PeepholeLSTM(Cell):
 
 
 def _gates(a: Tensor, state: CellState, p_i: Tensor, p_f: Tensor, p_o: Tensor) -> tuple[Tensor, ...]:
-    """i, f, g, o, and the cell state that the last of them has seen."""
+    """i, f, g, o, and the new cell state, which o sees."""
     _, c = state
     a_i, a_f, a_g, a_o = a.chunk(4, -1)
     i, f, g = sigmoid(a_i + p_i * c), sigmoid(a_f + p_f * c), tanh(a_g)

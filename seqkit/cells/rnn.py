@@ -19,6 +19,20 @@ class RNN(Cell):
         h' = tanh(W_x x + W_h h + b)      nonlinearity="tanh"
         h' = max(0, W_x x + W_h h + b)    nonlinearity="relu"
 
+    Args:
+        nonlinearity: ``"tanh"``, or ``"relu"``, which does not saturate but may grow without bound.
+
+    Shapes:
+        x, r (B, H); the state is ``h`` (B, H).
+
+    Examples:
+        >>> import torch
+        >>> x, r, h = torch.tensor([[0.25, -2.0]]), torch.tensor([[0.5, 0.5]]), torch.zeros(1, 2)
+        >>> RNN().step(x, r, (h,))
+        (tensor([[ 0.6351, -0.9051]]),)
+        >>> RNN("relu").step(x, r, (h,))
+        (tensor([[0.7500, 0.0000]]),)
+
     Source: Elman, "Finding structure in time", 1990; relu: Le, Jaitly and Hinton, 2015 (arXiv:1504.00941).
     """
 
@@ -30,11 +44,11 @@ class RNN(Cell):
         self.nonlinearity = nonlinearity
 
     def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
-        """See the class."""
+        """The new ``h``; the equation is the class's."""
         return (torch.tanh(x + r) if self.nonlinearity == "tanh" else torch.relu(x + r),)
 
     def gates(self, x: Tensor, r: Tensor, state: CellState) -> dict[str, Tensor]:
-        """h, its only gate, is the new state."""
+        """The only gate, h, is the new state."""
         return dict(zip(self.gate_names, self.step(x, r, state), strict=True))
 
     def step_backward(self, grad: CellState, saved: Saved) -> StepGradients:

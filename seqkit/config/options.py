@@ -25,7 +25,11 @@ def option(
     choices: Callable[[], Iterable[str]] | None = None,
     path: bool | Callable[[str], bool] = False,
 ) -> Any:
-    """A field of a configuration with its help and limits; ``path``: it may name a file, or which values do."""
+    """A field of a configuration with its help and limits.
+
+    A value is at least ``minimum``, less than ``below`` and more than ``above``, or one of ``choices``. With ``path``
+    it may name a file; where only some values do, ``path`` says which.
+    """
     metadata = {"help": help, "minimum": minimum, "below": below, "above": above, "choices": choices, "path": path}
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)
@@ -34,7 +38,7 @@ def option(
 
 @dataclass(frozen=True)
 class Option:
-    """One field as the command line and the files see it."""
+    """One field of a configuration, for the command line and files."""
 
     name: str
     kind: type
@@ -54,7 +58,7 @@ class Option:
         return bool(value) and bool(path(value) if callable(path) else path)
 
     def parse(self, text: str, where: str) -> Any:
-        """The value that a text on the command line means."""
+        """The value of a text on the command line; raises :class:`UsageError` naming ``where`` if there is none."""
         if self.optional and text == "":
             return None
         if self.kind is dict:
@@ -71,7 +75,7 @@ class Option:
         return self.check(value, where)
 
     def check(self, value: Any, where: str) -> Any:
-        """The value, if it has the right type and lies within the limits."""
+        """The value, if its type is correct and it is within the limits; else raises :class:`UsageError`."""
         if value is None and self.optional:
             return value
         if self.kind is float and type(value) is int and abs(value) < _LARGEST:
@@ -85,7 +89,7 @@ class Option:
         if self.kind is int and abs(value) >= _LARGEST:
             raise UsageError(f"{where} must be below {_LARGEST}, not {value!r:.80}")
         if self.kind is str and any("\ud800" <= character <= "\udfff" for character in value):
-            # Python's stand-in for a byte of a file name that is no UTF-8; config.toml could not hold it.
+            # Python puts such a character for a byte of a file name that is not UTF-8; config.toml cannot hold it.
             raise UsageError(f"{where} must be UTF-8, not {value!r:.80}; rename the file")
         if self.kind in (int, float):
             minimum, below, above = (self.limits.get(key) for key in ("minimum", "below", "above"))
@@ -102,7 +106,7 @@ class Option:
 
 
 _LARGEST = 2**31
-"""Whole numbers stay below it: torch's sizes and every generator's seed can hold them."""
+"""Whole numbers stay below it, so that they fit torch's sizes and the seed of every generator."""
 
 _NAMES: dict[type, str] = {
     int: "a whole number",
@@ -136,9 +140,9 @@ def _declared(config: type[Any], name: str) -> Mapping[str, Any]:
 
 
 def make_config(config: type[C], values: Mapping[str, Any], where: str = "") -> C:
-    """A configuration from checked values; ``where`` tells a file's name in errors.
+    """A configuration from checked values; ``where`` is the name of their file, for errors.
 
-    Raises :class:`UsageError` for a key or value that cannot be, with the nearest valid name.
+    Raises :class:`UsageError` for an unknown key, with the nearest known one, and for a value outside its limits.
     """
     options = options_of(config)
     prefix = f"{where}: " if where else ""
@@ -161,19 +165,19 @@ def parse_setting(config: type[Any], text: str) -> tuple[str, Any]:
 
 
 def arguments_of(config: Any) -> list[str]:
-    """The words of a command line that give every value which is not the default."""
-    found: list[str] = []
+    """The words of a command line that set every value which is not the default."""
+    words: list[str] = []
     for name, entry in options_of(type(config)).items():
         value = getattr(config, name)
         if value != entry.default:
             text = _written(value)
-            # An option's own value must not look like another option.
-            found += [f"{entry.flag}={text}"] if text.startswith("-") else [entry.flag, text]
-    return found
+            # A value that begins with a hyphen would be read as another option.
+            words += [f"{entry.flag}={text}"] if text.startswith("-") else [entry.flag, text]
+    return words
 
 
 def _written(value: Any) -> str:
-    """What :meth:`Option.parse` reads as this value."""
+    """The text that :meth:`Option.parse` reads as this value."""
     if isinstance(value, dict):
         return ",".join(f"{key}={text}" for key, text in value.items())
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Options that several topologies have: which splits, what vocabulary, which recurrent layers, how wide a beam."""
+"""Options that several topologies share: splits, vocabulary, recurrent layers, beam search."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ L = TypeVar("L")
 
 @dataclass(frozen=True, kw_only=True)
 class SplitOptions(TrainingConfig):
-    """Where the data come from, and how much of them is held out."""
+    """Where the data come from, and how much of them is for validation and test."""
 
     data: str = option("", "the data: a file", path=True)
     valid_data: str | None = option(None, "a file with the validation split (else split off at random)", path=True)
@@ -26,7 +26,7 @@ class SplitOptions(TrainingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class VocabularyOptions(TrainingConfig):
-    """Which tokens get a symbol of their own."""
+    """Which tokens have a symbol of their own."""
 
     min_count: int = option(1, "a token seen less often in training is unknown", minimum=1)
     max_symbols: int = option(30000, "largest vocabulary", minimum=3)
@@ -60,7 +60,7 @@ class RecurrentOptions(TrainingConfig):
     def build(self, layer: Callable[..., L], *arguments: Any, **options: Any) -> L:
         """An ``Encoder``, ``Decoder`` or ``Recurrent`` with these options: ``config.build(Encoder, 5000, 64)``.
 
-        ``options`` are those of the layer; they come before what the configuration says.
+        ``options`` are those of the layer, and override the configuration.
         """
         shared = {
             "cell": make_cell(self.cell, **self.cell_options),
@@ -74,7 +74,7 @@ class RecurrentOptions(TrainingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class BeamOptions(TrainingConfig):
-    """The search for what a decoder writes."""
+    """The search for the output of a decoder."""
 
     beam_size: int = option(5, "hypotheses that the search keeps; 1: greedy", minimum=1)
     length_penalty: float = option(0.0, "how much the search favours longer outputs", minimum=0)

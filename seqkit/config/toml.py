@@ -1,4 +1,4 @@
-"""Configurations as TOML files: read with the place of what is wrong, written with the help of each value."""
+"""Configurations as TOML files: errors name the line, and each value is written with its help as a comment."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from seqkit.errors import SeqkitError, UsageError
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The values of a TOML file; raises with the place of what is wrong."""
+    """The values of a TOML file.
+
+    Raises :class:`UsageError` for a file that cannot be read, and :class:`SeqkitError` with the line for one that is
+    not TOML.
+    """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        # Some editors begin a file with a byte order mark.
+        # utf-8-sig: some editors put a byte order mark at the start.
         return tomlkit.parse(path.read_bytes().decode("utf-8-sig")).unwrap()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
@@ -24,12 +28,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SeqkitError(f"{path} is not UTF-8; save it as UTF-8 text") from None
     except (TOMLKitError, ValueError, RecursionError) as error:
         line = getattr(error, "line", None)
-        place = f"{path}:{line}" if line else str(path)
-        raise SeqkitError(f"{place}: this is no TOML ({str(error).splitlines()[0]}); mend the line") from None
+        location = f"{path}:{line}" if line else str(path)
+        raise SeqkitError(f"{location}: this is not TOML ({str(error).splitlines()[0]}); correct the line") from None
 
 
 def write_toml(task: str, config: TrainingConfig) -> str:
-    """Every value with its help as a comment, as ``--config`` reads it; a value of None is left out."""
+    """Every value with its help as a comment, as ``--config`` reads them; values of None are comments, too."""
     import tomlkit
 
     document = tomlkit.document()

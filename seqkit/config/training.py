@@ -1,4 +1,4 @@
-"""What every task can be told about its training."""
+"""The options of training, which every task has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seqkit.kernels import NAMES, PRECISIONS
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """What every task can be told about its training; a task's configuration adds its own fields to these."""
+    """The options of training; the configuration of a task adds fields of its own."""
 
     epochs: int = option(8, "passes over the training data, at most", minimum=1)
     learning_rate: float = option(2e-3, "peak learning rate of AdamW", above=0)
@@ -18,10 +18,10 @@ class TrainingConfig:
     schedule: str = option(
         "linear", "learning rate after the warm-up", choices=lambda: ("constant", "cosine", "linear")
     )
-    warmup: float = option(0.05, "part of the training in which the learning rate rises", minimum=0, below=1)
+    warmup: float = option(0.05, "fraction of the training in which the learning rate rises", minimum=0, below=1)
     clip: float = option(1.0, "largest gradient norm; 0: no clipping", minimum=0)
     average: float = option(
-        0.995, "decay of a moving average of the weights, which is what is kept; 0: none", minimum=0, below=1
+        0.995, "decay of the moving average of the weights that a run keeps; 0: the last weights", minimum=0, below=1
     )
     batch_size: int = option(64, "examples in a batch, at most", minimum=1)
     batch_tokens: int = option(8192, "tokens in a batch, padding included, at most", minimum=1)
@@ -33,6 +33,6 @@ class TrainingConfig:
     precision: str = option(
         "f32", "products of recurrent layers: f32, or bf16 where the processor has it", choices=lambda: PRECISIONS
     )
-    checkpoint_seconds: float = option(60.0, "seconds of work lost at most if the run is killed", minimum=0)
+    checkpoint_seconds: float = option(60.0, "seconds of work that are lost, at most, if the run is killed", minimum=0)
     init_from: str | None = option(None, "a run whose encoder or decoder this one starts from", path=True)
-    seed: int = option(0, "everything random follows from it", minimum=0, below=2**31)
+    seed: int = option(0, "seed of everything random", minimum=0, below=2**31)

@@ -1,14 +1,12 @@
-"""Running text of any size: read block by block, cut into contiguous parts, kept as numbers in a memory map."""
+"""Running text of any size: read block by block, cut into contiguous splits, stored as numbers in a memory map."""
 
 from __future__ import annotations
 
-import ast
 import codecs
 import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -17,10 +15,11 @@ from typing import BinaryIO
 import numpy as np
 
 from seqkit.data.readers import DataError, SourceLocation, choose_column, read_records
+from seqkit.data.splits import cut_points
 from seqkit.errors import SeqkitError, UsageError
 
 BLOCK = 2**20
-"""Bytes that are read at a time"""
+"""Bytes that are read at a time: a text may be larger than the memory"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Corpus:
         return sum(map(_size, self.files))
 
     def spans(self, start: int, stop: int) -> Iterator[tuple[Path | bytes, int, int]]:
-        """What lies from byte ``start`` to byte ``stop``: each file with the places inside it."""
+        """The bytes from ``start`` to ``stop``: each file that has some of them, with offsets inside it."""
         for file in self.files:
             size = _size(file)
             if start < size and stop > 0:
@@ -47,18 +46,20 @@ class Corpus:
             start, stop = start - size, stop - size
 
     def boundary(self, offset: int) -> int:
-        """The first offset from this one on at which a character begins."""
-        for file, start, stop in self.spans(offset, offset + 1):
+        """The first offset, from this one on, at which a character begins."""
+        for file, start, _ in self.spans(offset, offset + 1):
             with _open(file) as stream:
                 stream.seek(start)
-                # The later bytes of a character, three at most, begin with the bits 10.
-                return offset + next((n for n, byte in enumerate(stream.read(4)) if byte & 0xC0 != 0x80), stop - start)
+                following = stream.read(4)
+            # The later bytes of a character, three at most, begin with the bits 10. Where nothing else follows, the
+            # next character is the first of the next file.
+            return offset + next((n for n, byte in enumerate(following) if byte & 0xC0 != 0x80), len(following))
         return offset
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A contiguous stretch of a corpus, from byte ``start`` to byte ``stop``; it does not hold its text."""
+    """A contiguous part of a corpus, from byte ``start`` to byte ``stop``; it does not hold its text."""
 
     location: Corpus
     start: int
@@ -71,17 +72,17 @@ class Stretch:
         return f"bytes {self.start} to {self.stop} of {self.location}"
 
     def blocks(self) -> Iterator[str]:
-        """Its text, piece by piece, cut behind line breaks; a line longer than a few blocks is cut anywhere."""
-        held = ""
+        """Its text, block by block, cut after line breaks; a line longer than a few blocks is cut anywhere."""
+        unfinished = ""
         for _, text in _decoded(self.location, self.start, self.stop):
-            lines, end, held = (held + text).rpartition("\n")
+            lines, end, unfinished = (unfinished + text).rpartition("\n")
             if end:
                 yield lines + end
-            elif len(held) > 4 * BLOCK:
-                yield held
-                held = ""
-        if held:
-            yield held
+            elif len(unfinished) > 4 * BLOCK:
+                yield unfinished
+                unfinished = ""
+        if unfinished:
+            yield unfinished
 
     def tail(self, size: int) -> Stretch:
         """The last ``size`` bytes of it, or all."""
@@ -89,7 +90,7 @@ class Stretch:
 
 
 def stretch(corpus: Corpus, start: int = 0, stop: int | None = None) -> Stretch:
-    """That stretch, read once from end to end to see that it is text, to count it and to make its digest.
+    """That stretch, read once from start to stop to check that it is text, to count characters and for its digest.
 
     Raises :class:`DataError` with file:line for bytes that are not UTF-8, and for a stretch without text.
     """
@@ -99,7 +100,7 @@ def stretch(corpus: Corpus, start: int = 0, stop: int | None = None) -> Stretch:
         digest.update(block)
         characters += len(text)
     if not characters:
-        what = "is empty" if not corpus.size else f"has too little text ({corpus.size:,} bytes) for all its parts"
+        what = "is empty" if not corpus.size else f"has too little text ({corpus.size:,} bytes) for all splits"
         raise DataError(f"{corpus} {what}; give more text")
     return Stretch(corpus, start, stop, characters, digest.hexdigest())
 
@@ -107,8 +108,8 @@ def stretch(corpus: Corpus, start: int = 0, stop: int | None = None) -> Stretch:
 def open_corpus(path: Path, notes: list[str]) -> Corpus:
     """A text file, or all text files of a folder and of the folders in it, in the order of their paths.
 
-    A file of a folder is text if its first block has no NUL byte; the others are left out, and ``notes`` is told so.
-    Names that begin with a dot are passed over.
+    A file of a folder is text if its first block has no NUL byte; the others are left out, and ``notes`` receives how
+    many. Names that begin with a dot are skipped.
 
     Raises:
         UsageError: for a path that cannot be read.
@@ -117,17 +118,17 @@ def open_corpus(path: Path, notes: list[str]) -> Corpus:
     if not path.is_dir():
         with _open(path):
             return Corpus(str(path), (path,))
-    every = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)))
-    files = tuple(p for p in every if _size(p) and _is_text(p))
+    visible = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)))
+    files = tuple(p for p in visible if _size(p) and _is_text(p))
     if not files:
         raise DataError(f"{path} has no text file in it; name a text file, or a folder with some")
-    if len(files) < len(every):
-        notes.append(f"{len(every) - len(files):,} of {len(every):,} files are empty or no text and were left out")
+    if left_out := len(visible) - len(files):
+        notes.append(f"{left_out:,} of {len(visible):,} files are empty or not text and were left out")
     return Corpus(str(path), files)
 
 
 def column_corpus(path: Path, column: str) -> Corpus:
-    """The texts of a column of a table, a row a line, held in memory.
+    """The texts of a column of a table, a row a line, in memory.
 
     Raises :class:`UsageError` for a table without the column, and as :func:`~seqkit.data.readers.read_records` does.
     """
@@ -144,42 +145,24 @@ def contiguous(corpus: Corpus, fractions: Sequence[float]) -> list[Stretch]:
 
     Raises :class:`DataError` for a stretch without a character.
     """
-    size = corpus.size
-    ends = [corpus.boundary(int(size * sum(fractions[:n]))) for n in range(1, len(fractions))]
-    edges = [0, *ends, size]
+    edges = [0, *map(corpus.boundary, cut_points(corpus.size, fractions)), corpus.size]
     return [stretch(corpus, *edge) for edge in pairwise(edges)]
-
-
-def python_reference() -> Corpus:
-    """The Python language reference: the help topics in ``pydoc_data/topics.py`` of the standard library.
-
-    The file is parsed, not run; topics stand in its order with an empty line between them. Raises :class:`UsageError`
-    for a Python that comes without it.
-    """
-    spec = find_spec("pydoc_data")
-    path = Path(str(spec.origin)).with_name("topics.py") if spec else None
-    if path is None or not path.is_file():
-        raise UsageError("this Python comes without pydoc_data/topics.py, the default text; give --data FILE")
-    for node in ast.parse(path.read_bytes()).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
-            texts = ast.literal_eval(node.value).values()
-            return Corpus("python-reference", ("\n\n".join(texts).encode(),))
-    raise UsageError(f"{path} has no topics in it; give --data FILE")
 
 
 def memory_map(blocks: Iterable[Sequence[int]], symbols: int) -> np.ndarray:
     """Numbers below ``symbols`` as one array (N), in as few bytes as they need, mapped from a temporary file.
 
-    The file has no name and goes with the process; the variable ``TMPDIR`` says where it lies. Raises
+    The file has no name and disappears with the process; the variable ``TMPDIR`` says in which folder it is. Raises
     :class:`SeqkitError` where there is no room for it.
     """
-    kind = np.dtype(next(k for k in (np.uint8, np.uint16, np.uint32) if symbols <= np.iinfo(k).max + 1))
+    dtype = np.dtype(next(k for k in (np.uint8, np.uint16, np.uint32) if symbols <= np.iinfo(k).max + 1))
     try:
         with tempfile.TemporaryFile() as file:
+            # The map keeps the pages alive after the file is closed; a crash leaves nothing behind.
             for block in blocks:
-                file.write(np.asarray(block, dtype=kind).tobytes())
+                file.write(np.asarray(block, dtype=dtype).tobytes())
             file.flush()
-            return np.memmap(file, kind, "r") if file.tell() else np.zeros(0, kind)
+            return np.memmap(file, dtype, "r") if file.tell() else np.zeros(0, dtype)
     except OSError as error:
         raise SeqkitError(
             f"cannot keep the text's numbers in {tempfile.gettempdir()}: {error.strerror}; make room, or set TMPDIR "
@@ -189,35 +172,36 @@ def memory_map(blocks: Iterable[Sequence[int]], symbols: int) -> np.ndarray:
 
 def _decoded(corpus: Corpus, start: int, stop: int) -> Iterator[tuple[bytes, str]]:
     """Blocks with their text; a character that lies in two blocks comes with the second."""
-    for file, place, end in corpus.spans(start, stop):
+    for file, offset, end in corpus.spans(start, stop):
         decoder = codecs.getincrementaldecoder("utf-8")()
         with _open(file) as stream:
-            stream.seek(place)
-            while place < end and (block := stream.read(min(BLOCK, end - place))):
+            stream.seek(offset)
+            while offset < end and (block := stream.read(min(BLOCK, end - offset))):
                 if b"\0" in block:
-                    at = _line(corpus, file, place + block.index(b"\0"))
-                    raise DataError("there is a NUL byte, so this is no text file; give UTF-8 text", at)
-                held = len(decoder.getstate()[0])
+                    at = _line(corpus, file, offset + block.index(b"\0"))
+                    raise DataError("there is a NUL byte, so this is not a text file; give UTF-8 text", at)
+                waiting = len(decoder.getstate()[0])
                 try:
-                    text = decoder.decode(block, final=place + len(block) == end)
+                    text = decoder.decode(block, final=offset + len(block) == end)
                 except UnicodeDecodeError as error:
-                    at = _line(corpus, file, place - held + error.start)
+                    at = _line(corpus, file, offset - waiting + error.start)
                     raise DataError(
                         f"byte {error.object[error.start]:#04x} is not UTF-8; if the file is Latin-1, convert it: "
                         "iconv -f latin1 -t utf-8 OLD > NEW",
                         at,
                     ) from None
-                # A byte order mark is no part of a text.
-                yield block, text.removeprefix("\ufeff") if place == 0 else text
-                place += len(block)
+                # A byte order mark is not part of the text.
+                yield block, text.removeprefix("\ufeff") if offset == 0 else text
+                offset += len(block)
 
 
-def _line(corpus: Corpus, file: Path | bytes, place: int) -> SourceLocation:
+def _line(corpus: Corpus, file: Path | bytes, offset: int) -> SourceLocation:
+    """The line that the byte at ``offset`` is on."""
     lines = 1
     with _open(file) as stream:
-        while place > 0 and (block := stream.read(min(BLOCK, place))):
+        while offset > 0 and (block := stream.read(min(BLOCK, offset))):
             lines += block.count(b"\n")
-            place -= len(block)
+            offset -= len(block)
     return SourceLocation(str(file) if isinstance(file, Path) else corpus.name, lines)
 
 
@@ -240,4 +224,4 @@ def _is_text(path: Path) -> bool:
 
 
 def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+    return any(name.startswith(".") for name in path.parts)

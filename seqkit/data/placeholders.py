@@ -1,9 +1,9 @@
-"""Placeholders of interface strings, such as ``%1``, ``{name}`` or ``$USER``: no words, to be copied as they are.
+"""Placeholders of interface strings, such as ``%1``, ``{name}`` or ``$USER``: copied as they are, never translated.
 
-A masked text has a *slot* in the location of each, a character of Unicode's private use, numbered by the order of the
-placeholders in the source: ``%2 of {all}`` is slot 0, `` of ``, slot 1. The translation of a placeholder has the number
-that the same placeholder has in the source, so that a model learns where the first, the second … of them goes and needs
-to know none of them.
+A masked text has a *slot* instead of each, a character of Unicode's private use, numbered by the order of the
+placeholders in the source: ``%2 of {all}`` is slot 0, `` of ``, slot 1. In the translation a placeholder has the number
+of the same placeholder in the source, so that a model learns where the first, the second … of them goes, and works for
+placeholders that it has never seen.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import regex
 
 SLOTS = 16
-"""Placeholders of one text that are masked; further ones stay as they are."""
+"""Placeholders of one text that are masked; any after them stay as they are."""
 
 _FIRST = 0xE000
 _PLACEHOLDER = regex.compile(
@@ -30,7 +30,7 @@ _PLACEHOLDER = regex.compile(
 
 
 def slot(number: int) -> str:
-    """The character that stands for a placeholder."""
+    """The character that replaces the placeholder of that number."""
     return chr(_FIRST + number)
 
 
@@ -41,36 +41,38 @@ def is_slot(text: str) -> bool:
 
 def find_placeholders(text: str) -> list[str]:
     """All placeholders of a text, in order."""
-    found: list[str] = _PLACEHOLDER.findall(text)
-    return found
+    placeholders: list[str] = _PLACEHOLDER.findall(text)
+    return placeholders
 
 
 def mask(text: str, known: Sequence[str] | None = None, slots: int = SLOTS) -> tuple[str, tuple[str, ...]]:
-    """The text with slots, and the placeholders that they stand for.
+    """The text with slots, and the placeholders that they replace.
 
     Args:
-        text: characters that look like slots become U+FFFD.
+        text: characters in it that look like slots become U+FFFD.
         known: the placeholders of the source, when the text is its translation; others stay as they are. None: the
             text is a source.
-        slots: how many placeholders have one.
+        slots: how many placeholders are replaced at most.
     """
+    # A character of private use in the text itself must not be replaced by a placeholder later.
     clean = "".join("\ufffd" if is_slot(character) else character for character in text)
-    free = list(find_placeholders(clean)[:slots] if known is None else known[:slots])
-    kept = tuple(free)
+    placeholders = tuple(find_placeholders(clean)[:slots] if known is None else known[:slots])
+    # A placeholder that appears twice in the source has two slots, and each is used once.
+    unused: list[str | None] = list(placeholders)
 
-    def number(match: regex.Match[str]) -> str:
-        found = match.group()
-        if found not in free:
-            return str(found)
-        location = free.index(found)
-        free[location] = ""
-        return slot(location)
+    def replacement(match: regex.Match[str]) -> str:
+        placeholder: str = match.group()
+        if placeholder not in unused:
+            return placeholder
+        number = unused.index(placeholder)
+        unused[number] = None
+        return slot(number)
 
-    return _PLACEHOLDER.sub(number, clean), kept
+    return _PLACEHOLDER.sub(replacement, clean), placeholders
 
 
 def unmask(text: str, placeholders: Sequence[str]) -> str:
-    """The text with its placeholders again; slots of none are left out."""
+    """The text with its placeholders again; slots without a placeholder are removed."""
     for number in range(SLOTS):
         text = text.replace(slot(number), placeholders[number] if number < len(placeholders) else "")
     return text

@@ -16,10 +16,10 @@ from seqkit.data.readers import Example, SourceLocation, read_lines
 from seqkit.data.tagged import Sentence
 
 MARKS = {",": "comma", ".": "period", "?": "question", "!": "exclamation"}
-"""The marks that labels know, and what scores call them."""
+"""The marks that labels have, and their names in scores"""
 CASES = ("aa", "Aa", "AA")
 MARKED = "punctuation"
-"""The scheme of these labels, beside those of spans (:mod:`seqkit.data.schemes`)."""
+"""The name of this scheme, beside those of spans (:mod:`seqkit.data.schemes`)"""
 LABELS = tuple(case + mark for case in CASES for mark in ("", *MARKS))
 
 _BREAK = regex.compile(r"(?:<br\s*+/?>\s*+)++|\n++", regex.IGNORECASE)
@@ -28,8 +28,8 @@ _WORD = regex.compile(
 )
 _DASH = regex.compile(r"--+|\.\.\.+|…|[–—\x96\x97]")
 _GENITIVE = regex.compile(r"['’]s$", regex.IGNORECASE)
-# The mark that says most about how a sentence ends stands first; ; and : are read as commas.
-_STRENGTH = {"?": "?", "!": "!", ".": ".", "…": ".", ",": ",", ";": ",", ":": ","}
+# Of several marks between two words the first in this order counts; ; and : are read as commas.
+_MARK_OF = {"?": "?", "!": "!", ".": ".", "…": ".", ",": ",", ";": ",", ":": ","}
 
 
 def labelled(text: str) -> Iterator[tuple[str, str]]:
@@ -39,42 +39,43 @@ def labelled(text: str) -> Iterator[tuple[str, str]]:
     word the first in the order ``? ! . ,`` counts; ``…`` is read as a full stop, ``;`` and ``:`` as commas, dashes,
     quotes and brackets as nothing.
     """
-    # An ellipsis or a dash between two words without spaces parts them.
-    text = _DASH.sub(lambda found: " … " if found[0][0] in ".…" else " ", text)
+    # "wait--what" and "so...yes" are two words each, although no space divides them.
+    text = _DASH.sub(lambda match: " … " if match[0][0] in ".…" else " ", text)
     words = list(_WORD.finditer(text))
     for number, word in enumerate(words):
         following = words[number + 1].start() if number + 1 < len(words) else len(text)
         between = text[word.end() : following]
-        mark = next((_STRENGTH[sign] for sign in _STRENGTH if sign in between), "")
-        # Millions of words are a few thousand different ones: each is kept once.
+        mark = next((mark for sign, mark in _MARK_OF.items() if sign in between), "")
+        # Each different word is stored once: 6,000 film reviews have 1.6 million words, but 53,000 different ones.
         yield intern(word[0].lower()), intern(_case(word[0]) + mark)
 
 
 def bare(text: str) -> list[str]:
-    """The words of a text, as a model that restores it reads them."""
+    """The words of a text, as the input of a model that restores capitals and marks."""
     return [word for word, _ in labelled(text)]
 
 
 def restored(words: Sequence[str], labels: Iterable[str]) -> str:
-    """The text that words and their labels stand for."""
-    return " ".join(_written(word, label[:2]) + label[2:] for word, label in zip(words, labels, strict=True))
+    """The text of these words and labels."""
+    return " ".join(_with_case(word, label[:2]) + label[2:] for word, label in zip(words, labels, strict=True))
 
 
 def is_punctuated(text: str) -> bool:
-    """Whether whoever wrote it sets marks: three commas in a hundred words, and three to nine marks of an end."""
+    """Whether its writer sets marks: at least three commas in a hundred words, and three to nine ends of sentences."""
+    # 14,760 of 25,000 film reviews pass. The others would teach a model to leave marks out, or to set one everywhere.
     words, ends = text.count(" ") + 1, sum(map(text.count, ".?!"))
     return text.count(",") >= 0.03 * words and 0.03 * words <= ends <= 0.09 * words
 
 
 def stretches(examples: Iterable[Example], longest: int) -> Iterator[Sentence]:
-    """The paragraphs of texts, cut after sentences into stretches of at most so many words."""
+    """The paragraphs of texts, cut after sentences into stretches of at most ``longest`` words."""
     for example in examples:
         for paragraph in _BREAK.split(example.text):
             yield from _cut(list(labelled(paragraph)), longest, example.location)
 
 
 def read_text(path: Path, longest: int) -> Iterator[Sentence]:
-    """The same of a text file, each line of which is a paragraph."""
+    """The stretches of a text file, each line of which is a paragraph."""
     lines = (Example(line, "", location) for location, line in read_lines(path))
     return stretches(lines, longest)
 
@@ -84,6 +85,7 @@ def _cut(pairs: list[tuple[str, str]], longest: int, location: SourceLocation) -
     while start < len(pairs):
         stop = min(len(pairs), start + longest)
         if stop < len(pairs):
+            # After the last sentence that fits; within a sentence only if it is longer than a whole stretch.
             ends = (n + 1 for n in range(stop - 1, start, -1) if pairs[n][1][2:] in ("?", "!", "."))
             stop = next(ends, stop)
         words, labels = zip(*pairs[start:stop], strict=True)
@@ -98,8 +100,8 @@ def _case(word: str) -> str:
     return "Aa" if word[:1].isupper() else "aa"
 
 
-def _written(word: str, case: str) -> str:
+def _with_case(word: str, case: str) -> str:
     if case == "AA":
-        shouted: str = _GENITIVE.sub(lambda ending: ending[0].lower(), word.upper())
-        return shouted
+        capitals: str = _GENITIVE.sub(lambda ending: ending[0].lower(), word.upper())
+        return capitals
     return word[:1].upper() + word[1:] if case == "Aa" else word

@@ -1,4 +1,4 @@
-"""White space in written text: which kind stands before a mark is a matter of the language, learned from its texts."""
+"""White space in written text: which kind belongs before a mark depends on the language; it is learned."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ def plain_spaces(text: str) -> str:
 
 
 class Spacing:
-    """The kind of space before a closing mark, and after an opening one: the one that stands there most often.
+    """The kind of space before a closing mark, and after an opening one: the most frequent one in texts.
 
     French has U+00A0 before ``:``, and U+202F before ``;``, ``!`` and ``?`` in carefully set texts, an ordinary space
-    in others, and English none at all: whether there is a space is up to whoever writes the tokens, which one there is
-    is told here.
+    in others, and English has none. The tokens of a text say whether there is a space; this says which kind it is.
 
     Args:
         before: mark to space.
@@ -33,7 +32,7 @@ class Spacing:
 
     @classmethod
     def learn(cls, texts: Iterable[str]) -> Spacing:
-        """Counts the spaces of these texts; ordinary ones are not kept, since they need no rule."""
+        """Counts the spaces of these texts; ordinary ones need no rule."""
         before: dict[str, Counter[str]] = defaultdict(Counter)
         after: dict[str, Counter[str]] = defaultdict(Counter)
         for text in texts:
@@ -65,10 +64,10 @@ class Spacing:
 
 
 def _kind(space: str) -> str:
-    """A line break or tab is no matter of the mark."""
+    """A line break or a tab does not depend on the mark, and counts as an ordinary space."""
     return space if space in "\u00a0\u202f\u2009" else " "
 
 
 def _most(counts: Mapping[str, Counter[str]]) -> dict[str, str]:
-    likeliest = {mark: max(sorted(found), key=found.__getitem__) for mark, found in sorted(counts.items())}
-    return {mark: space for mark, space in likeliest.items() if space != " "}
+    most_frequent = {mark: max(sorted(spaces), key=spaces.__getitem__) for mark, spaces in sorted(counts.items())}
+    return {mark: space for mark, space in most_frequent.items() if space != " "}

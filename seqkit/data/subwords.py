@@ -1,4 +1,4 @@
-"""Tokens that can be put together to a text again, and subwords that are learned: for tasks that write."""
+"""Tokenizers for tasks that write: their tokens can be joined to a text again, and subwords are learned."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _BPE_PIECE = "|".join(
 
 
 class JoinedWords(Tokenizer):
-    """Words, numbers and marks; a joiner shows where two of them stand without a space: ``fait ￭- ￭il ?``.
+    """Words, numbers and marks; a joiner shows where there is no space between two of them: ``fait ￭- ￭il ?``.
 
-    Nothing but the kind and number of spaces is lost, so that a model learns the spacing of a language with its words.
-    A word before an apostrophe stands apart from the one after it (``l'￭ amour``). The joiner is the mark's, where a
-    word and a mark meet; a joiner in the text becomes ``■``, as in OpenNMT's tokenizer.
+    Only the kind and number of spaces are lost, so that a model learns the spacing of a language with its words. A word
+    before an apostrophe is divided from the one after it (``l'￭ amour``). Where a word and a mark meet, the joiner goes
+    to the mark; a joiner in the text becomes ``■``, as in OpenNMT's tokenizer.
     """
 
     name = "joined-words"
@@ -52,19 +52,20 @@ class JoinedWords(Tokenizer):
         text = text.replace(_JOINER, "■")
         pieces = list(_PIECE.finditer(text))
         tokens = [piece.group() for piece in pieces]
-        lone: list[int] = []
+        between_slots: list[int] = []
         for number, (a, b) in enumerate(pairwise(pieces)):
             if a.end() < b.start():
                 continue
             if is_slot(b.group()) or (_is_word(b.group()) and not _is_word(a.group())):
-                owner, mark = number, f"{tokens[number]}{_JOINER}"
+                owner, joined = number, f"{tokens[number]}{_JOINER}"
             else:
-                owner, mark = number + 1, f"{_JOINER}{tokens[number + 1]}"
+                owner, joined = number + 1, f"{_JOINER}{tokens[number + 1]}"
+            # A slot stays a token of its own, which the search can force; the joiner then is one, too.
             if is_slot(pieces[owner].group()):
-                lone.append(number)
+                between_slots.append(number)
             else:
-                tokens[owner] = mark
-        for number in reversed(lone):
+                tokens[owner] = joined
+        for number in reversed(between_slots):
             tokens.insert(number + 1, _JOINER)
         return tokens
 
@@ -75,7 +76,7 @@ class JoinedWords(Tokenizer):
 
 
 class SpacedTokens(Tokenizer):
-    """What stands between white space, such as the phonemes of ``F AH0 N EH1 T IH0 K``."""
+    """Whatever white space separates, such as the phonemes of ``F AH0 N EH1 T IH0 K``."""
 
     name = "space"
     lossless = False
@@ -90,13 +91,13 @@ class SpacedTokens(Tokenizer):
 
 
 class BytePairs(Tokenizer):
-    """Byte-pair encoding: the most frequent pairs of characters, then of what they made, are merged into symbols.
+    """Byte-pair encoding: the most frequent pairs of characters, then of the resulting symbols, are merged.
 
-    ``▁`` stands for a space (and before the first word), so that a text can be put together again but for the number
-    and kind of its spaces. Marks and digits stand alone; an apostrophe stays with the word before it.
+    ``▁`` marks a space (and the start of the first word), so that only the number and kind of spaces are lost. Marks
+    and digits are symbols of their own; an apostrophe stays with the word before it.
 
     Args:
-        model: of the ``tokenizers`` library, as its JSON.
+        model: the JSON of a tokenizer of the ``tokenizers`` library.
 
     Source: Sennrich, Haddow and Birch, 2016, arXiv:1508.07909.
     """
@@ -108,23 +109,24 @@ class BytePairs(Tokenizer):
         self.model = dict(model)
         try:
             self._inner = _library().Tokenizer.from_str(json.dumps(self.model))
-        except Exception as error:  # the library raises nothing narrower
+        except Exception as error:  # the library raises bare Exceptions
             raise DataError(f"the subwords are damaged ({error}); restore the file from a copy") from None
 
     @classmethod
     def learn(cls, texts: Iterable[str], size: int) -> BytePairs:
         """Learns at most ``size`` symbols from texts."""
         library = _library()
-        made = library.Tokenizer(library.models.BPE(unk_token=UNK))
+        learned = library.Tokenizer(library.models.BPE(unk_token=UNK))
         split = library.pre_tokenizers.Split(library.Regex(_BPE_PIECE), "isolated")
         metaspace = library.pre_tokenizers.Metaspace(replacement=_SPACE, prepend_scheme="always", split=False)
-        made.pre_tokenizer = library.pre_tokenizers.Sequence([metaspace, split])
+        learned.pre_tokenizer = library.pre_tokenizers.Sequence([metaspace, split])
+        # All slots are symbols, even those that no text of the training split uses.
         slots = [slot(number) for number in range(SLOTS)]
         trainer = library.trainers.BpeTrainer(
             vocab_size=size, special_tokens=[UNK], initial_alphabet=slots, show_progress=False
         )
-        made.train_from_iterator(texts, trainer)
-        return cls(json.loads(made.to_str()))
+        learned.train_from_iterator(texts, trainer)
+        return cls(json.loads(learned.to_str()))
 
     def split(self, text: str) -> list[str]:
         """See :class:`Tokenizer`; characters that were not learned are unknown."""
@@ -140,21 +142,21 @@ class BytePairs(Tokenizer):
 
 
 def learn_tokenizer(name: str, texts: Iterable[str], size: int) -> Tokenizer:
-    """The tokenizer of that name, one of :data:`WRITABLE`; ``bpe`` learns at most ``size`` symbols of the texts."""
+    """The tokenizer of that name, one of :data:`WRITABLE`; ``bpe`` learns at most ``size`` symbols from the texts."""
     if name == "bpe":
         return BytePairs.learn(texts, size)
-    made: dict[str, type[Tokenizer]] = {"word": JoinedWords, "char": CharTokenizer, "space": SpacedTokens}
-    if name not in made:
+    fixed: dict[str, type[Tokenizer]] = {"word": JoinedWords, "char": CharTokenizer, "space": SpacedTokens}
+    if name not in fixed:
         raise unknown("tokenizer", name, WRITABLE)
-    return made[name]()
+    return fixed[name]()
 
 
 def load_tokenizer(value: Mapping[str, Any]) -> Tokenizer:
-    """What the ``to_json`` of a tokenizer wrote."""
+    """The tokenizer that ``to_json`` wrote; raises :class:`DataError` for anything else."""
     name = value.get("name") if isinstance(value, dict) else None
-    own: dict[Any, type[Tokenizer]] = {JoinedWords.name: JoinedWords, SpacedTokens.name: SpacedTokens}
-    if name in own:
-        return own[name]()
+    fixed: dict[Any, type[Tokenizer]] = {JoinedWords.name: JoinedWords, SpacedTokens.name: SpacedTokens}
+    if name in fixed:
+        return fixed[name]()
     if name == BytePairs.name and isinstance(value.get("model"), dict):
         return BytePairs(value["model"])
     return tokenizer_from_json(value)

@@ -16,18 +16,21 @@ _LARGEST = torch.finfo(torch.float32).max
 
 
 class WordVectors(NamedTuple):
-    """Vectors for a vocabulary (V, size), 0 where none was found; which were found (V); and what to tell."""
+    """Vectors of a vocabulary of V symbols."""
 
     matrix: Tensor
-    found: Tensor
+    """(V, size), 0 for symbols without a vector"""
+    has_vector: Tensor
+    """(V) of bool: the symbols that have one"""
     notes: list[str]
+    """How many have one, and what was skipped"""
 
 
 def read_vectors(path: Path, vocabulary: Vocabulary, size: int | None = None) -> WordVectors:
-    """Streams a file of lines ``word v1 v2 …``; word2vec's first line ``count size`` is understood.
+    """Reads the vectors of a vocabulary from a file of lines ``word v1 v2 …``, line by line.
 
-    Raises :class:`DataError` with the line for a row that is malformed or of another width, and :class:`UsageError` if
-    the file's vectors do not have the ``size`` asked for.
+    word2vec's first line ``count size`` is skipped. Raises :class:`DataError` with the line for a row that is malformed
+    or of another width, and :class:`UsageError` if the vectors do not have the ``size`` that is needed.
     """
     rows: dict[int, list[float]] = {}
     repeats: list[SourceLocation] = []
@@ -43,6 +46,7 @@ def read_vectors(path: Path, vocabulary: Vocabulary, size: int | None = None) ->
             width = _check_width(len(fields) - 1, size, location)
         word, values = _parse(fields, width, location)
         number = vocabulary.index(word)
+        # Only the words of the vocabulary are stored: files of vectors have gigabytes.
         if number == vocabulary.unk:
             continue
         if number in rows:
@@ -53,30 +57,32 @@ def read_vectors(path: Path, vocabulary: Vocabulary, size: int | None = None) ->
     return _assemble(rows, len(vocabulary), width, repeats)
 
 
-def _check_width(found: int, size: int | None, location: SourceLocation) -> int:
-    if found < 1:
+def _check_width(width: int, size: int | None, location: SourceLocation) -> int:
+    if width < 1:
         raise DataError("no numbers after the word; write: word v1 v2 …", location)
-    if size is not None and found != size:
-        raise UsageError(f"{location}: the vectors have {found} values but the embedding {size}; ask for {found}")
-    return found
+    if size is not None and width != size:
+        raise UsageError(f"{location}: the vectors have {width} values but the embedding {size}; ask for {width}")
+    return width
 
 
 def _parse(fields: list[str], width: int, location: SourceLocation) -> tuple[str, list[float]]:
     if len(fields) < width + 1:
-        raise DataError(f"the row has {len(fields) - 1} values, expected {width}; mend it or take it out", location)
+        raise DataError(f"the row has {len(fields) - 1} values, expected {width}; correct it or take it out", location)
     # Some files have words with spaces inside, so the values are counted from the end.
     word = " ".join(fields[:-width])
     try:
         if len(fields) > width + 1 and _is_number(fields[-width - 1]):
-            raise DataError(f"the row has {len(fields) - 1} values, expected {width}; mend it or take it out", location)
+            raise DataError(
+                f"the row has {len(fields) - 1} values, expected {width}; correct it or take it out", location
+            )
         values = [float(field) for field in fields[-width:]]
     except ValueError:
         wrong = next(field for field in fields[-width:] if not _is_number(field))
         raise DataError(
-            f"{shown(wrong)} is no number, and a vector is made of numbers; mend the row", location
+            f"{shown(wrong)} is not a number, and a vector is made of numbers; correct the row", location
         ) from None
     if not word or not all(abs(number) <= _LARGEST for number in values):
-        raise DataError("the row lacks a word or has a value that is not finite; mend it or take it out", location)
+        raise DataError("the row lacks a word or has a value that is not finite; correct it or take it out", location)
     return word, values
 
 
@@ -89,11 +95,11 @@ def _is_number(field: str) -> bool:
 
 
 def _assemble(rows: dict[int, list[float]], symbols: int, width: int, repeats: list[SourceLocation]) -> WordVectors:
-    matrix, found = torch.zeros(symbols, width), torch.zeros(symbols, dtype=torch.bool)
+    matrix, has_vector = torch.zeros(symbols, width), torch.zeros(symbols, dtype=torch.bool)
     index = torch.tensor(list(rows))
     matrix[index] = torch.tensor(list(rows.values()), dtype=torch.float32)
-    found[index] = True
+    has_vector[index] = True
     notes = [f"vectors were found for {len(rows):,} of {symbols:,} symbols"]
     if repeats:
-        notes.append(f"{len(repeats)} words had a second vector, which was passed over, the first at {repeats[0]}")
-    return WordVectors(matrix, found, notes)
+        notes.append(f"{len(repeats)} words had a second vector, which was skipped, the first at {repeats[0]}")
+    return WordVectors(matrix, has_vector, notes)

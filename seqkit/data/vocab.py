@@ -14,7 +14,7 @@ PAD, UNK = "<pad>", "<unk>"
 class Vocabulary:
     """Symbols in rank order: special symbols first, then text symbols from the most to the least frequent.
 
-    A text symbol that is spelled like a special one is never taken for it.
+    A text symbol that is spelled like a special one is a symbol of its own, and is never read as the special one.
     """
 
     def __init__(self, specials: Sequence[str], symbols: Sequence[str]) -> None:
@@ -31,12 +31,13 @@ class Vocabulary:
         max_size: int | None = None,
         specials: Sequence[str] = (PAD, UNK),
     ) -> Vocabulary:
-        """Counts tokens; keeps those seen ``min_count`` times, and at most ``max_size`` symbols, specials included."""
+        """The most frequent tokens, seen ``min_count`` times; at most ``max_size`` symbols, specials included."""
         counts: Counter[str] = Counter()
         for tokens in token_lists:
             counts.update(tokens)
-        kept = [symbol for symbol, count in counts.items() if count >= min_count and symbol not in specials]
-        ranked = sorted(kept, key=lambda symbol: (-counts[symbol], symbol))
+        frequent = [symbol for symbol, count in counts.items() if count >= min_count and symbol not in specials]
+        # Ties by the symbol itself, so that the order of the texts does not matter.
+        ranked = sorted(frequent, key=lambda symbol: (-counts[symbol], symbol))
         return cls(specials, ranked if max_size is None else ranked[: max(0, max_size - len(specials))])
 
     def __len__(self) -> int:
@@ -61,20 +62,20 @@ class Vocabulary:
 
     @property
     def unk(self) -> int:
-        """The number of every symbol that is not known."""
+        """The number of every unknown symbol."""
         return self.special(UNK)
 
     def special(self, name: str) -> int:
-        """The number of a special symbol; KeyError if there is none of that name."""
+        """The number of a special symbol; raises KeyError for a name that is not one."""
         return self._special[name]
 
     def index(self, symbol: str) -> int:
-        """The number of a text symbol."""
+        """The number of a text symbol, known or not."""
         return self._index.get(symbol, self.unk)
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """The numbers of these tokens."""
-        get, unk = self._index.get, self.unk
+        get, unk = self._index.get, self.unk  # looked up once: a text has thousands of tokens
         return [get(token, unk) for token in tokens]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
@@ -87,7 +88,7 @@ class Vocabulary:
 
     @classmethod
     def from_json(cls, value: Any, where: str) -> Vocabulary:
-        """What :meth:`to_json` wrote; raises :class:`DataError` naming ``where`` for anything else."""
+        """The vocabulary that :meth:`to_json` wrote; raises :class:`DataError` naming ``where`` for anything else."""
         specials, symbols = (_strings(value, key, where) for key in ("specials", "symbols"))
         if len(set(specials)) < len(specials) or len(set(symbols)) < len(symbols):
             raise DataError(f"{where} lists a symbol twice; restore the file from a copy")
@@ -97,7 +98,7 @@ class Vocabulary:
 
 
 def _strings(value: Any, key: str, where: str) -> list[str]:
-    found = value.get(key) if isinstance(value, dict) else None
-    if not isinstance(found, list) or not all(isinstance(symbol, str) for symbol in found):
-        raise DataError(f"{where} is no vocabulary: it needs a list of strings '{key}'; restore it from a copy")
-    return found
+    strings = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(strings, list) or not all(isinstance(symbol, str) for symbol in strings):
+        raise DataError(f"{where} is not a vocabulary: it needs a list of strings '{key}'; restore it from a copy")
+    return strings

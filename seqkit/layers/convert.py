@@ -1,7 +1,8 @@
-"""Weights from and to torch's own recurrent modules."""
+"""Weights from and to torch's own recurrent modules, layer by layer and direction by direction."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -13,47 +14,13 @@ from seqkit.cells.lstm import LSTM
 from seqkit.cells.rnn import RNN
 from seqkit.errors import UsageError
 from seqkit.kernels.aten import from_torch_layout, to_torch_layout, torch_operator
-from seqkit.layers.recurrent import Direction, Recurrent
+from seqkit.layers.direction import Direction
 
 
-def from_torch(module: nn.RNNBase) -> Recurrent:
-    """See :meth:`Recurrent.from_torch`."""
-    if module.proj_size:
+def cell_of(module: nn.RNNBase) -> Cell:
+    """The cell that a module of torch runs; raises :class:`UsageError` for one that has no such cell."""
+    if getattr(module, "proj_size", 0):
         raise UsageError("an LSTM with proj_size has no seqkit form; convert one with proj_size=0")
-    layer = Recurrent(
-        _cell_of(module), module.input_size, module.hidden_size, module.num_layers, module.bidirectional, module.dropout
-    ).to(module.all_weights[0][0].dtype)
-    with torch.no_grad():
-        for direction, tensors in zip(_all_directions(layer), module.all_weights, strict=True):
-            for name, value in from_torch_layout(layer.cell, tensors)._asdict().items():
-                if name != "own" and value is not None:
-                    getattr(direction, name).copy_(value)
-    return layer.to(module.all_weights[0][0].device).train(module.training)
-
-
-def to_torch(layer: Recurrent) -> nn.RNNBase:
-    """See :meth:`Recurrent.to_torch`."""
-    sizes = (layer.input_size, layer.hidden_size, layer.num_layers)
-    options: dict[str, Any] = {
-        "batch_first": True,
-        "bidirectional": layer.bidirectional,
-        "dropout": layer.dropout if layer.num_layers > 1 else 0.0,
-        "dtype": next(layer.parameters()).dtype,
-        "device": next(layer.parameters()).device,
-    }
-    module = _module_of(layer.cell, sizes, options)
-    with torch.no_grad():
-        for direction, tensors in zip(_all_directions(layer), module.all_weights, strict=True):
-            for target, value in zip(tensors, to_torch_layout(layer.cell, direction.weights()), strict=True):
-                target.copy_(value)
-    return module.train(layer.training)
-
-
-def _all_directions(layer: Recurrent) -> list[Direction]:
-    return [module for module in layer.modules() if isinstance(module, Direction)]
-
-
-def _cell_of(module: nn.RNNBase) -> Cell:
     if isinstance(module, nn.LSTM):
         return LSTM()
     if isinstance(module, nn.GRU):
@@ -63,12 +30,34 @@ def _cell_of(module: nn.RNNBase) -> Cell:
     raise UsageError(f"from_torch takes nn.RNN, nn.LSTM or nn.GRU, not {type(module).__name__}")
 
 
-def _module_of(cell: Cell, sizes: tuple[int, int, int], options: dict[str, Any]) -> nn.RNNBase:
+def module_of(cell: Cell, input_size: int, hidden_size: int, num_layers: int, **options: Any) -> nn.RNNBase:
+    """A module of torch that runs the cell, its weights not yet those of ours; ``options`` are those of the module.
+
+    Raises :class:`UsageError` for a cell that torch does not have.
+    """
     if torch_operator(cell) is None:
         raise UsageError(f"torch has no module for {cell!r}; to_torch takes rnn, lstm and gru with reset='after'")
+    sizes = (input_size, hidden_size, num_layers)
     if isinstance(cell, LSTM):
         return nn.LSTM(*sizes, **options)
     if isinstance(cell, GRU):
         return nn.GRU(*sizes, **options)
     assert isinstance(cell, RNN)
     return nn.RNN(*sizes, nonlinearity=cell.nonlinearity, **options)
+
+
+@torch.no_grad()
+def copy_from_torch(directions: Iterable[Direction], module: nn.RNNBase) -> None:
+    """Copies the weights of torch's module into ours, which are in the same order: layer by layer, forward first."""
+    for direction, tensors in zip(directions, module.all_weights, strict=True):
+        for name, value in from_torch_layout(direction.cell, tensors)._asdict().items():
+            if name != "own" and value is not None:
+                getattr(direction, name).copy_(value)
+
+
+@torch.no_grad()
+def copy_to_torch(directions: Iterable[Direction], module: nn.RNNBase) -> None:
+    """Copies our weights into torch's module."""
+    for direction, tensors in zip(directions, module.all_weights, strict=True):
+        for target, value in zip(tensors, to_torch_layout(direction.cell, direction.weights()), strict=True):
+            target.copy_(value)

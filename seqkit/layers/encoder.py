@@ -1,4 +1,4 @@
-"""Whatever comes step by step to vectors: embedding, recurrent layer, pooling.
+"""From tokens, or any other steps, to vectors: embedding, recurrent layer, pooling.
 
 B batch, T time, E embedding size, F = directions · hidden size.
 """
@@ -19,28 +19,29 @@ from seqkit.layers.state import State
 
 
 class Encoded(NamedTuple):
-    """What an encoder makes of a batch."""
+    """The outputs of an encoder for a batch."""
 
     outputs: Tensor
     """(B, T, F), 0 at padding"""
     pooled: Tensor
-    """(B, n·F) for n ways of pooling, 0 of them where nothing is pooled"""
+    """(B, n·F) for n ways of pooling; (B, 0) if nothing is pooled"""
     state: State
     lengths: Tensor
+    """(B)"""
 
 
 class Encoder(nn.Module):
     """An embedding, a recurrent layer over it, and a pooling of its outputs.
 
     Args:
-        inputs: number of symbols; symbol ``pad`` has the vector 0 and does not learn. Or a module that makes vectors
-            (B, T, E) of whatever the encoder is called with: words with their characters, frames of a video.
+        inputs: number of symbols; symbol ``pad`` has the vector 0 and does not learn. Or a module that turns whatever
+            the encoder is called with into vectors (B, T, E): words with their characters, frames of a video.
         embedding_size: E.
         cell, hidden_size, num_layers, bidirectional, kernel, precision, cell_options: as in :class:`Recurrent`.
         pooling: as in :class:`Pooling`; None: nothing is pooled.
         dropout: between layers, and locked (see :func:`locked_dropout`) on the outputs.
         embedding_dropout: locked, on the token vectors.
-        word_dropout: probability of leaving a token out altogether (its vector is 0), while training.
+        word_dropout: probability of leaving out a whole token (its vector is 0), while training.
         vectors: initial embedding (V, E), as from :func:`seqkit.data.vectors.read_vectors`.
 
     Raises:
@@ -91,7 +92,7 @@ class Encoder(nn.Module):
             self.start_embedding(vectors)
 
     def start_embedding(self, vectors: Tensor) -> None:
-        """See :func:`start_embedding`."""
+        """Starts the embedding from vectors; see :func:`start_embedding`."""
         start_embedding(self.embedding, vectors)
 
     @property
@@ -100,11 +101,11 @@ class Encoder(nn.Module):
         return 0 if self.pooling is None else self.pooling.output_size
 
     def forward(self, inputs: Any, lengths: Tensor, state: State | None = None) -> Encoded:
-        """What the embedding reads, tokens (B, T) of int64 as a rule, and lengths (B) to :class:`Encoded`."""
+        """Inputs of the embedding, usually tokens (B, T) of int64, and lengths (B) to :class:`Encoded`."""
         vectors = locked_dropout(self.embedding(inputs), self.embedding_dropout, self.training)
         if self.training and self.word_dropout:
-            kept = torch.rand(vectors.shape[:2], device=vectors.device) >= self.word_dropout
-            vectors = vectors * kept.unsqueeze(2)
+            stays = torch.rand(vectors.shape[:2], device=vectors.device) >= self.word_dropout
+            vectors = vectors * stays.unsqueeze(2)
         outputs, state = self.recurrent(vectors, lengths, state)
         outputs = locked_dropout(outputs, self.dropout, self.training)
         if self.pooling is None:
@@ -122,7 +123,7 @@ class Encoder(nn.Module):
 
 @torch.no_grad()
 def draw_embedding(embedding: nn.Module) -> None:
-    """New vectors with deviation 0.1, from torch's generator; padding keeps 0."""
+    """New vectors with standard deviation 0.1, from torch's generator; padding keeps 0."""
     assert isinstance(embedding, nn.Embedding)
     nn.init.normal_(embedding.weight, std=0.1)
     if embedding.padding_idx is not None:
@@ -131,21 +132,21 @@ def draw_embedding(embedding: nn.Module) -> None:
 
 @torch.no_grad()
 def start_embedding(embedding: nn.Module, vectors: Tensor) -> None:
-    """Words that have a vector in (V, E) take it; those with 0 keep theirs.
+    """Copies vectors (V, E) into the embedding; symbols whose vector is 0 keep the one they have.
 
     Raises :class:`UsageError` for vectors of another shape.
     """
     if not isinstance(embedding, nn.Embedding) or vectors.shape != embedding.weight.shape:
         wanted = tuple(embedding.weight.shape) if isinstance(embedding, nn.Embedding) else "of symbols"
         raise UsageError(f"vectors must be {wanted}, not {tuple(vectors.shape)}")
-    given = vectors.abs().sum(1, keepdim=True) > 0
-    embedding.weight.copy_(torch.where(given, vectors, embedding.weight))
+    has_vector = vectors.abs().sum(1, keepdim=True) > 0
+    embedding.weight.copy_(torch.where(has_vector, vectors, embedding.weight))
 
 
 def locked_dropout(x: Tensor, probability: float, training: bool) -> Tensor:
     """Dropout that zeroes the same features at every step of a sequence, x (B, T, F).
 
-    It regularises a recurrent layer better than a new draw for each step, and draws T times fewer numbers.
+    It regularises a recurrent layer better than a new draw at each step, and draws T times fewer numbers.
 
     Source: Gal and Ghahramani, 2016 (arXiv:1512.05287).
     """

@@ -1,4 +1,4 @@
-"""The contract of a task head: layer outputs to a loss and to predictions."""
+"""The contract of a task head: from layer outputs to a loss and to predictions."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ T = TypeVar("T")
 
 
 class Loss(NamedTuple):
-    """A sum over a batch and what it counts, normalised once: padding and batch size never bias it."""
+    """A sum over a batch and the number of its items, divided once at the end: padding and batch size never bias it."""
 
     sum: Tensor
     count: float  # type: ignore[assignment]  # it hides tuple.count, which nobody calls
     carried: Mapping[str, Tensor] | None = None
-    """What the next batch of the epoch starts from, cut from the graph: the state of a recurrent layer"""
+    """Where the next batch of the epoch starts, detached from the graph: the state of a recurrent layer"""
     items: int | None = None
-    """How many items there are, where ``count`` is the sum of their weights"""
+    """The number of items, where ``count`` is the sum of their weights"""
 
     @property
     def mean(self) -> Tensor:
-        """The loss of one item."""
+        """The average loss of an item."""
         return self.sum / (self.count or 1)
 
 
@@ -38,11 +38,11 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def predict(self, batch: Any) -> list[Any]:
-        """One prediction for each row of the batch, in its order; heads name further options one by one."""
+        """One prediction for each row of the batch, in order; a head names its options as keyword arguments."""
 
 
 def require_targets(targets: T | None) -> T:
     """The targets of a batch; raises :class:`UsageError` where it has none."""
     if targets is None:
-        raise UsageError("the batch has no targets; make it of examples that have them")
+        raise UsageError("the batch has no targets; collate examples that have them")
     return targets

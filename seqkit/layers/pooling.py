@@ -18,10 +18,10 @@ class Pooling(nn.Module):
     """Pools outputs (B, T, F) to (B, n·F), for n ways joined with ``+``, such as ``"mean+max"``.
 
     - ``last``: the final state of the last layer, one direction beside the other.
-    - ``mean``, ``max``: over the steps inside each sequence.
+    - ``mean``, ``max``: over the steps of each sequence, without padding.
     - ``attention``: ``Σ_t a_t y_t`` with ``a = softmax_t(v · tanh(W y_t))`` (Yang et al., 2016).
 
-    A sequence of length 0 pools to 0 in each way but ``last``, which keeps the initial state.
+    A sequence of length 0 pools to 0, except with ``last``, which gives the initial state.
     """
 
     def __init__(self, ways: str, features: int) -> None:
@@ -46,15 +46,15 @@ class Pooling(nn.Module):
         if way == "mean":
             return outputs.sum(1) / lengths.clamp(min=1).unsqueeze(1)
         if way == "max":
-            # Added, not filled in: the gradient passes a sum as it is, without a copy of the outputs.
+            # -inf is added, not filled in: the gradient of a sum needs no copy of the outputs.
             outside = ~sequence_mask(lengths, outputs.shape[1])
             below = outputs.new_zeros(outputs.shape[:2]).masked_fill(outside, -torch.inf)
-            some = (lengths > 0).unsqueeze(1)
-            return (outputs + below.unsqueeze(2)).amax(1).masked_fill(~some, 0.0)
+            empty = (lengths == 0).unsqueeze(1)
+            return (outputs + below.unsqueeze(2)).amax(1).masked_fill(empty, 0.0)
         return (self.weights(outputs, lengths).unsqueeze(2) * outputs).sum(1)
 
     def weights(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """(B, T): how much ``attention`` takes of each of the outputs (B, T, F)."""
+        """The weight (B, T) that ``attention`` gives to each of the outputs (B, T, F)."""
         outside = ~sequence_mask(lengths, outputs.shape[1])
         scores = self.score(outputs).squeeze(2).masked_fill(outside, torch.finfo(outputs.dtype).min)
         return torch.softmax(scores, 1)

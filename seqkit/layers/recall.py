@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from seqkit.errors import UsageError
-from seqkit.layers.losses import has_bf16
+from seqkit.layers.losses import multiplies_bf16
 
 _PIECE = 256
 """Steps that look back at a time, so that memory does not grow with the square of the sequence."""
@@ -87,7 +87,7 @@ class Recall(nn.Module):
         While training, keys and values of the past are computed again, so that their weights learn from the whole
         window.
         """
-        bf16 = self.precision == "bf16" and has_bf16(outputs.device)
+        bf16 = self.precision == "bf16" and multiplies_bf16(outputs.device)
         with torch.autocast(outputs.device.type, torch.bfloat16, enabled=bf16):
             features, past = self._forward(outputs, vectors, past)
         return features.to(outputs.dtype), past

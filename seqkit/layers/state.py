@@ -11,7 +11,7 @@ from torch import Tensor
 class State(Mapping[str, Tensor]):
     """Named tensors with the batch first: ``state.h`` and, for an LSTM, ``state.c``, each (B, layers · directions, H).
 
-    Read only. Batch first throughout, so that beam search reorders a state with one ``index_select``.
+    Read-only. Batch first throughout, so that beam search reorders a state with one ``index_select``.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
@@ -43,11 +43,11 @@ class State(Mapping[str, Tensor]):
         return State({name: function(tensor) for name, tensor in self.items()})
 
     def select(self, index: Tensor) -> State:
-        """The rows of the batch at ``index`` (N) of int64, repeated or reordered at will."""
+        """The rows of the batch at ``index`` (N) of int64, in any order and as often as they are named."""
         return self.map(lambda tensor: tensor.index_select(0, index))
 
     def detach(self) -> State:
-        """The same values, cut from the graph: what truncated back-propagation carries on."""
+        """The same values, detached from the graph: what truncated back-propagation carries on."""
         return self.map(Tensor.detach)
 
     def to(self, device: torch.device | str) -> State:

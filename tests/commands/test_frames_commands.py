@@ -123,7 +123,7 @@ def test_a_line_that_does_not_parse_is_reported_and_the_stream_goes_on(causal, s
     assert done.returncode == 1
     errors = done.stderr.splitlines()
     assert [error.split(" ")[1].split(":")[1] for error in errors] == ["2", "4", "5", "6"]
-    assert errors[0].startswith("standard input:2: 'walk' is no number; mend it")
+    assert errors[0].startswith("standard input:2: 'walk' is not a number; correct it")
     assert "a frame has 2 features, here 3 features" in errors[1]
 
 
@@ -201,9 +201,9 @@ BAD = [
     (["--delay", "3"], 2, "a delay is for one direction"),
     (["--window", "9"], 2, "--window must be below 9"),
     (["--test-data", "wide"], 2, "strips have splits of their own"),
-    (["--data", "few"], 1, "there are 2 different sequences, but 3 parts to make of them"),
+    (["--data", "few"], 1, "2 different sequences cannot be divided into training, validation and test"),
     (["--data", "dull"], 1, "every frame has the label 'a'; add frames with another"),
-    (["--data", "good", "--test-data", "wide"], 1, "has 5 features, but 2 are wanted"),
+    (["--data", "good", "--test-data", "wide"], 1, "has 5 features, but 2 are expected"),
     (["--data", "good", "--test-data", "other"], 1, "0.npz:1: label 'z' is not in the training split"),
 ]
 

@@ -7,9 +7,9 @@ from seqkit.layers.losses import linear_cross_entropy
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-@pytest.mark.parametrize("held", [1, 20, 10**6])
-def test_pieces_equal_the_whole_in_value_and_gradients(monkeypatch, smoothing, held):
-    monkeypatch.setattr(losses, "_LOGITS", held)
+@pytest.mark.parametrize("at_a_time", [1, 20, 10**6])
+def test_pieces_equal_the_whole_in_value_and_gradients(monkeypatch, smoothing, at_a_time):
+    monkeypatch.setattr(losses, "_LOGITS", at_a_time)
     torch.manual_seed(0)
     features, weight, bias = (torch.randn(*s, dtype=torch.double, requires_grad=True) for s in ((7, 3), (5, 3), (5,)))
     targets = torch.tensor([0, 4, -100, 2, 2, -1, 3])
@@ -17,8 +17,8 @@ def test_pieces_equal_the_whole_in_value_and_gradients(monkeypatch, smoothing, h
     logits = linear(features, weight, bias)
     truth = cross_entropy(logits, targets.clamp(min=-1), ignore_index=-1, reduction="sum", label_smoothing=smoothing)
     torch.testing.assert_close(ours, truth)
-    wanted = (features, weight, bias)
-    for one, other in zip(torch.autograd.grad(3 * ours, wanted), torch.autograd.grad(3 * truth, wanted), strict=True):
+    our_grads, true_grads = (torch.autograd.grad(3 * loss, (features, weight, bias)) for loss in (ours, truth))
+    for one, other in zip(our_grads, true_grads, strict=True):
         torch.testing.assert_close(one, other)
 
 

@@ -179,7 +179,7 @@ def test_a_header_says_where_features_are_in_a_stream():
 BAD_LINES = [
     ("1,2", "a frame has 3 features, here 2 features"),
     ("1 2 3 4", "a frame has 3 features, here 4 features"),
-    ("1,two,3", "'two' is no number"),
+    ("1,two,3", "'two' is not a number"),
     ("1,2,inf", "inf is infinite or too large"),
     ([[1, 2, 3]], "a frame has 3 features, here no row of features"),
 ]

@@ -1,4 +1,4 @@
-"""Default data: files of packages that pip installs, and data sets that are made on the spot."""
+"""Default data: files of packages that pip installs, and data sets that are generated. A file each."""
 
 from seqkit.data.sources.packaged import REVIEWS, PackagedFile
 

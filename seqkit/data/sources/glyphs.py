@@ -1,4 +1,4 @@
-"""Pictures made on the spot: letters of the DejaVu fonts that matplotlib ships, captioned with their Unicode names."""
+"""Generated pictures: letters of the DejaVu fonts that matplotlib ships, captioned with their Unicode names."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from seqkit.errors import UsageError, missing, unknown
 
 SIDE = 32
 _BASELINE = 25
-"""The row of the line that letters stand on: the case of an "o" shows in its height above it alone"""
+"""The row of the line that letters stand on. Centred, "o" and "O" would be the same picture in two sizes."""
 _NO_CHARACTER = "\uffff"
-"""Never a character; a font draws it as what it draws for all that it lacks"""
-_LAST = 0x1FFFF
+"""Never a character: a font draws for it the box that it draws for every character it lacks."""
+_LAST_CODE = 0x1FFFF
+"""No letter of the fonts is beyond the first two planes of Unicode."""
 FACES = (
     "Sans",
     "Sans-Bold",
@@ -40,40 +41,36 @@ def glyphs(scripts: Sequence[str], faces: Sequence[str], sizes: Sequence[int]) -
     """Letters as grey pictures of 32 x 32, one for each face that has the letter and each size, in a fixed order.
 
     A letter is a character of Unicode's categories L*; it belongs to a script if its name begins with the script's.
-    It stands in the middle of the width, its baseline in row 25, so that letters of both cases differ in height.
-    What a picture holds depends on the versions of matplotlib's fonts and of pillow, not on the machine.
+    It is centred horizontally, and its baseline is row 25, so that letters of both cases differ in height. Pictures
+    depend on the versions of matplotlib's fonts and of pillow, not on the machine.
 
     Args:
-        scripts: first words of Unicode names, such as LATIN; case does not matter.
+        scripts: first words of Unicode names, such as LATIN, in upper or lower case.
         faces: some of :data:`FACES`.
         sizes: in pixels.
 
     Raises:
-        UsageError: for unknown faces, sizes that do not fit, and missing packages.
+        UsageError: for unknown scripts and faces, sizes that do not fit, and missing packages.
     """
     if not sizes or not all(8 <= size <= 24 for size in sizes):
         raise UsageError(f"sizes of glyphs must lie from 8 to 24, not {', '.join(map(str, sizes)) or 'nothing'}")
     letters = letters_of(scripts)
-    found = []
-    for face in faces:
-        path = font_file(face)
-        for size in sizes:
-            found += _draw_all(path, face, size, letters)
-    return found
+    paths = {face: font_file(face) for face in faces}
+    return [drawn for face in faces for size in sizes for drawn in _draw_all(paths[face], face, size, letters)]
 
 
 def letters_of(scripts: Sequence[str]) -> list[str]:
-    """All letters whose Unicode names begin with one of these words, by their code points."""
+    """All letters whose Unicode names begin with one of these words, in the order of their code points."""
     wanted = {script.strip().upper() for script in scripts}
-    every = [chr(code) for code in range(_LAST + 1) if unicodedata.category(chr(code)).startswith("L")]
-    named = [(letter, unicodedata.name(letter, "").partition(" ")[0]) for letter in every]
-    if lacking := sorted(wanted - {script for _, script in named}):
-        raise unknown("script", lacking[0], {script for _, script in named if script})
-    return [letter for letter, script in named if script in wanted]
+    letters = [chr(code) for code in range(_LAST_CODE + 1) if unicodedata.category(chr(code)).startswith("L")]
+    scripts_of = {letter: unicodedata.name(letter, "").partition(" ")[0] for letter in letters}
+    if lacking := sorted(wanted - set(scripts_of.values())):
+        raise unknown("script", lacking[0], {script for script in scripts_of.values() if script})
+    return [letter for letter, script in scripts_of.items() if script in wanted]
 
 
 def font_file(face: str) -> Path:
-    """Where the font of that face lies inside the installed matplotlib."""
+    """The file of that face inside the installed matplotlib."""
     if face not in FACES:
         raise unknown("face", face, FACES)
     try:
@@ -87,7 +84,7 @@ def font_file(face: str) -> Path:
 
 
 def _draw_all(path: Path, face: str, size: int, letters: Sequence[str]) -> list[Captioned]:
-    # The basic layout draws a character alone alike on machines with and without a shaping library.
+    # The basic layout draws the same with and without a shaping library, so on every machine.
     fonts = pillow("ImageFont")
     font = fonts.truetype(str(path), size, layout_engine=fonts.Layout.BASIC)
     absent = bytes(font.getmask(_NO_CHARACTER))

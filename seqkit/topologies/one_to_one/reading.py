@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from seqkit.data import DataError, Example, SourceLocation, read_records
-from seqkit.data.readers import choose_column, left_out, nothing_weighs, parse_weight, shown
+from seqkit.data.readers import all_weights_zero, choose_column, left_out, parse_weight, shown
 from seqkit.errors import UsageError
 
 _LARGEST = 1e30
@@ -64,7 +64,7 @@ def read_vectors(
         else:
             weightless.append(location)
     if weightless and not examples:
-        raise nothing_weighs(weight_column, path)
+        raise all_weights_zero(weight_column, path)
     if notes is not None:
         notes.extend(left_out(weightless, "with a weight of 0"))
     return examples

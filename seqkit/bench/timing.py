@@ -1,0 +1,75 @@
+"""Timing: candidates take turns, so that a busy moment of the machine hits them all."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch
+
+
+class Timing(NamedTuple):
+    """Seconds of one call: the median, and the quartiles around it."""
+
+    median: float
+    low: float
+    high: float
+    p95: float
+    p99: float
+
+
+_REST = 0.003
+"""Seconds of rest before each turn: the threads of the candidate before spin for a while, on the cores of the next."""
+_TURN = 0.015
+"""Seconds of a turn; its first call is not counted."""
+
+
+def interleaved(candidates: Mapping[str, Callable[[], object]], seconds: float, warm: int = 2) -> dict[str, Timing]:
+    """Candidates take turns of a few calls, at least 5 turns each and until so many seconds have passed for each."""
+    for call in candidates.values():
+        for _ in range(warm):
+            call()
+    taken: dict[str, list[float]] = {name: [] for name in candidates}
+    names, turns = list(candidates), 0
+    end = time.perf_counter() + seconds * len(names)
+    while time.perf_counter() < end or turns < 5:
+        for name in names:
+            taken[name] += _turn(candidates[name])
+        names.append(names.pop(0))
+        turns += 1
+    return {name: _timing(sorted(values)) for name, values in taken.items()}
+
+
+def _turn(call: Callable[[], object]) -> list[float]:
+    time.sleep(_REST)
+    call()
+    times: list[float] = []
+    until = time.perf_counter() + _TURN
+    while not times or time.perf_counter() < until:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def _timing(values: list[float]) -> Timing:
+    def at(fraction: float) -> float:
+        return values[min(len(values) - 1, int(fraction * len(values)))]
+
+    return Timing(statistics.median(values), at(0.25), at(0.75), at(0.95), at(0.99))
+
+
+def product_limit(seconds: float = 0.5) -> float:
+    """The fastest float32 matrix product of this machine, in floating point operations a second.
+
+    (1024, 1024) times (1024, 1024), through torch's own and, where it is there, through oneDNN with packed weights.
+    """
+    size = 1024
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    ways: dict[str, Callable[[], object]] = {"mm": lambda: torch.mm(a, b)}
+    if torch.backends.mkldnn.is_available():
+        packed = torch.ops.mkldnn._reorder_linear_weight(b, size)
+        ways["oneDNN"] = lambda: torch.ops.mkldnn._linear_pointwise(a, packed, None, "none", [], "")
+    return max(2 * size**3 / timing.low for timing in interleaved(ways, seconds).values())

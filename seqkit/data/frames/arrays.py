@@ -1,0 +1,111 @@
+"""Frames in files of numpy: ``.npy`` with a file of labels beside it, and ``.npz`` with both. Nothing pickled is read.
+
+T frames, F features of a frame.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqkit.data.frames.clip import Layout
+from seqkit.data.frames.values import LARGEST, Labels, parse_label
+from seqkit.data.readers import DataError, SourceLocation, read_lines
+from seqkit.errors import UsageError
+
+ARRAYS = (".npy", ".npz")
+LABELS = ".labels.txt"
+"""The ending of a file of labels: ``clip.labels.txt`` beside ``clip.npy``."""
+
+
+def read_array(path: Path, layout: Layout | None) -> np.ndarray:
+    """The features (T, F) of a file; its labels are not read."""
+    return _checked_features(path, _load(path)[0], layout)
+
+
+def read_labelled_array(path: Path, layout: Layout | None) -> tuple[np.ndarray, Labels]:
+    """The features (T, F) of a file, and the label of each frame."""
+    values, inside = _load(path)
+    features = _checked_features(path, values, layout)
+    labels = _labels_inside(path, inside) if path.suffix.lower() == ".npz" else _labels_beside(path)
+    if len(labels) != len(features):
+        raise DataError(f"{path} has {len(features):,} frames but {len(labels):,} labels; each frame needs one")
+    return features, labels
+
+
+def _checked_features(path: Path, values: np.ndarray, layout: Layout | None) -> np.ndarray:
+    if values.dtype.kind not in "fiub":
+        raise DataError(f"{path} holds {values.dtype} instead of numbers; save an array of float32")
+    if values.ndim < 2 or not values.size:
+        what = "has no frames in it" if not values.size else f"has the shape {values.shape}"
+        raise DataError(f"{path} {what}; a sequence is an array of (frames, features)")
+    rows = values.reshape(len(values), -1)
+    if layout and rows.shape[1] != layout.size:
+        raise DataError(f"{path} has {rows.shape[1]} features, but {layout.size} are expected; all must have the same")
+    if values.dtype.kind == "f":
+        wrong = np.argwhere(~(np.abs(rows) <= LARGEST) & ~np.isnan(rows))
+        if len(wrong):
+            row, column = wrong[0] + 1
+            raise DataError(
+                f"{path}: feature {column} of frame {row} is infinite or too large; correct it, or write NaN if it is "
+                "missing"
+            )
+    return rows
+
+
+def _load(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """The features of a file, and the labels where it holds them."""
+    first = b""
+    try:
+        with path.open("rb") as stream:
+            # Read before numpy does, to tell a pickle from a damaged file in the error.
+            first = stream.peek(1)[:1]
+            return _arrays(path, np.load(stream, allow_pickle=False))
+    except FileNotFoundError:
+        raise UsageError(f"no file {path}; check the path") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise _not_an_array(path, error, first) from None
+
+
+def _arrays(path: Path, loaded: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    if isinstance(loaded, np.ndarray):
+        return loaded, None
+    with loaded:
+        if "features" not in loaded:
+            there = ", ".join(loaded.files) or "nothing"
+            raise DataError(f"{path} has no array 'features' (there is: {there}); np.savez(file, features=…)")
+        return loaded["features"], loaded.get("labels")
+
+
+def _not_an_array(path: Path, error: Exception, first: bytes) -> DataError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    # numpy takes whatever it does not know for a pickle; the pickles of today's protocols begin with this byte.
+    if "Object arrays" in reason or ("pickled" in reason and first == b"\x80"):
+        return DataError(
+            f"{path} holds pickled objects, which could run any code when they are read, so they are not; save "
+            "plain arrays of numbers and texts"
+        )
+    reason = "it has no such header" if "pickled" in reason else reason
+    return DataError(f"{path} is not an array of numpy ({reason}); save it again")
+
+
+def _labels_inside(path: Path, labels: np.ndarray | None) -> Labels:
+    if labels is None:
+        raise DataError(f"{path} has no labels; add an array: np.savez(file, features=…, labels=…)")
+    if labels.dtype.kind not in "Uiub" or labels.ndim != 1:
+        raise DataError(
+            f"{path} has labels of {labels.dtype} in the shape {labels.shape}; they must be a row of texts or whole "
+            "numbers"
+        )
+    locations = (SourceLocation(str(path), number) for number in range(1, len(labels) + 1))
+    return [(at, parse_label(str(label), at)) for at, label in zip(locations, labels.tolist(), strict=True)]
+
+
+def _labels_beside(path: Path) -> Labels:
+    beside = path.with_name(path.stem + LABELS)
+    if not beside.is_file():
+        raise DataError(f"{path} has no labels; write them in {beside.name} beside it, one a line")
+    return [(location, parse_label(line, location)) for location, line in read_lines(beside)]

@@ -1,0 +1,78 @@
+"""Reads the sequences of a folder, or one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seqkit.data.frames.arrays import ARRAYS, read_array, read_labelled_array
+from seqkit.data.frames.clip import Clip, LabelledClip, Layout, clip_of
+from seqkit.data.frames.tables import TABLES, read_frame_table
+from seqkit.data.frames.values import Labels
+from seqkit.errors import UsageError
+
+
+def read_clips(path: Path, label_column: str | None = None, layout: Layout | None = None) -> list[LabelledClip]:
+    """The labelled sequences of a folder (and of the folders in it, by their paths), or of one file.
+
+    - ``.npy``: features (T, F); more axes are laid out in a row. ``NAME.labels.txt`` beside it has a label a line.
+    - ``.npz``: arrays ``features`` (T, F) and ``labels`` (T), texts or whole numbers. Nothing pickled is ever read.
+    - ``.csv``, ``.tsv``: a row for each frame, a header, a column of labels; every other column is a feature.
+
+    All have the same features: tables by name, arrays by number; ``layout`` says which, else the first file does. NaN,
+    and an empty cell, is a value that is missing.
+
+    Raises:
+        UsageError: for a path that does not exist, a folder without such files, a table without a column of labels.
+        DataError: with the location, for a sequence that is empty or has no labels, labels and frames of different
+            number, features that change, and values that are not finite numbers.
+    """
+    clips: list[LabelledClip] = []
+    for file in _files(path):
+        name = str(file.relative_to(path)) if path.is_dir() else file.name
+        clips.append(_read_labelled(file, name, label_column, layout))
+        layout = layout or clips[0].clip.layout
+    return clips
+
+
+def read_clip(path: Path, layout: Layout) -> Clip:
+    """One sequence to predict on; its labels, if it has any, are not read. Raises as :func:`read_clips` does."""
+    if path.suffix.lower() in ARRAYS:
+        return clip_of(str(path), read_array(path, layout), layout.names)
+    if path.suffix.lower() in TABLES:
+        return clip_of(str(path), read_frame_table(path, layout).features, layout.names)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name the files in it")
+    raise _unknown_ending(path)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    inside = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in ARRAYS + TABLES and file.is_file()]
+    visible = [file for file in inside if not any(name.startswith(".") for name in file.relative_to(path).parts)]
+    if not visible:
+        raise UsageError(f"{path} has no sequences in it; put files there that end with {_listed_endings()}")
+    return visible
+
+
+def _read_labelled(path: Path, name: str, label_column: str | None, layout: Layout | None) -> LabelledClip:
+    if path.suffix.lower() in TABLES:
+        table = read_frame_table(path, layout, label_column, labelled=True)
+        return _labelled(clip_of(name, table.features, table.names), table.labels)
+    if path.suffix.lower() in ARRAYS:
+        features, labels = read_labelled_array(path, layout)
+        return _labelled(clip_of(name, features, layout.names if layout else None), labels)
+    raise _unknown_ending(path)
+
+
+def _labelled(clip: Clip, labels: Labels) -> LabelledClip:
+    lines = tuple(location.line for location, _ in labels)
+    return LabelledClip(clip, tuple(label for _, label in labels), labels[0][0], lines)
+
+
+def _unknown_ending(path: Path) -> UsageError:
+    return UsageError(f"cannot tell what {path} is by its ending; name a file with one of {_listed_endings()}")
+
+
+def _listed_endings() -> str:
+    return ", ".join(ARRAYS + TABLES[:2])

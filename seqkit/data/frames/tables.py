@@ -1,0 +1,93 @@
+"""Frames in tables: a row for each frame, a column for each feature, and one for the labels.
+
+T frames, F features of a frame.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from seqkit.data.frames.clip import LabelledClip, Layout
+from seqkit.data.frames.values import Labels, parse_label, parse_number
+from seqkit.data.readers import DataError, SourceLocation, choose_column, read_records, shown
+
+TABLES = (".csv", ".tsv", ".tab")
+
+
+class FrameTable(NamedTuple):
+    """Features (T, F), their names, and the label of each frame; no labels if they were not read."""
+
+    features: np.ndarray
+    names: tuple[str, ...]
+    labels: Labels
+
+
+def read_frame_table(
+    path: Path, layout: Layout | None, label_column: str | None = None, labelled: bool = False
+) -> FrameTable:
+    """The frames of a table, features in the order of the layout; with their labels if ``labelled``."""
+    names: tuple[str, ...] = ()
+    label, rows, labels = "", list[list[float]](), list[tuple[SourceLocation, str]]()
+    for location, values in read_records(path):
+        if not rows:
+            header = SourceLocation(location.file, 1)
+            label = _label_column(list(values), label_column, layout, header) if labelled else ""
+            names = _feature_names([c for c in values if c != label], layout, header, labelled)
+        rows.append([_number(values[name], name, location) for name in names])
+        if labelled:
+            labels.append((location, parse_label(values[label], location)))
+    return FrameTable(np.array(rows), names, labels)
+
+
+def table_of(example: LabelledClip) -> bytes:
+    """A clip with named features as a CSV file with the labels in the last column, as it can be read again."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*(example.clip.layout.names or ()), "label"])
+    for row, label in zip(example.clip.features.tolist(), example.labels, strict=True):
+        # Nine digits give every float32 back exactly.
+        writer.writerow([*("" if math.isnan(value) else f"{value:.9g}" for value in row), label])
+    return text.getvalue().encode()
+
+
+def _label_column(columns: Sequence[str], wanted: str | None, layout: Layout | None, header: SourceLocation) -> str:
+    features = {*((layout and layout.names) or ())}
+    # Beside x, y is a coordinate, though elsewhere it may well be the label.
+    if "x" in map(str.lower, columns):
+        features |= {"y", "Y"} - {wanted or ""}
+    return choose_column([column for column in columns if column not in features], wanted, "label", header)
+
+
+def _feature_names(
+    columns: Sequence[str], layout: Layout | None, header: SourceLocation, labelled: bool
+) -> tuple[str, ...]:
+    """The columns that are features, in the order of the layout."""
+    if layout is None:
+        if not columns:
+            raise DataError("there is a column of labels but no feature; add columns of numbers", header)
+        return tuple(columns)
+    if layout.names is None:
+        if len(columns) != layout.size:
+            what = f"there are {len(columns)} features, but {layout.size} are expected; all must have the same"
+            raise DataError(what, header)
+        return tuple(columns)
+    if lacking := [name for name in layout.names if name not in columns]:
+        raise DataError(f"there is no feature {shown(lacking[0])}, which other sequences have; add the column", header)
+    if labelled and len(columns) > len(layout.names):
+        extra = next(column for column in columns if column not in layout.names)
+        raise DataError(f"feature {shown(extra)} is not in other sequences; take the column out", header)
+    return layout.names
+
+
+def _number(text: str, column: str, location: SourceLocation) -> float:
+    try:
+        return parse_number(text)
+    except DataError as error:
+        raise DataError(f"column {shown(column)}: {error}", location) from None

@@ -1,0 +1,78 @@
+"""A picture as numbers, and how files of pictures are read."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqkit.data.readers import DataError
+from seqkit.errors import UsageError, missing
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as numbers, known by its name and its content."""
+
+    name: str
+    digest: str
+    values: np.ndarray = field(repr=False, compare=False)
+    """(H, W, 1 or 3) of uint8; or features made beforehand, (locations, F) of float32"""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def pillow(module: str) -> Any:
+    """A module of pillow, such as Image; raises :class:`UsageError` that says how to install it."""
+    try:
+        return import_module(f"PIL.{module}")
+    except ImportError:
+        raise missing("reading and drawing pictures", "pillow", "data") from None
+
+
+def digest(values: np.ndarray) -> str:
+    """A digest of numbers and of their shape."""
+    return hashlib.blake2b(repr(values.shape).encode() + values.tobytes(), digest_size=16).hexdigest()
+
+
+def read_picture(path: Path, size: int, color: bool, name: str | None = None) -> Picture:
+    """A PNG, JPEG, GIF (its first frame), BMP or WebP file as (size, size, 1 or 3): scaled to fit, black around it.
+
+    Raises :class:`UsageError` for a file that does not exist and :class:`DataError` for one that is not a picture.
+    """
+    image_module = pillow("Image")
+    if not path.is_file():
+        raise UsageError(f"no picture {path}; check the path")
+    if not path.stat().st_size:
+        raise DataError(f"{path} is empty (0 bytes); restore the picture, or take out its caption")
+    try:
+        with warnings.catch_warnings():
+            # pillow warns of pictures with so many pixels that they may be an attack; such a file is refused.
+            warnings.simplefilter("error", image_module.DecompressionBombWarning)
+            with image_module.open(path) as image:
+                return _fitted(image, size, color, name or str(path))
+    except (OSError, ValueError, SyntaxError, Warning, image_module.DecompressionBombError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].replace(str(path), "the file")
+        raise DataError(f"{path} cannot be read as a picture ({reason}); repair or replace it") from None
+
+
+def _fitted(image: Any, size: int, color: bool, name: str) -> Picture:
+    mode = "RGB" if color else "L"
+    if image.mode in ("RGBA", "LA", "P", "PA"):
+        image = image.convert("RGBA")
+        # Transparent pixels have any color, usually black: on white they are what people saw.
+        white = pillow("Image").new("RGBA", image.size, "white")
+        image = pillow("Image").alpha_composite(white, image)
+    image = image.convert(mode)
+    if image.size != (size, size):
+        image = pillow("ImageOps").pad(image, (size, size))
+    values = np.asarray(image).reshape(size, size, -1).copy()
+    return Picture(name, digest(values), values)

@@ -1,0 +1,35 @@
+"""Where something in a file is, and the error that says so."""
+
+from __future__ import annotations
+
+import reprlib
+from dataclasses import dataclass
+
+from seqkit.errors import SeqkitError
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = 80
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLocation:
+    """A line of a file, counted from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class DataError(SeqkitError):
+    """Something in a data file is wrong."""
+
+    def __init__(self, message: str, location: SourceLocation | None = None) -> None:
+        self.location = location
+        super().__init__(f"{location}: {message}" if location else message)
+
+
+def shown(text: str) -> str:
+    """Content of a file as an error quotes it: in quotes, on one line, shortened to 80 characters."""
+    return _SHORT.repr(text)

@@ -1,0 +1,42 @@
+"""Tags that break their scheme of spans, repaired before training."""
+
+from __future__ import annotations
+
+from seqkit.data.schemes import broken, detect_scheme, repair
+from seqkit.data.splits import Splits
+from seqkit.data.tagged.sentence import Sentence
+
+
+def mended(splits: Splits[Sentence], notes: list[str]) -> Splits[Sentence]:
+    """The splits with tags that keep their scheme of spans, if they have one.
+
+    ``notes`` receives what was repaired, and the tags of validation and test that training does not have.
+    """
+    scheme = detect_scheme([sentence.tags for sentence in splits.train])
+    by_name = {"training": splits.train, "validation": splits.valid, "test": splits.test}
+    if scheme:
+        by_name = {name: _repaired(sentences, scheme, name, notes) for name, sentences in by_name.items()}
+    known = {tag for sentence in by_name["training"] for tag in sentence.tags}
+    for name in ("validation", "test"):
+        new = [(tag, s.location) for s in by_name[name] for tag in s.tags if tag not in known]
+        if new:
+            tag, location = new[0]
+            notes.append(
+                f"{len(new):,} labels of the {name} split are not in the training split, the first '{tag}' at "
+                f"{location}: the model cannot know them, and each counts as an error"
+            )
+    return Splits(*by_name.values())
+
+
+def _repaired(sentences: list[Sentence], scheme: str, name: str, notes: list[str]) -> list[Sentence]:
+    wrong = [(sentence, indices) for sentence in sentences if (indices := broken(sentence.tags, scheme))]
+    if not wrong:
+        return sentences
+    sentence, indices = wrong[0]
+    before, after = sentence.tags[indices[0]], repair(sentence.tags, scheme)[indices[0]]
+    notes.append(
+        f"{sum(len(indices) for _, indices in wrong):,} labels of the {name} split break the scheme "
+        f"{scheme.upper()} and were repaired, the first in the sentence at {sentence.location}: "
+        f"word {indices[0] + 1}, {before} to {after}"
+    )
+    return [Sentence(s.words, repair(s.tags, scheme), s.location) for s in sentences]

@@ -1,0 +1,59 @@
+"""The parameters of one direction of one recurrent layer.
+
+I input size, H hidden units, G gates.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from seqkit.cells import Cell
+from seqkit.kernels import Weights
+
+
+class Direction(nn.Module):
+    """Weights (G·H, I) and (G·H, H) and biases, as in :class:`~seqkit.kernels.base.Weights`.
+
+    Initial values: orthogonal recurrent weights for each gate (Saxe et al., 2014), Glorot-uniform input weights for
+    each gate, biases 0 unless the cell gives another value (the forget gate of an LSTM starts at 1).
+    """
+
+    bias_h: Tensor | None
+
+    def __init__(self, cell: Cell, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.cell = cell
+        rows = len(cell.gate_names) * hidden_size
+        self.weight_x = nn.Parameter(torch.empty(rows, input_size))
+        self.weight_h = nn.Parameter(torch.empty(rows, hidden_size))
+        self.bias = nn.Parameter(torch.empty(rows))
+        inner = len(cell.recurrent_bias) * hidden_size
+        self.register_parameter("bias_h", nn.Parameter(torch.empty(inner)) if inner else None)
+        # A ParameterDict sorts the names of a plain dict; kernels need the order in which the cell declares them.
+        self.own = nn.ParameterDict(OrderedDict(cell.own_parameters(hidden_size)))
+        self.has_own = len(self.own) > 0
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draws new initial weights from torch's generator; the cell's own parameters stay as declared."""
+        gates = self.cell.gate_names
+        blocks = zip(self.weight_x.chunk(len(gates)), self.weight_h.chunk(len(gates)), strict=True)
+        for weight_x, weight_h in blocks:
+            nn.init.xavier_uniform_(weight_x)
+            nn.init.orthogonal_(weight_h)
+        for gate, bias in zip(gates, self.bias.chunk(len(gates)), strict=True):
+            bias.fill_(self.cell.initial_bias.get(gate, 0.0))
+        if self.bias_h is not None:
+            self.bias_h.zero_()
+
+    def weights(self) -> Weights:
+        """The parameters as kernels take them."""
+        # Looked up in the dictionary in 0.4 microseconds: as attributes of a module they take 3.5, and a whole step of
+        # a small GRU takes 13.
+        named = self._parameters
+        own = dict(self.own.items()) if self.has_own else {}
+        return Weights(named["weight_x"], named["weight_h"], named["bias"], named["bias_h"], own)  # type: ignore[arg-type]

@@ -1,0 +1,43 @@
+"""The docstring of a cell is its reference: equation, shapes, source, and an example that runs."""
+
+import doctest
+import inspect
+import pkgutil
+from importlib import import_module
+
+import pytest
+
+import seqkit.cells
+from seqkit.cells import Cell
+
+MODULES = [import_module(f"seqkit.cells.{module.name}") for module in pkgutil.iter_modules(seqkit.cells.__path__)]
+
+
+def cells_in(module):
+    classes = [kind for kind in vars(module).values() if inspect.isclass(kind) and kind.__module__ == module.__name__]
+    return [kind for kind in classes if issubclass(kind, Cell)]
+
+
+CELLS = [kind for module in MODULES for kind in cells_in(module) if kind is not Cell]
+
+
+@pytest.mark.parametrize("module", [seqkit.cells, *MODULES], ids=lambda module: module.__name__)
+def test_examples_give_what_they_show(module):
+    result = doctest.testmod(module)
+    assert result.failed == 0
+    assert result.attempted > 0
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_cell_is_documented_by_equation_shapes_example_and_source(kind):
+    text = inspect.cleandoc(kind.__doc__)
+    assert "::\n\n" in text and "h' =" in text
+    for section in ("\nShapes:\n", "\nExamples:\n", "\nSource: "):
+        assert section in text
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_every_option_of_a_cell_is_explained(kind):
+    _, _, arguments = inspect.cleandoc(kind.__doc__).partition("\nArgs:\n")
+    for option in inspect.signature(kind).parameters:
+        assert f"    {option}: " in arguments.partition("\n\n")[0]
