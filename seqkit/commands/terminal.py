@@ -69,7 +69,7 @@ class Reporter(Callback):
         if self._bar is None:
             return
         progress = trainer.progress
-        loss = progress.loss_sum / max(1, progress.loss_count)
+        loss = progress.loss_sum / (progress.loss_count or 1)
         last = f"  {trainer.metric} {progress.history[-1][trainer.metric]:.3f}" if progress.history else ""
         facts = f"loss {loss:.3f}{last}  {self._speed(trainer):,.0f}/s  {_clock(self._left(trainer))} left"
         epoch = f"epoch {progress.epoch + 1}/{trainer.config.epochs}"
@@ -80,7 +80,8 @@ class Reporter(Callback):
         left = "" if trainer.progress.finished else f"  {_clock(self._left(trainer))} left"
         star = " *" if better else ""
         losses = f"loss {record['train_loss']:.3f}  valid loss {record['loss']:.3f}"
-        score = f"{trainer.metric} {record[trainer.metric]:.3f}  {self._speed(trainer):,.0f}/s{left}{star}"
+        scores = "  ".join(f"{name} {record[name]:.3f}" for name in _shown_scores(trainer))
+        score = f"{scores}  {self._speed(trainer):,.0f}/s{left}{star}"
         self.line(f"epoch {record['epoch']:>2}/{trainer.config.epochs}  {losses}  {score}")
         for table in trainer.samples:
             self.table(table)
@@ -97,6 +98,12 @@ class Reporter(Callback):
 
     def _speed(self, trainer: Trainer) -> float:
         return (trainer.progress.examples - self._began_examples) / max(time.monotonic() - self._began, 1e-9)
+
+
+def _shown_scores(trainer: Trainer) -> list[str]:
+    """The metric, and the score that chooses the model unless it is shown anyway."""
+    selected = trainer.criterion.score
+    return [trainer.metric] if selected in (trainer.metric, "loss") else [trainer.metric, selected]
 
 
 def print_tables(tables: Sequence[Table], stream: TextIO | None = None) -> None:

@@ -83,6 +83,11 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
         f"\n{results['parameters']:,} parameters; best of {results['epochs']} epochs: {results['best_epoch']}; "
         f"{seconds:.0f} s in all; {results['peak_memory_mb']:,.0f} MB"
     )
+    if tuned := results.get("threshold"):
+        click.echo(
+            f"{tuned['label']} is predicted from a probability of {tuned['value']:.3f}, tuned on validation: "
+            f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
+        )
     click.echo(f"The run is in {session.run.path}; try:")
     click.echo(f'  seqkit predict {session.run.path} "…"')
     if isinstance(session.task, Generates):

@@ -23,11 +23,12 @@ def option(
     below: float | None = None,
     above: float | None = None,
     choices: Callable[[], Iterable[str]] | None = None,
-    path: bool = False,
+    path: bool | Callable[[str], bool] = False,
 ) -> Any:
-    """A field of a configuration with its help and limits; ``path``: its value may name a file.
+    """A field of a configuration with its help and limits.
 
-    A value is at least ``minimum``, less than ``below`` and more than ``above``, or one of ``choices``.
+    A value is at least ``minimum``, less than ``below`` and more than ``above``, or one of ``choices``. With ``path``
+    it may name a file; where only some values do, ``path`` says which.
     """
     metadata = {"help": help, "minimum": minimum, "below": below, "above": above, "choices": choices, "path": path}
     if isinstance(default, dict):
@@ -50,6 +51,11 @@ class Option:
     def flag(self) -> str:
         """The name on the command line."""
         return "--" + self.name.replace("_", "-")
+
+    def names_file(self, value: Any) -> bool:
+        """Whether a value may name a file."""
+        path = self.limits.get("path")
+        return bool(value) and bool(path(value) if callable(path) else path)
 
     def parse(self, text: str, where: str) -> Any:
         """The value of a text on the command line; raises :class:`UsageError` naming ``where`` if there is none."""

@@ -32,6 +32,22 @@ class VocabularyOptions(TrainingConfig):
     max_symbols: int = option(30000, "largest vocabulary", minimum=3)
 
 
+def _names_weight_file(class_weight: str) -> bool:
+    """Whether weights of labels are in a file, and neither balanced nor given as JSON."""
+    return class_weight != "balanced" and not class_weight.lstrip().startswith("{")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassWeightOptions(TrainingConfig):
+    """How much each label counts in the loss."""
+
+    class_weight: str | None = option(
+        None,
+        'weights of labels in the loss: balanced, a JSON or CSV file with a weight for each label, or {"label": 2.5}',
+        path=_names_weight_file,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecurrentOptions(TrainingConfig):
     """The recurrent layers of a head."""

@@ -26,6 +26,9 @@ class TrainingConfig:
     batch_size: int = option(64, "examples in a batch, at most", minimum=1)
     batch_tokens: int = option(8192, "tokens in a batch, padding included, at most", minimum=1)
     patience: int = option(3, "evaluations without a better score before training stops; 0: never", minimum=0)
+    select: str | None = option(
+        None, "validation score that chooses the model: loss, accuracy, ... (else the task's own)"
+    )
     kernel: str = option("auto", "how recurrent layers run", choices=lambda: NAMES)
     precision: str = option(
         "f32", "products of recurrent layers: f32, or bf16 where the processor has it", choices=lambda: PRECISIONS

@@ -11,6 +11,7 @@ from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from seqkit.data import DataError
+from seqkit.data.readers import LARGEST_WEIGHT
 from seqkit.errors import UsageError
 
 
@@ -106,6 +107,59 @@ def same_length(inputs: int, targets: int) -> None:
     """Raises :class:`UsageError` unless there are as many targets as inputs."""
     if inputs != targets:
         raise UsageError(f"X has {inputs:,} entries but y has {targets:,}; give each entry its own")
+
+
+def sample_weights(weights: Any, count: int) -> list[float]:
+    """The weight of each of N entries: 1 each for None, the same for a number.
+
+    Raises :class:`UsageError` for another number of weights, for what is no number of 0 or more, and if all are 0.
+    """
+    if weights is None:
+        return [1.0] * count
+    try:
+        array = np.asarray(weights, np.float64)
+    except (TypeError, ValueError):
+        raise UsageError("sample_weight must be a list of numbers; give a weight for each entry of X") from None
+    if array.ndim == 0:
+        array = np.full(count, array)
+    if array.shape != (count,):
+        raise UsageError(f"X has {count:,} entries but sample_weight has the shape {array.shape}; give each its own")
+    # A comparison with NaN is false.
+    if not ((array >= 0) & (array < LARGEST_WEIGHT)).all():
+        raise UsageError("sample_weight has an entry that is no finite number of 0 or more; mend it")
+    if count and not array.any():
+        raise UsageError("sample_weight is zero for every entry; give some a weight above zero")
+    values: list[float] = array.tolist()
+    return values
+
+
+def class_weight_setting(class_weight: Any, classes: np.ndarray) -> dict[str, float] | str | None:
+    """The weights of classes by their names in a model, or ``"balanced"``.
+
+    As scikit-learn has it, a class that is not named weighs 1, and other names than those of classes are ignored
+    unless a class is missing. Raises :class:`UsageError` for anything else.
+    """
+    if class_weight is None or (isinstance(class_weight, str) and class_weight == "balanced"):
+        return class_weight
+    if not isinstance(class_weight, dict):
+        raise UsageError(f"class_weight must be 'balanced', a dict or None, not {class_weight!r:.80}")
+    names = zip(classes.tolist(), names_of(classes), strict=True)
+    weights = {name: _class_weight(label, class_weight[label]) for label, name in names if label in class_weight}
+    if len(weights) < min(len(classes), len(class_weight)):
+        strange = next(label for label in class_weight if label not in classes.tolist())
+        raise UsageError(f"class_weight has a weight for {strange!r:.80}, which is no class of y; take it out")
+    if not any(weights.values()) and len(weights) == len(classes):
+        raise UsageError("class_weight is 0 for every class; give some a weight above 0")
+    return weights
+
+
+def _class_weight(label: Any, weight: Any) -> float:
+    is_number = isinstance(weight, (int, float, np.number)) and not isinstance(weight, bool)
+    if not is_number or not 0 <= weight < LARGEST_WEIGHT:
+        raise UsageError(
+            f"class_weight of {label!r:.80} is {weight!r:.80}, but a weight is a finite number of 0 or more"
+        )
+    return float(weight)
 
 
 def check_target(estimator: object, y: Any) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,11 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from seqkit.config import make_config
+from seqkit.config import TrainingConfig, make_config
 from seqkit.data import Splits
 from seqkit.errors import UsageError
 from seqkit.estimators.arguments import arguments_as_data, objects
-from seqkit.estimators.parameters import TaskParameters
+from seqkit.estimators.parameters import TaskParameters, plain
 from seqkit.files import json_bytes, read_json, write_json_lines
 from seqkit.runs import Model, RunDirectory, Training, find_task, load
 from seqkit.runs.session import create_folder
@@ -80,7 +81,7 @@ class SequenceEstimator(TaskParameters):
         if model.task.name != cls.task:
             raise UsageError(f"{path} is a run of {model.task.name}, but {cls.__name__} loads runs of {cls.task}")
         facts = read_json(run.path / _FACTS) if (run.path / _FACTS).exists() else {}
-        estimator = cls(**facts.get("parameters") or cls._parameters_of(model.config))
+        estimator = cls(**cls._restored_parameters(facts, model))
         estimator.model_ = model
         estimator.history_ = [json.loads(line) for line in run.metrics.read_text("utf-8").splitlines()]
         estimator._restore_facts(facts)
@@ -124,8 +125,8 @@ class SequenceEstimator(TaskParameters):
     def _split(self, examples: Sequence[Any], config: Any, notes: list[str]) -> Splits[Any]:
         """A training split, and a validation split to choose the best epoch by."""
 
-    def _learn(self, examples: Sequence[Any]) -> Self:
-        """Trains a new model on these examples."""
+    def _learn(self, examples: Sequence[Any], class_weight: dict[str, float] | str | None = None) -> Self:
+        """Trains a new model on these examples, with the weights of labels by their names."""
         if len(examples) < 2:
             raise UsageError(
                 f"X has {('no', 'only one')[len(examples)]} sample; give some to train on and some to validate"
@@ -136,20 +137,33 @@ class SequenceEstimator(TaskParameters):
             splits = self._split(examples, config, notes)
             if not splits.valid:
                 raise UsageError(f"{len(examples):,} examples leave nothing to validate on; give more")
+            config = self._with_class_weight(config, class_weight, splits.train)
             codec = task.learn_codec(config, splits.train)
             training = Training(task, config, codec, splits)
             training.begin(notes)
         best = _BestWeights()
         training.train([best, _Lines(notes)] if self.verbose else [best])
         training.head.load_state_dict(best.weights)
+        training.tune()
         self.model_ = Model(task, config, codec, training.head.eval())
         self.history_ = training.trainer.progress.history
         return self
+
+    def _with_class_weight(
+        self, config: TrainingConfig, class_weight: dict[str, float] | str | None, train: Sequence[Any]
+    ) -> TrainingConfig:
+        """The configuration with the weights of those labels that the training split has."""
+        return config
 
     def _predictions(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         check_is_fitted(self)
         with arguments_as_data():
             return self.model_.predict(inputs, **options)
+
+    @classmethod
+    def _restored_parameters(cls, facts: dict[str, Any], model: Model) -> dict[str, Any]:
+        """The parameters that were saved, or those that make the configuration of a run of the command line."""
+        return facts.get("parameters") or cls._parameters_of(model.config)
 
     def _fitted_facts(self) -> dict[str, Any]:
         """What ``fit`` has found out beside the model, for JSON."""
@@ -161,9 +175,16 @@ class SequenceEstimator(TaskParameters):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ClassedEstimator(SequenceEstimator):
-    """An estimator whose answers are among classes: ``classes_`` has them in their own type."""
+    """An estimator whose answers are among classes: ``classes_`` has them in their own type.
+
+    Args:
+        class_weight: how much each class counts in the loss: a dict of classes and weights, where a class that is not
+            named weighs 1; ``"balanced"``: as much as the others together, whatever its frequency; None: each label 1.
+    """
 
     classes_: np.ndarray = field(init=False)
+
+    class_weight: dict[Any, float] | str | None = None
 
     def _fitted_facts(self) -> dict[str, Any]:
         values = self.classes_.tolist()
@@ -179,6 +200,39 @@ class ClassedEstimator(SequenceEstimator):
             self.classes_ = objects(facts["classes"])
         else:
             self.classes_ = np.array(facts["classes"], facts["dtype"])
+
+    def _with_class_weight(
+        self, config: TrainingConfig, class_weight: dict[str, float] | str | None, train: Sequence[Any]
+    ) -> TrainingConfig:
+        if isinstance(class_weight, dict):
+            known = {label for example in train for label in self._labels_of(example)}
+            weights = {label: weight for label, weight in class_weight.items() if label in known}
+            class_weight = json.dumps(weights, ensure_ascii=False)
+        # The configurations of such tasks have the option.
+        return dataclasses.replace(config, class_weight=class_weight)  # type: ignore[call-arg]
+
+    @abstractmethod
+    def _labels_of(self, example: Any) -> Iterable[str]:
+        """The labels that an example has."""
+
+    def _json_parameters(self, seed: int) -> dict[str, Any]:
+        # JSON has no keys but texts, and classes may be numbers.
+        values = super()._json_parameters(seed)
+        if isinstance(values["class_weight"], dict):
+            values["class_weight"] = [[plain(label), weight] for label, weight in values["class_weight"].items()]
+        return values
+
+    @classmethod
+    def _restored_parameters(cls, facts: dict[str, Any], model: Model) -> dict[str, Any]:
+        parameters = super()._restored_parameters(facts, model)
+        class_weight, codec = parameters.get("class_weight"), model.codec
+        if isinstance(class_weight, list):
+            parameters["class_weight"] = dict(class_weight)
+        elif class_weight not in (None, "balanced"):
+            # A run of the command line took them from a file, which need not be there any more.
+            weights = codec.class_weights  # type: ignore[attr-defined]  # a codec of labels has them
+            parameters["class_weight"] = dict(zip(codec.labels, weights, strict=True))  # type: ignore[attr-defined]
+        return parameters
 
     def _known_labels(self) -> Sequence[str]:
         """The labels of the training split, as the model names them, in the order of its outputs."""

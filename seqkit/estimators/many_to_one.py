@@ -12,7 +12,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqkit.config import TrainingConfig
 from seqkit.data import Example, SourceLocation, Splits, split_off
-from seqkit.estimators.arguments import check_target, classes_of, labels, names_of, same_length, texts
+from seqkit.estimators.arguments import (
+    check_target,
+    class_weight_setting,
+    classes_of,
+    labels,
+    names_of,
+    same_length,
+    sample_weights,
+    texts,
+)
 from seqkit.estimators.base import ClassedEstimator
 from seqkit.topologies.many_to_one import ManyToOne
 
@@ -38,6 +47,8 @@ class SequenceClassifier(ClassifierMixin, ClassedEstimator):  # type: ignore[mis
         dropout, embedding_dropout, word_dropout: what training leaves out at random.
         validation_fraction: fraction of X that is not trained on, but tells which epoch is the best; each class keeps
             its share.
+        class_weight: ``"balanced"``, or a dict of labels and their weights in the loss; a label that is not named
+            weighs 1.
         options: any other option of ``seqkit run sentiment``, by its name.
         epochs, learning_rate, batch_size, patience, random_state, verbose: as in :class:`SequenceEstimator`.
 
@@ -59,25 +70,30 @@ class SequenceClassifier(ClassifierMixin, ClassedEstimator):  # type: ignore[mis
     embedding_dropout: float | None = None
     word_dropout: float | None = None
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Trains on N texts with a label each.
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Trains on N texts with a label each, and a weight in the loss; a text with a weight of 0 is left out.
 
-        Raises ValueError for what is no text or label, for lists of different length, and unless there are two classes.
+        Weights change the loss, and no score that models are compared by. Raises ValueError for what is no text, label
+        or weight, for lists of different length, and unless there are two classes.
         """
         check_target(self, y)
         inputs, targets = texts(X), labels(y)
         same_length(len(inputs), len(targets))
-        classes = classes_of(targets.tolist(), targets.dtype)
+        weights = sample_weights(sample_weight, len(inputs))
+        rows = [row for row in enumerate(zip(inputs, targets.tolist(), weights, strict=True)) if row[1][2]]
+        classes = classes_of([label for _, (_, label, _) in rows], targets.dtype)
         name = dict(zip(classes.tolist(), names_of(classes), strict=True))
-        pairs = zip(inputs, targets.tolist(), strict=True)
-        self._learn([Example(text, name[label], SourceLocation("X", n)) for n, (text, label) in enumerate(pairs)])
+        examples = [Example(text, name[label], SourceLocation("X", n), weight) for n, (text, label, weight) in rows]
+        self._learn(examples, class_weight_setting(self.class_weight, classes))
         self.classes_ = classes
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """The likeliest class of each text, (N)."""
-        likeliest: np.ndarray = self.predict_proba(X).argmax(1)
-        classes: np.ndarray = self.classes_[likeliest]
+        """The class of each text, (N): the likeliest, unless the option ``threshold`` says otherwise."""
+        check_is_fitted(self)
+        number = {name: number for number, name in enumerate(names_of(self.classes_))}
+        predictions = self._predictions(texts(X))
+        classes: np.ndarray = self.classes_[[number[prediction.label] for prediction in predictions]]
         return classes
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -91,6 +107,9 @@ class SequenceClassifier(ClassifierMixin, ClassedEstimator):  # type: ignore[mis
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         return tags
+
+    def _labels_of(self, example: Example) -> tuple[str, ...]:
+        return (example.label,)
 
     def _split(self, examples: Sequence[Example], config: TrainingConfig, notes: list[str]) -> Splits[Example]:
         train, valid = split_off(examples, self.validation_fraction, config.seed)

@@ -25,8 +25,8 @@ _RENAMED = {"seed": "random_state", "valid_fraction": "validation_fraction"}
 """Options that have another name here: scikit-learn's."""
 _FILES = ("vectors", "init_from")
 """Options that name a file which is not the data."""
-_NO_OPTIONS = ("validation_fraction", "options", "random_state", "verbose")
-"""Parameters that are no option of a task, by this name at least."""
+_NO_OPTIONS = ("class_weight", "validation_fraction", "options", "random_state", "verbose")
+"""Parameters that are no option of a task, or not by this name, or not in this form."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -15,7 +15,15 @@ from seqkit.data import SourceLocation, Splits
 from seqkit.data.frames import LabelledClip, clip_of, split_clips
 from seqkit.data.tagged import Sentence, mended, split_sentences
 from seqkit.errors import UsageError
-from seqkit.estimators.arguments import check_target, classes_of, frames, label_lists, names_of, word_lists
+from seqkit.estimators.arguments import (
+    check_target,
+    class_weight_setting,
+    classes_of,
+    frames,
+    label_lists,
+    names_of,
+    word_lists,
+)
 from seqkit.estimators.base import ClassedEstimator
 from seqkit.topologies.synced.frames import SyncedFrames
 from seqkit.topologies.synced.tagging import SyncedTagging
@@ -40,7 +48,7 @@ class SyncedEstimator(ClassedEstimator):
                 raise UsageError(f"X[{number}] has no steps; leave it out")
         rows = label_lists(y, list(map(len, inputs)))
         classes = classes_of(label for row in rows for label in row)
-        self._learn(self._examples(inputs, _named(rows, classes)))
+        self._learn(self._examples(inputs, _named(rows, classes)), class_weight_setting(self.class_weight, classes))
         # Repairing spans can introduce labels that are not in y.
         new = set(self._known_labels()) - set(names_of(classes))
         self.classes_ = classes_of([*classes.tolist(), *new]) if new else classes
@@ -113,6 +121,8 @@ class SequenceTagger(SyncedEstimator):
         lowercase, min_count: how words are read.
         dropout, embedding_dropout: what training leaves out at random.
         validation_fraction: fraction of the sentences that are not trained on, but tell which epoch is the best.
+        class_weight: ``"balanced"``, or a dict of labels and their weights in the loss; a label that is not named
+            weighs 1; without a CRF.
         options: any other option of ``seqkit run tag``, by its name.
         epochs, learning_rate, batch_size, patience, random_state, verbose: as in :class:`SequenceEstimator`.
 
@@ -155,6 +165,9 @@ class SequenceTagger(SyncedEstimator):
         names: tuple[str, ...] = prediction.tags
         return names
 
+    def _labels_of(self, example: Sentence) -> tuple[str, ...]:
+        return example.tags
+
     def _split(self, examples: Sequence[Sentence], config: TrainingConfig, notes: list[str]) -> Splits[Sentence]:
         return mended(split_sentences(examples, self.validation_fraction, 0.0, config.seed), notes)
 
@@ -174,6 +187,8 @@ class SequenceLabeler(SyncedEstimator):
         delay: of one direction: frames that it may look ahead before it labels one.
         dropout, feature_dropout: what training leaves out at random.
         validation_fraction: fraction of the sequences that are not trained on, but tell which epoch is the best.
+        class_weight: ``"balanced"``, or a dict of labels and their weights in the loss; a label that is not named
+            weighs 1.
         options: any other option of ``seqkit run frames``, by its name.
         epochs, learning_rate, batch_size, patience, random_state, verbose: as in :class:`SequenceEstimator`.
 
@@ -229,6 +244,9 @@ class SequenceLabeler(SyncedEstimator):
     def _names(self, prediction: Any) -> tuple[str, ...]:
         names: tuple[str, ...] = prediction.labels
         return names
+
+    def _labels_of(self, example: LabelledClip) -> tuple[str, ...]:
+        return example.labels
 
     def _split(
         self, examples: Sequence[LabelledClip], config: TrainingConfig, notes: list[str]

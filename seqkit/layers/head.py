@@ -17,14 +17,16 @@ class Loss(NamedTuple):
     """A sum over a batch and the number of its items, divided once at the end: padding and batch size never bias it."""
 
     sum: Tensor
-    count: int  # type: ignore[assignment]  # it hides tuple.count, which nobody calls
+    count: float  # type: ignore[assignment]  # it hides tuple.count, which nobody calls
     carried: Mapping[str, Tensor] | None = None
     """Where the next batch of the epoch starts, detached from the graph: the state of a recurrent layer"""
+    items: int | None = None
+    """The number of items, where ``count`` is the sum of their weights"""
 
     @property
     def mean(self) -> Tensor:
         """The average loss of an item."""
-        return self.sum / max(1, self.count)
+        return self.sum / (self.count or 1)
 
 
 class Head(nn.Module, ABC):

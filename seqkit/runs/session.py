@@ -62,6 +62,9 @@ class Session(Training):
     def finish(self) -> RunOutcome:
         """Scores the best model and the baseline on the test split, once, and writes what the run found."""
         restore_head(self.head, self.run)
+        tuned = self.tune()
+        if tuned:
+            write_tensors(self.run.model, self.head.state_dict(), {"epoch": self.trainer.progress.best_epoch})
         test = self.splits.test
         items = [self.codec.encode(self.task.input_of(example)) for example in test]
         predictions = predict_items(self.head, self.codec, items, self.config).predictions
@@ -70,6 +73,7 @@ class Session(Training):
         baseline_scores = self.task.score(baseline, test)
         seconds = time.perf_counter() - start
         results = self._results(self.task.score(predictions, test), baseline_scores, seconds)
+        results |= {**self._label_facts(predictions), **tuned}
         pairs = zip(test, predictions, strict=True)
         lines = [{"input": self.task.input_of(e), **self.task.format_prediction(p)[1]} for e, p in pairs]
         write_json_lines(self.run.predictions, lines)
@@ -84,12 +88,14 @@ class Session(Training):
         self, scores: Mapping[str, float], baseline_scores: Mapping[str, float], baseline_seconds: float
     ) -> dict[str, Any]:
         progress = self.trainer.progress
+        best = progress.history[progress.best_epoch - 1]
         return {
             "task": self.task.name,
             "metric": self.metric,
             "better": "higher" if self.task.higher_is_better else "lower",
             "test": scores,
-            "valid": {self.metric: progress.best},
+            "valid": {name: best[name] for name in dict.fromkeys((self.metric, self.criterion.score))},
+            "selected_by": self.criterion.score,
             "baseline": baseline_scores,
             "best_epoch": progress.best_epoch,
             "epochs": progress.epoch,
@@ -99,6 +105,11 @@ class Session(Training):
             f"{self.task.unit(self.config)}_per_second": round(progress.examples / max(progress.seconds, 1e-9), 1),
             "peak_memory_mb": round(peak(), 1),
         }
+
+    def _label_facts(self, predictions: Sequence[Any]) -> dict[str, Any]:
+        """Precision, recall, F1 and support of each label, where the task has labels."""
+        scores = self.task.label_scores(predictions, self.splits.test)
+        return {"labels": {label: score._asdict() for label, score in scores.items()}} if scores else {}
 
 
 class Keeper(Callback):
@@ -231,10 +242,14 @@ def fingerprint(task: AnyTask, splits: Splits[Any]) -> str:
 
 
 def _content(example: Any) -> Any:
-    """An example without its location, which changes with the file's name."""
+    """An example without its location, which changes with the file's name.
+
+    A weight of 1 is left out, too: the examples of earlier versions had none.
+    """
     if not dataclasses.is_dataclass(example):
         return example
-    return [getattr(example, f.name) for f in dataclasses.fields(example) if f.name != "location"]
+    left_out = {"location", "weight"} if getattr(example, "weight", 1) == 1 else {"location"}
+    return [getattr(example, f.name) for f in dataclasses.fields(example) if f.name not in left_out]
 
 
 def absolute_paths(task: AnyTask, config: TrainingConfig) -> TrainingConfig:
@@ -242,6 +257,6 @@ def absolute_paths(task: AnyTask, config: TrainingConfig) -> TrainingConfig:
     changes: dict[str, Any] = {}
     for name, entry in options_of(type(config)).items():
         value = getattr(config, name)
-        if entry.limits.get("path") and value and value not in task.data_sets:
+        if entry.names_file(value) and value not in task.data_sets:
             changes[name] = str(Path(value).expanduser().absolute())
     return dataclasses.replace(config, **changes)

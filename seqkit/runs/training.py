@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,17 @@ import torch
 
 from seqkit.config import TrainingConfig
 from seqkit.data import Splits
+from seqkit.errors import unknown
 from seqkit.layers import Head
 from seqkit.runs.model import Model
 from seqkit.runs.transfer import start_from
-from seqkit.topologies import AnyCodec, AnyTask
+from seqkit.topologies import AnyCodec, AnyTask, Tunes
 from seqkit.training import Evaluation
-from seqkit.training.checkpoint import seeded
+from seqkit.training.checkpoint import own_generators, seeded
 from seqkit.training.trainer import Callback, Trainer
+
+_TRIED = 8
+"""Examples that are scored to see which scores there are; for some, all must be."""
 
 
 class Training:
@@ -37,7 +41,16 @@ class Training:
         )
         batches = task.batches(codec, train, config)
         self.metric = task.metric_for(codec)
-        self.trainer = Trainer(self.head, batches, self._validate, config, self.metric, task.higher_is_better)
+        self.criterion = task.criterion(config, codec)
+        self.trainer = Trainer(
+            self.head,
+            batches,
+            self._validate,
+            config,
+            self.metric,
+            task.higher_is_better,
+            criterion=self.criterion,
+        )
 
     def model(self) -> Model:
         """The model as it is now."""
@@ -48,7 +61,12 @@ class Training:
         self.trainer.stopping = True
 
     def begin(self, notes: list[str]) -> None:
-        """Puts what comes from outside into the new head: word vectors, what another run has learned."""
+        """Puts what comes from outside into the new head: word vectors, what another run has learned.
+
+        Raises :class:`UsageError` for a score to select by that the task does not have.
+        """
+        if self.config.select:
+            self._check_score(self.criterion.score)
         self.task.initialize_from_outside(self.config, self.codec, self.head, notes)
         if self.config.init_from:
             notes.extend(start_from(Path(self.config.init_from), self.head, self.codec))
@@ -61,8 +79,31 @@ class Training:
             self._restore()
             self.trainer.fit()
 
+    def tune(self) -> Mapping[str, Any]:
+        """Chooses on the validation split what training leaves open; call it when the head has its best weights.
+
+        Returns what ``results.json`` says of it; empty if nothing was chosen.
+        """
+        if not isinstance(self.task, Tunes):
+            return {}
+        return self.task.tune(self.config, self.codec, self.head, self._valid, self.splits.valid)
+
     def _restore(self) -> None:
         """Puts a training that was stopped back where it stood; only a run keeps what that takes."""
+
+    def _check_score(self, score: str) -> None:
+        # The model is untrained, so a few examples are enough to see which scores there are.
+        names = self._score_names(_TRIED)
+        if score not in names:
+            names |= self._score_names(None)
+        if score not in names:
+            raise unknown("score to select by", score, names)
+
+    def _score_names(self, count: int | None) -> set[str]:
+        items, examples = self._valid[:count], self.splits.valid[:count]
+        with own_generators():
+            evaluation = self.task.validate(self.config, self.codec, self.head, items, examples, lambda: None)
+        return set(evaluation.scores)
 
     def _validate(self) -> Evaluation:
         return self.task.validate(

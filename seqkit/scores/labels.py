@@ -72,6 +72,15 @@ def label_table(truth: Sequence[str], predicted: Sequence[str], most: int = 40) 
     return Table(title, ["label", "precision", "recall", "F1", "count"], rows)
 
 
+def entity_table(truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Table:
+    """The scores of spans of each type, the most frequent first, and of all together."""
+    scores = entity_scores(truth, predicted)
+    total = scores.pop(TOTAL)
+    ordered = sorted(scores.items(), key=lambda item: -item[1].support)
+    rows = [[kind, *score] for kind, score in [*ordered, (TOTAL, total)]]
+    return Table("Spans", ["type", "precision", "recall", "F1", "count"], rows)
+
+
 def confusion_table(truth: Sequence[str], predicted: Sequence[str], most: int = 20) -> Table:
     """How often each label was predicted for each; at most so many labels, and no more than fit 80 columns.
 

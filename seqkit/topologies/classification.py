@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
 
 from seqkit.data import DataError, Example
 from seqkit.data.readers import shown
-from seqkit.scores.labels import accuracy, confusion_table, macro_f1
+from seqkit.errors import UsageError
+from seqkit.scores.labels import LabelScore, accuracy, confusion_table, label_scores, label_table, macro_f1
 from seqkit.tables import Table
+from seqkit.topologies.class_weights import ClassWeights, choose_class_weights
 from seqkit.topologies.task import C, H, K, Task
 
 
 @dataclass(frozen=True)
 class Classified:
-    """A prediction: the likeliest label, and the probability of each."""
+    """A prediction: a label, the likeliest unless there is a threshold, and the probability of each."""
 
     label: str
     probabilities: dict[str, float]
 
     @classmethod
-    def of(cls, labels: Sequence[str], row: Sequence[float]) -> Classified:
-        """The prediction that the probabilities of all labels, in their order, make."""
+    def of(cls, labels: Sequence[str], row: Sequence[float], chosen: int | None = None) -> Classified:
+        """The prediction from the probabilities of all labels, in their order: the likeliest unless one is chosen."""
         probabilities = dict(zip(labels, row, strict=True))
-        return cls(max(probabilities, key=probabilities.__getitem__), probabilities)
+        likeliest = max(probabilities, key=probabilities.__getitem__)
+        return cls(likeliest if chosen is None else labels[chosen], probabilities)
 
     @property
     def confidence(self) -> float:
@@ -44,6 +50,10 @@ class ClassificationTask(Task[C, Example, Classified, K, H]):
     def score(self, predictions: Sequence[Classified], examples: Sequence[Example]) -> dict[str, float]:
         """Accuracy and macro-F1."""
         return classification_scores(predictions, examples)
+
+    def label_scores(self, predictions: Sequence[Classified], examples: Sequence[Example]) -> dict[str, LabelScore]:
+        """Precision, recall, F1 and support of each label."""
+        return label_scores([e.label for e in examples], [p.label for p in predictions])
 
     def format_prediction(self, prediction: Classified) -> tuple[str, dict[str, Any]]:
         """``label  probability``, and the probabilities of all labels as JSON."""
@@ -67,14 +77,45 @@ def classification_scores(predictions: Sequence[Classified], examples: Sequence[
     return {"accuracy": accuracy(truth, predicted), "macro_f1": macro_f1(truth, predicted)}
 
 
-def label_confusions(predictions: Sequence[Classified], examples: Sequence[Example]) -> Table:
-    """How often each label was predicted for each true one."""
-    return confusion_table([e.label for e in examples], [p.label for p in predictions])
+def labels_and_confusions(predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
+    """The scores of each label, and how often each was predicted for each true one."""
+    truth, predicted = [e.label for e in examples], [p.label for p in predictions]
+    return [label_table(truth, predicted), confusion_table(truth, predicted)]
 
 
 def misclassified(predictions: Sequence[Classified], examples: Sequence[Example]) -> list[tuple[Classified, Example]]:
     """The wrong predictions with their examples, in the order of the examples."""
     return [(p, e) for p, e in zip(predictions, examples, strict=True) if p.label != e.label]
+
+
+def labels_of(train: Sequence[Example], class_weight: str | None) -> tuple[list[str], ClassWeights | None]:
+    """The labels of the training split, sorted, and the weights that the option asks for."""
+    counts: dict[str, float] = {}
+    for example in train:
+        counts[example.label] = counts.get(example.label, 0.0) + example.weight
+    labels = sorted(counts)
+    return labels, choose_class_weights(class_weight, labels, counts)
+
+
+class Weighted(Protocol):
+    """An item with a weight in the loss."""
+
+    @property
+    def weight(self) -> float:
+        """1 for most."""
+        ...
+
+
+def weights_of(items: Sequence[Weighted]) -> Tensor | None:
+    """The weights (B); None where all are 1, so that a loss without weights is what it always was."""
+    weights = [item.weight for item in items]
+    return None if all(weight == 1 for weight in weights) else torch.tensor(weights, dtype=torch.float32)
+
+
+def check_weight_column(weight_column: str | None, data: str, data_sets: Collection[str]) -> None:
+    """Raises :class:`UsageError` for a column of weights in data that are no file."""
+    if weight_column is not None and data in data_sets:
+        raise UsageError(f"--weight-column is for a file, and {data} has no weights; leave it out")
 
 
 def check_labels(examples: Iterable[Example], known: Collection[str]) -> None:

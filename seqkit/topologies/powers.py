@@ -48,6 +48,17 @@ class Streams(Protocol):
         ...
 
 
+@runtime_checkable
+class Tunes(Protocol):
+    """Chooses on the validation split what training leaves open, such as the threshold of a label."""
+
+    def tune(
+        self, config: Any, codec: Any, head: Any, items: Sequence[Any], examples: Sequence[Any]
+    ) -> Mapping[str, Any]:
+        """Changes the trained head; what ``results.json`` says of it, nothing if there was nothing to choose."""
+        ...
+
+
 class Explanation(NamedTuple):
     """One input as a head has read it, for those who look inside."""
 

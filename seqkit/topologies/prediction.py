@@ -44,7 +44,7 @@ def predict_items(
     head.eval()
     predict = predict or head.predict
     found: list[Any] = [None] * len(items)
-    total, count = 0.0, 0
+    total, count = 0.0, 0.0
     lengths = [codec.length(item) for item in items]
     for group in token_batches(lengths, 2 * config.batch_tokens, 4 * config.batch_size):
         batch = codec.collate([items[number] for number in group])
@@ -54,4 +54,4 @@ def predict_items(
         for number, prediction in zip(group, predict(batch, **options), strict=True):
             found[number] = prediction
         after_batch()
-    return Predicted(found, total / max(1, count))
+    return Predicted(found, total / (count or 1))

@@ -11,6 +11,8 @@ from seqkit.config import TrainingConfig
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.readers import choose_column
 from seqkit.layers import Head
+from seqkit.scores.direction import Criterion, higher_is_better
+from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
 from seqkit.topologies.codec import Codec
@@ -101,6 +103,13 @@ class Task(ABC, Generic[C, E, P, K, H]):
         """The metric, where it depends on what the labels of the data are."""
         return self.metric
 
+    def criterion(self, config: C, codec: K) -> Criterion:
+        """The score that chooses the model of an epoch: the one asked for, else the metric."""
+        metric = self.metric_for(codec)
+        # Tables show macro-f1 for macro_f1.
+        selected = (config.select or metric).replace("-", "_")
+        return Criterion(selected, self.higher_is_better if selected == metric else higher_is_better(selected))
+
     def unit(self, config: C) -> str:
         """What a loss counts, and the speed of training is told in."""
         return "examples"
@@ -140,6 +149,10 @@ class Task(ABC, Generic[C, E, P, K, H]):
     def tables(self, predictions: Sequence[P], examples: Sequence[E]) -> list[Table]:
         """What else to show of the test split: a confusion matrix, the worst mistakes."""
         return []
+
+    def label_scores(self, predictions: Sequence[P], examples: Sequence[E]) -> Mapping[str, LabelScore]:
+        """Precision, recall, F1 and support of each label, where there are labels."""
+        return {}
 
     def draw_pictures(self, head: H, codec: K, predictions: Sequence[P], examples: Sequence[E]) -> dict[str, bytes]:
         """File name to content: pictures of predictions for the test split, kept in the run."""

@@ -14,6 +14,7 @@ from torch.nn.utils import clip_grad_norm_
 from seqkit.config import TrainingConfig
 from seqkit.errors import SeqkitError
 from seqkit.layers import Head
+from seqkit.scores.direction import Criterion
 from seqkit.tables import Table
 from seqkit.training.average import MovingAverage
 from seqkit.training.batches import Batches
@@ -47,7 +48,7 @@ class Progress:
     epoch: int = 0
     position: int = 0
     loss_sum: float = 0.0
-    loss_count: int = 0
+    loss_count: float = 0
     best: float | None = None
     best_loss: float = 0.0
     best_epoch: int = 0
@@ -85,6 +86,7 @@ class Trainer:
         metric: the score that models are compared by.
         higher_is_better: whether a larger score is a better one.
         callbacks: called in this order.
+        criterion: the score that chooses the model and ends the training; None: the metric.
     """
 
     def __init__(
@@ -96,9 +98,11 @@ class Trainer:
         metric: str,
         higher_is_better: bool = True,
         callbacks: Sequence[Callback] = (),
+        criterion: Criterion | None = None,
     ) -> None:
         self.head, self.batches, self.evaluate, self.config = head, batches, evaluate, config
         self.metric, self.higher_is_better, self.callbacks = metric, higher_is_better, callbacks
+        self.criterion = criterion or Criterion(metric, higher_is_better)
         self.progress = Progress()
         self.carried: Mapping[str, torch.Tensor] | None = None
         self.stopping = False
@@ -157,7 +161,7 @@ class Trainer:
         total = float(loss.sum.detach())
         if not (math.isfinite(total) and math.isfinite(norm)):
             raise SeqkitError(
-                f"the loss is not finite at step {progress.step + 1} (loss {total / max(1, loss.count):g}, learning "
+                f"the loss is not finite at step {progress.step + 1} (loss {total / (loss.count or 1):g}, learning "
                 f"rate {self.rate:g}, gradient norm {norm:g}); lower --learning-rate or --clip; the last good "
                 "checkpoint stays"
             )
@@ -166,7 +170,7 @@ class Trainer:
         progress.step, progress.position = progress.step + 1, progress.position + 1
         self.average.update(progress.step)
         progress.loss_sum, progress.loss_count = progress.loss_sum + total, progress.loss_count + loss.count
-        progress.examples += loss.count
+        progress.examples += int(loss.count) if loss.items is None else loss.items
         progress.seconds += time.perf_counter() - start
 
     def _finish_epoch(self) -> None:
@@ -176,10 +180,10 @@ class Trainer:
         with own_generators(), self.average.in_place():
             scores, self.samples = self.evaluate()
         progress.epoch, progress.position, self.carried = progress.epoch + 1, 0, None
-        better = self._compare(scores[self.metric], scores["loss"])
+        better = self._compare(scores[self.criterion.score], scores["loss"])
         out_of_patience = 0 < self.config.patience <= progress.waited
         progress.finished = progress.epoch >= self.config.epochs or out_of_patience
-        train_loss = progress.loss_sum / max(1, progress.loss_count)
+        train_loss = progress.loss_sum / (progress.loss_count or 1)
         record = {"epoch": progress.epoch, "step": progress.step, "train_loss": train_loss, **scores}
         progress.history.append(record)
         progress.loss_sum, progress.loss_count = 0.0, 0
@@ -188,7 +192,7 @@ class Trainer:
 
     def _compare(self, score: float, loss: float) -> bool:
         """Whether the model of this epoch is the best so far, which the progress then remembers."""
-        progress, sign = self.progress, 1 if self.higher_is_better else -1
+        progress, sign = self.progress, 1 if self.criterion.higher_is_better else -1
         # Among equal scores the smaller loss is better: BLEU stays 0 for as long as, say, a model of captions gets no
         # four words in a row correct.
         better = progress.best is None or (sign * score, -loss) > (sign * progress.best, -progress.best_loss)

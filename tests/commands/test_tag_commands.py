@@ -44,6 +44,7 @@ def test_names_are_learned_and_scored_whole(tagged):
     found = json.loads((out / "results.json").read_text())
     assert found["metric"] == "f1"
     assert found["test"]["f1"] > 0.95
+    assert found["labels"].keys() == {"LOC", "PER"} and found["labels"]["LOC"]["f1"] > 0.9
     assert set(found["test"]) == {"accuracy", "f1", "precision", "recall"} == set(found["baseline"])
     lines = [line for line in [*done.stderr.splitlines(), *done.stdout.splitlines()] if str(out) not in line]
     assert all(len(line) <= 80 for line in lines)

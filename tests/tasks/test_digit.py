@@ -86,8 +86,8 @@ def test_a_batch_without_labels_has_no_loss():
     "raw", ["1,2.5,-3e1", "1 2.5 -30", " [1, 2.5;\t-30]\n", [1, 2.5, -30], np.array([1, 2.5, -30])]
 )
 def test_a_vector_is_written_with_commas_or_spaces_or_given_as_numbers(raw):
-    vector, target = VectorCodec("abc", [0, 0, 0], [1, 1, 5], "xy").encode(raw)
-    assert vector.tolist() == [1.0, 2.5, -6.0] and target is None
+    item = VectorCodec("abc", [0, 0, 0], [1, 1, 5], "xy").encode(raw)
+    assert item.vector.tolist() == [1.0, 2.5, -6.0] and item.target is None
 
 
 @pytest.mark.parametrize(
@@ -114,16 +114,16 @@ def test_scaling_is_learned_on_the_training_split_alone():
     expected = StandardScaler().fit(train)
     np.testing.assert_allclose(learned.mean, expected.mean_)
     np.testing.assert_allclose(learned.scale, expected.scale_)
-    vector, target = learned.encode(splits.test[0].text, splits.test[0])
+    item = learned.encode(splits.test[0].text, splits.test[0])
     scaled = expected.transform([list(map(float, splits.test[0].text.split()))])[0]
-    np.testing.assert_allclose(vector.numpy(), scaled.clip(-10, 10), rtol=1e-5, atol=1e-6)
-    assert learned.labels[target] == splits.test[0].label
+    np.testing.assert_allclose(item.vector.numpy(), scaled.clip(-10, 10), rtol=1e-5, atol=1e-6)
+    assert learned.labels[item.target] == splits.test[0].label
 
 
 def test_a_number_that_never_changes_and_one_far_out_do_no_harm():
     examples = [Example(f"0.1 {number}", "x", SourceLocation("a", 1)) for number in range(7)]
     learned = TASK.learn_codec(DigitConfig(data="digits"), examples)
-    vector, _ = VectorCodec("ab", learned.mean, learned.scale, "x").encode("0.1 1e29")
+    vector = VectorCodec("ab", learned.mean, learned.scale, "x").encode("0.1 1e29").vector
     assert vector.tolist() == pytest.approx([0.0, 10.0], abs=1e-6)
 
 
@@ -239,6 +239,7 @@ def test_mistakes_are_shown_as_pictures_where_the_numbers_are_pixels():
 def test_the_most_confident_mistake_comes_first():
     examples = [Example("1", "a", SourceLocation("x.csv", line)) for line in (2, 3, 4)]
     predictions = [Classified(label, {label: p}) for label, p in (("b", 0.6), ("b", 0.9), ("a", 0.99))]
-    confusion, wrong = TASK.tables(predictions, examples)
+    labels, confusion, wrong = TASK.tables(predictions, examples)
+    assert labels.rows == [["a", 1.0, 1 / 3, 0.5, 3], ["b", 0.0, 0.0, 0.0, 0]]
     assert list(confusion.rows) == [["a", 1, 2], ["b", 0, 0]]
     assert wrong.rows == [["a", "b", "0.90", "x.csv:3"], ["a", "b", "0.60", "x.csv:2"]]

@@ -231,7 +231,8 @@ def test_scores_by_hand():
     # Overlaps: 2 of 3 frames for a, 3 of 4 for b.
     assert (scores["segment_f1_10"], scores["segment_f1_50"], scores["edit"]) == (1, 1, 1)
     labels, confusion, worst = TASK.tables(found, examples)
-    assert [row[0] for row in labels.rows] == ["b", "a"]
+    assert labels.rows == [["b", 1.0, 3 / 4, 6 / 7, 4], ["a", 2 / 3, 1.0, 4 / 5, 2]]
+    assert TASK.label_scores(found, examples) == {"a": (2 / 3, 1.0, 4 / 5, 2), "b": (1.0, 3 / 4, 6 / 7, 4)}
     assert confusion.rows == [["a", 2, 0], ["b", 1, 3]]
     assert worst.rows == [["a", 6, pytest.approx(5 / 6), 1.0]]
 

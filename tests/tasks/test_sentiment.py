@@ -64,7 +64,8 @@ def test_tables_count_and_show_the_worst_first():
         return Classified(label, {label: probability, {"x": "y", "y": "x"}[label]: 1 - probability})
 
     examples = [Example(t, label, SourceLocation("a", 1)) for t, label in (("one", "x"), ("two", "x"), ("three", "y"))]
-    confusion, worst = TASK.tables([predicted("y", 0.6), predicted("x", 0.9), predicted("x", 0.99)], examples)
+    labels, confusion, worst = TASK.tables([predicted("y", 0.6), predicted("x", 0.9), predicted("x", 0.99)], examples)
+    assert labels.rows == [["x", 0.5, 0.5, 0.5, 2], ["y", 0.0, 0.0, 0.0, 1]]
     assert confusion.rows == [["x", 1, 1], ["y", 1, 0]]
     assert [row[3] for row in worst.rows] == ["three", "one"]
 

@@ -209,6 +209,22 @@ def test_names_are_scored_whole_and_listed_in_json():
     assert [(e["text"], e["type"]) for e in facts["entities"]] == [("Ann", "PER"), ("Rome", "LOC")]
 
 
+def test_each_label_is_scored_as_its_scheme_has_it():
+    truth = sentences([("Ann Lee saw Rome", "B-PER I-PER O B-LOC"), ("Bob saw", "B-PER O")])
+    tags = [("B-PER", "O", "O", "B-LOC"), ("B-PER", "B-LOC")]
+    answers = [Tagged(e.words, row, (), "bio") for e, row in zip(truth, tags, strict=True)]
+    assert TASK.label_scores(answers, truth) == {"LOC": (0.5, 1.0, 2 / 3, 1), "PER": (0.5, 0.5, 0.5, 2)}
+    spans, labels, *_ = TASK.tables(answers, truth)
+    assert spans.rows == [["PER", 0.5, 0.5, 0.5, 2], ["LOC", 0.5, 1.0, 2 / 3, 1], ["all", 0.5, 2 / 3, 4 / 7, 3]]
+    assert [row[0] for row in labels.rows] == ["B-PER", "O", "B-LOC", "I-PER"]
+    plain = [Tagged(e.words, row, ()) for e, row in zip(truth, tags, strict=True)]
+    assert TASK.label_scores(plain, truth)["O"] == (0.5, 0.5, 0.5, 2)
+    assert TASK.tables(plain, truth)[0].title == "Labels"
+    text = sentences([("yes no", "Aa, aa.")])
+    restored = [Tagged(text[0].words, ("aa,", "aa"), (), "punctuation")]
+    assert TASK.label_scores(restored, text)["comma"] == (1.0, 1.0, 1.0, 1)
+
+
 @pytest.mark.parametrize(
     ("scheme", "tags"),
     [(None, ["N", "V", "D"]), ("bio", ["B-PER", "I-PER", "O", "B-LOC"]), ("punctuation", ["aa", "Aa,", "aa.", "AA?"])],

@@ -6,9 +6,11 @@ from seqkit.data.readers.json_lines import as_text, json_object
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.data.readers.tables import FORMATS, Record, delimiter_of, read_records
+from seqkit.data.readers.weights import LARGEST_WEIGHT, all_weights_zero, left_out, parse_weight
 
 __all__ = [
     "FORMATS",
+    "LARGEST_WEIGHT",
     "MAX_LINE",
     "Broken",
     "DataError",
@@ -16,10 +18,13 @@ __all__ = [
     "Lines",
     "Record",
     "SourceLocation",
+    "all_weights_zero",
     "as_text",
     "choose_column",
     "delimiter_of",
     "json_object",
+    "left_out",
+    "parse_weight",
     "read_examples",
     "read_lines",
     "read_records",

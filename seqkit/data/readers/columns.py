@@ -1,4 +1,4 @@
-"""Which column of a table holds the texts, and which the labels."""
+"""Which column of a table holds the texts, which the labels, and which the weights."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ _USUAL_NAMES = {
         "title",
     ],
     "label": ["label", "sentiment", "class", "category", "target", "rating", "stars", "tag", "y"],
+    "weight": [],
 }
 """From the most obvious to the least: where a table has several of them, the first one is it."""
 
 
 def choose_column(
-    columns: Sequence[str], wanted: str | None, kind: Literal["text", "label"], location: SourceLocation
+    columns: Sequence[str], wanted: str | None, kind: Literal["text", "label", "weight"], location: SourceLocation
 ) -> str:
-    """The column of that name, or the one with the most obvious name for a text or a label.
+    """The column of that name, or the one with the most obvious name for a text or a label; no name is for a weight.
 
     Raises :class:`UsageError` with the columns there are and the option that names one.
     """

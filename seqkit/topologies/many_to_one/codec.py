@@ -14,23 +14,30 @@ from torch import Tensor
 
 from seqkit.data import Example, Tokenizer, Vocabulary, tokenizer, tokenizer_from_json
 from seqkit.data.batching import pad
+from seqkit.topologies.class_weights import ClassWeights, class_weights_from_json, class_weights_to_json
+from seqkit.topologies.classification import labels_of, weights_of
 from seqkit.topologies.codec import Codec, EncodingReport, read_labels
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 
 
 class TextItem(NamedTuple):
-    """The tokens of a text (T), and the number of its label where it is known."""
+    """The tokens of a text (T), the number of its label where it is known, and its weight in the loss."""
 
     tokens: Tensor
-    target: int | None
+    target: int | None = None
+    weight: float = 1.0
 
 
 class TextBatch(NamedTuple):
-    """Tokens (B, T), lengths (B), and the number of each text's label (B) where it is known."""
+    """Tokens (B, T), lengths (B), and the number of each text's label (B) where it is known.
+
+    ``weights`` (B) are those of the texts in the loss; None: all are 1.
+    """
 
     tokens: Tensor
     lengths: Tensor
     targets: Tensor | None = None
+    weights: Tensor | None = None
 
 
 class TextCodec(Codec[Example, TextItem, TextBatch]):
@@ -41,20 +48,29 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         vocabulary: the tokens that have a number of their own.
         labels: those of the training split, in the order of the head's outputs.
         max_tokens: a longer text is cut after so many.
+        class_weights: of the labels in the loss; None: all are 1.
     """
 
-    def __init__(self, tokens: Tokenizer, vocabulary: Vocabulary, labels: Sequence[str], max_tokens: int) -> None:
+    def __init__(
+        self,
+        tokens: Tokenizer,
+        vocabulary: Vocabulary,
+        labels: Sequence[str],
+        max_tokens: int,
+        class_weights: ClassWeights | None = None,
+    ) -> None:
         self.tokenizer, self.vocabulary, self.labels = tokens, vocabulary, tuple(labels)
-        self.max_tokens = max_tokens
+        self.max_tokens, self.class_weights = max_tokens, class_weights
         self._numbers = {label: number for number, label in enumerate(self.labels)}
 
     @classmethod
     def learn(cls, config: ManyToOneOptions, train: Sequence[Example]) -> TextCodec:
-        """Vocabulary and labels of the training split."""
+        """Vocabulary, labels and their weights, of the training split."""
         tokens = tokenizer(config.tokenizer)
         texts: Iterable[Sequence[str]] = (tokens.split(example.text)[: config.max_tokens] for example in train)
         vocabulary = Vocabulary.build(texts, config.min_count, config.max_symbols)
-        return cls(tokens, vocabulary, sorted({example.label for example in train}), config.max_tokens)
+        labels, class_weights = labels_of(train, config.class_weight)
+        return cls(tokens, vocabulary, labels, config.max_tokens, class_weights)
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> TextCodec:
@@ -62,7 +78,8 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         vocab = files["vocab.json"]
         vocabulary = Vocabulary.from_json(vocab, "vocab.json")
         labels = read_labels(files["labels.json"])
-        return cls(tokenizer_from_json(vocab["tokenizer"]), vocabulary, labels, int(vocab["max_tokens"]))
+        class_weights = class_weights_from_json(files, labels)
+        return cls(tokenizer_from_json(vocab["tokenizer"]), vocabulary, labels, int(vocab["max_tokens"]), class_weights)
 
     def split(self, text: str) -> list[str]:
         """The tokens that are read of a text, ``max_tokens`` at most."""
@@ -73,7 +90,7 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         # By way of numpy: a third of the time of torch.tensor, which shows when a model answers thousands of texts
         # a second.
         numbers = torch.from_numpy(np.array(self.vocabulary.encode(self.split(raw)), np.int32))
-        return TextItem(numbers, None if example is None else self._numbers[example.label])
+        return TextItem(numbers) if example is None else TextItem(numbers, self._numbers[example.label], example.weight)
 
     def length(self, item: TextItem) -> int:
         """Tokens."""
@@ -83,7 +100,9 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         """A batch; it has targets if every item has."""
         tokens, lengths = pad([item.tokens for item in items], self.vocabulary.pad)
         targets = [item.target for item in items if item.target is not None]
-        return TextBatch(tokens, lengths, torch.tensor(targets) if targets and len(targets) == len(items) else None)
+        if not targets or len(targets) < len(items):
+            return TextBatch(tokens, lengths)
+        return TextBatch(tokens, lengths, torch.tensor(targets), weights_of(items))
 
     def encoding_report(self, raw: str, example: Example | None = None) -> EncodingReport:
         """Tokens, those behind ``max_tokens``, and those that are unknown."""
@@ -96,6 +115,7 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         return {"encoder.embedding": self.vocabulary}
 
     def to_json(self) -> dict[str, Any]:
-        """``vocab.json`` and ``labels.json``."""
+        """``vocab.json`` and ``labels.json``, and the weights of labels if they have any."""
         options = {"tokenizer": self.tokenizer.to_json(), "max_tokens": self.max_tokens}
-        return {"vocab.json": {**options, **self.vocabulary.to_json()}, "labels.json": list(self.labels)}
+        files = {"vocab.json": {**options, **self.vocabulary.to_json()}, "labels.json": list(self.labels)}
+        return {**files, **class_weights_to_json(self.class_weights, self.labels)}

@@ -8,7 +8,10 @@ from seqkit.topologies.many_to_one.head import ClassificationHead
 
 
 def export_classifier(head: ClassificationHead, codec: TextCodec) -> Exported:
-    """``tokens`` (B, T) and ``lengths`` (B) to ``logits`` and ``probabilities`` (B, labels)."""
+    """``tokens`` (B, T) and ``lengths`` (B) to ``logits`` and ``probabilities`` (B, labels).
+
+    Symbols name the threshold of the second label, if there is one.
+    """
     inputs, sample = sequences(len(codec.vocabulary))
 
     def add_logits(graph: Graph, values: dict[str, Value]) -> Value:
@@ -16,4 +19,5 @@ def export_classifier(head: ClassificationHead, codec: TextCodec) -> Exported:
         logits: Value = add(head.output, graph, pooled)
         return logits
 
-    return labelling(head, inputs, sample, add_logits, ("batch", len(head.labels)), codec.to_json(), TextBatch)
+    symbols = codec.to_json() if head.decision is None else {**codec.to_json(), "threshold": head.decision.value}
+    return labelling(head, inputs, sample, add_logits, ("batch", len(head.labels)), symbols, TextBatch)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import RecurrentOptions, SplitOptions, VocabularyOptions, option
+from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, VocabularyOptions, option
 from seqkit.data import TOKENIZERS
 
 
 @dataclass(frozen=True, kw_only=True)
-class ManyToOneOptions(RecurrentOptions, VocabularyOptions, SplitOptions):
+class ManyToOneOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
     """How texts are read, and the network that labels them."""
 
     data: str = option("", "the data: a CSV, TSV or JSONL file", path=True)
     text_column: str | None = option(None, "column of the text (else guessed by its name)")
     label_column: str | None = option(None, "column of the label (else guessed by its name)")
+    weight_column: str | None = option(None, "column of the example's weight in the loss (else 1)")
     tokenizer: str = option("word", "how text is split: word, char or byte", choices=lambda: TOKENIZERS)
     min_count: int = 2
     max_tokens: int = option(400, "a longer text is cut after so many tokens", minimum=1)
@@ -25,4 +26,7 @@ class ManyToOneOptions(RecurrentOptions, VocabularyOptions, SplitOptions):
     dropout: float = option(0.5, "dropout on outputs and on the pooled vector", minimum=0, below=1)
     embedding_dropout: float = option(0.5, "dropout on token vectors", minimum=0, below=1)
     word_dropout: float = option(0.3, "fraction of the tokens left out in training", minimum=0, below=1)
+    threshold: str | None = option(
+        None, "of two labels, the probability from which the second is predicted; auto: tuned on validation [0.5]"
+    )
     vectors: str | None = option(None, "GloVe or word2vec text file to start the embedding from", path=True)

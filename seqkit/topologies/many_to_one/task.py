@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,15 +13,18 @@ from seqkit.data import Example, Splits, read_examples
 from seqkit.data.vectors import read_vectors
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
+from seqkit.scores.direction import Criterion
 from seqkit.tables import Table
-from seqkit.topologies.classification import ClassificationTask, Classified, check_labels
-from seqkit.topologies.many_to_one.codec import TextCodec
+from seqkit.topologies.classification import ClassificationTask, Classified, check_labels, check_weight_column
+from seqkit.topologies.many_to_one.codec import TextCodec, TextItem
 from seqkit.topologies.many_to_one.export import export_classifier
 from seqkit.topologies.many_to_one.head import ClassificationHead
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.scores import classification_tables, tfidf_baseline
 from seqkit.topologies.many_to_one.splits import labelled_splits
+from seqkit.topologies.many_to_one.threshold import AUTO, first_threshold, tune_threshold
 from seqkit.topologies.powers import Explanation
+from seqkit.topologies.prediction import predict_items
 
 C = TypeVar("C", bound=ManyToOneOptions)
 
@@ -44,20 +48,25 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
 
     def read_source(self, config: C, data: str, notes: list[str]) -> list[Example]:
         """The examples of a data set or file; override it for data sets, and leave files to this one."""
-        return read_examples(Path(data), config.text_column, config.label_column, notes=notes)
+        columns = (config.text_column, config.label_column)
+        return read_examples(Path(data), *columns, notes=notes, weight_column=config.weight_column)
 
     def read(self, config: C, notes: list[str]) -> Splits[Example]:
         """The three splits; those given as files stay as they are, the others are split off at random."""
+        check_weight_column(config.weight_column, config.data, self.data_sets)
         return labelled_splits(config, lambda data: self.read_source(config, data, notes), notes)
 
     def read_file(self, config: C, path: Path, codec: TextCodec) -> list[Example]:
-        """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know."""
-        examples = self.read_source(config, str(path), [])
+        """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know.
+
+        They need no weights, for scores have none.
+        """
+        examples = self.read_source(replace(config, weight_column=None), str(path), [])
         check_labels(examples, codec.labels)
         return examples
 
     def learn_codec(self, config: C, train: Sequence[Example]) -> TextCodec:
-        """Vocabulary and labels of the training split."""
+        """Vocabulary, labels and their weights, of the training split."""
         return TextCodec.learn(config, train)
 
     def load_codec(self, files: Mapping[str, Any]) -> TextCodec:
@@ -77,7 +86,8 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
             word_dropout=config.word_dropout,
             pad=codec.vocabulary.pad,
         )
-        return ClassificationHead(encoder, codec.labels, config.dropout)
+        threshold = first_threshold(config.threshold, codec.labels)
+        return ClassificationHead(encoder, codec.labels, config.dropout, codec.class_weights, threshold)
 
     def initialize_from_outside(self, config: C, codec: TextCodec, head: ClassificationHead, notes: list[str]) -> None:
         """Starts the embedding from a file of word vectors, if one is named."""
@@ -86,12 +96,34 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
             notes.extend(vectors.notes)
             head.encoder.start_embedding(vectors.matrix)
 
+    def tune(
+        self,
+        config: C,
+        codec: TextCodec,
+        head: ClassificationHead,
+        items: Sequence[TextItem],
+        examples: Sequence[Example],
+    ) -> dict[str, Any]:
+        """Tunes the threshold of two labels for the score that chose the model, if that is asked for."""
+        if config.threshold != AUTO or head.decision is None:
+            return {}
+        criterion = self.criterion(config, codec)
+        if criterion.score == "loss":
+            # No threshold changes it.
+            criterion = Criterion(self.metric, self.higher_is_better)
+        label = codec.labels[1]
+        predictions = predict_items(head, codec, items, config).predictions
+        tuned = tune_threshold(predictions, examples, label, self.score, criterion)
+        head.decision.threshold.fill_(tuned.value)
+        scores = {"score": criterion.score, "tuned": tuned.score, "at_half": tuned.score_at_half}
+        return {"threshold": {"label": label, "value": tuned.value, **scores}}
+
     def predict_baseline(self, config: C, splits: Splits[Example]) -> list[Classified]:
         """TF-IDF with logistic regression."""
         return tfidf_baseline(splits, config.tokenizer)
 
     def tables(self, predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
-        """Confusions, and the worst mistakes."""
+        """Scores of each label, confusions, and the worst mistakes."""
         return classification_tables(predictions, examples)
 
     def export(self, head: ClassificationHead, codec: TextCodec) -> Exported:
@@ -99,11 +131,11 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
         return export_classifier(head, codec)
 
     def explain(self, head: ClassificationHead, codec: TextCodec, raw: str) -> Explanation:
-        """The log-probability of the likeliest label, and the tokens of the text."""
+        """The log-probability of the predicted label, and the tokens of the text."""
         tokens = codec.split(raw)
-        log_probabilities = torch.log_softmax(head(codec.collate([codec.encode(raw)])), 1)[0]
-        best = int(log_probabilities.argmax())
-        label, score = head.labels[best], log_probabilities[best]
+        log_probabilities = torch.log_softmax(head(codec.collate([codec.encode(raw)])), 1)
+        (best,) = head.decide(log_probabilities.exp()).tolist()
+        label, score = head.labels[best], log_probabilities[0, best]
         return Explanation(
             f"{label} ({score.exp().item():.3f})", score, {"encoder.recurrent": tokens}, (tokens, [label])
         )

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from seqkit.layers import Head, Loss
 from seqkit.layers.head import require_targets
+from seqkit.layers.label_loss import label_loss
+from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.classification import Classified
 from seqkit.topologies.one_to_one.codec import VectorBatch
 
@@ -32,7 +33,10 @@ class VectorHead(Head):
         noise: standard deviation of the normal noise added to the vector in training.
         label_smoothing: in training, the fraction of a target that all labels share (Szegedy et al., 2016,
             arXiv:1512.00567).
+        class_weights: of the labels in the loss; None: all are 1.
     """
+
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class VectorHead(Head):
         dropout: float = 0.0,
         noise: float = 0.0,
         label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         self.labels, self.noise, self.label_smoothing = tuple(labels), noise, label_smoothing
@@ -52,6 +57,7 @@ class VectorHead(Head):
             layers += [nn.Linear(size, hidden_size), ACTIVATIONS[activation](), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*layers)
         self.output = nn.Linear(hidden_size if num_layers else input_size, len(self.labels))
+        self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
 
     def forward(self, batch: VectorBatch) -> Tensor:
         """Logits (B, labels)."""
@@ -62,10 +68,10 @@ class VectorHead(Head):
         return logits
 
     def loss(self, batch: VectorBatch) -> Loss:
-        """Cross-entropy, in nats."""
+        """Cross-entropy, in nats, with the weights of labels and vectors."""
         targets = require_targets(batch.targets)
         smoothing = self.label_smoothing if self.training else 0.0
-        return Loss(cross_entropy(self(batch), targets, reduction="sum", label_smoothing=smoothing), len(targets))
+        return label_loss(self(batch), targets, self.class_weights, batch.weights, smoothing)
 
     @torch.no_grad()
     def predict(self, batch: VectorBatch) -> list[Classified]:

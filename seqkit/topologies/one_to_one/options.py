@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import TrainingConfig, option
+from seqkit.config import ClassWeightOptions, option
 from seqkit.topologies.one_to_one.head import ACTIVATIONS
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneToOneOptions(TrainingConfig):
+class OneToOneOptions(ClassWeightOptions):
     """Which columns are read, how the rows are split, and the network that labels them."""
 
     data: str = option("", "the data: a CSV, TSV or JSONL file with columns of numbers", path=True)
     label_column: str | None = option(None, "column of the label (else guessed by its name)")
-    feature_columns: str | None = option(None, "columns of numbers, joined by commas (else all but the label)")
+    weight_column: str | None = option(None, "column of the example's weight in the loss (else 1)")
+    feature_columns: str | None = option(None, "columns of numbers, joined by commas (else all but label and weight)")
     valid_fraction: float = option(0.1, "fraction of the examples for validation", above=0, below=0.5)
     test_fraction: float = option(0.1, "fraction of the examples for the test", above=0, below=0.5)
     hidden_size: int = option(128, "units of a layer", minimum=1)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from seqkit.data import DataError, Example, SourceLocation, read_records
-from seqkit.data.readers import choose_column, shown
+from seqkit.data.readers import all_weights_zero, choose_column, left_out, parse_weight, shown
 from seqkit.errors import UsageError
 
 _LARGEST = 1e30
@@ -30,24 +30,43 @@ def vector_examples(rows: Iterable[Sequence[float]], labels: Iterable[object], s
     ]
 
 
-def read_vectors(path: Path, names: Sequence[str], label_column: str | None) -> list[Example]:
+def read_vectors(
+    path: Path,
+    names: Sequence[str],
+    label_column: str | None,
+    weight_column: str | None = None,
+    notes: list[str] | None = None,
+) -> list[Example]:
     """The rows of a table, their numbers in the order of ``names``, whatever the order of the columns.
+
+    Rows with a weight of 0 are left out, and ``notes`` is given a sentence about them.
 
     Raises :class:`DataError` or :class:`UsageError` for a column that is not there, a label that is empty and for
     what is not a number.
     """
     examples: list[Example] = []
+    weightless: list[SourceLocation] = []
     label_name = ""
     for location, values in read_records(path):
         if not label_name:
             header = SourceLocation(location.file, 1)
             label_name = choose_column(list(values), label_column, "label", header)
+            if weight_column is not None:
+                choose_column(list(values), weight_column, "weight", header)
             require_columns(names, list(values), header)
         label = values[label_name].strip()
         if not label:
             raise DataError(f"column {shown(label_name)} is empty; give the row a label or take it out", location)
         numbers = [parse_number(values[name].strip(), name, location) for name in names]
-        examples.append(Example(_format(numbers), label, location))
+        weight = 1.0 if weight_column is None else parse_weight(values[weight_column], weight_column, location)
+        if weight:
+            examples.append(Example(_format(numbers), label, location, weight))
+        else:
+            weightless.append(location)
+    if weightless and not examples:
+        raise all_weights_zero(weight_column, path)
+    if notes is not None:
+        notes.extend(left_out(weightless, "with a weight of 0"))
     return examples
 
 
@@ -57,17 +76,23 @@ def header_of(path: Path) -> tuple[list[str], SourceLocation]:
 
 
 def choose_features(
-    columns: Sequence[str], feature_columns: str | None, label_column: str | None, header: SourceLocation
+    columns: Sequence[str],
+    feature_columns: str | None,
+    label_column: str | None,
+    header: SourceLocation,
+    weight_column: str | None = None,
 ) -> list[str]:
-    """The columns of numbers: those asked for, joined by commas, else all but the label's.
+    """The columns of numbers: those asked for, joined by commas, else all but those of label and weight.
 
-    Raises :class:`UsageError` if there are none, and for a column named twice or for the label's.
+    Raises :class:`UsageError` if there are none, and for a column named twice, for the label's or the weight's.
     """
     label = choose_column(columns, label_column, "label", header)
     if feature_columns is None:
-        names = [column for column in columns if column != label]
+        names = [column for column in columns if column not in (label, weight_column)]
     else:
         names = [name.strip() for name in feature_columns.split(",") if name.strip()]
+        if weight_column in names:
+            raise UsageError(f"--feature-columns must not name the column of the weights, {shown(weight_column or '')}")
         if label in names or len(set(names)) < len(names):
             raise UsageError(f"--feature-columns must name each column once, and not the label's, {shown(label)}")
     if not names:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from seqkit.data import Example, Splits
 from seqkit.tables import Table
-from seqkit.topologies.classification import Classified, label_confusions, misclassified
+from seqkit.topologies.classification import Classified, labels_and_confusions, misclassified
 from seqkit.topologies.one_to_one.reading import feature_matrix
 
 _WORST = 5
@@ -14,13 +14,13 @@ _WORST = 5
 
 
 def vector_tables(predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
-    """The confusion matrix, and the mistakes that the model was most confident of."""
+    """The scores of each label, the confusion matrix, and the mistakes that the model was most confident of."""
     rows = [
         [e.label, p.label, f"{p.confidence:.2f}", str(e.location)]
         for p, e in confident_mistakes(predictions, examples)[:_WORST]
     ]
     return [
-        label_confusions(predictions, examples),
+        *labels_and_confusions(predictions, examples),
         Table("Most confident mistakes", ["truth", "answer", "confidence", "row"], rows),
     ]
 
@@ -33,11 +33,12 @@ def confident_mistakes(
 
 
 def logistic_baseline(splits: Splits[Example]) -> list[Classified]:
-    """Logistic regression on scaled numbers, scikit-learn's defaults, trained on the same split."""
+    """Logistic regression on scaled numbers, scikit-learn's defaults, trained on the same split and its weights."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    model.fit(feature_matrix(splits.train), [e.label for e in splits.train])
+    weights = [e.weight for e in splits.train]
+    model.fit(feature_matrix(splits.train), [e.label for e in splits.train], logisticregression__sample_weight=weights)
     return [Classified(str(label), {}) for label in model.predict(feature_matrix(splits.test))]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from seqkit.data import Example, SourceLocation, Splits, check_classes, stratified
 from seqkit.graphs import Exported
 from seqkit.tables import Table
-from seqkit.topologies.classification import ClassificationTask, Classified, check_labels
+from seqkit.topologies.classification import ClassificationTask, Classified, check_labels, check_weight_column
 from seqkit.topologies.one_to_one.codec import VectorCodec
 from seqkit.topologies.one_to_one.export import export_vector_head
 from seqkit.topologies.one_to_one.head import VectorHead
@@ -44,27 +44,32 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
     def feature_names(self, config: C) -> list[str]:
         """The names of the numbers in a vector; override it for data sets, and leave files to this one."""
         columns, header = header_of(Path(config.data))
-        return choose_features(columns, config.feature_columns, config.label_column, header)
+        return self._choose_features(config, columns, header)
 
     def read_source(self, config: C, notes: list[str]) -> list[Example]:
         """All examples, see :func:`vector_examples`; override it for data sets, and leave files to this one."""
-        return read_vectors(Path(config.data), self.feature_names(config), config.label_column)
+        names = self.feature_names(config)
+        return read_vectors(Path(config.data), names, config.label_column, config.weight_column, notes)
 
     def read(self, config: C, notes: list[str]) -> Splits[Example]:
         """Three random splits with the same mix of labels; equal vectors are in one of them."""
+        check_weight_column(config.weight_column, config.data, self.data_sets)
         examples = self.read_source(config, notes)
         check_classes(examples)
         return stratified(examples, config.valid_fraction, config.test_fraction, config.seed)
 
     def read_file(self, config: C, path: Path, codec: VectorCodec) -> list[Example]:
-        """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know."""
+        """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know.
+
+        They need no weights, for scores have none.
+        """
         examples = read_vectors(path, codec.names, config.label_column)
         check_labels(examples, codec.labels)
         return examples
 
     def learn_codec(self, config: C, train: Sequence[Example]) -> VectorCodec:
-        """Scaling and labels of the training split."""
-        return VectorCodec.learn(self.feature_names(config), train)
+        """Scaling, labels and their weights, of the training split."""
+        return VectorCodec.learn(self.feature_names(config), train, config.class_weight)
 
     def load_codec(self, files: Mapping[str, Any]) -> VectorCodec:
         """The codec of a run."""
@@ -81,6 +86,7 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
             config.dropout,
             config.noise,
             config.label_smoothing,
+            codec.class_weights,
         )
 
     def predict_baseline(self, config: C, splits: Splits[Example]) -> list[Classified]:
@@ -88,7 +94,7 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
         return logistic_baseline(splits)
 
     def tables(self, predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
-        """Confusions, and the most confident mistakes."""
+        """Scores of each label, confusions, and the most confident mistakes."""
         return vector_tables(predictions, examples)
 
     def draw_pictures(
@@ -102,10 +108,13 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
     ) -> tuple[str, ...]:
         """Those that the model was trained on, or that it would be."""
         if codec is None:
-            return tuple(choose_features(columns, config.feature_columns, config.label_column, header))
+            return tuple(self._choose_features(config, columns, header))
         require_columns(codec.names, columns, header)
         return codec.names
 
     def export(self, head: VectorHead, codec: VectorCodec) -> Exported:
         """``vectors`` to ``logits`` and ``probabilities``."""
         return export_vector_head(head, codec)
+
+    def _choose_features(self, config: C, columns: Sequence[str], header: SourceLocation) -> list[str]:
+        return choose_features(columns, config.feature_columns, config.label_column, header, config.weight_column)

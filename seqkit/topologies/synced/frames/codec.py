@@ -5,6 +5,7 @@ B batch, T frames, F features of a frame, D values that the encoder reads.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from seqkit.data import DataError
 from seqkit.data.frames import Clip, LabelledClip, Layout, Scaling, clip_of, read_clip
+from seqkit.topologies.class_weights import (
+    ClassWeights,
+    choose_class_weights,
+    class_weights_from_json,
+    class_weights_to_json,
+)
 from seqkit.topologies.codec import Codec, read_labels
 
 
@@ -45,13 +52,16 @@ class FrameCodec(Codec[LabelledClip, FrameItem, FrameBatch]):
     layout: Layout
     scaling: Scaling
     labels: tuple[str, ...]
+    class_weights: ClassWeights | None = None
+    """Those of the labels in the loss; None: all are 1"""
 
     @classmethod
-    def learn(cls, train: Sequence[LabelledClip]) -> FrameCodec:
-        """Layout, scaling and labels of the training split."""
+    def learn(cls, train: Sequence[LabelledClip], class_weight: str | None = None) -> FrameCodec:
+        """Layout, scaling, labels and their weights, of the training split."""
         clips = [example.clip for example in train]
-        labels = sorted({label for example in train for label in example.labels})
-        return cls(clips[0].layout, Scaling.fit(clips), tuple(labels))
+        counts = Counter(label for example in train for label in example.labels)
+        labels = tuple(sorted(counts))
+        return cls(clips[0].layout, Scaling.fit(clips), labels, choose_class_weights(class_weight, labels, counts))
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> FrameCodec:
@@ -61,7 +71,8 @@ class FrameCodec(Codec[LabelledClip, FrameItem, FrameBatch]):
         names, labels = features.get("names"), read_labels(files["labels.json"])
         if names is not None and len(names) != len(scaling.mean):
             raise DataError("features.json has names and scales of different number; restore it from a copy")
-        return cls(Layout(len(scaling.mean), None if names is None else tuple(names)), scaling, labels)
+        layout = Layout(len(scaling.mean), None if names is None else tuple(names))
+        return cls(layout, scaling, labels, class_weights_from_json(files, labels))
 
     def encode(self, raw: Clip | Path | str | np.ndarray | Tensor, example: LabelledClip | None = None) -> FrameItem:
         """A clip, the file of one, or features (T, F); with an example, its labels go along."""
@@ -93,9 +104,10 @@ class FrameCodec(Codec[LabelledClip, FrameItem, FrameBatch]):
         return FrameBatch(frames, lengths, pad_sequence(targets, batch_first=True, padding_value=-1))
 
     def to_json(self) -> dict[str, Any]:
-        """``features.json`` and ``labels.json``."""
+        """``features.json`` and ``labels.json``, and the weights of labels if they have any."""
         names = None if self.layout.names is None else list(self.layout.names)
-        return {"features.json": {"names": names, **self.scaling.to_json()}, "labels.json": list(self.labels)}
+        files = {"features.json": {"names": names, **self.scaling.to_json()}, "labels.json": list(self.labels)}
+        return {**files, **class_weights_to_json(self.class_weights, self.labels)}
 
     def _clip(self, raw: Clip | Path | str | np.ndarray | Tensor) -> Clip:
         if isinstance(raw, Clip):

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, pad
+from torch.nn.functional import pad
 
 from seqkit.errors import UsageError
 from seqkit.layers import Encoder, Head, Loss
 from seqkit.layers.head import require_targets
+from seqkit.layers.label_loss import label_loss
+from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.synced.frames.codec import FrameBatch
 
 
@@ -39,17 +41,27 @@ class FrameHead(Head):
         encoder: reads (B, T, D); its outputs are not pooled.
         labels: what a frame can be.
         delay: d.
+        class_weights: of the labels in the loss; None: all are 1.
 
     Raises:
         UsageError: for a delay with two directions.
     """
 
-    def __init__(self, encoder: Encoder, labels: Sequence[str], delay: int = 0) -> None:
+    class_weights: Tensor | None
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        labels: Sequence[str],
+        delay: int = 0,
+        class_weights: Sequence[float] | None = None,
+    ) -> None:
         super().__init__()
         if delay and encoder.recurrent.bidirectional:
             raise UsageError("a delay is for one direction, two see the whole sequence; set bidirectional=false")
         self.encoder, self.labels, self.delay = encoder, tuple(labels), delay
         self.output = nn.Linear(encoder.recurrent.output_size, len(self.labels))
+        self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
 
     def forward(self, batch: FrameBatch) -> Tensor:
         """Logits (B, T, K)."""
@@ -59,10 +71,12 @@ class FrameHead(Head):
         return logits
 
     def loss(self, batch: FrameBatch) -> Loss:
-        """Cross-entropy of all frames, in nats; those whose label training has not seen count nothing."""
+        """Cross-entropy of all frames, in nats, with the weights of labels.
+
+        Frames whose label training has not seen count nothing.
+        """
         targets, logits = require_targets(batch.targets), self(batch)
-        total = cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="sum")
-        return Loss(total, int((targets >= 0).sum()))
+        return label_loss(logits.flatten(0, 1), targets.flatten(), self.class_weights)
 
     @torch.no_grad()
     def predict(self, batch: FrameBatch, *, all_probabilities: bool = False) -> list[Framed]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqkit.data import Splits
 from seqkit.data.frames import LabelledClip, Scaling
-from seqkit.scores.labels import accuracy, confusion_table, label_table
+from seqkit.scores.labels import LabelScore, accuracy, confusion_table, label_scores, label_table
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.scores.segments import edit_score, segment_matches
 from seqkit.tables import Table
@@ -72,13 +72,22 @@ def frame_samples(
 
 def frame_tables(predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> list[Table]:
     """Scores of each label, confusions, and the sequences with the most wrong frames."""
-    truth = [label for example in examples for label in example.labels]
-    predicted = [label for prediction in predictions for label in prediction.labels]
+    truth, predicted = _all_labels(predictions, examples)
     scored = [(accuracy(e.labels, p.labels), e, p) for p, e in zip(predictions, examples, strict=True)]
     worst = sorted(scored, key=lambda row: row[0])[:5]
     rows = [[e.clip.name, len(e.labels), correct, edit_score([e.labels], [p.labels])] for correct, e, p in worst]
     hardest = Table("Worst sequences", ["sequence", "frames", "accuracy", "edit"], rows)
     return [label_table(truth, predicted), confusion_table(truth, predicted), hardest]
+
+
+def frame_label_scores(predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> dict[str, LabelScore]:
+    """Precision, recall, F1 and support of each label, over all frames."""
+    return label_scores(*_all_labels(predictions, examples))
+
+
+def _all_labels(predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> tuple[list[str], list[str]]:
+    truth = [label for example in examples for label in example.labels]
+    return truth, [label for prediction in predictions for label in prediction.labels]
 
 
 def forest_baseline(splits: Splits[LabelledClip], seed: int) -> list[Framed]:

@@ -13,6 +13,7 @@ from seqkit.data import Splits
 from seqkit.data.frames import Clip, LabelledClip, read_clips
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
+from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
 from seqkit.topologies.powers import Explanation
@@ -21,7 +22,13 @@ from seqkit.topologies.synced.frames.export import export_frames
 from seqkit.topologies.synced.frames.head import Framed, FrameHead
 from seqkit.topologies.synced.frames.options import FrameOptions
 from seqkit.topologies.synced.frames.pictures import frame_pictures
-from seqkit.topologies.synced.frames.scores import forest_baseline, frame_counts, frame_samples, frame_tables
+from seqkit.topologies.synced.frames.scores import (
+    forest_baseline,
+    frame_counts,
+    frame_label_scores,
+    frame_samples,
+    frame_tables,
+)
 from seqkit.topologies.synced.frames.splits import check_labels, clip_splits
 from seqkit.topologies.synced.frames.stream import FrameStream, StreamedLabel
 from seqkit.topologies.synced.task import Synced
@@ -64,8 +71,8 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
         return Path(text)
 
     def learn_codec(self, config: C, train: Sequence[LabelledClip]) -> FrameCodec:
-        """Layout, scaling and labels of the training split."""
-        return FrameCodec.learn(train)
+        """Layout, scaling, labels and their weights, of the training split."""
+        return FrameCodec.learn(train, config.class_weight)
 
     def load_codec(self, files: Mapping[str, Any]) -> FrameCodec:
         """The codec of a run."""
@@ -83,7 +90,7 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
             dropout=config.dropout,
             embedding_dropout=config.feature_dropout,
         )
-        return FrameHead(encoder, codec.labels, config.delay)
+        return FrameHead(encoder, codec.labels, config.delay, codec.class_weights)
 
     def size(self, examples: Sequence[LabelledClip]) -> tuple[int, str]:
         """Frames."""
@@ -104,6 +111,10 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
     def tables(self, predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> list[Table]:
         """Scores of each label, confusions, and the worst sequences."""
         return frame_tables(predictions, examples)
+
+    def label_scores(self, predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> dict[str, LabelScore]:
+        """Precision, recall, F1 and support of each label, over all frames."""
+        return frame_label_scores(predictions, examples)
 
     def draw_pictures(
         self, head: FrameHead, codec: FrameCodec, predictions: Sequence[Framed], examples: Sequence[LabelledClip]

@@ -19,6 +19,12 @@ from seqkit.data.punctuation import MARKED, bare
 from seqkit.data.tagged import Sentence
 from seqkit.data.vocab import PAD, UNK
 from seqkit.layers.words import Words
+from seqkit.topologies.class_weights import (
+    ClassWeights,
+    choose_class_weights,
+    class_weights_from_json,
+    class_weights_to_json,
+)
 from seqkit.topologies.codec import Codec, EncodingReport, read_labels
 
 _SPELLED = ("encoder.embedding.speller.encoder.embedding", "encoder.embedding.speller.embedding")
@@ -63,6 +69,8 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
     lowercase: bool
     spelled_below: int
     """Words seen as often as this are not spelled; 0: all are"""
+    class_weights: ClassWeights | None = None
+    """Those of the labels in the loss; None: all are 1"""
 
     @classmethod
     def learn(
@@ -75,8 +83,9 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
         spelled_below: int = 0,
         min_count: int = 1,
         max_symbols: int | None = None,
+        class_weight: str | None = None,
     ) -> TagCodec:
-        """Words, characters and, unless they are given, labels of the training split."""
+        """Words, characters and, unless they are given, labels and their weights, of the training split."""
         counts = Counter(word.lower() if lowercase else word for s in train for word in s.words)
         repeated = ([word] * count for word, count in counts.items())
         vocabulary = Vocabulary.build(repeated, min_count, max_symbols)
@@ -84,7 +93,9 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
         alphabet = Vocabulary.build({word for sentence in train for word in sentence.words}, 2)
         tags = Counter(tag for sentence in train for tag in sentence.tags)
         names = tuple(sorted(tags) if labels is None else labels)
-        return cls(vocabulary, seen, alphabet, names, [tags[n] for n in names], scheme, lowercase, spelled_below)
+        weights = choose_class_weights(class_weight, names, tags)
+        label_counts = [tags[name] for name in names]
+        return cls(vocabulary, seen, alphabet, names, label_counts, scheme, lowercase, spelled_below, weights)
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> TagCodec:
@@ -102,6 +113,7 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
             labels.get("scheme"),
             bool(vocab.get("lowercase")),
             int(vocab.get("spelled_below", 0)),
+            class_weights_from_json(files, names),
         )
 
     def encode(self, raw: str | Sequence[str], example: Sentence | None = None) -> TagItem:
@@ -141,11 +153,12 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
         return {"encoder.embedding.words": self.vocabulary, **dict.fromkeys(_SPELLED, self.alphabet)}
 
     def to_json(self) -> dict[str, Any]:
-        """``vocab.json``, ``characters.json`` and ``labels.json``."""
+        """``vocab.json``, ``characters.json`` and ``labels.json``, and the weights of labels if they have any."""
         options = {"lowercase": self.lowercase, "spelled_below": self.spelled_below}
         vocab = {**options, **self.vocabulary.to_json(), "counts": list(self.counts)}
         labels = {"scheme": self.scheme, "labels": list(self.labels), "counts": list(self.label_counts)}
-        return {"vocab.json": vocab, "characters.json": self.alphabet.to_json(), "labels.json": labels}
+        files = {"vocab.json": vocab, "characters.json": self.alphabet.to_json(), "labels.json": labels}
+        return {**files, **class_weights_to_json(self.class_weights, self.labels)}
 
     def _looked_up(self, words: Sequence[str]) -> Sequence[str]:
         """The words as the vocabulary has them."""

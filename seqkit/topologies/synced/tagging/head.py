@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from seqkit.data.punctuation import MARKED, restored
 from seqkit.data.schemes import allowed_transitions
 from seqkit.errors import UsageError
 from seqkit.layers import CRF, Encoder, Head, Loss
 from seqkit.layers.head import require_targets
+from seqkit.layers.label_loss import label_loss
 from seqkit.lengths import sequence_mask
+from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.synced.tagging.codec import TagBatch
 
 
@@ -62,9 +63,14 @@ class TaggingHead(Head):
         balance: b; without a CRF the label with the largest ``p / frequency^b`` is chosen, so that rare ones are found
             though another is likelier.
         n_best: labellings given for a sentence; more than one needs a CRF.
+        class_weights: of the labels in the loss; None: all are 1.
+
+    Raises:
+        UsageError: for weights with a CRF, whose loss is one of whole sentences.
     """
 
     frequency: Tensor
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -75,14 +81,20 @@ class TaggingHead(Head):
         counts: Sequence[int] | None = None,
         balance: float = 0.0,
         n_best: int = 1,
+        class_weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
+        if crf and class_weights is not None:
+            raise UsageError(
+                "a CRF scores whole sentences, so labels can't have weights; leave out class_weight or crf"
+            )
         self.encoder, self.labels, self.scheme = encoder, tuple(labels), scheme
         self.balance, self.n_best = balance, n_best
         self.output = nn.Linear(encoder.recurrent.output_size, len(self.labels))
         limits = allowed_transitions(self.labels, scheme) if scheme not in (None, MARKED) else ()
         self.crf = CRF(len(self.labels), *limits) if crf else None
         seen = torch.ones(len(self.labels)) if counts is None else torch.tensor(counts, dtype=torch.float32)
+        self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
         self.register_buffer("frequency", seen.clamp(min=1) / seen.clamp(min=1).sum(), persistent=False)
 
     def forward(self, batch: TagBatch) -> Tensor:
@@ -91,14 +103,13 @@ class TaggingHead(Head):
         return logits
 
     def loss(self, batch: TagBatch) -> Loss:
-        """Cross-entropy of words, or of whole labellings with a CRF, in nats.
+        """Cross-entropy of words with the weights of their labels, or of whole labellings with a CRF, in nats.
 
         A label that training has not seen counts nothing; with a CRF, neither does the rest of its sentence.
         """
         targets, logits = require_targets(batch.targets), self(batch)
         if self.crf is None:
-            total = cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="sum")
-            return Loss(total, int((targets >= 0).sum()))
+            return label_loss(logits.flatten(0, 1), targets.flatten(), self.class_weights)
         seen = (targets >= 0) | ~sequence_mask(batch.lengths, targets.shape[1])
         lengths = batch.lengths * seen.all(1)
         return Loss(self.crf.loss(logits, targets.clamp(min=0), lengths), int(lengths.sum()))

@@ -15,7 +15,15 @@ import numpy as np
 from seqkit.data.punctuation import MARKED, MARKS
 from seqkit.data.schemes import spans
 from seqkit.data.tagged import Sentence
-from seqkit.scores.labels import TOTAL, confusion_table, label_table
+from seqkit.scores.labels import (
+    TOTAL,
+    LabelScore,
+    confusion_table,
+    entity_scores,
+    entity_table,
+    label_scores,
+    label_table,
+)
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
 from seqkit.topologies.synced.tagging.head import Tagged, tagged_text
@@ -29,12 +37,17 @@ def tagging_metric(scheme: str | None) -> str:
     return {None: "accuracy", MARKED: "f1_marks"}.get(scheme, "f1")
 
 
+def _scheme_of(predictions: Sequence[Tagged]) -> str | None:
+    """What the labels of predictions mean."""
+    return predictions[0].scheme if predictions else None
+
+
 def tagging_counts(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> ScoreCounts:
     """Of each sentence: correct words, all words, and of each kind of label or span those correct, true, predicted.
 
     Scores are token accuracy, and F1 of spans, of marks and capitals, or averaged over labels, as the scheme has it.
     """
-    scheme = predictions[0].scheme if predictions else None
+    scheme = _scheme_of(predictions)
     pairs = [(e.tags, p.tags) for p, e in zip(predictions, examples, strict=True)]
     units = [(_units(truth, scheme), _units(answer, scheme)) for truth, answer in pairs]
     kinds = sorted({kind for pair in units for side in pair for kind, _ in side})
@@ -83,14 +96,35 @@ def tagging_samples(predictions: Sequence[Tagged], examples: Sequence[Sentence])
 
 
 def tagging_tables(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[Table]:
-    """Scores of each label, confusions, and the words most often wrong; of a restored text a few samples instead."""
-    truth, predicted = [tag for e in examples for tag in e.tags], [tag for p in predictions for tag in p.tags]
-    if predictions and predictions[0].scheme == MARKED:
-        truth, predicted = _mark_names(truth), _mark_names(predicted)
-        last = tagging_samples(predictions, examples)
-    else:
-        last = [_mistakes(predictions, examples)]
-    return [label_table(truth, predicted), confusion_table(truth, predicted), *last]
+    """Scores of spans and of each label, confusions, and the words most often wrong; of a restored text a few samples
+    instead of those."""
+    scheme, (truth, predicted) = _scheme_of(predictions), _all_labels(predictions, examples)
+    tables = [label_table(truth, predicted), confusion_table(truth, predicted)]
+    if scheme == MARKED:
+        return [*tables, *tagging_samples(predictions, examples)]
+    spans_by_type = [] if scheme is None else [entity_table(*_tag_sequences(predictions, examples))]
+    return [*spans_by_type, *tables, _mistakes(predictions, examples)]
+
+
+def tagging_label_scores(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> dict[str, LabelScore]:
+    """Precision, recall, F1 and support of each label, mark or type of span, as the scheme has it."""
+    if _scheme_of(predictions) in (None, MARKED):
+        return label_scores(*_all_labels(predictions, examples))
+    scores = entity_scores(*_tag_sequences(predictions, examples))
+    return {kind: score for kind, score in scores.items() if kind != TOTAL}
+
+
+def _tag_sequences(
+    predictions: Sequence[Tagged], examples: Sequence[Sentence]
+) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    return [example.tags for example in examples], [prediction.tags for prediction in predictions]
+
+
+def _all_labels(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> tuple[list[str], list[str]]:
+    """The labels of all words, true and predicted; where they restore a text, its marks alone."""
+    sides = ([tag for e in examples for tag in e.tags], [tag for p in predictions for tag in p.tags])
+    truth, predicted = map(_mark_names, sides) if _scheme_of(predictions) == MARKED else sides
+    return truth, predicted
 
 
 def _mistakes(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> Table:

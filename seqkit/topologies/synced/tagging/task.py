@@ -19,6 +19,7 @@ from seqkit.graphs import Exported
 from seqkit.layers import Encoder
 from seqkit.layers.encoder import start_embedding
 from seqkit.layers.words import WordEmbedding, make_speller
+from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
 from seqkit.topologies.powers import Explanation
@@ -29,6 +30,7 @@ from seqkit.topologies.synced.tagging.options import MARKS_BALANCE, TaggingOptio
 from seqkit.topologies.synced.tagging.scores import (
     commonest_label_baseline,
     tagging_counts,
+    tagging_label_scores,
     tagging_metric,
     tagging_samples,
     tagging_tables,
@@ -100,6 +102,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
             spelled_below=config.spelled_below,
             min_count=config.min_count,
             max_symbols=config.max_symbols,
+            class_weight=config.class_weight,
         )
 
     def load_codec(self, files: Mapping[str, Any]) -> TagCodec:
@@ -121,7 +124,8 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         )
         usual_balance = MARKS_BALANCE if codec.scheme == MARKED else 0.0
         balance = usual_balance if config.balance is None else config.balance
-        return TaggingHead(encoder, codec.labels, codec.scheme, config.crf, codec.label_counts, balance, config.n_best)
+        options = (config.crf, codec.label_counts, balance, config.n_best, codec.class_weights)
+        return TaggingHead(encoder, codec.labels, codec.scheme, *options)
 
     def initialize_from_outside(self, config: C, codec: TagCodec, head: TaggingHead, notes: list[str]) -> None:
         """Starts the vectors of words from a file, if one is named."""
@@ -151,8 +155,12 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         return tagging_samples(predictions, examples)
 
     def tables(self, predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[Table]:
-        """Scores of each label, confusions, and frequent mistakes."""
+        """Scores of spans and of each label, confusions, and frequent mistakes."""
         return tagging_tables(predictions, examples)
+
+    def label_scores(self, predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> dict[str, LabelScore]:
+        """Precision, recall, F1 and support of each label, mark or type of span."""
+        return tagging_label_scores(predictions, examples)
 
     def confidences(self, prediction: Tagged, example: Sentence) -> list[tuple[float, bool]]:
         """The probability of each word's label, and whether it is correct."""
