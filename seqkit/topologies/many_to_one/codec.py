@@ -5,7 +5,7 @@ B batch, T tokens of a text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,22 +15,25 @@ from torch import Tensor
 from seqkit.data import Example, Tokenizer, Vocabulary, tokenizer, tokenizer_from_json
 from seqkit.data.batching import pad
 from seqkit.topologies.codec import Codec, EncodingReport, read_labels
+from seqkit.topologies.many_to_one.ngrams import NgramCounts
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 
 
 class TextItem(NamedTuple):
-    """The tokens of a text (T), and the number of its label where it is known."""
+    """The tokens of a text (T), the number of its label where it is known, and its n-grams (K) where they count."""
 
     tokens: Tensor
     target: int | None
+    ngrams: Sequence[int] = ()
 
 
 class TextBatch(NamedTuple):
-    """Tokens (B, T), lengths (B), and the number of each text's label (B) where it is known."""
+    """Tokens (B, T), lengths (B), the number of each text's label (B) where it is known, and n-grams (B, K)."""
 
     tokens: Tensor
     lengths: Tensor
     targets: Tensor | None = None
+    ngrams: Tensor | None = None
 
 
 class TextCodec(Codec[Example, TextItem, TextBatch]):
@@ -41,20 +44,32 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         vocabulary: the tokens that have a number of their own.
         labels: those of the training split, in the order of the head's outputs.
         max_tokens: a longer text is cut after so many.
+        ngrams: counts of n-grams by class, for a head that has a prior of them.
     """
 
-    def __init__(self, tokens: Tokenizer, vocabulary: Vocabulary, labels: Sequence[str], max_tokens: int) -> None:
+    def __init__(
+        self,
+        tokens: Tokenizer,
+        vocabulary: Vocabulary,
+        labels: Sequence[str],
+        max_tokens: int,
+        ngrams: NgramCounts | None = None,
+    ) -> None:
         self.tokenizer, self.vocabulary, self.labels = tokens, vocabulary, tuple(labels)
-        self.max_tokens = max_tokens
+        self.max_tokens, self.ngrams = max_tokens, ngrams
         self._numbers = {label: number for number, label in enumerate(self.labels)}
 
     @classmethod
     def learn(cls, config: ManyToOneOptions, train: Sequence[Example]) -> TextCodec:
-        """Vocabulary and labels of the training split."""
+        """Vocabulary, labels and n-grams of the training split."""
         tokens = tokenizer(config.tokenizer)
-        texts: Iterable[Sequence[str]] = (tokens.split(example.text)[: config.max_tokens] for example in train)
+        texts = [tokens.split(example.text)[: config.max_tokens] for example in train]
         vocabulary = Vocabulary.build(texts, config.min_count, config.max_symbols)
-        return cls(tokens, vocabulary, sorted({example.label for example in train}), config.max_tokens)
+        codec = cls(tokens, vocabulary, sorted({example.label for example in train}), config.max_tokens)
+        if config.ngrams:
+            numbers = [codec._numbers[example.label] for example in train]
+            codec.ngrams = NgramCounts.learn(texts, numbers, len(codec.labels), config.tokenizer)
+        return codec
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> TextCodec:
@@ -62,18 +77,23 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         vocab = files["vocab.json"]
         vocabulary = Vocabulary.from_json(vocab, "vocab.json")
         labels = read_labels(files["labels.json"])
-        return cls(tokenizer_from_json(vocab["tokenizer"]), vocabulary, labels, int(vocab["max_tokens"]))
+        # Runs of 0.1 have no n-grams.
+        counts = files.get("ngrams.json")
+        ngrams = None if counts is None else NgramCounts.from_json(counts, "ngrams.json", len(labels))
+        return cls(tokenizer_from_json(vocab["tokenizer"]), vocabulary, labels, int(vocab["max_tokens"]), ngrams)
 
     def split(self, text: str) -> list[str]:
         """The tokens that are read of a text, ``max_tokens`` at most."""
         return self.tokenizer.split(text)[: self.max_tokens]
 
     def encode(self, raw: str, example: Example | None = None) -> TextItem:
-        """Token numbers, cut to ``max_tokens``, and the label's number."""
+        """Token numbers, cut to ``max_tokens``, the label's number, and those of n-grams."""
+        tokens = self.split(raw)
         # By way of numpy: a third of the time of torch.tensor, which shows when a model answers thousands of texts
         # a second.
-        numbers = torch.from_numpy(np.array(self.vocabulary.encode(self.split(raw)), np.int32))
-        return TextItem(numbers, None if example is None else self._numbers[example.label])
+        numbers = torch.from_numpy(np.array(self.vocabulary.encode(tokens), np.int32))
+        ngrams = self.ngrams.encode(tokens) if self.ngrams else ()
+        return TextItem(numbers, None if example is None else self._numbers[example.label], ngrams)
 
     def length(self, item: TextItem) -> int:
         """Tokens."""
@@ -83,7 +103,9 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         """A batch; it has targets if every item has."""
         tokens, lengths = pad([item.tokens for item in items], self.vocabulary.pad)
         targets = [item.target for item in items if item.target is not None]
-        return TextBatch(tokens, lengths, torch.tensor(targets) if targets and len(targets) == len(items) else None)
+        known = torch.tensor(targets) if targets and len(targets) == len(items) else None
+        ngrams = pad([item.ngrams for item in items], len(self.ngrams.counts))[0] if self.ngrams else None
+        return TextBatch(tokens, lengths, known, ngrams)
 
     def encoding_report(self, raw: str, example: Example | None = None) -> EncodingReport:
         """Tokens, those behind ``max_tokens``, and those that are unknown."""
@@ -96,6 +118,7 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         return {"encoder.embedding": self.vocabulary}
 
     def to_json(self) -> dict[str, Any]:
-        """``vocab.json`` and ``labels.json``."""
+        """``vocab.json``, ``labels.json``, and ``ngrams.json`` where n-grams count."""
         options = {"tokenizer": self.tokenizer.to_json(), "max_tokens": self.max_tokens}
-        return {"vocab.json": {**options, **self.vocabulary.to_json()}, "labels.json": list(self.labels)}
+        files = {"vocab.json": {**options, **self.vocabulary.to_json()}, "labels.json": list(self.labels)}
+        return {**files, "ngrams.json": self.ngrams.to_json()} if self.ngrams else files

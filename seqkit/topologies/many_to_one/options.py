@@ -26,3 +26,4 @@ class ManyToOneOptions(RecurrentOptions, VocabularyOptions, SplitOptions):
     embedding_dropout: float = option(0.5, "dropout on token vectors", minimum=0, below=1)
     word_dropout: float = option(0.3, "fraction of the tokens left out in training", minimum=0, below=1)
     vectors: str | None = option(None, "GloVe or word2vec text file to start the embedding from", path=True)
+    ngrams: bool = option(True, "counts of n-grams by label beside the recurrent layer")
