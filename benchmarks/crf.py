@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import machine
-from seqkit.bench.measure import Timing, interleaved
+from seqkit.bench import Timing, interleaved
 from seqkit.layers import CRF
 
 _SHAPES = ((32, 50, 20), (32, 50, 5), (8, 30, 20), (64, 100, 10))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
 
 RESULTS = Path(__file__).parent / "results"
+PAGES = Path(__file__).parents[1] / "docs"
 _BLOCKS = {
     "grid": "T 16, 64, 256; B 1, 8, 32, 64; H 64, 128, 256, 512; all sequences of full length",
     "ragged": "lengths drawn evenly from 1 to T, and those of film reviews",
@@ -40,6 +41,8 @@ _PEERS = {
 }
 _ROLE = re.compile(r":(?:meth|class|func|mod|data):<code>(~?)([^<]*)</code>")
 """What Sphinx would make a link of."""
+_HOUSE = re.compile(r"!\[[^]]*\]\((pictures/house\.svg)\)")
+"""The picture of the house becomes a piece of the page, to be drawn in the page's own colour and font."""
 _ASKED = re.compile(r"^\{\{ (\w+)(?:: ([^}]+))? \}\}$", re.MULTILINE)
 
 Row = Mapping[str, Any]
@@ -117,7 +120,13 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
     # In the repository these lie in folders of their own, in the site among the pages.
     moved = markdown.replace("../benchmarks/results/kernels.png", "results/kernels.svg")
+    moved = _HOUSE.sub(lambda named: _inline(PAGES / named[1]), moved)
     return _ASKED.sub(answer, moved.replace("](../examples/", "](examples/"))
+
+
+def _inline(path: Path) -> str:
+    """A picture without the colour and the font that it has on its own."""
+    return "<div>" + re.sub(r"<style>.*?</style>", "", path.read_text("utf-8")).strip() + "</div>"
 
 
 def on_page_content(html: str, **_: Any) -> str:

@@ -19,8 +19,10 @@ from seqkit.drawing.curves import INK, PALE, svg
 from seqkit.drawing.figures import literal, new_figure
 from seqkit.drawing.topologies import TOPOLOGIES, drawing
 from seqkit.files import write_atomic
-from seqkit.inspection.gradient_flow import flow_plots, gradient_flows
-from seqkit.inspection.inside import Inside, Unrolled, look_inside
+from seqkit.inspection.flow_plots import flow_plots
+from seqkit.inspection.gradient_flow import gradient_flows
+from seqkit.inspection.inside import Inside, look_inside
+from seqkit.inspection.unrolled import Unrolled
 from seqkit.runs import Model, find_task, load, start
 
 if TYPE_CHECKING:

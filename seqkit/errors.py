@@ -1,4 +1,10 @@
-"""The errors a person can mend: one sentence that says what is wrong, where, and what to do."""
+"""The errors that a person can correct: one sentence that says what is wrong, where, and what to do::
+
+SeqkitError        the work failed; the command line exits with 1
+├── UsageError     what was asked for cannot be; the command line exits with 2
+├── DataError      something in a data file is wrong, with its location (seqkit.data)
+└── BuildError     the native kernels cannot be built here (seqkit.kernels)
+"""
 
 from __future__ import annotations
 

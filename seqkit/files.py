@@ -1,4 +1,4 @@
-"""Writing files so that a crash, or a full disk, leaves the last good one."""
+"""Files written so that a crash, or a full disk, leaves the last good one; and JSON read with errors that name it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from seqkit.errors import SeqkitError
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Writes beside the file, flushes to the disk, renames over it; raises :class:`SeqkitError` if any of it fails."""
+    # In the same folder: a file cannot be renamed onto another disk.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
@@ -19,11 +20,12 @@ def write_atomic(path: Path, content: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
+        # The rename itself lies in the folder: without this it may be lost in a power cut, though the content is not.
         _sync_folder(path.parent)
     except OSError as error:
-        kept = "; the one written before is untouched" if path.exists() else ""
+        old_file = "; the one written before is untouched" if path.exists() else ""
         raise SeqkitError(
-            f"cannot write {path}: {error.strerror or error}{kept}; make room or mend the folder"
+            f"cannot write {path}: {error.strerror or error}{old_file}; make room or mend the folder"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -40,7 +42,7 @@ def json_bytes(value: Any) -> bytes:
 
 
 def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
-    """Writes one JSON object a line, atomically; what JSON does not know as its text."""
+    """Writes one JSON object a line, atomically; values that JSON does not know are written as their text."""
     lines = (json.dumps(value, ensure_ascii=False, default=str) + "\n" for value in values)
     write_atomic(path, "".join(lines).encode())
 

@@ -14,16 +14,22 @@ Loader = Callable[[], Any]
 
 
 def discover(package: str, skip: tuple[str, ...], pick: Callable[[ModuleType], Any]) -> dict[str, Loader]:
-    """What is on offer under ``package``: name to a function that loads it, so that listing names imports nothing.
+    """The plugins of a group: name to a function that loads one, so that listing names imports nothing.
 
     The file ``my_cell.py`` in the package is called ``my-cell``; ``pick`` takes the object out of the imported module.
     Installed packages add theirs through an entry point in the group named like the package, and never replace ours.
     """
-    found: dict[str, Loader] = {entry.name: entry.load for entry in entry_points(group=package)}
+    loaders: dict[str, Loader] = {entry.name: entry.load for entry in entry_points(group=package)}
     for path in source_files(package):
         if path.stem not in skip:
-            found[path.stem.replace("_", "-")] = _module_loader(f"{package}.{path.stem}", pick)
-    return dict(sorted(found.items()))
+            # After the entry points, so that ours are never replaced.
+            loaders[path.stem.replace("_", "-")] = _module_loader(f"{package}.{path.stem}", pick)
+    return dict(sorted(loaders.items()))
+
+
+def available_tasks() -> dict[str, Loader]:
+    """The names of all tasks, ours and those of installed packages, each with a function that loads it."""
+    return discover("seqkit.tasks", skip=(), pick=lambda module: module.TASK)
 
 
 def source_files(package: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Tables that a run shows at its end, on the terminal and in its report."""
+"""Tables, as the terminal and the pages show them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 TERMINAL_WIDTH = 80
-"""Columns that everything printed fits in."""
+"""Columns; everything that is printed fits in them."""
 
 
 class Table(NamedTuple):

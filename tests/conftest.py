@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 # The models of the tests are so small that a second thread only waits for the first, here and in every subprocess.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -19,6 +20,31 @@ from hypothesis import settings
 # The same cases in every run, and none fails because the machine is busy.
 settings.register_profile("seqkit", derandomize=True, deadline=None)
 settings.load_profile("seqkit")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--archives", type=Path, help="check the wheel and the sdist of this folder (make release)")
+
+
+def pytest_collection_modifyitems(items):
+    # `make fast` leaves out whatever trains a run or starts a process, and nobody has to remember to mark it.
+    for item in items:
+        if {"command", "seqkit"} & {*item.fixturenames}:
+            item.add_marker("command")
+
+
+def process_state():
+    """What is the whole process's, so that a test which changes it changes the tests after it."""
+    return torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled(), Path.cwd()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind():
+    """Fails the test that leaves something to those after it, rather than one of them, on some days."""
+    before = process_state()
+    yield
+    assert process_state() == before
+
 
 GOOD = ["wonderful", "brilliant", "moving", "charming", "delightful"]
 BAD = ["dull", "awful", "boring", "clumsy", "tedious"]
@@ -70,9 +96,11 @@ def command():
     from seqkit.commands import main
 
     def run(*arguments):
-        out, errors = io.StringIO(), io.StringIO()
+        out, errors, threads = io.StringIO(), io.StringIO(), torch.get_num_threads()
         with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as stop:
             main([str(argument) for argument in arguments])
+        # `bench` and `resume` set the threads of their process, which a later run in this one would train with.
+        torch.set_num_threads(threads)
         return subprocess.CompletedProcess(arguments, stop.value.code, out.getvalue(), errors.getvalue())
 
     return run

@@ -82,3 +82,10 @@ def test_the_old_name_of_the_estimators_warns_of_its_end():
     done = subprocess.run([sys.executable, "-W", "always", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
     assert "seqkit.sklearn is now seqkit.estimators" in done.stderr
+
+
+def test_the_old_name_of_what_a_run_has_found_warns_of_its_end():
+    import seqkit.runs
+
+    with pytest.warns(DeprecationWarning, match=r"goes away in seqkit 0\.4; use 'seqkit\.runs\.RunOutcome'"):
+        assert seqkit.runs.Outcome is seqkit.runs.RunOutcome

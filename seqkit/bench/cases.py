@@ -45,11 +45,11 @@ class Case:
             return None
         if self.lengths == "uniform":
             return torch.randint(1, self.steps + 1, (self.batch,), generator=generator)
-        every = _review_lengths()
-        return every[torch.randperm(len(every), generator=generator)[: self.batch]].clamp(1, self.steps)
+        lengths = _review_lengths()
+        return lengths[torch.randperm(len(lengths), generator=generator)[: self.batch]].clamp(1, self.steps)
 
     def label(self) -> str:
-        """Cell and shape, short."""
+        """Cell and shape in short."""
         extra = f" L{self.num_layers}" if self.num_layers > 1 else ""
         extra += " bi" if self.bidirectional else ""
         extra += f" {self.precision}" if self.precision != "f32" else ""
@@ -66,8 +66,8 @@ def _review_lengths() -> Tensor:
 
 
 def _grid(steps: Sequence[int], batches: Sequence[int], hidden: Sequence[int], cells: Sequence[str]) -> list[Case]:
-    found = product((False, True), cells, steps, batches, hidden)
-    return [Case("grid", cell, t, b, h, training) for training, cell, t, b, h in found]
+    shapes = product((False, True), cells, steps, batches, hidden)
+    return [Case("grid", cell, t, b, h, training) for training, cell, t, b, h in shapes]
 
 
 def _full_grid() -> list[Case]:
@@ -120,7 +120,7 @@ BLOCKS: dict[str, Callable[[], list[Case]]] = {
 
 def cases_of(blocks: Iterable[str], cells: Sequence[str] = ()) -> list[Case]:
     """The cases of some blocks, of some cells only if any are named; raises :class:`UsageError` if none is left."""
-    found = [case for block in blocks for case in BLOCKS[block]() if not cells or case.cell in cells]
-    if not found:
+    cases = [case for block in blocks for case in BLOCKS[block]() if not cells or case.cell in cells]
+    if not cases:
         raise UsageError(f"no case for cells {', '.join(cells)} in blocks {', '.join(blocks)}; see seqkit bench --help")
-    return found
+    return cases

@@ -27,10 +27,10 @@ def inference_peers(case: Case, layer: Recurrent, x: Tensor, lengths: Tensor | N
         ours, rounded, x16 = layer_in_f32(layer), layer.to_torch().eval().bfloat16(), x.bfloat16()
         return {"our f32": lambda: ours(x, lengths), "torch bf16": lambda: rounded(x16)}
     calls = _torch_calls(module, x, lengths, compiled).items()
-    found: dict[str, Call] = {f"torch {name}": call for name, call in calls}
+    peers: dict[str, Call] = {f"torch {name}": call for name, call in calls}
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
-        found["onnxruntime"] = _onnx_call(case, module, x, lengths)
-    return found
+        peers["onnxruntime"] = _onnx_call(case, module, x, lengths)
+    return peers
 
 
 def training_peers(case: Case, layer: Recurrent, x: Tensor, lengths: Tensor | None, compiled: bool) -> dict[str, Call]:
@@ -50,7 +50,7 @@ def training_peers(case: Case, layer: Recurrent, x: Tensor, lengths: Tensor | No
 
 
 def layer_in_f32(layer: Recurrent) -> Recurrent:
-    """The same layer without leave to round."""
+    """The same layer, all of its products in f32."""
     exact = copy.deepcopy(layer)
     exact.precision = "f32"
     return exact
@@ -78,10 +78,10 @@ def step_peers(case: Case, layer: Recurrent) -> dict[str, Call]:
     x = torch.randn(1, case.hidden)
     zero = torch.zeros(1, case.hidden)
     state: Any = (zero, zero) if case.cell == "lstm" else zero
-    found: dict[str, Call] = {"torch cell": lambda: cell(x, state)}
+    peers: dict[str, Call] = {"torch cell": lambda: cell(x, state)}
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
-        found["onnxruntime"] = _onnx_step(case, module, x, state)
-    return found
+        peers["onnxruntime"] = _onnx_step(case, module, x, state)
+    return peers
 
 
 def _torch_calls(
@@ -89,10 +89,10 @@ def _torch_calls(
 ) -> dict[str, Callable[[], Tensor]]:
     calls: dict[str, Callable[[], Tensor]] = {"padded": lambda: module(x)[0]}
     if lengths is not None:
-        given = lengths
+        sizes = lengths
 
         def packed() -> Tensor:
-            rows = pack_padded_sequence(x, given, batch_first=True, enforce_sorted=False)
+            rows = pack_padded_sequence(x, sizes, batch_first=True, enforce_sorted=False)
             out: Tensor = pad_packed_sequence(module(rows)[0], batch_first=True)[0]
             return out
 
@@ -125,11 +125,11 @@ def _onnx_step(case: Case, module: nn.RNNBase, x: Tensor, state: Tensor | tuple[
     """ONNX Runtime on a single node that takes the state and gives the next, whose h is the output too."""
     from onnx import TensorProto, helper
 
-    given = state if isinstance(state, tuple) else (state,)
-    feed = {name: value.unsqueeze(0).numpy() for name, value in zip("xhc", (x, *given), strict=False)}
-    names = [f"next_{name}" for name in "hc"[: len(given)]]
+    states = state if isinstance(state, tuple) else (state,)
+    feed = {name: value.unsqueeze(0).numpy() for name, value in zip("xhc", (x, *states), strict=False)}
+    names = [f"next_{name}" for name in "hc"[: len(states)]]
     values, options = _onnx_layer(case, module, 0)
-    node = helper.make_node(case.cell.upper(), ["x", *values, "", *"hc"[: len(given)]], ["", *names], **options)
+    node = helper.make_node(case.cell.upper(), ["x", *values, "", *"hc"[: len(states)]], ["", *names], **options)
 
     def described(names: Iterable[str]) -> list[Any]:
         return [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, case.hidden]) for name in names]
@@ -171,12 +171,12 @@ def _onnx_model(case: Case, module: nn.RNNBase) -> bytes:
         source = "y" if number == case.num_layers - 1 else f"y{number}"
         nodes.append(helper.make_node("Reshape", [f"t{number}", "shape"], [source]))
     constants.append(numpy_helper.from_array(np.array([0, 0, directions * case.hidden]), "shape"))
-    given = [
+    inputs_info = [
         helper.make_tensor_value_info("x", TensorProto.FLOAT, ["T", "B", case.hidden]),
         helper.make_tensor_value_info("lengths", TensorProto.INT32, ["B"]),
     ]
-    made = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["T", "B", directions * case.hidden])]
-    return _onnx_bytes(nodes, given, made, constants)
+    outputs_info = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["T", "B", directions * case.hidden])]
+    return _onnx_bytes(nodes, inputs_info, outputs_info, constants)
 
 
 def _onnx_layer(case: Case, module: nn.RNNBase, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -195,14 +195,14 @@ def _onnx_layer(case: Case, module: nn.RNNBase, number: int) -> tuple[dict[str, 
     return {name: numpy_helper.from_array(value, name) for name, value in values.items()}, options
 
 
-def _onnx_bytes(nodes: list[Any], given: list[Any], made: list[Any], constants: list[Any]) -> bytes:
+def _onnx_bytes(nodes: list[Any], inputs: list[Any], outputs: list[Any], constants: list[Any]) -> bytes:
     from onnx import helper
 
-    graph = helper.make_graph(nodes, "layer", given, made, constants)
+    graph = helper.make_graph(nodes, "layer", inputs, outputs, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
     return bytes(model.SerializeToString())
 
 
 def _in_onnx_order(cell: str, weight: Tensor) -> Any:
     gates = weight.detach().chunk(len(_ONNX_GATES[cell]))
-    return torch.cat([gates[place] for place in _ONNX_GATES[cell]]).numpy()
+    return torch.cat([gates[number] for number in _ONNX_GATES[cell]]).numpy()

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqkit.bench.run import Row
+from seqkit.bench.measurement import Measurement
 from seqkit.errors import missing
 
 
-def plot(rows: Sequence[Row], path: Path, title: str) -> list[Path]:
-    """Writes PNG and SVG beside each other; raises :class:`UsageError` if matplotlib is missing."""
+def plot(measurements: Sequence[Measurement], path: Path, title: str) -> list[Path]:
+    """Writes PNG and SVG side by side; raises :class:`UsageError` if matplotlib is missing."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise missing("a plot", "matplotlib", "plot") from None
-    groups = list(dict.fromkeys(map(_group, rows)))
+    groups = list(dict.fromkeys(map(_group, measurements)))
     figure = Figure(figsize=(8, 0.6 + 0.7 * len(groups)), layout="constrained")
     axes = figure.add_subplot()
     for place, group in enumerate(groups):
-        ratios = [row.ratio for row in rows if _group(row) == group]
+        ratios = [measured.ratio for measured in measurements if _group(measured) == group]
         offsets = [place + 0.5 * (n + 0.5) / len(ratios) - 0.25 for n in range(len(ratios))]
         axes.scatter(ratios, offsets, s=14, alpha=0.7)
     axes.axvline(1, color="black", linewidth=1)
@@ -36,7 +36,8 @@ def plot(rows: Sequence[Row], path: Path, title: str) -> list[Path]:
     return written
 
 
-def _group(row: Row) -> str:
-    precision = "" if row.case.precision == "f32" else f" in {row.case.precision}"
-    beside = " beside our lstm" if row.best == "our lstm" else ""
-    return f"{row.case.cell}{precision}{beside}, {row.case.mode}"
+def _group(measured: Measurement) -> str:
+    case = measured.case
+    precision = "" if case.precision == "f32" else f" in {case.precision}"
+    beside = " beside our lstm" if measured.best == "our lstm" else ""
+    return f"{case.cell}{precision}{beside}, {case.mode}"

@@ -21,7 +21,7 @@ class Finding:
 
     @classmethod
     def of(cls, error: Exception) -> Finding:
-        """What an error says, its location and its mend apart."""
+        """The parts of an error's sentence: its location, what is wrong, and what to do."""
         location, text = getattr(error, "location", None), str(error)
         what, _, mend = text.removeprefix(f"{location}: ").partition("; ")
         return cls("wrong", "broken" if location else "unusable", what, mend, str(location) if location else None)

@@ -1,4 +1,4 @@
-"""What the parts of the data show before anyone trains: nothing to learn from, leaks, contradictions, labels."""
+"""What the splits of the data show before anyone trains: nothing to learn from, leaks, contradictions, rare labels."""
 
 from __future__ import annotations
 
@@ -13,39 +13,37 @@ from seqkit.data.readers import shown
 from seqkit.topologies import AnyTask
 
 _FEW = 5
+"""Of a label seen less often in training, nothing is learned as a rule."""
 _MOST = 0.9
+"""Of the labels are the same: accuracy then says little."""
 
 
-def check_parts(task: AnyTask, splits: Splits[Any]) -> list[Finding]:
-    """Findings about the three parts: the same for `doctor`, and for `run`, which stops at one that is wrong."""
+def check_splits(task: AnyTask, splits: Splits[Any]) -> list[Finding]:
+    """Findings about the three splits: the same for `doctor`, and for `run`, which stops at one that is wrong."""
     return [*_check_sizes(splits), *_check_repeats(task, splits), *_check_leaks(task, splits), *_check_labels(splits)]
 
 
-def check(task: AnyTask, splits: Splits[Any], notes: list[str]) -> None:
-    """What `run` stops at, and what it tells; leaks and labels are told by the tasks that can have them.
+def stop_at_problems(task: AnyTask, splits: Splits[Any], notes: list[str]) -> None:
+    """The check of `run`: raises :class:`DataError` for what is wrong, and adds contradictions to ``notes``.
 
-    Raises :class:`DataError` for what is wrong.
+    Leaks and labels are noted by the tasks that can have them.
     """
-    for finding in check_parts(task, splits):
+    for finding in check_splits(task, splits):
         if finding.level == "wrong":
             raise DataError(str(finding))
         if finding.kind == "contradictions":
             notes.append(str(finding))
 
 
-def _parts(splits: Splits[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
-    for part in dataclasses.fields(splits):
-        yield part.name, getattr(splits, part.name)
-
-
 def _check_sizes(splits: Splits[Any]) -> Iterator[Finding]:
-    for part, examples in _parts(splits):
-        if not examples:
-            yield Finding("wrong", "parts", f"the {part} part is empty", "give more examples, or a file for the part")
+    for split in dataclasses.fields(splits):
+        if not getattr(splits, split.name):
+            what = f"the {split.name} split is empty"
+            yield Finding("wrong", "parts", what, "give more examples, or a file for the split")
 
 
 def _check_repeats(task: AnyTask, splits: Splits[Any]) -> Iterator[Finding]:
-    """Inputs of the training part that stand there twice, and those among them that contradict each other."""
+    """Inputs that are in the training split more than once with different labels."""
     first: dict[Hashable, Any] = {}
     contradicting: list[tuple[Any, Any]] = []
     for example in splits.train:
@@ -56,18 +54,19 @@ def _check_repeats(task: AnyTask, splits: Splits[Any]) -> Iterator[Finding]:
         example, known = contradicting[0]
         many = f"{len(contradicting):,} examples have" if len(contradicting) > 1 else "an example has"
         what = f"{many} other labels than the same input has elsewhere, this one than {location_of(known)}"
-        yield Finding("warning", "contradictions", what, "decide which label is right", location_of(example))
+        yield Finding("warning", "contradictions", what, "decide which label is correct", location_of(example))
 
 
 def _check_leaks(task: AnyTask, splits: Splits[Any]) -> Iterator[Finding]:
     known = {_key(task, example): example for example in splits.train}
-    for part, examples in (("valid", splits.valid), ("test", splits.test)):
-        twins = [example for example in examples if _key(task, example) in known]
-        if twins:
-            there = location_of(known[_key(task, twins[0])])
-            many = f"{len(twins):,} of {len(examples):,} inputs of the {part} part {'are' if twins[1:] else 'is'}"
-            what = f"{many} in training, too, this at {there}"
-            yield Finding("warning", "leak", what, "take them out of one: scores will flatter", location_of(twins[0]))
+    for split, examples in (("valid", splits.valid), ("test", splits.test)):
+        leaked = [example for example in examples if _key(task, example) in known]
+        if leaked:
+            twin = location_of(known[_key(task, leaked[0])])
+            many = f"{len(leaked):,} of {len(examples):,} inputs of the {split} split {'are' if leaked[1:] else 'is'}"
+            what = f"{many} in the training split, too, this one at {twin}"
+            mend = "remove them from one of the two: scores will flatter"
+            yield Finding("warning", "leak", what, mend, location_of(leaked[0]))
 
 
 def _check_labels(splits: Splits[Any]) -> Iterator[Finding]:
@@ -86,7 +85,7 @@ def _check_labels(splits: Splits[Any]) -> Iterator[Finding]:
 
 
 def label_counts(examples: Sequence[Any]) -> Counter[str]:
-    """How often each label stands there; nothing where examples have none."""
+    """How often each label occurs; nothing where examples have none."""
     return Counter(label for example in examples for label in labels_of(example))
 
 
@@ -98,12 +97,13 @@ def labels_of(example: Any) -> tuple[str, ...]:
 
 
 def location_of(example: Any) -> str | None:
-    """Where an example stands, if it knows."""
+    """Where an example comes from, if it knows."""
     location = getattr(example, "location", None)
     return None if location is None else str(location)
 
 
 def _key(task: AnyTask, example: Any) -> Hashable:
+    """What equal inputs have in common; of a file, the digest of its content."""
     raw = task.input_of(example)
-    found: Hashable = getattr(raw, "digest", raw)
-    return found
+    key: Hashable = getattr(raw, "digest", raw)
+    return key

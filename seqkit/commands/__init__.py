@@ -16,7 +16,7 @@ from seqkit.version import __version__
 
 _COMMANDS = {
     "list": "topologies, tasks, cells and data sets",
-    "doctor": "look at data before training",
+    "doctor": "examine data before training",
     "run": "train a model and score it",
     "resume": "go on with a run that was stopped",
     "evaluate": "score a run's model",
@@ -24,9 +24,9 @@ _COMMANDS = {
     "report": "make a run's page again",
     "compare": "several cells and seeds on one task, side by side",
     "inspect": "a page with the gates and states of a run's model",
-    "generate": "go on with a text as a run's model would",
-    "export": "write a run's model as ONNX or for torch.export",
-    "kernels": "build the native kernels, look at them, delete them",
+    "generate": "continue a text as a run's model would",
+    "export": "write a run's model as ONNX or with torch.export",
+    "kernels": "build, show or delete the native kernels",
     "bench": "measure our recurrent layers against others'",
 }
 
@@ -36,22 +36,22 @@ class ReaderGone(Exception):
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are used; a wrong name is told the nearest right one."""
+    """A group whose commands are imported when they are used; the error for a wrong name has the nearest one."""
 
     def __init__(self, helps: Mapping[str, str], **settings: object) -> None:
         super().__init__(**settings)  # type: ignore[arg-type]
         self.helps = helps
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """Names, in the order they are used in."""
+        """The names, in the order in which people use them."""
         return [*self.helps]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """The command of that name."""
         if name not in self.helps:
             raise unknown("command", name, self.helps)
-        found: click.Command = import_module(f"seqkit.commands.{name}").command
-        return found
+        command: click.Command = import_module(f"seqkit.commands.{name}").command
+        return command
 
     def invoke(self, context: click.Context) -> Any:
         """Runs the command; click itself would end with 1 where the reader of our output has gone."""
@@ -79,15 +79,16 @@ def program(debug: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and exits: 0 good, 1 the work failed, 2 the command was wrong."""
     # Not list(): once `seqkit list` has run, that name is its module here.
-    given = [*(sys.argv[1:] if arguments is None else arguments)]
-    ours = given[: given.index("--")] if "--" in given else given
-    debug = "--debug" in ours
-    kept = [word for word in ours if word != "--debug"] + given[len(ours) :]
+    words = [*(sys.argv[1:] if arguments is None else arguments)]
+    # --debug may stand anywhere, but what follows a bare -- is text.
+    options = words[: words.index("--")] if "--" in words else words
+    debug = "--debug" in options
+    words = [word for word in options if word != "--debug"] + words[len(options) :]
     try:
-        code = program.main(kept, prog_name="seqkit", standalone_mode=False)
+        code = program.main(words, prog_name="seqkit", standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, ReaderGone):
-        # The reader has gone (`seqkit predict … | head`); what it took is what it wanted.
+        # The reader has gone (`seqkit predict … | head`): it has what it wanted.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except (KeyboardInterrupt, click.Abort):

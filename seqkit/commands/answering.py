@@ -19,15 +19,18 @@ from seqkit.data import SourceLocation
 from seqkit.data.readers import choose_column
 from seqkit.errors import UsageError
 from seqkit.runs import Model
-from seqkit.runs.rows import JsonRowWriter, JsonWriter, Row, Writer, answers, is_table, read_rows, windows, writer_for
+from seqkit.runs.answers import predict_rows
+from seqkit.runs.rows import InputRow, is_table, read_rows, windows
+from seqkit.runs.writers import JsonRowWriter, JsonWriter, Writer, writer_for
 
 _TOGETHER = 1024
-"""Lines of a stream that are answered together, at most."""
+"""Lines of a stream that are answered together, at most: enough for full batches, and the default model of sentiment
+answers them in a sixth of a second (docs/predict.md)."""
 
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """What is to be answered: texts, a file, or a stream if neither; and where the answers go."""
+    """What is to be predicted (texts, a file, or a stream if neither), and where the answers go."""
 
     texts: Sequence[str]
     path: Path | None
@@ -47,30 +50,32 @@ class PredictRequest:
             raise UsageError("--output must be another file than --input, which is still read while it is written")
 
 
-def answer(model: Model, asked: PredictRequest, options: dict[str, Any]) -> None:
+def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> None:
     """Writes the answers; ``options`` are those of ``Head.predict``."""
     # What has been loaded stays: the collector need not go through it after every few thousand rows.
     gc.freeze()
-    groups = [[Row(text) for text in asked.texts]] if asked.texts else _groups(model, asked)
-    with _written(asked.output) as file:
-        writer = _writer(model, asked, file)
-        for found in answers(model, groups, _note, asked.path is not None and not asked.streamed, **options):
-            writer.write(found)
+    groups = [[InputRow(text) for text in request.texts]] if request.texts else _row_groups(model, request)
+    is_file = request.path is not None and not request.streamed
+    with _open_output(request.output) as file:
+        writer = _writer(model, request, file)
+        for answers in predict_rows(model, groups, _print_note, is_file, **options):
+            writer.write(answers)
 
 
-def _note(note: str) -> None:
+def _print_note(note: str) -> None:
     click.echo(f"note: {note}", err=True)
 
 
-def _writer(model: Model, asked: PredictRequest, file: TextIO) -> Writer:
-    if not asked.as_json:
-        return writer_for(asked.path, model.task.format_prediction, file, sys.stdin.buffer if asked.streamed else None)
-    return (JsonRowWriter if asked.path and is_table(asked.path) else JsonWriter)(model.task.format_prediction, file)
+def _writer(model: Model, request: PredictRequest, file: TextIO) -> Writer:
+    format_prediction = model.task.format_prediction
+    if request.as_json:
+        return (JsonRowWriter if request.path and is_table(request.path) else JsonWriter)(format_prediction, file)
+    return writer_for(request.path, format_prediction, file, sys.stdin.buffer if request.streamed else None)
 
 
 @contextmanager
-def _written(output: Path | None) -> Iterator[TextIO]:
-    """The file of the answers: those before an error stay in it."""
+def _open_output(output: Path | None) -> Iterator[TextIO]:
+    """The file of the answers, or standard output; answers written before an error stay in it."""
     if output is None:
         yield sys.stdout
         return
@@ -82,27 +87,28 @@ def _written(output: Path | None) -> Iterator[TextIO]:
         yield file
 
 
-def _groups(model: Model, asked: PredictRequest) -> Iterator[list[Row]]:
-    path = asked.path or Path("standard input")
+def _row_groups(model: Model, request: PredictRequest) -> Iterator[list[InputRow]]:
+    path = request.path or Path("standard input")
 
     def choose(columns: Sequence[str], header: SourceLocation) -> tuple[str, ...]:
-        if asked.column is not None:
-            return (choose_column(columns, asked.column, "text", header),)
+        if request.column is not None:
+            return (choose_column(columns, request.column, "text", header),)
         return model.task.input_columns(model.config, model.codec, columns, header)
 
-    if asked.streamed or asked.path is None:
-        yield from _arriving(read_rows(path, choose, sys.stdin.buffer))
+    if request.streamed or request.path is None:
+        yield from arriving(read_rows(path, choose, sys.stdin.buffer))
         return
-    # On a terminal the answers themselves show how it goes.
-    with progress_bar(path, "rows", asked.output is None and sys.stdout.isatty()) as advance:
+    # Answers that appear on a terminal are progress enough.
+    with progress_bar(path, "rows", request.output is None and sys.stdout.isatty()) as advance:
         for group in windows(read_rows(path, choose)):
             yield group
             advance(group[-1].location.line if group[-1].location else 0)
 
 
-def _arriving(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows as they come: one alone from a person, many together from a pipe that is ahead of us."""
-    arrived: queue.Queue[Row | Exception | None] = queue.Queue(maxsize=4 * _TOGETHER)
+def arriving(rows: Iterable[InputRow]) -> Iterator[list[InputRow]]:
+    """Rows as they come: one at a time from a person, many together from a pipe that is ahead of us."""
+    # Bounded: who writes faster than we answer has to wait, instead of filling our memory.
+    arrived: queue.Queue[InputRow | Exception | None] = queue.Queue(maxsize=4 * _TOGETHER)
 
     def read() -> None:
         try:
@@ -113,12 +119,12 @@ def _arriving(rows: Iterable[Row]) -> Iterator[list[Row]]:
             arrived.put(error)
 
     threading.Thread(target=read, daemon=True).start()
-    while isinstance(end := arrived.get(), Row):
+    while isinstance(end := arrived.get(), InputRow):
         group = [end]
-        while len(group) < _TOGETHER and not arrived.empty() and isinstance(end := arrived.get(), Row):
+        while len(group) < _TOGETHER and not arrived.empty() and isinstance(end := arrived.get(), InputRow):
             group.append(end)
         yield group
-        if not isinstance(end, Row):
+        if not isinstance(end, InputRow):
             break
     if end is not None:
         raise end

@@ -6,12 +6,13 @@ import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import geometric_mean
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from seqkit.bench import Row
+    from seqkit.bench import Measurement
 
 
 @click.command()
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--threads", default=0, metavar="N", help="Threads, for all. [all cores]")
 @click.option("--seconds", default=0.3, metavar="S", help="Time for each layer in each case. [0.3]")
 @click.option("--compiled", is_flag=True, help="Measure torch.compile, too; a minute a case.")
-@click.option("--json", "json_file", metavar="FILE", help="Keep all figures in a JSON file.")
+@click.option("--json", "json_file", metavar="FILE", help="Write all figures to a JSON file.")
 @click.option("--plot", "plot_file", metavar="FILE", help="Draw FILE.png and FILE.svg.")
 def command(
     blocks: tuple[str, ...],
@@ -38,8 +39,8 @@ def command(
     """
     import torch
 
-    from seqkit.bench import BLOCKS, cases_of, run_case
-    from seqkit.bench.measure import product_limit
+    from seqkit.bench import BLOCKS, cases_of, measure_case
+    from seqkit.bench.timing import product_limit
     from seqkit.errors import unknown
     from seqkit.files import write_json
     from seqkit.kernels.native import ensure
@@ -53,65 +54,66 @@ def command(
     ensure(lambda line: click.echo(line, err=True))
     facts: dict[str, Any] = {"machine": processor(), "threads": torch.get_num_threads(), "versions": _versions()}
     facts["product_limit_gflops"] = limit = product_limit() / 1e9
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    click.echo(f"{facts['machine']}, threads: {facts['threads']}\n{versions}")
-    click.echo(f"fastest matrix product: {limit:,.0f} GFLOP/s")
-    click.echo(f"\n{'':33}{'ours ms':>8}{'other':>8}  {'':12}{'ratio':>6}{'GF/s':>5}{'limit':>6}")
-    rows = []
+    _print_header(facts)
+    measurements = []
     for case in cases:
-        rows.append(run_case(case, seconds, compiled))
-        click.echo(_line(rows[-1], limit))
-    _summary(rows)
+        measurements.append(measure_case(case, seconds, compiled))
+        click.echo(_line(measurements[-1], limit))
+    _print_summary(measurements)
     if json_file:
-        write_json(Path(json_file), {**facts, "rows": [row.to_json() for row in rows]})
+        write_json(Path(json_file), {**facts, "rows": [measured.to_json() for measured in measurements]})
     if plot_file:
         from seqkit.bench.plot import plot
 
         title = f"seqkit bench, {facts['machine']}, {facts['threads']} threads"
-        click.echo("drawn: " + ", ".join(map(str, plot(rows, Path(plot_file), title))))
+        click.echo("drawn: " + ", ".join(map(str, plot(measurements, Path(plot_file), title))))
 
 
-def _line(row: Row, limit: float) -> str:
-    name = f"{row.case.label()} {row.case.mode}" + (f" {row.case.lengths}" if row.case.lengths != "full" else "")
-    other, ours = row.peers[row.best], row.ours
-    if row.case.block == "step":
+def _print_header(facts: dict[str, Any]) -> None:
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    click.echo(f"{facts['machine']}, threads: {facts['threads']}\n{versions}")
+    click.echo(f"fastest matrix product: {facts['product_limit_gflops']:,.0f} GFLOP/s")
+    click.echo(f"\n{'':33}{'ours ms':>8}{'other':>8}  {'':12}{'ratio':>6}{'GF/s':>5}{'limit':>6}")
+
+
+def _line(measured: Measurement, limit: float) -> str:
+    case, best, ratio = measured.case, measured.best, measured.ratio
+    name = f"{case.label()} {case.mode}" + (f" {case.lengths}" if case.lengths != "full" else "")
+    ours, other = measured.ours, measured.peers[best]
+    if case.block == "step":
         tails = f"p95 {1e3 * ours.p95:.3f}/{1e3 * other.p95:.3f} p99 {1e3 * ours.p99:.3f}/{1e3 * other.p99:.3f}"
-        return f"{name:24}{1e3 * ours.median:8.3f}{1e3 * other.median:8.3f} {row.best:11}{row.ratio:5.2f}  {tails}"
-    share = row.speed / 1e9 / limit
+        return f"{name:24}{1e3 * ours.median:8.3f}{1e3 * other.median:8.3f} {best:11}{ratio:5.2f}  {tails}"
     times = f"{1e3 * ours.median:8.2f}{1e3 * other.median:8.2f}"
-    return f"{name:33}{times}  {row.best:12.12}{row.ratio:6.2f}{row.speed / 1e9:5.0f}{share:6.0%}"
+    speed = measured.speed / 1e9
+    return f"{name:33}{times}  {best:12.12}{ratio:6.2f}{speed:5.0f}{speed / limit:6.0%}"
 
 
-def _summary(rows: Sequence[Row]) -> None:
+def _print_summary(measurements: Sequence[Measurement]) -> None:
     from seqkit.commands.terminal import print_tables
     from seqkit.tables import Table
 
-    groups: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row.case.block, row.case.mode, row.case.cell), []).append(row)
-        groups.setdefault((row.case.block, row.case.mode, "all"), []).append(row)
-    lines = []
+    groups: dict[tuple[str, str, str], list[Measurement]] = {}
+    for measured in measurements:
+        case = measured.case
+        for cell in (case.cell, "all"):
+            groups.setdefault((case.block, case.mode, cell), []).append(measured)
+    rows = []
     for (block, mode, cell), members in sorted(groups.items()):
-        worst = min(members, key=lambda row: row.ratio)
-        place = worst.case.label().partition(" ")[2]
-        lines.append([block, mode, cell, f"{_mean([r.ratio for r in members]):.2f}", f"{worst.ratio:.2f}", place])
+        worst = min(members, key=lambda measured: measured.ratio)
+        shape = worst.case.label().partition(" ")[2]
+        mean = geometric_mean(measured.ratio for measured in members)
+        rows.append([block, mode, cell, f"{mean:.2f}", f"{worst.ratio:.2f}", shape])
     columns = ["block", "mode", "cell", "mean ratio", "worst", "of"]
-    print_tables([Table("Geometric mean of the ratio to the fastest other, and the worst case", columns, lines)])
-
-
-def _mean(values: Sequence[float]) -> float:
-    import math
-
-    return math.exp(sum(map(math.log, values)) / len(values))
+    print_tables([Table("Geometric mean of the ratio to the fastest other, and the worst case", columns, rows)])
 
 
 def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {"Python": platform.python_version()}
+    versions = {"Python": platform.python_version()}
     for name in ("torch", "onnxruntime"):
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            versions[name] = "not installed"
+    return versions

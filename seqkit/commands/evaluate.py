@@ -10,10 +10,10 @@ import click
 
 @click.command()
 @click.argument("run")
-@click.option("--data", metavar="FILE", help="Score on this file instead of the run's own test part.")
+@click.option("--data", metavar="FILE", help="Score on this file instead of the run's own test split.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
 def command(run: str, data: str | None, as_json: bool) -> None:
-    """Score a run's best model on its test part, or on a file."""
+    """Score a run's best model on its test split, or on a file."""
     from seqkit.commands.terminal import print_tables
     from seqkit.runs import load
     from seqkit.tables import Table
@@ -27,5 +27,5 @@ def command(run: str, data: str | None, as_json: bool) -> None:
         click.echo(json.dumps({"examples": len(examples), **scores}))
         return
     rows = [["examples", len(examples)], *([name.replace("_", "-"), value] for name, value in scores.items())]
-    title = f"{task.name}: {data or 'test part'}"
+    title = f"{task.name}: {data or 'test split'}"
     print_tables([Table(title, ["", "value"], rows), *task.tables(predictions, examples)])

@@ -9,10 +9,10 @@ import click
 
 @click.command()
 @click.argument("run")
-@click.option("--format", "form", default="onnx", metavar="onnx|torch", help="What is written. [onnx]")
+@click.option("--format", "format_name", default="onnx", metavar="onnx|torch", help="What is written. [onnx]")
 @click.option("--out", metavar="PATH", help="The folder, or for a single part the file. [RUN/onnx, RUN/torch]")
 @click.option("--int8", is_flag=True, help="ONNX: a second file with int8 weights, and what that costs.")
-def command(run: str, form: str, out: str | None, int8: bool) -> None:
+def command(run: str, format_name: str, out: str | None, int8: bool) -> None:
     """Write a run's best model as ONNX, or as an archive of torch.export.
 
     Beside it goes a JSON file with the symbols: vocabulary, labels, options of the tokenizer. What is written has been
@@ -22,16 +22,18 @@ def command(run: str, form: str, out: str | None, int8: bool) -> None:
     from seqkit.export.write import export
     from seqkit.tables import Table
 
-    made = export(Path(run), form, Path(out) if out else None, int8)
+    report = export(Path(run), format_name, Path(out) if out else None, int8)
     rows = [
-        [str(file.path), file.size, "" if file.difference is None else f"{file.difference:.1e}"] for file in made.files
+        [str(file.path), file.size, "" if file.difference is None else f"{file.difference:.1e}"]
+        for file in report.files
     ]
-    click.echo(f"{made.form}; compared with the model on {made.batches} batches of different lengths")
+    click.echo(f"{report.description}; compared with the model on {report.batches} batches of different lengths")
     tables = [Table("Files", ["file", "bytes", "largest difference"], rows)]
-    if made.scores:
-        names = list(next(iter(made.scores.values())))
-        lines = [[name, *(made.scores[kind][name] for kind in made.scores)] for name in names]
-        tables.append(Table("Test part", ["", *made.scores], lines))
+    if report.scores:
+        names = list(next(iter(report.scores.values())))
+        scores = [[name, *(report.scores[weights][name] for weights in report.scores)] for name in names]
+        tables.append(Table("Test split", ["", *report.scores], scores))
     print_tables(tables)
-    if made.unrounded:
-        click.echo(f"\n{' and '.join(made.unrounded)} layers stay float32: onnxruntime has no int8 operator for them")
+    if report.unrounded:
+        layers = " and ".join(report.unrounded)
+        click.echo(f"\n{layers} layers stay float32: onnxruntime has no int8 operator for them")

@@ -1,4 +1,4 @@
-"""``seqkit generate RUN``: a model goes on with a text."""
+"""``seqkit generate RUN``: a model continues a text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import click
 @click.option("--top-p", default=1.0, metavar="FLOAT", help="Draw among the likeliest that reach this sum. [1.0]")
 @click.option("--seed", default=0, metavar="INT", help="Another seed, another text. [0]")
 def command(run: str, prompt: str, length: int, temperature: float, top_k: int, top_p: float, seed: int) -> None:
-    """Write on from a prompt with a run's best model, as it is drawn.
+    """Continue a prompt with a run's best model; the text appears as it is drawn.
 
     A token is a character, a byte or a word, as the run was trained. Text comes out in UTF-8.
     """
@@ -36,7 +36,7 @@ def command(run: str, prompt: str, length: int, temperature: float, top_k: int, 
             sys.stdout.write(piece)
             sys.stdout.flush()
     except KeyboardInterrupt:
-        # The only end that a text without end has is no failure.
+        # Ctrl-C is how a text without end ends, and no failure.
         if length:
             raise
     click.echo()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seqkit.runs import Model
 
 _EXAMPLES = 16
-"""Examples of the test part that gradients flow through, where no text is given."""
+"""Examples of the test split that gradients flow through, where no text is given."""
 
 
 @click.command()
@@ -30,7 +30,8 @@ def command(run: str, text: str | None, gradient_flow: bool, beside: tuple[str, 
     """
     from seqkit.files import write_atomic
     from seqkit.inspection.gradient_flow import gradient_flows
-    from seqkit.inspection.inside import check_time, look_inside
+    from seqkit.inspection.inside import look_inside
+    from seqkit.inspection.model_calls import check_has_time
     from seqkit.inspection.page import page
     from seqkit.runs import load
 
@@ -42,7 +43,7 @@ def command(run: str, text: str | None, gradient_flow: bool, beside: tuple[str, 
     if out and not target.absolute().parent.is_dir():
         raise UsageError(f"cannot write {target}: there is no such folder; name another file with --out")
     model = load(run)
-    check_time(model)
+    check_has_time(model)
     raw = None if text is None else model.task.parse_input(text)
     inside = None if text is None else look_inside(model, raw)
     flows = None
@@ -56,12 +57,12 @@ def command(run: str, text: str | None, gradient_flow: bool, beside: tuple[str, 
 
 
 def _examples(model: Model) -> list[Any]:
-    """A few examples of the test part, the longest of the first hundred."""
-    raws = [_opening(model.task.input_of(example)) for example in model.task.read(model.config, []).test[:100]]
+    """A few examples of the test split, the longest of the first hundred."""
+    raws = [_beginning(model.task.input_of(example)) for example in model.task.read(model.config, []).test[:100]]
     raws.sort(key=lambda raw: -model.codec.length(model.codec.encode(raw)))
     return raws[:_EXAMPLES]
 
 
-def _opening(raw: Any) -> Any:
-    """The beginning of a text that goes on and on."""
+def _beginning(raw: Any) -> Any:
+    """Of a long text its beginning, any other input whole."""
     return next(iter(raw.blocks()), "")[:200] if hasattr(raw, "blocks") else raw

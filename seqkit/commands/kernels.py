@@ -7,12 +7,12 @@ import click
 
 @click.group()
 def command() -> None:
-    """Build the native kernels, look at them, or delete them."""
+    """Build, show or delete the native kernels."""
 
 
 @command.command()
 def build() -> None:
-    """Build the kernels for this machine, if that was not done yet."""
+    """Build the kernels for this machine, unless that is done already."""
     from seqkit.kernels.build import build as build_library
 
     click.echo(f"ready: {build_library(lambda line: click.echo(line, err=True))}")
@@ -20,7 +20,7 @@ def build() -> None:
 
 @command.command()
 def status() -> None:
-    """Say which kernel would run here, and where the build lies."""
+    """Show which kernel would run here, and where the build lies."""
     from seqkit.kernels.build import built, cache_folder
 
     path = built()

@@ -26,11 +26,11 @@ def command(what: str | None) -> None:
     from seqkit.drawing.topologies import encodable
     from seqkit.errors import unknown
 
-    parts = {"tasks": _topologies, "heads": _heads, "cells": _cells, "data": _data}
-    if what is not None and what not in parts:
-        raise unknown("list", what, parts)
-    chosen = [parts[what]] if what else [_topologies, _cell_names]
-    text = "\n".join(line for part in chosen for line in part()).strip("\n")
+    lists = {"tasks": _topologies, "heads": _heads, "cells": _cells, "data": _data}
+    if what is not None and what not in lists:
+        raise unknown("list", what, lists)
+    chosen = [lists[what]] if what else [_topologies, _cell_names]
+    text = "\n".join(line for lines in chosen for line in lines()).strip("\n")
     click.echo(encodable(text, sys.stdout.encoding or "utf-8"))
 
 
@@ -42,19 +42,20 @@ def _topologies() -> Iterator[str]:
     yield LEGEND
     for topology in (*TOPOLOGIES, *others):
         yield from ("", click.style(topology, bold=True))
-        yield from beside(topology, [line for task in tasks if task.topology == topology for line in _facts(task)])
+        own = [task for task in tasks if task.topology == topology]
+        yield from beside(topology, [line for task in own for line in _facts(task, tasks)])
 
 
-def _facts(task: AnyTask) -> Iterator[str]:
-    """A task beside the drawing of its topology."""
+def _facts(task: AnyTask, tasks: Sequence[AnyTask]) -> Iterator[str]:
+    """A task, one of all ``tasks``, beside the drawing of its topology."""
     from seqkit.drawing.topologies import BESIDE
 
     def wrapped(text: str, indent: str) -> list[str]:
         return textwrap.wrap(text, BESIDE, initial_indent=indent, subsequent_indent=indent + "  ")
 
     yield from wrapped(f"{task.name}: {task.summary}", "")
-    if head := _head(task):
-        yield from wrapped(_import_line(head), "  ")
+    if head := _head_class(task):
+        yield from wrapped(_import_line(head, [task, *tasks]), "  ")
     if task.data_sets:
         yield from wrapped(f"data: {', '.join(task.data_sets)}, or yours", "  ")
 
@@ -62,13 +63,13 @@ def _facts(task: AnyTask) -> Iterator[str]:
 def _heads() -> Iterator[str]:
     from seqkit.report.cells import summary
 
-    heads: dict[type, list[str]] = {}
+    tasks_of: dict[type, list[AnyTask]] = {}
     for task in _tasks():
-        if head := _head(task):
-            heads.setdefault(head, []).append(task.name)
-    for head, names in heads.items():
-        yield from (click.style(_import_line(head), bold=True), *_indented(summary(head)))
-        yield from (*_indented(f"made by: seqkit run {' or '.join(names)}"), "")
+        if head := _head_class(task):
+            tasks_of.setdefault(head, []).append(task)
+    for head, tasks in tasks_of.items():
+        yield from (click.style(_import_line(head, tasks), bold=True), *_indented(summary(head)))
+        yield from (*_indented(f"made by: seqkit run {' or '.join(task.name for task in tasks)}"), "")
 
 
 def _cells() -> Iterator[str]:
@@ -108,21 +109,32 @@ def _tasks() -> list[AnyTask]:
     return [load() for load in available_tasks().values()]
 
 
-def _head(task: AnyTask) -> type | None:
-    """The class of the head that a task makes: what its function says it returns, if it says so."""
+def _head_class(task: AnyTask) -> type | None:
+    """The class of the head that a task builds: what its method says it returns, if it says so."""
     from seqkit.layers import Head
 
     try:
-        found = typing.get_type_hints(task.build_head).get("return")
+        hint = typing.get_type_hints(task.build_head).get("return")
     except (TypeError, NameError):
         # A callable that is no function has no hints; a name may be known to type checkers alone.
         return None
-    return found if isinstance(found, type) and issubclass(found, Head) and found is not Head else None
+    if isinstance(hint, typing.TypeVar):
+        hint = hint.__bound__
+    return hint if isinstance(hint, type) and issubclass(hint, Head) and hint is not Head else None
 
 
-def _import_line(head: type) -> str:
-    ours = head.__module__.startswith("seqkit.tasks.")
-    return f"from {'seqkit.tasks' if ours else head.__module__} import {head.__name__}"
+def _import_line(head: type, tasks: Sequence[AnyTask]) -> str:
+    """How the head is imported: under the name that the first of the tasks whose module exports it has for it.
+
+    A task may have a name of its own for the head of its topology: ``SentimentHead`` for ``ClassificationHead``.
+    """
+    for kind in (kind for task in tasks for kind in type(task).__mro__):
+        module = sys.modules.get(kind.__module__)
+        for name in getattr(module, "__all__", ()):
+            if getattr(module, name) is head:
+                ours = kind.__module__.startswith("seqkit.tasks.")
+                return f"from {'seqkit.tasks' if ours else kind.__module__} import {name}"
+    return f"from {head.__module__} import {head.__name__}"
 
 
 def _indented(text: str) -> Sequence[str]:

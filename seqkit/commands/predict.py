@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FORMATS = ("csv", "tsv", "jsonl")
 _LONGEST = 1 << 22
-"""Bytes in a line of a stream, at most."""
+"""Bytes in a line of a stream, at most: a stream without line ends must not fill the memory."""
 
 
 @click.command()
@@ -58,33 +58,43 @@ def command(
     from seqkit.commands.answering import PredictRequest, answer
     from seqkit.runs import load
 
-    if texts and source:
-        raise UsageError("give texts or --input, not both")
     if stream and (texts or settings or column or output or form):
         raise UsageError(
             "a stream takes neither texts nor --set, --format, --text-column or --output; give its lines with "
             "--input FILE, or - for standard input"
         )
-    if not texts and source is None:
-        if sys.stdin.isatty():
-            raise UsageError(f'give a text: seqkit predict {run} "…", or a file: --input FILE')
-        source = "-"
-    if source is not None and source != "-" and not Path(source).is_file():
-        raise UsageError(f"no file {source}; check the path")
-    streamed = source == "-"
-    if form is not None and (not streamed or form not in _FORMATS):
-        raise UsageError(f"--format says what standard input is: {', '.join(_FORMATS)}; a file's ending says it")
-    path = None if source is None else Path(source)
-    if streamed:
-        path = Path(f"standard input.{form}") if form else None
-    asked = PredictRequest(texts, path, column, Path(output) if output else None, as_json, streamed)
-    asked.check()
+    source = _checked_source(run, texts, source)
+    path, streamed = _input_path(source, form), source == "-"
+    request = PredictRequest(texts, path, column, Path(output) if output else None, as_json, streamed)
+    request.check()
     model = load(run)
     if stream:
         return _follow(model, source or "-", as_json)
     options = dict(_option(model, setting) for setting in settings)
-    answer(model, asked, options)
+    answer(model, request, options)
     return 0
+
+
+def _checked_source(run: str, texts: Sequence[str], source: str | None) -> str | None:
+    """Where inputs come from: a file, ``-`` for standard input, or None for texts."""
+    if texts and source:
+        raise UsageError("give texts or --input, not both")
+    if not texts and source is None:
+        if sys.stdin.isatty():
+            raise UsageError(f'give a text: seqkit predict {run} "…", or a file: --input FILE')
+        return "-"
+    if source is not None and source != "-" and not Path(source).is_file():
+        raise UsageError(f"no file {source}; check the path")
+    return source
+
+
+def _input_path(source: str | None, form: str | None) -> Path | None:
+    """The file; for a table on standard input, a name whose ending tells its format."""
+    if form is not None and (source != "-" or form not in _FORMATS):
+        raise UsageError(f"--format says what standard input is: {', '.join(_FORMATS)}; a file's ending says it")
+    if source == "-":
+        return Path(f"standard input.{form}") if form else None
+    return None if source is None else Path(source)
 
 
 def _follow(model: Model, source: str, as_json: bool) -> int:
@@ -93,7 +103,7 @@ def _follow(model: Model, source: str, as_json: bool) -> int:
 
     stream, code = model.stream(), 0
 
-    def tell(predictions: Iterable[Any]) -> None:
+    def show(predictions: Iterable[Any]) -> None:
         for prediction in predictions:
             line, facts = model.task.format_prediction(prediction)
             click.echo(json.dumps(facts, ensure_ascii=False) if as_json else line)
@@ -108,12 +118,12 @@ def _follow(model: Model, source: str, as_json: bool) -> int:
                 click.echo(f"{name}:{number}: {error}", err=True)
                 code = 1
                 continue
-            tell([] if answer is None else [answer])
+            show([] if answer is None else [answer])
             if not text.strip():
-                tell(stream.finish())
-                # JSON tells by the number of the frame that another sequence begins.
+                show(stream.finish())
+                # In JSON the number of the frame says that another sequence begins.
                 click.echo("", nl=not as_json)
-    tell(stream.finish())
+    show(stream.finish())
     return code
 
 
@@ -123,6 +133,6 @@ def _option(model: Model, setting: str) -> tuple[str, Any]:
     name, value = parse_setting(type(model.config), setting)
     known = model.task.prediction_options
     if name not in known:
-        there = f"choose one of: {', '.join(known)}" if known else f"a {model.task.name} model has none"
-        raise UsageError(f"{name} is no option of predicting; {there}")
+        hint = f"choose one of: {', '.join(known)}" if known else f"a {model.task.name} model has none"
+        raise UsageError(f"{name} is no option of predicting; {hint}")
     return name, value

@@ -10,10 +10,10 @@ import click
 @click.command()
 @click.argument("run")
 def command(run: str) -> None:
-    """Make report.html of a finished run again, from what the run has kept.
+    """Make report.html of a finished run again, from the files of the run.
 
     The data are read only where the run has no report.json.
     """
-    from seqkit.report.html import write_report
+    from seqkit.report.page import write_report
 
     click.echo(write_report(Path(run)))

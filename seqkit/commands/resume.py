@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
@@ -12,15 +11,12 @@ import click
 @click.argument("run")
 def command(run: str) -> int:
     """Go on with a run that was stopped, to the very weights it would have had."""
-    from seqkit.commands.training import build_kernels, drive
+    from seqkit.commands.training import train
     from seqkit.runs import RunDirectory, resume
 
     folder, facts = RunDirectory.open(Path(run))
     if folder.results.exists():
         click.echo(f"{run} is finished; nothing to resume. Its scores: seqkit evaluate {run}", err=True)
         return 0
-    if facts.get("native"):
-        build_kernels("native")
-    began, notes = time.perf_counter(), list[str]()
-    session = resume(Path(run), notes)
-    return drive(session, notes, began)
+    # A run that began with torch's kernels goes on with them: no need to wait for a build.
+    return train("native" if facts.get("native") else "torch", lambda notes: resume(Path(run), notes))

@@ -23,7 +23,7 @@ WIDTH = TERMINAL_WIDTH
 
 
 class Reporter(Callback):
-    """Tells how a training goes, on standard error and in the run's ``log.txt``."""
+    """Shows how a training goes, on standard error and in the run's ``log.txt``."""
 
     def __init__(self, log: Path | None = None, stream: TextIO | None = None) -> None:
         self.console = Console(file=stream or sys.stderr, highlight=False, soft_wrap=True)
@@ -50,12 +50,12 @@ class Reporter(Callback):
             self.line(line)
 
     def table(self, table: Table) -> None:
-        """Rows above the bar; the log does not keep them."""
+        """Rows above the bar; they are not in the log."""
         console = self._bar.console if self._bar else self.console
         console.print(_rich(table), width=WIDTH)
 
     def on_start(self, trainer: Trainer) -> None:
-        """The bar appears."""
+        """Shows the bar."""
         self._began, self._began_done = time.monotonic(), trainer.done
         self._began_examples = trainer.progress.examples
         if self.console.is_terminal:
@@ -65,18 +65,18 @@ class Reporter(Callback):
             self._bar.start()
 
     def on_step(self, trainer: Trainer) -> None:
-        """The bar moves."""
+        """Moves the bar."""
         if self._bar is None:
             return
         progress = trainer.progress
-        mean = progress.loss_sum / max(1, progress.loss_count)
+        loss = progress.loss_sum / max(1, progress.loss_count)
         last = f"  {trainer.metric} {progress.history[-1][trainer.metric]:.3f}" if progress.history else ""
-        facts = f"loss {mean:.3f}{last}  {self._speed(trainer):,.0f}/s  {_clock(self._left(trainer))} left"
+        facts = f"loss {loss:.3f}{last}  {self._speed(trainer):,.0f}/s  {_clock(self._left(trainer))} left"
         epoch = f"epoch {progress.epoch + 1}/{trainer.config.epochs}"
         self._bar.update(self._task, completed=trainer.done, description=epoch, facts=facts)
 
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
-        """A line for the epoch; a star marks the best so far."""
+        """Prints a line for the epoch; a star marks the best so far."""
         left = "" if trainer.progress.finished else f"  {_clock(self._left(trainer))} left"
         star = " *" if better else ""
         losses = f"loss {record['train_loss']:.3f}  valid loss {record['loss']:.3f}"
@@ -86,7 +86,7 @@ class Reporter(Callback):
             self.table(table)
 
     def on_stop(self, trainer: Trainer) -> None:
-        """The bar goes."""
+        """Removes the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -110,21 +110,23 @@ def print_tables(tables: Sequence[Table], stream: TextIO | None = None) -> None:
 
 
 def _rich(table: Table) -> RichTable:
-    made = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(table.columns))
+    rich_table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(table.columns))
     for number, name in enumerate(table.columns):
         is_number = all(isinstance(row[number], (int, float)) for row in table.rows)
         last = number == len(table.columns) - 1
-        made.add_column(Text(name), justify="right" if is_number else "left", no_wrap=not last, overflow="ellipsis")
+        rich_table.add_column(
+            Text(name), justify="right" if is_number else "left", no_wrap=not last, overflow="ellipsis"
+        )
     for row in table.rows:
-        made.add_row(*(Text(_cell(value)) for value in row))
-    return made
+        rich_table.add_row(*(Text(_cell(value)) for value in row))
+    return rich_table
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
     text = f"{value:,}" if isinstance(value, int) else str(value)
-    # Two lines of a text are enough to know it by.
+    # Two lines of a text are enough to recognise it.
     return text if len(text) <= 100 else text[:99] + "…"
 
 
@@ -136,7 +138,7 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def progress_bar(path: Path, unit: str, hidden: bool = False) -> Iterator[Callable[[int], None]]:
-    """A bar for a file that is read, on standard error if that is a terminal; yields what is told the lines done."""
+    """A bar for a file that is read, on standard error if that is a terminal; yields a function that takes the line."""
     console = Console(file=sys.stderr)
     if hidden or not console.is_terminal:
         yield lambda line: None

@@ -1,1 +1,1 @@
-"""Doctor: looks at data before anyone trains on them."""
+"""Doctor: examines data before anyone trains on them."""

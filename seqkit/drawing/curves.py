@@ -1,4 +1,4 @@
-"""The plots of a report, as SVG that stands in a page and takes its colours from it, light or dark."""
+"""The plots of pages, as SVG that takes its colours from the page around it, light or dark."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seqkit.drawing.figures import literal, new_figure
+from seqkit.scores.calibration import Bin
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FIRST, SECOND, INK, PALE = "#fe0101", "#fe0202", "#fe0303", "#fe0404"
-"""Colours that no plot has; the page says what they are."""
+"""Colours that stand for others: the page says which, light or dark."""
 
 _VARIABLES = {FIRST: "var(--first)", SECOND: "var(--second)", INK: "currentColor", PALE: "var(--pale)"}
 _WIDTH, _HEIGHT = 4.6, 2.9
-"""Inches; on a telephone a letter is as large as it is drawn here."""
+"""Inches; at this width letters keep their size on a telephone."""
 
 
 def loss_curves(history: Sequence[Mapping[str, Any]], best: int) -> str:
@@ -34,41 +35,42 @@ def loss_curves(history: Sequence[Mapping[str, Any]], best: int) -> str:
 
 
 def metric_curve(history: Sequence[Mapping[str, Any]], metric: str, best: int) -> str:
-    """The metric on the validation part after each epoch."""
+    """The metric on the validation split after each epoch."""
     figure, axes = _plot("epoch", f"{metric.replace('_', ' ')}, validation")
     epochs = [record["epoch"] for record in history]
     _line(axes, epochs, [record[metric] for record in history], SECOND, "s", "--")
     _mark_best(axes, best)
-    return svg(figure, f"{metric} on the validation part after each epoch")
+    return svg(figure, f"{metric} on the validation split after each epoch")
 
 
-def calibration_curve(bins: Sequence[Mapping[str, Any]]) -> str:
-    """How often answers are right, over how sure the model is; below, how many answers there are of each kind."""
+def calibration_curve(bins: Sequence[Bin]) -> str:
+    """The fraction of answers that is correct over the model's confidence; below it, the number of answers."""
     from matplotlib.ticker import LogLocator
 
     figure = new_figure("a plot", _WIDTH, 3.6)
     top, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    _dress(top, "", "part that is right")
-    _dress(below, "how sure the model is", "answers")
-    top.plot([0, 1], [0, 1], color=PALE, linestyle=":", label="as right as sure")
-    _line(top, [b["sure"] for b in bins], [b["right"] for b in bins], FIRST, "o", "-", "the model")
+    _dress(top, "", "fraction correct")
+    _dress(below, "confidence", "answers")
+    top.plot([0, 1], [0, 1], color=PALE, linestyle=":", label="justified")
+    _line(top, [entry.confidence for entry in bins], [entry.accuracy for entry in bins], FIRST, "o", "-", "the model")
     top.set(xlim=(0, 1), ylim=(-0.03, 1.03))
-    width = min((b["high"] - b["low"] for b in bins), default=0.1)
-    below.bar([(b["low"] + b["high"]) / 2 for b in bins], [b["answers"] for b in bins], 0.9 * width, color=FIRST)
-    if max((b["answers"] for b in bins), default=0) > 1000:
+    counts = [entry.answers for entry in bins]
+    width = min((entry.high - entry.low for entry in bins), default=0.1)
+    below.bar([(entry.low + entry.high) / 2 for entry in bins], counts, 0.9 * width, color=FIRST)
+    if max(counts, default=0) > 1000:
         below.set(yscale="log", ylim=(0.7, None))
         below.yaxis.set_major_locator(LogLocator(numticks=4))
         below.minorticks_off()
     top.legend(frameon=False, labelcolor=INK, loc="upper left")
-    return svg(figure, "Calibration: the part that is right over the probability given")
+    return svg(figure, "Calibration: the fraction of answers that is correct over the confidence")
 
 
 def svg(figure: Figure, name: str) -> str:
-    """The figure as an element of a page, named for those who do not see it."""
+    """The figure as an element of a page, with a name for screen readers."""
     import matplotlib
 
     content = io.StringIO()
-    # Letters stay text; the salt keeps names of several plots on one page apart, and a plot made twice the same.
+    # Letters stay text. The salt keeps the ids of several plots on one page apart, and a plot drawn twice the same.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
     text = content.getvalue()
@@ -104,10 +106,10 @@ def _dress(axes: Axes, across: str, up: str) -> None:
 def _line(
     axes: Axes, xs: Sequence[float], ys: Sequence[Any], colour: str, marker: str, style: str, label: str = ""
 ) -> None:
-    # Marks tell lines apart that differ in colour alone; of many epochs only some have one.
+    # Marks tell lines apart for those who do not see their colours; of many epochs only some have one.
     values = [y if isinstance(y, (int, float)) and math.isfinite(y) else math.nan for y in ys]
-    every = max(1, len(xs) // 12)
-    axes.plot(xs, values, color=colour, marker=marker, markersize=4, markevery=every, linestyle=style, label=label)
+    interval = max(1, len(xs) // 12)
+    axes.plot(xs, values, color=colour, marker=marker, markersize=4, markevery=interval, linestyle=style, label=label)
 
 
 def _mark_best(axes: Axes, best: int) -> None:

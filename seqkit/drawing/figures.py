@@ -1,4 +1,4 @@
-"""What every picture that matplotlib draws has in common; the library is loaded when the first is drawn."""
+"""Figures of matplotlib, which is loaded when the first one is drawn."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def new_figure(what: str, width: float, height: float) -> Figure:
-    """An empty figure of that size, in inches; it belongs to no window.
+    """An empty figure of that size in inches, outside of any window.
 
-    Raises :class:`UsageError` where matplotlib is not installed; ``what`` is the thing that needs it.
+    Raises :class:`UsageError` where matplotlib is not installed; ``what`` names what needs it.
     """
     try:
         from matplotlib.figure import Figure
@@ -28,12 +28,12 @@ def png(figure: Figure) -> bytes:
     """The figure as a PNG."""
     content = io.BytesIO()
     with warnings.catch_warnings():
-        # A letter that the font lacks is drawn as a box; that is no reason to disturb anybody.
+        # A letter that the font lacks is drawn as a box; nobody needs a warning for that.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(content, format="png", dpi=110)
     return content.getvalue()
 
 
 def literal(text: str) -> str:
-    """The text as it is: a dollar would begin a formula."""
+    """The text as matplotlib shows it unchanged: a dollar sign would begin a formula."""
     return text.replace("$", r"\$")

@@ -54,7 +54,7 @@ _DRAWINGS = {
 }
 
 TOPOLOGIES = tuple(_DRAWINGS)
-"""Those that have a drawing, the simplest first."""
+"""Those with a drawing, the simplest first."""
 
 _LEFT = 28
 """Columns of a drawing and the gap after it."""
@@ -66,12 +66,12 @@ _PLAIN = str.maketrans(dict(zip("→↑⊙·×…−", ">^*.x.-", strict=True)) 
 
 
 def drawing(topology: str) -> list[str]:
-    """The lines of a drawing; none for a topology that nobody drew."""
+    """The lines of a topology's drawing; none for one without."""
     return _DRAWINGS.get(topology, "").strip("\n").splitlines()
 
 
 def beside(topology: str, text: list[str]) -> list[str]:
-    """The drawing, and the lines of a text to its right; without a drawing, the text further left."""
+    """The drawing with the lines of a text to its right; without a drawing, the text alone, further left."""
     drawn = drawing(topology)
     if not drawn:
         return [f"  {line}".rstrip() for line in text]
@@ -79,7 +79,7 @@ def beside(topology: str, text: list[str]) -> list[str]:
 
 
 def encodable(text: str, encoding: str) -> str:
-    """The text as an output in that encoding can show it: arrows and signs that it lacks become plain ones."""
+    """The text for an output in that encoding: arrows and signs that it lacks become ASCII."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What happens inside a model while it runs: the gates and states of its recurrent layers, and its attention.
+"""Records what happens inside a model while it runs: gates and states of its recurrent layers, and its attention.
 
 B batch, T time, H hidden units, S places of a memory.
 """
@@ -45,7 +45,7 @@ class Recorded:
 
     @property
     def kept(self) -> Tensor | None:
-        """(B, T, H): the part of its state that each unit keeps at each step; None where no gate says so."""
+        """(B, T, H): the fraction of its state that each unit keeps at each step; None where no gate says it."""
         return self.cell.kept(self.gates) if self.cell.has_gates else None
 
 
@@ -55,7 +55,7 @@ class Trace:
 
     layers: list[Recorded] = field(default_factory=list)
     attention: list[tuple[str, Tensor]] = field(default_factory=list)
-    """Name in the model of what looks, and its weights (B, T, S): of an attention those of each step written, of a
+    """Name of the module in the model, and its weights (B, T, S): of an attention those of each step written, of a
     pooling one row over all steps, of a recall those of each step over its past and itself"""
 
 
@@ -74,72 +74,73 @@ def record(model: Any) -> Iterator[Trace]:
     root = model if isinstance(model, nn.Module) else getattr(model, "head", None)
     if not isinstance(root, nn.Module):
         raise UsageError(f"only a module or a loaded model can be recorded, not {type(model).__name__}")
-    found = list(root.named_modules())
-    if not any(isinstance(module, Recurrent) for _, module in found):
+    modules = list(root.named_modules())
+    if not any(isinstance(module, Recurrent) for _, module in modules):
         raise UsageError("the model has no recurrent layer; there is nothing over time to record")
     trace = Trace()
     with ExitStack() as stack:
-        for name, module in found:
+        for name, module in modules:
             if isinstance(module, Recurrent):
-                _watch(stack, module, "forward", _whole(trace, name, module))
-                _watch(stack, module, "step", _single(trace, name, module))
+                _record_calls(stack, module, "forward", _note_sequences(trace, name, module))
+                _record_calls(stack, module, "step", _note_step(trace, name, module))
             elif isinstance(module, Attention):
                 for method in ("forward", "all_steps"):
-                    _watch(stack, module, method, _looking(trace, name))
+                    _record_calls(stack, module, method, _note_attention(trace, name))
             elif isinstance(module, Recall):
-                _watch(stack, module, "forward", _recalling(trace, name, module))
+                _record_calls(stack, module, "forward", _note_recall(trace, name, module))
             elif isinstance(module, Pooling) and "attention" in module.ways:
-                _watch(stack, module, "forward", _pooling(trace, name, module))
+                _record_calls(stack, module, "forward", _note_pooling(trace, name, module))
         yield trace
 
 
-def _watch(stack: ExitStack, module: nn.Module, method: str, note: Callable[..., None]) -> None:
-    """Has a module's method followed by ``note``, which gets its result and what it was given, until the stack ends."""
+def _record_calls(stack: ExitStack, module: nn.Module, method: str, note: Callable[..., None]) -> None:
+    """Has each call of a module's method followed by ``note(result, *arguments)``, until the stack ends."""
     if method in vars(module):
         raise UsageError("the model is being recorded already; end that recording first")
     run = getattr(module, method)
 
     @wraps(run)
-    def watched(*args: Any, **named: Any) -> Any:
+    def recorded(*args: Any, **named: Any) -> Any:
         result = run(*args, **named)
         with torch.no_grad():
             note(result, *args, **named)
         return result
 
-    setattr(module, method, watched)
+    # On the instance: it hides the method of the class, and deleting it brings that back.
+    setattr(module, method, recorded)
     stack.callback(delattr, module, method)
 
 
-def _whole(trace: Trace, name: str, layer: Recurrent) -> Callable[..., None]:
+def _note_sequences(trace: Trace, name: str, layer: Recurrent) -> Callable[..., None]:
     def note(_: Any, x: Tensor, lengths: Lengths | None = None, state: State | None = None, **named: Any) -> None:
         trace.layers.extend(replay(layer, x, lengths, state, name))
 
     return note
 
 
-def _single(trace: Trace, name: str, layer: Recurrent) -> Callable[..., None]:
+def _note_step(trace: Trace, name: str, layer: Recurrent) -> Callable[..., None]:
     def note(_: Any, x: Tensor, state: State | None = None) -> None:
         trace.layers.extend(replay(layer, x.unsqueeze(1), None, state, name))
 
     return note
 
 
-def _looking(trace: Trace, name: str) -> Callable[..., None]:
-    def note(found: Attended, *args: Any, **named: Any) -> None:
-        weights = found.weights.detach()
+def _note_attention(trace: Trace, name: str) -> Callable[..., None]:
+    def note(attended: Attended, *args: Any, **named: Any) -> None:
+        weights = attended.weights.detach()
         trace.attention.append((name, weights if weights.dim() == 3 else weights.unsqueeze(1)))
 
     return note
 
 
-def _recalling(trace: Trace, name: str, recall: Recall) -> Callable[..., None]:
+def _note_recall(trace: Trace, name: str, recall: Recall) -> Callable[..., None]:
     def note(_: Any, outputs: Tensor, vectors: Tensor, past: Past) -> None:
         trace.attention.append((name, recall.weights(outputs, past)))
 
     return note
 
 
-def _pooling(trace: Trace, name: str, pooling: Pooling) -> Callable[..., None]:
+def _note_pooling(trace: Trace, name: str, pooling: Pooling) -> Callable[..., None]:
     def note(_: Any, outputs: Tensor, final: Tensor, lengths: Tensor) -> None:
         trace.attention.append((name, pooling.weights(outputs, lengths).unsqueeze(1)))
 
@@ -155,21 +156,21 @@ def replay(
     sizes = _sizes(x, lengths)
     inside = sequence_mask(sizes, x.shape[1])
     state = layer.initial_state(len(x), like=x) if state is None else state
-    found: list[Recorded] = []
+    calls: list[Recorded] = []
     for number, directions in enumerate(layer.layers):
         x = x.masked_fill(~inside.unsqueeze(2), 0.0)
         outputs = []
         for backward, direction in enumerate(cast(Sequence[Direction], directions)):
-            place = number * layer.num_directions + backward
-            start = tuple(state[key][:, place] for key in layer.cell.state_names)
-            given = reverse_sequences(x, sizes) if backward else x
-            gates, states = _over_time(layer.cell, direction.weights(), given, inside, start)
+            row = number * layer.num_directions + backward
+            start = tuple(state[key][:, row] for key in layer.cell.state_names)
+            inputs = reverse_sequences(x, sizes) if backward else x
+            gates, states = _over_time(layer.cell, direction.weights(), inputs, inside, start)
             if backward:
                 gates, states = ({k: reverse_sequences(v, sizes) for k, v in d.items()} for d in (gates, states))
-            found.append(Recorded(name, number, bool(backward), layer.cell, gates, states, sizes))
+            calls.append(Recorded(name, number, bool(backward), layer.cell, gates, states, sizes))
             outputs.append(states[layer.cell.state_names[0]])
         x = torch.cat(outputs, 2)
-    return found
+    return calls
 
 
 def _sizes(x: Tensor, lengths: Lengths | None) -> Tensor:
@@ -182,10 +183,10 @@ def _over_time(
     cell: Cell, weights: Weights, x: Tensor, inside: Tensor, state: CellState
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Gates and states of every step, (B, T, H) each; padding comes last, so that no step after it counts."""
-    part, bias = linear(x, weights.weight_x, weights.bias), full_recurrent_bias(cell, weights)
+    inputs, bias = linear(x, weights.weight_x, weights.bias), full_recurrent_bias(cell, weights)
     gates: list[dict[str, Tensor]] = []
     states: list[CellState] = []
-    for x_t in part.unbind(1):
+    for x_t in inputs.unbind(1):
         r = recurrent_part(cell, x_t, weights.weight_h, bias, state)
         gates.append(cell.gates(x_t, r, state, **weights.own))
         state = cell.step(x_t, r, state, **weights.own)

@@ -6,7 +6,6 @@ B batch, T time, H hidden units. torch keeps two biases for each gate and, in th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import _VF, Tensor
@@ -15,35 +14,24 @@ from seqkit.cells import Cell, CellState
 from seqkit.cells.gru import GRU
 from seqkit.cells.lstm import LSTM
 from seqkit.cells.rnn import RNN
-from seqkit.kernels.base import Weights, run_directions
+from seqkit.kernels.base import DirectionKernel, Weights
 from seqkit.lengths import sequence_mask
 
 # Large enough that a float32 sigmoid is exactly 1 on its one side and vanishes on the other.
 _SHUT = 1e4
 
 
-class Aten:
+class Aten(DirectionKernel):
     """Runs rnn, lstm and gru (reset after) through ``torch._VF``: oneDNN or native loops on a CPU, cuDNN on a GPU."""
 
     def supports(self, cell: Cell, x: Tensor) -> bool:
         """The cells that torch has, and no class derived from them."""
         return torch_operator(cell) is not None
 
-    def run(
-        self,
-        cell: Cell,
-        weights: Sequence[Weights],
-        x: Tensor,
-        lengths: Tensor | None,
-        states: Sequence[Tensor] | None,
-        cache: dict[str, Any] | None = None,
-    ) -> tuple[Tensor, CellState]:
-        """See :class:`~seqkit.kernels.base.Kernel`."""
-        return run_directions(self._run, cell, weights, x, lengths, states)
-
-    def _run(
+    def run_direction(
         self, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: CellState
     ) -> tuple[Tensor, CellState]:
+        """See :class:`~seqkit.kernels.base.DirectionKernel`."""
         w_ih, w_hh, b_ih, b_hh = to_torch_layout(cell, weights)
         if lengths is not None and isinstance(cell, LSTM):
             x, w_ih = _hold_cell_state(x, w_ih, sequence_mask(lengths, x.shape[1]))

@@ -1,12 +1,13 @@
-"""What every kernel shares: the weights of one direction of one layer, and the handling of sequence lengths.
+"""What every kernel shares: the contract, the weights of one direction of a layer, the handling of sequence lengths.
 
 B batch, T time, I inputs, H hidden units, G gates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,12 +31,23 @@ class Weights(NamedTuple):
     """The cell's own parameters, by name"""
 
 
-class Kernel(Protocol):
+class LayerCall(NamedTuple):
+    """What a kernel is asked to compute; see :meth:`Kernel.run`."""
+
+    cell: Cell
+    weights: Sequence[Weights]
+    x: Tensor
+    lengths: Tensor | None
+    states: Sequence[Tensor] | None
+    cache: dict[str, Any] | None
+
+
+class Kernel(ABC):
     """A way to run one layer, in one or two directions, over time."""
 
+    @abstractmethod
     def supports(self, cell: Cell, x: Tensor) -> bool:
         """Whether this kernel can run the cell on such input (its dtype and device)."""
-        ...
 
     def run(
         self,
@@ -50,37 +62,41 @@ class Kernel(Protocol):
 
         x may be a single step (B, I), without lengths; its output is (B, D·H) then.
         The second direction reads each sequence from its own end. With ``lengths`` (B), steps at or beyond a sequence's
-        length give output 0 and leave its state alone. In ``cache`` a kernel may keep what it makes of the weights.
+        length give output 0 and leave its state alone. In ``cache`` a kernel may keep what it derives from the weights.
         """
-        ...
-
-
-OneDirection = Callable[[Cell, Weights, Tensor, Tensor | None, CellState], tuple[Tensor, CellState]]
-
-
-def run_directions(
-    run: OneDirection,
-    cell: Cell,
-    weights: Sequence[Weights],
-    x: Tensor,
-    lengths: Tensor | None,
-    states: Sequence[Tensor] | None,
-) -> tuple[Tensor, CellState]:
-    """A layer out of a kernel that knows one direction only: the second reads, and gives back, reversed sequences."""
-    if x.dim() == 2:
-        out, final = run_directions(run, cell, weights, x.unsqueeze(1), None, states)
+        if x.dim() == 3:
+            return self.run_layer(LayerCall(cell, weights, x, lengths, states, cache))
+        out, final = self.run_layer(LayerCall(cell, weights, x.unsqueeze(1), None, states, cache))
         return out.squeeze(1), final
-    if states is None:
-        zeros = x.new_zeros(x.shape[0], len(weights), weights[0].weight_h.shape[1])
-        states = (zeros,) * len(cell.state_names)
-    if lengths is not None:
-        # Whatever stands in the padding, NaN too, must not reach a product.
-        x = x.masked_fill(~sequence_mask(lengths, x.shape[1]).unsqueeze(2), 0.0)
-    outputs, finals = [], []
-    for number, parameters in enumerate(weights):
-        given = reverse_sequences(x, lengths) if number else x
-        out, final = run(cell, parameters, given, lengths, tuple(s[:, number] for s in states))
-        outputs.append(reverse_sequences(out, lengths) if number else out)
-        finals.append(final)
-    both = tuple(torch.stack(parts, 1) for parts in zip(*finals, strict=True))
-    return (torch.cat(outputs, 2) if len(outputs) > 1 else outputs[0]), both
+
+    @abstractmethod
+    def run_layer(self, call: LayerCall) -> tuple[Tensor, CellState]:
+        """What :meth:`run` returns, for x (B, T, I)."""
+
+
+class DirectionKernel(Kernel):
+    """A kernel that knows one direction only: the second reads, and gives back, reversed sequences."""
+
+    @abstractmethod
+    def run_direction(
+        self, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: CellState
+    ) -> tuple[Tensor, CellState]:
+        """x (B, T, I) and state (B, H), to outputs (B, T, H) and the state after each sequence's last step."""
+
+    def run_layer(self, call: LayerCall) -> tuple[Tensor, CellState]:
+        """See :class:`Kernel`."""
+        cell, weights, x, lengths, states, _ = call
+        if states is None:
+            zeros = x.new_zeros(x.shape[0], len(weights), weights[0].weight_h.shape[1])
+            states = (zeros,) * len(cell.state_names)
+        if lengths is not None:
+            # Whatever stands in the padding, NaN too, must not reach a product.
+            x = x.masked_fill(~sequence_mask(lengths, x.shape[1]).unsqueeze(2), 0.0)
+        outputs, finals = [], []
+        for number, parameters in enumerate(weights):
+            forwards = reverse_sequences(x, lengths) if number else x
+            out, final = self.run_direction(cell, parameters, forwards, lengths, tuple(s[:, number] for s in states))
+            outputs.append(reverse_sequences(out, lengths) if number else out)
+            finals.append(final)
+        stacked = tuple(torch.stack(directions, 1) for directions in zip(*finals, strict=True))
+        return (torch.cat(outputs, 2) if len(outputs) > 1 else outputs[0]), stacked

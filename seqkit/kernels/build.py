@@ -1,7 +1,7 @@
 """Builds the native kernels once for this machine, and finds them again.
 
-A build lies in the user's cache folder under a name made of the source, torch, the processor and the compiler, so that
-a change of any of them asks for a new one. Only this module writes there.
+A build lies in the user's cache folder under a name made of all sources, torch, the processor, the flags and the
+compiler, so that a change of any of them asks for a new one. Only this module writes there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import torch
 
 from seqkit.errors import SeqkitError
 
-SOURCE = Path(__file__).with_name("native.cpp")
+SOURCES = Path(__file__).with_name("cpp")
+"""The folder of the C++ sources, of which ``operators.cpp`` is compiled and includes all the others."""
 _LIBRARY = "native.so"
 _CAPABILITY_FLAGS = {
     "AVX512": ["-DCPU_CAPABILITY=AVX512", "-DCPU_CAPABILITY_AVX512"],
@@ -40,34 +41,37 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqkit" / "kernels"
 
 
-def built() -> Path | None:
-    """The library that fits this source, torch and processor, if one was built; with this compiler, if there is one."""
+def built(defines: tuple[str, ...] = ()) -> Path | None:
+    """The library that fits this source, torch and processor, if one was built; with this compiler, if there is one.
+
+    ``defines``: macros of the C++ source, such as ``"SEQKIT_LINEAR_GATES"``, of a library that is not the usual one.
+    """
     compiler = _compiler()
     if compiler is not None:
-        path = _folder(compiler) / _LIBRARY
+        path = _folder(compiler, defines) / _LIBRARY
         return path if path.exists() else None
-    found = sorted(cache_folder().glob(f"{_machine_key()}-*/{_LIBRARY}"))
-    return found[0] if found else None
+    libraries = sorted(cache_folder().glob(f"{_machine_key(defines)}-*/{_LIBRARY}"))
+    return libraries[0] if libraries else None
 
 
-def build(say: Callable[[str], None]) -> Path:
-    """The library, built if need be; one process builds and others wait for it.
+def build(say: Callable[[str], None], defines: tuple[str, ...] = ()) -> Path:
+    """The library, built if need be; one process builds and others wait for it. ``defines`` as in :func:`built`.
 
     Raises:
         BuildError: no compiler, a folder that cannot be written, or an error of the compiler.
     """
-    if (path := built()) is not None:
+    if (path := built(defines)) is not None:
         return path
     compiler = _compiler()
     if compiler is None:
         raise BuildError("no C++ compiler is on the PATH; install g++ (Debian: apt install g++) for the native kernels")
-    folder = _folder(compiler)
+    folder = _folder(compiler, defines)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / "lock"):
             if not (folder / _LIBRARY).exists():
                 say("Building the native kernels, once for this machine: about half a minute ...")
-                _compile(compiler, folder)
+                _compile(compiler, folder, defines)
     except OSError as error:
         raise BuildError(f"the native kernels cannot be kept in {folder}: {error.strerror or error}") from error
     return folder / _LIBRARY
@@ -81,14 +85,15 @@ def clear() -> int:
     return count
 
 
-def _compile(compiler: str, folder: Path) -> None:
+def _compile(compiler: str, folder: Path, defines: tuple[str, ...]) -> None:
     """Into a temporary file that takes its name when it is whole: an interrupted build leaves none behind."""
     from torch.utils.cpp_extension import include_paths, library_paths
 
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         target = Path(scratch) / _LIBRARY
-        command = [*shlex.split(compiler), *_flags(), *(f"-I{path}" for path in include_paths())]
-        command += [str(SOURCE), "-o", str(target), *(f"-L{path}" for path in library_paths()), "-ltorch_cpu", "-lc10"]
+        command = [*shlex.split(compiler), *_flags(defines), *(f"-I{path}" for path in include_paths())]
+        command += [str(SOURCES / "operators.cpp"), "-o", str(target)]
+        command += [*(f"-L{path}" for path in library_paths()), "-ltorch_cpu", "-lc10"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             log = folder / "build.log"
@@ -98,9 +103,11 @@ def _compile(compiler: str, folder: Path) -> None:
         target.replace(folder / _LIBRARY)
 
 
-def _flags() -> list[str]:
+def _flags(defines: tuple[str, ...]) -> list[str]:
     abi = int(torch.compiled_with_cxx11_abi())
-    common = ["-std=c++20", "-O3", "-fopenmp", "-fPIC", "-shared", "-w", f"-D_GLIBCXX_USE_CXX11_ABI={abi}"]
+    # Hidden, so that two libraries of these sources in one process do not take functions from each other.
+    common = ["-std=c++20", "-O3", "-fopenmp", "-fPIC", "-shared", "-fvisibility=hidden", "-w"]
+    common += [f"-D_GLIBCXX_USE_CXX11_ABI={abi}", *(f"-D{define}" for define in defines)]
     native = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
     capability = torch.backends.cpu.get_cpu_capability()
     return [*common, native, *_CAPABILITY_FLAGS.get(capability, ["-DCPU_CAPABILITY=DEFAULT"])]
@@ -121,18 +128,24 @@ def _compiler() -> str | None:
     return next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
 
 
-def _folder(compiler: str) -> Path:
+def _folder(compiler: str, defines: tuple[str, ...] = ()) -> Path:
     program = Path(shutil.which(shlex.split(compiler)[0]) or compiler).resolve()
     stamp = f"{compiler} {program} {program.stat().st_size if program.exists() else 0}"
-    return cache_folder() / f"{_machine_key()}-{hashlib.sha256(stamp.encode()).hexdigest()[:8]}"
+    return cache_folder() / f"{_machine_key(defines)}-{hashlib.sha256(stamp.encode()).hexdigest()[:8]}"
 
 
 @cache
-def _machine_key() -> str:
+def _machine_key(defines: tuple[str, ...] = ()) -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     processor = next((line for line in lines if line.startswith(("flags", "Features"))), platform.machine())
-    key = hashlib.sha256(SOURCE.read_bytes())
-    for part in (torch.__version__, processor, *_flags()):
+    key = hashlib.sha256(_sources())
+    for part in (torch.__version__, processor, *_flags(defines)):
         key.update(part.encode() + b"\0")
     return key.hexdigest()[:16]
+
+
+def _sources() -> bytes:
+    """Every C++ file by path and content, in the order of the paths."""
+    files = sorted(path for path in SOURCES.rglob("*") if path.suffix in (".h", ".cpp"))
+    return b"".join(str(path.relative_to(SOURCES)).encode() + b"\0" + path.read_bytes() + b"\0" for path in files)

@@ -6,7 +6,7 @@ B batch, T time, H hidden units, G gates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from seqkit.cells import Cell, CellState, Saved
-from seqkit.kernels.base import Weights, run_directions
+from seqkit.kernels.base import DirectionKernel, Weights
 from seqkit.lengths import sequence_mask
 
 
@@ -29,28 +29,17 @@ class _Loop(NamedTuple):
     mask: Tensor | None
 
 
-class Reference:
+class Reference(DirectionKernel):
     """Runs any cell by its own ``step``."""
 
     def supports(self, cell: Cell, x: Tensor) -> bool:
         """Every cell."""
         return True
 
-    def run(
-        self,
-        cell: Cell,
-        weights: Sequence[Weights],
-        x: Tensor,
-        lengths: Tensor | None,
-        states: Sequence[Tensor] | None,
-        cache: dict[str, Any] | None = None,
-    ) -> tuple[Tensor, CellState]:
-        """See :class:`~seqkit.kernels.base.Kernel`."""
-        return run_directions(self._run, cell, weights, x, lengths, states)
-
-    def _run(
+    def run_direction(
         self, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: CellState
     ) -> tuple[Tensor, CellState]:
+        """See :class:`~seqkit.kernels.base.DirectionKernel`."""
         loop = _Loop(
             linear(x, weights.weight_x, weights.bias),
             weights.weight_h,

@@ -20,9 +20,10 @@ from seqkit.lengths import sequence_mask
 class Traced(Reference):
     """Runs any cell by its own ``step`` inside ``torch.scan``: what is recorded is the step, not so many steps."""
 
-    def _run(
+    def run_direction(
         self, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: CellState
     ) -> tuple[Tensor, CellState]:
+        """See :class:`~seqkit.kernels.base.DirectionKernel`."""
         from torch._higher_order_ops.scan import scan
 
         parts = linear(x, weights.weight_x, weights.bias).transpose(0, 1)

@@ -1,1 +1,1 @@
-"""What people see: the terminal."""
+"""Reports: the page of a run, the comparison of several, and facts about cells."""

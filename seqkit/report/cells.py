@@ -1,4 +1,4 @@
-"""What there is to tell of a cell; its equation and its source stand in its docstring and nowhere else."""
+"""Facts about a cell, for lists and reports; its docstring is where its equation and its source are written."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ def summary(kind: type) -> str:
 
 def equation(kind: type) -> list[str]:
     """The blocks that ``::`` begins in a docstring, each after its opening line; nothing where there is none."""
-    found, inside = [], False
+    lines, inside = [], False
     for line in _documentation(kind).splitlines():
         if line.endswith("::"):
             inside = True
-            found.append(line.removesuffix(":").replace("`", ""))
+            lines.append(line.removesuffix(":").replace("`", ""))
         elif line and not line.startswith(" "):
             inside = False
         elif inside and line:
-            found.append(line.removeprefix("  "))
-    return found
+            lines.append(line.removeprefix("  "))
+    return lines
 
 
 def source(kind: type) -> str:
     """The paragraph of a docstring that begins with ``Source:``, or nothing."""
     paragraphs = _documentation(kind).split("\n\n")
-    found = (text.removeprefix("Source:") for text in paragraphs if text.startswith("Source:"))
-    return " ".join(next(found, "").split())
+    sources = (text.removeprefix("Source:") for text in paragraphs if text.startswith("Source:"))
+    return " ".join(next(sources, "").split())
 
 
 def options(kind: type[Cell]) -> list[str]:
@@ -50,12 +50,12 @@ def options(kind: type[Cell]) -> list[str]:
 
 
 def parameters(kind: type[Cell], size: int = _SIZE) -> int:
-    """The numbers that one layer of the cell learns, with so many inputs and units."""
+    """How many numbers a layer of the cell learns, with so many inputs and as many units."""
     return sum(parameter.numel() for parameter in Recurrent(kind, size, size).parameters())
 
 
 def describe(name: str, kind: type[Cell]) -> list[str]:
-    """The name, and all that there is to tell, as lines of at most 80 columns."""
+    """The name and all facts, as lines of at most 80 columns."""
     facts = {
         "gates": " ".join(kind.gate_names),
         "states": " ".join(kind.state_names),
@@ -86,10 +86,10 @@ def _others(hint: object, default: object) -> str:
 
 
 def _folded(line: str) -> list[str]:
-    """A line of an equation; what stands to its right goes below it where both are too wide."""
+    """A line of an equation; where it is too wide, the columns to the right of it go below."""
     if len(line) <= WIDTH:
         return [line]
     indent = " " * (len(line) - len(line.lstrip()) + 4)
     left, *rest = re.split(r"(?<=\S) {3,}", line)
-    parts = [left, *(indent + part for part in rest)]
-    return [cut for part in parts for cut in textwrap.wrap(part, WIDTH, subsequent_indent=indent)]
+    columns = [left, *(indent + column for column in rest)]
+    return [cut for column in columns for cut in textwrap.wrap(column, WIDTH, subsequent_indent=indent)]

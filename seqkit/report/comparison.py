@@ -1,11 +1,11 @@
-"""Several cells and seeds on one task, side by side: what :command:`seqkit compare` tells."""
+"""Several cells and seeds on one task, side by side: what :command:`seqkit compare` shows and keeps."""
 
 from __future__ import annotations
 
 import io
 import itertools
-import statistics
 from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from seqkit.drawing.figures import literal, new_figure
@@ -18,7 +18,7 @@ from seqkit.tables import Table
 _COLOUR, _BASELINE = "#0b66a8", "#c2540a"
 
 
-class Finished(NamedTuple):
+class FinishedRun(NamedTuple):
     """What a comparison takes from one run: results, the resampled scores, and the digest of its data."""
 
     results: dict[str, Any]
@@ -27,23 +27,23 @@ class Finished(NamedTuple):
 
     @property
     def score(self) -> float:
-        """The metric on the test part."""
+        """The metric on the test split."""
         return float(self.results["test"][self.results["metric"]])
 
 
-def read_finished(run: RunDirectory) -> Finished:
+def read_finished(run: RunDirectory) -> FinishedRun:
     """A finished run; raises :class:`SeqkitError` naming the file that is damaged."""
     _, facts = RunDirectory.open(run.path)
     results, findings = read_json(run.results), read_json(run.findings)
     try:
-        return Finished(results, list(findings["intervals"]["samples"]), str(facts["data"]))
+        return FinishedRun(results, list(findings["intervals"]["samples"]), str(facts["data"]))
     except (KeyError, TypeError):
         raise SeqkitError(
             f"{run.findings} is damaged; delete it, and make it again: seqkit report {run.path}"
         ) from None
 
 
-def compared(runs: Mapping[str, Sequence[Finished]]) -> dict[str, Any]:
+def compared(runs: Mapping[str, Sequence[FinishedRun]]) -> dict[str, Any]:
     """The content of ``compare.json``, of runs by cell in the order of their seeds."""
     first = next(iter(runs.values()))[0].results
     return {
@@ -59,53 +59,53 @@ def compared(runs: Mapping[str, Sequence[Finished]]) -> dict[str, Any]:
     }
 
 
-def _summary(runs: Sequence[Finished]) -> dict[str, Any]:
+def _summary(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     metric = runs[0].results["metric"]
     scores = [run.score for run in runs]
     baselines = [run.results["baseline"][metric] for run in runs if metric in run.results["baseline"]]
     return {
         "scores": scores,
-        "mean": statistics.fmean(scores),
+        "mean": fmean(scores),
         "deviation": _deviation(scores),
-        "baseline_mean": statistics.fmean(baselines) if baselines else None,
+        "baseline_mean": fmean(baselines) if baselines else None,
         "baseline_deviation": _deviation(baselines),
         "parameters": runs[0].results["parameters"],
-        "seconds": statistics.fmean(run.results["seconds"] for run in runs),
+        "seconds": fmean(run.results["seconds"] for run in runs),
         "peak_memory_mb": max(run.results["peak_memory_mb"] for run in runs),
     }
 
 
 def _deviation(values: Sequence[float]) -> float | None:
     """Of a sample; None of fewer than two values."""
-    return statistics.stdev(values) if len(values) > 1 else None
+    return stdev(values) if len(values) > 1 else None
 
 
-def _difference(one: Sequence[Finished], other: Sequence[Finished]) -> float:
-    return statistics.fmean(run.score for run in one) - statistics.fmean(run.score for run in other)
+def _difference(one: Sequence[FinishedRun], other: Sequence[FinishedRun]) -> float:
+    return fmean(run.score for run in one) - fmean(run.score for run in other)
 
 
-def _p(one: Sequence[Finished], other: Sequence[Finished]) -> float | None:
-    """None where the two did not answer the same test parts."""
+def _p(one: Sequence[FinishedRun], other: Sequence[FinishedRun]) -> float | None:
+    """None where the two were not scored on the same test splits."""
     if [run.data for run in one] != [run.data for run in other]:
         return None
     return paired_p_value([(run.score, run.samples) for run in one], [(run.score, run.samples) for run in other])
 
 
 def tables(facts: Mapping[str, Any]) -> list[Table]:
-    """The comparison for a terminal: a row for each cell, and a row for each two of them."""
+    """The comparison for a terminal: a row for each cell, and a row for each pair of them."""
     rows = [
         [
             cell,
-            _spread(found["mean"], found["deviation"]),
-            _spread(found["baseline_mean"], found["baseline_deviation"]),
-            found["parameters"],
-            f"{found['seconds']:.1f}",
-            f"{found['peak_memory_mb']:,.0f}",
+            _spread(summary["mean"], summary["deviation"]),
+            _spread(summary["baseline_mean"], summary["baseline_deviation"]),
+            summary["parameters"],
+            f"{summary['seconds']:.1f}",
+            f"{summary['peak_memory_mb']:,.0f}",
         ]
-        for cell, found in facts["cells"].items()
+        for cell, summary in facts["cells"].items()
     ]
     seeds = len(next(iter(facts["cells"].values()))["scores"])
-    title = f"{facts['task']}: {facts['metric']} on the test part, {facts['better']} is better; seeds: {seeds}"
+    title = f"{facts['task']}: {facts['metric']} on the test split, {facts['better']} is better; seeds: {seeds}"
     columns = ["cell", "mean ± deviation", "baseline", "parameters", "seconds", "MB"]
     pairs = [
         [" – ".join(pair["cells"]), f"{pair['difference']:+.4f}", "–" if pair["p"] is None else f"{pair['p']:.3f}"]
@@ -129,23 +129,24 @@ def plot(facts: Mapping[str, Any]) -> dict[str, bytes]:
     cells = facts["cells"]
     figure = new_figure("a plot", 6.4, 1.4 + 0.5 * len(cells))
     axes = figure.add_subplot()
-    for place, found in enumerate(cells.values()):
-        label = None if place else "a run"
-        axes.scatter(found["scores"], [place] * len(found["scores"]), s=28, color=_COLOUR, alpha=0.6, label=label)
-        axes.plot([found["mean"]] * 2, [place - 0.28, place + 0.28], color="black", label=None if place else "mean")
-    baselines = [found["baseline_mean"] for found in cells.values() if found["baseline_mean"] is not None]
+    for height, summary in enumerate(cells.values()):
+        # A label only once, or each cell had a line of its own in the legend.
+        dot, bar = ("a run", "mean") if height == 0 else (None, None)
+        axes.scatter(summary["scores"], [height] * len(summary["scores"]), s=28, color=_COLOUR, alpha=0.6, label=dot)
+        axes.plot([summary["mean"]] * 2, [height - 0.28, height + 0.28], color="black", label=bar)
+    baselines = [summary["baseline_mean"] for summary in cells.values() if summary["baseline_mean"] is not None]
     if baselines:
-        axes.axvline(statistics.fmean(baselines), color=_BASELINE, linestyle="--", linewidth=1, label="baseline")
+        axes.axvline(fmean(baselines), color=_BASELINE, linestyle="--", linewidth=1, label="baseline")
     axes.set_yticks(range(len(cells)), [literal(cell) for cell in cells])
     axes.set_ylim(len(cells) - 0.5, -0.5)
-    axes.set_xlabel(literal(f"{facts['metric']} on the test part ({facts['better']} is better)"))
+    axes.set_xlabel(literal(f"{facts['metric']} on the test split ({facts['better']} is better)"))
     axes.grid(axis="x", alpha=0.3)
     axes.set_title(literal(facts["task"]), fontsize=10)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    return {f"compare.{kind}": _drawn(figure, kind) for kind in ("png", "svg")}
+    return {f"compare.{kind}": _saved(figure, kind) for kind in ("png", "svg")}
 
 
-def _drawn(figure: Any, kind: str) -> bytes:
+def _saved(figure: Any, kind: str) -> bytes:
     content = io.BytesIO()
     figure.savefig(content, format=kind, dpi=130)
     return content.getvalue()

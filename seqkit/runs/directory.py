@@ -1,4 +1,4 @@
-"""A run directory: one trained model and all about it, in a folder that can be copied anywhere."""
+"""A run directory: one trained model and everything about it, in a folder that can be copied anywhere."""
 
 from __future__ import annotations
 
@@ -34,7 +34,13 @@ class RunDirectory:
 
     @classmethod
     def create(cls, path: Path, facts: dict[str, Any], files: dict[str, bytes]) -> RunDirectory:
-        """Makes the folder with the files that never change again; raises :class:`UsageError` if it is in use."""
+        """Makes the folder with the files that never change again.
+
+        Args:
+            path: of the folder; raises :class:`UsageError` if it is in use.
+            facts: what ``run.json`` says, beside the versions and the digests of the files.
+            files: name to content.
+        """
         check_free(path)
         try:
             (path / "checkpoint").mkdir(parents=True, exist_ok=True)
@@ -44,19 +50,19 @@ class RunDirectory:
         for name, content in files.items():
             write_atomic(path / name, content)
         digests = {name: _digest(content) for name, content in files.items()}
-        made_by = {"format": FORMAT, "seqkit": __version__, "python": platform.python_version()}
-        write_json(run.manifest, {**made_by, **facts, "digests": digests})
+        versions = {"format": FORMAT, "seqkit": __version__, "python": platform.python_version()}
+        write_json(run.manifest, {**versions, **facts, "digests": digests})
         return run
 
     @classmethod
     def open(cls, path: Path) -> tuple[RunDirectory, dict[str, Any]]:
-        """An existing run and its facts; refuses a folder that is none, a newer format, and files that were edited."""
+        """An existing run and its facts.
+
+        Raises :class:`UsageError` for a folder that is no run, :class:`SeqkitError` for a newer format and for files
+        that were edited.
+        """
         run = cls(path)
-        if not run.manifest.is_file():
-            raise UsageError(f"{path} is no run; name a folder that `seqkit run` has made")
-        facts = read_json(run.manifest)
-        if not isinstance(facts, dict) or not isinstance(facts.get("format"), int) or "digests" not in facts:
-            raise SeqkitError(f"{run.manifest} is damaged; restore it from a copy")
+        facts = run.read_facts()
         if facts["format"] > FORMAT:
             raise SeqkitError(
                 f"{path} was made by a newer seqkit ({facts.get('seqkit', 'unknown')}, this is {__version__}); "
@@ -65,6 +71,15 @@ class RunDirectory:
         for name, digest in facts["digests"].items():
             run._check_file(name, digest)
         return run, facts
+
+    def read_facts(self) -> dict[str, Any]:
+        """What ``run.json`` says; raises :class:`UsageError` where there is none, else :class:`SeqkitError`."""
+        if not self.manifest.is_file():
+            raise UsageError(f"{self.path} is no run; name a folder that `seqkit run` has made")
+        facts = read_json(self.manifest)
+        if not isinstance(facts, dict) or not isinstance(facts.get("format"), int) or "digests" not in facts:
+            raise SeqkitError(f"{self.manifest} is damaged; restore it from a copy")
+        return facts
 
     def _check_file(self, name: str, digest: str) -> None:
         path = self.path / name
@@ -94,7 +109,7 @@ def check_free(path: Path) -> None:
 
 
 def next_free(base: Path, name: str) -> Path:
-    """``base/name-1``, or the first number after it that is not taken."""
+    """``base/name-1``, or the one with the first number that is not taken."""
     number = 1
     while (base / f"{name}-{number}").exists():
         number += 1
@@ -102,4 +117,5 @@ def next_free(base: Path, name: str) -> Path:
 
 
 def _digest(content: bytes) -> str:
+    """Against accidents and edits that were forgotten, not against forgery: who edits a file can edit this, too."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""A trained model, ready to predict."""
+"""A trained model, ready to predict, and how it is loaded from its run."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from seqkit.config import TrainingConfig, make_config, read_toml
 from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.files import read_json
 from seqkit.layers import Head
-from seqkit.plugins import Loader, discover
 from seqkit.runs.directory import RunDirectory
+from seqkit.runs.tasks import find_task
 from seqkit.search import Sampling
 from seqkit.topologies import AnyCodec, AnyTask, Generates, Stream, Streams, predict_items
 from seqkit.training.checkpoint import read_tensors
@@ -48,13 +48,13 @@ class Model:
         return rows
 
     def generate(self, prompt: str = "", *, notes: list[str] | None = None, **options: Any) -> Iterator[str]:
-        """Goes on with a prompt: pieces of text as they are drawn; ``options`` are those of :class:`Sampling`.
+        """Continues a prompt: pieces of text as they are drawn; ``options`` are those of :class:`Sampling`.
 
         ``"".join(model.generate("To be", length=100, temperature=0.8))``. Raises :class:`UsageError` for options that
-        cannot be, and where the task writes no text; ``notes`` is given sentences about the prompt.
+        cannot be, and where the task writes no text; sentences about the prompt are added to ``notes``.
         """
         if not isinstance(self.task, Generates):
-            raise UsageError(f"a {self.task.name} model does not go on with a text; use `seqkit predict`")
+            raise UsageError(f"a {self.task.name} model does not continue a text; use `seqkit predict`")
         return self.task.generate(self.head, self.codec, prompt, Sampling(**options), [] if notes is None else notes)
 
     def stream(self) -> Stream:
@@ -70,18 +70,34 @@ class Model:
         return f"Model(task={self.task.name!r}, parameters={count_parameters(self.head):,})"
 
 
+class OpenedRun(NamedTuple):
+    """A run as its folder has it, apart from the weights."""
+
+    run: RunDirectory
+    facts: dict[str, Any]
+    """What ``run.json`` says"""
+    task: AnyTask
+    config: TrainingConfig
+    codec: AnyCodec
+
+
 def load(path: str | Path) -> Model:
     """The best model of a run; ``load("runs/my-run").predict(["a great film"])``.
 
     Raises :class:`UsageError` for a folder that is no run, :class:`SeqkitError` for one that is damaged or newer.
     """
-    run, _, task, config, codec = open_run(Path(path))
+    return load_model(open_run(Path(path)))
+
+
+def load_model(opened: OpenedRun) -> Model:
+    """The best model of a run that is open already; raises :class:`SeqkitError` where there is none yet."""
+    run, _, task, config, codec = opened
     if config.kernel == "native":
         # Predicting never waits for a build.
         config = dataclasses.replace(config, kernel="auto")
     head = task.build_head(config, codec)
     if not run.model.exists():
-        raise SeqkitError(f"{path} has no trained model yet; finish it with `seqkit resume {path}`")
+        raise SeqkitError(f"{run.path} has no trained model yet; finish it with `seqkit resume {run.path}`")
     restore_head(head, run)
     return Model(task, config, codec, head.eval())
 
@@ -95,28 +111,14 @@ def restore_head(head: Head, run: RunDirectory) -> None:
         raise SeqkitError(f"{run.model} does not fit {run.config} ({str(error).splitlines()[0]})") from None
 
 
-def open_run(path: Path) -> tuple[RunDirectory, dict[str, Any], AnyTask, TrainingConfig, AnyCodec]:
-    """The parts of a run but for its weights: folder, facts, task, configuration, codec."""
+def open_run(path: Path) -> OpenedRun:
+    """Opens a run; raises as :meth:`RunDirectory.open` does, and for a task or option that is not known here."""
     run, facts = RunDirectory.open(path)
     values = read_toml(run.config)
     task = find_task(str(values.pop("task", "")))
     config = make_config(task.config, values, str(run.config))
     codec = task.load_codec({name: read_json(run.path / name) for name in facts["codec"]})
-    return run, facts, task, config, codec
-
-
-def available_tasks() -> dict[str, Loader]:
-    """The names of all tasks, ours and those of installed packages, each with a function that loads it."""
-    return discover("seqkit.tasks", skip=(), pick=lambda module: module.TASK)
-
-
-def find_task(name: str) -> AnyTask:
-    """The task of that name; raises :class:`UsageError` with the nearest name."""
-    tasks = available_tasks()
-    if name not in tasks:
-        raise unknown("task", name, tasks)
-    task: AnyTask = tasks[name]()
-    return task
+    return OpenedRun(run, facts, task, config, codec)
 
 
 def count_parameters(head: Head) -> int:

@@ -6,14 +6,13 @@ import dataclasses
 import hashlib
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from seqkit.checks.splits import check
+from seqkit.checks.splits import stop_at_problems
 from seqkit.config import TrainingConfig, options_of, write_toml
 from seqkit.data import Splits
 from seqkit.errors import SeqkitError, UsageError
@@ -29,17 +28,17 @@ from seqkit.training.checkpoint import read_tensors, write_tensors
 from seqkit.training.trainer import Callback, Trainer
 
 
-class Outcome(NamedTuple):
-    """What a finished run has to say."""
+class RunOutcome(NamedTuple):
+    """What a run has found when it is finished."""
 
     results: dict[str, Any]
     tables: list[Table]
     predictions: list[Any]
-    """Of the test part, in its order."""
+    """For the test split, in its order"""
     baseline: Sequence[Any]
-    """What the simple conventional model predicts there."""
+    """What the simple conventional model predicts there"""
     pictures: list[str]
-    """The names of the files that were drawn."""
+    """The names of the files that were drawn"""
 
 
 class Session(Training):
@@ -60,39 +59,46 @@ class Session(Training):
         if self.run.checkpoint.exists():
             self.trainer.restore(*read_tensors(self.run.checkpoint))
 
-    def finish(self) -> Outcome:
-        """Scores the best model and the baseline on the test part, once, and writes what the run found."""
+    def finish(self) -> RunOutcome:
+        """Scores the best model and the baseline on the test split, once, and writes what the run found."""
         restore_head(self.head, self.run)
         test = self.splits.test
         items = [self.codec.encode(self.task.input_of(example)) for example in test]
-        predictions, _ = predict_items(self.head, self.codec, items, self.config)
-        progress = self.trainer.progress
-        with _timed() as clock:
-            baseline = self.task.predict_baseline(self.config, self.splits)
-            baseline_scores = self.task.score(baseline, test)
-        results = {
-            "task": self.task.name,
-            "metric": self.metric,
-            "better": "higher" if self.task.higher_is_better else "lower",
-            "test": self.task.score(predictions, test),
-            "valid": {self.metric: progress.best},
-            "baseline": baseline_scores,
-            "best_epoch": progress.best_epoch,
-            "epochs": progress.epoch,
-            "seconds": round(progress.seconds, 2),
-            "baseline_seconds": round(clock[0], 2),
-            "parameters": count_parameters(self.head),
-            f"{self.task.unit(self.config)}_per_second": round(progress.examples / max(progress.seconds, 1e-9), 1),
-            "peak_memory_mb": round(peak(), 1),
-        }
+        predictions = predict_items(self.head, self.codec, items, self.config).predictions
+        start = time.perf_counter()
+        baseline = self.task.predict_baseline(self.config, self.splits)
+        baseline_scores = self.task.score(baseline, test)
+        seconds = time.perf_counter() - start
+        results = self._results(self.task.score(predictions, test), baseline_scores, seconds)
         pairs = zip(test, predictions, strict=True)
         lines = [{"input": self.task.input_of(e), **self.task.format_prediction(p)[1]} for e, p in pairs]
         write_json_lines(self.run.predictions, lines)
         pictures = self.task.draw_pictures(self.head, self.codec, predictions, test)
         for name, content in pictures.items():
             write_atomic(self.run.path / name, content)
+        # Last: a run with results is finished, and is never scored again.
         write_json(self.run.results, results)
-        return Outcome(results, self.task.tables(predictions, test), predictions, baseline, list(pictures))
+        return RunOutcome(results, self.task.tables(predictions, test), predictions, baseline, list(pictures))
+
+    def _results(
+        self, scores: Mapping[str, float], baseline_scores: Mapping[str, float], baseline_seconds: float
+    ) -> dict[str, Any]:
+        progress = self.trainer.progress
+        return {
+            "task": self.task.name,
+            "metric": self.metric,
+            "better": "higher" if self.task.higher_is_better else "lower",
+            "test": scores,
+            "valid": {self.metric: progress.best},
+            "baseline": baseline_scores,
+            "best_epoch": progress.best_epoch,
+            "epochs": progress.epoch,
+            "seconds": round(progress.seconds, 2),
+            "baseline_seconds": round(baseline_seconds, 2),
+            "parameters": count_parameters(self.head),
+            f"{self.task.unit(self.config)}_per_second": round(progress.examples / max(progress.seconds, 1e-9), 1),
+            "peak_memory_mb": round(peak(), 1),
+        }
 
 
 class Keeper(Callback):
@@ -113,7 +119,7 @@ class Keeper(Callback):
             self.save(trainer)
 
     def on_stop(self, trainer: Trainer) -> None:
-        """Somebody asked to stop: no work is lost. A training that failed keeps its last good checkpoint instead."""
+        """A checkpoint, if somebody asked to stop; a training that failed keeps its last good one instead."""
         if trainer.stopping:
             self.save(trainer)
 
@@ -131,16 +137,16 @@ class Keeper(Callback):
 
 
 def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) -> Session:
-    """A new run in the folder ``out``; ``notes`` is given sentences about the data.
+    """A new run in the folder ``out``; sentences about the data are added to ``notes``.
 
     Raises :class:`~seqkit.errors.UsageError` if the folder is in use, before any other work.
     """
     check_free(out)
     config = absolute_paths(task, config)
     splits = task.read(config, notes)
-    check(task, splits, notes)
+    stop_at_problems(task, splits, notes)
     codec = task.learn_codec(config, splits.train)
-    # The folder comes last: settings that cannot be leave nothing behind.
+    # The folder is made last, so that settings which cannot be leave nothing behind.
     session = Session(RunDirectory(out), task, config, codec, splits)
     session.begin(notes)
     create_folder(out, task, config, codec, fingerprint(task, splits))
@@ -153,9 +159,16 @@ def create_folder(
     config: TrainingConfig,
     codec: AnyCodec,
     data: str | None,
-    further: Mapping[str, bytes] | None = None,
+    extra_files: Mapping[str, bytes] | None = None,
 ) -> RunDirectory:
-    """The folder of a run with the files that never change, ``further`` ones too; ``data`` is their fingerprint."""
+    """Makes the folder of a run with the files that never change.
+
+    Args:
+        out: the folder.
+        task, config, codec: what the run is made of.
+        data: the fingerprint of the splits; None for a run that cannot be resumed.
+        extra_files: name to content of files that are guarded like the run's own.
+    """
     files = {name: json_bytes(value) for name, value in codec.to_json().items()}
     facts = {
         "task": task.name,
@@ -166,8 +179,8 @@ def create_folder(
         **_kernel_facts(config.kernel),
         "data": data,
     }
-    written = {"config.toml": write_toml(task.name, config).encode(), **files, **(further or {})}
-    return RunDirectory.create(out, facts, written)
+    config_file = {"config.toml": write_toml(task.name, config).encode()}
+    return RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})})
 
 
 def resume(path: Path, notes: list[str]) -> Session:
@@ -176,8 +189,10 @@ def resume(path: Path, notes: list[str]) -> Session:
     if facts["data"] is None:
         raise UsageError(f"{path} was saved without the data of its training, so it cannot go on; fit it anew")
     splits = task.read(config, notes)
+    # Other examples, or the same in other splits, would make another model, and a test split that was trained on.
     if fingerprint(task, splits) != facts["data"]:
         raise SeqkitError(f"the data of {path} have changed since the run began; put them back, or start a new run")
+    # Sums over a batch are divided among threads: with other threads they round otherwise.
     if torch.get_num_threads() != facts["threads"]:
         torch.set_num_threads(facts["threads"])
         notes.append(f"using {facts['threads']} threads, as the run began with, so that it gives the same bits")
@@ -206,34 +221,27 @@ def _as_trained(config: TrainingConfig, facts: dict[str, Any], notes: list[str])
 
 
 def fingerprint(task: AnyTask, splits: Splits[Any]) -> str:
-    """A digest of all examples and of the part that each is in."""
+    """A digest of all examples and of the split that each is in."""
     digest = hashlib.blake2b(digest_size=16)
-    for part in dataclasses.fields(splits):
-        digest.update(part.name.encode())
-        for example in getattr(splits, part.name):
+    for split in dataclasses.fields(splits):
+        digest.update(split.name.encode())
+        for example in getattr(splits, split.name):
             digest.update(repr(_content(example)).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
 def _content(example: Any) -> Any:
-    """An example without its place, which changes with the file's name."""
+    """An example without its location, which changes with the file's name."""
     if not dataclasses.is_dataclass(example):
         return example
     return [getattr(example, f.name) for f in dataclasses.fields(example) if f.name != "location"]
 
 
 def absolute_paths(task: AnyTask, config: TrainingConfig) -> TrainingConfig:
-    """Files by their whole path, so that `resume` works from any folder."""
+    """The configuration with absolute paths, so that `resume` works from any folder."""
     changes: dict[str, Any] = {}
     for name, entry in options_of(type(config)).items():
         value = getattr(config, name)
         if entry.limits.get("path") and value and value not in task.data_sets:
             changes[name] = str(Path(value).expanduser().absolute())
     return dataclasses.replace(config, **changes)
-
-
-@contextmanager
-def _timed() -> Iterator[list[float]]:
-    clock, start = [0.0], time.perf_counter()
-    yield clock
-    clock[0] = time.perf_counter() - start

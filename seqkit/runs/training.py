@@ -1,4 +1,4 @@
-"""The training of a head on parts that lie in memory: what a run keeps in a folder, and an estimator does not."""
+"""The training of a head on splits in memory: an estimator trains like this, a run keeps it in a folder as well."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from seqkit.config import TrainingConfig
 from seqkit.data import Splits
 from seqkit.layers import Head
+from seqkit.runs.model import Model
 from seqkit.runs.transfer import start_from
 from seqkit.topologies import AnyCodec, AnyTask
 from seqkit.training import Evaluation
@@ -19,9 +20,10 @@ from seqkit.training.trainer import Callback, Trainer
 
 
 class Training:
-    """A new head of a task, ready to train on the first of the parts and to be scored on the second.
+    """A new head of a task, ready to train on the training split and to be scored on the validation split.
 
-    The same seed, parts and codec give the same weights bit for bit on one machine; nobody else's generators move.
+    The same seed, splits and codec give the same weights bit for bit on one machine; the generators of the caller stay
+    as they are.
     """
 
     def __init__(self, task: AnyTask, config: TrainingConfig, codec: AnyCodec, splits: Splits[Any]) -> None:
@@ -29,11 +31,21 @@ class Training:
         with seeded(config.seed):
             self.head: Head = task.build_head(config, codec)
             self._start = torch.get_rng_state()
-        parts = {"train": splits.train, "valid": splits.valid}
-        self.items = {part: [codec.encode(task.input_of(e), e) for e in examples] for part, examples in parts.items()}
-        batches = task.batches(codec, self.items["train"], config)
+        train, self._valid = (
+            [codec.encode(task.input_of(example), example) for example in examples]
+            for examples in (splits.train, splits.valid)
+        )
+        batches = task.batches(codec, train, config)
         self.metric = task.metric_for(codec)
         self.trainer = Trainer(self.head, batches, self._validate, config, self.metric, task.higher_is_better)
+
+    def model(self) -> Model:
+        """The model as it is now."""
+        return Model(self.task, self.config, self.codec, self.head)
+
+    def request_stop(self) -> None:
+        """Asks a training under way, from a signal handler or another thread, to stop after its step."""
+        self.trainer.stopping = True
 
     def begin(self, notes: list[str]) -> None:
         """Puts what comes from outside into the new head: word vectors, what another run has learned."""
@@ -50,9 +62,9 @@ class Training:
             self.trainer.fit()
 
     def _restore(self) -> None:
-        """Puts a training that was stopped back where it stood; here there is none."""
+        """Puts a training that was stopped back where it stood; only a run keeps what that takes."""
 
     def _validate(self) -> Evaluation:
         return self.task.validate(
-            self.config, self.codec, self.head, self.items["valid"], self.splits.valid, self.trainer.check_stop
+            self.config, self.codec, self.head, self._valid, self.splits.valid, self.trainer.check_stop
         )

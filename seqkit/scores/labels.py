@@ -1,4 +1,4 @@
-"""Scores of labels: how often they are right, alone and as the spans that they mark, and which are taken for which."""
+"""Scores of labels: how often they are correct, alone and as the spans they mark, and which are confused."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from seqkit.data.schemes import spans
-from seqkit.tables import Table
+from seqkit.tables import TERMINAL_WIDTH, Table
 
 TOTAL = "all"
 """The key of the score over entities of every type."""
 
-_WIDTH = 80
-
 
 class LabelScore(NamedTuple):
-    """Of what was found, the part that is right; of what is true, the part that was found; ``2PR / (P + R)``.
+    """Precision P, recall R and F1 of a label: ``2PR / (P + R)``.
 
-    A quotient of nothing is 0. ``support`` is how often the label is true.
+    P is the fraction of the predictions of the label that is correct, R the fraction of its occurrences that is
+    predicted; a fraction of nothing is 0. ``support`` is the number of its occurrences.
     """
 
     precision: float
@@ -27,67 +26,67 @@ class LabelScore(NamedTuple):
     support: int
 
 
-def accuracy(truth: Sequence[str], found: Sequence[str]) -> float:
-    """The part that is right, 0 of nothing."""
-    return sum(one == other for one, other in zip(truth, found, strict=True)) / max(1, len(truth))
+def accuracy(truth: Sequence[str], predicted: Sequence[str]) -> float:
+    """The fraction of the predictions that is correct, 0 of nothing."""
+    return sum(one == other for one, other in zip(truth, predicted, strict=True)) / max(1, len(truth))
 
 
-def macro_f1(truth: Sequence[str], found: Sequence[str]) -> float:
-    """The mean F1 of the labels that are true or found somewhere, 0 of nothing."""
-    each = label_scores(truth, found).values()
-    return sum(score.f1 for score in each) / max(1, len(each))
+def macro_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:
+    """The mean F1 of the labels that are true or predicted somewhere, 0 of nothing."""
+    scores = label_scores(truth, predicted).values()
+    return sum(score.f1 for score in scores) / max(1, len(scores))
 
 
-def label_scores(truth: Sequence[str], found: Sequence[str]) -> dict[str, LabelScore]:
-    """The scores of each label that is true or found somewhere, in their order."""
-    right = Counter(one for one, other in zip(truth, found, strict=True) if one == other)
-    return _scores(right, Counter(truth), Counter(found))
+def label_scores(truth: Sequence[str], predicted: Sequence[str]) -> dict[str, LabelScore]:
+    """The scores of each label that is true or predicted somewhere, in alphabetical order."""
+    correct = Counter(one for one, other in zip(truth, predicted, strict=True) if one == other)
+    return _scores(correct, Counter(truth), Counter(predicted))
 
 
-def entity_scores(truth: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> dict[str, LabelScore]:
+def entity_scores(truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, LabelScore]:
     """Scores of spans, as conlleval counts them: of each type, and of all together under ``all``, which comes last.
 
-    A span is right if both ends and the type are (Tjong Kim Sang and Buchholz, 2000, W00-0726). The tags of each
-    sentence may break their scheme, or be of another than those they are held against; see
+    A span is correct if both ends and the type are (Tjong Kim Sang and Buchholz, 2000, W00-0726). The tags of a
+    sentence may break their scheme, or be of another one than those they are compared with; see
     :func:`~seqkit.data.schemes.spans`.
     """
-    right, true, answered = Counter[str](), Counter[str](), Counter[str]()
-    for one, other in zip(truth, found, strict=True):
-        expected, guessed = set(spans(one)), set(spans(other))
-        for counts, several in ((right, expected & guessed), (true, expected), (answered, guessed)):
-            counts.update(span.type for span in several)
-    total = _score(right.total(), true.total(), answered.total())
-    return {**_scores(right, true, answered), TOTAL: total}
+    correct, true, guessed = Counter[str](), Counter[str](), Counter[str]()
+    for one, other in zip(truth, predicted, strict=True):
+        expected, found = set(spans(one)), set(spans(other))
+        for counts, some in ((correct, expected & found), (true, expected), (guessed, found)):
+            counts.update(span.type for span in some)
+    total = _score(correct.total(), true.total(), guessed.total())
+    return {**_scores(correct, true, guessed), TOTAL: total}
 
 
-def entity_f1(truth: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> float:
+def entity_f1(truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
     """F1 over spans of every type."""
-    return entity_scores(truth, found)[TOTAL].f1
+    return entity_scores(truth, predicted)[TOTAL].f1
 
 
-def label_table(truth: Sequence[str], found: Sequence[str], most: int = 40) -> Table:
+def label_table(truth: Sequence[str], predicted: Sequence[str], most: int = 40) -> Table:
     """The scores of the labels that are most frequent."""
-    scores = sorted(label_scores(truth, found).items(), key=lambda item: -item[1].support)
+    scores = sorted(label_scores(truth, predicted).items(), key=lambda item: -item[1].support)
     title = "Labels" if len(scores) <= most else f"Labels, the {most} most frequent of {len(scores):,}"
     rows = [[label, *score] for label, score in scores[:most]]
     return Table(title, ["label", "precision", "recall", "F1", "count"], rows)
 
 
-def confusion_table(truth: Sequence[str], found: Sequence[str], most: int = 20) -> Table:
-    """How often each label was answered for each; at most so many labels, and no more than fit 80 columns.
+def confusion_table(truth: Sequence[str], predicted: Sequence[str], most: int = 20) -> Table:
+    """How often each label was predicted for each; at most so many labels, and no more than fit 80 columns.
 
-    Those in most confusions stay, of those in as many the most frequent.
+    Those in most confusions are shown, of those in as many the most frequent.
     """
-    counts = Counter(zip(truth, found, strict=True))
+    counts = Counter(zip(truth, predicted, strict=True))
     labels = {label for pair in counts for label in pair}
-    kept = _most_confused(counts)[:most]
-    while len(kept) > 2 and _width(kept, counts) > _WIDTH:
-        kept.pop()
+    shown = _most_confused(counts)[:most]
+    while len(shown) > 2 and _width(shown, counts) > TERMINAL_WIDTH:
+        shown.pop()
     title = "Confusion: rows are the truth, columns the model's answers"
-    if len(kept) < len(labels):
-        title = f"Confusion, the {len(kept)} most confused of {len(labels):,}: rows are the truth, columns the answers"
-    rows = [[one, *(counts[one, other] for other in sorted(kept))] for one in sorted(kept)]
-    return Table(title, ["", *sorted(kept)], rows)
+    if len(shown) < len(labels):
+        title = f"Confusion, the {len(shown)} most confused of {len(labels):,}: rows are the truth, columns the answers"
+    rows = [[one, *(counts[one, other] for other in sorted(shown))] for one in sorted(shown)]
+    return Table(title, ["", *sorted(shown)], rows)
 
 
 def _most_confused(counts: Mapping[tuple[str, str], int]) -> list[str]:
@@ -106,9 +105,10 @@ def _width(labels: Sequence[str], counts: Counter[tuple[str, str]]) -> int:
     return names + sum(2 + cell for cell in cells)
 
 
-def _scores(right: Counter[str], true: Counter[str], found: Counter[str]) -> dict[str, LabelScore]:
-    return {label: _score(right[label], true[label], found[label]) for label in sorted({*true, *found})}
+def _scores(correct: Counter[str], true: Counter[str], predicted: Counter[str]) -> dict[str, LabelScore]:
+    return {label: _score(correct[label], true[label], predicted[label]) for label in sorted({*true, *predicted})}
 
 
-def _score(right: int, true: int, found: int) -> LabelScore:
-    return LabelScore(right / max(1, found), right / max(1, true), 2 * right / max(1, true + found), true)
+def _score(correct: int, true: int, predicted: int) -> LabelScore:
+    f1 = 2 * correct / max(1, true + predicted)
+    return LabelScore(correct / max(1, predicted), correct / max(1, true), f1, true)

@@ -1,6 +1,6 @@
-"""How sure scores are: they are taken again on examples drawn anew from the test part.
+"""How certain scores are: they are computed again on examples drawn anew from the test split.
 
-N examples of the test part, B resamples, S seeds.
+N examples of the test split, B resamples, S seeds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 
 Score = Callable[[Sequence[Any], Sequence[Any]], dict[str, float]]
 
-_STEPS = (1000, 500, 200, 100, 50, 20)
+_COUNTS = (1000, 500, 200, 100, 50, 20)
+"""Numbers of resamples, of which the largest is taken that is quick enough."""
 _ENOUGH = 200
 """Fewer resamples say little of the outer fortieths; their deviation is used instead."""
 _NORMAL = 1.959964
@@ -46,9 +47,9 @@ def resample(
 ) -> Resampled:
     """Scores B times N pairs of prediction and example, drawn with replacement from all N (Efron, 1979).
 
-    The b-th draw follows from N alone, so that the scores of all models on one test part are paired. B is the largest
+    The b-th draw follows from N alone, so that the scores of all models on one test split are paired. B is the largest
     of 1000, 500, 200, 100, 50 and 20 that is expected to take no longer than ``seconds``, else 0. With ``counts`` of
-    the pairs, their sums are scored instead, which is quicker.
+    the pairs, their sums are scored instead, which is faster.
     """
 
     def scored(drawn: np.ndarray) -> dict[str, float]:
@@ -58,16 +59,16 @@ def resample(
 
     size = len(examples)
     count = _affordable(lambda: scored(np.arange(size)), seconds) if size > 1 else 0
-    generator, found = np.random.default_rng(0), dict[str, list[float]]()
+    generator, scores = np.random.default_rng(0), dict[str, list[float]]()
     for _ in range(count):
         for name, value in scored(generator.integers(size, size=size)).items():
-            found.setdefault(name, []).append(value)
+            scores.setdefault(name, []).append(value)
     # A score that only some resamples have (of placeholders, where there are any) has no distribution to speak of.
-    return Resampled({name: values for name, values in found.items() if len(values) == count}, count, size)
+    return Resampled({name: values for name, values in scores.items() if len(values) == count}, count, size)
 
 
 def interval(values: Sequence[float], centre: float) -> tuple[float, float]:
-    """Between these the score lies with 95 %.
+    """The 95 % confidence interval of a score, from its values on resamples and its value itself.
 
     The 2.5th and 97.5th percentile of 200 resamples or more; of fewer ``centre ± 1.96 deviations`` (Efron and
     Tibshirani, An Introduction to the Bootstrap, 1993, chapters 12 and 13).
@@ -82,32 +83,33 @@ def interval(values: Sequence[float], centre: float) -> tuple[float, float]:
 def paired_p_value(
     first: Sequence[tuple[float, Sequence[float]]], second: Sequence[tuple[float, Sequence[float]]], seed: int = 0
 ) -> float | None:
-    """How likely a mean difference as large as that of two models is where there is none, two-sided.
+    """How likely a mean difference as large as that of two models is if there is none, two-sided.
 
-    Each model comes as S pairs of its score and the scores of its resamples, the s-th of both on the same test part and
-    the same draws. A difference resampled, ``d*_b``, is the mean over S seeds, drawn with replacement, of the
+    Each model comes as S pairs of its score and the scores of its resamples, the s-th of both on the same test split
+    and the same draws. A difference resampled, ``d*_b``, is the mean over S seeds, drawn with replacement, of the
     differences in the b-th draw of examples; ``p = (1 + #{b: |d*_b - d| >= |d|}) / (1 + B)``. None without resamples.
 
-    Source: the paired bootstrap of Koehn (2004, W04-3250), centred on the difference that was found as in
+    Source: the paired bootstrap of Koehn (2004, W04-3250), centred on the observed difference as in
     Berg-Kirkpatrick, Burkett and Klein (2012, D12-1091).
     """
     count = min((len(values) for side in (first, second) for _, values in side), default=0)
     if not count:
         return None
-    found = float(np.mean([a - b for (a, _), (b, _) in zip(first, second, strict=True)]))
+    observed = float(np.mean([a - b for (a, _), (b, _) in zip(first, second, strict=True)]))
     pairs = zip(first, second, strict=True)
     differences = np.array([np.subtract(one[:count], other[:count]) for (_, one), (_, other) in pairs])
     seeds, generator = len(differences), np.random.default_rng(seed)
     drawn = generator.integers(seeds, size=(count, seeds))
-    # One draw for all seeds: they may share a test part, whose luck more seeds do not average away.
+    # One draw of examples for all seeds: they may share a test split, whose luck more seeds do not average away.
     means = differences[drawn, np.arange(count)[:, None]].mean(1)
-    return float((1 + (np.abs(means - found) >= abs(found) - 1e-12).sum()) / (1 + count))
+    return float((1 + (np.abs(means - observed) >= abs(observed) - 1e-12).sum()) / (1 + count))
 
 
 def _affordable(scored: Callable[[], object], seconds: float) -> int:
+    # The faster of two, since the first one pays for what is loaded and cached.
     times = []
     for _ in range(2):
         began = time.perf_counter()
         scored()
         times.append(time.perf_counter() - began)
-    return next((count for count in _STEPS if count * min(times) <= seconds), 0)
+    return next((count for count in _COUNTS if count * min(times) <= seconds), 0)

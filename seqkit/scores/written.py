@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 _GRAMS = 4
 """CIDEr looks at n-grams of 1 to 4 tokens..."""
 _SIGMA = 6.0
-"""... and forgives a difference in length of so many tokens, more or less."""
+"""... and this is the deviation of its Gaussian penalty on a difference in length, in tokens."""
 
 
 def check_installed() -> None:
-    """Raises :class:`UsageError` where sacrebleu is not installed: before a training, rather than after an epoch."""
+    """Raises :class:`UsageError` where sacrebleu is not installed: before a training, not after its first epoch."""
     _metric("BLEU")
 
 
@@ -37,7 +37,7 @@ def chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> floa
 
 
 def bleu_signature(references: Sequence[Sequence[str]]) -> str:
-    """What makes a BLEU comparable: sacrebleu's signature for such references."""
+    """sacrebleu's signature of BLEU for such references, without which a BLEU cannot be compared."""
     return _signature("BLEU", references)
 
 
@@ -60,9 +60,9 @@ def edit_distance(one: Sequence[Hashable], other: Sequence[Hashable]) -> int:
 def error_rates(
     hypotheses: Sequence[Sequence[Hashable]], references: Sequence[Sequence[Sequence[Hashable]]]
 ) -> tuple[float, float]:
-    """Errors a symbol, and the part of the sequences with an error, both 0 at best.
+    """Errors per symbol, and the fraction of the sequences with an error, both 0 at best.
 
-    Each hypothesis is held against the nearest of its references (the first of them where several are as near):
+    Each hypothesis is compared with the nearest of its references (the first of them where several are as near):
     ``symbols = Σ distance / Σ length of that reference``, ``sequences = number with distance > 0 / number``.
     """
     distances, lengths, wrong = 0, 0, 0
@@ -85,11 +85,11 @@ def cider(hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[Seq
     pictures = Counter(gram for accepted in references for gram in set().union(*map(_grams, accepted)))
     total = math.log(max(1, len(references)))
     weights = {gram: total - math.log(count) for gram, count in pictures.items()}
-    found = 0.0
+    score = 0.0
     for hypothesis, accepted in zip(hypotheses, references, strict=True):
-        near = [_cosines(hypothesis, reference, weights, total) for reference in accepted]
-        found += sum(near) / max(1, len(near))
-    return 10 * found / max(1, len(hypotheses))
+        cosines = [_cosines(hypothesis, reference, weights, total) for reference in accepted]
+        score += sum(cosines) / max(1, len(cosines))
+    return 10 * score / max(1, len(hypotheses))
 
 
 def _grams(tokens: Sequence[str]) -> Counter[tuple[str, ...]]:
@@ -122,8 +122,8 @@ def _metric(name: str) -> Metric:
         from sacrebleu import metrics
     except ImportError:
         raise missing("scoring translations and captions", "sacrebleu", "text") from None
-    made: Metric = getattr(metrics, name)()
-    return made
+    metric: Metric = getattr(metrics, name)()
+    return metric
 
 
 def _corpus_score(metric: Metric, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:

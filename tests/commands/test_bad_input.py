@@ -175,7 +175,7 @@ def test_a_run_of_a_task_that_is_not_installed_is_refused_by_its_name(copy, comm
 
 
 def test_a_run_of_a_task_that_cannot_do_it_is_refused(trained, command):
-    refused(command("generate", trained[0]), 2, "a sentiment model does not go on with a text")
+    refused(command("generate", trained[0]), 2, "a sentiment model does not continue a text")
     refused(command("predict", trained[0], "--stream", "--input", "-"), 2, "reads whole inputs, no stream")
 
 
@@ -230,7 +230,7 @@ def test_a_csv_without_the_column_is_refused_with_those_it_has(trained, command,
 def test_a_label_that_training_has_not_is_placed_by_every_command(reviews, small, command, tmp_path):
     other = tmp_path / "valid.csv"
     other.write_text("text,label\nfine,good\nfine,odd\n")
-    said = f"{other}:3: label 'odd' is not in the training part; mend it or add examples"
+    said = f"{other}:3: label 'odd' is not in the training split; mend it or add examples"
     options = ["--data", reviews, "--valid-data", other, *small]
     refused(command("run", "sentiment", *options, "--out", tmp_path / "run"), 1, said)
     done = command("doctor", "sentiment", *options, "--no-timing")

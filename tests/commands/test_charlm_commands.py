@@ -115,7 +115,7 @@ def test_options_that_cannot_be_are_refused_before_anything_is_written(options, 
 def test_a_run_of_another_task_does_not_continue_a_text(trained, command):
     done = command("generate", trained[0], "--prompt", "x")
     assert done.returncode == 2
-    assert "a sentiment model does not go on with a text" in done.stderr
+    assert "a sentiment model does not continue a text" in done.stderr
     with pytest.raises(UsageError, match="sentiment"):
         load(trained[0]).generate("x")
 

@@ -99,7 +99,7 @@ def test_a_run_can_be_repeated_from_its_own_config_and_moved(trained, command, t
     assert command("predict", moved, "wonderful").stdout.startswith("good")
 
 
-def test_parts_given_as_files_any_classes_any_labels(command, small, tmp_path):
+def test_splits_given_as_files_any_classes_any_labels(command, small, tmp_path):
     rows = [
         {"body": f"{word} {n}", "category": label}
         for n in range(12)
@@ -114,7 +114,7 @@ def test_parts_given_as_files_any_classes_any_labels(command, small, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
-    assert "36 texts of the test part are in the training part, too: its score will flatter" in " ".join(
+    assert "36 texts of the test split are in the training split, too: its score will flatter" in " ".join(
         line.strip() for line in lines
     )
     assert all(len(line) <= 80 for line in lines if str(tmp_path) not in line)

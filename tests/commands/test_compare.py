@@ -45,7 +45,7 @@ def test_a_comparison_shows_and_keeps_what_its_runs_found(whole):
     assert f"{out / 'gru-0'}: run 2 of 2" in done.stderr
 
 
-def test_a_finished_comparison_is_told_again_without_training(whole, options, command):
+def test_a_finished_comparison_is_shown_again_without_training(whole, options, command):
     out, done = whole
     before = (out / "gru-0/model.safetensors").stat().st_mtime_ns
     again = command("compare", *options, "--cells", "rnn,gru", "--seeds", "1", "--out", out)
@@ -103,5 +103,5 @@ def test_a_task_without_a_cell_is_refused(command, tmp_path):
 def test_a_run_that_fails_ends_the_comparison_with_its_reason(command, capfd, small, tmp_path):
     (tmp_path / "a.csv").write_text("text,label\nfine,good\n")
     done = command("compare", "sentiment", "--data", tmp_path / "a.csv", "--cells", "rnn", "--out", tmp_path / "out")
-    assert done.returncode == 1 and "rnn-0 failed, as told above; mend that" in done.stderr
+    assert done.returncode == 1 and "rnn-0 failed, as said above; mend that" in done.stderr
     assert "seqkit: " in capfd.readouterr().err

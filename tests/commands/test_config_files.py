@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqkit.commands.run import config_values
+from seqkit.commands.task_options import config_values
 from seqkit.config import make_config, options_of, parse_setting, read_toml, write_toml
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.runs import find_task

@@ -1,6 +1,5 @@
 """``seqkit inspect`` on small runs of several tasks."""
 
-import dataclasses
 import json
 import random
 import re
@@ -69,7 +68,7 @@ def test_a_text_shows_every_gate_and_state_of_both_directions_and_what_words_are
     assert [m["name"] for m in maps] == ["i", "f", "g", "o", "h", "c"] * 2
     assert all(m["columns"] == ["a", "wonderful", "film"] for m in maps)
     assert all(len(m["values"]) == 8 and len(m["values"][0]) == 3 for m in maps)
-    assert "What each step of encoder.recurrent is worth" in text
+    assert "How much each step of encoder.recurrent contributes" in text
     answer = load(trained[0]).predict(["a wonderful film"])[0]
     assert f"{answer.label} ({answer.probabilities[answer.label]:.3f})" in text
     assert text.count("How long units remember") == 2
@@ -138,7 +137,7 @@ def test_a_caption_shows_its_words_over_the_places_of_the_picture(runs, command,
     assert looked["columns"] == [str(place + 1) for place in range(len(looked["columns"]))]
     assert [*first["columns"][1:], looked["rowNames"][-1]] == looked["rowNames"]
     answer = load(runs["caption"]).predict([tmp_path / "grey.png"])[0]
-    assert f"<b>{answer.text}</b>" in text and "What each step of decoder.recurrent is worth" in text
+    assert f"<b>{answer.text}</b>" in text and "How much each step of decoder.recurrent contributes" in text
 
 
 def test_a_spelling_shows_its_letters_and_the_phonemes(runs, command, tmp_path):
@@ -150,11 +149,15 @@ def test_a_spelling_shows_its_letters_and_the_phonemes(runs, command, tmp_path):
 
 def test_a_task_that_does_not_say_what_its_steps_are_has_them_numbered(runs):
     model = load(runs["tag"])
-    model.task = dataclasses.replace(model.task, watch=None)
+
+    class Unexplained(type(model.task)):
+        explain = None
+
+    model.task = Unexplained()
     inside = look_inside(model, model.task.parse_input("Ann Bob c"))
     assert {layer.name: layer.steps for layer in inside.layers}["encoder.recurrent"] == ["1", "2", "3"]
     assert inside.answer == model.task.format_prediction(model.predict(["Ann Bob c"])[0])[0]
-    assert not inside.influence and not inside.looking
+    assert not inside.influence and not inside.attention
     assert any("No influence is shown" in note for note in inside.notes)
 
 
@@ -179,7 +182,7 @@ def test_frames_are_shown_by_number(runs, command, tmp_path):
     assert shown(out)[0]["columns"] == ["1", "2", "3", "4"]
 
 
-def test_gradients_flow_through_a_text_or_through_the_test_part(trained, runs, command, tmp_path):
+def test_gradients_flow_through_a_text_or_through_the_test_split(trained, runs, command, tmp_path):
     _, text = inspected(command, tmp_path, trained[0], "a wonderful film and an actor", "--gradient-flow")
     assert text.count('aria-label="Norm of the gradient by lag') == 3
     assert (
@@ -187,7 +190,7 @@ def test_gradients_flow_through_a_text_or_through_the_test_part(trained, runs, c
     )
     for run, read in ((trained[0], "16 examples"), (runs["charlm"], "the beginning")):
         _, text = inspected(command, tmp_path, run, "--gradient-flow")
-        assert f"All models read {read} of the test part" in text and "<canvas" not in text
+        assert f"All models read {read} of the test split" in text and "<canvas" not in text
 
 
 def test_runs_of_other_cells_stand_beside_the_first(trained, reviews, small, runs, command, tmp_path):

@@ -1,6 +1,5 @@
 """What there is, as `seqkit list` shows it: found by its presence, within 80 columns, on any terminal."""
 
-import dataclasses
 import inspect
 import re
 
@@ -44,7 +43,7 @@ def with_task(monkeypatch):
     """The task of sentiment under another name and in another topology, as an installed package may bring one."""
 
     def add(**changes):
-        task = dataclasses.replace(find_task("sentiment"), **changes)
+        task = type("Changed", (type(find_task("sentiment")),), changes)()
         monkeypatch.setattr(seqkit.runs, "available_tasks", lambda: {task.name: lambda: task})
 
     return add
@@ -189,7 +188,7 @@ def test_a_topology_that_nobody_drew_is_shown_without_a_drawing(command, with_ta
 
 
 def test_a_task_that_does_not_say_what_head_it_makes_is_shown_without_one(command, with_task):
-    with_task(name="other", head=lambda config, codec: None)
+    with_task(name="other", build_head=lambda self, config, codec: None)
     shown = command("list").stdout
     assert "other: a label for a whole text" in shown and "import" not in shown
     assert command("list", "heads").returncode == 0

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from seqkit.commands.answering import _arriving
+from seqkit.commands.answering import arriving
 from seqkit.runs import load
-from seqkit.runs.rows import Row, read_rows
+from seqkit.runs.rows import InputRow, read_rows
 
 TEXTS = ["a wonderful story", "the dull film", "", 'so "brilliant", and\nmoving', "an awful scene with an actor"]
 
@@ -124,8 +124,8 @@ def test_that_a_text_is_cut_is_said_once(reviews, small, command, tmp_path):
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 5
     assert done.stderr.splitlines() == [
-        f"note: {path}:3: the input has 6 tokens, of which the model reads the first 5; longer ones are cut alike, "
-        "without a word"
+        f"note: {path}:3: the input has 6 tokens, of which the model reads the first 5; this note is not "
+        "repeated for other inputs"
     ]
 
 
@@ -167,7 +167,7 @@ def test_semicolons_on_standard_input_come_back_as_they_were(trained, command, m
 def test_rows_of_a_stream_are_there_before_it_ends():
     into, out = os.pipe()
     with os.fdopen(into, "rb") as stream, os.fdopen(out, "wb", buffering=0) as pen:
-        groups = _arriving(read_rows(Path("standard input.csv"), lambda columns, place: ("text",), stream))
+        groups = arriving(read_rows(Path("standard input.csv"), lambda columns, place: ("text",), stream))
         pen.write(b"id,text\n1,first\n")
         assert [row.text for row in next(groups)] == ["first"]
         pen.write(b'2,"second,\nin two lines"\n')
@@ -178,10 +178,10 @@ def test_rows_of_a_stream_are_there_before_it_ends():
 
 def test_any_failure_of_reading_a_stream_ends_it():
     def rows():
-        yield Row("first")
+        yield InputRow("first")
         raise MemoryError
 
-    groups = _arriving(rows())
+    groups = arriving(rows())
     assert [row.text for row in next(groups)] == ["first"]
     with pytest.raises(MemoryError):
         next(groups)

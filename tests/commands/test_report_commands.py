@@ -11,12 +11,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from seqkit.report import html as pages
+from seqkit.report import results
 from seqkit.report.findings import gather_again
 from seqkit.runs import load
+from seqkit.runs.model import open_run
 
 EVIL = "<script>alert(1)</script> & dull"
-FOR_ALL = ["Scores on the test part", "Learning", "The model", "How it was made", "To do it again"]
+FOR_ALL = ["Scores on the test split", "Learning", "The model", "How it was made", "To repeat the run"]
 VOID = {"meta", "img", "path", "br", "use"}
 
 
@@ -49,6 +50,10 @@ class Page(HTMLParser):
 
 def sections(text):
     return re.findall(r"<h2>(.*?)</h2>", text)
+
+
+def results_of(run):
+    return json.loads((run / "results.json").read_text())
 
 
 def read(run):
@@ -86,7 +91,7 @@ def test_a_page_asks_the_network_for_nothing(evil):
 
 def test_a_page_of_texts_has_every_part(evil):
     text = read(evil)
-    assert {*FOR_ALL, "Answers, right and wrong", "Is it as right as it is sure?"} == {*sections(text)}
+    assert {*FOR_ALL, "Correct and wrong answers", "Is its confidence justified?"} == {*sections(text)}
     assert text.count("<svg") == 3 and 'class="shaded"' in text and "Most wrong" in text
     assert "[h]→[h]→[h]→[h]" in text and "σ(a_i)" in text and "many to one" in text
     assert "prefers-color-scheme: dark" in text and 'content="width=device-width' in text
@@ -142,7 +147,10 @@ def test_a_report_is_made_again_without_the_data(evil, command, tmp_path):
 
 
 def test_a_run_from_before_there_were_reports_gets_the_same_findings(evil):
-    kept, again = json.loads((evil / "report.json").read_text()), json.loads(json.dumps(gather_again(evil)))
+    kept, again = (
+        json.loads((evil / "report.json").read_text()),
+        json.loads(json.dumps(gather_again(open_run(evil), results_of(evil)))),
+    )
     assert {key for key in kept if kept[key] != again[key]} <= {"finished", "notes"}
 
 
@@ -157,10 +165,10 @@ def test_a_report_from_before_baselines_had_intervals_is_made_without_them(evil,
 
 
 def test_a_report_that_fails_leaves_the_run_finished(command, reviews, small, tmp_path, monkeypatch):
-    def broken(path):
+    def broken(files):
         raise ZeroDivisionError("no page today")
 
-    monkeypatch.setattr("seqkit.commands.training.write_report", broken)
+    monkeypatch.setattr("seqkit.commands.training.write_page", broken)
     done = command("run", "sentiment", "--data", reviews, "--out", tmp_path / "run", *small, "--epochs", "1")
     assert done.returncode == 0 and "accuracy" in done.stdout
     assert "the report could not be made (no page today); try:" in " ".join(done.stderr.split())
@@ -170,11 +178,11 @@ def test_a_report_that_fails_leaves_the_run_finished(command, reviews, small, tm
 def test_without_matplotlib_a_sentence_stands_where_a_plot_would(evil, command, tmp_path, monkeypatch):
     run = tmp_path / "run"
     shutil.copytree(evil, run)
-    monkeypatch.setattr(pages, "find_spec", lambda name: None)
+    monkeypatch.setattr(results, "find_spec", lambda name: None)
     assert command("report", run).returncode == 0
     text = read(run)
     assert "<svg" not in text and text.count("needs matplotlib") == 2
-    assert {*FOR_ALL, "Is it as right as it is sure?"} <= {*sections(text)}
+    assert {*FOR_ALL, "Is its confidence justified?"} <= {*sections(text)}
 
 
 @pytest.mark.parametrize(
@@ -199,7 +207,7 @@ def test_a_page_of_digits_shows_the_mistakes(command, tmp_path):
     command("run", "digit", "--out", tmp_path / "run", "--epochs", "2", "--hidden-size", "8", "--num-layers", "1")
     text = read(tmp_path / "run")
     Page(text)
-    assert {*FOR_ALL, "Pictures", "Is it as right as it is sure?"} < {*sections(text)}
+    assert {*FOR_ALL, "Pictures", "Is its confidence justified?"} < {*sections(text)}
     assert "data:image/png;base64," in text and "[y]\n ↑\n[h]" in text and text.count("<svg") == 3
 
 
@@ -212,11 +220,11 @@ def test_a_page_of_a_language_model_shows_what_it_writes(command, tmp_path):
     text = read(tmp_path / "run")
     page = Page(text)
     assert {*FOR_ALL, "What it writes"} < {*sections(text)} and "i" not in page.tags
-    assert "Is it as right as it is sure?" not in sections(text)
+    assert "Is its confidence justified?" not in sections(text)
     assert "fewer than ten examples or pieces" in text and "[a] [b] [c] [d]" in text
 
 
-def test_a_page_of_tagged_words_tells_how_sure_each_word_is(command, tmp_path):
+def test_a_page_of_tagged_words_shows_whether_the_confidence_in_each_is_justified(command, tmp_path):
     generator = random.Random(0)
     tags = {"a": "DET", "sea": "NOUN", "ship": "NOUN", "sails": "VERB", "sinks": "VERB"}
     words = [[*generator.choices(list(tags), k=5)] for _ in range(120)]
@@ -226,4 +234,4 @@ def test_a_page_of_tagged_words_tells_how_sure_each_word_is(command, tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "run/report.json").read_text())
     assert found["calibration"]["answers"] == found["parts"]["test"][0] and found["parts"]["test"][1] == "words"
-    assert {*FOR_ALL, "Is it as right as it is sure?"} < {*sections(read(tmp_path / "run"))}
+    assert {*FOR_ALL, "Is its confidence justified?"} < {*sections(read(tmp_path / "run"))}

@@ -200,10 +200,10 @@ def run_line(line, folder, command, monkeypatch, own_data=True):
         strange = [word for word in words[3:] if word.startswith("-") and word not in shown.getvalue()]
         return f"exit code {stop.value.code}" if stop.value.code else " ".join(strange)
     assert words[0] == "seqkit", f"'{line}' is no command that this test knows"
-    if words[1] == "kernels":
-        monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-    done = command(*small(words[1:], folder, own_data))
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with monkeypatch.context() as patch:
+        if words[1] == "kernels":
+            patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        done = command(*small(words[1:], folder, own_data))
     return "" if done.returncode == 0 else done.stderr
 
 

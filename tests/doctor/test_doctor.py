@@ -1,11 +1,11 @@
-"""`seqkit doctor`: what it says of data of every kind, before anyone trains."""
+"""`seqkit doctor`: what it reports of data of every kind, before anyone trains."""
 
 import json
 
 import pytest
 
 from seqkit.config import make_config
-from seqkit.doctor.examine import examine, histogram
+from seqkit.doctor.examine import examine
 from seqkit.errors import SeqkitError
 from seqkit.runs import find_task, start
 
@@ -30,7 +30,7 @@ def test_good_data_are_ready_and_their_cost_is_estimated(reviews, small, command
     assert report["estimate"]["memory_mb"] > 100
 
 
-def test_all_that_is_wrong_is_told_at_once_with_its_place_and_a_mend(reviews, small, command, tmp_path):
+def test_all_that_is_wrong_is_reported_at_once_with_its_location_and_what_to_do(reviews, small, command, tmp_path):
     lines = reviews.read_text().splitlines()
     lines[3], lines[5], lines[7] = "one field", "a,b,c", "a wonderful story,"
     lines[9] = ",good"
@@ -49,7 +49,7 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place_and_a_mend(reviews, sm
     assert "seqkit-doctor-" not in shown.stdout
 
 
-def test_leaks_rare_labels_cuts_and_unknown_words_are_told(reviews, small, command, tmp_path):
+def test_leaks_rare_labels_cuts_and_unknown_words_are_reported(reviews, small, command, tmp_path):
     lines = reviews.read_text().splitlines()
     other = tmp_path / "valid.csv"
     other.write_text("\n".join([lines[0], lines[1], "zzz qqq ☃ xxx www vvv,good", *lines[2:4]]) + "\n")
@@ -65,17 +65,17 @@ def test_leaks_rare_labels_cuts_and_unknown_words_are_told(reviews, small, comma
     assert leak["where"] == f"{other}:2" and f"{mine}:2" in leak["what"]
 
 
-def test_one_of_anything_is_told_as_one(reviews, small, command, tmp_path):
+def test_one_of_anything_is_in_the_singular(reviews, small, command, tmp_path):
     lines = reviews.read_text().splitlines()
     mine = tmp_path / "my.csv"
     mine.write_text("\n".join([*lines, lines[4], "so odd it is,odd", "so odd are we,odd", "so odd was it,odd"]) + "\n")
     shown = command("doctor", "sentiment", mine, *small, "--no-timing").stdout
-    assert f"{mine}:302: the input is a repetition of line 5; take repetitions out" in shown
+    assert f"{mine}:302: the input is a duplicate of line 5; remove duplicates unless they are intended" in shown
     assert "a label is seen fewer than 5 times in training: 'odd'" in shown
     (tmp_path / "one.tsv").write_text("a red house\tune maison rouge\n")
     done = command("doctor", "translate", tmp_path / "one.tsv")
     assert done.returncode == 1 and "one.tsv: lines, 1 row\n" in done.stdout
-    assert done.stdout.endswith("1 to mend before training; the rest is looked at once that is done\n")
+    assert done.stdout.endswith("1 to mend before training; the rest is examined once that is done\n")
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def clips(tmp_path):
     return folder
 
 
-def test_a_folder_of_frames_is_examined_and_what_is_wrong_in_it_placed(clips, command):
+def test_a_folder_of_frames_is_examined_and_what_is_wrong_in_it_located(clips, command):
     done = command("doctor", "frames", clips, "--hidden-size", "8")
     assert done.returncode == 0 and done.stdout.endswith("ready to train\n"), done.stdout
     assert "Lengths, in steps" in done.stdout and "0.0 s" not in done.stdout
@@ -98,7 +98,7 @@ def test_a_folder_of_frames_is_examined_and_what_is_wrong_in_it_placed(clips, co
     assert f"wrong: {clips / 'c20.csv'}:3: column 'width': 'much' is not a number" in done.stdout
 
 
-def test_a_folder_of_pictures_is_examined_and_what_is_wrong_in_it_placed(command, tmp_path):
+def test_a_folder_of_pictures_is_examined_and_what_is_wrong_in_it_located(command, tmp_path):
     from PIL import Image
 
     for number in range(20):
@@ -159,7 +159,7 @@ def test_every_task_that_reads_files_is_examined(task, data, options, command, r
     assert report["estimate"]["timed_steps"] >= 1
 
 
-def test_what_a_task_cannot_read_is_told_row_by_row(points, command, tmp_path):
+def test_what_a_task_cannot_read_is_reported_row_by_row(points, command, tmp_path):
     lines = points.read_text().splitlines()
     lines[4], lines[8] = "1,big,7,1", "1,2,7,"
     path = tmp_path / "my.csv"
@@ -184,7 +184,7 @@ def test_what_cannot_be_is_refused(arguments, code, message, command):
     assert message in " ".join((done.stdout + done.stderr).split())
 
 
-def test_a_run_stops_at_what_is_wrong_and_tells_contradictions(reviews, tmp_path):
+def test_a_run_stops_at_what_is_wrong_and_notes_contradictions(reviews, tmp_path):
     task = find_task("sentiment")
     lines = reviews.read_text().splitlines()
     path = tmp_path / "my.csv"
@@ -198,12 +198,3 @@ def test_a_run_stops_at_what_is_wrong_and_tells_contradictions(reviews, tmp_path
     with pytest.raises(SeqkitError):
         start(task, config, tmp_path / "other", [])
     assert examine(task, config, 0).sound is False
-
-
-def test_a_histogram_counts_every_length_once():
-    ordered = sorted([1] * 50 + [2] * 30 + list(range(3, 40)) + [5000])
-    rows = histogram(ordered)
-    assert sum(row[1] for row in rows) == len(ordered)
-    assert rows[0][0].startswith("1") and rows[-1][0].endswith("5000")
-    assert len(rows) <= 10 and max(len(row[2]) for row in rows) == 36
-    assert histogram([4]) == [["4", 1, "█" * 36]]

@@ -16,6 +16,8 @@ from seqkit.data.sources.strips import strips
 from seqkit.data.tagged import Sentence
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.export import write as exporting
+from seqkit.export.comparison import predict_through
+from seqkit.export.onnx_files import onnx_run
 from seqkit.runs import Model, find_task
 
 HERE = SourceLocation("test", 1)
@@ -110,12 +112,12 @@ FORMS = [
 def test_predictions_through_the_files_are_the_model_s(name, form, tmp_path, saved):
     model, examples = model_of(name, tmp_path)
     saved(model)
-    made = exporting.export(tmp_path, form, tmp_path / "out")
-    assert 0 <= max(file.difference for file in made.files if file.difference is not None) <= 1e-5
-    run = exporting.onnx_run if form == "onnx" else exporting.torch_run
-    runs = {f.path.stem: run(f.path.read_bytes()) for f in made.files if f.path.suffix != ".json"}
+    report = exporting.export(tmp_path, form, tmp_path / "out")
+    assert 0 <= max(file.difference for file in report.files if file.difference is not None) <= 1e-5
+    run = exporting.FORMATS[form].run
+    runs = {f.path.stem: run(f.path.read_bytes()) for f in report.files if f.path.suffix != ".json"}
     exported = model.task.export(model.head, model.codec)
-    found = exporting.predict_through(model, exported, runs, examples)
+    found = predict_through(model, exported, runs, examples)
     wanted = model.predict([model.task.input_of(example) for example in examples])
     assert len(found) == len(wanted) == len(examples)
     for ours, theirs in zip(wanted, found, strict=True):
@@ -143,7 +145,7 @@ def test_torch_export_takes_a_cell_that_onnx_does_not(tmp_path, saved):
 def test_a_cell_that_onnx_cannot_say_is_refused_before_any_work_and_leaves_nothing(tmp_path, saved, monkeypatch):
     model, _ = model_of("sentiment", tmp_path, cell="lstm-layer-norm")
     saved(model)
-    monkeypatch.setattr(exporting, "_exported", lambda model: pytest.fail("it had begun"))
+    monkeypatch.setattr(exporting, "_parts_of", lambda model: pytest.fail("it had begun"))
     with pytest.raises(UsageError, match="ONNX has no operator for LayerNormLSTM"):
         exporting.export(tmp_path, "onnx", tmp_path / "other")
     assert not (tmp_path / "other").exists()
@@ -152,17 +154,16 @@ def test_a_cell_that_onnx_cannot_say_is_refused_before_any_work_and_leaves_nothi
 def test_a_file_that_computes_something_else_is_never_written(tmp_path, saved, monkeypatch):
     model, _ = model_of("sentiment", tmp_path)
     saved(model)
-    honest = exporting.onnx_run
 
     def off(content):
-        run = honest(content)
+        run = onnx_run(content)
 
         def wrong(**tensors):
             return {name: value + 2e-5 for name, value in run(**tensors).items()}
 
         return wrong
 
-    monkeypatch.setattr(exporting, "onnx_run", off)
+    monkeypatch.setitem(exporting.FORMATS, "onnx", exporting.FORMATS["onnx"]._replace(run=off))
     with pytest.raises(SeqkitError, match=r"model differs from the model by 2\.\de-05, more than 1e-05"):
         exporting.export(tmp_path, "onnx", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -195,7 +196,11 @@ def test_recall_is_refused_with_what_to_do(tmp_path, saved):
 
 def test_a_task_without_an_export_is_refused(tmp_path, saved):
     model, _ = model_of("digit", tmp_path)
-    saved(Model(dataclasses.replace(model.task, export=None), model.config, model.codec, model.head))
+
+    class Unexported(type(model.task)):
+        export = None
+
+    saved(Model(Unexported(), model.config, model.codec, model.head))
     with pytest.raises(UsageError, match="a digit model has no export; apply it with `seqkit predict`"):
         exporting.export(tmp_path)
 
@@ -207,7 +212,7 @@ def test_viterbi_in_a_few_lines_of_numpy_finds_the_crf_s_labelling(tmp_path, sav
     symbols = json.loads((tmp_path / "out/symbols.json").read_text())
     crf = {name: np.array(value) for name, value in symbols["crf"].items()}
     batch = model.codec.collate([model.codec.encode(example.words) for example in examples])
-    run = exporting.onnx_run((tmp_path / "out/model.onnx").read_bytes())
+    run = onnx_run((tmp_path / "out/model.onnx").read_bytes())
     logits = run(**batch.inputs._asdict(), lengths=batch.lengths)["logits"].numpy()
     for row, length, wanted in zip(logits, batch.lengths, model.head.predict(batch), strict=True):
         score, came = crf["start"] + row[0], []

@@ -9,7 +9,7 @@ from torch import nn
 from seqkit import Recurrent, State
 from seqkit.cells.lstm import LSTM
 from seqkit.errors import UsageError
-from seqkit.export.write import onnx_run
+from seqkit.export.onnx_files import onnx_run
 from seqkit.graphs import Graph, Value, add, crf_symbols
 from seqkit.layers import CRF, Pooling
 

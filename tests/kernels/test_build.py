@@ -1,6 +1,7 @@
 """Building: what can go wrong on other people's machines, with a compiler that a test can afford."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import tomlkit
 
 from seqkit.kernels import build as build_module
 from seqkit.kernels.build import BuildError, build, built, clear
@@ -70,7 +72,7 @@ def test_another_compiler_asks_for_another_build(compiler, tmp_path, monkeypatch
 
 
 def test_a_failing_build_says_the_first_error_and_keeps_the_log(compiler):
-    compiler("echo 'native.cpp:7: error: no such thing' >&2; exit 1")
+    compiler("echo 'operators.cpp:7: error: no such thing' >&2; exit 1")
     with pytest.raises(BuildError, match="error: no such thing") as error:
         build(print)
     log = Path(str(error.value).rpartition(" ")[2])
@@ -91,6 +93,7 @@ def builder():
     return subprocess.Popen([sys.executable, "-c", code], env=os.environ.copy(), stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.command
 def test_of_two_processes_one_builds_and_the_other_waits(compiler):
     log = compiler("sleep 3")
     both = [builder(), builder()]
@@ -100,6 +103,7 @@ def test_of_two_processes_one_builds_and_the_other_waits(compiler):
     assert sum("Building" in text for text in said) == 1
 
 
+@pytest.mark.command
 def test_an_interrupted_build_leaves_nothing_that_stands_in_the_way(compiler):
     log = compiler("sleep 5")
     with builder() as process:
@@ -112,6 +116,7 @@ def test_an_interrupted_build_leaves_nothing_that_stands_in_the_way(compiler):
     assert build(print).exists()
 
 
+@pytest.mark.command
 def test_where_nothing_can_be_built_torchs_own_serve_and_one_line_says_why(monkeypatch, tmp_path):
     code = (
         "import torch, warnings\nfrom seqkit import Recurrent\n"
@@ -134,3 +139,48 @@ def test_the_key_names_source_torch_processor_and_flags():
     assert folder.parent == build_module.cache_folder()
     machine, _, compiler = folder.name.partition("-")
     assert (len(machine), len(compiler)) == (16, 8)
+
+
+SOURCES_FOLDER = build_module.SOURCES
+SOURCES = [path for path in SOURCES_FOLDER.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def key_of(monkeypatch):
+    """The key of a build from the sources in a folder."""
+
+    def key(folder):
+        monkeypatch.setattr(build_module, "SOURCES", folder)
+        build_module._machine_key.cache_clear()
+        return build_module._machine_key()
+
+    yield key
+    build_module._machine_key.cache_clear()
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_a_change_of_any_source_asks_for_another_build(source, tmp_path, key_of):
+    copied = shutil.copytree(SOURCES_FOLDER, tmp_path / "cpp")
+    before = key_of(SOURCES_FOLDER)
+    assert key_of(copied) == before
+    with (copied / source.relative_to(SOURCES_FOLDER)).open("a") as file:
+        file.write("// changed\n")
+    assert key_of(copied) != before
+
+
+def test_defines_ask_for_a_build_of_their_own(compiler):
+    compiler('echo "$@" >> "$LOG.arguments"')
+    usual, defined = build(print), build(print, ("SEQKIT_LINEAR_GATES", "ANSWER=42"))
+    assert usual != defined
+    assert (built(), built(("SEQKIT_LINEAR_GATES", "ANSWER=42"))) == (usual, defined)
+    first, second = Path(os.environ["LOG"] + ".arguments").read_text().splitlines()
+    assert "-DSEQKIT_LINEAR_GATES" not in first
+    assert "-DSEQKIT_LINEAR_GATES -DANSWER=42" in second
+
+
+def test_the_package_ships_every_source():
+    root = SOURCES_FOLDER.parents[2]
+    project = tomlkit.parse((root / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["package-data"]["seqkit"]
+    shipped = {path for pattern in patterns for path in (root / "seqkit").glob(str(pattern))}
+    assert shipped.issuperset(SOURCES)

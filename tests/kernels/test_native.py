@@ -9,11 +9,14 @@ import torch
 from seqkit import Recurrent
 from seqkit.cells.lstm import LSTM
 from seqkit.kernels import KERNELS, choose_kernel
-from seqkit.kernels.native import _CELLS, ensure, has_bf16, layer_of, operator_name, pad_units, plan, weights_of
+from seqkit.kernels.layout import layer_of, pad_units, weights_of
+from seqkit.kernels.library import ensure, multiplies_bf16
+from seqkit.kernels.operators import CELLS, operator_name
+from seqkit.kernels.plan import plan
 from seqkit.layers.state import State
 
 pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
-cells = pytest.mark.parametrize("cell", _CELLS.values(), ids=_CELLS)
+cells = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +155,7 @@ def test_bf16_rounds_products_and_nothing_else(cell, hidden, batch, steps, input
         for truth, value, *near in zip(exact, rounded, *others, strict=True):
             usual = max(float((truth - other).norm()) for other in near)
             assert float((truth - value).norm()) <= 4 * usual + 1e-5
-        if not has_bf16():
+        if not multiplies_bf16():
             assert all(map(torch.equal, exact, rounded))
 
 
@@ -405,7 +408,7 @@ def test_second_derivatives_come_from_the_reference(cell):
 
 
 def operator_arguments(name, bf16, hidden=16):
-    cell = _CELLS[name]
+    cell = CELLS[name]
     layer = layer_of([d.weights() for d in make(cell, 3, hidden, bidirectional=True).layers[0]])
     layer = [t.detach().requires_grad_() for t in layer]
     x = torch.randn(2, 4, 3, requires_grad=True)
@@ -414,9 +417,9 @@ def operator_arguments(name, bf16, hidden=16):
 
 
 @pytest.mark.parametrize("bf16", [False, True])
-@pytest.mark.parametrize("name", _CELLS)
+@pytest.mark.parametrize("name", CELLS)
 def test_torch_finds_the_operators_well_made(name, bf16):
-    if bf16 and not has_bf16():
+    if bf16 and not multiplies_bf16():
         pytest.skip("this processor has no bfloat16 products")
     arguments = operator_arguments(name, bf16)
     # The last two outputs are what backward needs and hold rows that no step fills; everything else is compared.
@@ -448,7 +451,7 @@ def test_torch_finds_the_operators_well_made(name, bf16):
 
 
 def test_weights_survive_the_operators_layout_and_back():
-    for cell in _CELLS.values():
+    for cell in CELLS.values():
         layer = make(cell, 3, 5, bidirectional=True)
         given = [d.weights() for d in layer.layers[0]]
         for one, other in zip(given, weights_of(cell, layer_of(given), 5), strict=True):

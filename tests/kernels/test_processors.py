@@ -17,6 +17,7 @@ BEYOND = {"avx2": ("AVX512",), "default": ("AVX512", "AVX2")}
 pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
 
 
+@pytest.mark.command
 @pytest.mark.parametrize(
     ("torchs", "onednns"), [("avx2", "AVX2"), pytest.param("default", "SSE41", marks=pytest.mark.slow)]
 )

@@ -139,7 +139,7 @@ def test_words_with_spelling_take_the_columns_that_read_the_word(language):
 def test_the_same_task_takes_everything_of_its_encoder_and_decoder(phrased):
     from seqkit.runs.model import open_run
 
-    config, codec = open_run(phrased)[3:]
+    *_, config, codec = open_run(phrased)
     head = load(phrased).task.build_head(config, codec)
     start_from(phrased, head, codec)
     padded = ("encoder.embedding.weight", "decoder.embedding.weight", "decoder.output.weight", "decoder.output.bias")
@@ -213,7 +213,7 @@ def test_an_estimator_starts_from_a_run(language):
     assert torch.allclose(vectors[0][own], vectors[1][theirs], atol=1e-6)
 
 
-def test_reviews_for_the_language_model_are_the_training_part_of_sentiment():
+def test_reviews_for_the_language_model_are_the_splits_of_sentiment():
     from seqkit.config import make_config
     from seqkit.runs import find_task
 
@@ -238,9 +238,9 @@ def test_a_language_model_reads_the_column_of_a_table(reviews):
 
 
 def test_an_encoder_inside_an_embedding_is_matched_by_its_name_only():
-    from seqkit.runs.transfer import _twin
+    from seqkit.runs.transfer import _counterpart
 
     encoders = {"encoder": Encoder(3), "encoder.embedding.speller.encoder": Encoder(3)}
-    assert _twin("encoder.embedding.speller.encoder", encoders) == "encoder.embedding.speller.encoder"
-    assert _twin("encoder.embedding.speller.encoder", {"decoder": encoders["encoder"]}) is None
-    assert _twin("decoder", encoders) == "encoder"
+    assert _counterpart("encoder.embedding.speller.encoder", encoders) == "encoder.embedding.speller.encoder"
+    assert _counterpart("encoder.embedding.speller.encoder", {"decoder": encoders["encoder"]}) is None
+    assert _counterpart("decoder", encoders) == "encoder"

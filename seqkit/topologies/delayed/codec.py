@@ -143,7 +143,11 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
     def from_json(cls, files: Mapping[str, Any]) -> PairCodec:
         """The codec that :meth:`to_json` described; raises :class:`DataError` naming the file that is wrong."""
         source, target = (Side.from_json(files[name], name) for name in ("source.json", "target.json"))
-        return cls(source, target, Spacing(**files["spacing.json"]))
+        try:
+            spacing = Spacing(**files["spacing.json"])
+        except (TypeError, ValueError):
+            raise DataError("spacing.json must map marks to spaces, before and after; restore it from a copy") from None
+        return cls(source, target, spacing)
 
     def encode(self, raw: str, example: Pair | None = None) -> PairItem:
         """Symbols of the source, and of the first reference with an end."""

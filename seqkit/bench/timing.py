@@ -21,7 +21,7 @@ class Timing(NamedTuple):
 
 
 _REST = 0.003
-"""Seconds before each turn: the waiting threads of the one before spin for a while, on the cores of the next."""
+"""Seconds of rest before each turn: the threads of the candidate before spin for a while, on the cores of the next."""
 _TURN = 0.015
 """Seconds of a turn; its first call is not counted."""
 
@@ -45,18 +45,18 @@ def interleaved(candidates: Mapping[str, Callable[[], object]], seconds: float, 
 def _turn(call: Callable[[], object]) -> list[float]:
     time.sleep(_REST)
     call()
-    found: list[float] = []
+    times: list[float] = []
     until = time.perf_counter() + _TURN
-    while not found or time.perf_counter() < until:
+    while not times or time.perf_counter() < until:
         start = time.perf_counter()
         call()
-        found.append(time.perf_counter() - start)
-    return found
+        times.append(time.perf_counter() - start)
+    return times
 
 
 def _timing(values: list[float]) -> Timing:
-    def at(part: float) -> float:
-        return values[min(len(values) - 1, int(part * len(values)))]
+    def at(fraction: float) -> float:
+        return values[min(len(values) - 1, int(fraction * len(values)))]
 
     return Timing(statistics.median(values), at(0.25), at(0.75), at(0.95), at(0.99))
 

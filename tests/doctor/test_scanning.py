@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqkit import UsageError
-from seqkit.doctor.scan import Copy, Repeats, scan
+from seqkit.doctor.copies import Copy
+from seqkit.doctor.repeats import RepetitionCounter
+from seqkit.doctor.scanning import scan
 
 
 def text_column(columns, header):
@@ -23,30 +25,30 @@ def kinds(found):
 
 @given(st.lists(st.sampled_from("abcdefg")))
 def test_repetitions_are_those_of_a_set(texts):
-    repeats = Repeats()
+    counter = RepetitionCounter()
     for line, text in enumerate(texts, 1):
-        repeats.add(text, line)
-    count, example = repeats.found()
+        counter.add(text, line)
+    count, *lines = counter.result()
     assert count == len(texts) - len(set(texts))
     later = [n for n, text in enumerate(texts) if text in texts[:n]]
-    assert example == (
-        (later[0] + 1, max(n for n in range(later[0]) if texts[n] == texts[later[0]]) + 1) if later else None
-    )
+    first = later[0] if later else None
+    original = max(n for n in range(first) if texts[n] == texts[first]) if later else None
+    assert lines == ([first + 1, original + 1] if later else [0, 0])
 
 
 def test_beyond_its_limit_repetitions_are_an_estimate():
     """20,000 texts, of which each stands there twice, with memory for 4,000."""
-    repeats, generator = Repeats(limit=4000), random.Random(0)
+    counter, generator = RepetitionCounter(limit=4000), random.Random(0)
     texts = [str(number) for number in range(10_000)] * 2
     generator.shuffle(texts)
     for line, text in enumerate(texts, 1):
-        repeats.add(text, line)
+        counter.add(text, line)
     # Of 10,000 texts an eighth is remembered, so about 1,250 with a deviation of 33: five of them are 13 %.
-    assert repeats.mask == 7
-    assert repeats.found()[0] == pytest.approx(10_000, rel=0.13)
+    assert counter.mask == 7
+    assert counter.result().repetitions == pytest.approx(10_000, rel=0.13)
 
 
-def test_every_broken_row_of_a_csv_is_told_and_the_good_ones_stay(tmp_path):
+def test_every_broken_row_of_a_csv_is_reported_and_the_good_ones_stay(tmp_path):
     path = tmp_path / "a.csv"
     good = ['"two\nlines",x', "fine,x", '"a ""quote""",x', "last,x"]
     lines = [good[0], "one", good[1], "a,b,c", good[2], '"bad"quote,x', "caf\xe9,x", good[3]]
@@ -54,7 +56,7 @@ def test_every_broken_row_of_a_csv_is_told_and_the_good_ones_stay(tmp_path):
     found = scan(path, text_column)
     assert kinds(found) == [("broken", "4"), ("broken", "6"), ("broken", "8"), ("broken", "9")]
     assert (found.rows, found.broken, found.inputs) == (4, 4, ("text",))
-    copy = Copy(path, tmp_path / "copy.csv", found.kept)
+    copy = Copy(path, tmp_path / "copy.csv", found.tried_lines)
     assert copy.path.read_text() == "text,label\n" + "\n".join(good) + "\n"
     assert copy.restored(f"look at {copy.path}:4 and {copy.path}") == f"look at {path}:5 and {path}"
     shorter = copy.without(2, tmp_path / "shorter.csv")
@@ -70,14 +72,14 @@ def test_more_than_ten_broken_rows_are_counted(tmp_path):
     assert "15 more rows cannot be read" in str(found.findings[10])
 
 
-def test_what_is_odd_in_a_text_is_told(tmp_path):
+def test_what_is_odd_in_a_text_is_reported(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes("\ufefftext\n\ufffd?\nÃ¼ber\na\x02b\nüber â la\nüber â la\n,\n".encode().replace(b",\n", b'" "\n'))
     found = scan(path, text_column)
     assert kinds(found) == [
         ("encoding", None), ("characters", "2"), ("characters", "3"), ("characters", "4"), ("duplicates", "6")
     ]  # fmt: skip
-    assert "that of line 5" in str(found.findings[-1]) or "of line 5" in str(found.findings[-1])
+    assert "the input is a duplicate of line 5" in str(found.findings[-1])
 
 
 def test_a_file_whose_columns_are_not_named_is_read_as_lines(tmp_path):
@@ -99,10 +101,10 @@ def test_a_large_file_is_sampled_and_takes_constant_memory(tmp_path):
         tracemalloc.stop()
         assert found.rows == size
         # 1,000 bytes of rows that take about 13 or 16 each.
-        assert 30 < found.kept_rows < 110
-        assert found.scale == size / found.kept_rows
+        assert 30 < found.tried_rows < 110
+        assert found.scale == size / found.tried_rows
         assert any(finding.kind == "sampled" for finding in found.findings)
-        copy = Copy(path, tmp_path / "copy.csv", found.kept)
-        assert len(copy.path.read_text().splitlines()) == 1 + 2 * found.kept_rows
+        copy = Copy(path, tmp_path / "copy.csv", found.tried_lines)
+        assert len(copy.path.read_text().splitlines()) == 1 + 2 * found.tried_rows
     # Only hashes and lines of rows are kept: 16 bytes each, several times while they are sorted.
     assert peaks[1] - peaks[0] < 38_000 * 100

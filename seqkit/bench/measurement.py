@@ -1,4 +1,4 @@
-"""Runs one case and makes its row."""
+"""Measures one case: our layer and its peers in turns."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 import torch
 
 from seqkit.bench.cases import Case
-from seqkit.bench.measure import Timing, interleaved
 from seqkit.bench.peers import inference_peers, step_peers, training_peers, with_backward
+from seqkit.bench.timing import Timing, interleaved
 from seqkit.layers import Recurrent
 
 
 @dataclass(frozen=True)
-class Row:
-    """One case's result; times in seconds."""
+class Measurement:
+    """What was measured of one case; times in seconds."""
 
     case: Case
     ours: Timing
     peers: dict[str, Timing]
     operations: float
-    """floating point operations of the matrix products of one call"""
+    """Floating point operations of the matrix products of one call"""
 
     @property
     def best(self) -> str:
@@ -39,14 +39,14 @@ class Row:
         return self.operations / self.ours.median
 
     def to_json(self) -> dict[str, Any]:
-        """All of it."""
+        """Everything, for JSON."""
         peers = {name: timing._asdict() for name, timing in self.peers.items()}
         facts = {"best": self.best, "ratio": self.ratio, "gflops": self.speed / 1e9}
         return {**asdict(self.case), "ours": self.ours._asdict(), "peers": peers, **facts}
 
 
-def run_case(case: Case, seconds: float, compiled: bool = False) -> Row:
-    """Measures ours, by the kernel that ``SEQKIT_KERNELS`` or ``auto`` chooses, and every peer."""
+def measure_case(case: Case, seconds: float, compiled: bool = False) -> Measurement:
+    """Times ours, by the kernel that ``SEQKIT_KERNELS`` or ``auto`` chooses, and every peer."""
     generator = torch.Generator().manual_seed(0)
     layer = Recurrent(
         case.cell, case.hidden, case.hidden, case.num_layers, case.bidirectional, precision=case.precision
@@ -65,7 +65,7 @@ def run_case(case: Case, seconds: float, compiled: bool = False) -> Row:
             peers = inference_peers(case, layer, x, lengths, compiled)
             timings = interleaved({"ours": lambda: layer(x, lengths), **peers}, seconds)
     rows = case.batch * steps if lengths is None else int(lengths.sum())
-    return Row(case, timings.pop("ours"), timings, _operations(case, len(layer.cell.gate_names), rows))
+    return Measurement(case, timings.pop("ours"), timings, _operations(case, len(layer.cell.gate_names), rows))
 
 
 def _step_timings(case: Case, layer: Recurrent, seconds: float) -> dict[str, Timing]:
@@ -76,7 +76,7 @@ def _step_timings(case: Case, layer: Recurrent, seconds: float) -> dict[str, Tim
 
 
 def _operations(case: Case, gates: int, rows: int) -> float:
-    """Products only: input and recurrent part of each layer and direction; backward takes two of each more."""
+    """Products only: the input and the recurrent one of each layer and direction; going back takes two more of each."""
     directions = 2 if case.bidirectional else 1
     inputs = case.hidden + (case.num_layers - 1) * directions * case.hidden
     columns = directions * gates * case.hidden

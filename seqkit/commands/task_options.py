@@ -1,0 +1,121 @@
+"""What the commands with a task have in common: a subcommand for each task, and its configuration as options."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seqkit.errors import SeqkitError, UsageError, unknown
+from seqkit.plugins import available_tasks, source_files
+
+if TYPE_CHECKING:
+    from seqkit.config import Option
+    from seqkit.topologies import AnyTask
+
+
+class TaskGroup(click.Group):
+    """A group with a command for each task; a task is imported when its command is used.
+
+    Args:
+        task_command: makes the command of a task.
+    """
+
+    def __init__(self, *, task_command: Callable[[AnyTask], click.Command], **settings: Any) -> None:
+        super().__init__(**settings)
+        self.task_command = task_command
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """The names of the tasks, without importing them."""
+        return [*available_tasks()]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of that task."""
+        # Checked before torch is imported, so that a typing error is answered at once.
+        if name not in (names := self.list_commands(context)):
+            raise unknown("task", name, names)
+        from seqkit.runs import find_task
+
+        return self.task_command(find_task(name))
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in ``--help``: the first lines of the tasks' files."""
+        summaries = {path.stem.replace("_", "-"): _first_line(path) for path in source_files("seqkit.tasks")}
+        with formatter.section("Tasks"):
+            formatter.write_dl([(name, summaries.get(name, "")) for name in self.list_commands(context)])
+
+
+def config_options(task: AnyTask) -> list[click.Parameter]:
+    """``--config``, ``--set``, and an option for each field of the task's configuration.
+
+    :func:`config_values` makes a configuration's values of what they were given.
+    """
+    from seqkit.config import options_of
+
+    return [
+        click.Option(["--config", "config_file"], metavar="FILE", help="A TOML file of options, as a run writes it."),
+        click.Option(["--set", "settings"], metavar="NAME=VALUE", multiple=True, help="Any option by its name."),
+        *(
+            click.Option([entry.flag, name], metavar=entry.kind.__name__.upper(), help=_help(entry))
+            for name, entry in options_of(task.config).items()
+        ),
+    ]
+
+
+def config_values(
+    task: AnyTask, config_file: str | None, settings: Sequence[str], flags: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """The values of a configuration, as far as they were asked for.
+
+    Values of the file are replaced by those of ``--set``, these by flags (None: not given). Values that were not asked
+    for then come from the data set, from the run that ``init_from`` names, and from ``SEQKIT_KERNELS``.
+    """
+    from seqkit.config import options_of, parse_setting
+
+    values = {} if config_file is None else _file_values(task, config_file)
+    values.update(parse_setting(task.config, text) for text in settings)
+    options = options_of(task.config)
+    for name, text in flags.items():
+        if text is not None:
+            values[name] = options[name].parse(text, options[name].flag)
+    if "data" in options:
+        values = {**task.data_set_options.get(values.get("data", options["data"].default), {}), **values}
+    if values.get("init_from"):
+        from seqkit.runs.transfer import sizes_of
+
+        values = {**sizes_of(Path(values["init_from"]), task), **values}
+    if "kernel" in options and "kernel" not in values and os.environ.get("SEQKIT_KERNELS"):
+        values["kernel"] = os.environ["SEQKIT_KERNELS"]
+    return values
+
+
+def _file_values(task: AnyTask, config_file: str) -> dict[str, Any]:
+    from seqkit.config import make_config, read_toml
+
+    values = read_toml(Path(config_file))
+    named = values.pop("task", task.name)
+    if named != task.name:
+        raise UsageError(f"{config_file} is for task '{named}', not '{task.name}'")
+    # Checked here, where an error can still name the file.
+    make_config(task.config, values, config_file)
+    return values
+
+
+def _help(entry: Option) -> str:
+    text = entry.help[:1].upper() + entry.help[1:] + "."
+    if entry.default is None or entry.default == {}:
+        return text
+    shown = str(entry.default).lower() if entry.kind is bool else str(entry.default)
+    return f"{text} [{shown}]"
+
+
+def _first_line(path: Path) -> str:
+    try:
+        text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    except SyntaxError as error:
+        raise SeqkitError(f"{path}:{error.lineno}: {error.msg}") from None
+    return text.partition("\n")[0].rstrip(".")

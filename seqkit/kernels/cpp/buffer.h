@@ -1,0 +1,34 @@
+// Memory of the loops: scratch that is not cleared, and large pages for what training keeps.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/BFloat16.h>
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <memory>
+
+namespace seqkit {
+
+using BFloat16 = c10::BFloat16;
+using Buffer = std::unique_ptr<float[]>;
+using BFloat16Buffer = std::unique_ptr<BFloat16[]>;
+
+inline Buffer buffer(int64_t size) { return Buffer(size ? new float[size] : nullptr); }
+
+// Cleared, because rows may be shorter than the width that a product of bfloat16 reads.
+inline BFloat16Buffer bfloat16_buffer(int64_t size) { return BFloat16Buffer(size ? new BFloat16[size]() : nullptr); }
+
+// Asks for pages of 2 MB, where the system gives them, for a tensor that a loop is about to write: a page fault for
+// each 4 kB costs more than the writing. At H = 512 a training step is 5 % faster for it.
+inline at::Tensor in_large_pages(at::Tensor tensor) {
+#ifdef MADV_HUGEPAGE
+    constexpr uintptr_t page = 1 << 21;
+    const uintptr_t start = reinterpret_cast<uintptr_t>(tensor.data_ptr());
+    const uintptr_t begin = (start + page - 1) / page * page, end = (start + tensor.nbytes()) / page * page;
+    if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+    return tensor;
+}
+
+}  // namespace seqkit

@@ -1,0 +1,189 @@
+// The time loop forward: one slice of one direction through all its steps, by one thread or a team.
+//
+// The products of the input run ahead, for up to kInputRows rows at a time, and stay in cache until the steps that need
+// them. h has two buffers that take turns, because a team's products read all of the old one while the new one is
+// written; the other states are written in place, each member's own units.
+#pragma once
+
+#include "bfloat16.h"
+#include "buffer.h"
+#include "cells/cell.h"
+#include "plan.h"
+#include "product.h"
+#include "sizes.h"
+#include "team.h"
+#include "vector.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+namespace seqkit {
+
+constexpr int64_t kInputRows = 128;
+
+// What the members of a team share while they run a slice.
+struct ForwardScratch {
+    Buffer h[2], c, x, more;
+    ForwardScratch(const Sizes& z, const Slice& s, int64_t states, int64_t floats_of_a_row)
+        : c(buffer((states - 1) * s.size() * z.H)),
+          x(buffer(z.blocks * x_rows(s) * z.G * z.NB)),
+          more(buffer(floats_of_a_row * s.size())) {
+        for (auto& side : h) side = buffer(s.size() * z.ld);
+    }
+    static int64_t x_rows(const Slice& s) { return std::min(s.packed, std::max(s.size(), kInputRows)); }
+};
+
+struct Forward {
+    const Sizes& z;
+    const Slice& s;
+    Member member;
+    int64_t d;                         // direction; the second runs backward in time
+    const float* x;                    // (B, T, I)
+    Operand weight_x, weight_h;        // packed, of this direction
+    const float *bias, *own;           // (G, H), (OWN, H)
+    const float* initial[kMaxStates];  // null for zeros
+    float* out;                        // (B, T, D, H)
+    float* final[kMaxStates];
+    float *kept_h, *kept;  // of this direction; null if nothing is kept
+    ForwardScratch& shared;
+
+    // This member's share.
+    int64_t first_block = member.first_of(z.blocks), last_block = member.last_of(z.blocks);
+    int64_t first_unit = first_block * z.NB, unit_count = (last_block - first_block) * z.NB;
+
+    // The step at hand: its number, its rows, and the first of them among the rows of input products.
+    int64_t t = 0, rows = 0, chunk_row = 0;
+    float *h = nullptr, *h_next = nullptr, *c = nullptr;
+    int64_t kept_block = 0;
+    Buffer product_of_block{};
+    BFloat16Buffer rounded{};
+    std::vector<float*> out_row{};
+
+    bool reverse() const { return d == 1; }
+    bool keeps() const { return kept_h != nullptr; }
+
+    // The input part of a row, (G, units of a block).
+    const float* x_part(int64_t block, int64_t row) const {
+        return shared.x.get() + (block * ForwardScratch::x_rows(s) + chunk_row + row) * z.G * z.NB;
+    }
+    float* kept_of(int64_t block, int64_t row) const {
+        return kept + ((s.first[t] + row) * z.blocks + block) * kept_block;
+    }
+    void set_h(int64_t row, int64_t unit, V value) const {
+        value.store(h_next + row * z.ld + unit);
+        value.store(out_row[row] + unit);
+    }
+
+    // The rows of the step at hand, (rows, ld), as the left side of products.
+    Operand operand(const float* from) const {
+        if (!z.bf16) return {from, nullptr};
+        for (int64_t i = 0; i < rows; i++) round_row(from + i * z.ld, z.H, rounded.get() + i * z.ld);
+        return {from, rounded.get()};
+    }
+
+    // The recurrent product of a stage for one block: (rows, gates of the stage, units of a block).
+    void recurrent(int64_t block, const Stage& stage, const Operand& left, float* to) const {
+        const int64_t width = stage.gates * z.NB, pair = z.bf16 ? 2 : 1;  // bfloat16 has two numbers in a column
+        const Operand right = weight_h + (block * z.H * z.G + stage.first_gate * pair) * z.NB;
+        product(rows, width, z.H, left, z.ld, right, z.G * z.NB, to, width, false);
+    }
+
+    template <class Cell>
+    void run() {
+        begin<Cell>();
+        const Buffer x_rows = buffer(z.bf16 ? 0 : ForwardScratch::x_rows(s) * z.I);
+        const BFloat16Buffer rounded_x = bfloat16_buffer(z.bf16 ? ForwardScratch::x_rows(s) * z.inputs() : 0);
+        for (int64_t start = 0; start < s.steps();) {
+            int64_t end = start, count = 0;
+            while (end < s.steps() && (end == start || count + s.rows[end] <= kInputRows)) count += s.rows[end++];
+            input_product(start, end, count, x_rows.get(), rounded_x.get());
+            chunk_row = 0;
+            for (t = start; t < end; t++) step<Cell>();
+            start = end;
+        }
+        finish<Cell>();
+    }
+
+    template <class Cell>
+    void step() {
+        rows = s.rows[t];
+        h = shared.h[t & 1].get(), h_next = shared.h[~t & 1].get();
+        for (int64_t i = 0; i < rows; i++) out_row[i] = out_at(i, time_of(t, s.length[i], reverse()));
+        if (keeps() && (t == 0 || !Cell::KEEPS_ONLY_H)) keep_h(Cell::KEEPS_ONLY_H);
+        Cell::forward(*this);
+        chunk_row += rows;
+        if (t + 1 < s.steps()) member.meet();
+    }
+
+    float* out_at(int64_t i, int64_t time) const { return out + ((s.sequence[i] * z.T + time) * z.D + d) * z.H; }
+
+    template <class Cell>
+    void begin() {
+        product_of_block = buffer(s.size() * z.G * z.NB);
+        rounded = bfloat16_buffer(z.bf16 ? s.size() * z.ld : 0);
+        out_row.resize(s.size());
+        kept_block = kept_block_size<Cell>(z);
+        c = shared.c.get();
+        for (int64_t i = 0; i < s.size(); i++) {
+            start_row(initial[0], i, shared.h[0].get() + i * z.ld);
+            if (Cell::STATES > 1) start_row(initial[1], i, c + i * z.H);
+        }
+    }
+
+    // This member's units of a sequence's first state.
+    void start_row(const float* state, int64_t i, float* to) const {
+        const int64_t copied = state ? unpadded_count() : 0;
+        if (copied) std::memcpy(to + first_unit, state + state_at(i), copied * sizeof(float));
+        std::fill_n(to + first_unit + copied, unit_count - copied, 0.f);
+    }
+
+    // Where this member's units of a sequence lie in the caller's states, and how many of them are there.
+    int64_t state_at(int64_t i) const { return s.sequence[i] * z.state_ld + d * z.state_units + first_unit; }
+    int64_t unpadded_count() const { return std::clamp<int64_t>(z.state_units - first_unit, 0, unit_count); }
+
+    // x W_x for the steps from start to end, this member's blocks. Then the team meets: what each step reads is there,
+    // and no member still reads what the next step overwrites.
+    void input_product(int64_t start, int64_t end, int64_t count, float* x_rows, BFloat16* rounded_x) {
+        int64_t row = 0;
+        for (int64_t step = start; step < end; step++)
+            for (int64_t i = 0; i < s.rows[step]; i++, row++) {
+                const float* from = x + (s.sequence[i] * z.T + time_of(step, s.length[i], reverse())) * z.I;
+                if (z.bf16)
+                    round_row(from, z.I, rounded_x + row * z.inputs());
+                else
+                    std::memcpy(x_rows + row * z.I, from, z.I * sizeof(float));
+            }
+        const int64_t width = z.G * z.NB, K = z.inputs();
+        for (int64_t block = first_block; block < last_block; block++)
+            product(count, width, K, {x_rows, rounded_x}, K, weight_x + block * K * width, width,
+                    shared.x.get() + block * ForwardScratch::x_rows(s) * width, width, false);
+        member.meet();
+    }
+
+    void keep_h(bool by_sequence) const {
+        for (int64_t i = 0; i < rows; i++) {
+            const int64_t row = by_sequence ? s.sequence[i] : s.first[t] + i;
+            std::memcpy(kept_h + row * z.H + first_unit, h + i * z.ld + first_unit, unit_count * sizeof(float));
+        }
+    }
+
+    // The states after each sequence's last step, and zeros for outputs beyond it.
+    template <class Cell>
+    void finish() {
+        const int64_t copied = unpadded_count();
+        for (int64_t i = 0; i < s.size(); i++) {
+            if (copied) {
+                const float* last = shared.h[s.length[i] & 1].get() + i * z.ld;
+                std::memcpy(final[0] + state_at(i), last + first_unit, copied * sizeof(float));
+                if (Cell::STATES > 1)
+                    std::memcpy(final[1] + state_at(i), c + i * z.H + first_unit, copied * sizeof(float));
+            }
+            for (int64_t time = s.length[i]; time < z.T; time++)
+                std::memset(out_at(i, time) + first_unit, 0, unit_count * sizeof(float));
+        }
+    }
+};
+
+}  // namespace seqkit

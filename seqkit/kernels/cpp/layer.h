@@ -1,0 +1,62 @@
+// A whole layer forward: its directions and slices, dealt to teams of threads.
+#pragma once
+
+#include "bfloat16.h"
+#include "cells/cell.h"
+#include "forward.h"
+#include "plan.h"
+#include "sizes.h"
+#include "team.h"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace seqkit {
+
+struct LayerForward {
+    const Sizes& z;
+    const Plan& plan;
+    int64_t team;
+    const float* x;        // (B, T, I)
+    Operand packed;        // the input weights of all directions, then their recurrent weights
+    const float* vectors;  // (D, G + OWN, H)
+    const float* initial[kMaxStates];
+    float* out;
+    float* final[kMaxStates];
+    float *kept_h = nullptr, *kept = nullptr;  // what backward needs, of all directions; null if it is not to be kept
+};
+
+template <class Cell>
+void run_forward(const LayerForward& layer) {
+    const Sizes& z = layer.z;
+    const int64_t items = z.D * layer.plan.slices.size(), gates = z.G * z.H;
+    std::vector<std::unique_ptr<ForwardScratch>> scratch;
+    for (int64_t item = 0; item < items; item++)
+        scratch.push_back(
+            std::make_unique<ForwardScratch>(z, layer.plan.slices[item / z.D], Cell::STATES, Cell::forward_scratch(z)));
+    run_in_teams(items, layer.team, z.bf16, [&](int64_t item, const Member& member) {
+        const int64_t d = item % z.D;
+        const float* bias = layer.vectors + d * (z.G + Cell::OWN) * z.H;
+        Forward loop{
+            .z = z,
+            .s = layer.plan.slices[item / z.D],
+            .member = member,
+            .d = d,
+            .x = layer.x,
+            .weight_x = layer.packed + d * gates * z.inputs(),
+            .weight_h = layer.packed + gates * (z.D * z.inputs() + d * z.H),
+            .bias = bias,
+            .own = bias + gates,
+            .initial = {layer.initial[0], layer.initial[1]},
+            .out = layer.out,
+            .final = {layer.final[0], layer.final[1]},
+            .kept_h = layer.kept_h ? layer.kept_h + d * kept_h_rows<Cell>(z) * z.H : nullptr,
+            .kept = layer.kept ? layer.kept + d * z.B * z.T * kept_size<Cell>(z) : nullptr,
+            .shared = *scratch[item],
+        };
+        loop.template run<Cell>();
+    });
+}
+
+}  // namespace seqkit

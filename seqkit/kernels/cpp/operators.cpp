@@ -1,0 +1,90 @@
+// The time loop of seqkit's cells for the CPU as torch operators. This is the one file that is compiled; it includes
+// all the others, which are best read in this order:
+//
+//   vector.h squash.h buffer.h bfloat16.h        numbers
+//   sizes.h plan.h team.h                        how hidden units, the batch and threads are divided
+//   product.h pack.h                             matrix products, and weights in the order in which they are read
+//   forward.h backward.h                         the loops over time
+//   cells/                                       what happens in one step; cell.h says what the loops ask of a cell
+//   gradients.h                                  products over all time steps at once
+//   arguments.h layer.h inference.h training.h   the operators
+//
+// The letters of sizes are those of sizes.h: B batch, T time, I inputs, H hidden units, G gates, D directions.
+#include "arguments.h"
+#include "cells/all.h"
+#include "inference.h"
+#include "product.h"
+#include "sizes.h"
+#include "training.h"
+
+#include <torch/library.h>
+
+#include <cstdint>
+#include <string_view>
+
+// Another library with another name for its operators can be loaded beside this one.
+#ifndef SEQKIT_NAMESPACE
+#define SEQKIT_NAMESPACE seqkit
+#endif
+#define SEQKIT_LIBRARY(name, m) TORCH_LIBRARY(name, m)
+#define SEQKIT_LIBRARY_IMPL(name, device, m) TORCH_LIBRARY_IMPL(name, device, m)
+
+using namespace seqkit;
+
+SEQKIT_LIBRARY(SEQKIT_NAMESPACE, m) {
+    m.def("multiplies_bf16() -> bool", &multiplies_bf16);
+    m.def("kept_floats(str cell, int hidden_size) -> int", [](std::string_view cell, int64_t H) {
+        return visit_cell(cell, [&](auto kind) {
+            using Cell = decltype(kind);
+            return kept_size<Cell>(Sizes(0, 0, 0, 1, Cell::GATES, H, H, false));
+        });
+    });
+    m.def("keeps_only_h(str cell) -> bool", [](std::string_view cell) {
+        return visit_cell(cell, [](auto kind) -> bool { return decltype(kind)::KEEPS_ONLY_H; });
+    });
+    m.def("pack(Tensor weight_x, Tensor weight_h, bool bf16) -> Tensor");
+    m.def(
+        "forward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
+        "Tensor state, int units, bool bf16, int slices, int team) -> (Tensor, Tensor, Tensor, Tensor)");
+    m.def(
+        "infer(str cell, Tensor x, Tensor? lengths, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int units, "
+        "int slices, int team) -> (Tensor, Tensor, Tensor)");
+    m.def(
+        "step(str cell, Tensor x, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int units, int slices, int "
+        "team) "
+        "-> (Tensor, Tensor, Tensor)");
+    m.def(
+        "backward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
+        "Tensor kept_h, Tensor kept, Tensor grad_out, Tensor grad_final, int units, bool bf16, int slices, int team, "
+        "bool need_x) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+}
+
+// Schemas are flat, and here alone arguments have an order.
+SEQKIT_LIBRARY_IMPL(SEQKIT_NAMESPACE, CPU, m) {
+    m.impl("pack", &pack);
+    m.impl("forward", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_x,
+                         const Tensor& weight_h, const Tensor& bias, const Tensor& own, const Tensor& state,
+                         int64_t units, bool bf16, int64_t slices, int64_t team) {
+        const ForwardArguments a{cell, x, lengths, {weight_x, weight_h, bias, own}, state, {units, bf16, slices, team}};
+        return visit_cell(cell, [&](auto kind) { return forward<decltype(kind)>(a); });
+    });
+    m.impl("infer", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& packed,
+                       const Tensor& vectors, const OptionalTensor& h, const OptionalTensor& c, int64_t units,
+                       int64_t slices, int64_t team) {
+        const InferenceArguments a{cell, x, lengths, packed, vectors, h, c, units, slices, team};
+        return visit_cell(cell, [&](auto kind) { return infer<decltype(kind)>(a); });
+    });
+    m.impl("step", [](std::string_view cell, const Tensor& x, const Tensor& packed, const Tensor& vectors,
+                      const OptionalTensor& h, const OptionalTensor& c, int64_t units, int64_t slices, int64_t team) {
+        const InferenceArguments a{cell, x, {}, packed, vectors, h, c, units, slices, team};
+        return visit_cell(cell, [&](auto kind) { return step<decltype(kind)>(a); });
+    });
+    m.impl("backward", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_x,
+                          const Tensor& weight_h, const Tensor& bias, const Tensor& own, const Tensor& kept_h,
+                          const Tensor& kept, const Tensor& grad_out, const Tensor& grad_final, int64_t units,
+                          bool bf16, int64_t slices, int64_t team, bool need_x) {
+        const BackwardArguments a{cell, x,        lengths,    {weight_x, weight_h, bias, own}, kept_h,
+                                  kept, grad_out, grad_final, {units, bf16, slices, team},     need_x};
+        return visit_cell(cell, [&](auto kind) { return backward<decltype(kind)>(a); });
+    });
+}

@@ -1,0 +1,26 @@
+// Vectors of float32, through torch's own class: as many lanes as the processor that the build was told of has.
+#pragma once
+
+#include <ATen/cpu/vec/vec.h>
+
+#include <cstdint>
+
+namespace seqkit {
+
+using V = at::vec::Vectorized<float>;
+using IntV = at::vec::Vectorized<int32_t>;
+
+constexpr int64_t kLanes = V::size();
+
+inline V load(const float* from) { return V::loadu(from); }
+
+inline void add_to(float* sum, V value) { (load(sum) + value).store(sum); }
+
+inline float total(V v) {
+    float lanes[kLanes], sum = 0.f;
+    v.store(lanes);
+    for (float lane : lanes) sum += lane;
+    return sum;
+}
+
+}  // namespace seqkit

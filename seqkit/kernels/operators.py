@@ -1,0 +1,218 @@
+"""The native operators as Python calls them, and what torch has to know of them: shapes and derivatives.
+
+They are those of one C++ library, ``seqkit::forward`` and so on. Their schemas are flat; here alone do their arguments
+have an order. B batch, T time, I inputs, H hidden units (a multiple of 16), G gates, S states, D directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqkit.cells import Cell
+from seqkit.cells.gru import GRU
+from seqkit.cells.lstm import LSTM
+from seqkit.cells.lstm_coupled import CoupledLSTM
+from seqkit.cells.lstm_layer_norm import LayerNormLSTM
+from seqkit.cells.lstm_peephole import PeepholeLSTM
+from seqkit.cells.rnn import RNN
+from seqkit.kernels.layout import Layer, pad_units, weights_of
+from seqkit.kernels.reference import Reference
+
+CELLS: dict[str, Cell] = {
+    "rnn-tanh": RNN("tanh"),
+    "rnn-relu": RNN("relu"),
+    "lstm": LSTM(),
+    "lstm-peephole": PeepholeLSTM(),
+    "lstm-coupled": CoupledLSTM(),
+    "lstm-layer-norm": LayerNormLSTM(),
+    "gru-after": GRU("after"),
+    "gru-before": GRU("before"),
+}
+"""The cells that were written in C++, by their names there."""
+_NAMES = {type(c): [(name, o.options) for name, o in CELLS.items() if type(o) is type(c)] for c in CELLS.values()}
+"""For each class of cell the names of its C++, with the options that each stands for."""
+
+
+def operator_name(cell: Cell) -> str | None:
+    """The name of a cell in the C++ source; a class derived from one of ours has none."""
+    for name, options in _NAMES.get(type(cell), ()):
+        if options == vars(cell):
+            return name
+    return None
+
+
+@cache
+def operator(name: str, namespace: str = "seqkit") -> Any:
+    """An operator of a loaded library, without the look-ups that take as long as a small operator."""
+    return getattr(getattr(torch.ops, namespace), name).default
+
+
+class Options(NamedTuple):
+    """How a call of an operator is carried out."""
+
+    units: int
+    """hidden units without padding"""
+    bf16: bool
+    """whether both sides of each product are rounded to bfloat16"""
+    slices: int
+    """slices of the batch for each direction"""
+    team: int
+    """threads for each slice"""
+
+
+def forward(
+    name: str,
+    x: Tensor,
+    lengths: Tensor | None,
+    layer: Sequence[Tensor],
+    state: Tensor,
+    options: Options,
+    namespace: str = "seqkit",
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A layer of the cell of that name over x (B, T, I), from state (S, B, D, H); differentiable.
+
+    Args:
+        name: the cell's in C++.
+        x: (B, T, I).
+        lengths: (B), None for T.
+        layer: the tensors of a :class:`~seqkit.kernels.layout.Layer`.
+        state: (S, B, D, H).
+        options: how the call is carried out.
+        namespace: the library's.
+
+    Returns:
+        The output (B, T, D·H), the final state, and what ``backward`` needs: h before each step and what else the cell
+        keeps of it.
+    """
+    outputs: tuple[Tensor, Tensor, Tensor, Tensor] = operator("forward", namespace)(
+        name, x, lengths, *layer, state, *options
+    )
+    return outputs
+
+
+def backward(
+    name: str,
+    x: Tensor,
+    lengths: Tensor | None,
+    layer: Sequence[Tensor],
+    kept: tuple[Tensor, Tensor],
+    grads: tuple[Tensor, Tensor],
+    options: Options,
+    need_x: bool = True,
+    namespace: str = "seqkit",
+) -> tuple[Tensor, ...]:
+    """Gradients of x (empty without ``need_x``), of each tensor of the layer, and of the state.
+
+    ``kept`` are the last two outputs of ``forward``, ``grads`` the gradients of its first two.
+    """
+    gradients: tuple[Tensor, ...] = operator("backward", namespace)(
+        name, x, lengths, *layer, *kept, *grads, *options, need_x
+    )
+    return gradients
+
+
+def register() -> None:
+    """Tells torch the shapes and the derivative of the operators, once they are loaded."""
+    torch.library.register_fake("seqkit::pack", _fake_pack)
+    torch.library.register_fake("seqkit::forward", _fake_forward)
+    torch.library.register_fake("seqkit::infer", _fake_infer)
+    torch.library.register_fake("seqkit::step", _fake_step)
+    torch.library.register_fake("seqkit::backward", _fake_backward)
+    torch.library.register_autograd("seqkit::forward", _backward, setup_context=_save)
+
+
+def _fake_pack(weight_x: Tensor, weight_h: Tensor, bf16: bool) -> Tensor:
+    if not bf16:
+        return weight_x.new_empty(weight_x.numel() + weight_h.numel())
+    directions, rows, inputs = weight_x.shape
+    return weight_x.new_empty(directions * rows * (inputs + inputs % 2) + weight_h.numel(), dtype=torch.bfloat16)
+
+
+def _fake_forward(
+    cell: str, x: Tensor, lengths: Tensor | None, weight_x: Tensor, weight_h: Tensor, bias: Tensor, own: Tensor,
+    state: Tensor, *options: Any,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    (batch, steps, _), (directions, _, hidden) = x.shape, weight_h.shape
+    return (
+        x.new_empty(batch, steps, directions * hidden),
+        torch.empty_like(state, memory_format=torch.contiguous_format),
+        # A cell that keeps the state of each step alone need not keep it twice.
+        x.new_empty(directions, batch if operator("keeps_only_h")(cell) else batch * steps, hidden),
+        x.new_empty(directions, batch * steps, operator("kept_floats")(cell, hidden)),
+    )
+
+
+def _fake_infer(
+    cell: str, x: Tensor, lengths: Tensor | None, packed: Tensor, vectors: Tensor, h: Tensor | None, c: Tensor | None,
+    units: int, slices: int, team: int,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    directions, _, hidden = vectors.shape
+    return x.new_empty(*x.shape[:-1], directions * hidden), *_fake_states(cell, x, (x.shape[0], directions, units))
+
+
+def _fake_step(
+    cell: str, x: Tensor, packed: Tensor, vectors: Tensor, h: Tensor | None, c: Tensor | None, units: int,
+    slices: int, team: int,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    return x.new_empty(x.shape[0], units), *_fake_states(cell, x, (x.shape[0], vectors.shape[0], units))
+
+
+def _fake_states(cell: str, x: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    return x.new_empty(shape), x.new_empty(shape if len(CELLS[cell].state_names) > 1 else 0)
+
+
+def _fake_backward(
+    cell: str, x: Tensor, lengths: Tensor | None, weight_x: Tensor, weight_h: Tensor, bias: Tensor, own: Tensor,
+    kept_h: Tensor, kept: Tensor, grad_out: Tensor, grad_final: Tensor, units: int, bf16: bool, slices: int,
+    team: int, need_x: bool,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    grad_x = x.new_empty(x.shape) if need_x else x.new_empty(0)
+    return grad_x, *(t.new_empty(t.shape) for t in (weight_x, weight_h, bias, own, grad_final))
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    cell, x, lengths, weight_x, weight_h, bias, own, state, *options = inputs
+    _, _, kept_h, kept = output
+    # Zeros for what was kept would be as large as all of it.
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(x, lengths, weight_x, weight_h, bias, own, state, kept_h, kept)
+    ctx.cell, ctx.options = cell, Options(*options)
+
+
+def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: Any) -> tuple[Any, ...]:
+    x, lengths, *layer, state, kept_h, kept = ctx.saved_tensors
+    if grad_out is None:
+        grad_out = x.new_zeros(*x.shape[:2], len(kept_h) * state.shape[3])
+    if grad_final is None:
+        grad_final = torch.zeros_like(state)
+    grads = (grad_out, grad_final)
+    grad_x: Tensor | None
+    others: Sequence[Tensor | None]
+    if torch.is_grad_enabled():
+        tensors = (x, *layer, state)
+        grad_x, *others = _differentiable_gradients(ctx.cell, ctx.options.units, tensors, lengths, grads)
+    else:
+        need_x = ctx.needs_input_grad[1]
+        grad_x, *others = backward(ctx.cell, x, lengths, layer, (kept_h, kept), grads, ctx.options, need_x)
+        grad_x = grad_x if need_x else None
+    return None, grad_x, None, *others, *(None,) * len(ctx.options)
+
+
+def _differentiable_gradients(
+    name: str, units: int, tensors: Sequence[Tensor], lengths: Tensor | None, grads: tuple[Tensor, Tensor]
+) -> list[Tensor | None]:
+    """For a second derivative: the same gradients from the reference loop, so that they have a graph."""
+    x, *layer, state = tensors
+    cell = CELLS[name]
+    weights = weights_of(cell, Layer(*layer), units)
+    out, finals = Reference().run(cell, weights, x, lengths, state[..., :units].unbind(0))
+    final = pad_units(torch.stack(finals), units)
+    out = pad_units(out.unflatten(2, (len(weights), units)), units).flatten(2)
+    wanted = [t for t in tensors if t.requires_grad]
+    gradients = iter(torch.autograd.grad((out, final), wanted, grads, create_graph=True, allow_unused=True))
+    return [next(gradients) if t.requires_grad else None for t in tensors]

@@ -1,0 +1,80 @@
+"""Sections of a report: tables of answers, whether confidence is justified, pictures, what a model writes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqkit.drawing.curves import calibration_curve
+from seqkit.pages import safe, section, table
+from seqkit.report.numbers import number
+from seqkit.report.results import figure_of
+from seqkit.report.run_files import RunFiles
+from seqkit.scores.calibration import Bin
+
+_MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
+
+
+def tables(files: RunFiles) -> str:
+    """The task's tables of the test split, such as a confusion matrix and the worst mistakes."""
+    filled = [entry for entry in files.findings["tables"] if entry["rows"]]
+    content = "".join(f"<h3>{safe(entry['title'])}</h3>{_task_table(entry)}" for entry in filled)
+    return section("Correct and wrong answers", content) if content else ""
+
+
+def _task_table(entry: Mapping[str, Any]) -> str:
+    columns, rows = entry["columns"], entry["rows"]
+    numbers = {n for n in range(len(columns)) if all(isinstance(row[n], (int, float)) for row in rows)}
+    # A square of numbers whose rows are named like its columns.
+    if columns[1:] and [row[0] for row in rows] == columns[1:] and numbers == {*range(1, len(columns))}:
+        return _confusion_matrix(columns, rows)
+    return table(columns, [[number(value) for value in row] for row in rows], numbers)
+
+
+def _confusion_matrix(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Each cell is as dark as its share of the row."""
+    lines = []
+    for row in rows:
+        total = max(1, sum(row[1:]))
+        cells = "".join(f'<td class="number" style="--share:{v / total:.3f}">{v:,}</td>' for v in row[1:])
+        lines.append(f"<tr><th>{safe(row[0])}</th>{cells}</tr>")
+    heads = "".join(f'<th class="number">{safe(column)}</th>' for column in columns[1:])
+    return f'<div class="wide"><table class="shaded"><tr><th></th>{heads}</tr>{"".join(lines)}</table></div>'
+
+
+def calibration(files: RunFiles) -> str:
+    """How often labels are correct, by the confidence of the model."""
+    facts = files.findings["calibration"]
+    if not facts or not facts["bins"]:
+        return ""
+    text = (
+        f"Expected calibration error {facts['error']:.3f}, of {facts['answers']:,} answers in ten bins: the average "
+        "distance between the model's confidence and the fraction of its answers that is correct. Above the dotted "
+        "line the model is more often correct than it claims, below it less often."
+    )
+    bins = [
+        Bin(entry["low"], entry["high"], entry["answers"], entry["sure"], entry["right"]) for entry in facts["bins"]
+    ]
+    plot = figure_of(lambda: calibration_curve(bins))
+    return section("Is its confidence justified?", f'<div class="pair">{plot}<p>{safe(text)}</p></div>')
+
+
+def pictures(files: RunFiles) -> str:
+    """The pictures that the run has drawn, inside the page."""
+    paths = [files.run.path / Path(name).name for name in files.findings["pictures"]]
+    content = "".join(_picture(path) for path in paths if path.is_file())
+    return section("Pictures", content) if content else ""
+
+
+def _picture(path: Path) -> str:
+    name, content = safe(path.name), base64.b64encode(path.read_bytes()).decode()
+    picture = f'<img alt="{name}" src="data:{_MEDIA_TYPES[path.suffix]};base64,{content}">'
+    return f'<figure><div class="wide">{picture}</div><figcaption class="pale">{name}</figcaption></figure>'
+
+
+def written(files: RunFiles) -> str:
+    """A text that the model has written without a prompt."""
+    text = files.findings["written"]
+    return section("What it writes", f'<pre class="fold">{safe(text)}</pre>') if text else ""

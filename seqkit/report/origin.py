@@ -1,0 +1,96 @@
+"""Sections of a report: what the model is, how it was made, and how to make it again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from seqkit.cells import available_cells
+from seqkit.config import arguments_of, options_of
+from seqkit.drawing.topologies import LEGEND, drawing
+from seqkit.pages import muted, safe, section, table
+from seqkit.report.cells import equation, source, summary
+from seqkit.report.numbers import duration
+from seqkit.report.run_files import RunFiles
+
+
+def model(files: RunFiles) -> str:
+    """The drawing of its topology, and the equation of its cell."""
+    topology = files.findings["topology"]
+    left = f"<h3>{safe(topology)}</h3>"
+    if lines := drawing(topology):
+        left += f"<pre>{safe(chr(10).join(lines))}</pre>{muted(LEGEND)}"
+    right = _cell(getattr(files.config, "cell", None))
+    return section("The model", f'<div class="model"><div>{left}</div><div>{right}</div></div>')
+
+
+def _cell(name: str | None) -> str:
+    cells = available_cells()
+    if name not in cells:
+        return ""
+    kind = cells[name]()
+    content = f"<h3>{safe(name)}: {safe(summary(kind))}</h3>"
+    if lines := equation(kind):
+        content += f'<pre class="equation">{safe(chr(10).join(lines))}</pre>'
+    if source(kind):
+        content += muted(f"Source: {source(kind)}")
+    return content
+
+
+def making(files: RunFiles) -> str:
+    """Data, seed, machine, versions, and what the run noted."""
+    facts = {
+        **_data_facts(files),
+        "seed": str(files.config.seed),
+        **_training_facts(files.results),
+        "versions": ", ".join(f"{name} {version}" for name, version in files.findings["versions"].items()),
+        "machine": f"{files.findings['machine']}; {files.facts.get('machine', '')}",
+        "finished": files.findings["finished"],
+        "notes": " · ".join(files.findings["notes"]),
+    }
+    items = "".join(f"<dt>{safe(name)}</dt><dd>{safe(text)}</dd>" for name, text in facts.items() if text)
+    return section("How it was made", f"<dl>{items}</dl>")
+
+
+def _data_facts(files: RunFiles) -> dict[str, str]:
+    purposes = {"train": "to train", "valid": "to validate", "test": "to test"}
+    sizes, about = files.findings["parts"], files.findings["data"]
+    data = str(getattr(files.config, "data", "") or "")
+    return {
+        "data": f"{data} ({about})" if about else data,
+        "splits": ", ".join(f"{sizes[name][0]:,} {sizes[name][1]} {purpose}" for name, purpose in purposes.items()),
+        "digest of the data": files.facts.get("data", ""),
+    }
+
+
+def _training_facts(results: dict[str, Any]) -> dict[str, str]:
+    speeds = (
+        f", {value:,.0f} {name.removesuffix('_per_second')} a second"
+        for name, value in results.items()
+        if name.endswith("_per_second")
+    )
+    return {
+        "training": f"{duration(results['seconds'])}{next(speeds, '')}",
+        "memory": f"{results['peak_memory_mb']:,.0f} MB at most" if "peak_memory_mb" in results else "",
+    }
+
+
+def repeating(files: RunFiles) -> str:
+    """The commands that make the run again, and all of its options."""
+    task, config = files.results["task"], files.config
+    line = shlex.join(["seqkit", "run", task, *arguments_of(config)])
+    from_file = shlex.join(["seqkit", "run", task, "--config", str(files.run.config)])
+    rows = [
+        [name, _option_value(getattr(config, name)), entry.help] for name, entry in options_of(type(config)).items()
+    ]
+    options = table(["option", "value", "what it is"], rows)
+    return section(
+        "To repeat the run",
+        f'<pre class="fold">{safe(line)}</pre>{muted("or, with every option as it was:")}'
+        f'<pre class="fold">{safe(from_file)}</pre><details><summary>All options</summary>{options}</details>',
+    )
+
+
+def _option_value(value: Any) -> str:
+    return "–" if value is None else json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)

@@ -1,0 +1,44 @@
+"""``report.html``: one page about a run, which needs nothing else and no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seqkit.files import write_atomic
+from seqkit.pages import document
+from seqkit.report import answers, origin, results
+from seqkit.report.run_files import RunFiles, read_run_files
+
+_SECTIONS = (
+    results.opening,
+    results.scores,
+    results.learning,
+    answers.tables,
+    answers.calibration,
+    answers.pictures,
+    answers.written,
+    origin.model,
+    origin.making,
+    origin.repeating,
+)
+
+
+def write_report(path: Path) -> Path:
+    """Makes ``report.html`` of a finished run from what its folder holds, and returns where it is.
+
+    The data are only read for a run without ``report.json``. Raises :class:`UsageError` for a run that is unfinished,
+    :class:`SeqkitError` for one that is damaged.
+    """
+    return write_page(read_run_files(path))
+
+
+def write_page(files: RunFiles) -> Path:
+    """Writes the page of a run into its folder, and returns where it is."""
+    write_atomic(files.run.report, page(files).encode())
+    return files.run.report
+
+
+def page(files: RunFiles) -> str:
+    """The page as HTML; a section that has nothing to show is left out."""
+    title = f"{files.results['task']}: {files.run.path.absolute().name}"
+    return document(title, "\n".join(filter(None, (section(files) for section in _SECTIONS))))

@@ -1,0 +1,63 @@
+"""The files of a finished run that its page is made of, read and checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seqkit.config import TrainingConfig
+from seqkit.errors import SeqkitError, UsageError
+from seqkit.files import read_json, write_json
+from seqkit.report.findings import FORMAT, gather_again
+from seqkit.runs.directory import RunDirectory
+from seqkit.runs.model import open_run
+
+_RESULTS = ("task", "metric", "better", "test", "baseline", "best_epoch", "epochs", "seconds", "parameters")
+_RECORD = {"epoch", "loss", "train_loss"}
+
+
+class RunFiles(NamedTuple):
+    """What a page is made of."""
+
+    run: RunDirectory
+    facts: dict[str, Any]
+    """``run.json``"""
+    config: TrainingConfig
+    """``config.toml``"""
+    results: dict[str, Any]
+    """``results.json``"""
+    history: list[dict[str, Any]]
+    """``metrics.jsonl``: a record for each epoch"""
+    findings: dict[str, Any]
+    """``report.json``, see :mod:`seqkit.report.findings`"""
+
+
+def read_run_files(path: Path) -> RunFiles:
+    """Reads what a page is made of; for a run without ``report.json``, that is made first, from its model and data.
+
+    Raises :class:`UsageError` for a run that is unfinished, :class:`SeqkitError` naming the file that is damaged.
+    """
+    opened = open_run(path)
+    run = opened.run
+    if not run.results.exists():
+        raise UsageError(f"{path} has no results yet; finish it with `seqkit resume {path}`")
+    results = read_json(run.results)
+    if not isinstance(results, dict) or not all(key in results for key in _RESULTS):
+        raise SeqkitError(f"{run.results} is damaged; restore it from a copy")
+    if not run.findings.exists():
+        write_json(run.findings, gather_again(opened, results))
+    findings = read_json(run.findings)
+    if not isinstance(findings, dict) or findings.get("format") != FORMAT:
+        raise SeqkitError(f"{run.findings} is damaged or of another version; delete it to have it made again")
+    return RunFiles(run, opened.facts, opened.config, results, _read_history(run), findings)
+
+
+def _read_history(run: RunDirectory) -> list[dict[str, Any]]:
+    if not run.metrics.exists():
+        return []
+    try:
+        records = [json.loads(line) for line in run.metrics.read_text("utf-8").splitlines()]
+    except ValueError as error:
+        raise SeqkitError(f"{run.metrics} is damaged ({error}); restore it from a copy") from None
+    return [record for record in records if record.keys() >= _RECORD]

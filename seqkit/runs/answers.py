@@ -1,0 +1,98 @@
+"""Rows to predictions, in order: encoded ahead of the model, predicted in batches, with a note where one was cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+
+from seqkit.data import DataError
+from seqkit.errors import SeqkitError
+from seqkit.runs.model import Model
+from seqkit.runs.rows import InputRow
+from seqkit.topologies import predict_items
+
+T = TypeVar("T")
+
+
+class AnsweredRow(NamedTuple):
+    """A row and the prediction for it."""
+
+    row: InputRow
+    prediction: Any
+
+
+def predict_rows(
+    model: Model, groups: Iterable[Sequence[InputRow]], say: Callable[[str], None], eager: bool = False, **options: Any
+) -> Iterator[list[AnsweredRow]]:
+    """The predictions for each group of rows, in order; batches by length inside.
+
+    Args:
+        model, options: as of :meth:`Model.predict`.
+        groups: rows; a group that was read is predicted before the next one is waited for.
+        say: is called once, with a sentence, if an input was cut.
+        eager: encode a group while the one before it is predicted: for a file, whose next group is there already.
+
+    Raises :class:`DataError` with the location of an input that cannot be encoded, after the answers before it.
+    """
+    encoded = _encoded(model, groups, _CutNotice(model, say))
+    for rows, items in ahead(encoded) if eager else encoded:
+        predictions = predict_items(model.head, model.codec, items, model.config, **options).predictions
+        yield [AnsweredRow(*pair) for pair in zip(rows, predictions, strict=True)]
+
+
+def _encoded(
+    model: Model, groups: Iterable[Sequence[InputRow]], notice: _CutNotice
+) -> Iterator[tuple[Sequence[InputRow], Sequence[Any]]]:
+    """Rows with the items made of them; those before one that cannot be encoded come before the error."""
+    for group in groups:
+        items, problem = list[Any](), None
+        for row in group:
+            try:
+                value = model.task.parse_input(row.text)
+                items.append(model.codec.encode(value))
+            except SeqkitError as error:
+                problem = error if row.location is None else DataError(str(error), row.location)
+                break
+            notice.check(row, value, items[-1])
+        yield group[: len(items)], items
+        if problem is not None:
+            raise problem
+
+
+def ahead(source: Iterator[T]) -> Iterator[T]:
+    """The same values, each made by another thread while the one before it is used; none of them may be None."""
+    # A single thread, so that what is read next comes next.
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, source, None)
+        while (value := coming.result()) is not None:
+            coming = pool.submit(next, source, None)
+            yield value
+
+
+class _CutNotice:
+    """Says, once, that an input was cut.
+
+    Asking the codec about an input takes as long as encoding it again. An input that was cut has as many steps as any
+    can have, so the codec is only asked about inputs that are at least as long as all before them.
+    """
+
+    def __init__(self, model: Model, say: Callable[[str], None]) -> None:
+        self.model, self.say = model, say
+        self.longest: int | None = 1
+        """None once it was said"""
+
+    def check(self, row: InputRow, value: Any, item: Any) -> None:
+        """Looks at one input and the item made of it."""
+        length = self.model.codec.length(item)
+        if self.longest is None or length < self.longest:
+            return
+        self.longest = length
+        report = self.model.codec.encoding_report(value)
+        if report and report.cut:
+            where = f"{row.location}: " if row.location else ""
+            self.say(
+                f"{where}the input has {report.symbols:,} tokens, of which the model reads the first "
+                f"{report.symbols - report.cut:,}; this note is not repeated for other inputs"
+            )
+            self.longest = None

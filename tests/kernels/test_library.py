@@ -1,0 +1,95 @@
+"""The library in a process: loaded once, whatever is asked for later; a build is announced, and is no warning."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from seqkit.kernels.build import built
+from seqkit.kernels.library import ensure
+
+pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
+
+RUN_A_LAYER = """
+import torch
+from seqkit import Recurrent
+print(tuple(Recurrent("lstm", 2, 3, kernel="native")(torch.zeros(1, 4, 2))[0].shape))
+"""
+SHAPE = "(1, 4, 3)\n"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs Python code in a process of its own, with a copy of the build in its cache folder; warnings are errors."""
+    folder = built().parent
+    shutil.copytree(folder, tmp_path / "cache" / "seqkit" / "kernels" / folder.name)
+
+    def run_code(code, **environment):
+        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), **environment}
+        command = [sys.executable, "-W", "error", "-c", dedent(code)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    return run_code
+
+
+def test_where_another_library_is_wanted_the_loaded_one_serves(run, tmp_path):
+    # torch aborts the interpreter when a second library defines the same operators.
+    shutil.copytree(tmp_path / "cache", tmp_path / "other")
+    (other,) = tmp_path.glob("other/seqkit/kernels/*/native.so")
+    code = f"""
+        import os
+        from seqkit.kernels import ensure, ready
+        from seqkit.kernels.library import load
+        assert ensure(print)
+        os.environ["XDG_CACHE_HOME"] = {str(tmp_path / "other")!r}
+        assert ensure(print) and ready()
+        load({str(other)!r})
+    """
+    done = run(dedent(code) + RUN_A_LAYER)
+    assert (done.returncode, done.stdout) == (0, SHAPE), done.stderr
+
+
+def test_a_reloaded_module_does_not_load_the_library_again(run):
+    code = """
+        import importlib
+        from seqkit.kernels import library
+        assert library.ensure(print)
+        importlib.reload(library)
+        assert library.ensure(print)
+    """
+    done = run(dedent(code) + RUN_A_LAYER)
+    assert (done.returncode, done.stdout) == (0, SHAPE), done.stderr
+
+
+def test_threads_may_ask_for_the_library_at_once(run):
+    code = """
+        import time
+        import torch
+        from concurrent.futures import ThreadPoolExecutor
+        from seqkit.kernels.library import ensure
+        load_library, loads = torch.ops.load_library, []
+        def load_slowly(path):
+            loads.append(path)
+            time.sleep(0.2)
+            load_library(path)
+        torch.ops.load_library = load_slowly
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(ensure, [print] * 4))
+        assert len(loads) == 1, loads
+    """
+    done = run(dedent(code) + RUN_A_LAYER)
+    assert (done.returncode, done.stdout) == (0, SHAPE), done.stderr
+
+
+def test_a_layer_that_asks_for_native_builds_it_and_says_so_without_a_warning(run, tmp_path):
+    compiler = tmp_path / "quick-c++"
+    compiler.write_text(f'#!/bin/sh\nwhile [ "$1" != "-o" ]; do shift; done\ncp {built()} "$2"\n')
+    compiler.chmod(0o755)
+    done = run(RUN_A_LAYER, CXX=str(compiler), XDG_CACHE_HOME=str(tmp_path / "empty"))
+    assert (done.returncode, done.stdout) == (0, SHAPE), done.stderr
+    assert done.stderr.count("Building the native kernels") == 1
+    assert len(list(Path(tmp_path).glob("empty/seqkit/kernels/*/native.so"))) == 1

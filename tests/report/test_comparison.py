@@ -1,0 +1,44 @@
+"""The table of a comparison: means, deviations, and which cells differ."""
+
+import random
+
+import pytest
+
+from seqkit.report.comparison import FinishedRun, compared, tables
+from seqkit.scores.resampling import resample
+
+
+def accuracy(predictions, examples):
+    return {"accuracy": sum(p == e for p, e in zip(predictions, examples, strict=True)) / len(examples)}
+
+
+def answered(seed, right, size=300):
+    generator = random.Random(seed)
+    return [int(generator.random() < right) for _ in range(size)]
+
+
+def judged(predictions):
+    truth = [1] * len(predictions)
+    return accuracy(predictions, truth)["accuracy"], resample(accuracy, predictions, truth).scores["accuracy"]
+
+
+def finished(score, samples, data="a", seconds=2.0):
+    results = {"task": "toy", "metric": "accuracy", "better": "higher", "test": {"accuracy": score}}
+    results |= {"baseline": {"accuracy": 0.5}, "parameters": 10, "seconds": seconds, "peak_memory_mb": 100.0}
+    return FinishedRun(results, samples, data)
+
+
+def test_a_comparison_has_means_deviations_and_which_cells_differ():
+    (good, samples), (bad, others) = judged(answered(0, 0.9)), judged(answered(0, 0.5))
+    facts = compared({"rnn": [finished(bad, others), finished(bad, others)], "gru": [finished(good, samples)] * 2})
+    assert facts["cells"]["gru"]["mean"] == pytest.approx(good) and facts["cells"]["gru"]["deviation"] == 0
+    (pair,) = facts["p_values"]
+    assert pair["cells"] == ["rnn", "gru"] and pair["difference"] == pytest.approx(bad - good) and pair["p"] < 0.01
+    assert tables(facts)[0].rows[0][:3] == ["rnn", f"{bad:.4f} ± 0.0000", "0.5000 ± 0.0000"]
+
+
+def test_runs_on_other_test_splits_have_no_p_value():
+    score, samples = judged(answered(0, 0.9))
+    facts = compared({"rnn": [finished(score, samples, "a")], "gru": [finished(score, samples, "b")]})
+    assert facts["p_values"][0]["p"] is None and facts["cells"]["rnn"]["deviation"] is None
+    assert tables(facts)[1].rows == [["rnn – gru", "+0.0000", "–"]]
