@@ -14,4 +14,6 @@ from seqkit.estimators import (
 
 __all__ = ["SequenceClassifier", "SequenceEstimator", "SequenceLabeler", "SequenceTagger", "SequenceTranslator"]
 
-warnings.warn("seqkit.sklearn is now seqkit.estimators; the old name goes in 0.4.0", DeprecationWarning, stacklevel=2)
+warnings.warn(
+    "seqkit.sklearn is deprecated and goes away in seqkit 0.4; use seqkit.estimators", DeprecationWarning, stacklevel=2
+)

@@ -27,14 +27,16 @@ __all__ = [
 ]
 
 _MOVED = {"Codec": "seqkit.topologies", "Task": "seqkit.topologies", "Table": "seqkit.tables"}
-"""Names of 0.1 that have a home of their own; they are found here until 0.4.0."""
+"""Names of 0.1 that have a home of their own; they are found here until 0.4."""
 
 
 def __getattr__(name: str) -> Any:
     if name in _MOVED:
         home = _MOVED[name]
         warnings.warn(
-            f"{name} is in {home} now; seqkit.training.{name} goes in 0.4.0", DeprecationWarning, stacklevel=2
+            f"seqkit.training.{name} is deprecated and goes away in seqkit 0.4; use {home}.{name}",
+            DeprecationWarning,
+            stacklevel=2,
         )
         return getattr(import_module(home), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
