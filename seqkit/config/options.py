@@ -36,6 +36,31 @@ def option(
     return field(default=default, metadata=metadata)
 
 
+class FromData:
+    """Marks a default that a recipe replaces by what the data ask for, unless somebody sets the option."""
+
+
+class _WholeFromData(int, FromData):
+    pass
+
+
+class _NumberFromData(float, FromData):
+    pass
+
+
+class _TextFromData(str, FromData):
+    pass
+
+
+def from_data(fallback: Any) -> Any:
+    """A default that follows from the data; ``fallback`` is its value where no recipe knows better.
+
+    The value is an ordinary number or text in every other respect; a value that somebody sets has no mark, and stands.
+    """
+    kinds: dict[type, type] = {int: _WholeFromData, float: _NumberFromData, str: _TextFromData}
+    return kinds[type(fallback)](fallback)
+
+
 @dataclass(frozen=True)
 class Option:
     """One field of a configuration, for the command line and files."""

@@ -5,7 +5,7 @@ B batch, T tokens of a text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,27 +17,30 @@ from seqkit.data.batching import pad
 from seqkit.topologies.class_weights import ClassWeights, class_weights_from_json, class_weights_to_json
 from seqkit.topologies.classification import labels_of, weights_of
 from seqkit.topologies.codec import Codec, EncodingReport, read_labels
+from seqkit.topologies.many_to_one.ngrams import NgramCounts
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 
 
 class TextItem(NamedTuple):
-    """The tokens of a text (T), the number of its label where it is known, and its weight in the loss."""
+    """The tokens of a text (T), the number of its label where it is known, its weight in the loss, and its n-grams (K)."""
 
     tokens: Tensor
     target: int | None = None
     weight: float = 1.0
+    ngrams: Sequence[int] = ()
 
 
 class TextBatch(NamedTuple):
     """Tokens (B, T), lengths (B), and the number of each text's label (B) where it is known.
 
-    ``weights`` (B) are those of the texts in the loss; None: all are 1.
+    ``weights`` (B) are those of the texts in the loss; None: all are 1. ``ngrams`` (B, K) are padded; None: none count.
     """
 
     tokens: Tensor
     lengths: Tensor
     targets: Tensor | None = None
     weights: Tensor | None = None
+    ngrams: Tensor | None = None
 
 
 class TextCodec(Codec[Example, TextItem, TextBatch]):
@@ -49,6 +52,7 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         labels: those of the training split, in the order of the head's outputs.
         max_tokens: a longer text is cut after so many.
         class_weights: of the labels in the loss; None: all are 1.
+        ngrams: counts of n-grams by label, for a head that has a prior of them.
     """
 
     def __init__(
@@ -58,19 +62,24 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         labels: Sequence[str],
         max_tokens: int,
         class_weights: ClassWeights | None = None,
+        ngrams: NgramCounts | None = None,
     ) -> None:
         self.tokenizer, self.vocabulary, self.labels = tokens, vocabulary, tuple(labels)
-        self.max_tokens, self.class_weights = max_tokens, class_weights
+        self.max_tokens, self.class_weights, self.ngrams = max_tokens, class_weights, ngrams
         self._numbers = {label: number for number, label in enumerate(self.labels)}
 
     @classmethod
     def learn(cls, config: ManyToOneOptions, train: Sequence[Example]) -> TextCodec:
-        """Vocabulary, labels and their weights, of the training split."""
+        """Vocabulary, labels with their weights, and n-grams of the training split."""
         tokens = tokenizer(config.tokenizer)
-        texts: Iterable[Sequence[str]] = (tokens.split(example.text)[: config.max_tokens] for example in train)
+        texts = [tokens.split(example.text)[: config.max_tokens] for example in train]
         vocabulary = Vocabulary.build(texts, config.min_count, config.max_symbols)
         labels, class_weights = labels_of(train, config.class_weight)
-        return cls(tokens, vocabulary, labels, config.max_tokens, class_weights)
+        codec = cls(tokens, vocabulary, labels, config.max_tokens, class_weights)
+        if config.ngrams:
+            numbers = [codec._numbers[example.label] for example in train]
+            codec.ngrams = NgramCounts.learn(texts, numbers, len(labels), config.tokenizer)
+        return codec
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> TextCodec:
@@ -78,19 +87,26 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         vocab = files["vocab.json"]
         vocabulary = Vocabulary.from_json(vocab, "vocab.json")
         labels = read_labels(files["labels.json"])
-        class_weights = class_weights_from_json(files, labels)
-        return cls(tokenizer_from_json(vocab["tokenizer"]), vocabulary, labels, int(vocab["max_tokens"]), class_weights)
+        tokens, class_weights = tokenizer_from_json(vocab["tokenizer"]), class_weights_from_json(files, labels)
+        # Runs of 0.1 have no n-grams.
+        counts = files.get("ngrams.json")
+        ngrams = None if counts is None else NgramCounts.from_json(counts, "ngrams.json", len(labels))
+        return cls(tokens, vocabulary, labels, int(vocab["max_tokens"]), class_weights, ngrams)
 
     def split(self, text: str) -> list[str]:
         """The tokens that are read of a text, ``max_tokens`` at most."""
         return self.tokenizer.split(text)[: self.max_tokens]
 
     def encode(self, raw: str, example: Example | None = None) -> TextItem:
-        """Token numbers, cut to ``max_tokens``, and the label's number."""
+        """Token numbers, cut to ``max_tokens``, the label's number, and those of n-grams."""
+        tokens = self.split(raw)
         # By way of numpy: a third of the time of torch.tensor, which shows when a model answers thousands of texts
         # a second.
-        numbers = torch.from_numpy(np.array(self.vocabulary.encode(self.split(raw)), np.int32))
-        return TextItem(numbers) if example is None else TextItem(numbers, self._numbers[example.label], example.weight)
+        numbers = torch.from_numpy(np.array(self.vocabulary.encode(tokens), np.int32))
+        ngrams = self.ngrams.encode(tokens) if self.ngrams else ()
+        if example is None:
+            return TextItem(numbers, ngrams=ngrams)
+        return TextItem(numbers, self._numbers[example.label], example.weight, ngrams)
 
     def length(self, item: TextItem) -> int:
         """Tokens."""
@@ -100,9 +116,10 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         """A batch; it has targets if every item has."""
         tokens, lengths = pad([item.tokens for item in items], self.vocabulary.pad)
         targets = [item.target for item in items if item.target is not None]
+        ngrams = pad([item.ngrams for item in items], len(self.ngrams.counts))[0] if self.ngrams else None
         if not targets or len(targets) < len(items):
-            return TextBatch(tokens, lengths)
-        return TextBatch(tokens, lengths, torch.tensor(targets), weights_of(items))
+            return TextBatch(tokens, lengths, ngrams=ngrams)
+        return TextBatch(tokens, lengths, torch.tensor(targets), weights_of(items), ngrams)
 
     def encoding_report(self, raw: str, example: Example | None = None) -> EncodingReport:
         """Tokens, those behind ``max_tokens``, and those that are unknown."""
@@ -115,7 +132,9 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         return {"encoder.embedding": self.vocabulary}
 
     def to_json(self) -> dict[str, Any]:
-        """``vocab.json`` and ``labels.json``, and the weights of labels if they have any."""
+        """``vocab.json`` and ``labels.json``; and the weights of labels, and counts of n-grams, if there are any."""
         options = {"tokenizer": self.tokenizer.to_json(), "max_tokens": self.max_tokens}
         files = {"vocab.json": {**options, **self.vocabulary.to_json()}, "labels.json": list(self.labels)}
+        if self.ngrams:
+            files["ngrams.json"] = self.ngrams.to_json()
         return {**files, **class_weights_to_json(self.class_weights, self.labels)}

@@ -17,11 +17,12 @@ from seqkit.layers.label_loss import label_loss
 from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.classification import Classified
 from seqkit.topologies.many_to_one.codec import TextBatch
+from seqkit.topologies.many_to_one.ngrams import NgramPrior
 from seqkit.topologies.many_to_one.threshold import DecisionThreshold
 
 
 class ClassificationHead(Head):
-    """Many to one: ``softmax(W pooled + b)`` over the labels, on the pooled outputs of an encoder.
+    """Many to one: ``softmax(W pooled + b + prior)`` over the labels, on the pooled outputs of an encoder.
 
     Args:
         encoder: reads tokens; its outputs are pooled.
@@ -29,6 +30,7 @@ class ClassificationHead(Head):
         dropout: on the pooled vector.
         class_weights: of the labels in the loss; None: all are 1.
         threshold: of two labels, the probability from which the second is predicted; None: the likeliest label is.
+        prior: what n-grams say of the label, see :class:`NgramPrior`; None: nothing.
     """
 
     class_weights: Tensor | None
@@ -40,10 +42,12 @@ class ClassificationHead(Head):
         dropout: float = 0.0,
         class_weights: Sequence[float] | None = None,
         threshold: float | None = None,
+        prior: NgramPrior | None = None,
     ) -> None:
         super().__init__()
         self.encoder, self.labels, self.dropout = encoder, tuple(labels), dropout
         self.output = nn.Linear(encoder.output_size, len(self.labels))
+        self.prior = prior
         self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
         # Without a threshold there is no such module, so that runs have the weights that they always had.
         self.decision = None if threshold is None else DecisionThreshold(threshold)
@@ -52,7 +56,9 @@ class ClassificationHead(Head):
         """Logits (B, labels)."""
         pooled = self.encoder(batch.tokens, batch.lengths).pooled
         logits: Tensor = self.output(dropout(pooled, self.dropout, self.training))
-        return logits
+        if self.prior is None or batch.ngrams is None:
+            return logits
+        return logits + self.prior(batch.ngrams, batch.targets if self.training else None)
 
     def loss(self, batch: TextBatch) -> Loss:
         """Cross-entropy, in nats, with the weights of labels and texts."""

@@ -30,3 +30,4 @@ class ManyToOneOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, 
         None, "of two labels, the probability from which the second is predicted; auto: tuned on validation [0.5]"
     )
     vectors: str | None = option(None, "GloVe or word2vec text file to start the embedding from", path=True)
+    ngrams: bool = option(True, "counts of n-grams by label beside the recurrent layer")

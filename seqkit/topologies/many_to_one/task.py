@@ -19,6 +19,7 @@ from seqkit.topologies.classification import ClassificationTask, Classified, che
 from seqkit.topologies.many_to_one.codec import TextCodec, TextItem
 from seqkit.topologies.many_to_one.export import export_classifier
 from seqkit.topologies.many_to_one.head import ClassificationHead
+from seqkit.topologies.many_to_one.ngrams import NgramPrior
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.scores import classification_tables, tfidf_baseline
 from seqkit.topologies.many_to_one.splits import labelled_splits
@@ -87,7 +88,8 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
             pad=codec.vocabulary.pad,
         )
         threshold = first_threshold(config.threshold, codec.labels)
-        return ClassificationHead(encoder, codec.labels, config.dropout, codec.class_weights, threshold)
+        prior = NgramPrior(codec.ngrams.counts, len(codec.labels)) if codec.ngrams else None
+        return ClassificationHead(encoder, codec.labels, config.dropout, codec.class_weights, threshold, prior)
 
     def initialize_from_outside(self, config: C, codec: TextCodec, head: ClassificationHead, notes: list[str]) -> None:
         """Starts the embedding from a file of word vectors, if one is named."""

@@ -1,0 +1,133 @@
+"""Counts of n-grams beside the recurrent layer: what a few hundred examples teach before a network has learned to read.
+
+B batch, K n-grams of a text, F n-grams known, C classes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqkit.data import DataError
+
+_ORDER = {"word": 2}
+"""Longest n-gram for a tokenizer: pairs of words..."""
+_LETTERS = 4
+"""... and four characters or bytes: about as many as a short word has"""
+_MOST = 50_000
+"""N-grams known at most, the most frequent: their counts take 1 MB in the run for two classes."""
+_SEPARATOR = "\x1f"
+"""Between the tokens of an n-gram in a file: the unit separator, which no token holds."""
+
+
+@dataclass(frozen=True)
+class NgramCounts:
+    """How many training texts of each class have an n-gram.
+
+    Args:
+        order: n of the longest.
+        numbers: n-gram to its row in ``counts``, F of them.
+        counts: F rows of C whole numbers.
+    """
+
+    order: int
+    numbers: Mapping[tuple[str, ...], int]
+    counts: Sequence[Sequence[int]]
+
+    @classmethod
+    def learn(cls, texts: Sequence[Sequence[str]], labels: Sequence[int], classes: int, tokenizer: str) -> NgramCounts:
+        """Of texts as tokens, and the number of each one's class; n-grams of a single text are left out.
+
+        What one text alone has says nothing about any other, once that text is left out of the counts.
+        """
+        order = _ORDER.get(tokenizer, _LETTERS)
+        total, by_class = Counter[tuple[str, ...]](), [Counter[tuple[str, ...]]() for _ in range(classes)]
+        for tokens, label in zip(texts, labels, strict=True):
+            grams = set(_ngrams(tokens, order))
+            total.update(grams)
+            by_class[label].update(grams)
+        known = [gram for gram, _ in total.most_common(_MOST)]
+        return cls(
+            order,
+            {gram: number for number, gram in enumerate(known)},
+            [[counts[gram] for counts in by_class] for gram in known],
+        )
+
+    def encode(self, tokens: Sequence[str]) -> list[int]:
+        """The rows of the n-grams that a text has (K), each once."""
+        return sorted({self.numbers[gram] for gram in _ngrams(tokens, self.order) if gram in self.numbers})
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it."""
+        return {
+            "order": self.order,
+            "ngrams": [_SEPARATOR.join(gram) for gram in self.numbers],
+            "counts": [list(row) for row in self.counts],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], file: str, classes: int) -> NgramCounts:
+        """What :meth:`to_json` described; raises :class:`DataError` naming the file for anything else."""
+        try:
+            grams, counts, order = value["ngrams"], value["counts"], int(value["order"])
+            whole = all(len(row) == classes and all(isinstance(count, int) for count in row) for row in counts)
+        except (TypeError, KeyError, ValueError):
+            whole = False
+        if not whole or len(grams) != len(counts) or len(set(grams)) != len(grams):
+            raise DataError(f"{file} must hold n-grams and a count of each for every class; restore it from a copy")
+        return cls(order, {tuple(gram.split(_SEPARATOR)): number for number, gram in enumerate(grams)}, counts)
+
+
+class NgramPrior(nn.Module):
+    """Naive Bayes of n-grams as a part of the logits, each training text judged by the others alone.
+
+    ``prior_c = gain / √K · Σ_k (log p(k | c) - mean_c log p(k | c))`` with ``p(k | c) = (n_kc + 1) / (N_c + F)``; in
+    training a text's own n-grams are taken out of the counts of its class first, so that what the network adds is
+    learned against an honest prior. Only the gain is learned.
+
+    Source: Wang and Manning, 2012, P12-2018 (naive Bayes features under a trained model).
+    """
+
+    counts: Tensor
+    totals: Tensor
+
+    def __init__(self, counts: Sequence[Sequence[int]], classes: int) -> None:
+        super().__init__()
+        table = torch.tensor([*counts, [0] * classes], dtype=torch.float32).view(-1, classes)
+        # Counts come with the codec; the last row is padding.
+        self.register_buffer("counts", table, persistent=False)
+        self.register_buffer("totals", table.sum(0), persistent=False)
+        self.log_gain = nn.Parameter(torch.zeros(()))
+
+    @property
+    def padding(self) -> int:
+        """The number that stands for no n-gram."""
+        return len(self.counts) - 1
+
+    def forward(self, ngrams: Tensor, targets: Tensor | None = None) -> Tensor:
+        """Numbers of n-grams (B, K), padded, to (B, C); with targets (B), each text is left out of its own counts."""
+        real = (ngrams != self.padding).unsqueeze(2)
+        counts, totals = self.counts[ngrams], self.totals.unsqueeze(0)
+        if targets is not None:
+            own = nn.functional.one_hot(targets, self.counts.shape[1]).to(counts.dtype)
+            counts = (counts - own.unsqueeze(1) * real).clamp(min=0)
+            totals = totals - own * real.sum(1)
+        evidence = torch.log(counts + 1) - torch.log(totals + len(self.counts)).unsqueeze(1)
+        evidence = (evidence - evidence.mean(2, keepdim=True)) * real
+        # Steps of an optimizer are of one size for all parameters; a gain has far to go.
+        gain = torch.exp(_GAIN_SPEED * self.log_gain)
+        return gain * evidence.sum(1) / real.sum(1).clamp(min=1).sqrt()
+
+
+_GAIN_SPEED = 10.0
+
+
+def _ngrams(tokens: Sequence[str], order: int) -> Iterator[tuple[str, ...]]:
+    for size in range(1, order + 1):
+        for start in range(len(tokens) - size + 1):
+            yield tuple(tokens[start : start + size])
