@@ -14,7 +14,7 @@ from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.plugins import available_tasks, source_files
 
 if TYPE_CHECKING:
-    from seqkit.config import Option
+    from seqkit.config import FromData, Option
     from seqkit.topologies import AnyTask
 
 
@@ -109,6 +109,8 @@ def _help(entry: Option) -> str:
     text = entry.help[:1].upper() + entry.help[1:] + "."
     if entry.default is None or entry.default == {}:
         return text
+    if isinstance(entry.default, FromData):
+        return f"{text} [follows from the data]"
     shown = str(entry.default).lower() if entry.kind is bool else str(entry.default)
     return f"{text} [{shown}]"
 

@@ -105,6 +105,8 @@ class Option:
             return value
         if self.kind is float and type(value) is int and abs(value) < _LARGEST:
             value = float(value)
+        if isinstance(value, FromData):
+            value = self.kind(value)
         if type(value) is not self.kind:
             raise UsageError(f"{where} must be {_NAMES[self.kind]}, not {value!r:.80}")
         self._check_limits(value, where)

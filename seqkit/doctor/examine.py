@@ -34,12 +34,13 @@ def examine(task: AnyTask, config: TrainingConfig, seconds: float = 3.0) -> Repo
         splits = data.read()
         if splits is not None:
             _examine_splits(task, splits, report)
-            codec = _learn_codec(task, data.config, splits, report)
+            config = task.recipe(data.config, splits)
+            codec = _learn_codec(task, config, splits, report)
             if codec is not None:
                 examine_encoding(task, codec, splits, report)
                 if seconds:
                     estimate_cost(
-                        task, data.config, codec, splits, report,
+                        task, config, codec, splits, report,
                         seconds=seconds, scale=data.scale, memory_before=memory_before,
                     )  # fmt: skip
         data.restore_names()

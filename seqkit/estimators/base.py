@@ -137,7 +137,7 @@ class SequenceEstimator(TaskParameters):
             splits = self._split(examples, config, notes)
             if not splits.valid:
                 raise UsageError(f"{len(examples):,} examples leave nothing to validate on; give more")
-            config = self._with_class_weight(config, class_weight, splits.train)
+            config = task.recipe(self._with_class_weight(config, class_weight, splits.train), splits)
             codec = task.learn_codec(config, splits.train)
             training = Training(task, config, codec, splits)
             training.begin(notes)

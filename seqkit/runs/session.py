@@ -156,6 +156,7 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     config = absolute_paths(task, config)
     splits = task.read(config, notes)
     stop_at_problems(task, splits, notes)
+    config = task.recipe(config, splits)
     codec = task.learn_codec(config, splits.train)
     # The folder is made last, so that settings which cannot be leave nothing behind.
     session = Session(RunDirectory(out), task, config, codec, splits)

@@ -65,6 +65,13 @@ class Task(ABC, Generic[C, E, P, K, H]):
     def read(self, config: C, notes: list[str]) -> Splits[E]:
         """Reads the data; ``notes`` is given sentences that people should see."""
 
+    def recipe(self, config: C, splits: Splits[E]) -> C:
+        """The configuration with what follows from the data in place of its defaults; what somebody set stands.
+
+        A run that goes on does not ask again: ``config.toml`` has the values.
+        """
+        return config
+
     @abstractmethod
     def read_file(self, config: C, path: Path, codec: K) -> list[E]:
         """Reads one more file of examples, to evaluate on."""

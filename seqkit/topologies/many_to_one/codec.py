@@ -22,7 +22,7 @@ from seqkit.topologies.many_to_one.options import ManyToOneOptions
 
 
 class TextItem(NamedTuple):
-    """The tokens of a text (T), the number of its label where it is known, its weight in the loss, and its n-grams (K)."""
+    """The tokens of a text (T), the number of its label where it is known, its weight in the loss, its n-grams (K)."""
 
     tokens: Tensor
     target: int | None = None

@@ -58,7 +58,8 @@ class ClassificationHead(Head):
         logits: Tensor = self.output(dropout(pooled, self.dropout, self.training))
         if self.prior is None or batch.ngrams is None:
             return logits
-        return logits + self.prior(batch.ngrams, batch.targets if self.training else None)
+        prior: Tensor = self.prior(batch.ngrams, batch.targets if self.training else None)
+        return logits + prior
 
     def loss(self, batch: TextBatch) -> Loss:
         """Cross-entropy, in nats, with the weights of labels and texts."""

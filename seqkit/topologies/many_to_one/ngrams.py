@@ -84,7 +84,7 @@ class NgramCounts:
 
 
 class NgramPrior(nn.Module):
-    """Naive Bayes of n-grams as a part of the logits, each training text judged by the others alone.
+    """Naive Bayes of n-grams as a part of the logits; each training text is judged by the others alone.
 
     ``prior_c = gain / √K · Σ_k (log p(k | c) - mean_c log p(k | c))`` with ``p(k | c) = (n_kc + 1) / (N_c + F)``; in
     training a text's own n-grams are taken out of the counts of its class first, so that what the network adds is
@@ -109,22 +109,38 @@ class NgramPrior(nn.Module):
         """The number that stands for no n-gram."""
         return len(self.counts) - 1
 
+    @property
+    def gain(self) -> Tensor:
+        """How much the prior counts, above 0."""
+        return torch.exp(_GAIN_SPEED * self.log_gain)
+
+    def table(self) -> Tensor:
+        """The evidence (F + 1, C) of each n-gram; 0 for padding."""
+        evidence = _centered_evidence(self.counts, self.totals, len(self.counts))
+        evidence[self.padding] = 0
+        return evidence
+
     def forward(self, ngrams: Tensor, targets: Tensor | None = None) -> Tensor:
         """Numbers of n-grams (B, K), padded, to (B, C); with targets (B), each text is left out of its own counts."""
         real = (ngrams != self.padding).unsqueeze(2)
-        counts, totals = self.counts[ngrams], self.totals.unsqueeze(0)
+        counts, totals = self.counts[ngrams], self.totals
         if targets is not None:
             own = nn.functional.one_hot(targets, self.counts.shape[1]).to(counts.dtype)
-            counts = (counts - own.unsqueeze(1) * real).clamp(min=0)
-            totals = totals - own * real.sum(1)
-        evidence = torch.log(counts + 1) - torch.log(totals + len(self.counts)).unsqueeze(1)
-        evidence = (evidence - evidence.mean(2, keepdim=True)) * real
-        # Steps of an optimizer are of one size for all parameters; a gain has far to go.
-        gain = torch.exp(_GAIN_SPEED * self.log_gain)
-        return gain * evidence.sum(1) / real.sum(1).clamp(min=1).sqrt()
+            counts = (counts - own.unsqueeze(1)).clamp(min=0)
+            totals = (totals - own * real.sum(1)).unsqueeze(1)
+        evidence = _centered_evidence(counts, totals, len(self.counts)) * real
+        prior: Tensor = self.gain * evidence.sum(1) / real.sum(1).clamp(min=1).sqrt()
+        return prior
 
 
 _GAIN_SPEED = 10.0
+"""Steps of an optimizer have one size for all parameters, and a gain has far to go."""
+
+
+def _centered_evidence(counts: Tensor, totals: Tensor, known: int) -> Tensor:
+    """``log p(k | c)`` less its mean over the classes c, for counts (..., C)."""
+    evidence = torch.log(counts + 1) - torch.log(totals + known)
+    return evidence - evidence.mean(-1, keepdim=True)
 
 
 def _ngrams(tokens: Sequence[str], order: int) -> Iterator[tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, VocabularyOptions, option
+from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, VocabularyOptions, from_data, option
 from seqkit.data import TOKENIZERS
 
 
@@ -18,6 +18,10 @@ class ManyToOneOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, 
     weight_column: str | None = option(None, "column of the example's weight in the loss (else 1)")
     tokenizer: str = option("word", "how text is split: word, char or byte", choices=lambda: TOKENIZERS)
     min_count: int = 2
+    batch_size: int = from_data(64)
+    epochs: int = from_data(8)
+    patience: int = from_data(3)
+    schedule: str = "constant"
     max_tokens: int = option(400, "a longer text is cut after so many tokens", minimum=1)
     embedding_size: int = option(128, "values in a token's vector", minimum=1)
     hidden_size: int = option(128, "units of a cell, for each direction", minimum=1)
