@@ -14,7 +14,7 @@ from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.plugins import available_tasks, source_files
 
 if TYPE_CHECKING:
-    from seqkit.config import FromData, Option
+    from seqkit.config import Option
     from seqkit.topologies import AnyTask
 
 
@@ -106,6 +106,8 @@ def _file_values(task: AnyTask, config_file: str) -> dict[str, Any]:
 
 
 def _help(entry: Option) -> str:
+    from seqkit.config import FromData
+
     text = entry.help[:1].upper() + entry.help[1:] + "."
     if entry.default is None or entry.default == {}:
         return text

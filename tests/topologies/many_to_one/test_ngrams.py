@@ -1,0 +1,114 @@
+"""Counts of n-grams beside the recurrent layer."""
+
+import json
+import math
+
+import pytest
+import torch
+from seqkit.tasks.sentiment import TASK, SentimentConfig
+
+from seqkit import Encoder
+from seqkit.config import make_config
+from seqkit.data import DataError, Example, SourceLocation
+from seqkit.topologies.many_to_one import ClassificationHead
+from seqkit.topologies.many_to_one.ngrams import NgramCounts, NgramPrior
+
+TEXTS = [["good", "film"], ["good", "plot"], ["bad", "film"], ["bad", "bad", "plot"]]
+LABELS = [1, 1, 0, 0]
+
+
+def counts(texts=TEXTS, labels=LABELS):
+    return NgramCounts.learn(texts, labels, 2, "word")
+
+
+def padded(known, *texts):
+    rows = [known.encode(text) for text in texts]
+    longest = max(map(len, rows))
+    return torch.tensor([row + [len(known.counts)] * (longest - len(row)) for row in rows])
+
+
+def test_a_text_counts_once_for_each_of_its_ngrams():
+    known = counts()
+    table = dict(zip(known.numbers, known.counts, strict=True))
+    assert table["bad",] == [2, 0]  # two texts, though one has the word twice
+    assert table["good",] == [0, 2]
+    assert table["film",] == [1, 1]
+    assert table["bad", "plot"] == [1, 0]
+
+
+def test_a_prior_is_the_centered_naive_bayes_evidence_over_the_root_of_its_ngrams():
+    known = counts()
+    prior = NgramPrior(known.counts, 2)
+    size, totals = len(known.counts) + 1, [sum(row[c] for row in known.counts) for c in (0, 1)]
+    expected = torch.zeros(2)
+    ngrams = known.encode(["good", "film"])
+    for number in ngrams:
+        logs = [math.log((known.counts[number][c] + 1) / (totals[c] + size)) for c in (0, 1)]
+        expected += torch.tensor(logs) - sum(logs) / 2
+    found = prior(padded(known, ["good", "film"], ["bad"]))[0]
+    torch.testing.assert_close(found, expected / math.sqrt(len(ngrams)), rtol=1e-5, atol=1e-6)
+
+
+def test_in_training_a_text_is_judged_by_the_others_alone():
+    known, prior = counts(), None
+    prior = NgramPrior(known.counts, 2)
+    for number, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True)):
+        others = [(t, y) for n, (t, y) in enumerate(zip(TEXTS, LABELS, strict=True)) if n != number]
+        left = {gram: [0, 0] for gram in known.numbers}
+        for tokens, other in others:
+            for gram, row in known.numbers.items():
+                left[gram][other] += row in known.encode(tokens)
+        alone = NgramPrior([left[gram] for gram in known.numbers], 2)
+        ngrams = padded(known, text)
+        torch.testing.assert_close(prior(ngrams, torch.tensor([label])), alone(ngrams), rtol=1e-5, atol=1e-6)
+
+
+def test_an_unknown_text_has_no_prior():
+    known = counts()
+    assert torch.equal(NgramPrior(known.counts, 2)(torch.full((3, 1), len(known.counts))), torch.zeros(3, 2))
+
+
+def test_the_table_says_in_evaluation_what_forward_computes():
+    known = counts()
+    prior = NgramPrior(known.counts, 2)
+    torch.nn.init.constant_(prior.log_gain, 0.05)
+    ngrams = padded(known, *TEXTS)
+    real = (ngrams != prior.padding).sum(1, keepdim=True)
+    torch.testing.assert_close(prior(ngrams), prior.gain * prior.table()[ngrams].sum(1) / real.sqrt())
+
+
+def test_counts_come_back_from_json_and_damage_names_the_file():
+    known = counts()
+    again = NgramCounts.from_json(json.loads(json.dumps(known.to_json())), "ngrams.json", 2)
+    assert again == known or (again.numbers, again.counts) == (known.numbers, known.counts)
+    for damage in ({"counts": [[1]]}, {"ngrams": ["a"]}, {"order": "x"}, {"counts": None}):
+        with pytest.raises(DataError, match=r"ngrams\.json must hold"):
+            NgramCounts.from_json({**known.to_json(), **damage}, "ngrams.json", 2)
+
+
+def examples(count):
+    words = ["good", "bad"]
+    return [Example(f"{words[n % 2]} film number {n}", words[n % 2], SourceLocation("a.csv", n)) for n in range(count)]
+
+
+def test_a_run_without_ngrams_has_neither_counts_nor_a_prior():
+    config = make_config(SentimentConfig, {"ngrams": False, "hidden_size": 4, "embedding_size": 4})
+    codec = TASK.learn_codec(config, examples(8))
+    assert "ngrams.json" not in codec.to_json()
+    assert TASK.build_head(config, codec).prior is None
+    batch = codec.collate([codec.encode("good film")])
+    assert batch.ngrams is None
+
+
+def test_what_ngrams_say_reaches_the_prediction_of_a_head_that_has_not_been_trained():
+    config = make_config(SentimentConfig, {"hidden_size": 4, "embedding_size": 4})
+    train = examples(40)
+    codec = TASK.learn_codec(config, train)
+    torch.manual_seed(0)
+    head = TASK.build_head(config, codec).eval()
+    batch = codec.collate([codec.encode(example.text) for example in examples(4)])
+    with_prior = [prediction.label for prediction in head.predict(batch)]
+    assert with_prior == ["good", "bad", "good", "bad"]
+    plain = ClassificationHead(head.encoder, head.labels).eval()
+    assert isinstance(plain.encoder, Encoder)
+    assert plain.predict(batch)[0].probabilities != head.predict(batch)[0].probabilities

@@ -1,0 +1,57 @@
+"""What a run trains with, where nobody says: it follows from the number of examples."""
+
+import dataclasses
+
+import pytest
+from seqkit.tasks.sentiment import SentimentConfig
+
+from seqkit.config import FromData, from_data, make_config, options_of
+from seqkit.training.recipe import training_recipe
+
+
+def recipe(train, valid=50, **values):
+    return training_recipe(make_config(SentimentConfig, values), train, valid)
+
+
+@pytest.mark.parametrize(
+    ("train", "batch", "epochs", "patience"),
+    [(10, 16, 60, 12), (270, 16, 60, 12), (900, 16, 30, 6), (2700, 32, 20, 4), (6800, 64, 16, 3), (10**6, 64, 8, 3)],
+)
+def test_small_data_get_more_epochs_and_smaller_batches(train, batch, epochs, patience):
+    config = recipe(train)
+    assert (config.batch_size, config.epochs, config.patience) == (batch, epochs, patience)
+
+
+def test_the_loss_chooses_the_model_where_there_are_few_validation_examples():
+    assert recipe(300, 30).select == "loss"
+    assert recipe(50_000, 5000).select is None
+    assert recipe(300, 30, select="macro_f1").select == "macro_f1"
+
+
+def test_what_somebody_sets_stands_even_if_it_is_the_fallback():
+    config = recipe(270, epochs=8, batch_size=64, patience=3)
+    assert (config.epochs, config.batch_size, config.patience) == (8, 64, 3)
+
+
+def test_patience_follows_from_the_epochs_that_somebody_sets():
+    assert recipe(270, epochs=100).patience == 20
+
+
+def test_values_that_were_found_are_no_longer_marked():
+    config = recipe(300)
+    marked = [f.name for f in dataclasses.fields(config) if isinstance(getattr(config, f.name), FromData)]
+    assert marked == []
+    assert training_recipe(config, 10**6, 10**5).epochs == config.epochs
+
+
+@pytest.mark.parametrize("value", [3, 0.5, "loss"])
+def test_a_marked_default_is_an_ordinary_value_otherwise(value):
+    assert from_data(value) == value
+    assert isinstance(from_data(value), type(value))
+
+
+def test_help_and_limits_of_a_marked_default_are_those_of_the_option():
+    entry = options_of(SentimentConfig)["epochs"]
+    assert isinstance(entry.default, FromData)
+    assert entry.help == "passes over the training data, at most"
+    assert entry.check(5, "epochs") == 5
