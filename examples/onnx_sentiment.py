@@ -6,6 +6,7 @@ python examples/onnx_sentiment.py RUN/onnx "a great film" "dull from start to en
 import json
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,15 @@ lengths = np.array([len(row) for row in rows], np.int64)
 tokens = np.zeros((len(rows), max(1, *lengths)), np.int64)
 for padded, row in zip(tokens, rows, strict=True):
     padded[: len(row)] = row
+inputs = {"tokens": tokens, "lengths": lengths}
+if "ngrams" in symbols:  # of one and two words, the ones that training has seen; a run with --ngrams false has none
+    known = {ngram: number for number, ngram in enumerate(symbols["ngrams"]["ngrams"])}
+    split = [re.findall(WORD, text.lower())[: vocabulary["max_tokens"]] for text in texts]
+    found = [{*words, *map("\x1f".join, pairwise(words))} & known.keys() for words in split]
+    inputs["ngrams"] = np.full((len(rows), max(1, *map(len, found))), len(known), np.int64)
+    for padded, ngrams in zip(inputs["ngrams"], found, strict=True):
+        padded[: len(ngrams)] = [known[ngram] for ngram in ngrams]
 session = onnxruntime.InferenceSession(Path(folder, "model.onnx"))
-(chances,) = session.run(["probabilities"], {"tokens": tokens, "lengths": lengths})
+(chances,) = session.run(["probabilities"], inputs)
 for text, chance in zip(texts, chances, strict=True):
     print(f"{symbols['labels'][chance.argmax()]}\t{chance.max():.3f}\t{text}")

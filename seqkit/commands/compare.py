@@ -92,7 +92,7 @@ def _plan(task: AnyTask, values: dict[str, Any], cells: Sequence[str], seeds: in
 
 def _check_same_options(task: AnyTask, planned: PlannedRun) -> None:
     """Raises :class:`UsageError` where the folder has a run with other options."""
-    from seqkit.config import make_config, read_toml
+    from seqkit.config import FromData, make_config, read_toml
     from seqkit.runs import RunDirectory
 
     if not (planned.folder / "run.json").exists():
@@ -103,7 +103,7 @@ def _check_same_options(task: AnyTask, planned: PlannedRun) -> None:
         raise UsageError(f"{planned.folder} is a run of another task; choose another folder with --out")
     before = dataclasses.asdict(make_config(task.config, values, str(run.config)))
     for name, value in dataclasses.asdict(planned.config).items():
-        if value != before[name]:
+        if value != before[name] and not isinstance(getattr(planned.config, name), FromData):
             raise UsageError(
                 f"{planned.folder} was made with {name} {before[name]}, not {value}; give the options that it began "
                 "with, or another folder with --out"

@@ -24,11 +24,11 @@ def command(run: str, format_name: str, out: str | None, int8: bool) -> None:
 
     report = export(Path(run), format_name, Path(out) if out else None, int8)
     rows = [
-        [str(file.path), file.size, "" if file.difference is None else f"{file.difference:.1e}"]
+        [file.path.name, file.size, "" if file.difference is None else f"{file.difference:.1e}"]
         for file in report.files
     ]
     click.echo(f"{report.description}; compared with the model on {report.batches} batches of different lengths")
-    tables = [Table("Files", ["file", "bytes", "largest difference"], rows)]
+    tables = [Table(f"Files in {report.files[0].path.parent}", ["file", "bytes", "largest difference"], rows)]
     if report.scores:
         names = list(next(iter(report.scores.values())))
         scores = [[name, *(report.scores[weights][name] for weights in report.scores)] for name in names]

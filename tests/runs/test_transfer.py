@@ -84,7 +84,7 @@ def test_an_encoder_takes_vectors_by_symbol_and_the_direction_that_there_is(lang
     assert notes == [
         f"started from {language} (charlm)",
         "encoder: vectors of 13 of 15 symbols, recurrent layer 1 forward",
-        "new: encoder.recurrent layer 1 backward, output",
+        "new: encoder.recurrent layer 1 backward, output, prior",
     ]
 
 

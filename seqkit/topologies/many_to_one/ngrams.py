@@ -41,17 +41,15 @@ class NgramCounts:
 
     @classmethod
     def learn(cls, texts: Sequence[Sequence[str]], labels: Sequence[int], classes: int, tokenizer: str) -> NgramCounts:
-        """Of texts as tokens, and the number of each one's class; n-grams of a single text are left out.
-
-        What one text alone has says nothing about any other, once that text is left out of the counts.
-        """
+        """Of texts as tokens, and the number of each one's class."""
         order = _ORDER.get(tokenizer, _LETTERS)
         total, by_class = Counter[tuple[str, ...]](), [Counter[tuple[str, ...]]() for _ in range(classes)]
         for tokens, label in zip(texts, labels, strict=True):
             grams = set(_ngrams(tokens, order))
             total.update(grams)
             by_class[label].update(grams)
-        known = [gram for gram, _ in total.most_common(_MOST)]
+        # In one order, whatever Python's seed of hashes: sums of floats, and so the weights, depend on it.
+        known = sorted(total, key=lambda gram: (-total[gram], gram))[:_MOST]
         return cls(
             order,
             {gram: number for number, gram in enumerate(known)},
