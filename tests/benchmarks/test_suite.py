@@ -31,6 +31,9 @@ from seqkit.runs import find_task
 PLACE = SourceLocation("data.csv", 2)
 WORDS = ["red", "old", "big", "new", "cat", "dog", "box", "sun", "tree"]
 
+# Many of these train a run.
+pytestmark = pytest.mark.command
+
 
 def texts(**counts):
     return [Example(f"{label} {n}", label, PLACE) for label, count in counts.items() for n in range(count)]
