@@ -8,6 +8,8 @@ from itertools import chain
 
 import click
 
+from seqkit.commands.adaptation import adapted_model, dynamic_flag, dynamic_options, dynamic_settings
+
 
 @click.command()
 @click.argument("run")
@@ -17,10 +19,23 @@ import click
 @click.option("--top-k", default=0, metavar="INT", help="Draw among the k likeliest only; 0: all. [0]")
 @click.option("--top-p", default=1.0, metavar="FLOAT", help="Draw among the likeliest that reach this sum. [1.0]")
 @click.option("--seed", default=0, metavar="INT", help="Another seed, another text. [0]")
-def command(run: str, prompt: str, length: int, temperature: float, top_k: int, top_p: float, seed: int) -> None:
+@dynamic_flag
+@dynamic_settings
+def command(
+    run: str,
+    prompt: str,
+    length: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    seed: int,
+    dynamic: bool,
+    settings: tuple[str, ...],
+) -> None:
     """Continue a prompt with a run's best model; the text appears as it is drawn.
 
-    A token is a character, a byte or a word, as the run was trained. Text comes out in UTF-8.
+    A token is a character, a byte or a word, as the run was trained. Text comes out in UTF-8. With --dynamic the model
+    first learns from the prompt.
     """
     from seqkit.runs import load
 
@@ -28,7 +43,10 @@ def command(run: str, prompt: str, length: int, temperature: float, top_k: int, 
         sys.stdout.reconfigure(encoding="utf-8")
     prompt, notes = prompt.encode("utf-8", "replace").decode(), list[str]()
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-    pieces = load(run).generate(prompt, notes=notes, length=length, **options)
+    adaptation, model = dynamic_options(dynamic, settings), load(run)
+    if adaptation is not None:
+        model = adapted_model(model, prompt, adaptation)
+    pieces = model.generate(prompt, notes=notes, length=length, **options)
     for note in notes:
         click.echo(f"note: {note}", err=True)
     try:

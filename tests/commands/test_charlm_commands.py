@@ -120,6 +120,75 @@ def test_a_run_of_another_task_does_not_continue_a_text(trained, command):
         load(trained[0]).generate("x")
 
 
+@pytest.fixture(scope="session")
+def refrain(tmp_path_factory):
+    """A text in letters that training has read, of which it has read no line."""
+    path = tmp_path_factory.mktemp("refrain") / "refrain.txt"
+    path.write_text("a crown wants the king at tea.\n" * 60, encoding="utf-8")
+    return path
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_model_that_adapts_scores_what_repeats_itself_better_and_leaves_the_run_as_it_is(written, command, refrain):
+    out, _ = written
+    before = contents(out)
+
+    def bits(*options):
+        done = command("evaluate", out, "--data", refrain, "--json", *options)
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)["bpc"]
+
+    static, adaptive = bits(), bits("--dynamic")
+    # After a few dozen times a line of 31 characters is known by heart.
+    assert adaptive < 0.6 * static
+    assert bits("--dynamic") == adaptive
+    # The same numbers in float32, in pieces of another length.
+    assert bits("--dynamic", "--set", "learning_rate=0") == pytest.approx(static, rel=1e-5)
+    assert bits("--dynamic", "--set", "decay=40") > adaptive
+    assert contents(out) == before
+    assert "dynamic evaluation" in command("evaluate", out, "--dynamic").stdout
+
+
+def test_a_model_that_adapts_goes_on_as_the_prompt_does(written, command, refrain):
+    out, _ = written
+    before, prompt = contents(out), refrain.read_text("utf-8")
+    options = ["generate", out, "--prompt", prompt, "--length", "90", "--temperature", "0"]
+    static, adapted = (command(*options, *more).stdout.removeprefix(prompt) for more in ([], ["--dynamic"]))
+    assert "a crown wants the king at tea.\n" in adapted
+    assert "wants the king at tea" not in static
+    assert command(*options, "--dynamic").stdout == prompt + adapted
+    # Nothing to learn from: the model writes as it would alone.
+    alone = ["generate", out, "--length", "40"]
+    assert command(*alone, "--dynamic").stdout == command(*alone).stdout
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("name", ["evaluate", "generate"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--set", "segment=5"], "--set gives the options of dynamic evaluation; add --dynamic"),
+        (["--dynamic", "--set", "rate=1"], "unknown option 'rate'"),
+        (["--dynamic", "--set", "segment=0"], "segment must be at least 1, not 0"),
+    ],
+)
+def test_options_of_dynamic_evaluation_that_cannot_be_are_refused(name, options, message, written, command):
+    done = command(name, written[0], *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["evaluate", "generate"])
+def test_a_model_of_another_task_does_not_adapt(name, trained, command):
+    done = command(name, trained[0], "--dynamic")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == ("seqkit: a sentiment model is no language model and cannot adapt; leave out --dynamic\n")
+
+
 def endless(out):
     arguments = [sys.executable, "-m", "seqkit", "generate", str(out), "--length", "0"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
