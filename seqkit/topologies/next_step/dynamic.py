@@ -27,8 +27,9 @@ from seqkit.topologies.next_step.windows import STEPS
 class DynamicOptions:
     """How a language model adapts to what it reads.
 
-    On validation the defaults came within about one percent of the best values for each of four models: an LSTM of
-    93,000 and one of 350,000 parameters on characters of verse, one on its words, a GRU on characters of a manual.
+    On validation the defaults came within about one percent of the best values for each of five models: LSTMs of
+    93,000 and 350,000 parameters on characters of verse, one of these with recall, one of 1.6 million on its words, and
+    a GRU on characters of a manual.
 
     Raises :class:`UsageError` for values that cannot be.
     """
