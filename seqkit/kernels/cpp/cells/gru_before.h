@@ -48,33 +48,37 @@ struct GRUBefore : CellDefaults<GRUBefore> {
 
     static void forward_gates(Forward& f, int64_t block, int64_t i, const float* r) {
         const Sizes& z = f.z;
-        const float* x = f.x_part(block, i);
+        // Looked up once for the row: for all the compiler knows, any store may change what a pointer reaches.
+        const float *x = f.x_part(block, i), *h = f.h + i * z.ld;
+        float *update_row = update(f) + i * z.H, *reset_h_row = reset_h(f) + i * z.ld;
+        float* kept = f.keeps() ? f.kept_of(block, i) : nullptr;
         for (int64_t j = 0; j < z.NB; j += kLanes) {
             const int64_t unit = block * z.NB + j;
             const auto gate = [&](int g) {
                 return sigmoid(load(x + g * z.NB + j) + load(f.bias + g * z.H + unit) + load(r + g * z.NB + j));
             };
-            const V update_gate = gate(UPDATE), reset = gate(RESET), product = reset * load(f.h + i * z.ld + unit);
-            update_gate.store(update(f) + i * z.H + unit);
-            product.store(reset_h(f) + i * z.ld + unit);
-            if (f.keeps()) {
-                float* kept = f.kept_of(block, i) + j;
-                update_gate.store(kept + KEPT_UPDATE * z.NB);
-                reset.store(kept + KEPT_RESET * z.NB);
-                product.store(kept + KEPT_RESET_H * z.NB);
+            const V update_gate = gate(UPDATE), reset = gate(RESET), product = reset * load(h + unit);
+            update_gate.store(update_row + unit);
+            product.store(reset_h_row + unit);
+            if (kept) {
+                update_gate.store(kept + KEPT_UPDATE * z.NB + j);
+                reset.store(kept + KEPT_RESET * z.NB + j);
+                product.store(kept + KEPT_RESET_H * z.NB + j);
             }
         }
     }
 
     static void forward_candidate(Forward& f, int64_t block, int64_t i, const float* r) {
         const Sizes& z = f.z;
-        const float* x = f.x_part(block, i) + CANDIDATE * z.NB;
+        const float *x = f.x_part(block, i) + CANDIDATE * z.NB, *h_row = f.h + i * z.ld;
+        const float* update_row = update(f) + i * z.H;
+        float* kept = f.keeps() ? f.kept_of(block, i) + KEPT_CANDIDATE * z.NB : nullptr;
         for (int64_t j = 0; j < z.NB; j += kLanes) {
             const int64_t unit = block * z.NB + j;
             const V n = tanh(load(x + j) + load(f.bias + CANDIDATE * z.H + unit) + load(r + j));
-            const V h = load(f.h + i * z.ld + unit);
-            f.set_h(i, unit, h + load(update(f) + i * z.H + unit) * (n - h));
-            if (f.keeps()) n.store(f.kept_of(block, i) + KEPT_CANDIDATE * z.NB + j);
+            const V h = load(h_row + unit);
+            f.set_h(i, unit, h + load(update_row + unit) * (n - h));
+            if (kept) n.store(kept + j);
         }
     }
 
