@@ -17,20 +17,16 @@ _LEAST_BATCH, _MOST_BATCH = 16, 64
 _STEPS_IN_EPOCH = 48
 """A batch grows while an epoch keeps at least so many steps."""
 _STEPS = 1700
-"""Steps of a training, about: where small networks on 300 to 7,000 texts had stopped improving, whatever the size."""
+"""Steps of a training, about: on 300 to 7,500 reviews the best model came before them, whatever the size."""
 _LEAST_EPOCHS, _MOST_EPOCHS = 8, 60
-_FEW = 1000
-"""Of fewer validation examples a share of correct ones is coarse (one more of 30 is three points of accuracy). On 300
-to 7,500 reviews the model with the least loss was as good on other reviews, or better by up to a point."""
 
 
-def training_recipe(config: C, train: int, valid: int) -> C:
-    """The configuration for so many training and validation examples, where its defaults follow from the data.
+def training_recipe(config: C, train: int) -> C:
+    """The configuration for so many training examples, where its defaults follow from the data.
 
     - ``batch_size``: the largest of 16, 32, 64 with 48 steps an epoch or more;
     - ``epochs``: those that take about 1,700 steps, between 8 and 60;
-    - ``patience``: a fifth of the epochs, 3 at least;
-    - ``select``: the loss, where there are fewer than 1,000 validation examples.
+    - ``patience``: a fifth of the epochs, 3 at least.
     """
     batch = _derived(config, "batch_size", _batch_size(train))
     epochs = _derived(config, "epochs", max(_LEAST_EPOCHS, min(_MOST_EPOCHS, round(_STEPS * batch / max(1, train)))))
@@ -38,7 +34,6 @@ def training_recipe(config: C, train: int, valid: int) -> C:
         "batch_size": batch,
         "epochs": epochs,
         "patience": _derived(config, "patience", max(3, epochs // 5)),
-        "select": config.select or ("loss" if valid < _FEW else None),
     }
     return dataclasses.replace(config, **values)
 

@@ -9,8 +9,8 @@ from seqkit.config import FromData, from_data, make_config, options_of
 from seqkit.training.recipe import training_recipe
 
 
-def recipe(train, valid=50, **values):
-    return training_recipe(make_config(SentimentConfig, values), train, valid)
+def recipe(train, **values):
+    return training_recipe(make_config(SentimentConfig, values), train)
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,6 @@ def recipe(train, valid=50, **values):
 def test_small_data_get_more_epochs_and_smaller_batches(train, batch, epochs, patience):
     config = recipe(train)
     assert (config.batch_size, config.epochs, config.patience) == (batch, epochs, patience)
-
-
-def test_the_loss_chooses_the_model_where_there_are_few_validation_examples():
-    assert recipe(300, 30).select == "loss"
-    assert recipe(50_000, 5000).select is None
-    assert recipe(300, 30, select="macro_f1").select == "macro_f1"
 
 
 def test_what_somebody_sets_stands_even_if_it_is_the_fallback():
@@ -41,10 +35,10 @@ def test_values_that_were_found_are_no_longer_marked():
     config = recipe(300)
     marked = [f.name for f in dataclasses.fields(config) if isinstance(getattr(config, f.name), FromData)]
     assert marked == []
-    assert training_recipe(config, 10**6, 10**5).epochs == config.epochs
+    assert training_recipe(config, 10**6).epochs == config.epochs
 
 
-@pytest.mark.parametrize("value", [3, 0.5, "loss"])
+@pytest.mark.parametrize("value", [3, 0.5])
 def test_a_marked_default_is_an_ordinary_value_otherwise(value):
     assert from_data(value) == value
     assert isinstance(from_data(value), type(value))

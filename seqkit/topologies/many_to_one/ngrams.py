@@ -5,8 +5,7 @@ B batch, K n-grams of a text, F n-grams known, C classes.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,9 @@ _ORDER = {"word": 2}
 _LETTERS = 4
 """... and four characters or bytes: about as many as a short word has"""
 _MOST = 50_000
-"""N-grams known at most, the most frequent: their counts take 1 MB in the run for two classes."""
+"""N-grams known at most, the most frequent: 2 MB in a run of two classes."""
+_HELD = 10 * _MOST
+"""N-grams counted at a time, at most: 22,500 film reviews have 1.1 million different ones, most in a single review."""
 _SEPARATOR = "\x1f"
 """Between the tokens of an n-gram in a file: the unit separator, which no token holds."""
 
@@ -41,24 +42,22 @@ class NgramCounts:
 
     @classmethod
     def learn(cls, texts: Sequence[Sequence[str]], labels: Sequence[int], classes: int, tokenizer: str) -> NgramCounts:
-        """Of texts as tokens, and the number of each one's class."""
-        order = _ORDER.get(tokenizer, _LETTERS)
-        total, by_class = Counter[tuple[str, ...]](), [Counter[tuple[str, ...]]() for _ in range(classes)]
+        """Of texts as tokens, and the number of each one's class, in memory that has a bound."""
+        order, rows = _ORDER.get(tokenizer, _LETTERS), dict[tuple[str, ...], list[int]]()
         for tokens, label in zip(texts, labels, strict=True):
-            grams = set(_ngrams(tokens, order))
-            total.update(grams)
-            by_class[label].update(grams)
+            for gram in _ngrams(tokens, order):
+                if gram not in rows:
+                    rows[gram] = [0] * classes
+                rows[gram][label] += 1
+            if len(rows) > _HELD:
+                rows = _most_frequent(rows, _HELD // 2)
         # In one order, whatever Python's seed of hashes: sums of floats, and so the weights, depend on it.
-        known = sorted(total, key=lambda gram: (-total[gram], gram))[:_MOST]
-        return cls(
-            order,
-            {gram: number for number, gram in enumerate(known)},
-            [[counts[gram] for counts in by_class] for gram in known],
-        )
+        known = sorted(rows, key=lambda gram: (-sum(rows[gram]), gram))[:_MOST]
+        return cls(order, {gram: number for number, gram in enumerate(known)}, [rows[gram] for gram in known])
 
     def encode(self, tokens: Sequence[str]) -> list[int]:
         """The rows of the n-grams that a text has (K), each once."""
-        return sorted({self.numbers[gram] for gram in _ngrams(tokens, self.order) if gram in self.numbers})
+        return sorted(self.numbers[gram] for gram in _ngrams(tokens, self.order) if gram in self.numbers)
 
     def to_json(self) -> dict[str, Any]:
         """All of it."""
@@ -141,7 +140,15 @@ def _centered_evidence(counts: Tensor, totals: Tensor, known: int) -> Tensor:
     return evidence - evidence.mean(-1, keepdim=True)
 
 
-def _ngrams(tokens: Sequence[str], order: int) -> Iterator[tuple[str, ...]]:
-    for size in range(1, order + 1):
-        for start in range(len(tokens) - size + 1):
-            yield tuple(tokens[start : start + size])
+def _ngrams(tokens: Sequence[str], order: int) -> set[tuple[str, ...]]:
+    """All n-grams up to an order, each once; ``zip`` of shifted texts takes a third of the time of slices."""
+    return {gram for size in range(1, order + 1) for gram in zip(*(tokens[k:] for k in range(size)), strict=False)}
+
+
+def _most_frequent(rows: dict[tuple[str, ...], list[int]], most: int) -> dict[tuple[str, ...], list[int]]:
+    """The rows above the smallest count that leaves no more than so many."""
+    least = 1
+    while len(rows) > most:
+        rows = {gram: row for gram, row in rows.items() if sum(row) > least}
+        least += 1
+    return rows

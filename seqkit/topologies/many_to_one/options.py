@@ -22,7 +22,6 @@ class ManyToOneOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, 
     epochs: int = from_data(8)
     patience: int = from_data(3)
     schedule: str = "constant"
-    select: str | None = from_data("")
     max_tokens: int = option(400, "a longer text is cut after so many tokens", minimum=1)
     embedding_size: int = option(128, "values in a token's vector", minimum=1)
     hidden_size: int = option(128, "units of a cell, for each direction", minimum=1)

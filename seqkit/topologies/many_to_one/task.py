@@ -60,7 +60,7 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
 
     def recipe(self, config: C, splits: Splits[Example]) -> C:
         """See :func:`~seqkit.training.recipe.training_recipe`."""
-        return training_recipe(config, len(splits.train), len(splits.valid))
+        return training_recipe(config, len(splits.train))
 
     def read_file(self, config: C, path: Path, codec: TextCodec) -> list[Example]:
         """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know.
