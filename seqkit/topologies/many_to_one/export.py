@@ -39,7 +39,7 @@ def export_classifier(head: ClassificationHead, codec: TextCodec) -> Exported:
 
 def _add_prior(prior: NgramPrior, graph: Graph, ngrams: Value) -> Value:
     """What :meth:`NgramPrior.forward` computes in evaluation."""
-    table = (prior.gain * prior.table()).detach()
+    table = (prior.gain * prior.evidence).detach()
     evidence = graph.add("ReduceSum", graph.add("Gather", table, ngrams, axis=0), graph.numbers(1), keepdims=0)
     padded = graph.add("Equal", ngrams, graph.numbers(prior.padding))
     real = graph.add("Cast", graph.add("Not", padded), to=1)

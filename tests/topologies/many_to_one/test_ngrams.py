@@ -74,7 +74,7 @@ def test_the_table_says_in_evaluation_what_forward_computes():
     torch.nn.init.constant_(prior.log_gain, 0.05)
     ngrams = padded(known, *TEXTS)
     real = (ngrams != prior.padding).sum(1, keepdim=True)
-    torch.testing.assert_close(prior(ngrams), prior.gain * prior.table()[ngrams].sum(1) / real.sqrt())
+    torch.testing.assert_close(prior(ngrams), prior.gain * prior.evidence[ngrams].sum(1) / real.sqrt())
 
 
 def test_counts_come_back_from_json_and_damage_names_the_file():
