@@ -8,7 +8,6 @@ from seqkit import Encoder, SeqkitError
 from seqkit.cells import available_cells
 from seqkit.data import Example, SourceLocation, Vocabulary, read_examples, tokenizer
 from seqkit.data.sources import REVIEWS
-from seqkit.training.schedule import learning_rate
 
 
 def codec(texts, labels=("bad", "good")):
@@ -68,17 +67,6 @@ def test_tables_count_and_show_the_worst_first():
     assert labels.rows == [["x", 0.5, 0.5, 0.5, 2], ["y", 0.0, 0.0, 0.0, 1]]
     assert confusion.rows == [["x", 1, 1], ["y", 1, 0]]
     assert [row[3] for row in worst.rows] == ["three", "one"]
-
-
-@pytest.mark.parametrize(
-    ("schedule", "done", "expected"),
-    [
-        ("linear", 0.0, 0.01), ("linear", 0.05, 0.5), ("linear", 0.1, 1.0), ("linear", 0.55, 0.5), ("linear", 1.0, 0.0),
-        ("cosine", 0.55, 0.5), ("cosine", 1.0, 0.0), ("constant", 0.9, 1.0),
-    ],
-)  # fmt: skip
-def test_the_learning_rate_rises_and_falls(schedule, done, expected):
-    assert learning_rate(schedule, 1.0, 0.1, done) == pytest.approx(expected)
 
 
 def test_the_default_data_are_the_reviews_they_should_be():
