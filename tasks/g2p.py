@@ -69,6 +69,10 @@ class G2P(Delayed[G2PConfig]):
         phonemes, words = symbol_error_rates(predictions, examples)
         return {"wer": words, "per": phonemes}
 
+    def baseline_name(self, config: G2PConfig) -> str:
+        """In words."""
+        return "the phonemes of the word spelled most alike"
+
     def predict_baseline(self, config: G2PConfig, splits: Splits[Pair]) -> list[Translated]:
         """The pronunciation of the training word that is spelled most like it, by TF-IDF over letters."""
         words = [pair.source for pair in splits.test]

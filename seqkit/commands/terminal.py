@@ -46,7 +46,7 @@ class Reporter(Callback):
 
     def prose(self, text: str) -> None:
         """A sentence, in lines of at most 80 columns; a path longer than that stays whole."""
-        for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
+        for line in wrapped(text).splitlines():
             self.line(line)
 
     def table(self, table: Table) -> None:
@@ -98,6 +98,11 @@ class Reporter(Callback):
 
     def _speed(self, trainer: Trainer) -> float:
         return (trainer.progress.examples - self._began_examples) / max(time.monotonic() - self._began, 1e-9)
+
+
+def wrapped(text: str) -> str:
+    """A sentence in lines of at most 80 columns; a path longer than that stays whole."""
+    return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _shown_scores(trainer: Trainer) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -12,8 +12,9 @@ from seqkit.data import Splits
 from seqkit.machine import processor
 from seqkit.runs.model import Model, OpenedRun, load_model
 from seqkit.runs.session import RunOutcome
+from seqkit.runs.verdict import resample_scores
 from seqkit.scores.calibration import calibrate
-from seqkit.scores.resampling import interval, resample
+from seqkit.scores.resampling import Resampled, interval
 from seqkit.search import Sampling
 from seqkit.tables import Table
 from seqkit.topologies import AnyTask, Generates
@@ -22,8 +23,6 @@ from seqkit.version import __version__
 FORMAT = 1
 """Counts up when a report could not be made of an older file."""
 _PICTURES = (".png", ".svg", ".jpg")
-_FEWEST = 10
-"""Of fewer examples a resample is mostly luck."""
 _LONGEST = 600
 """Characters of a cell in a table, and tokens that a model writes: the page is to be read, not searched."""
 
@@ -41,10 +40,8 @@ def gather(model: Model, splits: Splits[Any], outcome: RunOutcome, notes: Sequen
         "machine": processor(),
         "finished": time.strftime("%Y-%m-%d %H:%M:%S"),
         "notes": list(notes),
-        "intervals": _intervals(task, outcome.predictions, test, results["test"], results["metric"]),
-        "baseline_intervals": _intervals(task, outcome.baseline, test, results["baseline"], results["metric"])[
-            "limits"
-        ],
+        "intervals": _intervals(outcome.resampled, results["test"], results["metric"]),
+        "baseline_intervals": _intervals(outcome.baseline_resampled, results["baseline"], results["metric"])["limits"],
         "calibration": _calibration(task, outcome.predictions, test),
         "tables": [_table_to_json(table) for table in outcome.tables],
         "pictures": [name for name in outcome.pictures if name.endswith(_PICTURES)],
@@ -60,19 +57,13 @@ def gather_again(opened: OpenedRun, results: dict[str, Any]) -> dict[str, Any]:
     predictions = model.predict([task.input_of(example) for example in splits.test])
     pictures = sorted(file.name for file in opened.run.path.iterdir() if file.suffix in _PICTURES)
     baseline = task.predict_baseline(model.config, splits)
-    outcome = RunOutcome(results, task.tables(predictions, splits.test), predictions, baseline, pictures)
+    resampled, baseline_resampled = (resample_scores(task, p, splits.test) for p in (predictions, baseline))
+    tables = task.tables(predictions, splits.test)
+    outcome = RunOutcome(results, tables, predictions, baseline, pictures, resampled, baseline_resampled)
     return gather(model, splits, outcome, notes)
 
 
-def _intervals(
-    task: AnyTask, predictions: Sequence[Any], examples: Sequence[Any], scores: dict[str, float], metric: str
-) -> dict[str, Any]:
-    pairs = zip(predictions, examples, strict=True)
-    units = [unit for prediction, example in pairs for unit in task.resampling_units(prediction, example)]
-    if len(units) < _FEWEST:
-        return {"resamples": 0, "examples": len(units), "limits": {}, "samples": []}
-    predicted, truth = [p for p, _ in units], [e for _, e in units]
-    resampled = resample(task.score, predicted, truth, counts=task.score_counts(predicted, truth))
+def _intervals(resampled: Resampled, scores: Mapping[str, float], metric: str) -> dict[str, Any]:
     limits = {name: interval(values, scores[name]) for name, values in resampled.scores.items()}
     samples = [round(value, 9) for value in resampled.scores.get(metric, [])]
     return {"resamples": resampled.resamples, "examples": resampled.examples, "limits": limits, "samples": samples}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 
@@ -9,6 +10,7 @@ from seqkit.drawing.curves import loss_curves, metric_curve
 from seqkit.pages import muted, safe, section, table
 from seqkit.report.numbers import duration, number, short_count, spaced
 from seqkit.report.run_files import RunFiles
+from seqkit.runs.verdict import RUN
 
 _NO_PLOT = "A plot is missing here; it needs matplotlib: pip install 'seqkit[plot]', then make the report again."
 
@@ -23,7 +25,20 @@ def opening(files: RunFiles) -> str:
     facts += [("parameters", short_count(results["parameters"])), ("training", duration(results["seconds"]))]
     cards = "".join(f'<div><b>{safe(value)}</b><span class="pale">{safe(name)}</span></div>' for name, value in facts)
     title, summary = files.run.path.absolute().name, f"{results['task']}: {files.findings['summary']}"
-    return f'<header><h1>{safe(title)}</h1><p>{safe(summary)}</p><div class="big">{cards}</div></header>'
+    heading = f"<h1>{safe(title)}</h1><p>{safe(summary)}</p>{_verdict(files)}"
+    return f'<header>{heading}<div class="big">{cards}</div></header>'
+
+
+def _verdict(files: RunFiles) -> str:
+    """How the model compares with its baseline, and what to try next; runs of 0.2.0 and before have none."""
+    verdict = files.results.get("verdict")
+    if verdict is None:
+        return ""
+    sentences = "".join(f"<p>{safe(sentence)}</p>" for sentence in verdict["remarks"])
+    path = shlex.quote(str(files.run.path))
+    command = verdict["suggestion"]
+    tried = f"<p>Try: <code>{safe(command.replace(RUN, path))}</code></p>" if command else ""
+    return f"<p><strong>{safe(verdict['sentence'])}</strong></p>{sentences}{tried}"
 
 
 def scores(files: RunFiles) -> str:

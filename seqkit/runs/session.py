@@ -22,6 +22,9 @@ from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory, check_free
 from seqkit.runs.model import count_parameters, open_run, restore_head
 from seqkit.runs.training import Training
+from seqkit.runs.verdict import Compared, judge, resample_scores
+from seqkit.scores.labels import LabelScore
+from seqkit.scores.resampling import Resampled
 from seqkit.tables import Table
 from seqkit.topologies import AnyCodec, AnyTask, predict_items
 from seqkit.training.checkpoint import read_tensors, write_tensors
@@ -39,6 +42,10 @@ class RunOutcome(NamedTuple):
     """What the simple conventional model predicts there"""
     pictures: list[str]
     """The names of the files that were drawn"""
+    resampled: Resampled
+    """The scores of the model on resamples of the test split ..."""
+    baseline_resampled: Resampled
+    """... and those of the baseline"""
 
 
 class Session(Training):
@@ -73,7 +80,9 @@ class Session(Training):
         baseline_scores = self.task.score(baseline, test)
         seconds = time.perf_counter() - start
         results = self._results(self.task.score(predictions, test), baseline_scores, seconds)
-        results |= {**self._label_facts(predictions), **tuned}
+        resampled, baseline_resampled = (resample_scores(self.task, p, test) for p in (predictions, baseline))
+        labels = self.task.label_scores(predictions, test)
+        results |= {**_label_facts(labels), **tuned, **self._verdict(results, resampled, baseline_resampled, labels)}
         pairs = zip(test, predictions, strict=True)
         lines = [{"input": self.task.input_of(e), **self.task.format_prediction(p)[1]} for e, p in pairs]
         write_json_lines(self.run.predictions, lines)
@@ -82,7 +91,8 @@ class Session(Training):
             write_atomic(self.run.path / name, content)
         # Last: a run with results is finished, and is never scored again.
         write_json(self.run.results, results)
-        return RunOutcome(results, self.task.tables(predictions, test), predictions, baseline, list(pictures))
+        tables = self.task.tables(predictions, test)
+        return RunOutcome(results, tables, predictions, baseline, list(pictures), resampled, baseline_resampled)
 
     def _results(
         self, scores: Mapping[str, float], baseline_scores: Mapping[str, float], baseline_seconds: float
@@ -106,10 +116,33 @@ class Session(Training):
             "peak_memory_mb": round(peak(), 1),
         }
 
-    def _label_facts(self, predictions: Sequence[Any]) -> dict[str, Any]:
-        """Precision, recall, F1 and support of each label, where the task has labels."""
-        scores = self.task.label_scores(predictions, self.splits.test)
-        return {"labels": {label: score._asdict() for label, score in scores.items()}} if scores else {}
+    def _verdict(
+        self,
+        results: Mapping[str, Any],
+        resampled: Resampled,
+        baseline_resampled: Resampled,
+        labels: Mapping[str, LabelScore],
+    ) -> dict[str, Any]:
+        """How the run compares with its baseline, where that has the metric."""
+        if self.metric not in results["baseline"]:
+            return {}
+        compared = Compared(
+            self.metric,
+            self.task.higher_is_better,
+            results["test"][self.metric],
+            results["baseline"][self.metric],
+            resampled,
+            baseline_resampled,
+            self.task.baseline_name(self.config),
+        )
+        progress = self.trainer.progress
+        verdict = judge(compared, labels, progress.history, progress.best_epoch, self.config, self.task.name)
+        return {"verdict": verdict.to_json()}
+
+
+def _label_facts(scores: Mapping[str, LabelScore]) -> dict[str, Any]:
+    """Precision, recall, F1 and support of each label, where the task has labels."""
+    return {"labels": {label: score._asdict() for label, score in scores.items()}} if scores else {}
 
 
 class Keeper(Callback):

@@ -80,6 +80,16 @@ def interval(values: Sequence[float], centre: float) -> tuple[float, float]:
     return centre - reach, centre + reach
 
 
+def difference_interval(first: Sequence[float], second: Sequence[float], centre: float) -> tuple[float, float] | None:
+    """The 95 % confidence interval of the difference of two scores, from their values on the same resamples.
+
+    None without resamples, or if the two do not have the same number of them.
+    """
+    if not first or len(first) != len(second):
+        return None
+    return interval(np.subtract(first, second).tolist(), centre)
+
+
 def paired_p_value(
     first: Sequence[tuple[float, Sequence[float]]], second: Sequence[tuple[float, Sequence[float]]], seed: int = 0
 ) -> float | None:

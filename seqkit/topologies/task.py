@@ -100,6 +100,10 @@ class Task(ABC, Generic[C, E, P, K, H]):
     def predict_baseline(self, config: C, splits: Splits[E]) -> Sequence[P]:
         """What a simple conventional model, trained on the same split, predicts for the test split."""
 
+    def baseline_name(self, config: C) -> str:
+        """What :meth:`predict_baseline` is, after "better than": ``"logistic regression on TF-IDF"``."""
+        return "the baseline"
+
     @abstractmethod
     def format_prediction(self, prediction: P) -> tuple[str, dict[str, Any]]:
         """A prediction as a line of text and as JSON."""

@@ -86,6 +86,10 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
         """An encoder, and a decoder that attends to it."""
         return EncoderDecoderHead.build(config, codec)
 
+    def baseline_name(self, config: C) -> str:
+        """In words."""
+        return "the target of the most similar source"
+
     def predict_baseline(self, config: C, splits: Splits[Pair]) -> list[Translated]:
         """The target of the nearest source of the training split."""
         sources = [pair.source for pair in splits.test]

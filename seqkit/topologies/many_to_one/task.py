@@ -125,6 +125,10 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
         scores = {"score": criterion.score, "tuned": tuned.score, "at_half": tuned.score_at_half}
         return {"threshold": {"label": label, "value": tuned.value, **scores}}
 
+    def baseline_name(self, config: C) -> str:
+        """In words."""
+        return "TF-IDF with logistic regression"
+
     def predict_baseline(self, config: C, splits: Splits[Example]) -> list[Classified]:
         """TF-IDF with logistic regression."""
         return tfidf_baseline(splits, config.tokenizer)

@@ -129,6 +129,10 @@ class NextStep(Task[C, Stretch, Scored, StreamCodec, LanguageModelHead]):
         """Bits and nats per character, and the perplexity per token."""
         return language_model_scores(predictions)
 
+    def baseline_name(self, config: C) -> str:
+        """In words."""
+        return "a 5-gram model"
+
     def predict_baseline(self, config: C, splits: Splits[Stretch]) -> list[Scored]:
         """A 5-gram model of the same tokens."""
         return [ngram_baseline(config, splits)]

@@ -127,6 +127,10 @@ class OneToMany(Task[C, Captioned, Caption, CaptionCodec, CaptionHead]):
         """BLEU, chrF, exact matches and CIDEr-D."""
         return caption_scores(predictions, examples)
 
+    def baseline_name(self, config: C) -> str:
+        """In words."""
+        return "the most frequent caption"
+
     def predict_baseline(self, config: C, splits: Splits[Captioned]) -> list[Caption]:
         """The most frequent caption."""
         return most_frequent_caption(splits)

@@ -89,6 +89,10 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
             codec.class_weights,
         )
 
+    def baseline_name(self, config: C) -> str:
+        """In words."""
+        return "logistic regression"
+
     def predict_baseline(self, config: C, splits: Splits[Example]) -> list[Classified]:
         """Logistic regression."""
         return logistic_baseline(splits)

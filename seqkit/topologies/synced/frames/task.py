@@ -100,6 +100,10 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
         """Accuracy and macro-F1 of frames, F1 of segments, and edit score."""
         return frame_counts(predictions, examples)
 
+    def baseline_name(self, config: C) -> str:
+        """In words."""
+        return "a random forest on single frames"
+
     def predict_baseline(self, config: C, splits: Splits[LabelledClip]) -> list[Framed]:
         """Each frame by itself: a forest."""
         return forest_baseline(splits, config.seed)

@@ -146,6 +146,10 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         """Token accuracy, and F1 of spans, of marks and capitals, or averaged over labels."""
         return tagging_counts(predictions, examples)
 
+    def baseline_name(self, config: C) -> str:
+        """In words."""
+        return "the most frequent label of each word"
+
     def predict_baseline(self, config: C, splits: Splits[Sentence]) -> list[Tagged]:
         """Each word's commonest label."""
         return commonest_label_baseline(splits.train, splits.test, self.scheme_of(config, splits.train))
