@@ -31,6 +31,7 @@ _RUNNING_TEXT = {
     "dropout": 0.1,
     "embedding_dropout": 0.1,
     "learning_rate": 6e-3,
+    "schedule": "linear",
     "epochs": 2,
 }
 """For millions of words of running text: a small network, and few passes."""

@@ -72,17 +72,18 @@ class Reporter(Callback):
         loss = progress.loss_sum / (progress.loss_count or 1)
         last = f"  {trainer.metric} {progress.history[-1][trainer.metric]:.3f}" if progress.history else ""
         facts = f"loss {loss:.3f}{last}  {self._speed(trainer):,.0f}/s  {_clock(self._left(trainer))} left"
-        epoch = f"epoch {progress.epoch + 1}/{trainer.config.epochs}"
+        epoch = _epoch(progress.epoch + 1, trainer)
         self._bar.update(self._task, completed=trainer.done, description=epoch, facts=facts)
 
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
         """Prints a line for the epoch; a star marks the best so far."""
-        left = "" if trainer.progress.finished else f"  {_clock(self._left(trainer))} left"
+        ended = trainer.progress.finished or trainer.done == 1
+        left = "" if ended else f"  {_clock(self._left(trainer))} left"
         star = " *" if better else ""
         losses = f"loss {record['train_loss']:.3f}  valid loss {record['loss']:.3f}"
         scores = "  ".join(f"{name} {record[name]:.3f}" for name in _shown_scores(trainer))
         score = f"{scores}  {self._speed(trainer):,.0f}/s{left}{star}"
-        self.line(f"epoch {record['epoch']:>2}/{trainer.config.epochs}  {losses}  {score}")
+        self.line(f"{_epoch(record['epoch'], trainer)}  {losses}  {score}")
         for table in trainer.samples:
             self.table(table)
 
@@ -93,11 +94,19 @@ class Reporter(Callback):
             self._bar = None
 
     def _left(self, trainer: Trainer) -> float:
+        if trainer.done == 1:
+            return max(0.0, 60 * trainer.config.minutes - trainer.progress.seconds)
         done = trainer.done - self._began_done
         return (time.monotonic() - self._began) / max(done, 1e-9) * (1 - trainer.done)
 
     def _speed(self, trainer: Trainer) -> float:
         return (trainer.progress.examples - self._began_examples) / max(time.monotonic() - self._began, 1e-9)
+
+
+def _epoch(number: int, trainer: Trainer) -> str:
+    """The number of an epoch, and of how many unless it is past them."""
+    planned = trainer.config.epochs
+    return f"epoch {number:>2}/{planned}" if number <= planned else f"epoch {number:>2}" + " " * len(f"/{planned}")
 
 
 def wrapped(text: str) -> str:

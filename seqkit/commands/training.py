@@ -71,9 +71,11 @@ def _show_opening(session: Session, notes: Sequence[str], reporter: Reporter) ->
         reporter.prose(f"note: {note}")
     splits = session.splits
     (train, unit), (valid, _), (test, _) = map(session.task.size, (splits.train, splits.valid, splits.test))
-    # Two lines: the folder's name may be long, the sizes of the splits, too.
+    # Lines of their own: the folder's name may be long, the sizes of the splits, too.
     reporter.line(f"{session.task.name} in {session.run.path}")
     reporter.line(f"{train:,} {unit} to train, {valid:,} to validate, {test:,} to test")
+    if minutes := session.config.minutes:
+        reporter.line(f"{session.config.epochs} epochs, and more while it improves, up to {minutes:g} minutes in all")
 
 
 def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None:

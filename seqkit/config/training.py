@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config.options import option
+from seqkit.config.options import from_data, option
 from seqkit.kernels import NAMES, PRECISIONS
 
 
@@ -13,6 +13,9 @@ class TrainingConfig:
     """The options of training; the configuration of a task adds fields of its own."""
 
     epochs: int = option(8, "passes over the training data, at most", minimum=1)
+    minutes: float = option(
+        from_data(0.0), "a training that still improves after its epochs goes on, so long in all at most", minimum=0
+    )
     learning_rate: float = option(2e-3, "peak learning rate of AdamW", above=0)
     weight_decay: float = option(0.01, "decoupled weight decay", minimum=0)
     schedule: str = option(

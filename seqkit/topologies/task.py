@@ -18,6 +18,7 @@ from seqkit.tables import Table
 from seqkit.topologies.codec import Codec
 from seqkit.topologies.prediction import predict_items
 from seqkit.training import Batches, EpochBatches, Evaluation
+from seqkit.training.recipe import Recipe
 
 C = TypeVar("C", bound=TrainingConfig)
 """The configuration"""
@@ -56,6 +57,8 @@ class Task(ABC, Generic[C, E, P, K, H]):
     higher_is_better: ClassVar[bool] = True
     validation_options: ClassVar[Mapping[str, Any]] = {}
     """Options of ``Head.predict`` on the validation split after each epoch, such as a quicker search"""
+    rules: ClassVar[Recipe] = Recipe()
+    """How the options of training that nobody has set follow from the data"""
     prediction_options: ClassVar[Sequence[str]] = ()
     """The options of the configuration that ``Head.predict`` takes, too: ``seqkit predict RUN --set beam_size=10``"""
 
@@ -70,7 +73,7 @@ class Task(ABC, Generic[C, E, P, K, H]):
 
         A run that goes on does not ask again: ``config.toml`` has the values.
         """
-        return config
+        return self.rules.apply(config, len(splits.train))
 
     @abstractmethod
     def read_file(self, config: C, path: Path, codec: K) -> list[E]:

@@ -7,42 +7,64 @@ No rule looks at what the data are called. A value that somebody sets stands; so
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from seqkit.config import FromData, TrainingConfig
 
 C = TypeVar("C", bound=TrainingConfig)
 
-_LEAST_BATCH, _MOST_BATCH = 16, 64
 _STEPS_IN_EPOCH = 48
 """A batch grows while an epoch keeps at least so many steps."""
-_STEPS = 1700
-"""Steps of a training, about: on 300 to 7,500 reviews the best model came before them, whatever the size."""
-_LEAST_EPOCHS, _MOST_EPOCHS = 8, 60
+_MINUTES = 10.0
+"""A training that still improves after its epochs goes on for so long, in all."""
 
 
-def training_recipe(config: C, train: int) -> C:
-    """The configuration for so many training examples, where its defaults follow from the data.
+@dataclass(frozen=True)
+class Recipe:
+    """The rules of a topology: they give the options that nobody has set.
 
-    - ``batch_size``: the largest of 16, 32, 64 with 48 steps an epoch or more;
-    - ``epochs``: those that take about 1,700 steps, between 8 and 60;
-    - ``patience``: a fifth of the epochs, 3 at least.
+    - the batch: the largest of ``least_batch``, twice that, … ``most_batch`` with 48 steps an epoch or more;
+    - ``epochs``: those that take about ``steps`` steps, between ``least_epochs`` and ``most_epochs``;
+    - ``patience``: a fifth of the epochs, 3 at least;
+    - ``minutes``: 10 if the epochs are not set and the learning rate does not fall to 0 in them, else 0.
+
+    Args:
+        steps: of a training, about.
+        least_batch, most_batch: examples in a batch.
+        least_epochs, most_epochs: passes over the training split.
+        batch: the option that says how large a batch is.
     """
-    batch = _derived(config, "batch_size", _batch_size(train))
-    epochs = _derived(config, "epochs", max(_LEAST_EPOCHS, min(_MOST_EPOCHS, round(_STEPS * batch / max(1, train)))))
-    values: dict[str, Any] = {
-        "batch_size": batch,
-        "epochs": epochs,
-        "patience": _derived(config, "patience", max(3, epochs // 5)),
-    }
-    return dataclasses.replace(config, **values)
+
+    steps: int = 1700
+    least_batch: int = 16
+    most_batch: int = 64
+    least_epochs: int = 8
+    most_epochs: int = 60
+    batch: str = "batch_size"
+
+    def apply(self, config: C, train: int) -> C:
+        """The configuration for so many training examples."""
+        batch = _derived(config, self.batch, self._batch(train))
+        wanted = round(self.steps * batch / max(1, train))
+        epochs = _derived(config, "epochs", max(self.least_epochs, min(self.most_epochs, wanted)))
+        values: dict[str, Any] = {
+            self.batch: batch,
+            "epochs": epochs,
+            "patience": _derived(config, "patience", max(3, epochs // 5)),
+            "minutes": _derived(config, "minutes", _MINUTES if _may_go_on(config) else 0.0),
+        }
+        return dataclasses.replace(config, **values)
+
+    def _batch(self, train: int) -> int:
+        batch = self.least_batch
+        while batch < self.most_batch and train // (2 * batch) >= _STEPS_IN_EPOCH:
+            batch *= 2
+        return batch
 
 
-def _batch_size(train: int) -> int:
-    batch = _LEAST_BATCH
-    while batch < _MOST_BATCH and train // (2 * batch) >= _STEPS_IN_EPOCH:
-        batch *= 2
-    return batch
+def _may_go_on(config: TrainingConfig) -> bool:
+    return isinstance(config.epochs, FromData) and config.schedule == "constant"
 
 
 def _derived(config: TrainingConfig, name: str, value: Any) -> Any:

@@ -135,9 +135,9 @@ class Trainer:
 
     @property
     def done(self) -> float:
-        """The fraction of the training that is done, 0 to 1."""
+        """The fraction of the training that is done, 0 to 1; 1 for one that goes on after its epochs."""
         inside = self.progress.position / max(1, self.steps_in_epoch)
-        return (self.progress.epoch + inside) / self.config.epochs
+        return min(1.0, (self.progress.epoch + inside) / self.config.epochs)
 
     @property
     def rate(self) -> float:
@@ -182,13 +182,19 @@ class Trainer:
         progress.epoch, progress.position, self.carried = progress.epoch + 1, 0, None
         better = self._compare(scores[self.criterion.score], scores["loss"])
         out_of_patience = 0 < self.config.patience <= progress.waited
-        progress.finished = progress.epoch >= self.config.epochs or out_of_patience
+        progress.finished = out_of_patience or not (progress.epoch < self.config.epochs or self._goes_on())
         train_loss = progress.loss_sum / (progress.loss_count or 1)
         record = {"epoch": progress.epoch, "step": progress.step, "train_loss": train_loss, **scores}
         progress.history.append(record)
         progress.loss_sum, progress.loss_count = 0.0, 0
         progress.seconds += time.perf_counter() - start
         self._emit("on_evaluate", record, better)
+
+    def _goes_on(self) -> bool:
+        """Whether a training goes on after its epochs: it may improve still, and there is time."""
+        # A rate that has fallen to 0 changes nothing more, and without patience nothing but the clock would end it.
+        able = self.config.schedule == "constant" and self.config.patience > 0
+        return able and self.progress.seconds < 60 * self.config.minutes
 
     def _compare(self, score: float, loss: float) -> bool:
         """Whether the model of this epoch is the best so far, which the progress then remembers."""

@@ -6,11 +6,11 @@ import pytest
 from seqkit.tasks.sentiment import SentimentConfig
 
 from seqkit.config import FromData, from_data, make_config, options_of
-from seqkit.training.recipe import training_recipe
+from seqkit.training.recipe import Recipe
 
 
 def recipe(train, **values):
-    return training_recipe(make_config(SentimentConfig, values), train)
+    return Recipe().apply(make_config(SentimentConfig, values), train)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_values_that_were_found_are_no_longer_marked():
     config = recipe(300)
     marked = [f.name for f in dataclasses.fields(config) if isinstance(getattr(config, f.name), FromData)]
     assert marked == []
-    assert training_recipe(config, 10**6).epochs == config.epochs
+    assert Recipe().apply(config, 10**6).epochs == config.epochs
 
 
 @pytest.mark.parametrize("value", [3, 0.5])
@@ -49,3 +49,9 @@ def test_help_and_limits_of_a_marked_default_are_those_of_the_option():
     assert isinstance(entry.default, FromData)
     assert entry.help == "passes over the training data, at most"
     assert entry.check(5, "epochs") == 5
+
+
+def test_a_training_whose_rate_falls_to_nothing_ends_with_its_epochs():
+    assert recipe(300).minutes == 10
+    assert recipe(300, schedule="linear").minutes == recipe(300, epochs=8).minutes == 0
+    assert recipe(300, schedule="linear", minutes=3.0).minutes == 3

@@ -26,7 +26,6 @@ from seqkit.topologies.many_to_one.splits import labelled_splits
 from seqkit.topologies.many_to_one.threshold import AUTO, first_threshold, tune_threshold
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.prediction import predict_items
-from seqkit.training.recipe import training_recipe
 
 C = TypeVar("C", bound=ManyToOneOptions)
 
@@ -57,10 +56,6 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
         """The three splits; those given as files stay as they are, the others are split off at random."""
         check_weight_column(config.weight_column, config.data, self.data_sets)
         return labelled_splits(config, lambda data: self.read_source(config, data, notes), notes)
-
-    def recipe(self, config: C, splits: Splits[Example]) -> C:
-        """See :func:`~seqkit.training.recipe.training_recipe`."""
-        return training_recipe(config, len(splits.train))
 
     def read_file(self, config: C, path: Path, codec: TextCodec) -> list[Example]:
         """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know.

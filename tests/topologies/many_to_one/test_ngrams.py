@@ -112,3 +112,31 @@ def test_what_ngrams_say_reaches_the_prediction_of_a_head_that_has_not_been_trai
     plain = ClassificationHead(head.encoder, head.labels).eval()
     assert isinstance(plain.encoder, Encoder)
     assert plain.predict(batch)[0].probabilities != head.predict(batch)[0].probabilities
+
+
+def test_letters_inside_a_word_say_what_a_new_form_of_it_means():
+    texts = [["wonderful"], ["plain"], ["Wonder"], ["dreadful"]]
+    known = NgramCounts.learn(texts, [1, 0, 1, 0], 2, "word")
+    prior = NgramPrior(known.counts, 2)
+    ((bad, good),) = prior(padded(known, ["WONDERS"])).tolist()
+    assert good > bad
+    assert known.encode(["xyz"]) == []
+
+
+def test_letters_are_counted_within_words_only_and_apart_from_words():
+    known = NgramCounts.learn([["a", "b"], ["ab"]], [0, 1], 2, "word")
+    table = dict(zip(known.numbers, known.counts, strict=True))
+    assert table["ab",] == [0, 1] and table["a", "b"] == [1, 0]
+    assert table["\x1e", "ab"] == [0, 1] and ("\x1e", "a b") not in table
+    assert table["\x1e", " a "] == [1, 0]
+
+
+def test_characters_are_not_spelled():
+    known = NgramCounts.learn([list("ab")], [0], 1, "char")
+    assert [*known.numbers] == [("a",), ("a", "b"), ("b",)]
+
+
+def test_a_run_that_counted_no_letters_reads_as_it_was():
+    old = {"order": 2, "ngrams": ["good", "good\x1ffilm"], "counts": [[0, 1], [0, 1]]}
+    known = NgramCounts.from_json(old, "ngrams.json", 2)
+    assert known.encode(["good", "film"]) == [0, 1]

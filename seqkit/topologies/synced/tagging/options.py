@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, VocabularyOptions, option
+from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, VocabularyOptions, from_data, option
 from seqkit.layers.words import SPELLINGS
 
 MARKS_BALANCE = 0.3
@@ -40,5 +40,7 @@ class TaggingOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, Sp
     embedding_dropout: float = option(0.4, "dropout on word vectors", minimum=0, below=1)
     word_dropout: float = option(0.0, "fraction of the words left out in training", minimum=0, below=1)
     vectors: str | None = option(None, "GloVe or word2vec text file to start the word vectors from", path=True)
-    epochs: int = 12
-    batch_size: int = option(16, "sentences in a batch, at most", minimum=1)
+    epochs: int = from_data(12)
+    batch_size: int = option(from_data(16), "sentences in a batch, at most", minimum=1)
+    patience: int = from_data(3)
+    schedule: str = "constant"

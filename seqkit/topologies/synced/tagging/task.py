@@ -37,6 +37,7 @@ from seqkit.topologies.synced.tagging.scores import (
 )
 from seqkit.topologies.synced.tagging.splits import tagged_splits
 from seqkit.topologies.synced.task import Synced
+from seqkit.training.recipe import Recipe
 
 C = TypeVar("C", bound=TaggingOptions)
 
@@ -57,6 +58,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
     """
 
     steps = "words"
+    rules = Recipe(steps=3000, most_batch=16, least_epochs=12)
     validation_options: ClassVar[Mapping[str, Any]] = {"n_best": 1}
     prediction_options = ("n_best", "balance")
 
