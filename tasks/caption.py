@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from seqkit.config import option
+from seqkit.config import from_data, option
 from seqkit.data.pictures import Captioned
 from seqkit.data.sources.glyphs import FACES, SIDE, glyphs
 from seqkit.errors import UsageError
@@ -36,7 +36,9 @@ class CaptionConfig(OneToManyOptions):
     embedding_size: int = 64
     hidden_size: int = 192
     learning_rate: float = 3e-3
-    batch_size: int = 32
+    epochs: int = from_data(8)
+    batch_size: int = from_data(32)
+    patience: int = from_data(3)
 
 
 class Captioning(OneToMany[CaptionConfig]):

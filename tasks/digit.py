@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from seqkit.config import option
+from seqkit.config import from_data, option
 from seqkit.data import Example
 from seqkit.topologies.one_to_one import (
     OneToOne,
@@ -28,8 +28,8 @@ class DigitConfig(OneToOneOptions):
     data: str = option(_DIGITS, "the data: digits, or a CSV, TSV or JSONL file with columns of numbers", path=True)
     test_fraction: float = 0.2
     noise: float = 0.5
-    epochs: int = 80
-    batch_size: int = 32
+    epochs: int = from_data(80)
+    batch_size: int = from_data(32)
     patience: int = 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from seqkit.config import option
+from seqkit.config import from_data, option
 from seqkit.data import Splits
 from seqkit.data.pairs import Pair
 from seqkit.data.sources.pronunciations import cmudict, without_stress
@@ -19,6 +19,7 @@ from seqkit.topologies.delayed import (
     nearest_targets,
     symbol_error_rates,
 )
+from seqkit.training.recipe import Recipe
 
 __all__ = ["G2P", "TASK", "G2PConfig"]
 
@@ -37,8 +38,8 @@ class G2PConfig(DelayedOptions):
     max_characters: int = 200
     embedding_size: int = 64
     hidden_size: int = 512
-    batch_size: int = 256
-    epochs: int = 12
+    batch_size: int = from_data(256)
+    epochs: int = from_data(12)
     learning_rate: float = 2e-3
     max_extra: int = 5
 
@@ -53,6 +54,7 @@ class G2P(Delayed[G2PConfig]):
     metric = "wer"
     higher_is_better = False
     output_name = "phonemes"
+    rules = Recipe(steps=2500, least_batch=32, most_batch=256, least_epochs=12)
 
     def read_source(self, config: G2PConfig, data: str, notes: list[str]) -> Iterable[Pair]:
         """The words of the dictionary, or of a file."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqkit.config import option
+from seqkit.config import from_data, option
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.pairs import Pair, read_parallel, side_column
 from seqkit.data.sources.interface_strings import interface_strings
@@ -68,7 +68,7 @@ class TranslateConfig(DelayedOptions):
     joint: bool = option(False, "one tokenizer and vocabulary for both sides")
     length_penalty: float = 1.5
     learning_rate: float = 3e-3
-    batch_size: int = 32
+    batch_size: int = from_data(32)
 
 
 class Translate(Delayed[TranslateConfig]):

@@ -72,7 +72,7 @@ class Reporter(Callback):
         loss = progress.loss_sum / (progress.loss_count or 1)
         last = f"  {trainer.metric} {progress.history[-1][trainer.metric]:.3f}" if progress.history else ""
         facts = f"loss {loss:.3f}{last}  {self._speed(trainer):,.0f}/s  {_clock(self._left(trainer))} left"
-        epoch = _epoch(progress.epoch + 1, trainer)
+        epoch = f"epoch {_epoch(progress.epoch + 1, trainer)}"
         self._bar.update(self._task, completed=trainer.done, description=epoch, facts=facts)
 
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
@@ -83,7 +83,9 @@ class Reporter(Callback):
         losses = f"loss {record['train_loss']:.3f}  valid loss {record['loss']:.3f}"
         scores = "  ".join(f"{name} {record[name]:.3f}" for name in _shown_scores(trainer))
         score = f"{scores}  {self._speed(trainer):,.0f}/s{left}{star}"
-        self.line(f"{_epoch(record['epoch'], trainer)}  {losses}  {score}")
+        digits = len(str(trainer.config.epochs))
+        width = max(2, digits) + 1 + digits
+        self.line(f"epoch {_epoch(record['epoch'], trainer):>{width}}  {losses}  {score}")
         for table in trainer.samples:
             self.table(table)
 
@@ -105,8 +107,7 @@ class Reporter(Callback):
 
 def _epoch(number: int, trainer: Trainer) -> str:
     """The number of an epoch, and of how many unless it is past them."""
-    planned = trainer.config.epochs
-    return f"epoch {number:>2}/{planned}" if number <= planned else f"epoch {number:>2}" + " " * len(f"/{planned}")
+    return f"{number}/{trainer.config.epochs}" if number <= trainer.config.epochs else f"{number}"
 
 
 def wrapped(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from seqkit.config import TrainingConfig, make_config, option, options_of
 from seqkit.training.batches import Batches, Chunk, EpochBatches, StreamBatches
+from seqkit.training.recipe import Recipe
 from seqkit.training.trainer import Callback, Evaluation, Progress, Stopped, Trainer
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "EpochBatches",
     "Evaluation",
     "Progress",
+    "Recipe",
     "Stopped",
     "StreamBatches",
     "Trainer",

@@ -6,6 +6,7 @@ import pytest
 from seqkit.tasks.sentiment import SentimentConfig
 
 from seqkit.config import FromData, from_data, make_config, options_of
+from seqkit.runs import available_tasks, find_task
 from seqkit.training.recipe import Recipe
 
 
@@ -36,6 +37,16 @@ def test_values_that_were_found_are_no_longer_marked():
     marked = [f.name for f in dataclasses.fields(config) if isinstance(getattr(config, f.name), FromData)]
     assert marked == []
     assert Recipe().apply(config, 10**6).epochs == config.epochs
+
+
+@pytest.mark.parametrize("name", available_tasks())
+def test_every_task_takes_many_steps_on_small_data_and_few_passes_over_large_data(name):
+    task = find_task(name)
+    small, large = (task.rules.apply(task.config(), train) for train in (300, 100_000))
+    batch, most_batch = (getattr(config, task.rules.batch) for config in (small, large))
+    # A training that ends after a few hundred steps has hardly begun.
+    assert small.epochs * -(-300 // batch) >= 550
+    assert small.epochs > large.epochs and batch <= most_batch
 
 
 @pytest.mark.parametrize("value", [3, 0.5])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import BeamOptions, RecurrentOptions, SplitOptions, VocabularyOptions, option
+from seqkit.config import BeamOptions, RecurrentOptions, SplitOptions, VocabularyOptions, from_data, option
 from seqkit.layers.attention import ATTENTIONS
 from seqkit.layers.forcing import FORCING_SCHEDULES
 
@@ -44,6 +44,7 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     n_best: int = option(1, "outputs given for a source, at most beam_size", minimum=1)
     max_ratio: float = option(2.0, "tokens of an output at most: this times those of the source ...", above=0)
     max_extra: int = option(10, "... and so many more", minimum=1)
-    epochs: int = 30
+    epochs: int = from_data(30)
     learning_rate: float = 4e-3
-    patience: int = 6
+    patience: int = from_data(6)
+    schedule: str = "constant"

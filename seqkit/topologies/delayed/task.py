@@ -21,6 +21,7 @@ from seqkit.topologies.delayed.search import SEARCH_OPTIONS
 from seqkit.topologies.delayed.splits import pair_splits
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.task import Task
+from seqkit.training.recipe import Recipe
 
 _SAMPLES = 3
 """Sources shown after each epoch"""
@@ -48,6 +49,7 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
     """
 
     topology = "many to many, delayed"
+    rules = Recipe(steps=3000, most_batch=32, least_epochs=30)
     # A beam after each epoch would take several times as long.
     validation_options: ClassVar[Mapping[str, Any]] = {"beam_size": 1, "n_best": 1, "coverage_penalty": 0.0}
     prediction_options = SEARCH_OPTIONS

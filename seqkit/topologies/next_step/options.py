@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import RecurrentOptions, SplitOptions, VocabularyOptions, option
+from seqkit.config import RecurrentOptions, SplitOptions, VocabularyOptions, from_data, option
 from seqkit.data import TOKENIZERS
 
 
@@ -19,7 +19,7 @@ class NextStepOptions(RecurrentOptions, VocabularyOptions, SplitOptions):
     valid_fraction: float = option(0.05, "fraction of the data for validation, before the test", above=0, below=0.5)
     test_fraction: float = option(0.05, "fraction of the data for the test, its end", above=0, below=0.5)
     tokenizer: str = option("char", "what is predicted: word, char or byte", choices=lambda: TOKENIZERS)
-    streams: int = option(32, "stretches of the text that are read in parallel, at most", minimum=1)
+    streams: int = option(from_data(32), "stretches of the text that are read in parallel, at most", minimum=1)
     chunk: int = option(64, "steps that gradients go back", minimum=1)
     embedding_size: int = option(64, "values in a token's vector", minimum=1)
     hidden_size: int = 256
@@ -28,7 +28,8 @@ class NextStepOptions(RecurrentOptions, VocabularyOptions, SplitOptions):
     dropout: float = option(0.1, "dropout between layers and on the outputs", minimum=0, below=1)
     weight_dropout: float = option(0.0, "dropout on recurrent weights", minimum=0, below=1)
     embedding_dropout: float = option(0.0, "dropout on token vectors", minimum=0, below=1)
-    epochs: int = 12
+    epochs: int = from_data(12)
+    patience: int = from_data(3)
     learning_rate: float = 6e-3
     batch_size: int = option(64, "texts scored together, at most", minimum=1)
     batch_tokens: int = option(8192, "tokens scored together, at most", minimum=1)

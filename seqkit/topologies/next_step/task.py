@@ -27,9 +27,12 @@ from seqkit.topologies.next_step.splits import contiguous_splits
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.task import Task
 from seqkit.training import Evaluation, StreamBatches
+from seqkit.training.recipe import Recipe
 
 C = TypeVar("C", bound=NextStepOptions)
 
+_CHARACTERS_OF_WORD = 5
+"""About, with its space and marks: how long a training takes need not be known better."""
 _WRITTEN, _SHOWN = 400, 78
 """Tokens that are written after each epoch, and the characters at their end that are shown, a line: a text begins in
 few ways, and what a model can do shows in its middle."""
@@ -52,6 +55,7 @@ class NextStep(Task[C, Stretch, Scored, StreamCodec, LanguageModelHead]):
 
     topology = "many to many, next step"
     metric = "bpc"
+    rules = Recipe(steps=2400, least_batch=4, most_batch=32, least_epochs=12, batch="streams")
     higher_is_better = False
 
     def read_source(self, config: C, data: str, notes: list[str]) -> Corpus:
@@ -65,6 +69,12 @@ class NextStep(Task[C, Stretch, Scored, StreamCodec, LanguageModelHead]):
     def read(self, config: C, notes: list[str]) -> Splits[Stretch]:
         """Contiguous stretches in the order training, validation, test; those given as files stay as they are."""
         return contiguous_splits(config, lambda data: self.read_source(config, data, notes))
+
+    def recipe(self, config: C, splits: Splits[Stretch]) -> C:
+        """Chunks are what examples are elsewhere, and the streams that are read in parallel are a batch."""
+        characters, _ = self.size(splits.train)
+        tokens = characters / (_CHARACTERS_OF_WORD if config.tokenizer == "word" else 1)
+        return self.rules.apply(config, round(tokens / config.chunk))
 
     def read_file(self, config: C, path: Path, codec: StreamCodec) -> list[Stretch]:
         """A text to score the model on."""

@@ -27,6 +27,7 @@ from seqkit.topologies.one_to_many.scores import (
 from seqkit.topologies.one_to_many.splits import apply_case, captioned_splits, read_folder
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.task import Task
+from seqkit.training.recipe import Recipe
 
 C = TypeVar("C", bound=OneToManyOptions)
 
@@ -47,6 +48,7 @@ class OneToMany(Task[C, Captioned, Caption, CaptionCodec, CaptionHead]):
     """
 
     topology = "one to many"
+    rules = Recipe(steps=2000, most_batch=32)
     metric = "bleu"
     # Greedy: choosing the best epoch needs no better search than that.
     validation_options: ClassVar[Mapping[str, Any]] = {"beam_size": 1}

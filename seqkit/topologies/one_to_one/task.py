@@ -17,6 +17,7 @@ from seqkit.topologies.one_to_one.options import OneToOneOptions
 from seqkit.topologies.one_to_one.pictures import draw_mistakes
 from seqkit.topologies.one_to_one.reading import choose_features, header_of, read_vectors, require_columns
 from seqkit.topologies.one_to_one.scores import logistic_baseline, vector_tables
+from seqkit.training.recipe import Recipe
 
 C = TypeVar("C", bound=OneToOneOptions)
 
@@ -40,6 +41,8 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
     """
 
     topology = "one to one"
+    # Steps cost next to nothing here.
+    rules = Recipe(steps=3200, least_batch=32, most_epochs=200)
 
     def feature_names(self, config: C) -> list[str]:
         """The names of the numbers in a vector; override it for data sets, and leave files to this one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, option
+from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, from_data, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,7 @@ class FrameOptions(ClassWeightOptions, RecurrentOptions, SplitOptions):
     delay: int = option(0, "of one direction: frames that it may look ahead before it labels one", minimum=0)
     dropout: float = option(0.3, "dropout between layers and on the outputs", minimum=0, below=1)
     feature_dropout: float = option(0.0, "dropout on what the recurrent layer reads", minimum=0, below=1)
-    epochs: int = 9
+    epochs: int = from_data(9)
+    patience: int = from_data(3)
     learning_rate: float = 5e-3
-    batch_size: int = option(16, "sequences in a batch, at most", minimum=1)
+    batch_size: int = option(from_data(16), "sequences in a batch, at most", minimum=1)

@@ -32,6 +32,7 @@ from seqkit.topologies.synced.frames.scores import (
 from seqkit.topologies.synced.frames.splits import check_labels, clip_splits
 from seqkit.topologies.synced.frames.stream import FrameStream, StreamedLabel
 from seqkit.topologies.synced.task import Synced
+from seqkit.training.recipe import Recipe
 
 C = TypeVar("C", bound=FrameOptions)
 
@@ -49,6 +50,7 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
     """
 
     steps = "frames"
+    rules = Recipe(steps=2250, least_batch=8, most_batch=16)
     background: ClassVar[Collection[str]] = ()
     """Labels of frames in which nothing happens: pale in pictures, and left out of samples"""
 
