@@ -16,6 +16,7 @@ from seqkit.layers import Decoder, Encoder, Head, Loss, Source, TeacherForcing
 from seqkit.layers.head import require_targets
 from seqkit.search import Hypothesis
 from seqkit.topologies.delayed.codec import PairBatch, PairCodec, PairItem
+from seqkit.topologies.delayed.guidance import diagonal_penalty
 from seqkit.topologies.delayed.options import DelayedOptions
 from seqkit.topologies.delayed.search import SearchOptions, output_limits, search
 
@@ -43,6 +44,7 @@ class EncoderDecoderHead(Head):
         codec: only its symbols and its :meth:`PairCodec.write` are used.
         forcing: how often the true token is read in training.
         label_smoothing: in training, as in :func:`~seqkit.layers.losses.linear_cross_entropy`.
+        guidance: the multiple of :func:`diagonal_penalty` in the training's loss; the decoder needs attention then.
         search: what :meth:`predict` does unless told otherwise.
     """
 
@@ -54,11 +56,13 @@ class EncoderDecoderHead(Head):
         forcing: TeacherForcing | None = None,
         label_smoothing: float = 0.0,
         search: SearchOptions | None = None,
+        guidance: float = 0.0,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.codec = encoder, decoder, codec
         self.forcing = forcing or TeacherForcing()
         self.label_smoothing, self.search = label_smoothing, search or SearchOptions()
+        self.guidance = guidance
 
     @classmethod
     def build(cls, config: DelayedOptions, codec: PairCodec) -> EncoderDecoderHead:
@@ -86,19 +90,22 @@ class EncoderDecoderHead(Head):
             **dropouts,
         )
         forcing = TeacherForcing(config.forcing, config.forcing_floor, config.forcing_steps)
-        return cls(encoder, decoder, codec, forcing, config.label_smoothing, SearchOptions.of(config))
+        search = SearchOptions.of(config)
+        return cls(encoder, decoder, codec, forcing, config.label_smoothing, search, config.guidance)
 
     def loss(self, batch: PairBatch) -> Loss:
         """Cross-entropy of the target's symbols and end, in nats; label smoothing and sampling only in training."""
         inputs, targets = require_targets(batch.inputs), require_targets(batch.targets).flatten()
         state = self.decoder.start(self.encoder(batch.tokens, batch.lengths))
         forcing = self.forcing() if self.training else 1.0
-        features = self.decoder(inputs, state, batch.target_lengths, forcing).features
+        decoded = self.decoder(inputs, state, batch.target_lengths, forcing)
         # Padding is taken out first, so that it costs no product with all V symbols.
         real = (targets >= 0).nonzero().squeeze(1)
-        real_features = features.flatten(0, 1).index_select(0, real)
+        real_features = decoded.features.flatten(0, 1).index_select(0, real)
         smoothing = self.label_smoothing if self.training else 0.0
         total = self.decoder.nats(real_features, targets[real], smoothing, self.decoder.recurrent.precision)
+        if self.training and self.guidance and decoded.weights is not None and batch.target_lengths is not None:
+            total = total + self.guidance * diagonal_penalty(decoded.weights, batch.lengths, batch.target_lengths)
         return Loss(total, len(real))
 
     @torch.no_grad()

@@ -26,6 +26,7 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     num_layers: int = option(1, "recurrent layers, on each side", minimum=1)
     attention: str = option("general", "how the decoder attends to the source", choices=lambda: ATTENTIONS)
     coverage: bool = option(False, "attention sees where it has been; needs input_feeding")
+    guidance: float = option(0.0, "how strongly attention is led along the diagonal in training", minimum=0)
     input_feeding: bool = option(False, "what attention found goes into the next step")
     tie: bool = option(True, "the output layer uses the weights of the token vectors")
     dropout: float = option(0.3, "dropout between layers, on memory and features", minimum=0, below=1)
