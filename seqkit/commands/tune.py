@@ -167,13 +167,13 @@ def _finish(study: Study, progress: TuneProgress, again: str) -> int:
 
     best, others = study.best(), under_way_elsewhere(study.trials())
     if others:
-        progress.line(f"{others} trials are under way in other processes; the last of them trains the best")
+        progress.line(f"trials under way in other processes: {others}; the last of them ends the study with its best")
         return 0
     if best is None:
         write_page(study)
         raise UsageError(f"no trial was completed; go on with: {again}")
     run = study.keep_best(best)
-    progress.line(f"the best is trial {best.number + 1}, now in {run.path}")
+    progress.line(f"the best is trial {best.label}, now in {run.path}")
     if not run.results.exists() and (code := train(study.plan.config.kernel, lambda notes: resume(run.path, notes))):
         return code
     note_in_results(run, study.trials(), best, study.plan.criterion)

@@ -38,7 +38,9 @@ class TuneProgress(Callback):
         self._bar: Progress | None = None
         self._task = TaskID(0)
         self._trial: Trial | None = None
-        self._seconds = list[float]()
+        self._began, self._best, self._ended = time.monotonic(), "", 0
+        self._look()
+        self._ended_before = self._ended
         self._log: Reporter | None = None
 
     def line(self, text: str) -> None:
@@ -92,11 +94,12 @@ class TuneProgress(Callback):
         if self._bar is not None:
             best = trainer.progress.best
             score = "" if best is None else f"{_spoken(self.score)} {best:.4f}  "
-            facts = f"epoch {trainer.progress.epoch + 1}  {score}{self._best()}  {self._left()}"
+            facts = f"epoch {trainer.progress.epoch + 1}  {score}{self._best}  {self._left()}"
             self._bar.update(self._task, completed=trainer.done, facts=facts)
 
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
         """A line in the log."""
+        self._look()
         if self._log is not None:
             self._log.on_evaluate(trainer, record, better)
 
@@ -111,14 +114,14 @@ class TuneProgress(Callback):
         self._log = None
         if trial.state is State.ABANDONED:
             return
-        self._seconds.append(trial.facts.get("seconds", 0.0))
+        self._look()
         best = self.study.best()
         star = " *" if best is not None and best.number == trial.number else ""
-        self.prose(f"{self._name()}  {self._outcome(trial)}{star}  {self._best()}  {self._left()}")
+        self.prose(f"{self._name()}  {self._outcome(trial)}{star}  {self._best}  {self._left()}")
         self.prose("  ".join(f"{_spoken(name)}={written(value)}" for name, value in trial.values.items()), "  ")
 
     def _name(self) -> str:
-        number = self._trial.number + 1 if self._trial else 0
+        number = self._trial.label if self._trial else 0
         return f"trial {number}/{self.budget.trials}" if self.budget.trials else f"trial {number}"
 
     def _outcome(self, trial: Trial) -> str:
@@ -126,23 +129,24 @@ class TuneProgress(Callback):
             return f"failed: {trial.facts.get('why')}"
         how = f"in {clock(trial.facts['seconds'])}"
         if same := trial.facts.get("same_as"):
-            how = f"same as trial {same + 1}"
+            how = f"same as trial {same}"
         elif trial.state is State.PRUNED or trial.facts.get("cut"):
             word = "pruned" if trial.state is State.PRUNED else "cut by the time"
             how = f"{word} after epoch {trial.facts['epochs']}, {how}"
         return f"{_spoken(self.score)} {trial.score:.4f}  {how}"
 
-    def _best(self) -> str:
-        best = self.study.best()
-        return "" if best is None else f"best {best.score:.4f} (trial {best.number + 1})"
+    def _look(self) -> None:
+        """Reads how far the study is; not at every step, for it asks the disk."""
+        trials, best = self.study.trials(), self.study.best()
+        self._best = "" if best is None else f"best {best.score:.4f} (trial {best.label})"
+        self._ended = sum(trial.state in (State.COMPLETE, State.PRUNED, State.FAILED) for trial in trials)
 
     def _left(self) -> str:
-        """The time left, until the budget of time is used up or the trials are done."""
-        left = self.budget.deadline - time.monotonic()
-        if self.budget.trials and self._seconds:
-            counted = sum(trial.state is not State.ABANDONED for trial in self.study.trials())
-            each = sum(self._seconds) / len(self._seconds)
-            left = min(left, each * max(0, self.budget.trials - counted))
+        """The time left, until the budget of time is used up or the processes have done the trials together."""
+        left, ended = self.budget.deadline - time.monotonic(), self._ended - self._ended_before
+        if self.budget.trials and ended:
+            each = (time.monotonic() - self._began) / ended
+            left = min(left, each * max(0, self.budget.trials - self._ended))
         return f"{clock(max(0.0, left))} left" if math.isfinite(left) else ""
 
 

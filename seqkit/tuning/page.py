@@ -25,15 +25,16 @@ def write_page(study: Study) -> Path:
     """Writes the page of a study as it stands, and returns where it is."""
     path = study.folder / "tune.html"
     trials = [trial for trial in study.trials() if trial.state is not State.ABANDONED]
+    trials.sort(key=lambda trial: trial.label)
     shares = importances(study)
     sections = (
         _opening(study, trials),
         _scores(study.plan, trials),
+        _table(study.plan, trials),
+        _repeating(study),
         _importances(shares),
         _slices(study.plan, trials, shares),
-        _table(study.plan, trials),
         _failures(trials),
-        _repeating(study),
     )
     title = f"{study.plan.task.name}: {study.folder.absolute().name}"
     write_atomic(path, document(title, "\n".join(filter(None, sections))).encode())
@@ -45,7 +46,7 @@ def _opening(study: Study, trials: Sequence[Trial]) -> str:
     seconds = sum(trial.facts.get("seconds", 0.0) for trial in trials)
     facts = [(counted(trials), str(len(trials))), ("training, all processes", duration(seconds))]
     if best is not None:
-        facts.insert(0, (f"{spaced(criterion.score)}, validation, trial {best.number + 1}", number(best.score)))
+        facts.insert(0, (f"{spaced(criterion.score)}, validation, trial {best.label}", number(best.score)))
     cards = "".join(f'<div><b>{safe(value)}</b><span class="pale">{safe(name)}</span></div>' for name, value in facts)
     name = study.folder.absolute().name
     summary = f"{study.plan.task.name}: {study.plan.task.summary}; a search for good options."
@@ -63,7 +64,7 @@ def _scores(plan: Plan, trials: Sequence[Trial]) -> str:
         f"A {better} {spaced(plan.criterion.score)} is better. Each is the best of a trial's evaluations on the "
         f"validation split; the best of {tried(trials)} such scores is an optimistic one. No trial has seen the test "
         "split, on which the best run is scored once. A cross is a trial that was pruned: it was worse than the median "
-        "of the others at the same point of their training. Trials that are much worse lie below the plot."
+        "of the others at the same point of their training. Trials that are much worse than the complete ones lie outside the plot."
     )
     return section("Scores by trial", f'<div class="pair">{plot}<p class="pale">{safe(text)}</p></div>')
 
@@ -97,7 +98,7 @@ def _slice(plan: Plan, name: str, scored: Sequence[Scored]) -> str:
 
 def _scored(trials: Sequence[Trial]) -> list[Scored]:
     return [
-        Scored(trial.number + 1, trial.values, trial.score, trial.state is State.COMPLETE)
+        Scored(trial.label, trial.values, trial.score, trial.state is State.COMPLETE)
         for trial in trials
         if trial.score is not None
     ]
@@ -107,10 +108,10 @@ def _table(plan: Plan, trials: Sequence[Trial]) -> str:
     best = ranked(trials, plan.criterion.higher_is_better)[:_BEST]
     if not best:
         return ""
-    columns = ["trial", spaced(plan.criterion.score), "epochs", "seconds", "parameters"]
+    columns = ["trial", spaced(plan.criterion.score), "best epoch", "seconds", "parameters"]
     rows = [
         [
-            str(trial.number + 1),
+            f"{trial.label}{' (defaults)' if trial.place == 0 else ''}",
             number(trial.score),
             f"{trial.facts.get('best_epoch', '')} of {trial.facts.get('epochs', '')}",
             f"{trial.facts.get('seconds', 0.0):.1f}",
@@ -129,7 +130,7 @@ def _failures(trials: Sequence[Trial]) -> str:
         return ""
     rows = [
         [
-            str(trial.number + 1),
+            str(trial.label),
             str(trial.facts.get("why", "its process was killed twice")),
             ", ".join(f"{name.replace('_', '-')} {written(value)}" for name, value in trial.values.items()),
         ]

@@ -26,8 +26,9 @@ class Trial(NamedTuple):
     """One configuration that was tried, or is being tried."""
 
     number: int
+    """Optuna's: of all trials, those that were abandoned among them"""
     place: int | None
-    """Trials in the order of their seeds; None where a process ended before it said so"""
+    """In the order of seeds, without those; None where a process ended before it said so"""
     worker: str | None
     state: State
     values: Mapping[str, Any]
@@ -36,6 +37,11 @@ class Trial(NamedTuple):
     """Of the criterion on the validation split, at the trial's best evaluation"""
     facts: Mapping[str, Any]
     """How its training went: seconds, epochs, best_epoch, parameters; why it failed; of which trial it is a copy"""
+
+    @property
+    def label(self) -> int:
+        """What people call it: 1 is the trial with the defaults."""
+        return (self.number if self.place is None else self.place) + 1
 
     @property
     def killed(self) -> bool:

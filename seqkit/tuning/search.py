@@ -89,7 +89,7 @@ class Search:
         proposed, trial = self.study.propose()
         callbacks = self.watcher.begin(trial)
         if same := self.study.same_as(trial):
-            self._tell(proposed, same.state, {**same.facts, "seconds": 0.0, "same_as": same.number})
+            self._tell(proposed, same.state, {**same.facts, "seconds": 0.0, "same_as": same.label})
         else:
             self._train(proposed, trial, callbacks)
         self.watcher.end(self.study.trials()[trial.number])

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqkit.config import options_of, written
+from seqkit.config import options_of
 from seqkit.files import read_json, write_json
 from seqkit.report.page import write_report
 from seqkit.runs.directory import RunDirectory
@@ -69,7 +69,7 @@ def note_in_results(run: RunDirectory, trials: Sequence[Trial], best: Trial, cri
     results = read_json(run.results)
     count = tried(trials)
     facts = {
-        "trial": best.number,
+        "trial": best.label,
         "trials": count,
         "score": criterion.score,
         "valid": best.score,

@@ -48,7 +48,8 @@ class Pruning(Callback):
                 self.trial.report(self._before, earlier)
         if tenth > self._tenth and best is not None:
             self.trial.report(best, tenth)
-            self.pruned = not trainer.progress.finished and self.trial.should_prune()
+            # Optuna answers with a bool of numpy's, which no JSON has.
+            self.pruned = not trainer.progress.finished and bool(self.trial.should_prune())
         self._tenth, self._before = max(tenth, self._tenth), best
         trainer.progress.finished = trainer.progress.finished or self.pruned
 
@@ -94,8 +95,9 @@ class TrialRun:
         write_json(self.folder / "trial.json", {"trial": self.trial.number, "values": self.trial.values})
         opened(session)
         session.train([self.pruning, self.deadline, *callbacks])
-        # An end that came before the training's own is kept, so that nobody goes on from it.
-        session.keeper.save(session.trainer)
+        if self.deadline.cut:
+            # What ended before its time is not to be gone on with.
+            session.keeper.save(session.trainer)
         progress = session.trainer.progress
         if progress.best is None or math.isnan(progress.best):
             raise SeqkitError(f"its {self.plan.criterion.score} is no number")

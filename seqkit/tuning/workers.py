@@ -34,6 +34,9 @@ class Worker:
     def __enter__(self) -> Worker:
         self.folder.mkdir(exist_ok=True)
         write_json(self._file(self.name), {"machine": _machine(), "process": os.getpid()})
+        for path in self.folder.glob("*.json"):
+            if not self.lives(path.stem):
+                path.unlink(missing_ok=True)
         self._thread.start()
         return self
 
