@@ -22,6 +22,7 @@ _COMMANDS = {
     "evaluate": "score a run's model",
     "predict": "apply a run's model to texts",
     "report": "make a run's page again",
+    "tune": "search for good options, and train the best",
     "compare": "several cells and seeds on one task, side by side",
     "inspect": "a page with the gates and states of a run's model",
     "generate": "continue a text as a run's model would",

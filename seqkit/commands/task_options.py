@@ -69,11 +69,17 @@ def config_options(task: AnyTask) -> list[click.Parameter]:
 def config_values(
     task: AnyTask, config_file: str | None, settings: Sequence[str], flags: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """The values of a configuration, as far as they were asked for.
+    """The values of a configuration, as far as they were asked for, and those that go with them.
 
-    Values of the file are replaced by those of ``--set``, these by flags (None: not given). Values that were not asked
-    for then come from the data set, from the run that ``init_from`` names, and from ``SEQKIT_KERNELS``.
+    See :func:`asked_values` and :func:`completed_values`.
     """
+    return completed_values(task, asked_values(task, config_file, settings, flags))
+
+
+def asked_values(
+    task: AnyTask, config_file: str | None, settings: Sequence[str], flags: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """The values that were asked for: those of the file are replaced by ``--set``, these by flags (None: not given)."""
     from seqkit.config import options_of, parse_setting
 
     values = {} if config_file is None else _file_values(task, config_file)
@@ -82,6 +88,16 @@ def config_values(
     for name, text in flags.items():
         if text is not None:
             values[name] = options[name].parse(text, options[name].flag)
+    return values
+
+
+def completed_values(task: AnyTask, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, and for what was not asked for those of the data set, of the run that ``init_from`` names, and of
+    ``SEQKIT_KERNELS``.
+    """
+    from seqkit.config import options_of
+
+    values, options = {**asked}, options_of(task.config)
     if "data" in options:
         values = {**task.data_set_options.get(values.get("data", options["data"].default), {}), **values}
     if values.get("init_from"):

@@ -71,14 +71,14 @@ class Reporter(Callback):
         progress = trainer.progress
         loss = progress.loss_sum / (progress.loss_count or 1)
         last = f"  {trainer.metric} {progress.history[-1][trainer.metric]:.3f}" if progress.history else ""
-        facts = f"loss {loss:.3f}{last}  {self._speed(trainer):,.0f}/s  {_clock(self._left(trainer))} left"
+        facts = f"loss {loss:.3f}{last}  {self._speed(trainer):,.0f}/s  {clock(self._left(trainer))} left"
         epoch = f"epoch {_epoch(progress.epoch + 1, trainer)}"
         self._bar.update(self._task, completed=trainer.done, description=epoch, facts=facts)
 
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
         """Prints a line for the epoch; a star marks the best so far."""
         ended = trainer.progress.finished or trainer.done == 1
-        left = "" if ended else f"  {_clock(self._left(trainer))} left"
+        left = "" if ended else f"  {clock(self._left(trainer))} left"
         star = " *" if better else ""
         losses = f"loss {record['train_loss']:.3f}  valid loss {record['loss']:.3f}"
         scores = "  ".join(f"{name} {record[name]:.3f}" for name in _shown_scores(trainer))
@@ -152,7 +152,8 @@ def _cell(value: Any) -> str:
     return text if len(text) <= 100 else text[:99] + "…"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """``3:07`` or ``1:02:30``."""
     minutes, rest = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
@@ -173,7 +174,7 @@ def progress_bar(path: Path, unit: str, hidden: bool = False) -> Iterator[Callab
         def advance(line: int) -> None:
             spent = time.monotonic() - began
             left = spent / max(1, line) * max(0, lines - line)
-            bar.update(task, completed=line, facts=f"{line / max(spent, 1e-9):,.0f} {unit}/s  {_clock(left)} left")
+            bar.update(task, completed=line, facts=f"{line / max(spent, 1e-9):,.0f} {unit}/s  {clock(left)} left")
 
         yield advance
 

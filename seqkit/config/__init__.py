@@ -9,8 +9,16 @@ from seqkit.config.options import (
     option,
     options_of,
     parse_setting,
+    written,
 )
-from seqkit.config.shared import BeamOptions, ClassWeightOptions, RecurrentOptions, SplitOptions, VocabularyOptions
+from seqkit.config.shared import (
+    BeamOptions,
+    ClassWeightOptions,
+    RecurrentOptions,
+    SplitOptions,
+    VocabularyOptions,
+    sizes_without_vectors,
+)
 from seqkit.config.toml import read_toml, write_toml
 from seqkit.config.training import TrainingConfig
 
@@ -30,5 +38,7 @@ __all__ = [
     "options_of",
     "parse_setting",
     "read_toml",
+    "sizes_without_vectors",
     "write_toml",
+    "written",
 ]

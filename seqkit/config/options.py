@@ -24,13 +24,24 @@ def option(
     above: float | None = None,
     choices: Callable[[], Iterable[str]] | None = None,
     path: bool | Callable[[str], bool] = False,
+    tune: str | Callable[[Any], str | None] | None = None,
 ) -> Any:
     """A field of a configuration with its help and limits.
 
     A value is at least ``minimum``, less than ``below`` and more than ``above``, or one of ``choices``. With ``path``
-    it may name a file; where only some values do, ``path`` says which.
+    it may name a file; where only some values do, ``path`` says which. ``tune`` says where ``seqkit tune`` looks for a
+    better value, as ``--search`` does: ``"1e-4..1e-2"``, ``"gru,lstm"``; where that depends on other options, it makes
+    the text of the configuration, or None.
     """
-    metadata = {"help": help, "minimum": minimum, "below": below, "above": above, "choices": choices, "path": path}
+    metadata = {
+        "help": help,
+        "minimum": minimum,
+        "below": below,
+        "above": above,
+        "choices": choices,
+        "path": path,
+        "tune": tune,
+    }
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -77,6 +88,12 @@ class Option:
         """Whether a value may name a file."""
         path = self.limits.get("path")
         return bool(value) and bool(path(value) if callable(path) else path)
+
+    def arguments(self, value: Any) -> list[str]:
+        """The words of a command line that set this value."""
+        text = written(value)
+        # A value that begins with a hyphen would be read as another option.
+        return [f"{self.flag}={text}"] if text.startswith("-") else [self.flag, text]
 
     def parse(self, text: str, where: str) -> Any:
         """The value of a text on the command line; raises :class:`UsageError` naming ``where`` if there is none."""
@@ -193,13 +210,11 @@ def arguments_of(config: Any) -> list[str]:
     for name, entry in options_of(type(config)).items():
         value = getattr(config, name)
         if value != entry.default:
-            text = _written(value)
-            # A value that begins with a hyphen would be read as another option.
-            words += [f"{entry.flag}={text}"] if text.startswith("-") else [entry.flag, text]
+            words += entry.arguments(value)
     return words
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """The text that :meth:`Option.parse` reads as this value."""
     if isinstance(value, dict):
         return ",".join(f"{key}={text}" for key, text in value.items())

@@ -48,14 +48,19 @@ class ClassWeightOptions(TrainingConfig):
     )
 
 
+def sizes_without_vectors(config: Any) -> str | None:
+    """The sizes of a token's vector to search; vectors of a file have a size of their own."""
+    return None if config.vectors else "64,96,128,192,256"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecurrentOptions(TrainingConfig):
     """The recurrent layers of a head."""
 
-    cell: str = option("lstm", "recurrent cell", choices=available_cells)
+    cell: str = option("lstm", "recurrent cell", choices=available_cells, tune="gru,lstm")
     cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
-    hidden_size: int = option(128, "units of a cell", minimum=1)
-    num_layers: int = option(1, "recurrent layers", minimum=1)
+    hidden_size: int = option(128, "units of a cell", minimum=1, tune="64,96,128,192,256")
+    num_layers: int = option(1, "recurrent layers", minimum=1, tune="1,2")
 
     def build(self, layer: Callable[..., L], *arguments: Any, **options: Any) -> L:
         """An ``Encoder``, ``Decoder`` or ``Recurrent`` with these options: ``config.build(Encoder, 5000, 64)``.

@@ -16,8 +16,8 @@ class TrainingConfig:
     minutes: float = option(
         from_data(0.0), "a training that still improves after its epochs goes on, so long in all at most", minimum=0
     )
-    learning_rate: float = option(2e-3, "peak learning rate of AdamW", above=0)
-    weight_decay: float = option(0.01, "decoupled weight decay", minimum=0)
+    learning_rate: float = option(2e-3, "peak learning rate of AdamW", above=0, tune="5e-4..2e-2")
+    weight_decay: float = option(0.01, "decoupled weight decay", minimum=0, tune="1e-3..0.3")
     schedule: str = option(
         "linear", "learning rate after the warm-up", choices=lambda: ("constant", "cosine", "linear")
     )
@@ -26,7 +26,7 @@ class TrainingConfig:
     average: float = option(
         0.995, "decay of the moving average of the weights that a run keeps; 0: the last weights", minimum=0, below=1
     )
-    batch_size: int = option(64, "examples in a batch, at most", minimum=1)
+    batch_size: int = option(64, "examples in a batch, at most", minimum=1, tune="16,32,64,128")
     batch_tokens: int = option(8192, "tokens in a batch, padding included, at most", minimum=1)
     patience: int = option(3, "evaluations without a better score before training stops; 0: never", minimum=0)
     select: str | None = option(

@@ -25,7 +25,7 @@ _WIDTH, _HEIGHT = 4.6, 2.9
 
 def loss_curves(history: Sequence[Mapping[str, Any]], best: int) -> str:
     """The loss in training and in validation after each epoch; the best epoch is marked."""
-    figure, axes = _plot("epoch", "loss")
+    figure, axes = new_plot("epoch", "loss")
     epochs = [record["epoch"] for record in history]
     _line(axes, epochs, [record["train_loss"] for record in history], FIRST, "o", "-", "training")
     _line(axes, epochs, [record["loss"] for record in history], SECOND, "s", "--", "validation")
@@ -36,7 +36,7 @@ def loss_curves(history: Sequence[Mapping[str, Any]], best: int) -> str:
 
 def metric_curve(history: Sequence[Mapping[str, Any]], metric: str, best: int) -> str:
     """The metric on the validation split after each epoch."""
-    figure, axes = _plot("epoch", f"{metric.replace('_', ' ')}, validation")
+    figure, axes = new_plot("epoch", f"{metric.replace('_', ' ')}, validation")
     epochs = [record["epoch"] for record in history]
     _line(axes, epochs, [record[metric] for record in history], SECOND, "s", "--")
     _mark_best(axes, best)
@@ -49,8 +49,8 @@ def calibration_curve(bins: Sequence[Bin]) -> str:
 
     figure = new_figure("a plot", _WIDTH, 3.6)
     top, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    _dress(top, "", "fraction correct")
-    _dress(below, "confidence", "answers")
+    dress(top, "", "fraction correct")
+    dress(below, "confidence", "answers")
     top.plot([0, 1], [0, 1], color=PALE, linestyle=":", label="justified")
     _line(top, [entry.confidence for entry in bins], [entry.accuracy for entry in bins], FIRST, "o", "-", "the model")
     top.set(xlim=(0, 1), ylim=(-0.03, 1.03))
@@ -84,17 +84,19 @@ def svg(figure: Figure, name: str) -> str:
     return text.replace("<svg", f'<svg role="img" aria-label="{name}"', 1)
 
 
-def _plot(across: str, up: str) -> tuple[Figure, Axes]:
+def new_plot(across: str, up: str) -> tuple[Figure, Axes]:
+    """A figure for a page, with room for one plot; names of its axes, whole numbers across."""
     from matplotlib.ticker import MaxNLocator
 
     figure = new_figure("a plot", _WIDTH, _HEIGHT)
     axes = figure.add_subplot()
-    _dress(axes, across, up)
+    dress(axes, across, up)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     return figure, axes
 
 
-def _dress(axes: Axes, across: str, up: str) -> None:
+def dress(axes: Axes, across: str, up: str) -> None:
+    """Gives axes their names, and the colours of the page."""
     axes.set_xlabel(literal(across), color=INK)
     axes.set_ylabel(literal(up), color=INK)
     axes.tick_params(colors=INK)

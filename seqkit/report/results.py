@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
+from typing import Any
 
 from seqkit.drawing.curves import loss_curves, metric_curve
 from seqkit.pages import muted, safe, section, table
@@ -51,7 +52,19 @@ def scores(files: RunFiles) -> str:
     better = f"A {results['better']} {spaced(results['metric'])} is better."
     how = _how_intervals_were_made(intervals["resamples"], intervals["examples"])
     content = table(["", "model", "baseline"], rows, numbers={1, 2})
-    return section("Scores on the test split", content + muted(f"{how} {better}"))
+    return section("Scores on the test split", content + muted(f"{how} {better}") + _how_it_was_chosen(results))
+
+
+def _how_it_was_chosen(results: Mapping[str, Any]) -> str:
+    """Of a run that a search has ended with: its validation score is one of many."""
+    if "tuning" not in results:
+        return ""
+    tuning = results["tuning"]
+    text = (
+        f"Chosen by seqkit tune, as trial {tuning['trial']} among {tuning['trials']}: its {spaced(tuning['score'])} on "
+        f"validation, {number(tuning['valid'])}, is the best of so many, and optimistic. The test split chose nothing."
+    )
+    return muted(text)
 
 
 def _how_intervals_were_made(resamples: int, examples: int) -> str:

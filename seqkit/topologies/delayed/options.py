@@ -21,18 +21,22 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     test_fraction: float = 0.05
     max_symbols: int = option(2000, "largest vocabulary of a side", minimum=30)
     cell: str = "gru"
-    embedding_size: int = option(128, "values in a token's vector", minimum=1)
-    hidden_size: int = option(256, "units of the decoder; half of them each way in the encoder", minimum=2)
-    num_layers: int = option(1, "recurrent layers, on each side", minimum=1)
+    embedding_size: int = option(128, "values in a token's vector", minimum=1, tune="64,96,128,192,256")
+    hidden_size: int = option(
+        256, "units of the decoder; half of them each way in the encoder", minimum=2, tune="128,192,256,384,512"
+    )
+    num_layers: int = option(1, "recurrent layers, on each side", minimum=1, tune="1,2")
     attention: str = option("general", "how the decoder attends to the source", choices=lambda: ATTENTIONS)
     coverage: bool = option(False, "attention sees where it has been; needs input_feeding")
     guidance: float = option(0.0, "how strongly attention is led along the diagonal in training", minimum=0)
     input_feeding: bool = option(False, "what attention found goes into the next step")
     tie: bool = option(True, "the output layer uses the weights of the token vectors")
-    dropout: float = option(0.3, "dropout between layers, on memory and features", minimum=0, below=1)
-    embedding_dropout: float = option(0.2, "dropout on token vectors", minimum=0, below=1)
+    dropout: float = option(0.3, "dropout between layers, on memory and features", minimum=0, below=1, tune="0..0.6")
+    embedding_dropout: float = option(0.2, "dropout on token vectors", minimum=0, below=1, tune="0..0.5")
     word_dropout: float = option(0.0, "fraction of the source tokens left out in training", minimum=0, below=1)
-    label_smoothing: float = option(0.1, "fraction of a target's weight spread over all symbols", minimum=0, below=1)
+    label_smoothing: float = option(
+        0.1, "fraction of a target's weight spread over all symbols", minimum=0, below=1, tune="0..0.2"
+    )
     forcing: str = option(
         "constant",
         "how often the true token is read: constant, linear or inverse-sigmoid",

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, VocabularyOptions, from_data, option
+from seqkit.config import (
+    ClassWeightOptions,
+    RecurrentOptions,
+    SplitOptions,
+    VocabularyOptions,
+    from_data,
+    option,
+    sizes_without_vectors,
+)
 from seqkit.data import TOKENIZERS
 
 
@@ -23,13 +31,15 @@ class ManyToOneOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, 
     patience: int = from_data(3)
     schedule: str = "constant"
     max_tokens: int = option(400, "a longer text is cut after so many tokens", minimum=1)
-    embedding_size: int = option(128, "values in a token's vector", minimum=1)
-    hidden_size: int = option(128, "units of a cell, for each direction", minimum=1)
+    embedding_size: int = option(128, "values in a token's vector", minimum=1, tune=sizes_without_vectors)
+    hidden_size: int = option(128, "units of a cell, for each direction", minimum=1, tune="64,96,128,192,256")
     bidirectional: bool = option(True, "read each text from its end, too")
-    pooling: str = option("mean+max", "last, mean, max, attention, or some joined by +")
-    dropout: float = option(0.5, "dropout on outputs and on the pooled vector", minimum=0, below=1)
-    embedding_dropout: float = option(0.5, "dropout on token vectors", minimum=0, below=1)
-    word_dropout: float = option(0.3, "fraction of the tokens left out in training", minimum=0, below=1)
+    pooling: str = option(
+        "mean+max", "last, mean, max, attention, or some joined by +", tune="mean+max,mean,max,attention"
+    )
+    dropout: float = option(0.5, "dropout on outputs and on the pooled vector", minimum=0, below=1, tune="0..0.7")
+    embedding_dropout: float = option(0.5, "dropout on token vectors", minimum=0, below=1, tune="0..0.7")
+    word_dropout: float = option(0.3, "fraction of the tokens left out in training", minimum=0, below=1, tune="0..0.5")
     threshold: str | None = option(
         None, "of two labels, the probability from which the second is predicted; auto: tuned on validation [0.5]"
     )

@@ -19,15 +19,17 @@ class NextStepOptions(RecurrentOptions, VocabularyOptions, SplitOptions):
     valid_fraction: float = option(0.05, "fraction of the data for validation, before the test", above=0, below=0.5)
     test_fraction: float = option(0.05, "fraction of the data for the test, its end", above=0, below=0.5)
     tokenizer: str = option("char", "what is predicted: word, char or byte", choices=lambda: TOKENIZERS)
-    streams: int = option(from_data(32), "stretches of the text that are read in parallel, at most", minimum=1)
-    chunk: int = option(64, "steps that gradients go back", minimum=1)
-    embedding_size: int = option(64, "values in a token's vector", minimum=1)
+    streams: int = option(
+        from_data(32), "stretches of the text that are read in parallel, at most", minimum=1, tune="8,16,32,64"
+    )
+    chunk: int = option(64, "steps that gradients go back", minimum=1, tune="32,64,96,128")
+    embedding_size: int = option(64, "values in a token's vector", minimum=1, tune="32,64,128,256")
     hidden_size: int = 256
     tie: bool = option(False, "scores use the weights of the token vectors")
     recall: int = option(0, "steps of the past that attention looks back on; 0: no attention", minimum=0)
-    dropout: float = option(0.1, "dropout between layers and on the outputs", minimum=0, below=1)
-    weight_dropout: float = option(0.0, "dropout on recurrent weights", minimum=0, below=1)
-    embedding_dropout: float = option(0.0, "dropout on token vectors", minimum=0, below=1)
+    dropout: float = option(0.1, "dropout between layers and on the outputs", minimum=0, below=1, tune="0..0.5")
+    weight_dropout: float = option(0.0, "dropout on recurrent weights", minimum=0, below=1, tune="0..0.5")
+    embedding_dropout: float = option(0.0, "dropout on token vectors", minimum=0, below=1, tune="0..0.3")
     epochs: int = from_data(12)
     patience: int = from_data(3)
     learning_rate: float = 6e-3

@@ -28,9 +28,11 @@ class OneToManyOptions(RecurrentOptions, VocabularyOptions, BeamOptions):
     encoder: str = option("convolutional", "what reads a picture", choices=lambda: _ENCODERS)
     picture_size: int = option(32, "pictures are scaled to this side, in pixels", minimum=8)
     color: bool = option(False, "read pictures in colour")
-    jitter: float = option(0.5, "how much pictures are moved and bent in training; 0: not at all", minimum=0)
+    jitter: float = option(
+        0.5, "how much pictures are moved and bent in training; 0: not at all", minimum=0, tune="0..1"
+    )
     width: int = option(16, "features after the first convolution", minimum=1)
-    vector_size: int = option(256, "values in the vector of a picture", minimum=1)
+    vector_size: int = option(256, "values in the vector of a picture", minimum=1, tune="128,192,256,384")
     vectors: str | None = option(None, "for --encoder vectors: the .npy or .safetensors file", path=True)
     backbone: str = option("resnet18", "for --encoder torchvision: the network")
     weights: str | None = option(None, "for --encoder torchvision: the file of its weights", path=True)
@@ -38,11 +40,15 @@ class OneToManyOptions(RecurrentOptions, VocabularyOptions, BeamOptions):
         "grid", "the picture is the first input, the first state, or a grid attended to", choices=lambda: _STARTS
     )
     attention: str = option("general", "kind of attention to the grid", choices=lambda: ATTENTIONS)
-    embedding_size: int = option(128, "values in a token's vector", minimum=1)
-    dropout: float = option(0.1, "dropout on outputs and on the encoded picture", minimum=0, below=1)
-    embedding_dropout: float = option(0.1, "dropout on token vectors", minimum=0, below=1)
+    embedding_size: int = option(128, "values in a token's vector", minimum=1, tune="32,64,128,192")
+    dropout: float = option(0.1, "dropout on outputs and on the encoded picture", minimum=0, below=1, tune="0..0.5")
+    embedding_dropout: float = option(0.1, "dropout on token vectors", minimum=0, below=1, tune="0..0.5")
     label_smoothing: float = option(
-        0.0, "fraction of a target that is spread evenly over all tokens", minimum=0, below=1
+        0.0,
+        "fraction of a target that is spread evenly over all tokens",
+        minimum=0,
+        below=1,
+        tune="0..0.2",
     )
 
     def build_encoder(self, shape: tuple[int, ...]) -> PictureEncoder:

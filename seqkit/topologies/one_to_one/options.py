@@ -18,11 +18,15 @@ class OneToOneOptions(ClassWeightOptions):
     feature_columns: str | None = option(None, "columns of numbers, joined by commas (else all but label and weight)")
     valid_fraction: float = option(0.1, "fraction of the examples for validation", above=0, below=0.5)
     test_fraction: float = option(0.1, "fraction of the examples for the test", above=0, below=0.5)
-    hidden_size: int = option(128, "units of a layer", minimum=1)
-    num_layers: int = option(2, "hidden layers; 0: a linear model", minimum=0)
+    hidden_size: int = option(128, "units of a layer", minimum=1, tune="32,64,128,256,512")
+    num_layers: int = option(2, "hidden layers; 0: a linear model", minimum=0, tune="0,1,2,3")
     activation: str = option("relu", "activation function of the hidden layers", choices=lambda: ACTIVATIONS)
-    dropout: float = option(0.2, "dropout on the outputs of each layer", minimum=0, below=1)
-    noise: float = option(0.0, "standard deviation of the noise on scaled numbers in training", minimum=0)
+    dropout: float = option(0.2, "dropout on the outputs of each layer", minimum=0, below=1, tune="0..0.6")
+    noise: float = option(0.0, "standard deviation of the noise on scaled numbers in training", minimum=0, tune="0..1")
     label_smoothing: float = option(
-        0.0, "fraction of a target that is spread evenly over all labels", minimum=0, below=1
+        0.0,
+        "fraction of a target that is spread evenly over all labels",
+        minimum=0,
+        below=1,
+        tune="0..0.2",
     )

@@ -16,13 +16,13 @@ class FrameOptions(ClassWeightOptions, RecurrentOptions, SplitOptions):
     test_data: str | None = option(None, "a folder with the test split (else split off at random)", path=True)
     label_column: str | None = option(None, "of tables: the column of the label (else guessed by its name)")
     test_fraction: float = 0.2
-    frame_size: int = option(0, "units of a layer that reads each frame first; 0: none", minimum=0)
-    hidden_size: int = option(128, "units of a cell, for each direction", minimum=1)
+    frame_size: int = option(0, "units of a layer that reads each frame first; 0: none", minimum=0, tune="0,64,128")
+    hidden_size: int = option(128, "units of a cell, for each direction", minimum=1, tune="64,96,128,192,256")
     bidirectional: bool = option(True, "read each sequence from its end, too; false: labels a stream")
     delay: int = option(0, "of one direction: frames that it may look ahead before it labels one", minimum=0)
-    dropout: float = option(0.3, "dropout between layers and on the outputs", minimum=0, below=1)
-    feature_dropout: float = option(0.0, "dropout on what the recurrent layer reads", minimum=0, below=1)
+    dropout: float = option(0.3, "dropout between layers and on the outputs", minimum=0, below=1, tune="0..0.6")
+    feature_dropout: float = option(0.0, "dropout on what the recurrent layer reads", minimum=0, below=1, tune="0..0.5")
     epochs: int = from_data(9)
     patience: int = from_data(3)
     learning_rate: float = 5e-3
-    batch_size: int = option(from_data(16), "sequences in a batch, at most", minimum=1)
+    batch_size: int = option(from_data(16), "sequences in a batch, at most", minimum=1, tune="8,16,32")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, VocabularyOptions, from_data, option
+from seqkit.config import (
+    ClassWeightOptions,
+    RecurrentOptions,
+    SplitOptions,
+    VocabularyOptions,
+    from_data,
+    option,
+    sizes_without_vectors,
+)
 from seqkit.layers.words import SPELLINGS
 
 MARKS_BALANCE = 0.3
@@ -21,13 +29,15 @@ class TaggingOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, Sp
     valid_fraction: float = 0.05
     test_fraction: float = 0.05
     lowercase: bool = option(True, "capitals are seen in a word's characters alone")
-    embedding_size: int = option(96, "values in a word's vector", minimum=1)
-    hidden_size: int = option(128, "units of a cell, for each direction", minimum=1)
+    embedding_size: int = option(96, "values in a word's vector", minimum=1, tune=sizes_without_vectors)
+    hidden_size: int = option(128, "units of a cell, for each direction", minimum=1, tune="64,96,128,192,256")
     bidirectional: bool = option(True, "read each sentence from its end, too")
     characters: str = option("rnn", "how characters of words are read: rnn, cnn or none", choices=lambda: SPELLINGS)
     spelled_below: int = option(0, "only words seen less often in training are spelled; 0: all", minimum=0)
     character_size: int = option(32, "values in a character's vector", minimum=1)
-    spelling_size: int = option(128, "values in the vector made of a word's characters", minimum=1)
+    spelling_size: int = option(
+        128, "values in the vector made of a word's characters", minimum=1, tune="32,64,128,192"
+    )
     forgetting: float = option(1.0, "how often rare words are taken for unknown in training", minimum=0)
     balance: float | None = option(
         None,
@@ -36,9 +46,9 @@ class TaggingOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, Sp
     )
     crf: bool = option(False, "labels depend on their neighbours: a conditional random field")
     n_best: int = option(1, "labellings given for a sentence; more than one needs crf", minimum=1)
-    dropout: float = option(0.5, "dropout between layers and on the outputs", minimum=0, below=1)
-    embedding_dropout: float = option(0.4, "dropout on word vectors", minimum=0, below=1)
-    word_dropout: float = option(0.0, "fraction of the words left out in training", minimum=0, below=1)
+    dropout: float = option(0.5, "dropout between layers and on the outputs", minimum=0, below=1, tune="0..0.7")
+    embedding_dropout: float = option(0.4, "dropout on word vectors", minimum=0, below=1, tune="0..0.6")
+    word_dropout: float = option(0.0, "fraction of the words left out in training", minimum=0, below=1, tune="0..0.3")
     vectors: str | None = option(None, "GloVe or word2vec text file to start the word vectors from", path=True)
     epochs: int = from_data(12)
     batch_size: int = option(from_data(16), "sentences in a batch, at most", minimum=1)

@@ -1,0 +1,84 @@
+"""The processes that work on a study, on one machine or several: who is alive, seen in the study's folder alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import threading
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from seqkit.files import write_json
+
+_INTERVAL = 5.0
+"""Seconds between two signs of life."""
+_SILENT = 120.0
+"""Seconds without one after which a process is given up; a process of this machine, once it has ended."""
+
+
+class Worker:
+    """This process at work on a study: a file in the folder ``workers``, touched from time to time.
+
+    Times are those of the file system, compared with each other: machines need not agree on the clock.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "workers"
+        self.name = uuid.uuid4().hex[:12]
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._touch, name="seqkit-tune", daemon=True)
+
+    def __enter__(self) -> Worker:
+        self.folder.mkdir(exist_ok=True)
+        write_json(self._file(self.name), {"machine": _machine(), "process": os.getpid()})
+        for path in self.folder.glob("*.json"):
+            if not self.lives(path.stem):
+                path.unlink(missing_ok=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._file(self.name).unlink(missing_ok=True)
+
+    def lives(self, name: str) -> bool:
+        """Whether the process of that name still works."""
+        try:
+            silent = self._file(self.name).stat().st_mtime - self._file(name).stat().st_mtime
+            facts = json.loads(self._file(name).read_text("utf-8"))
+        except (OSError, ValueError):
+            return False
+        return silent < _SILENT and not _has_ended(facts)
+
+    def _touch(self) -> None:
+        while not self._ended.wait(_INTERVAL):
+            # A folder that is away for a moment is no reason to end a training.
+            if self._file(self.name).exists():
+                os.utime(self._file(self.name))
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+
+def _machine() -> str:
+    """This machine; containers, whose processes are numbered anew, count as machines of their own."""
+    spaces = Path("/proc/self/ns/pid")
+    return f"{platform.node()} {spaces.readlink() if spaces.exists() else ''}"
+
+
+def _has_ended(facts: dict[str, Any]) -> bool:
+    if facts.get("machine") != _machine():
+        return False
+    try:
+        os.kill(int(facts["process"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
