@@ -20,7 +20,7 @@ from seqkit.files import json_bytes, write_atomic, write_json, write_json_lines
 from seqkit.kernels import built, ready
 from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory, check_free
-from seqkit.runs.model import count_parameters, open_run, restore_head
+from seqkit.runs.model import check_single, count_parameters, open_run, restore_head
 from seqkit.runs.training import Training
 from seqkit.tables import Table
 from seqkit.topologies import AnyCodec, AnyTask, predict_items
@@ -192,12 +192,15 @@ def create_folder(
         "data": data,
     }
     config_file = {"config.toml": write_toml(task.name, config).encode()}
-    return RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})})
+    run = RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})})
+    run.checkpoint.parent.mkdir(exist_ok=True)
+    return run
 
 
 def resume(path: Path, notes: list[str]) -> Session:
     """A run taken up where it stopped; refuses data that have changed since."""
     run, facts, task, config, codec = open_run(path)
+    check_single(path, "resumed")
     if facts["data"] is None:
         raise UsageError(f"{path} was saved without the data of its training, so it cannot go on; fit it anew")
     splits = task.read(config, notes)
@@ -237,9 +240,20 @@ def fingerprint(task: AnyTask, splits: Splits[Any]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for split in dataclasses.fields(splits):
         digest.update(split.name.encode())
-        for example in getattr(splits, split.name):
-            digest.update(repr(_content(example)).encode("utf-8", "surrogatepass"))
+        _add_content(digest, getattr(splits, split.name))
     return digest.hexdigest()
+
+
+def content_digest(examples: Sequence[Any]) -> str:
+    """A digest of the examples of one split."""
+    digest = hashlib.blake2b(digest_size=16)
+    _add_content(digest, examples)
+    return digest.hexdigest()
+
+
+def _add_content(digest: hashlib.blake2b, examples: Sequence[Any]) -> None:
+    for example in examples:
+        digest.update(repr(_content(example)).encode("utf-8", "surrogatepass"))
 
 
 def _content(example: Any) -> Any:
