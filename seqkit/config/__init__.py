@@ -10,7 +10,14 @@ from seqkit.config.options import (
     options_of,
     parse_setting,
 )
-from seqkit.config.shared import BeamOptions, ClassWeightOptions, RecurrentOptions, SplitOptions, VocabularyOptions
+from seqkit.config.shared import (
+    BeamOptions,
+    ClassWeightOptions,
+    RecurrentOptions,
+    SplitOptions,
+    TeacherOptions,
+    VocabularyOptions,
+)
 from seqkit.config.toml import read_toml, write_toml
 from seqkit.config.training import TrainingConfig
 
@@ -21,6 +28,7 @@ __all__ = [
     "Option",
     "RecurrentOptions",
     "SplitOptions",
+    "TeacherOptions",
     "TrainingConfig",
     "VocabularyOptions",
     "arguments_of",

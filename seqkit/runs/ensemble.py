@@ -144,8 +144,8 @@ def _differ(first: Member, other: Member, what: str, value: Any, other_value: An
     shown, other_shown = (_shown(each) for each in (value, other_value))
     values = f" ({shown} and {other_shown})" if shown != other_shown and len(shown + other_shown) < 100 else ""
     return UsageError(
-        f"{first.path} and {other.path} differ in {what}{values}, so they cannot answer together; train them on the "
-        "same split of the same data"
+        f"{first.path} and {other.path} differ in {what}{values}, so they cannot answer together; choose runs "
+        "that were trained alike"
     )
 
 

@@ -21,9 +21,11 @@ from seqkit.kernels import built, ready
 from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory, check_free
 from seqkit.runs.model import check_single, count_parameters, open_run, restore_head
+from seqkit.runs.teacher import note_on_splits
 from seqkit.runs.training import Training
 from seqkit.tables import Table
 from seqkit.topologies import AnyCodec, AnyTask, predict_items
+from seqkit.topologies.distillation import TEACHER_FILE, SoftTargets
 from seqkit.training.checkpoint import read_tensors, write_tensors
 from seqkit.training.trainer import Callback, Trainer
 
@@ -161,7 +163,11 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     # The folder is made last, so that settings which cannot be leave nothing behind.
     session = Session(RunDirectory(out), task, config, codec, splits)
     session.begin(notes)
-    create_folder(out, task, config, codec, fingerprint(task, splits))
+    data, teacher = fingerprint(task, splits), {}
+    if session.teacher is not None:
+        teacher = {TEACHER_FILE: session.teacher.to_bytes()}
+        notes.extend(note_on_splits(Path(str(getattr(config, "teacher", ""))), data))
+    create_folder(out, task, config, codec, data, teacher)
     return session
 
 
@@ -214,7 +220,10 @@ def resume(path: Path, notes: list[str]) -> Session:
     config = _as_trained(config, facts, notes)
     if torch.__version__ != facts["torch"]:
         notes.append(f"the run began with torch {facts['torch']}, this is {torch.__version__}: the bits may differ")
-    return Session(run, task, config, codec, splits)
+    session = Session(run, task, config, codec, splits)
+    if (run.path / TEACHER_FILE).exists():
+        session.learn_from(SoftTargets.from_bytes((run.path / TEACHER_FILE).read_bytes()))
+    return session
 
 
 def _kernel_facts(kernel: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, VocabularyOptions, option
+from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, TeacherOptions, VocabularyOptions, option
 from seqkit.layers.words import SPELLINGS
 
 MARKS_BALANCE = 0.3
@@ -12,7 +12,7 @@ MARKS_BALANCE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaggingOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
+class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
     """How sentences are read, and the network that labels their words."""
 
     data: str = option("", "the data: a CoNLL, CoNLL-U or JSONL file of tagged sentences", path=True)
