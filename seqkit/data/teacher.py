@@ -61,8 +61,8 @@ def _values_of(values: Mapping[str, str], labels: Sequence[str], location: Sourc
             return _values_of_json(values[name], name, labels, location)
     missing = next((label for label in labels if label not in values), labels[0])
     raise UsageError(
-        f"{SourceLocation(location.file, 1)}: no probability of label {shown(missing)}; name a column after each label, "
-        'or give JSON with {"probabilities": {"label": 0.9, …}}'
+        f"{SourceLocation(location.file, 1)}: no probability of label {shown(missing)}; name a column after each "
+        'label, or give JSON with {"probabilities": {"label": 0.9, …}}'
     )
 
 

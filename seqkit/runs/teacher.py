@@ -48,8 +48,8 @@ def note_on_splits(path: Path, data: str) -> list[str]:
     if all(each.get("data") == data for each in facts.get("members") or [facts]):
         return []
     return [
-        f"{path} was trained on other splits, perhaps on some of the examples that this run is scored on; give both the "
-        "same with --split-seed"
+        f"{path} was trained on other splits, perhaps on some of the examples that this run is scored on; give both "
+        "the same with --split-seed"
     ]
 
 

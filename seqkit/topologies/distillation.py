@@ -112,8 +112,8 @@ class DistillationLoss:
         """``T² KL`` of each row (…) in nats."""
         softened = torch.softmax(teacher.log() / self.temperature, -1)
         student = torch.log_softmax(logits / self.temperature, -1)
-        divergence = kl_div(student, softened, reduction="none").sum(-1)
-        return self.temperature**2 * divergence
+        divergence: Tensor = kl_div(student, softened, reduction="none").sum(-1) * self.temperature**2
+        return divergence
 
     def _row_weights(self, batch: Any, logits: Tensor) -> Tensor:
         """How much each row counts in the loss of the labels, (N) or (N, T); 0 at padding."""
