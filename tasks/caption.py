@@ -58,7 +58,7 @@ class Captioning(OneToMany[CaptionConfig]):
         examples = glyphs(config.scripts.split(","), config.faces.split(","), _sizes(config))
         letters = sorted({example.group for example in examples})
         if 0 < config.letters < len(letters):
-            chosen = set(random.Random(config.seed).sample(letters, config.letters))
+            chosen = set(random.Random(config.seed_of_splits).sample(letters, config.letters))
             examples = [example for example in examples if example.group in chosen]
         return examples
 

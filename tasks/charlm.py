@@ -64,7 +64,7 @@ class CharLM(NextStep[CharLMConfig]):
 def _review_splits(config: CharLMConfig) -> Splits[Stretch]:
     """A review a line, in the splits of ``sentiment --data imdb``: what is tested there is never read here."""
     reviews = read_examples(REVIEWS.locate(), "text", "label", {"source": "imdb"})
-    splits = stratified(reviews, config.valid_fraction, config.test_fraction, config.seed)
+    splits = stratified(reviews, config.valid_fraction, config.test_fraction, config.seed_of_splits)
 
     def joined(split: str) -> list[Stretch]:
         lines = [" ".join(review.text.split()) for review in getattr(splits, split)]

@@ -50,7 +50,7 @@ class Frames(SyncedFrames[FrameConfig]):
             return super().read(config, notes)
         if config.valid_data or config.test_data:
             raise UsageError("strips have splits of their own; leave out --valid-data and --test-data")
-        return strips((config.strips, config.strips // 10, config.strips // 5), config.window, config.seed)
+        return strips((config.strips, config.strips // 10, config.strips // 5), config.window, config.seed_of_splits)
 
 
 TASK = Frames()

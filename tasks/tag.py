@@ -93,8 +93,8 @@ def _read_reviews(config: TagConfig) -> Splits[Sentence]:
     """Film reviews of people who set commas, divided before they are cut: no review is in two splits."""
     collection = read_examples(REVIEWS.locate(), "text", "label", {"source": "imdb"})
     reviews = [review for review in collection if is_punctuated(review.text)]
-    chosen = random.Random(config.seed).sample(reviews, min(config.reviews, len(reviews)))
-    splits = stratified(chosen, config.valid_fraction, config.test_fraction, config.seed)
+    chosen = random.Random(config.seed_of_splits).sample(reviews, min(config.reviews, len(reviews)))
+    splits = stratified(chosen, config.valid_fraction, config.test_fraction, config.seed_of_splits)
     return Splits(*(list(stretches(split, config.stretch)) for split in (splits.train, splits.valid, splits.test)))
 
 

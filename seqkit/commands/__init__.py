@@ -24,6 +24,7 @@ _COMMANDS = {
     "report": "make a run's page again",
     "tune": "search for good options, and train the best",
     "compare": "several cells and seeds on one task, side by side",
+    "ensemble": "several runs as one: the average of what they predict",
     "inspect": "a page with the gates and states of a run's model",
     "generate": "continue a text as a run's model would",
     "export": "write a run's model as ONNX or with torch.export",

@@ -51,9 +51,12 @@ def adapted_model(model: Model, prompt: str, options: DynamicOptions) -> Model:
 
 def _evaluation(model: Model, options: DynamicOptions) -> DynamicEvaluation:
     """Measures gradients on the training split of the run; raises :class:`UsageError` for what is no language model."""
+    from seqkit.topologies import EnsembleHead
     from seqkit.topologies.next_step import DynamicEvaluation, LanguageModelHead, StreamCodec, gradient_sample
 
     head, codec = model.head, model.codec
+    if isinstance(head, EnsembleHead):
+        raise UsageError("an ensemble cannot adapt; leave out --dynamic, or name one of its members")
     if not (isinstance(head, LanguageModelHead) and isinstance(codec, StreamCodec)):
         raise UsageError(f"a {model.task.name} model is no language model and cannot adapt; leave out --dynamic")
     tokens = gradient_sample(codec, model.task.read(model.config, []).train[0])

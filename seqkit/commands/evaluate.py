@@ -20,9 +20,12 @@ def command(run: str, data: str | None, as_json: bool, dynamic: bool, settings: 
     """Score a run's best model on its test split, or on a file."""
     from seqkit.commands.terminal import print_tables
     from seqkit.runs import load
+    from seqkit.runs.ensemble import check_test_split
     from seqkit.tables import Table
 
     options = dynamic_options(dynamic, settings)
+    if not data:
+        check_test_split(Path(run))
     model = load(run)
     task = model.task
     examples = task.read_file(model.config, Path(data), model.codec) if data else task.read(model.config, []).test

@@ -16,6 +16,7 @@ from seqkit.config.shared import (
     ClassWeightOptions,
     RecurrentOptions,
     SplitOptions,
+    TeacherOptions,
     VocabularyOptions,
     sizes_without_vectors,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "Option",
     "RecurrentOptions",
     "SplitOptions",
+    "TeacherOptions",
     "TrainingConfig",
     "VocabularyOptions",
     "arguments_of",

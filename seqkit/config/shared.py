@@ -54,6 +54,17 @@ def sizes_without_vectors(config: Any) -> str | None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TeacherOptions(TrainingConfig):
+    """What a small model learns from a better one."""
+
+    teacher: str | None = option(
+        None, "a run, or a file of probabilities, whose predictions this model learns beside the labels", path=True
+    )
+    teacher_weight: float = option(0.7, "share of the teacher in the loss, from 0 to 1", minimum=0)
+    temperature: float = option(2.0, "of the teacher's probabilities; above 1, unlikely labels count more", above=0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecurrentOptions(TrainingConfig):
     """The recurrent layers of a head."""
 

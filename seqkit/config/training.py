@@ -39,3 +39,11 @@ class TrainingConfig:
     checkpoint_seconds: float = option(60.0, "seconds of work that are lost, at most, if the run is killed", minimum=0)
     init_from: str | None = option(None, "a run whose encoder or decoder this one starts from", path=True)
     seed: int = option(0, "seed of everything random", minimum=0, below=2**31)
+    split_seed: int | None = option(
+        None, "seed of the random splits, which several runs may share (else the seed)", minimum=0, below=2**31
+    )
+
+    @property
+    def seed_of_splits(self) -> int:
+        """What decides which examples are in which split."""
+        return self.seed if self.split_seed is None else self.split_seed

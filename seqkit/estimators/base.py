@@ -21,6 +21,7 @@ from seqkit.estimators.arguments import arguments_as_data, objects
 from seqkit.estimators.parameters import TaskParameters, plain
 from seqkit.files import json_bytes, read_json, write_json_lines
 from seqkit.runs import Model, RunDirectory, Training, find_task, load
+from seqkit.runs.model import check_single
 from seqkit.runs.session import create_folder
 from seqkit.training import Callback, Trainer
 from seqkit.training.checkpoint import own_generators, write_tensors
@@ -78,6 +79,7 @@ class SequenceEstimator(TaskParameters):
         """
         with own_generators():
             model, run = load(path), RunDirectory(Path(path))
+        check_single(Path(path), "loaded as an estimator")
         if model.task.name != cls.task:
             raise UsageError(f"{path} is a run of {model.task.name}, but {cls.__name__} loads runs of {cls.task}")
         facts = read_json(run.path / _FACTS) if (run.path / _FACTS).exists() else {}

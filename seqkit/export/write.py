@@ -11,6 +11,7 @@ import torch
 
 from seqkit.errors import UsageError
 from seqkit.export.comparison import BATCHES, Run, check_difference, largest_difference, scores_through
+from seqkit.export.ensembles import export_ensemble
 from seqkit.export.onnx_files import make_onnx, onnx_run, round_to_int8, unrounded_layers
 from seqkit.export.torch_files import make_torch, torch_run
 from seqkit.files import json_bytes, write_atomic
@@ -18,8 +19,9 @@ from seqkit.graphs import OPSET, Exported, Part
 from seqkit.graphs.graph import check_installed
 from seqkit.graphs.recurrent import needed_operator
 from seqkit.layers.recurrent import Recurrent
+from seqkit.runs.ensemble import check_test_split
 from seqkit.runs.model import Model, load
-from seqkit.topologies import Exports
+from seqkit.topologies import EnsembleHead, Exports
 from seqkit.version import __version__
 
 
@@ -73,6 +75,8 @@ def export(run: Path, format_name: str = "onnx", out: Path | None = None, int8: 
     Raises :class:`UsageError` for what cannot be exported, :class:`SeqkitError` where the files compute something else.
     """
     file_format = _checked_format(format_name, int8)
+    if int8:
+        check_test_split(run)
     model = load(run)
     if format_name == "onnx":
         _check_cells(model)
@@ -118,7 +122,9 @@ def _parts_of(model: Model) -> Exported:
         if isinstance(module, Recurrent):
             # What is compared must not round to bfloat16, nor be traced through a kernel of ours.
             module.kernel, module.precision = "torch", "f32"
-    return model.task.export(model.head, model.codec)
+    return (
+        export_ensemble(model) if isinstance(model.head, EnsembleHead) else model.task.export(model.head, model.codec)
+    )
 
 
 def _paths(exported: Exported, out: Path, ending: str) -> dict[str, Path]:

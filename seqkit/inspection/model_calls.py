@@ -16,7 +16,7 @@ from seqkit.errors import UsageError
 from seqkit.layers import Head, Recurrent
 from seqkit.layers.state import State
 from seqkit.runs import Model
-from seqkit.topologies import Explains, Explanation
+from seqkit.topologies import EnsembleHead, Explains, Explanation
 
 
 class LayerCall(NamedTuple):
@@ -31,7 +31,9 @@ class LayerCall(NamedTuple):
 
 
 def check_has_time(model: Model) -> None:
-    """Raises :class:`UsageError` for a model without a recurrent layer."""
+    """Raises :class:`UsageError` for a model without a recurrent layer, and for an ensemble."""
+    if isinstance(model.head, EnsembleHead):
+        raise UsageError("an ensemble has as many insides as members; inspect one of them, in its folder members")
     if not any(isinstance(module, Recurrent) for module in model.head.modules()):
         raise UsageError(
             f"a {model.task.name} model is {model.task.topology}: it has no time, so no gates and no gradient that "

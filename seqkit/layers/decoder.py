@@ -261,6 +261,10 @@ class Decoder(nn.Module):
         narrowed = features if self.narrow is None else self.narrow(features)
         return linear_cross_entropy(narrowed, self.output.weight, self.output.bias, targets, label_smoothing, precision)
 
+    def coverage_penalty(self, state: DecoderState, beta: float) -> Tensor:
+        """See :func:`coverage_penalty`."""
+        return coverage_penalty(state, beta)
+
     def _one_step(self, vector: Tensor, state: DecoderState) -> _Step:
         if state.feed is not None:
             vector = torch.cat([vector, state.feed], 1)

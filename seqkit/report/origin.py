@@ -42,8 +42,7 @@ def making(files: RunFiles) -> str:
     """Data, seed, machine, versions, and what the run noted."""
     facts = {
         **_data_facts(files),
-        "seed": str(files.config.seed),
-        **_training_facts(files.results),
+        **(_member_facts(files.results) if "members" in files.results else _seed_and_training(files)),
         "versions": ", ".join(f"{name} {version}" for name, version in files.findings["versions"].items()),
         "machine": f"{files.findings['machine']}; {files.facts.get('machine', '')}",
         "finished": files.findings["finished"],
@@ -60,8 +59,16 @@ def _data_facts(files: RunFiles) -> dict[str, str]:
     return {
         "data": f"{data} ({about})" if about else data,
         "splits": ", ".join(f"{sizes[name][0]:,} {sizes[name][1]} {purpose}" for name, purpose in purposes.items()),
-        "digest of the data": files.facts.get("data", ""),
+        "digest of the data": files.facts.get("data") or "",
     }
+
+
+def _member_facts(results: dict[str, Any]) -> dict[str, str]:
+    return {"members": ", ".join(member["name"] for member in results["members"])}
+
+
+def _seed_and_training(files: RunFiles) -> dict[str, str]:
+    return {"seed": str(files.config.seed), **_training_facts(files.results)}
 
 
 def _training_facts(results: dict[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from seqkit.files import write_atomic
 from seqkit.pages import document
 from seqkit.report import answers, origin, results
 from seqkit.report.run_files import RunFiles, read_run_files
+from seqkit.runs.model import is_ensemble
 
 _SECTIONS = (
     results.opening,
@@ -21,6 +22,18 @@ _SECTIONS = (
     origin.making,
     origin.repeating,
 )
+
+_ENSEMBLE_SECTIONS = (
+    results.opening,
+    results.scores,
+    results.members,
+    answers.tables,
+    answers.calibration,
+    answers.pictures,
+    answers.written,
+    origin.making,
+)
+"""An ensemble was not trained, and its members have a page of their own."""
 
 
 def write_report(path: Path) -> Path:
@@ -41,4 +54,5 @@ def write_page(files: RunFiles) -> Path:
 def page(files: RunFiles) -> str:
     """The page as HTML; a section that has nothing to show is left out."""
     title = f"{files.results['task']}: {files.run.path.absolute().name}"
-    return document(title, "\n".join(filter(None, (section(files) for section in _SECTIONS))))
+    sections = _ENSEMBLE_SECTIONS if is_ensemble(files.facts) else _SECTIONS
+    return document(title, "\n".join(filter(None, (section(files) for section in sections))))

@@ -23,7 +23,12 @@ def opening(files: RunFiles) -> str:
     facts = [(f"{spaced(metric)}, test split", number(results["test"][metric]))]
     if metric in baseline:
         facts.append(("baseline", number(baseline[metric])))
-    facts += [("parameters", short_count(results["parameters"])), ("training", duration(results["seconds"]))]
+    facts.append(("parameters", short_count(results["parameters"])))
+    facts.append(
+        ("members", str(len(results["members"])))
+        if "members" in results
+        else ("training", duration(results["seconds"]))
+    )
     cards = "".join(f'<div><b>{safe(value)}</b><span class="pale">{safe(name)}</span></div>' for name, value in facts)
     title, summary = files.run.path.absolute().name, f"{results['task']}: {files.findings['summary']}"
     heading = f"<h1>{safe(title)}</h1><p>{safe(summary)}</p>{_verdict(files)}"
@@ -86,11 +91,21 @@ def _with_interval(name: str, values: Mapping[str, float], limits: Mapping[str, 
     return f"{number(values[name])}{below}"
 
 
+def members(files: RunFiles) -> str:
+    """Of an ensemble: the scores of each member on the same test split."""
+    names = list(files.results["test"])
+    rows = [
+        [member["name"], *(number(member["test"].get(name, "–")) for name in names)]
+        for member in files.results["members"]
+    ]
+    return section("Its members", table(["", *map(spaced, names)], rows, numbers={*range(1, len(names) + 1)}))
+
+
 def learning(files: RunFiles) -> str:
     """The curves of the losses, and of the metric, by epoch."""
-    metric, best = files.results["metric"], files.results["best_epoch"]
     if not files.history:
         return ""
+    metric, best = files.results["metric"], files.results["best_epoch"]
     plots = [figure_of(lambda: loss_curves(files.history, best))]
     if find_spec("matplotlib") and all(metric in record for record in files.history):
         plots.append(figure_of(lambda: metric_curve(files.history, metric, best)))

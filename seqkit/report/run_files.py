@@ -11,9 +11,12 @@ from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import read_json, write_json
 from seqkit.report.findings import FORMAT, gather_again
 from seqkit.runs.directory import RunDirectory
-from seqkit.runs.model import open_run
+from seqkit.runs.ensemble import check_test_split
+from seqkit.runs.model import is_ensemble, open_run
 
-_RESULTS = ("task", "metric", "better", "test", "baseline", "best_epoch", "epochs", "seconds", "parameters")
+_RESULTS = ("task", "metric", "better", "test", "baseline", "seconds", "parameters")
+_TRAINING = ("best_epoch", "epochs")
+"""Of every run but an ensemble, which is not trained"""
 _RECORD = {"epoch", "loss", "train_loss"}
 
 
@@ -40,10 +43,12 @@ def read_run_files(path: Path) -> RunFiles:
     """
     opened = open_run(path)
     run = opened.run
+    check_test_split(path)
     if not run.results.exists():
         raise UsageError(f"{path} has no results yet; finish it with `seqkit resume {path}`")
     results = read_json(run.results)
-    if not isinstance(results, dict) or not all(key in results for key in _RESULTS):
+    needed = _RESULTS if is_ensemble(opened.facts) else (*_RESULTS, *_TRAINING)
+    if not isinstance(results, dict) or not all(key in results for key in needed):
         raise SeqkitError(f"{run.results} is damaged; restore it from a copy")
     if not run.findings.exists():
         write_json(run.findings, gather_again(opened, results))

@@ -13,7 +13,9 @@ from seqkit.files import read_json, write_atomic, write_json
 from seqkit.version import __version__
 
 FORMAT = 1
-"""Counts up when an older seqkit could not read the folder."""
+"""Of an ordinary run. Counts up when an older seqkit could not read the folder."""
+ENSEMBLE_FORMAT = 2
+"""Of an ensemble; the newest that this seqkit reads"""
 
 
 class RunDirectory:
@@ -43,7 +45,8 @@ class RunDirectory:
         """
         check_free(path)
         try:
-            (path / "checkpoint").mkdir(parents=True, exist_ok=True)
+            for name in files:
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"cannot make {path}: {error.strerror}; choose another folder with --out") from None
         run = cls(path)
@@ -63,7 +66,7 @@ class RunDirectory:
         """
         run = cls(path)
         facts = run.read_facts()
-        if facts["format"] > FORMAT:
+        if facts["format"] > ENSEMBLE_FORMAT:
             raise SeqkitError(
                 f"{path} was made by a newer seqkit ({facts.get('seqkit', 'unknown')}, this is {__version__}); "
                 "upgrade: pip install -U seqkit"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,17 @@ from seqkit.layers import Head
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.tasks import find_task
 from seqkit.search import Sampling
-from seqkit.topologies import AnyCodec, AnyTask, Generates, Stream, Streams, predict_items
+from seqkit.topologies import (
+    AnyCodec,
+    AnyTask,
+    EnsembleHead,
+    Ensembles,
+    Generates,
+    Stream,
+    Streams,
+    join_codecs,
+    predict_items,
+)
 from seqkit.training.checkpoint import read_tensors
 
 
@@ -91,7 +101,9 @@ def load(path: str | Path) -> Model:
 
 def load_model(opened: OpenedRun) -> Model:
     """The best model of a run that is open already; raises :class:`SeqkitError` where there is none yet."""
-    run, _, task, config, codec = opened
+    run, facts, task, config, codec = opened
+    if is_ensemble(facts):
+        return _load_ensemble(run, facts)
     if config.kernel == "native":
         # Predicting never waits for a build.
         config = dataclasses.replace(config, kernel="auto")
@@ -100,6 +112,39 @@ def load_model(opened: OpenedRun) -> Model:
         raise SeqkitError(f"{run.path} has no trained model yet; finish it with `seqkit resume {run.path}`")
     restore_head(head, run)
     return Model(task, config, codec, head.eval())
+
+
+def _load_ensemble(run: RunDirectory, facts: dict[str, Any]) -> Model:
+    return join_models([load(folder) for folder in member_folders(run.path, facts)])
+
+
+def join_models(members: Sequence[Model]) -> Model:
+    """Models of one task as one model: the average of their predictions.
+
+    Raises :class:`UsageError` for a task whose predictions have no average. That members agree is for the caller to
+    check, by ``Task.agreement``.
+    """
+    first = members[0]
+    if not isinstance(first.task, Ensembles):
+        raise UsageError(f"predictions of a {first.task.name} model have no average; use the runs one by one")
+    head = first.task.ensemble([member.head for member in members])
+    return Model(first.task, first.config, join_codecs([member.codec for member in members]), head.eval())
+
+
+def is_ensemble(facts: Mapping[str, Any]) -> bool:
+    """Whether ``run.json`` is that of an ensemble."""
+    return bool(facts.get("members"))
+
+
+def member_folders(path: Path, facts: Mapping[str, Any]) -> list[Path]:
+    """The folders of an ensemble's members, in order."""
+    return [path / "members" / str(number) for number, _ in enumerate(facts["members"], 1)]
+
+
+def check_single(path: Path, what: str) -> None:
+    """Raises :class:`UsageError` for an ensemble, which cannot be ``what``: "resumed", for instance."""
+    if is_ensemble(RunDirectory(path).read_facts()):
+        raise UsageError(f"{path} is an ensemble and cannot be {what}; name one of its members, {path}/members/1")
 
 
 def restore_head(head: Head, run: RunDirectory) -> None:
@@ -114,6 +159,9 @@ def restore_head(head: Head, run: RunDirectory) -> None:
 def open_run(path: Path) -> OpenedRun:
     """Opens a run; raises as :meth:`RunDirectory.open` does, and for a task or option that is not known here."""
     run, facts = RunDirectory.open(path)
+    if is_ensemble(facts):
+        # The members agree on what those who do not need the model ask of the others.
+        return open_run(member_folders(path, facts)[0])._replace(run=run, facts=facts)
     values = read_toml(run.config)
     task = find_task(str(values.pop("task", "")))
     config = make_config(task.config, values, str(run.config))
@@ -128,9 +176,11 @@ def count_parameters(head: Head) -> int:
 
 def check_options(head: Head, options: Iterable[str]) -> None:
     """Raises :class:`UsageError` for an option that the head's ``predict`` does not have, with the nearest it has."""
-    known = [name for name, entry in signature(head.predict).parameters.items() if entry.kind is entry.KEYWORD_ONLY]
+    answering: Any = head.members[0] if isinstance(head, EnsembleHead) else head
+    predict = signature(answering.predict)
+    known = [name for name, entry in predict.parameters.items() if entry.kind is entry.KEYWORD_ONLY]
     for name in options:
         if name not in known and known:
             raise unknown("option", name, known)
         if name not in known:
-            raise UsageError(f"unknown option {name!r:.80}; {type(head).__name__}.predict has none")
+            raise UsageError(f"unknown option {name!r:.80}; {type(answering).__name__}.predict has none")

@@ -20,13 +20,15 @@ from seqkit.files import json_bytes, write_atomic, write_json, write_json_lines
 from seqkit.kernels import built, ready
 from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory, check_free
-from seqkit.runs.model import count_parameters, open_run, restore_head
+from seqkit.runs.model import check_single, count_parameters, open_run, restore_head
+from seqkit.runs.teacher import note_on_splits
 from seqkit.runs.training import Training
 from seqkit.runs.verdict import Compared, judge, resample_scores
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import Resampled
 from seqkit.tables import Table
 from seqkit.topologies import AnyCodec, AnyTask, predict_items
+from seqkit.topologies.distillation import TEACHER_FILE, SoftTargets
 from seqkit.training.checkpoint import read_tensors, write_tensors
 from seqkit.training.trainer import Callback, Trainer
 
@@ -194,7 +196,11 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     # The folder is made last, so that settings which cannot be leave nothing behind.
     session = Session(RunDirectory(out), task, config, codec, splits)
     session.begin(notes)
-    create_folder(out, task, config, codec, fingerprint(task, splits))
+    data, teacher = fingerprint(task, splits), {}
+    if session.teacher is not None:
+        teacher = {TEACHER_FILE: session.teacher.to_bytes()}
+        notes.extend(note_on_splits(Path(str(getattr(config, "teacher", ""))), data))
+    create_folder(out, task, config, codec, data, teacher)
     return session
 
 
@@ -225,12 +231,15 @@ def create_folder(
         "data": data,
     }
     config_file = {"config.toml": write_toml(task.name, config).encode()}
-    return RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})})
+    run = RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})})
+    run.checkpoint.parent.mkdir(exist_ok=True)
+    return run
 
 
 def resume(path: Path, notes: list[str]) -> Session:
     """A run taken up where it stopped; refuses data that have changed since."""
     run, facts, task, config, codec = open_run(path)
+    check_single(path, "resumed")
     if facts["data"] is None:
         raise UsageError(f"{path} was saved without the data of its training, so it cannot go on; fit it anew")
     splits = task.read(config, notes)
@@ -244,7 +253,10 @@ def resume(path: Path, notes: list[str]) -> Session:
     config = _as_trained(config, facts, notes)
     if torch.__version__ != facts["torch"]:
         notes.append(f"the run began with torch {facts['torch']}, this is {torch.__version__}: the bits may differ")
-    return Session(run, task, config, codec, splits)
+    session = Session(run, task, config, codec, splits)
+    if (run.path / TEACHER_FILE).exists():
+        session.learn_from(SoftTargets.from_bytes((run.path / TEACHER_FILE).read_bytes()))
+    return session
 
 
 def _kernel_facts(kernel: str) -> dict[str, Any]:
@@ -270,9 +282,20 @@ def fingerprint(task: AnyTask, splits: Splits[Any]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for split in dataclasses.fields(splits):
         digest.update(split.name.encode())
-        for example in getattr(splits, split.name):
-            digest.update(repr(_content(example)).encode("utf-8", "surrogatepass"))
+        _add_content(digest, getattr(splits, split.name))
     return digest.hexdigest()
+
+
+def content_digest(examples: Sequence[Any]) -> str:
+    """A digest of the examples of one split."""
+    digest = hashlib.blake2b(digest_size=16)
+    _add_content(digest, examples)
+    return digest.hexdigest()
+
+
+def _add_content(digest: hashlib.blake2b, examples: Sequence[Any]) -> None:
+    for example in examples:
+        digest.update(repr(_content(example)).encode("utf-8", "surrogatepass"))
 
 
 def _content(example: Any) -> Any:

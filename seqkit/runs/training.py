@@ -13,8 +13,10 @@ from seqkit.data import Splits
 from seqkit.errors import unknown
 from seqkit.layers import Head
 from seqkit.runs.model import Model
+from seqkit.runs.teacher import ask_teacher
 from seqkit.runs.transfer import start_from
 from seqkit.topologies import AnyCodec, AnyTask, Tunes
+from seqkit.topologies.distillation import DistillationLoss, DistilledBatches, SoftTargets
 from seqkit.training import Evaluation
 from seqkit.training.checkpoint import own_generators, seeded
 from seqkit.training.trainer import Callback, Trainer
@@ -32,6 +34,7 @@ class Training:
 
     def __init__(self, task: AnyTask, config: TrainingConfig, codec: AnyCodec, splits: Splits[Any]) -> None:
         self.task, self.config, self.codec, self.splits = task, config, codec, splits
+        self.teacher: SoftTargets | None = None
         with seeded(config.seed):
             self.head: Head = task.build_head(config, codec)
             self._start = torch.get_rng_state()
@@ -68,8 +71,18 @@ class Training:
         if self.config.select:
             self._check_score(self.criterion.score)
         self.task.initialize_from_outside(self.config, self.codec, self.head, notes)
+        if teacher := getattr(self.config, "teacher", None):
+            train = self.splits.train
+            self.learn_from(ask_teacher(Path(teacher), self.task, self.config, self.codec, train, notes))
         if self.config.init_from:
             notes.extend(start_from(Path(self.config.init_from), self.head, self.codec))
+
+    def learn_from(self, teacher: SoftTargets) -> None:
+        """Trains with what a teacher says of the training examples, beside their labels."""
+        config: Any = self.config
+        self.teacher = teacher
+        self.trainer.loss = DistillationLoss(self.head, config.teacher_weight, config.temperature)
+        self.trainer.batches = DistilledBatches(self.trainer.batches, teacher)
 
     def train(self, callbacks: Sequence[Callback] = ()) -> None:
         """Trains to the end; raises :class:`~seqkit.training.Stopped` if asked to stop on the way."""

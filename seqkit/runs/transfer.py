@@ -14,7 +14,7 @@ from seqkit.config import options_of
 from seqkit.data import Vocabulary
 from seqkit.errors import UsageError
 from seqkit.layers import Decoder, Encoder, Head, Recurrent
-from seqkit.runs.model import load, open_run
+from seqkit.runs.model import check_single, load, open_run
 from seqkit.topologies import AnyCodec, AnyTask
 from seqkit.training.checkpoint import own_generators
 
@@ -59,6 +59,7 @@ def start_from(path: Path, head: Head, codec: AnyCodec) -> list[str]:
 
     Raises :class:`UsageError` if nothing at all fits, and for a folder that is no run.
     """
+    check_single(path, "started from")
     with own_generators():
         model = load(path)
     before = {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}

@@ -5,7 +5,8 @@ Each room here is a family of files: ``options``, ``codec`` (items and batches),
 """
 
 from seqkit.topologies.codec import Codec, EncodingReport, read_labels
-from seqkit.topologies.powers import Explains, Explanation, Exports, Generates, Stream, Streams, Tunes
+from seqkit.topologies.ensemble import EnsembleCodec, EnsembleHead, join_codecs
+from seqkit.topologies.powers import Ensembles, Explains, Explanation, Exports, Generates, Stream, Streams, Tunes
 from seqkit.topologies.prediction import Predicted, predict_items
 from seqkit.topologies.task import AnyCodec, AnyTask, Task
 
@@ -14,6 +15,9 @@ __all__ = [
     "AnyTask",
     "Codec",
     "EncodingReport",
+    "EnsembleCodec",
+    "EnsembleHead",
+    "Ensembles",
     "Explains",
     "Explanation",
     "Exports",
@@ -23,6 +27,7 @@ __all__ = [
     "Streams",
     "Task",
     "Tunes",
+    "join_codecs",
     "predict_items",
     "read_labels",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from seqkit.errors import UsageError
 from seqkit.scores.labels import LabelScore, accuracy, confusion_table, label_scores, label_table, macro_f1
 from seqkit.tables import Table
 from seqkit.topologies.class_weights import ClassWeights, choose_class_weights
+from seqkit.topologies.ensemble import LabelEnsemble
 from seqkit.topologies.task import C, H, K, Task
 
 
@@ -69,6 +70,14 @@ class ClassificationTask(Task[C, Example, Classified, K, H]):
     def probabilities(self, prediction: Classified) -> dict[str, float]:
         """Of every label."""
         return prediction.probabilities
+
+    def agreement(self, head: H, codec: K) -> Mapping[str, Any]:
+        """Members of an ensemble know the same labels."""
+        return {"labels": head.labels}
+
+    def ensemble(self, heads: Sequence[H]) -> LabelEnsemble:
+        """The average of the probabilities."""
+        return LabelEnsemble(heads)
 
 
 def classification_scores(predictions: Sequence[Classified], examples: Sequence[Example]) -> dict[str, float]:

@@ -13,6 +13,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from seqkit.graphs import Exported
     from seqkit.search import Sampling
+    from seqkit.topologies.ensemble import EnsembleHead
 
 
 @runtime_checkable
@@ -45,6 +46,19 @@ class Streams(Protocol):
 
     def open_stream(self, head: Any, codec: Any) -> Stream:
         """A new stream; raises :class:`UsageError` for a model that needs whole sequences."""
+        ...
+
+
+@runtime_checkable
+class Ensembles(Protocol):
+    """Lets several of its models answer as one: ``seqkit ensemble``."""
+
+    def agreement(self, head: Any, codec: Any) -> Mapping[str, Any]:
+        """What members must have alike, by what a person would call it: ``{"labels": ("ham", "spam")}``."""
+        ...
+
+    def ensemble(self, heads: Sequence[Any]) -> EnsembleHead:
+        """The average of heads that agree; raises :class:`UsageError` for those that have none."""
         ...
 
 

@@ -13,7 +13,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from seqkit.config import TrainingConfig
 from seqkit.errors import SeqkitError
-from seqkit.layers import Head
+from seqkit.layers import Head, Loss
 from seqkit.scores.direction import Criterion
 from seqkit.tables import Table
 from seqkit.training.average import MovingAverage
@@ -103,6 +103,7 @@ class Trainer:
         self.head, self.batches, self.evaluate, self.config = head, batches, evaluate, config
         self.metric, self.higher_is_better, self.callbacks = metric, higher_is_better, callbacks
         self.criterion = criterion or Criterion(metric, higher_is_better)
+        self.loss: Callable[[Any], Loss] = head.loss
         self.progress = Progress()
         self.carried: Mapping[str, torch.Tensor] | None = None
         self.stopping = False
@@ -155,7 +156,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.head.loss(batch)
+        loss = self.loss(batch)
         loss.mean.backward()
         norm = float(clip_grad_norm_(self.head.parameters(), self.config.clip or math.inf))
         total = float(loss.sum.detach())

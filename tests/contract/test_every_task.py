@@ -14,9 +14,10 @@ from seqkit.config import TrainingConfig, make_config, options_of
 from seqkit.data import DataError
 from seqkit.export.comparison import largest_difference, predict_through
 from seqkit.layers import Recurrent
-from seqkit.runs import Training, find_task
+from seqkit.runs import Model, Training, find_task
 from seqkit.runs.model import check_options
-from seqkit.topologies import Explains, Exports, Generates
+from seqkit.topologies import EnsembleCodec, Ensembles, Explains, Exports, Generates
+from seqkit.topologies.next_step import NextStep
 from seqkit.training import Chunk
 
 
@@ -107,6 +108,23 @@ def test_a_loss_without_targets_is_refused(trial):
         pytest.skip("an input of this task is its own target")
     with pytest.raises(UsageError, match="the batch has no targets; "):
         trial.head.loss(trial.codec.collate([item]))
+
+
+def test_an_ensemble_of_one_model_three_times_answers_as_the_model_does(trial):
+    if not isinstance(trial.task, Ensembles):
+        pytest.skip("its predictions have no average")
+    inputs, head = trial.inputs(trial.splits.test), trial.task.ensemble([trial.head] * 3).eval()
+    for codec in (trial.codec, EnsembleCodec([trial.codec] * 3)):
+        # A language model's members read the same tokens, so they share a codec.
+        if codec is trial.codec or not isinstance(trial.task, NextStep):
+            assert alike(Model(trial.task, trial.config, codec, head).predict(inputs), trial.model.predict(inputs))
+
+
+def test_a_model_agrees_with_itself_on_what_members_of_an_ensemble_need(trial):
+    if not isinstance(trial.task, Ensembles):
+        pytest.skip("its predictions have no average")
+    again = trial.task.load_codec(json.loads(json.dumps(trial.codec.to_json())))
+    assert trial.task.agreement(trial.head, trial.codec) == trial.task.agreement(trial.head, again)
 
 
 def test_an_option_that_predicting_does_not_have_is_refused(trial):

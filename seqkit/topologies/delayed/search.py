@@ -11,7 +11,6 @@ from torch import Tensor
 from seqkit.data.vocab import PAD, UNK
 from seqkit.errors import UsageError
 from seqkit.layers import Decoder, DecoderState
-from seqkit.layers.decoder import coverage_penalty
 from seqkit.layers.encoder import Encoded
 from seqkit.search import Hypothesis, Limits, beam, greedy, length_penalty
 from seqkit.topologies.delayed.codec import END, START, PairBatch, Side
@@ -80,7 +79,7 @@ def search(
         options.beam_size,
         alpha=alpha,
         n_best=options.n_best,
-        penalty=_coverage_cost(beta) if beta > 0 else None,
+        penalty=_coverage_cost(decoder, beta) if beta > 0 else None,
     )
 
 
@@ -104,5 +103,5 @@ def _rescored(hypothesis: Hypothesis, alpha: float) -> Hypothesis:
     return replace(hypothesis, score=hypothesis.log_probability / penalty)
 
 
-def _coverage_cost(beta: float) -> Callable[[DecoderState], Tensor]:
-    return lambda state: coverage_penalty(state, beta)
+def _coverage_cost(decoder: Decoder, beta: float) -> Callable[[DecoderState], Tensor]:
+    return lambda state: decoder.coverage_penalty(state, beta)

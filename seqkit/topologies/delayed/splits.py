@@ -17,6 +17,6 @@ def pair_splits(config: DelayedOptions, pairs: Sequence[Pair], read: Callable[[s
     """
     named = {"valid": config.valid_data, "test": config.test_data}
     given = {split: read(path) for split, path in named.items() if path}
-    splits = split_pairs(pairs, config.valid_fraction, config.test_fraction, config.seed, list(given))
+    splits = split_pairs(pairs, config.valid_fraction, config.test_fraction, config.seed_of_splits, list(given))
     train = one_reference_each(splits.train)
     return Splits(train, given.get("valid", splits.valid), given.get("test", splits.test))

@@ -11,6 +11,7 @@ from seqkit.data.pairs import Pair, read_pairs, side_column, usable
 from seqkit.graphs import Exported
 from seqkit.tables import Table
 from seqkit.topologies.delayed.codec import PairCodec
+from seqkit.topologies.delayed.ensemble import EncoderDecoderEnsemble
 from seqkit.topologies.delayed.explain import explain_output
 from seqkit.topologies.delayed.export import export_encoder_decoder
 from seqkit.topologies.delayed.head import EncoderDecoderHead, Translated
@@ -115,13 +116,15 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
 
     def draw_pictures(
         self,
-        head: EncoderDecoderHead,
+        head: EncoderDecoderHead | EncoderDecoderEnsemble,
         codec: PairCodec,
         predictions: Sequence[Translated],
         examples: Sequence[Pair],
     ) -> dict[str, bytes]:
-        """What the decoder attended to."""
-        return attention_pictures(head, codec, predictions, examples)
+        """What the decoder attended to; several decoders attend to different places."""
+        return (
+            {} if isinstance(head, EncoderDecoderEnsemble) else attention_pictures(head, codec, predictions, examples)
+        )
 
     def input_columns(
         self, config: C, codec: PairCodec | None, columns: Sequence[str], header: SourceLocation
@@ -132,6 +135,15 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
     def export(self, head: EncoderDecoderHead, codec: PairCodec) -> Exported:
         """``encoder`` and ``step``."""
         return export_encoder_decoder(head, codec)
+
+    def agreement(self, head: EncoderDecoderHead, codec: PairCodec) -> Mapping[str, Any]:
+        """Members of an ensemble write the same symbols."""
+        files = codec.to_json()
+        return {"the symbols of the target": files["target.json"], "spacing": files["spacing.json"]}
+
+    def ensemble(self, heads: Sequence[EncoderDecoderHead]) -> EncoderDecoderEnsemble:
+        """The average of the probabilities of each symbol, inside the search."""
+        return EncoderDecoderEnsemble(heads)
 
     def explain(self, head: EncoderDecoderHead, codec: PairCodec, raw: str) -> Explanation:
         """The log-probability of what is written, and the tokens of both sides."""

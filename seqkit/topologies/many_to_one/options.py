@@ -8,6 +8,7 @@ from seqkit.config import (
     ClassWeightOptions,
     RecurrentOptions,
     SplitOptions,
+    TeacherOptions,
     VocabularyOptions,
     from_data,
     option,
@@ -17,7 +18,7 @@ from seqkit.data import TOKENIZERS
 
 
 @dataclass(frozen=True, kw_only=True)
-class ManyToOneOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
+class ManyToOneOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
     """How texts are read, and the network that labels them."""
 
     data: str = option("", "the data: a CSV, TSV or JSONL file", path=True)

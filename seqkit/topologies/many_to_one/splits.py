@@ -21,11 +21,11 @@ def labelled_splits(
     given = {split: read(path) for split, path in named.items() if path}
     check_classes(examples, 3 - len(given))
     if not given:
-        return stratified(examples, config.valid_fraction, config.test_fraction, config.seed)
+        return stratified(examples, config.valid_fraction, config.test_fraction, config.seed_of_splits)
     if "test" not in given:
-        examples, given["test"] = split_off(examples, config.test_fraction, config.seed)
+        examples, given["test"] = split_off(examples, config.test_fraction, config.seed_of_splits)
     if "valid" not in given:
-        examples, given["valid"] = split_off(examples, config.valid_fraction, config.seed)
+        examples, given["valid"] = split_off(examples, config.valid_fraction, config.seed_of_splits)
     _check_given(examples, given, notes)
     return Splits(examples, given["valid"], given["test"])
 

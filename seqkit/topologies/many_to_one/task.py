@@ -16,7 +16,9 @@ from seqkit.layers import Encoder
 from seqkit.scores.direction import Criterion
 from seqkit.tables import Table
 from seqkit.topologies.classification import ClassificationTask, Classified, check_labels, check_weight_column
+from seqkit.topologies.ensemble import LabelEnsemble
 from seqkit.topologies.many_to_one.codec import TextCodec, TextItem
+from seqkit.topologies.many_to_one.ensemble import with_average_threshold
 from seqkit.topologies.many_to_one.export import export_classifier
 from seqkit.topologies.many_to_one.head import ClassificationHead
 from seqkit.topologies.many_to_one.ngrams import NgramPrior
@@ -135,6 +137,10 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
     def export(self, head: ClassificationHead, codec: TextCodec) -> Exported:
         """``tokens`` and ``lengths`` to ``logits`` and ``probabilities``."""
         return export_classifier(head, codec)
+
+    def ensemble(self, heads: Sequence[ClassificationHead]) -> LabelEnsemble:
+        """The average of the probabilities, and of the thresholds if any has one."""
+        return LabelEnsemble(heads, with_average_threshold(heads))
 
     def explain(self, head: ClassificationHead, codec: TextCodec, raw: str) -> Explanation:
         """The log-probability of the predicted label, and the tokens of the text."""

@@ -9,6 +9,7 @@ import torch
 
 from seqkit.search import Sampling
 from seqkit.topologies.next_step.codec import StreamCodec
+from seqkit.topologies.next_step.ensemble import LanguageModelEnsemble
 from seqkit.topologies.next_step.head import LanguageModelHead
 
 _SHOWN = 10
@@ -16,7 +17,11 @@ _SHOWN = 10
 
 
 def generate_text(
-    head: LanguageModelHead, codec: StreamCodec, prompt: str, sampling: Sampling, notes: list[str]
+    head: LanguageModelHead | LanguageModelEnsemble,
+    codec: StreamCodec,
+    prompt: str,
+    sampling: Sampling,
+    notes: list[str],
 ) -> Iterator[str]:
     """The text that follows the prompt, piece by piece: ``sampling.length`` tokens of it, or without end.
 

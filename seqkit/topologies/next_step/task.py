@@ -17,6 +17,7 @@ from seqkit.search import Sampling
 from seqkit.tables import Table
 from seqkit.topologies.next_step.baseline import ngram_baseline
 from seqkit.topologies.next_step.codec import StreamCodec, Text
+from seqkit.topologies.next_step.ensemble import LanguageModelEnsemble
 from seqkit.topologies.next_step.explain import explain_next_token
 from seqkit.topologies.next_step.export import export_language_model
 from seqkit.topologies.next_step.generation import generate_text
@@ -162,7 +163,12 @@ class NextStep(Task[C, Stretch, Scored, StreamCodec, LanguageModelHead]):
         return [(piece, example) for piece in scored_pieces(prediction)]
 
     def generate(
-        self, head: LanguageModelHead, codec: StreamCodec, prompt: str, sampling: Sampling, notes: list[str]
+        self,
+        head: LanguageModelHead | LanguageModelEnsemble,
+        codec: StreamCodec,
+        prompt: str,
+        sampling: Sampling,
+        notes: list[str],
     ) -> Iterator[str]:
         """The text that follows the prompt, piece by piece."""
         return generate_text(head, codec, prompt, sampling, notes)
@@ -170,6 +176,14 @@ class NextStep(Task[C, Stretch, Scored, StreamCodec, LanguageModelHead]):
     def export(self, head: LanguageModelHead, codec: StreamCodec) -> Exported:
         """One step: ``token`` and the state to ``logits`` and the next state."""
         return export_language_model(head, codec)
+
+    def agreement(self, head: LanguageModelHead, codec: StreamCodec) -> Mapping[str, Any]:
+        """Members of an ensemble read and write the same tokens."""
+        return {"tokens": codec.to_json()["vocab.json"]}
+
+    def ensemble(self, heads: Sequence[LanguageModelHead]) -> LanguageModelEnsemble:
+        """The average of the probabilities of each token."""
+        return LanguageModelEnsemble(heads)
 
     def explain(self, head: LanguageModelHead, codec: StreamCodec, raw: str) -> Explanation:
         """The likeliest next token, and the tokens of the text."""

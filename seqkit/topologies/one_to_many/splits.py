@@ -32,7 +32,7 @@ def captioned_splits(config: OneToManyOptions, examples: list[Captioned], notes:
 
     ``notes`` says how many test pictures cannot be told from one with another caption.
     """
-    splits = split_groups(examples, config.valid_fraction, config.test_fraction, config.seed)
+    splits = split_groups(examples, config.valid_fraction, config.test_fraction, config.seed_of_splits)
     captions = _captions_by_picture([*splits.train, *splits.valid, *splits.test])
     if ambiguous := sum(len(captions[example.picture.digest]) > 1 for example in splits.test):
         notes.append(

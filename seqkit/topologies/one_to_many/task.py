@@ -14,6 +14,7 @@ from seqkit.layers.pictures import TorchvisionEncoder
 from seqkit.scores.written import check_installed
 from seqkit.tables import Table
 from seqkit.topologies.one_to_many.codec import Caption, CaptionCodec
+from seqkit.topologies.one_to_many.ensemble import CaptionEnsemble
 from seqkit.topologies.one_to_many.explain import explain_caption
 from seqkit.topologies.one_to_many.head import CaptionHead
 from seqkit.topologies.one_to_many.options import OneToManyOptions
@@ -154,6 +155,14 @@ class OneToMany(Task[C, Captioned, Caption, CaptionCodec, CaptionHead]):
     def format_prediction(self, prediction: Caption) -> tuple[str, dict[str, Any]]:
         """The caption, and with it its log-probability as JSON."""
         return prediction.text, {"caption": prediction.text, "log_probability": prediction.log_probability}
+
+    def agreement(self, head: CaptionHead, codec: CaptionCodec) -> Mapping[str, Any]:
+        """Members of an ensemble write the same tokens."""
+        return {"the tokens of captions": codec.to_json()["vocab.json"]}
+
+    def ensemble(self, heads: Sequence[CaptionHead]) -> CaptionEnsemble:
+        """The average of the probabilities of each token, inside the search."""
+        return CaptionEnsemble(heads)
 
     def explain(self, head: CaptionHead, codec: CaptionCodec, raw: Picture | Path | str) -> Explanation:
         """The log-probability of the predicted caption, its tokens, and where the decoder looked."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import ClassWeightOptions, option
+from seqkit.config import ClassWeightOptions, TeacherOptions, option
 from seqkit.topologies.one_to_one.head import ACTIVATIONS
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneToOneOptions(ClassWeightOptions):
+class OneToOneOptions(TeacherOptions, ClassWeightOptions):
     """Which columns are read, how the rows are split, and the network that labels them."""
 
     data: str = option("", "the data: a CSV, TSV or JSONL file with columns of numbers", path=True)

@@ -126,6 +126,11 @@ def feature_matrix(examples: Sequence[Example]) -> np.ndarray:
     return np.array([[float(number) for number in example.text.split()] for example in examples])
 
 
+def number_text(text: str) -> str:
+    """A vector that is written as text, in the one way in which examples hold it; raises :class:`UsageError`."""
+    return _format([parse_number(number, "number") for number in text.split()])
+
+
 def _format(numbers: Sequence[float]) -> str:
     # Nine digits tell any two float32 apart.
     return " ".join(f"{number:.9g}" for number in numbers)

@@ -59,7 +59,7 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
         check_weight_column(config.weight_column, config.data, self.data_sets)
         examples = self.read_source(config, notes)
         check_classes(examples)
-        return stratified(examples, config.valid_fraction, config.test_fraction, config.seed)
+        return stratified(examples, config.valid_fraction, config.test_fraction, config.seed_of_splits)
 
     def read_file(self, config: C, path: Path, codec: VectorCodec) -> list[Example]:
         """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know.
@@ -118,6 +118,10 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
             return tuple(self._choose_features(config, columns, header))
         require_columns(codec.names, columns, header)
         return codec.names
+
+    def agreement(self, head: VectorHead, codec: VectorCodec) -> Mapping[str, Any]:
+        """Members of an ensemble know the same labels, and read the same columns."""
+        return {**super().agreement(head, codec), "columns": codec.names}
 
     def export(self, head: VectorHead, codec: VectorCodec) -> Exported:
         """``vectors`` to ``logits`` and ``probabilities``."""

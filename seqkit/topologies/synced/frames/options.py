@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, from_data, option
+from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, TeacherOptions, from_data, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrameOptions(ClassWeightOptions, RecurrentOptions, SplitOptions):
+class FrameOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, SplitOptions):
     """Where sequences of frames come from, and the network that labels them."""
 
     data: str = option("", "a folder of sequences: .npy, .npz, .csv, .tsv", path=True)

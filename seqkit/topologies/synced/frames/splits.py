@@ -28,7 +28,7 @@ def clip_splits(config: FrameOptions, notes: list[str]) -> Splits[LabelledClip]:
         check_labels(clips, {label for clip in train for label in clip.labels})
     valid_fraction = 0.0 if "valid" in own else config.valid_fraction
     test_fraction = 0.0 if "test" in own else config.test_fraction
-    splits = split_clips(train, valid_fraction, test_fraction, config.seed)
+    splits = split_clips(train, valid_fraction, test_fraction, config.seed_of_splits)
     splits = Splits(splits.train, own.get("valid", splits.valid), own.get("test", splits.test))
     notes.extend(_notes(splits))
     return splits

@@ -5,9 +5,10 @@ F features of a frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from math import exp
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from seqkit.data import DataError
 from seqkit.data.frames import parse_number, split_line
 from seqkit.errors import UsageError
 from seqkit.layers import State
+from seqkit.topologies.codec import Codec
+from seqkit.topologies.ensemble import LabelEnsemble, member_codecs
 from seqkit.topologies.synced.frames.codec import FrameCodec
 from seqkit.topologies.synced.frames.head import FrameHead
 
@@ -60,6 +63,15 @@ class FrameStream:
         Returns the label of the frame ``delay`` before it, None where there is none yet. Raises :class:`DataError` for
         what is no frame; the stream is as it was, then.
         """
+        logits = self.read(features)
+        return None if logits is None else self._labelled(logits)
+
+    def finish(self) -> list[StreamedLabel]:
+        """Ends the sequence: the labels still owed. The next frame begins another one."""
+        return [self._labelled(logits) for logits in self.read_rest()]
+
+    def read(self, features: str | Sequence[float] | np.ndarray | Tensor) -> list[float] | None:
+        """:meth:`push` with the logits (K) of the frame instead of its label."""
         if isinstance(features, str):
             cells = split_line(features)
             if self._is_header(cells):
@@ -69,12 +81,12 @@ class FrameStream:
         self.codec.check(values.shape[-1] if values.ndim == 1 else -1)
         return self._step(torch.from_numpy(self.codec.scaling(values[None])))
 
-    def finish(self) -> list[StreamedLabel]:
-        """Ends the sequence: the labels still owed. The next frame begins another one."""
-        ahead = self.head.delay if self._read else 0
-        owed = [label for _ in range(ahead) if (label := self._step(self._blank))]
+    def read_rest(self) -> Iterator[list[float]]:
+        """:meth:`finish` with logits (K) instead of labels."""
+        for _ in range(self.head.delay if self._read else 0):
+            if (logits := self._step(self._blank)) is not None:
+                yield logits
         self._state, self._read = None, 0
-        return owed
 
     def _is_header(self, cells: list[str]) -> bool:
         names = self.codec.layout.names
@@ -91,14 +103,61 @@ class FrameStream:
             raise DataError(f"{len(cells)} values, but the header names {self._width} columns; mend the line")
         return [cells[column] for column in self._columns]
 
-    def _step(self, frame: Tensor) -> StreamedLabel | None:
+    def _step(self, frame: Tensor) -> list[float] | None:
         with torch.inference_mode():
             outputs, self._state = self._encoder.step(frame, self._state)
             self._read += 1
-            number = self._read - self.head.delay
-            if number < 1:
+            if self._read <= self.head.delay:
                 return None
             (logits,) = linear(outputs, *self._output).tolist()
-        # A handful of numbers is quicker in plain Python than in one tensor after another.
-        most = max(logits)
-        return StreamedLabel(number, self._labels[logits.index(most)], 1 / sum([exp(value - most) for value in logits]))
+        return logits  # type: ignore[no-any-return]
+
+    def _labelled(self, logits: list[float]) -> StreamedLabel:
+        probabilities = _softmax(logits)
+        most = max(probabilities)
+        return StreamedLabel(self._read - self.head.delay, self._labels[probabilities.index(most)], most)
+
+
+class FrameEnsembleStream:
+    """Labels frames as they come by the average of several heads, each of which looks ahead as far as it was made to.
+
+    A frame is labelled once the head that looks furthest ahead has seen enough. Arguments and errors are those of
+    :class:`FrameStream`.
+    """
+
+    def __init__(self, head: LabelEnsemble, codec: Codec[Any, Any, Any]) -> None:
+        members = cast("Sequence[FrameHead]", list(head.members))
+        codecs = member_codecs(codec, len(members))
+        self._streams = [FrameStream(*pair) for pair in zip(members, codecs, strict=True)]  # type: ignore[arg-type]
+        self._waiting = [deque[list[float]]() for _ in members]
+        self._labels, self._settled = members[0].labels, 0
+
+    def push(self, features: str | Sequence[float] | np.ndarray | Tensor) -> StreamedLabel | None:
+        """See :meth:`FrameStream.push`."""
+        # Members read the same features, so a frame that cannot be read is refused by the first, before any reads it.
+        for stream, waiting in zip(self._streams, self._waiting, strict=True):
+            if (logits := stream.read(features)) is not None:
+                waiting.append(_softmax(logits))
+        return next(self._settle(), None)
+
+    def finish(self) -> list[StreamedLabel]:
+        """See :meth:`FrameStream.finish`."""
+        for stream, waiting in zip(self._streams, self._waiting, strict=True):
+            waiting.extend(map(_softmax, stream.read_rest()))
+        owed, self._settled = list(self._settle()), 0
+        return owed
+
+    def _settle(self) -> Iterator[StreamedLabel]:
+        while all(self._waiting):
+            rows = [waiting.popleft() for waiting in self._waiting]
+            sums = [sum(column) for column in zip(*rows, strict=True)]
+            most, self._settled = max(sums), self._settled + 1
+            yield StreamedLabel(self._settled, self._labels[sums.index(most)], most / len(rows))
+
+
+def _softmax(logits: Sequence[float]) -> list[float]:
+    """In plain Python: a handful of numbers is quicker so than in one tensor after another."""
+    most = max(logits)
+    weights = [exp(value - most) for value in logits]
+    total = sum(weights)
+    return [weight / total for weight in weights]

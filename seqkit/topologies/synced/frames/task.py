@@ -16,6 +16,7 @@ from seqkit.layers import Encoder
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
+from seqkit.topologies.ensemble import LabelEnsemble
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.synced.frames.codec import FrameCodec
 from seqkit.topologies.synced.frames.export import export_frames
@@ -30,7 +31,7 @@ from seqkit.topologies.synced.frames.scores import (
     frame_tables,
 )
 from seqkit.topologies.synced.frames.splits import check_labels, clip_splits
-from seqkit.topologies.synced.frames.stream import FrameStream, StreamedLabel
+from seqkit.topologies.synced.frames.stream import FrameEnsembleStream, FrameStream, StreamedLabel
 from seqkit.topologies.synced.task import Synced
 from seqkit.training.recipe import Recipe
 
@@ -140,9 +141,19 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
             return label, {"frame": frame, "label": label, "sure": confidence}
         return " ".join(prediction.labels), {"labels": prediction.labels, "sure": prediction.confidences}
 
-    def open_stream(self, head: FrameHead, codec: FrameCodec) -> FrameStream:
+    def open_stream(self, head: FrameHead | LabelEnsemble, codec: FrameCodec) -> FrameStream | FrameEnsembleStream:
         """See :class:`FrameStream`."""
+        if isinstance(head, LabelEnsemble):
+            return FrameEnsembleStream(head, codec)
         return FrameStream(head, codec)
+
+    def agreement(self, head: FrameHead, codec: FrameCodec) -> Mapping[str, Any]:
+        """Members of an ensemble know the same labels, and read the same features."""
+        return {"labels": head.labels, "features": codec.layout}
+
+    def ensemble(self, heads: Sequence[FrameHead]) -> LabelEnsemble:
+        """The average of the probabilities."""
+        return LabelEnsemble(heads)
 
     def export(self, head: FrameHead, codec: FrameCodec) -> Exported:
         """``frames`` and ``lengths`` to ``logits`` and ``probabilities``."""

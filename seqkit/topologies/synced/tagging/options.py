@@ -8,6 +8,7 @@ from seqkit.config import (
     ClassWeightOptions,
     RecurrentOptions,
     SplitOptions,
+    TeacherOptions,
     VocabularyOptions,
     from_data,
     option,
@@ -20,7 +21,7 @@ MARKS_BALANCE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaggingOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
+class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
     """How sentences are read, and the network that labels their words."""
 
     data: str = option("", "the data: a CoNLL, CoNLL-U or JSONL file of tagged sentences", path=True)

@@ -15,5 +15,5 @@ def tagged_splits(config: TaggingOptions, read: Callable[[str], list[Sentence]],
     own = {split: read(path) for split, path in named.items() if path}
     valid_fraction = 0.0 if "valid" in own else config.valid_fraction
     test_fraction = 0.0 if "test" in own else config.test_fraction
-    splits = split_sentences(read(config.data), valid_fraction, test_fraction, config.seed)
+    splits = split_sentences(read(config.data), valid_fraction, test_fraction, config.seed_of_splits)
     return mended(Splits(splits.train, own.get("valid", splits.valid), own.get("test", splits.test)), notes)

@@ -22,8 +22,10 @@ from seqkit.layers.words import WordEmbedding, make_speller
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
+from seqkit.topologies.ensemble import LabelEnsemble
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.synced.tagging.codec import TagCodec
+from seqkit.topologies.synced.tagging.ensemble import join_taggers
 from seqkit.topologies.synced.tagging.export import export_tagger
 from seqkit.topologies.synced.tagging.head import Tagged, TaggingHead
 from seqkit.topologies.synced.tagging.options import MARKS_BALANCE, TaggingOptions
@@ -189,6 +191,14 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
     def export(self, head: TaggingHead, codec: TagCodec) -> Exported:
         """Words, their spelling and ``lengths`` to ``logits`` and, without a CRF, ``probabilities``."""
         return export_tagger(head, codec)
+
+    def agreement(self, head: TaggingHead, codec: TagCodec) -> Mapping[str, Any]:
+        """Members of an ensemble know the same labels, and all have a CRF or none has."""
+        return {"labels": head.labels, "scheme": head.scheme, "crf": head.crf is not None}
+
+    def ensemble(self, heads: Sequence[TaggingHead]) -> LabelEnsemble:
+        """The average of the probabilities; of CRFs, of the scores: see :func:`join_taggers`."""
+        return join_taggers(heads)
 
     def explain(self, head: TaggingHead, codec: TagCodec, raw: str | Sequence[str]) -> Explanation:
         """The log-probabilities of the predicted labels, each alone, summed; and the words."""

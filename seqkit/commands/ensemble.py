@@ -1,0 +1,64 @@
+"""``seqkit ensemble RUN RUN …``: several runs as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from seqkit.runs import RunOutcome
+    from seqkit.runs.ensemble import Ensemble
+    from seqkit.tables import Table
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--out", metavar="FOLDER", help="Where the ensemble is kept. [runs/ensemble-N]")
+def command(runs: tuple[str, ...], out: str | None) -> None:
+    """Make one run of several, which predicts the average of what their models predict.
+
+    The runs need the same task and the same labels, or symbols to write. The ensemble is a folder with a copy of each;
+    predict, evaluate, report, export and generate take it as any run. Runs that share a test split are scored on it.
+    """
+    from seqkit.commands.terminal import Reporter
+    from seqkit.runs.directory import next_free
+    from seqkit.runs.ensemble import make_ensemble, score_ensemble
+
+    reporter, notes = Reporter(), list[str]()
+    folder = Path(out) if out else next_free(Path("runs"), "ensemble")
+    ensemble = make_ensemble([Path(run) for run in runs], folder, notes)
+    for note in notes:
+        reporter.prose(f"note: {note}")
+    reporter.line(f"{ensemble.model.task.name}: {len(runs)} members in {folder}")
+    if ensemble.splits is not None:
+        reporter.line("scoring the ensemble and the baseline on the test split that all members share")
+        _show(ensemble, score_ensemble(ensemble))
+    click.echo(f'The ensemble is in {folder}; try:\n  seqkit predict {folder} "…"')
+
+
+def _show(ensemble: Ensemble, outcome: RunOutcome) -> None:
+    from seqkit.commands.terminal import print_tables
+    from seqkit.files import write_json
+    from seqkit.report.findings import gather
+    from seqkit.report.page import write_report
+
+    print_tables([_score_table(outcome), *outcome.tables])
+    click.echo()
+    assert ensemble.splits is not None
+    write_json(ensemble.run.findings, gather(ensemble.model, ensemble.splits, outcome))
+    click.echo(f"Its report: {write_report(ensemble.run.path)}")
+
+
+def _score_table(outcome: RunOutcome) -> Table:
+    from seqkit.tables import Table
+
+    results = outcome.results
+    members = [member["test"] for member in results["members"]]
+    rows = []
+    for name, value in results["test"].items():
+        scores = [member[name] for member in members if name in member]
+        average = sum(scores) / len(scores) if scores else ""
+        rows.append([name.replace("_", "-"), value, average, results["baseline"].get(name, "")])
+    return Table(f"{results['task']}: test split", ["", "ensemble", "a member, on average", "baseline"], rows)
