@@ -15,6 +15,14 @@ import onnxruntime
 # What seqkit's word tokenizer finds in scripts that put spaces between words.
 WORD = r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,]\d+)*|\.+|!+|\?+|-+|\*+|[^\w\s]|_"
 
+
+def ngrams(words, longest):
+    """Words, pairs of words, and what two to so many letters of a word say, its ends included."""
+    spelled = [f" {word} " for word in words]
+    letters = {w[k : k + n] for w in spelled for n in range(2, longest + 1) for k in range(len(w) - n + 1)}
+    return {*words, *map("\x1f".join, pairwise(words)), *(f"\x1e\x1f{some}" for some in letters)}
+
+
 folder, *texts = sys.argv[1:]
 symbols = json.loads(Path(folder, "symbols.json").read_text(encoding="utf-8"))
 vocabulary = symbols["vocab"]
@@ -27,13 +35,14 @@ tokens = np.zeros((len(rows), max(1, *lengths)), np.int64)
 for padded, row in zip(tokens, rows, strict=True):
     padded[: len(row)] = row
 inputs = {"tokens": tokens, "lengths": lengths}
-if "ngrams" in symbols:  # of one and two words, the ones that training has seen; a run with --ngrams false has none
+if "ngrams" in symbols:  # those that training has seen; a run with --ngrams false has none
     known = {ngram: number for number, ngram in enumerate(symbols["ngrams"]["ngrams"])}
+    longest = symbols["ngrams"].get("spelled", 0)
     split = [re.findall(WORD, text.lower())[: vocabulary["max_tokens"]] for text in texts]
-    found = [{*words, *map("\x1f".join, pairwise(words))} & known.keys() for words in split]
+    found = [ngrams(words, longest) & known.keys() for words in split]
     inputs["ngrams"] = np.full((len(rows), max(1, *map(len, found))), len(known), np.int64)
-    for padded, ngrams in zip(inputs["ngrams"], found, strict=True):
-        padded[: len(ngrams)] = [known[ngram] for ngram in ngrams]
+    for padded, grams in zip(inputs["ngrams"], found, strict=True):
+        padded[: len(grams)] = [known[gram] for gram in grams]
 session = onnxruntime.InferenceSession(Path(folder, "model.onnx"))
 (chances,) = session.run(["probabilities"], inputs)
 for text, chance in zip(texts, chances, strict=True):

@@ -39,11 +39,12 @@ def command(runs: tuple[str, ...], out: str | None) -> None:
 
 
 def _show(ensemble: Ensemble, outcome: RunOutcome) -> None:
-    from seqkit.commands.terminal import print_tables
+    from seqkit.commands.terminal import print_tables, print_verdict
     from seqkit.files import write_json
     from seqkit.report.findings import gather
     from seqkit.report.page import write_report
 
+    print_verdict(outcome.results.get("verdict"), ensemble.run.path)
     print_tables([_score_table(outcome), *outcome.tables])
     click.echo()
     assert ensemble.splits is not None

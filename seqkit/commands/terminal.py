@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from seqkit.errors import SeqkitError
+from seqkit.runs.verdict import RUN
 from seqkit.tables import TERMINAL_WIDTH, Table
 from seqkit.training.trainer import Callback, Trainer
 
@@ -119,6 +122,17 @@ def _shown_scores(trainer: Trainer) -> list[str]:
     """The metric, and the score that chooses the model unless it is shown anyway."""
     selected = trainer.criterion.score
     return [trainer.metric] if selected in (trainer.metric, "loss") else [trainer.metric, selected]
+
+
+def print_verdict(verdict: Mapping[str, Any] | None, path: Path) -> None:
+    """How the run at a path compares with its baseline, what is wrong with it, and what to try."""
+    if verdict is None:
+        return
+    click.echo()
+    for sentence in (verdict["sentence"], *verdict["remarks"]):
+        click.echo(wrapped(sentence))
+    if verdict["suggestion"]:
+        click.echo(f"Try: {verdict['suggestion'].replace(RUN, shlex.quote(str(path)))}")
 
 
 def print_tables(tables: Sequence[Table], stream: TextIO | None = None) -> None:

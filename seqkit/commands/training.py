@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import click
 
 from seqkit.commands.signals import stop_on_signal
-from seqkit.commands.terminal import Reporter, print_tables, wrapped
+from seqkit.commands.terminal import Reporter, print_tables, print_verdict
 from seqkit.files import write_json
 from seqkit.kernels import ensure
 from seqkit.machine import return_freed_memory
@@ -18,7 +16,6 @@ from seqkit.report.findings import gather
 from seqkit.report.page import write_page
 from seqkit.report.run_files import RunFiles
 from seqkit.runs import RunOutcome, Session
-from seqkit.runs.verdict import RUN
 from seqkit.tables import Table
 from seqkit.topologies import Generates
 from seqkit.training import Stopped
@@ -80,7 +77,7 @@ def _show_opening(session: Session, notes: Sequence[str], reporter: Reporter) ->
 
 def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None:
     results = outcome.results
-    _show_verdict(results.get("verdict"), session)
+    print_verdict(results.get("verdict"), session.run.path)
     rows = [
         [name.replace("_", "-"), value, results["baseline"].get(name, "")] for name, value in results["test"].items()
     ]
@@ -98,18 +95,6 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
     click.echo(f'  seqkit predict {session.run.path} "…"')
     if isinstance(session.task, Generates):
         click.echo(f'  seqkit generate {session.run.path} --prompt "…"')
-
-
-def _show_verdict(verdict: Mapping[str, Any] | None, session: Session) -> None:
-    """First of all how the model compares with its baseline, then what is wrong with it and what to try."""
-    if verdict is None:
-        return
-    suggestion = verdict["suggestion"]
-    click.echo()
-    for sentence in (verdict["sentence"], *verdict["remarks"]):
-        click.echo(wrapped(sentence))
-    if suggestion:
-        click.echo(f"Try: {suggestion.replace(RUN, shlex.quote(str(session.run.path)))}")
 
 
 def _write_report(session: Session, outcome: RunOutcome, notes: Sequence[str], reporter: Reporter) -> None:

@@ -17,7 +17,8 @@ from seqkit.files import read_json, write_atomic, write_json, write_json_lines
 from seqkit.machine import peak
 from seqkit.runs.directory import ENSEMBLE_FORMAT, RunDirectory, check_free
 from seqkit.runs.model import Model, OpenedRun, count_parameters, is_ensemble, join_models, load_model, open_run
-from seqkit.runs.session import RunOutcome, content_digest, fingerprint
+from seqkit.runs.session import RunOutcome, content_digest, fingerprint, label_facts
+from seqkit.runs.verdict import resample_scores, verdict_facts
 from seqkit.topologies import Ensembles
 
 _COPIED = ("results.json", "metrics.jsonl")
@@ -91,8 +92,9 @@ def score_ensemble(ensemble: Ensemble) -> RunOutcome:
         "parameters": count_parameters(model.head),
         "peak_memory_mb": round(peak(), 1),
     }
-    if labels:
-        results["labels"] = {label: score._asdict() for label, score in labels.items()}
+    resampled, baseline_resampled = (resample_scores(task, p, splits.test) for p in (predictions, baseline))
+    verdict = verdict_facts(task, model.config, results, (resampled, baseline_resampled), labels)
+    results |= {**label_facts(labels), **verdict}
     pairs = zip(splits.test, predictions, strict=True)
     lines = [{"input": task.input_of(e), **task.format_prediction(p)[1]} for e, p in pairs]
     write_json_lines(run.predictions, lines)
@@ -100,7 +102,8 @@ def score_ensemble(ensemble: Ensemble) -> RunOutcome:
     for name, content in pictures.items():
         write_atomic(run.path / name, content)
     write_json(run.results, results)
-    return RunOutcome(results, task.tables(predictions, splits.test), predictions, baseline, list(pictures))
+    tables = task.tables(predictions, splits.test)
+    return RunOutcome(results, tables, predictions, baseline, list(pictures), resampled, baseline_resampled)
 
 
 def check_test_split(path: Path) -> None:

@@ -23,7 +23,7 @@ from seqkit.runs.directory import RunDirectory, check_free
 from seqkit.runs.model import check_single, count_parameters, open_run, restore_head
 from seqkit.runs.teacher import note_on_splits
 from seqkit.runs.training import Training
-from seqkit.runs.verdict import Compared, judge, resample_scores
+from seqkit.runs.verdict import resample_scores, verdict_facts
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import Resampled
 from seqkit.tables import Table
@@ -84,7 +84,9 @@ class Session(Training):
         results = self._results(self.task.score(predictions, test), baseline_scores, seconds)
         resampled, baseline_resampled = (resample_scores(self.task, p, test) for p in (predictions, baseline))
         labels = self.task.label_scores(predictions, test)
-        results |= {**_label_facts(labels), **tuned, **self._verdict(results, resampled, baseline_resampled, labels)}
+        history = self.trainer.progress.history
+        verdict = verdict_facts(self.task, self.config, results, (resampled, baseline_resampled), labels, history)
+        results |= {**label_facts(labels), **tuned, **verdict}
         pairs = zip(test, predictions, strict=True)
         lines = [{"input": self.task.input_of(e), **self.task.format_prediction(p)[1]} for e, p in pairs]
         write_json_lines(self.run.predictions, lines)
@@ -118,31 +120,8 @@ class Session(Training):
             "peak_memory_mb": round(peak(), 1),
         }
 
-    def _verdict(
-        self,
-        results: Mapping[str, Any],
-        resampled: Resampled,
-        baseline_resampled: Resampled,
-        labels: Mapping[str, LabelScore],
-    ) -> dict[str, Any]:
-        """How the run compares with its baseline, where that has the metric."""
-        if self.metric not in results["baseline"]:
-            return {}
-        compared = Compared(
-            self.metric,
-            self.task.higher_is_better,
-            results["test"][self.metric],
-            results["baseline"][self.metric],
-            resampled,
-            baseline_resampled,
-            self.task.baseline_name(self.config),
-        )
-        progress = self.trainer.progress
-        verdict = judge(compared, labels, progress.history, progress.best_epoch, self.config, self.task.name)
-        return {"verdict": verdict.to_json()}
 
-
-def _label_facts(scores: Mapping[str, LabelScore]) -> dict[str, Any]:
+def label_facts(scores: Mapping[str, LabelScore]) -> dict[str, Any]:
     """Precision, recall, F1 and support of each label, where the task has labels."""
     return {"labels": {label: score._asdict() for label, score in scores.items()}} if scores else {}
 

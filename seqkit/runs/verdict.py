@@ -77,6 +77,33 @@ def resample_scores(task: AnyTask, predictions: Sequence[Any], examples: Sequenc
     return resample(task.score, predicted, truth, counts=task.score_counts(predicted, truth))
 
 
+def verdict_facts(
+    task: AnyTask,
+    config: TrainingConfig,
+    results: Mapping[str, Any],
+    resampled: tuple[Resampled, Resampled],
+    labels: Mapping[str, LabelScore],
+    history: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """What ``results.json`` is given under ``verdict``; empty where the baseline has no such score.
+
+    Args:
+        task, config: of the run.
+        results: its scores and those of its baseline.
+        resampled: the scores of the model on resamples of the test split, and those of the baseline.
+        labels: the scores of the labels on the test split, if it has labels.
+        history: the records of the evaluations; none for what was not trained.
+    """
+    metric = results["metric"]
+    if metric not in results["baseline"]:
+        return {}
+    scores = results["test"][metric], results["baseline"][metric]
+    better = results["better"] == "higher"
+    compared = Compared(metric, better, *scores, *resampled, task.baseline_name(config))
+    verdict = judge(compared, labels, history, results.get("best_epoch", 0), config, task.name)
+    return {"verdict": verdict.to_json()}
+
+
 def judge(
     compared: Compared,
     labels: Mapping[str, LabelScore],
@@ -98,10 +125,10 @@ def judge(
     difference, interval, outcome = _compare(compared)
     missed = _missed(labels)
     improving = best_epoch == len(history) and len(history) > 1
-    record = history[best_epoch - 1]
-    remarks = [missed, _improving(len(history)) if improving else "", "" if improving else _overfitted(record)]
+    fitted = _overfitted(history[best_epoch - 1]) if history and not improving else ""
+    remarks = [missed, _improving(len(history)) if improving else "", fitted]
     sentence = _sentence(compared, difference, interval, outcome)
-    suggestion = _suggestion(config, task, outcome, bool(missed), improving)
+    suggestion = _suggestion(config, task, outcome, bool(missed), improving) if history else None
     name = compared.baseline_name
     return Verdict(outcome, sentence, name, difference, interval, tuple(filter(None, remarks)), suggestion)
 

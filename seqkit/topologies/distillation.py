@@ -121,4 +121,5 @@ class DistillationLoss:
         class_weights, own = getattr(self.head, "class_weights", None), getattr(batch, "weights", None)
         if class_weights is not None:
             weights = weights * class_weights[batch.targets.clamp(min=0)]
-        return weights if own is None else weights * own
+        weighted: Tensor = weights if own is None else weights * own
+        return weighted

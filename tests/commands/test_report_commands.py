@@ -67,7 +67,9 @@ def evil(command, reviews, small, tmp_path_factory):
     rows = [line.rsplit(",", 1) for line in reviews.read_text().splitlines()[1:]]
     lines = [f'"{text} {EVIL}",<b>{label}' for text, label in rows]
     (folder / "evil.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
-    done = command("run", "sentiment", "--data", folder / "evil.csv", "--out", folder / "a & b", *small)
+    done = command(
+        "run", "sentiment", "--data", folder / "evil.csv", "--out", folder / "a & b", *small, "--ngrams", "false"
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"Its report: {folder / 'a & b' / 'report.html'}"
     return folder / "a & b"
