@@ -16,7 +16,7 @@ import onnxruntime
 WORD = r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,]\d+)*|\.+|!+|\?+|-+|\*+|[^\w\s]|_"
 
 
-def ngrams(words, longest):
+def ngrams(words: list[str], longest: int) -> set[str]:
     """Words, pairs of words, and what two to so many letters of a word say, its ends included."""
     spelled = [f" {word} " for word in words]
     letters = {w[k : k + n] for w in spelled for n in range(2, longest + 1) for k in range(len(w) - n + 1)}
