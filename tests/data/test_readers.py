@@ -81,7 +81,6 @@ def test_a_stream_without_a_given_name_goes_by_its_own(file):
     [
         (b"ok\ncaf\xe9\n", "in:2: byte 0xe9 at column 4 is not UTF-8"),
         ("ok\né".encode() + b"\xe9", "in:2: byte 0xe9 at column 2 is not UTF-8"),
-        ("text".encode("utf-16"), "in:1: the file is UTF-16"),
         (b"ok\na\0b\n", "in:2: the line has a NUL byte"),
         (b"ok\n" + b"x" * (MAX_LINE + 1), "in:2: the line is longer than 500,000 characters"),
         (b"ok\n" + b"x" * (5 * MAX_LINE), "in:2: the line is longer than 500,000 characters"),
@@ -92,12 +91,6 @@ def test_what_is_not_text_is_named_with_its_line(content, message):
     with pytest.raises(DataError) as caught:
         lines(content)
     assert str(caught.value).startswith(message)
-
-
-def test_the_remedy_for_another_encoding_is_a_command():
-    for content, command in ((b"\xe9", "iconv -f latin1 -t utf-8"), (b"\xff\xfea\0", "iconv -f utf-16 -t utf-8")):
-        with pytest.raises(DataError, match=command):
-            lines(content)
 
 
 def test_the_longest_line_is_still_read():

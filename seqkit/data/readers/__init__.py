@@ -1,6 +1,7 @@
 """Readers of people's text files: lines, tables (CSV, TSV, JSONL) and labelled texts, with the location of errors."""
 
 from seqkit.data.readers.columns import choose_column
+from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.examples import Example, read_examples
 from seqkit.data.readers.json_lines import as_text, json_object
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
@@ -22,6 +23,7 @@ __all__ = [
     "as_text",
     "choose_column",
     "delimiter_of",
+    "format_ending",
     "json_object",
     "left_out",
     "parse_weight",

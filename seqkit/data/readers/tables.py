@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.json_lines import as_text, json_object
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines, report
 from seqkit.data.readers.location import DataError, SourceLocation, shown
@@ -24,7 +25,9 @@ class Record(NamedTuple):
     values: dict[str, str]
 
 
-def read_records(path: Path, broken: Broken | None = None, stream: BinaryIO | None = None) -> Iterator[Record]:
+def read_records(
+    path: Path, broken: Broken | None = None, stream: BinaryIO | None = None, encoding: str | None = None
+) -> Iterator[Record]:
     """The rows of a table with named columns, one at a time; the ending of the file decides its format.
 
     ``.csv``: commas (or semicolons, if the first line has no comma), quotes as in RFC 4180. ``.tsv``, ``.tab``:
@@ -35,16 +38,17 @@ def read_records(path: Path, broken: Broken | None = None, stream: BinaryIO | No
         path: the file.
         broken: receives the error of a row that cannot be read, which is then left out.
         stream: where the bytes come from; the path is then only their name.
+        encoding: of the text; None: as in :func:`read_lines`.
 
     Raises:
         UsageError: for an ending that is none of these.
         DataError: with file:line, for whatever breaks these rules.
     """
-    kind = FORMATS.get(path.suffix.lower())
+    kind = FORMATS.get(format_ending(path))
     if kind is None:
         known = ", ".join(FORMATS)
         raise UsageError(f"cannot tell the format of {path} by its ending; name it with one of {known}")
-    lines = read_lines(stream or path, str(path), broken)
+    lines = read_lines(stream or path, str(path), broken, encoding)
     return _read_json(path, lines, broken) if kind == "jsonl" else _read_table(path, kind, lines, broken)
 
 
