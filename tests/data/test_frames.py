@@ -99,7 +99,7 @@ BAD_TABLES = [
     ("x,label\n1,a\n\ninf,b\n", DataError, "a.csv:4: column 'x': inf is infinite or too large"),
     ("x,label\n-1e999,a\n", DataError, "a.csv:2: column 'x': -1e999 is infinite or too large"),
     ("x,label\n1,a\n2, \n", DataError, "a.csv:3: the frame has no label"),
-    ("x,label\n1,a\n2\n", DataError, "a.csv:3: 1 fields, but the first line names 2 columns"),
+    ("x,label\n1,a\n2\n", DataError, "a.csv:3: 1 field, but the first line names 2 columns"),
     ("label\na\n", DataError, "a.csv:1: there is a column of labels but no feature"),
 ]
 

@@ -105,6 +105,7 @@ def test_a_run_tunes_its_threshold_on_validation_and_predicts_with_it(rare, tmp_
         "test_fraction": 0.2,
         "threshold": "auto",
         "select": "macro_f1",
+        "ngrams": False,
     }
     session = start(TASK, make_config(SentimentConfig, values), tmp_path / "run", [])
     session.train()

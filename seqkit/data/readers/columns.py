@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from seqkit.data.readers.location import SourceLocation, shown
+from seqkit.data.readers.tables import twin
 from seqkit.errors import UsageError
 
 _USUAL_NAMES = {
@@ -36,6 +37,13 @@ def choose_column(
 
     Raises :class:`UsageError` with the columns there are and the option that names one.
     """
+    chosen = _choose(columns, wanted, kind, location)
+    if twin(chosen) in columns:
+        raise UsageError(f"{location}: two columns are called {shown(chosen)}; rename one of them")
+    return chosen
+
+
+def _choose(columns: Sequence[str], wanted: str | None, kind: str, location: SourceLocation) -> str:
     if wanted is not None:
         return _named_column(columns, wanted, kind, location)
     lower = {column.lower().strip(): column for column in reversed(columns)}

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from seqkit.data.readers.compressed import format_ending
-from seqkit.data.readers.json_lines import as_text, json_object
+from seqkit.data.readers.json_array import read_json_array
+from seqkit.data.readers.json_lines import json_object
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines, report
-from seqkit.data.readers.location import DataError, SourceLocation, shown
+from seqkit.data.readers.location import DataError, SourceLocation
+from seqkit.data.readers.records import Record, Row, json_row
 from seqkit.errors import UsageError
 
-FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
 """Endings of the names of tables, and what they mean."""
 
 
-class Record(NamedTuple):
-    """One row: column name to value, and where the row starts."""
-
-    location: SourceLocation
-    values: dict[str, str]
+_DELIMITERS = ",;\t|"
+"""The most usual first."""
+_DECLARED = re.compile(r"sep=(.)\s*")
+"""The line with which Excel says what separates the fields."""
 
 
 def read_records(
@@ -30,9 +32,10 @@ def read_records(
 ) -> Iterator[Record]:
     """The rows of a table with named columns, one at a time; the ending of the file decides its format.
 
-    ``.csv``: commas (or semicolons, if the first line has no comma), quotes as in RFC 4180. ``.tsv``, ``.tab``:
-    a tab separates, a line is a row, quotes are ordinary characters. ``.jsonl``, ``.ndjson``: an object a line.
-    Blank lines are skipped.
+    ``.csv``: commas (or semicolons, tabs or bars, where the first line has more of them or ``sep=;`` names one), quotes
+    as in RFC 4180. ``.tsv``, ``.tab``: a tab separates, a line is a row, quotes are ordinary characters but for those
+    that pandas doubles. ``.jsonl``, ``.ndjson``: an object a line; ``.json``: an array of objects. Blank lines are
+    skipped, and so are a comment (``#``) before the header and columns without a name, such as an index.
 
     Args:
         path: the file.
@@ -49,12 +52,15 @@ def read_records(
         known = ", ".join(FORMATS)
         raise UsageError(f"cannot tell the format of {path} by its ending; name it with one of {known}")
     lines = read_lines(stream or path, str(path), broken, encoding)
+    if kind == "json":
+        return read_json_array(path, lines)
     return _read_json(path, lines, broken) if kind == "jsonl" else _read_table(path, kind, lines, broken)
 
 
 def delimiter_of(first: str) -> str:
     """What separates the fields of a CSV, by its first line."""
-    return ";" if "," not in first and ";" in first else ","
+    # max takes the first among equals.
+    return max(_DELIMITERS, key=first.count)
 
 
 def _read_table(path: Path, kind: str, lines: Lines, broken: Broken | None) -> Iterator[Record]:
@@ -63,31 +69,58 @@ def _read_table(path: Path, kind: str, lines: Lines, broken: Broken | None) -> I
     if first is None:
         raise DataError("the file is empty", SourceLocation(str(path), 1))
     top, fields = first
-    header = _header(fields, top)
+    header = _header(fields)
+    named = [number for number, name in enumerate(header) if name]
     location: SourceLocation | None = None
     for location, fields in rows:
-        if len(fields) == len(header):
-            yield Record(location, dict(zip(header, fields, strict=True)))
+        # Fields under no name are nobody's, and neither are empty ones behind the last.
+        if named[-1] < len(fields) and not "".join(fields[len(header) :]).strip():
+            yield Record(location, Row({header[number]: fields[number] for number in named}, location))
         else:
-            what = f"{len(fields)} fields, but the first line names {len(header)} columns; correct the row"
-            report(DataError(what, location), broken)
+            counts = f"{_counted(len(fields), 'field')}, but the first line names {_counted(len(header), 'column')}"
+            report(DataError(f"{counts}; correct the row", location), broken)
     if location is None:
         raise DataError("the file has a header but no rows", top)
 
 
-def _header(fields: Sequence[str], location: SourceLocation) -> list[str]:
-    header = [name.strip() for name in fields]
-    for name in header:
-        if not name or header.count(name) > 1:
-            what = f"two columns are called {shown(name)}" if name else "a column has no name"
-            raise DataError(f"{what}; the first line must name each column once", location)
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _header(fields: Sequence[str]) -> list[str]:
+    """The names of the columns, each once: of several with one name, the second is called ``name (2)``."""
+    header: list[str] = []
+    for name in (field.strip() for field in fields):
+        number = 1 + sum(other.strip() == name for other in fields[: len(header)])
+        header.append(twin(name, number) if name and number > 1 else name)
     return header
 
 
+def twin(name: str, number: int = 2) -> str:
+    """What another column of the same name is called."""
+    return f"{name} ({number})"
+
+
 def _tsv_rows(lines: Lines) -> Iterator[tuple[SourceLocation, list[str]]]:
+    begun = False
     for location, line in lines:
-        if line.strip():
-            yield location, line.split("\t")
+        fields = line.split("\t")
+        if line.strip() and (begun or not _is_comment(fields)):
+            begun = True
+            yield location, [_unquoted(field) for field in fields]
+
+
+def _is_comment(fields: Sequence[str]) -> bool:
+    """Whether a line before the header is a comment: a header has several names."""
+    return len(fields) == 1 and fields[0].startswith("#")
+
+
+def _unquoted(field: str) -> str:
+    """A field as it was before pandas put quotes around it and doubled those inside."""
+    if not (len(field) > 3 and field.startswith('"') and field.endswith('"') and '""' in field[1:-1]):
+        return field
+    inside = field[1:-1]
+    return inside.replace('""', '"') if '"' not in inside.replace('""', "") else field
 
 
 class _RowLines:
@@ -118,16 +151,22 @@ def _csv_rows(lines: Lines, broken: Broken | None) -> Iterator[tuple[SourceLocat
     row_lines = _RowLines(lines)
     rest = iter(row_lines)
     first = next(rest, None)
+    declared = _DECLARED.fullmatch(first.strip()) if first else None
+    # A comment has no fields; a header that begins with # has.
+    if declared or (first is not None and _is_comment(first.strip().split(delimiter_of(first)))):
+        row_lines.begin_row()
+        first = next(rest, None)
     if first is None:
         return
-    reader = csv.reader(chain([first], rest), delimiter=delimiter_of(first), strict=True)
+    delimiter = declared[1] if declared else delimiter_of(first)
+    reader = csv.reader(chain([first], rest), delimiter=delimiter, strict=True)
     # Python's own limit, 131,072, holds for all readers of the process: it is raised, never lowered.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
     while True:
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            what = f"the quoting is broken ({error}); a quote inside quotes is written twice"
+            what = f"the quoting is broken ({error}); a quote inside quotes is written twice, not with a backslash"
             report(DataError(what, row_lines.start), broken)
         else:
             if fields is None:
@@ -143,7 +182,7 @@ def _read_json(path: Path, lines: Lines, broken: Broken | None) -> Iterator[Reco
         if not line.strip():
             continue
         try:
-            values = _json_row(line, location, columns)
+            values = json_row(json_object(line, location), location)
         except DataError as error:
             report(error, broken)
         else:
@@ -151,11 +190,3 @@ def _read_json(path: Path, lines: Lines, broken: Broken | None) -> Iterator[Reco
             yield Record(location, values)
     if not columns:
         raise DataError("the file is empty", SourceLocation(str(path), 1))
-
-
-def _json_row(line: str, location: SourceLocation, columns: Sequence[str]) -> dict[str, str]:
-    values = {as_text(key, location): as_text(value, location) for key, value in json_object(line, location).items()}
-    for column in columns:
-        if column not in values:
-            raise DataError(f"no key {shown(column)}, which the first line has; correct the line", location)
-    return values
