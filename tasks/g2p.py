@@ -55,6 +55,7 @@ class G2P(Delayed[G2PConfig]):
     data_sets = {_DEFAULT: "126,000 words of American English and their phonemes"}
     metric = "wer"
     higher_is_better = False
+    writes_symbols = True
     output_name = "phonemes"
     rules = Recipe(steps=2500, least_batch=32, most_batch=256, least_epochs=12)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from seqkit.config import from_data, option
 from seqkit.data import SourceLocation, Splits
-from seqkit.data.pairs import Pair, read_parallel, side_column
+from seqkit.data.pair_files import read_parallel, side_column
+from seqkit.data.pairs import Pair
 from seqkit.data.sources.interface_strings import interface_strings
 from seqkit.data.subwords import WRITABLE
 from seqkit.errors import UsageError

@@ -36,6 +36,9 @@ class TrainingConfig:
     precision: str = option(
         "f32", "products of recurrent layers: f32, or bf16 where the processor has it", choices=lambda: PRECISIONS
     )
+    encoding: str | None = option(
+        None, "encoding of the data's text files: utf-8, utf-16, cp1252, ... (else UTF-8, or what their mark says)"
+    )
     checkpoint_seconds: float = option(60.0, "seconds of work that are lost, at most, if the run is killed", minimum=0)
     init_from: str | None = option(None, "a run whose encoder or decoder this one starts from", path=True)
     seed: int = option(0, "seed of everything random", minimum=0, below=2**31)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from seqkit.data import SourceLocation, Splits
-from seqkit.data.pairs import Pair, read_pairs, side_column, usable
+from seqkit.data.pair_files import read_pairs, side_column
+from seqkit.data.pairs import Pair, usable
 from seqkit.graphs import Exported
 from seqkit.tables import Table
 from seqkit.topologies.delayed.codec import PairCodec
@@ -54,12 +55,16 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
     # A beam after each epoch would take several times as long.
     validation_options: ClassVar[Mapping[str, Any]] = {"beam_size": 1, "n_best": 1, "coverage_penalty": 0.0}
     prediction_options = SEARCH_OPTIONS
+    writes_symbols: ClassVar[bool] = False
+    """Targets are symbols with spaces, or tabs, between them"""
     output_name: ClassVar[str] = "text"
     """What a written text is called in JSON"""
 
     def read_source(self, config: C, data: str, notes: list[str]) -> Iterable[Pair]:
         """The pairs of a data set or file; override it for data sets, and leave files to this one."""
-        return read_pairs(Path(data), config.source_column, config.target_column)
+        return read_pairs(
+            Path(data), config.source_column, config.target_column, config.encoding, joined=self.writes_symbols
+        )
 
     def read(self, config: C, notes: list[str]) -> Splits[Pair]:
         """The three splits; those given as files stay as they are, the others are split off at random."""
