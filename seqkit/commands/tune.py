@@ -162,12 +162,13 @@ def _finish(study: Study, progress: TuneProgress, again: str) -> int:
     from seqkit.commands.tune_progress import show_study
     from seqkit.runs.session import resume
     from seqkit.tuning.page import write_page
-    from seqkit.tuning.study import under_way_elsewhere
+    from seqkit.tuning.record import State
     from seqkit.tuning.summary import note_in_results
 
-    best, others = study.best(), under_way_elsewhere(study.trials())
-    if others:
-        progress.line(f"trials under way in other processes: {others}; the last of them ends the study with its best")
+    # This process has no trial under way any more.
+    best, others = study.best(), sum(trial.state is State.RUNNING for trial in study.trials())
+    if others or not study.claim_ending():
+        progress.line("others are still at work on the study; the last of them ends it with the run of its best")
         return 0
     if best is None:
         write_page(study)

@@ -84,7 +84,7 @@ class TuneProgress(Callback):
         if self._log is not None:
             self._log.on_start(trainer)
         if self.console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), TextColumn("{task.fields[facts]}"))
+            columns = (TextColumn("{task.description}"), BarColumn(bar_width=10), TextColumn("{task.fields[facts]}"))
             self._bar = Progress(*columns, console=self.console, transient=True)
             self._task = self._bar.add_task(self._name(), total=1.0, facts="")
             self._bar.start()
@@ -93,7 +93,7 @@ class TuneProgress(Callback):
         """Moves the bar."""
         if self._bar is not None:
             best = trainer.progress.best
-            score = "" if best is None else f"{_spoken(self.score)} {best:.4f}  "
+            score = "" if best is None else f"{best:.4f}  "
             facts = f"epoch {trainer.progress.epoch + 1}  {score}{self._best}  {self._left()}"
             self._bar.update(self._task, completed=trainer.done, facts=facts)
 
