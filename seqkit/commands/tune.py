@@ -14,7 +14,7 @@ import click
 
 from seqkit.commands.signals import stop_on_signal
 from seqkit.commands.task_options import TaskGroup, asked_values, completed_values, config_options
-from seqkit.errors import UsageError, missing
+from seqkit.errors import SeqkitError, UsageError, missing
 
 if TYPE_CHECKING:
     from seqkit.commands.tune_progress import TuneProgress
@@ -172,7 +172,7 @@ def _finish(study: Study, progress: TuneProgress, again: str) -> int:
         return 0
     if best is None:
         write_page(study)
-        raise UsageError(f"no trial was completed; go on with: {again}")
+        raise SeqkitError(f"no trial was completed; go on with: {again}")
     run = study.keep_best(best)
     progress.line(f"the best is trial {best.label}, now in {run.path}")
     if not run.results.exists() and (code := train(study.plan.config.kernel, lambda notes: resume(run.path, notes))):

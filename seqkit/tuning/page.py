@@ -132,7 +132,7 @@ def _failures(trials: Sequence[Trial]) -> str:
     rows = [
         [
             str(trial.label),
-            str(trial.facts.get("why", "its process was killed twice")),
+            str(trial.facts.get("why", "")),
             ", ".join(f"{name.replace('_', '-')} {written(value)}" for name, value in trial.values.items()),
         ]
         for trial in failed

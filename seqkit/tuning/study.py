@@ -21,7 +21,7 @@ from seqkit.files import read_json
 from seqkit.runs.directory import RunDirectory
 from seqkit.scores.direction import Criterion
 from seqkit.topologies import AnyTask
-from seqkit.tuning.record import State, Trial, best_trial, free_place, trial_of
+from seqkit.tuning.record import State, Trial, best_trial, free_place, trials_of
 from seqkit.tuning.space import Domain
 from seqkit.tuning.workers import Worker
 
@@ -60,7 +60,7 @@ class Study:
 
     def trials(self) -> list[Trial]:
         """All trials, in the order in which they began."""
-        return [trial_of(frozen) for frozen in self.optuna.get_trials(deepcopy=False)]
+        return trials_of(self.optuna.get_trials(deepcopy=False))
 
     def best(self) -> Trial | None:
         """The best complete trial."""

@@ -12,7 +12,8 @@ import time
 import pytest
 
 from seqkit.training.checkpoint import read_tensors
-from seqkit.tuning.record import State, trial_of
+from seqkit.tuning.record import State
+from seqkit.tuning.record import trials_of as read
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def trials_of(folder):
 
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(folder / "journal.jsonl")))
     study = optuna.load_study(study_name="seqkit", storage=storage)
-    return [trial_of(frozen) for frozen in study.get_trials()]
+    return read(study.get_trials())
 
 
 def process(*words):

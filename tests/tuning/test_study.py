@@ -232,10 +232,11 @@ def test_a_trial_whose_process_has_ended_is_tried_again_once(opened, searched):
         worker.write_text(json.dumps({**json.loads(kept), "process": 2**22 + 1}))
         second.bury()
         worker.write_text(kept)
-        assert second.trials()[-1].killed
         assert free_place(second.trials()) == expected
         if expected == 0:
-            assert first.propose()[1].place == 0
+            assert second.trials()[0].killed and first.propose()[1].place == 0
+    assert [trial.state for trial in second.trials()] == [State.ABANDONED, State.FAILED]
+    assert second.trials()[1].facts["why"] == "its process was killed, twice"
 
 
 def test_a_process_of_another_machine_is_given_up_when_it_has_been_silent(opened):
