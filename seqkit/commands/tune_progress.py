@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -172,12 +173,18 @@ def show_study(study: Study, best: Trial, page: Path) -> None:
 
 
 def _pasteable(words: Sequence[str]) -> str:
-    """A command in lines that a shell reads as one."""
+    """A command in lines that a shell reads as one; an option and its value stay together."""
+    parts: list[str] = []
+    for before, word in pairwise(["", *words]):
+        if before.startswith("--") and "=" not in before:
+            parts[-1] += f" {shlex.quote(word)}"
+        else:
+            parts.append(shlex.quote(word))
     lines = [" "]
-    for word in map(shlex.quote, words):
-        if len(lines[-1]) + len(word) > WIDTH - 5:
+    for part in parts:
+        if len(lines[-1]) + len(part) > WIDTH - 5:
             lines.append("")
-        lines[-1] += f" {word}"
+        lines[-1] += f" {part}"
     return " \\\n   ".join(lines)
 
 
