@@ -128,7 +128,7 @@ def _budget(trials: int | None, minutes: float | None) -> Budget:
 def _budget_text(trials: int | None, minutes: float | None) -> str:
     if trials is None and minutes is None:
         return f"{_TRIALS} trials or {_MINUTES:g} minutes, whichever is first (--trials, --minutes)"
-    parts = [f"{trials} trials" if trials else "", f"{minutes:g} minutes" if minutes else ""]
+    parts = [f"{trials} trial{'s' if trials > 1 else ''}" if trials else "", f"{minutes:g} minutes" if minutes else ""]
     return ", at most ".join(filter(None, parts))
 
 

@@ -242,18 +242,34 @@ def test_a_signal_stops_a_study_cleanly_and_it_says_how_to_go_on(options, comman
     assert not any((out / "workers").iterdir()) and (out / "tune.html").exists()
 
 
+OTHERS_TASK = """
+from dataclasses import dataclass
+from seqkit.config import option
+from seqkit.tasks.digit import Digit, DigitConfig
+
+@dataclass(frozen=True, kw_only=True)
+class PointsConfig(DigitConfig):
+    minutes: float = option(7.0, "an option that is called like one of the study", above=0)
+
+class Points(Digit):
+    name = "points"
+    summary = "points"
+    config = PointsConfig
+
+TASK = Points()
+"""
+
+
 def test_a_third_party_task_is_searched_without_a_word_of_its_own(points, command, monkeypatch, tmp_path):
-    script = (
-        "from tasks.digit import Digit, DigitConfig\n"
-        "class Points(Digit):\n    name = 'points'\n    summary = 'points'\n    config = DigitConfig\n"
-        "TASK = Points()\n"
-    )
-    (tmp_path / "points.py").write_text(script.replace("tasks.digit", "seqkit.tasks.digit"))
+    (tmp_path / "points.py").write_text(OTHERS_TASK)
     facts = tmp_path / "points-1.0.dist-info"
     facts.mkdir()
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: points\nVersion: 1.0\n")
     (facts / "entry_points.txt").write_text("[seqkit.tasks]\npoints = points:TASK\n")
     monkeypatch.syspath_prepend(tmp_path)
-    done = command("tune", "points", "--data", points, "--epochs", "1", "--trials", "1", "--out", tmp_path / "out")
+    out, words = tmp_path / "out", ["--data", points, "--epochs", "1", "--trials", "1", "--minutes", "5"]
+    done = command("tune", "points", *words, "--set", "minutes=3", "--out", out)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == f"The study's page: {tmp_path / 'out/tune.html'}"
+    assert done.stdout.splitlines()[-1] == f"The study's page: {out / 'tune.html'}"
+    assert done.stderr.startswith(f"points in {out}: 1 trial, at most 5 minutes\n")
+    assert "minutes = 3.0" in (out / "best/config.toml").read_text()
