@@ -14,7 +14,7 @@ import click
 
 from seqkit.commands.signals import stop_on_signal
 from seqkit.commands.task_options import TaskGroup, asked_values, completed_values, config_options
-from seqkit.errors import UsageError, missing
+from seqkit.errors import SeqkitError, UsageError, missing
 
 if TYPE_CHECKING:
     from seqkit.commands.tune_progress import TuneProgress
@@ -128,7 +128,7 @@ def _budget(trials: int | None, minutes: float | None) -> Budget:
 def _budget_text(trials: int | None, minutes: float | None) -> str:
     if trials is None and minutes is None:
         return f"{_TRIALS} trials or {_MINUTES:g} minutes, whichever is first (--trials, --minutes)"
-    parts = [f"{trials} trials" if trials else "", f"{minutes:g} minutes" if minutes else ""]
+    parts = [f"{trials} trial{'s' if trials > 1 else ''}" if trials else "", f"{minutes:g} minutes" if minutes else ""]
     return ", at most ".join(filter(None, parts))
 
 
@@ -162,16 +162,17 @@ def _finish(study: Study, progress: TuneProgress, again: str) -> int:
     from seqkit.commands.tune_progress import show_study
     from seqkit.runs.session import resume
     from seqkit.tuning.page import write_page
-    from seqkit.tuning.study import under_way_elsewhere
+    from seqkit.tuning.record import State
     from seqkit.tuning.summary import note_in_results
 
-    best, others = study.best(), under_way_elsewhere(study.trials())
-    if others:
-        progress.line(f"trials under way in other processes: {others}; the last of them ends the study with its best")
+    # This process has no trial under way any more.
+    best, others = study.best(), sum(trial.state is State.RUNNING for trial in study.trials())
+    if others or not study.claim_ending():
+        progress.line("others are still at work on the study; the last of them ends it with the run of its best")
         return 0
     if best is None:
         write_page(study)
-        raise UsageError(f"no trial was completed; go on with: {again}")
+        raise SeqkitError(f"no trial was completed; go on with: {again}")
     run = study.keep_best(best)
     progress.line(f"the best is trial {best.label}, now in {run.path}")
     if not run.results.exists() and (code := train(study.plan.config.kernel, lambda notes: resume(run.path, notes))):

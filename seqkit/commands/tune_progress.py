@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class TuneProgress(Callback):
         if self._log is not None:
             self._log.on_start(trainer)
         if self.console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), TextColumn("{task.fields[facts]}"))
+            columns = (TextColumn("{task.description}"), BarColumn(bar_width=10), TextColumn("{task.fields[facts]}"))
             self._bar = Progress(*columns, console=self.console, transient=True)
             self._task = self._bar.add_task(self._name(), total=1.0, facts="")
             self._bar.start()
@@ -93,7 +94,7 @@ class TuneProgress(Callback):
         """Moves the bar."""
         if self._bar is not None:
             best = trainer.progress.best
-            score = "" if best is None else f"{_spoken(self.score)} {best:.4f}  "
+            score = "" if best is None else f"{best:.4f}  "
             facts = f"epoch {trainer.progress.epoch + 1}  {score}{self._best}  {self._left()}"
             self._bar.update(self._task, completed=trainer.done, facts=facts)
 
@@ -172,12 +173,18 @@ def show_study(study: Study, best: Trial, page: Path) -> None:
 
 
 def _pasteable(words: Sequence[str]) -> str:
-    """A command in lines that a shell reads as one."""
+    """A command in lines that a shell reads as one; an option and its value stay together."""
+    parts: list[str] = []
+    for before, word in pairwise(["", *words]):
+        if before.startswith("--") and "=" not in before:
+            parts[-1] += f" {shlex.quote(word)}"
+        else:
+            parts.append(shlex.quote(word))
     lines = [" "]
-    for word in map(shlex.quote, words):
-        if len(lines[-1]) + len(word) > WIDTH - 5:
+    for part in parts:
+        if len(lines[-1]) + len(part) > WIDTH - 5:
             lines.append("")
-        lines[-1] += f" {word}"
+        lines[-1] += f" {part}"
     return " \\\n   ".join(lines)
 
 

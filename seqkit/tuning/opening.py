@@ -45,12 +45,18 @@ def open_plan(folder: Path, task: AnyTask, wanted: Wanted, notes: list[str]) -> 
     space or other data than those the study began with.
     """
     if not (folder / "study.json").exists():
-        check_free(folder)
+        if not _is_being_made(folder):
+            check_free(folder)
         plan = _new_plan(task, wanted, notes)
         if _write(folder, plan):
             return plan
         # Another process was quicker; this one joins it.
     return _join(folder, task, wanted, notes)
+
+
+def _is_being_made(folder: Path) -> bool:
+    """Whether there is nothing but the draft of another process, which makes the same folder at this moment."""
+    return folder.is_dir() and all(path.name.lstrip(".").startswith("study.") for path in folder.iterdir())
 
 
 def _new_plan(task: AnyTask, wanted: Wanted, notes: list[str]) -> Plan:
@@ -89,7 +95,7 @@ def _write(folder: Path, plan: Plan) -> bool:
         "data": plan.data,
     }
     try:
-        (folder / "trials").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make {folder}: {error.strerror}; choose another folder with --out") from None
     draft = folder / f".study.{os.getpid()}.json"

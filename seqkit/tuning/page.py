@@ -64,8 +64,8 @@ def _scores(plan: Plan, trials: Sequence[Trial]) -> str:
         f"A {better} {spaced(plan.criterion.score)} is better. Each is the best of a trial's evaluations on the "
         f"validation split; the best of {tried(trials)} such scores is an optimistic one. No trial has seen the test "
         "split, on which the best run is scored once. A cross is a trial that was pruned: it was worse than the median "
-        "of the others at the same point of their training. Trials that are much worse than the complete ones lie "
-        "outside the plot."
+        "of the others at the same point of their training. Trials far worse than all complete ones are outside the "
+        "plot."
     )
     return section("Scores by trial", f'<div class="pair">{plot}<p class="pale">{safe(text)}</p></div>')
 
@@ -132,7 +132,7 @@ def _failures(trials: Sequence[Trial]) -> str:
     rows = [
         [
             str(trial.label),
-            str(trial.facts.get("why", "its process was killed twice")),
+            str(trial.facts.get("why", "")),
             ", ".join(f"{name.replace('_', '-')} {written(value)}" for name, value in trial.values.items()),
         ]
         for trial in failed

@@ -49,7 +49,22 @@ class Trial(NamedTuple):
         return self.state is State.ABANDONED and not self.facts
 
 
-def trial_of(frozen: FrozenTrial) -> Trial:
+def trials_of(frozen: Sequence[FrozenTrial]) -> list[Trial]:
+    """The trials of a study.
+
+    What is killed a second time has failed, for it may be what takes the memory.
+    """
+    trials, killed = [], set[int | None]()
+    for trial in map(_trial_of, frozen):
+        if trial.killed and trial.place in killed:
+            trial = trial._replace(state=State.FAILED, facts={"why": "its process was killed, twice"})
+        elif trial.killed:
+            killed.add(trial.place)
+        trials.append(trial)
+    return trials
+
+
+def _trial_of(frozen: FrozenTrial) -> Trial:
     """A trial of Optuna's, as we put it there."""
     proposal = frozen.user_attrs.get("proposal", {})
     facts = frozen.user_attrs.get("facts", {})
@@ -89,10 +104,7 @@ def ranked(trials: Sequence[Trial], higher_is_better: bool) -> list[Trial]:
 def free_place(trials: Sequence[Trial]) -> int:
     """The first place in the order of seeds that no trial holds.
 
-    A trial that was stopped gives its place back, so that a study which goes on tries what it would have tried. One
-    whose process was killed does so once: what is killed twice may have taken too much memory.
+    A trial that was abandoned gives its place back, so that a study which goes on tries what it would have tried.
     """
-    killed = [trial.place for trial in trials if trial.killed]
     taken = {trial.place for trial in trials if trial.state is not State.ABANDONED}
-    taken |= {place for place in killed if killed.count(place) > 1}
     return next(place for place in range(len(trials) + 1) if place not in taken)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,7 @@ from seqkit.files import read_json
 from seqkit.runs.directory import RunDirectory
 from seqkit.scores.direction import Criterion
 from seqkit.topologies import AnyTask
-from seqkit.tuning.record import State, Trial, best_trial, free_place, trial_of
+from seqkit.tuning.record import State, Trial, best_trial, free_place, trials_of
 from seqkit.tuning.space import Domain
 from seqkit.tuning.workers import Worker
 
@@ -59,17 +60,37 @@ class Study:
 
     def trials(self) -> list[Trial]:
         """All trials, in the order in which they began."""
-        return [trial_of(frozen) for frozen in self.optuna.get_trials(deepcopy=False)]
+        return trials_of(self.optuna.get_trials(deepcopy=False))
 
     def best(self) -> Trial | None:
         """The best complete trial."""
         return best_trial(self.trials(), self.plan.criterion.higher_is_better)
 
-    def propose(self) -> tuple[optuna.Trial, Trial]:
+    def propose(self, limit: int | None = None) -> tuple[optuna.Trial, Trial] | None:
         """The next trial, which is then under way in this process: as Optuna writes to it, and as we read it.
 
+        None if the study has ``limit`` trials, with those that are under way.
         The sampler has a seed of its own for each place, so that a study which was stopped goes on as if it had not.
         """
+        # One process after the other, or two would take the same place.
+        with self._lock():
+            begun = sum(trial.state not in (State.WAITING, State.ABANDONED) for trial in self.trials())
+            return None if limit is not None and begun >= limit else self._propose()
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        from optuna.storages.journal import JournalFileOpenLock
+
+        lock = JournalFileOpenLock(str(self.folder / "proposing"))
+        lock.acquire()
+        try:
+            yield
+        finally:
+            # Of a process that was suspended meanwhile, another one has taken the lock after half a minute.
+            with suppress(RuntimeError):
+                lock.release()
+
+    def _propose(self) -> tuple[optuna.Trial, Trial]:
         from optuna.samplers import TPESampler
 
         place = free_place(self.trials())
@@ -87,6 +108,15 @@ class Study:
     def _enqueue_first(self) -> None:
         proposals = {name: domain.proposal(self.plan.first[name]) for name, domain in self.plan.space.items()}
         self.optuna.enqueue_trial(proposals, user_attrs={"proposal": {"place": 0}})
+
+    def claim_ending(self) -> bool:
+        """Whether this process is the one that ends the study, and no other that lives has begun to."""
+        with self._lock():
+            name = self.optuna.user_attrs.get("ending")
+            if name not in (None, self.worker.name) and self.worker.lives(name):
+                return False
+            self.optuna.set_user_attr("ending", self.worker.name)
+            return True
 
     def bury(self) -> None:
         """Gives up the trials under way whose process has ended without a word."""
@@ -166,8 +196,3 @@ def _trial_of_run(folder: Path) -> int | None:
     """The number of the trial whose run lies in a folder; None if there is none."""
     path = folder / "trial.json"
     return int(read_json(path)["trial"]) if path.exists() else None
-
-
-def under_way_elsewhere(trials: Sequence[Trial]) -> int:
-    """How many trials other processes are at work on, when this one is not."""
-    return sum(trial.state is State.RUNNING for trial in trials)

@@ -27,7 +27,15 @@ NOT_RUN = {
     "pip install": "it asks the network",
 }
 """What lines begin with that no test runs, and why."""
-SMALLER = {"--length 0": "--length 20", "tail -f": "cat", "rnn,lstm,gru --seeds 3": "rnn,gru --seeds 1"}
+SMALLER = {
+    "--length 0": "--length 20",
+    "tail -f": "cat",
+    "rnn,lstm,gru --seeds 3": "rnn,gru --seeds 1",
+    "--trials 30": "--trials 1",
+    "--trials 20": "--trials 1",
+    "--trials 40": "--trials 2",
+    "--minutes 60": "--minutes 0.01",
+}
 """What would go on without end, or take long."""
 OWN = {
     "sentiment": "my.csv",
@@ -165,7 +173,7 @@ def small(words, folder, own_data=True):
     """The words of a command that trains, on less data for less long; the others as they are."""
     if words[0] == "bench":
         return [*words, "step", "--cells", "gru", "--seconds", "0.001"]
-    if words[0] not in ("run", "compare") or len(words) < 2 or "--help" in words:
+    if words[0] not in ("run", "compare", "tune") or len(words) < 2 or "--help" in words:
         return words
     task, made = words[1], list(words)
     if not {"--source", "--text"} & set(made) and own_data and task in OWN:
@@ -176,6 +184,8 @@ def small(words, folder, own_data=True):
             made[place] = OWN[task]
     if "--out" in made:
         shutil.rmtree(folder / made[made.index("--out") + 1], ignore_errors=True)
+    if words[0] == "tune" and not {"--trials", "--minutes"} & set(made):
+        made += ["--trials", "1"]
     return [*made, *QUICK] if own_data else [*made, "--set", "epochs=1"]
 
 
