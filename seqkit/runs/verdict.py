@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seqkit.config import ClassWeightOptions, TrainingConfig
+from seqkit.config import ClassWeightOptions, TrainingConfig, options_of
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import Resampled, difference_interval, resample
 from seqkit.topologies import AnyTask
@@ -197,4 +198,10 @@ def _suggestion(config: TrainingConfig, task: str, outcome: str, missed: bool, i
         return f"{again} --epochs {2 * config.epochs}"
     if missed and isinstance(config, ClassWeightOptions) and config.class_weight is None:
         return f"{again} --class-weight balanced"
-    return f"{again} --learning-rate {config.learning_rate / 2:g}" if outcome == "worse" else None
+    return f"seqkit tune {task}{_data_option(config)} --minutes 20" if outcome == "worse" else None
+
+
+def _data_option(config: TrainingConfig) -> str:
+    """The words that name the data, unless they are the task's own."""
+    data = getattr(config, "data", None)
+    return f" --data {shlex.quote(data)}" if data and data != options_of(type(config))["data"].default else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seqkit.config import ClassWeightOptions, TrainingConfig
+from seqkit.config import ClassWeightOptions, SplitOptions, TrainingConfig
 from seqkit.runs.verdict import RUN, Compared, Verdict, judge
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import Resampled
@@ -43,6 +43,9 @@ def test_a_model_below_its_baseline_is_called_worse_in_the_first_word() -> None:
     found = verdict(compared([0.606, 0.61], [0.752, 0.75]))
     assert found.outcome == "worse" and found.sentence.startswith("Worse than counting words: accuracy 0.606 against")
     assert found.difference == pytest.approx(-0.146)
+    assert found.suggestion == "seqkit tune sentiment --minutes 20"
+    other = verdict(compared([0.606, 0.61], [0.752, 0.75]), config=SplitOptions(data="my data.csv"))
+    assert other.suggestion == "seqkit tune sentiment --data 'my data.csv' --minutes 20"
 
 
 def test_a_smaller_error_is_better() -> None:
