@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import regex
+
 from seqkit.errors import missing
 
 if TYPE_CHECKING:
@@ -14,6 +16,13 @@ if TYPE_CHECKING:
 
 _GRAMS = 4
 """CIDEr looks at n-grams of 1 to 4 tokens..."""
+_SPACELESS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]")
+_NOT_CHINESE = regex.compile(r"[\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]")
+_LETTER = regex.compile(r"\p{L}")
+_TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+|[^\s\p{L}\p{M}\p{N}]")
+"""What sacrebleu makes of a text with spaces between words, about."""
+_FEW = 0.1
+"""Where fewer of the references have n tokens, their n-grams say nothing."""
 _SIGMA = 6.0
 """... and this is the deviation of its Gaussian penalty on a difference in length, in tokens."""
 
@@ -24,11 +33,15 @@ def check_installed() -> None:
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """BLEU of a corpus, 0 to 100, with sacrebleu's default settings; each hypothesis has one or more references.
+    """BLEU of a corpus, 0 to 100; each hypothesis has one or more references.
+
+    sacrebleu's default settings, but for references that they do not fit: where most are Chinese, its tokenizer for
+    that; where most are in another script without spaces between words (Japanese, Thai …), characters; and where fewer
+    than a tenth have four tokens, shorter n-grams. The settings follow from the references alone.
 
     Raises :class:`UsageError` where sacrebleu is not installed. Papineni et al., 2002; Post, 2018, arXiv:1804.08771.
     """
-    return _corpus_score(_metric("BLEU"), hypotheses, references)
+    return _corpus_score(_metric("BLEU", **_bleu_settings(references)), hypotheses, references)
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
@@ -38,7 +51,9 @@ def chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> floa
 
 def bleu_signature(references: Sequence[Sequence[str]]) -> str:
     """sacrebleu's signature of BLEU for such references, without which a BLEU cannot be compared."""
-    return _signature("BLEU", references)
+    settings = _bleu_settings(references)
+    signature, order = _signature("BLEU", references, **settings), settings.get("max_ngram_order", _GRAMS)
+    return signature if order == _GRAMS else f"{signature}|order:{order}"
 
 
 def chrf_signature(references: Sequence[Sequence[str]]) -> str:
@@ -117,12 +132,26 @@ def _cosines(
     return sum(cosines) / _GRAMS * math.exp(-((len(hypothesis) - len(reference)) ** 2) / (2 * _SIGMA**2))
 
 
-def _metric(name: str) -> Metric:
+def _bleu_settings(references: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """The settings of sacrebleu's BLEU that differ from its defaults."""
+    texts = [accepted[0] for accepted in references if accepted and accepted[0].strip()]
+    letters = sum(len(_LETTER.findall(text)) for text in texts)
+    spaceless = 2 * sum(len(_SPACELESS.findall(text)) for text in texts) > letters
+    sizes = [len(("".join(text.split())) if spaceless else _TOKEN.findall(text)) for text in texts]
+    settings: dict[str, Any] = {}
+    if spaceless:
+        chinese = not any(_NOT_CHINESE.search(text) for text in texts)
+        settings["tokenize"] = "zh" if chinese else "char"
+    order = next((n for n in range(_GRAMS, 1, -1) if sum(size >= n for size in sizes) >= _FEW * len(sizes)), 1)
+    return settings if order == _GRAMS else {**settings, "max_ngram_order": order}
+
+
+def _metric(name: str, **settings: Any) -> Metric:
     try:
         from sacrebleu import metrics
     except ImportError:
         raise missing("scoring translations and captions", "sacrebleu", "text") from None
-    metric: Metric = getattr(metrics, name)()
+    metric: Metric = getattr(metrics, name)(**settings)
     return metric
 
 
@@ -130,8 +159,8 @@ def _corpus_score(metric: Metric, hypotheses: Sequence[str], references: Sequenc
     return float(metric.corpus_score(list(hypotheses), _streams(references)).score) if hypotheses else 0.0
 
 
-def _signature(name: str, references: Sequence[Sequence[str]]) -> str:
-    metric = _metric(name)
+def _signature(name: str, references: Sequence[Sequence[str]], **settings: Any) -> str:
+    metric = _metric(name, **settings)
     # A signature knows the number of references only once something was scored against them.
     metric.corpus_score(["" for _ in references], _streams(references))
     return str(metric.get_signature())

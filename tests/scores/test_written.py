@@ -71,3 +71,38 @@ def test_cider_of_a_corpus_by_hand():
 def test_cider_does_not_pay_for_a_word_said_twice():
     references = [[["a", "b", "c", "d"]], [["e", "f", "g", "h"]]]
     assert cider([["a", "b", "c", "d"], ["e"]], references) > cider([["a", "a", "b", "c", "d"], ["e"]], references)
+
+
+SHORT = [["chat"], ["chien"], ["le chat"], ["merci"]]
+CHINESE = [["这部电影非常好看，我很喜欢。"], ["太无聊了，不推荐给任何人。"]]
+JAPANESE = [["この映画はとても面白かったです。"], ["退屈で長すぎると思いました。"]]
+THAI = [["ภาพยนตร์เรื่องนี้สนุกมาก"], ["น่าเบื่อและยาวเกินไป"]]
+KOREAN = [["이 영화는 정말 재미있었다 그리고 좋았다"], ["지루하고 너무 길었다 정말 그렇다"]]
+
+
+@pytest.mark.parametrize("references", [SHORT, CHINESE, JAPANESE, THAI, KOREAN])
+def test_texts_that_are_their_references_have_the_best_bleu_in_every_script_and_length(references):
+    assert bleu([accepted[0] for accepted in references], references) == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    ("references", "tokens"), [(CHINESE, "zh"), (JAPANESE, "char"), (THAI, "char"), (KOREAN, "13a")]
+)
+def test_the_signature_says_how_a_script_is_cut(references, tokens):
+    assert f"|tok:{tokens}|" in bleu_signature(references)
+
+
+def test_half_of_a_chinese_sentence_is_better_than_another_sentence():
+    half, other = [["这部电影非常好看。"[:7], CHINESE[1][0][:6]], ["天气预报说明天会下雨", "他们昨天去了北京"]]
+    assert bleu(half, CHINESE) > bleu(other, CHINESE) + 5
+
+
+def test_short_references_are_scored_by_the_ngrams_that_they_have_and_the_signature_says_so():
+    assert bleu_signature(SHORT).endswith("|order:2")
+    right, wrong = ["chat", "chien", "le chat", "oui"], ["non", "non", "non", "non"]
+    assert 50 < bleu(right, SHORT) < 100 > 10 > bleu(wrong, SHORT)
+
+
+def test_references_of_four_tokens_are_scored_as_everywhere():
+    usual = [["the cat sat on the mat"]] * 2 + [["yes"]] * 8
+    assert "order" not in bleu_signature(usual)
