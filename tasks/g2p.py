@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seqkit.config import from_data, option
 from seqkit.data import Splits
 from seqkit.data.pairs import Pair
+from seqkit.data.pronunciations import pronunciations
 from seqkit.data.sources.pronunciations import cmudict, without_stress
 from seqkit.tables import Table
 from seqkit.topologies.delayed import (
@@ -61,8 +62,9 @@ class G2P(Delayed[G2PConfig]):
 
     def read_source(self, config: G2PConfig, data: str, notes: list[str]) -> Iterable[Pair]:
         """The words of the dictionary, or of a file."""
-        pairs = cmudict() if data == _DEFAULT else super().read_source(config, data, notes)
-        return pairs if config.stress else map(without_stress, pairs)
+        if data != _DEFAULT:
+            return pronunciations(super().read_source(config, data, notes), notes, config.stress)
+        return cmudict() if config.stress else map(without_stress, cmudict())
 
     def learn_codec(self, config: G2PConfig, train: Sequence[Pair]) -> PairCodec:
         """Letters and phonemes of the training split."""

@@ -24,8 +24,8 @@ from seqkit.data.readers import (
 from seqkit.data.readers.records import Row
 from seqkit.errors import UsageError
 
-_SOURCES = ("source", "src", "input", "text", "sentence")
-_TARGETS = ("target", "tgt", "trg", "output", "translation", "reference")
+_SOURCES = ("source", "src", "input", "text", "sentence", "word", "spelling", "graphemes")
+_TARGETS = ("target", "tgt", "trg", "output", "translation", "reference", "phonemes", "pronunciation", "ipa")
 _LANGUAGES = (
     "arabic ar chinese zh dutch nl english eng en finnish fi french fra fr german deu de hindi hi italian ita it"
 )
@@ -35,6 +35,7 @@ _SENTENCE = ("sentence", "sentences", "text", "phrase", "word", "words")
 _NUMBERING = ("id", "ids", "index", "no", "number", "line", "key", "name", "score")
 _NEUTRAL = frozenset((*_SENTENCE, *_NUMBERING, "lang", "language", "license", "attribution"))
 """Words that stand in a header beside those."""
+_COMMENT = ";;;"
 _TABLES = (".csv", ".jsonl", ".ndjson", ".json")
 _SAMPLE = 500
 """Lines from which the layout of a file follows."""
@@ -49,7 +50,7 @@ def read_pairs(
     source_column: str | None = None,
     target_column: str | None = None,
     encoding: str | None = None,
-    joined: bool = False,
+    symbols: bool = False,
 ) -> Iterator[Pair]:
     """The pairs of a file, one reference each; sides may be empty.
 
@@ -63,7 +64,8 @@ def read_pairs(
         path: the file.
         source_column, target_column: names of columns.
         encoding: of the text; None: as in :func:`~seqkit.data.readers.read_lines`.
-        joined: the target is all that follows the source, where that is symbols with tabs between.
+        symbols: targets are symbols with spaces or tabs between; a line without a tab is cut at its first space, as
+            dictionaries have it, and one that begins with ``;;;`` is a comment.
 
     Raises:
         DataError: with file:line for a line without a tab, and for one with more fields than the others.
@@ -73,10 +75,10 @@ def read_pairs(
     if named or format_ending(path) in _TABLES:
         yield from _named_columns(path, source_column, target_column, encoding)
         return
-    lines = _fields(path, encoding)
+    lines = _fields(path, encoding, symbols)
     sample = list(islice(lines, _SAMPLE))
     if sample:
-        yield from _by_position(chain(sample, lines), _layout(sample, joined))
+        yield from _by_position(chain(sample, lines), _layout(sample, symbols))
 
 
 class _Fields(NamedTuple):
@@ -98,23 +100,26 @@ class _Layout(NamedTuple):
     """The target is the rest of the line"""
 
 
-def _fields(path: Path, encoding: str | None) -> Iterator[_Fields]:
+def _fields(path: Path, encoding: str | None, symbols: bool) -> Iterator[_Fields]:
     for location, line in read_lines(path, encoding=encoding):
-        if not line.strip():
+        if not line.strip() or (symbols and line.startswith(_COMMENT)):
             continue
         values = line.split("\t")
+        if len(values) < 2 and symbols:
+            # Two spaces divide more clearly than one: an entry may have several words.
+            values = line.strip().split("  " if "  " in line.strip() else " ", 1)
         if len(values) < 2:
             raise DataError(f"no tab in {shown(line)}; a line is a source, a tab and a target", location)
         yield _Fields(location, values)
 
 
-def _layout(sample: Sequence[_Fields], joined: bool) -> _Layout:
+def _layout(sample: Sequence[_Fields], symbols: bool) -> _Layout:
     first = sample[0]
     if _is_header(first.values):
         columns = [value.strip() for value in first.values]
         source, target = (columns.index(side) for side in _side_columns(columns, None, None, first.location))
         return _Layout(source, target, _usual_count(sample[1:] or sample), True, False)
-    if joined and _are_symbols(sample):
+    if symbols and _are_symbols(sample):
         return _Layout(0, 1, 2, False, True)
     fields = _usual_count(sample)
     whole = [line.values for line in sample if len(line.values) >= fields]

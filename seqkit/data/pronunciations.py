@@ -1,0 +1,64 @@
+"""Pronouncing dictionaries as people have them: variants, slashes, and phonemes without spaces between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import regex
+
+from seqkit.data.pairs import Pair
+from seqkit.data.readers import shown
+
+_VARIANT = regex.compile(r"(.*\S)\(\d+\)")
+_ENCLOSED = regex.compile(r"/(.*)/|\[(.*)\]", regex.DOTALL)
+_VOWELS = "AA|AE|AH|AO|AW|AY|EH|ER|EY|IH|IY|OW|OY|UH|UW"
+_CONSONANTS = "CH|DH|HH|JH|NG|SH|TH|ZH|B|D|F|G|K|L|M|N|P|R|S|T|V|W|Y|Z"
+_ARPABET = regex.compile(f"(?:{_VOWELS})[012]?|{_CONSONANTS}")
+_STRESS = regex.compile(r"(?<=\w)[012](?!\S)|[ˈˌ]")
+# A letter with its marks, a second one that a tie bar joins to it, and what modifies both: t͡ʃʰ, ɑ̃ː, ˈa, a˥˩.
+_LETTER = r"[\p{L}--\p{Lm}]\p{M}*"
+_IPA = regex.compile(rf"[ˈˌ]?{_LETTER}(?:(?<=[\u035C\u0361]){_LETTER})?[\p{{Lm}}\p{{Sk}}]*|[^\s.]", regex.V1)
+_MOST = 0.9
+
+
+def pronunciations(pairs: Iterable[Pair], notes: list[str], stress: bool = True) -> Iterator[Pair]:
+    """Words and phonemes with spaces between them, whatever way a dictionary writes them.
+
+    ``read(2)`` is another pronunciation of ``read``; slashes and brackets around a pronunciation are taken away; and
+    where nine in ten of the pronunciations have no spaces, they are cut into the phonemes of ARPABET (``KAE1T``), if
+    that is what they are, else into letters with their marks, as in IPA (``tʃʰ``). ``notes`` says so. Without
+    ``stress`` its marks are left out.
+    """
+    entries = [_unwrapped(pair) for pair in pairs]
+    variants = [pair.source for pair in entries if _VARIANT.fullmatch(pair.source)]
+    if variants:
+        notes.append(f"{shown(variants[0])} and the like are read as other pronunciations of the same word")
+    symbols = _symbols_of([reference for pair in entries for reference in pair.references])
+    if symbols is not None:
+        example = next(r for pair in entries for r in pair.references if len(r) > 1)
+        cut = " ".join(symbols.findall(example))
+        notes.append(f"phonemes have no spaces between them: {shown(example)} is read as {shown(cut)}")
+    for pair in entries:
+        variant = _VARIANT.fullmatch(pair.source)
+        references = (" ".join(symbols.findall(r)) if symbols else r for r in pair.references)
+        texts = tuple(text if stress else _STRESS.sub("", text) for text in references)
+        yield replace(pair, source=variant[1] if variant else pair.source, references=texts)
+
+
+def _unwrapped(pair: Pair) -> Pair:
+    return replace(pair, references=tuple(_inside(reference) for reference in pair.references))
+
+
+def _inside(reference: str) -> str:
+    enclosed = _ENCLOSED.fullmatch(reference)
+    return (enclosed[1] or enclosed[2] or "").strip() if enclosed else reference
+
+
+def _symbols_of(references: list[str]) -> regex.Pattern[str] | None:
+    """What a phoneme looks like where they have no spaces between them; None where they have."""
+    longer = [reference for reference in references if len(_IPA.findall(reference)) > 1]
+    if not longer or sum(" " in reference for reference in longer) > (1 - _MOST) * len(longer):
+        return None
+    arpabet = sum("".join(_ARPABET.findall(r)) == r for r in longer) >= _MOST * len(longer)
+    return _ARPABET if arpabet else _IPA
