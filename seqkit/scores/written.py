@@ -156,7 +156,9 @@ def _metric(name: str, **settings: Any) -> Metric:
 
 
 def _corpus_score(metric: Metric, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    return float(metric.corpus_score(list(hypotheses), _streams(references)).score) if hypotheses else 0.0
+    score = float(metric.corpus_score(list(hypotheses), _streams(references)).score) if hypotheses else 0.0
+    # Rounding may lead a little beyond.
+    return min(100.0, score)
 
 
 def _signature(name: str, references: Sequence[Sequence[str]], **settings: Any) -> str:

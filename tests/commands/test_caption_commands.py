@@ -179,7 +179,7 @@ def test_predicting_takes_the_options_of_the_search_and_no_other(captioned, comm
         assert command("predict", captioned[0], album / "1.png", "--set", setting).returncode == code
 
 
-def test_captions_too_short_for_bleu_are_learned_by_their_loss(album, command, tmp_path):
+def test_captions_too_short_for_four_words_in_a_row_are_scored_by_what_they_have(album, command, tmp_path):
     folder = tmp_path / "album"
     shutil.copytree(album, folder)
     short = (folder / "captions.tsv").read_text("utf-8").replace("a ", "").replace("on the ", "")
@@ -187,8 +187,7 @@ def test_captions_too_short_for_bleu_are_learned_by_their_loss(album, command, t
     done = command("run", "caption", "--data", folder, *OWN, "--set", "patience=2", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "run/results.json").read_text())
-    assert results["test"]["bleu"] == 0, "a caption of two words has no four in a row"
-    assert results["best_epoch"] > 3
+    assert results["test"]["bleu"] > 80
     assert results["test"]["exact"] > 0.8
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import unicodedata
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from seqkit import SeqkitError, UsageError
+from seqkit.data import DataError
 from seqkit.data.pictures import read_captioned, read_picture, read_vector, split_groups, vectors_in
 
 FORMATS = ["png", "jpg", "gif", "bmp", "webp"]
@@ -63,6 +65,78 @@ def test_every_format_gives_each_picture_all_its_captions(folder, name, text):
     assert [int(e.picture.values.mean()) for e in examples] == [0, 120, 255]
 
 
+KARPATHY = {
+    "dataset": "album",
+    "images": [
+        {"filename": name, "sentences": [{"raw": text} for text in ([texts] if isinstance(texts, str) else texts)]}
+        for name, texts in PLAIN.items()
+    ],
+}
+FLICKR = "a.png#0\tall black\na.png#1\tnight\nb.png#0\tgrey\nc.png#0\twhite as snow\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("captions.json", json.dumps(KARPATHY)),
+        ("captions.txt", FLICKR),
+        ("captions.txt", FLICKR.replace("#0", "").replace("#1", "")),
+        ("captions.txt", "image,caption\na.png,all black\na.png,night\nb.png,grey\nc.png,white as snow\n"),
+    ],
+    ids=["karpathy", "flickr with numbers", "flickr without", "kaggle"],
+)
+def test_the_forms_of_shared_data_sets_are_read(folder, name, text):
+    assert [e.captions for e in read(folder, name, text)] == [("all black", "night"), ("grey",), ("white as snow",)]
+
+
+def test_pictures_in_a_folder_beside_the_captions_are_found(folder):
+    (folder / "annotations").mkdir()
+    (folder / "train").mkdir()
+    for name in PLAIN:
+        (folder / name).rename(folder / "train" / name)
+    (folder / "annotations" / "captions_train.json").write_text(json.dumps(COCO))
+    examples = read_captioned(folder / "annotations" / "captions_train.json", 8, False)
+    assert [int(e.picture.values.mean()) for e in examples] == [0, 120, 255]
+
+
+def test_a_picture_without_a_caption_is_noted_and_hidden_files_are_not(folder):
+    paint(folder / "d.png", 7)
+    (folder / "._a.png").write_bytes(b"what a Mac leaves behind")
+    notes = []
+    assert len(read(folder, notes=notes)) == 3
+    assert notes == ["1 picture has no caption in captions.tsv and will not be used: 'd.png'"]
+
+
+@pytest.mark.parametrize(("on_disk", "listed"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_of_names_are_the_same_in_either_form(folder, on_disk, listed):
+    paint(folder / unicodedata.normalize(on_disk, "café.png"), 50)
+    text = TSV + f"{unicodedata.normalize(listed, 'café.png')}\tdark\n"
+    assert int(read(folder, text=text)[-1].picture.values.mean()) == 50
+
+
+def test_a_picture_stands_as_it_was_taken(tmp_path):
+    picture = Image.new("L", (8, 8))
+    picture.putpixel((0, 0), 255)
+    exif = picture.getexif()
+    exif[0x0112] = 3  # turned by 180 degrees
+    picture.save(tmp_path / "a.png", exif=exif)
+    values = read_picture(tmp_path / "a.png", 8, False).values[:, :, 0]
+    assert values[7, 7] == 255 and values[0, 0] == 0
+
+
+def test_what_is_no_picture_is_not_run_whatever_it_is_called(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EOF\n")
+    with pytest.raises(DataError, match="cannot be read as a picture"):
+        read_picture(tmp_path / "a.png", 8, False)
+
+
+def test_a_picture_that_unfolds_to_too_many_pixels_is_refused_before_it_does(tmp_path):
+    Image.new("1", (8000, 8000)).save(tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size < 20_000
+    with pytest.raises(DataError, match="8000 x 8000 pixels, more than 50,000,000"):
+        read_picture(tmp_path / "a.png", 8, False)
+
+
 @pytest.mark.parametrize("ending", FORMATS)
 def test_every_kind_of_file_is_read_in_grey_and_in_colour(tmp_path, ending):
     path = tmp_path / f"picture.{ending}"
@@ -80,9 +154,27 @@ def test_what_is_transparent_is_white(tmp_path):
 
 
 BAD = {
-    "no captions file": (None, None, "has no captions.tsv, captions.json, captions.csv or captions.jsonl"),
+    "no captions file": (
+        None,
+        None,
+        "has no captions.tsv, captions.json, captions.csv, captions.jsonl or captions.txt",
+    ),
     "caption alone": ("captions.tsv", TSV + "d.png\tred\n", r"captions.tsv:6: 'd.png' has a caption but is not in"),
-    "picture alone": ("captions.tsv", TSV.replace("b.png", "a.png"), "b.png has no caption in captions.tsv"),
+    "a name that leads out": (
+        "captions.tsv",
+        TSV + "../d.png\tred\n",
+        r"captions.tsv:6: '../d.png' leads out of the folder",
+    ),
+    "a name from the root": (
+        "captions.tsv",
+        TSV + "/etc/d.png\tred\n",
+        r"captions.tsv:6: '/etc/d.png' leads out of the",
+    ),
+    "an image without sentences": (
+        "captions.json",
+        json.dumps({"images": [{"filename": "a.png"}]}),
+        "image 1 of the list",
+    ),
     "empty caption": ("captions.tsv", TSV + "c.png\t \n", "captions.tsv:6: the caption of 'c.png' is empty"),
     "no file column": ("captions.tsv", TSV.replace("file", "thing"), "captions.tsv:1: .* call them file and caption"),
     "no caption column": (

@@ -1,22 +1,20 @@
-"""Pictures with their captions: a folder, and a captions file in any of the usual forms."""
+"""Pictures with their captions: a folder, and the captions file in it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from seqkit.data.pictures.listing import Listed, read_listing
 from seqkit.data.pictures.picture import SUFFIXES, Picture, read_picture
 from seqkit.data.pictures.vectors import read_vectors_of
-from seqkit.data.readers import DataError, SourceLocation, read_lines, read_records, shown
+from seqkit.data.readers import DataError, SourceLocation, shown
 from seqkit.data.splits import Splits, ordered_splits
 from seqkit.errors import UsageError
 
-CAPTIONS = ("captions.tsv", "captions.json", "captions.csv", "captions.jsonl")
-_NAME_COLUMNS = ("file", "file_name", "filename", "picture", "image", "name", "path")
-_CAPTION_COLUMNS = ("caption", "text", "sentence", "description", "comment")
+CAPTIONS = ("captions.tsv", "captions.json", "captions.csv", "captions.jsonl", "captions.txt")
 
 
 @dataclass(frozen=True)
@@ -29,30 +27,29 @@ class Captioned:
     location: SourceLocation
 
 
-Caption = tuple[SourceLocation, str, str]
-"""A location, the name of a picture, and a caption"""
-
-Listed = dict[str, tuple[list[str], SourceLocation]]
-"""The content of a captions file: name of a picture to its captions and the location of the first"""
-
-
-def read_captioned(path: Path, size: int, color: bool, vectors: Path | None = None) -> list[Captioned]:
+def read_captioned(
+    path: Path, size: int, color: bool, vectors: Path | None = None, notes: list[str] | None = None
+) -> list[Captioned]:
     """The pictures of a folder with their captions, in the order of its captions file.
 
-    The file is the first of captions.tsv, .json, .csv and .jsonl that exists; ``path`` may name it, too. Tables have a
-    column of file names (file, image, ...) and one of captions; a picture may have several rows. JSON is
-    ``{"a.png": "caption" or ["one", "two"]}``, or COCO's ``{"images": [...], "annotations": [...]}``. With ``vectors``
-    (see :func:`read_vectors_of`) no picture is read.
+    The file is the first of captions.tsv, .json, .csv, .jsonl and .txt that exists; ``path`` may name it, too; see
+    :func:`~seqkit.data.pictures.listing.read_listing` for its forms. A picture is looked for beside the file, by its
+    name whatever the form of its accents, then in the folders below and beside that. With ``vectors`` (see
+    :func:`read_vectors_of`) no picture is read. ``notes`` says how many pictures have no caption.
 
     Raises:
         UsageError, DataError: for a folder without captions file; pictures that cannot be read; a caption without its
-            picture, a picture without a caption, an empty caption.
+            picture, an empty caption.
     """
     file = path if path.is_file() else _captions_file(path)
-    listed = _read_listed(file)
+    listed = read_listing(file)
     if not listed:
         raise DataError(f"{file} has no captions in it; write a file name and a caption on each line")
-    pictures = read_vectors_of(vectors, list(listed)) if vectors else _read_pictures(file, listed, size, color)
+    if vectors:
+        pictures = read_vectors_of(vectors, list(listed))
+    else:
+        places = _find_pictures(file, listed, [] if notes is None else notes)
+        pictures = [read_picture(place, size, color, name) for name, place in places.items()]
     return [
         Captioned(picture, tuple(captions), picture.digest, location)
         for picture, (captions, location) in zip(pictures, listed.values(), strict=True)
@@ -76,85 +73,48 @@ def _captions_file(folder: Path) -> Path:
     raise UsageError(f"{folder} has no {', '.join(CAPTIONS[:-1])} or {CAPTIONS[-1]}; write one: file, tab, caption")
 
 
-def _read_listed(file: Path) -> Listed:
-    captions = _json_captions(file) if file.suffix == ".json" else _table_captions(file)
-    listed: Listed = {}
-    for location, name, caption in captions:
-        text = " ".join(caption.split())
-        if not text:
-            raise DataError(f"the caption of {shown(name)} is empty; write one, or take the picture out", location)
-        listed.setdefault(name, ([], location))[0].append(text)
-    return listed
-
-
-def _read_pictures(file: Path, listed: Listed, size: int, color: bool) -> list[Picture]:
+def _find_pictures(file: Path, listed: Listed, notes: list[str]) -> dict[str, Path]:
+    """The file of each picture; says which pictures of the folder have no caption."""
     folder = file.parent
+    inside = {_normal(str(path.relative_to(folder))): path for path in _pictures_in(folder)}
+    beside: dict[str, Path] | None = None
+    places: dict[str, Path] = {}
     for name, (_, location) in listed.items():
-        if not (folder / name).is_file():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise DataError(f"{shown(name)} leads out of the folder; name pictures inside {folder}", location)
+        place = inside.get(_normal(name))
+        if place is None:
+            # COCO has captions in one folder and pictures in another beside it.
+            beside = beside if beside is not None else _by_name(folder, folder.parent)
+            place = beside.get(_normal(Path(name).name))
+        if place is None:
             raise DataError(
                 f"{shown(name)} has a caption but is not in {folder}; add it, or take the line out", location
             )
-    # A picture without a caption is more often a misspelled line than one to be left out.
-    known = {(folder / name).resolve() for name in listed}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.resolve() not in known:
-            raise DataError(f"{path} has no caption in {file.name}; write one, or move the picture elsewhere")
-    return [read_picture(folder / name, size, color, name) for name in listed]
+        places[name] = place
+    _note_others(inside, places, file, notes)
+    return places
 
 
-def _table_captions(file: Path) -> Iterator[Caption]:
-    columns: tuple[str, str] | None = None
-    for location, values in read_records(file):
-        columns = columns or _columns(list(values), SourceLocation(location.file, 1))
-        yield location, values[columns[0]].strip(), values[columns[1]]
+def _pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder and those below it, but for hidden files, such as a Mac leaves."""
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
-def _columns(header: Sequence[str], location: SourceLocation) -> tuple[str, str]:
-    lower = {name.lower(): name for name in reversed(header)}
-    names, captions = ([lower[name] for name in known if name in lower] for known in (_NAME_COLUMNS, _CAPTION_COLUMNS))
-    if not names or not captions:
-        raise DataError("the first line must name the columns; call them file and caption", location)
-    return names[0], captions[0]
+def _by_name(*folders: Path) -> dict[str, Path]:
+    """Pictures by their names alone, those of the first folder before others."""
+    return {_normal(path.name): path for folder in reversed(folders) for path in reversed(_pictures_in(folder))}
 
 
-def _json_captions(file: Path) -> Iterator[Caption]:
-    top = SourceLocation(str(file), 1)
-    content = _read_json(file, top)
-    if not isinstance(content, dict):
-        raise DataError('the file must hold one object: {"a.png": "its caption"}, or the one of COCO', top)
-    if isinstance(content.get("annotations"), list):
-        yield from _coco_captions(content, top)
-        return
-    for name, value in content.items():
-        captions = value if isinstance(value, list) else [value]
-        if not captions or not all(isinstance(caption, str) for caption in captions):
-            raise DataError(f"the captions of {shown(name)} are neither a text nor a list of texts; correct them", top)
-        yield from ((top, name, caption) for caption in captions)
+def _normal(name: str) -> str:
+    """One form for a name: where a file system writes é as e and an accent, a captions file seldom does."""
+    return unicodedata.normalize("NFC", name.removeprefix("./").replace("\\", "/"))
 
 
-def _read_json(file: Path, top: SourceLocation) -> Any:
-    # Read line by line, so that the error for bytes that are not text has its line.
-    text = "\n".join(line for _, line in read_lines(file))
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        location = SourceLocation(str(file), error.lineno)
-        raise DataError(f"this is not JSON ({error.msg}); correct the line", location) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"this is not JSON ({str(error).splitlines()[0]}); correct the file", top) from None
-
-
-def _coco_captions(content: dict[str, Any], top: SourceLocation) -> Iterator[Caption]:
-    try:
-        names = {image["id"]: str(image["file_name"]) for image in content["images"]}
-        captions = [(entry["image_id"], entry["caption"]) for entry in content["annotations"]]
-    except (KeyError, TypeError) as error:
-        raise DataError(
-            f"COCO's format needs images with id and file_name, annotations with image_id and caption ({error!r:.60} "
-            "is wrong); correct the file",
-            top,
-        ) from None
-    for number, caption in captions:
-        if number not in names or not isinstance(caption, str):
-            raise DataError(f"the annotation of image {number!r:.40} names no image, or no caption; correct it", top)
-        yield top, names[number], caption
+def _note_others(inside: Mapping[str, Path], places: Mapping[str, Path], file: Path, notes: list[str]) -> None:
+    known = set(places.values())
+    others = [name for name, path in inside.items() if path not in known]
+    if others:
+        many = f"{len(others):,} pictures have" if len(others) > 1 else "1 picture has"
+        notes.append(f"{many} no caption in {file.name} and will not be used: {', '.join(map(shown, others[:3]))}")

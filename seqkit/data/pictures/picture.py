@@ -15,6 +15,10 @@ from seqkit.data.readers import DataError
 from seqkit.errors import UsageError, missing
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+"""What pillow may open: for PostScript, whatever its file is called, it would run another program."""
+_MOST_PIXELS = 50_000_000
+"""Of a picture; a few kilobytes can unfold to gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ def read_picture(path: Path, size: int, color: bool, name: str | None = None) ->
         with warnings.catch_warnings():
             # pillow warns of pictures with so many pixels that they may be an attack; such a file is refused.
             warnings.simplefilter("error", image_module.DecompressionBombWarning)
-            with image_module.open(path) as image:
+            with image_module.open(path, formats=_FORMATS) as image:
+                if image.width * image.height > _MOST_PIXELS:
+                    raise ValueError(f"{image.width} x {image.height} pixels, more than {_MOST_PIXELS:,}")
                 return _fitted(image, size, color, name or str(path))
     except (OSError, ValueError, SyntaxError, Warning, image_module.DecompressionBombError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].replace(str(path), "the file")
@@ -66,6 +72,8 @@ def read_picture(path: Path, size: int, color: bool, name: str | None = None) ->
 
 def _fitted(image: Any, size: int, color: bool, name: str) -> Picture:
     mode = "RGB" if color else "L"
+    # Telephones save a picture as the sensor lies, and beside it which way is up.
+    image = pillow("ImageOps").exif_transpose(image)
     if image.mode in ("RGBA", "LA", "P", "PA"):
         image = image.convert("RGBA")
         # Transparent pixels have any color, usually black: on white they are what people saw.

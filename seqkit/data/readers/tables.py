@@ -28,7 +28,11 @@ _DECLARED = re.compile(r"sep=(.)\s*")
 
 
 def read_records(
-    path: Path, broken: Broken | None = None, stream: BinaryIO | None = None, encoding: str | None = None
+    path: Path,
+    broken: Broken | None = None,
+    stream: BinaryIO | None = None,
+    encoding: str | None = None,
+    form: str | None = None,
 ) -> Iterator[Record]:
     """The rows of a table with named columns, one at a time; the ending of the file decides its format.
 
@@ -42,12 +46,13 @@ def read_records(
         broken: receives the error of a row that cannot be read, which is then left out.
         stream: where the bytes come from; the path is then only their name.
         encoding: of the text; None: as in :func:`read_lines`.
+        form: csv, tsv, json or jsonl, for a file whose ending does not say it.
 
     Raises:
         UsageError: for an ending that is none of these.
         DataError: with file:line, for whatever breaks these rules.
     """
-    kind = FORMATS.get(format_ending(path))
+    kind = form or FORMATS.get(format_ending(path))
     if kind is None:
         known = ", ".join(FORMATS)
         raise UsageError(f"cannot tell the format of {path} by its ending; name it with one of {known}")

@@ -12,12 +12,14 @@ from seqkit.data.pictures import Captioned, read_captioned, split_groups, vector
 from seqkit.topologies.one_to_many.options import OneToManyOptions
 
 
-def read_folder(config: OneToManyOptions, path: Path, vectors: str | None = None) -> list[Captioned]:
+def read_folder(
+    config: OneToManyOptions, path: Path, vectors: str | None = None, notes: list[str] | None = None
+) -> list[Captioned]:
     """The pictures of a folder, or their vectors: those of the file ``vectors``, else of the folder itself."""
     file = None
     if config.encoder == "vectors":
         file = Path(vectors) if vectors else vectors_in(path if path.is_dir() else path.parent)
-    return read_captioned(path, config.picture_size, config.color, file)
+    return read_captioned(path, config.picture_size, config.color, file, notes)
 
 
 def apply_case(config: OneToManyOptions, examples: list[Captioned]) -> list[Captioned]:

@@ -57,7 +57,7 @@ class OneToMany(Task[C, Captioned, Caption, CaptionCodec, CaptionHead]):
 
     def read_source(self, config: C, notes: list[str]) -> list[Captioned]:
         """All examples; override it for data sets, and leave folders to this one."""
-        return read_folder(config, Path(config.data), config.vectors)
+        return read_folder(config, Path(config.data), config.vectors, notes)
 
     def read(self, config: C, notes: list[str]) -> Splits[Captioned]:
         """Three random splits by picture; raises before it reads if no score could be computed at the end."""
