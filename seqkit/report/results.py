@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
+from typing import Any
 
 from seqkit.drawing.curves import loss_curves, metric_curve
 from seqkit.pages import muted, safe, section, table
@@ -36,7 +37,14 @@ def scores(files: RunFiles) -> str:
     better = f"A {results['better']} {spaced(results['metric'])} is better."
     how = _how_intervals_were_made(intervals["resamples"], intervals["examples"])
     content = table(["", "model", "baseline"], rows, numbers={1, 2})
-    return section("Scores on the test split", content + muted(f"{how} {better}"))
+    before = scored_before(results["metric"], results["scored_before"]) if "scored_before" in results else ""
+    return section("Scores on the test split", content + muted(f"{how} {better} {before}".rstrip()))
+
+
+def scored_before(metric: str, scored: Sequence[Mapping[str, Any]]) -> str:
+    """The sentence on a run that went on after its test split had been scored."""
+    times = ", ".join(f"after {entry['epochs']} epochs ({number(entry['test'][metric])})" for entry in scored)
+    return f"The test split was scored before, {times}: what was chosen since then has seen it."
 
 
 def _how_intervals_were_made(resamples: int, examples: int) -> str:

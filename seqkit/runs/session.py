@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,9 +55,19 @@ class Session(Training):
         """See :class:`Training`."""
         super().train((self.keeper, *callbacks))
 
+    def keep_start(self) -> None:
+        """Writes the first checkpoint: a run that is killed before its first step still has what came from outside."""
+        with self._generators():
+            self.keeper.save(self.trainer)
+
     def _restore(self) -> None:
         if self.run.checkpoint.exists():
             self.trainer.restore(*read_tensors(self.run.checkpoint))
+        elif self.config.init_from or getattr(self.config, "vectors", None):
+            # Versions before 0.3 wrote the first checkpoint after the folder.
+            raise SeqkitError(
+                f"{self.run.path} has no checkpoint, so what it began with is lost; delete the folder and run it anew"
+            )
 
     def finish(self) -> RunOutcome:
         """Scores the best model and the baseline on the test split, once, and writes what the run found."""
@@ -73,7 +83,7 @@ class Session(Training):
         baseline_scores = self.task.score(baseline, test)
         seconds = time.perf_counter() - start
         results = self._results(self.task.score(predictions, test), baseline_scores, seconds)
-        results |= {**self._label_facts(predictions), **tuned}
+        results |= {**self._label_facts(predictions), **tuned, **self._facts_of_folder()}
         pairs = zip(test, predictions, strict=True)
         lines = [{"input": self.task.input_of(e), **self.task.format_prediction(p)[1]} for e, p in pairs]
         write_json_lines(self.run.predictions, lines)
@@ -105,6 +115,11 @@ class Session(Training):
             f"{self.task.unit(self.config)}_per_second": round(progress.examples / max(progress.seconds, 1e-9), 1),
             "peak_memory_mb": round(peak(), 1),
         }
+
+    def _facts_of_folder(self) -> dict[str, Any]:
+        """How often the test split was scored before, after how many epochs."""
+        scored = self.run.read_facts().get("scored")
+        return {"scored_before": scored} if scored else {}
 
     def _label_facts(self, predictions: Sequence[Any]) -> dict[str, Any]:
         """Precision, recall, F1 and support of each label, where the task has labels."""
@@ -161,7 +176,7 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     # The folder is made last, so that settings which cannot be leave nothing behind.
     session = Session(RunDirectory(out), task, config, codec, splits)
     session.begin(notes)
-    create_folder(out, task, config, codec, fingerprint(task, splits))
+    create_folder(out, task, config, codec, fingerprint(task, splits), first=session.keep_start)
     return session
 
 
@@ -172,6 +187,7 @@ def create_folder(
     codec: AnyCodec,
     data: str | None,
     extra_files: Mapping[str, bytes] | None = None,
+    first: Callable[[], None] = lambda: None,
 ) -> RunDirectory:
     """Makes the folder of a run with the files that never change.
 
@@ -180,6 +196,7 @@ def create_folder(
         task, config, codec: what the run is made of.
         data: the fingerprint of the splits; None for a run that cannot be resumed.
         extra_files: name to content of files that are guarded like the run's own.
+        first: writes what the folder must have before it is a run.
     """
     files = {name: json_bytes(value) for name, value in codec.to_json().items()}
     facts = {
@@ -192,7 +209,7 @@ def create_folder(
         "data": data,
     }
     config_file = {"config.toml": write_toml(task.name, config).encode()}
-    return RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})})
+    return RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})}, first)
 
 
 def resume(path: Path, notes: list[str]) -> Session:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,7 @@ class Training:
     def train(self, callbacks: Sequence[Callback] = ()) -> None:
         """Trains to the end; raises :class:`~seqkit.training.Stopped` if asked to stop on the way."""
         self.trainer.callbacks = callbacks
-        with seeded(self.config.seed):
-            torch.set_rng_state(self._start)
+        with self._generators():
             self._restore()
             self.trainer.fit()
 
@@ -87,6 +87,13 @@ class Training:
         if not isinstance(self.task, Tunes):
             return {}
         return self.task.tune(self.config, self.codec, self.head, self._valid, self.splits.valid)
+
+    @contextmanager
+    def _generators(self) -> Iterator[None]:
+        """Inside, all generators are as they were when the head had been made."""
+        with seeded(self.config.seed):
+            torch.set_rng_state(self._start)
+            yield
 
     def _restore(self) -> None:
         """Puts a training that was stopped back where it stood; only a run keeps what that takes."""
