@@ -85,9 +85,10 @@ def config_values(
     if "data" in options:
         values = {**task.data_set_options.get(values.get("data", options["data"].default), {}), **values}
     if values.get("init_from"):
-        from seqkit.runs.transfer import sizes_of
+        from seqkit.runs.transfer import runs_of, sizes_of
 
-        values = {**sizes_of(Path(values["init_from"]), task), **values}
+        for run in runs_of(values["init_from"]):
+            values = {**sizes_of(run, task), **values}
     if "kernel" in options and "kernel" not in values and os.environ.get("SEQKIT_KERNELS"):
         values["kernel"] = os.environ["SEQKIT_KERNELS"]
     return values

@@ -34,5 +34,7 @@ class TrainingConfig:
         "f32", "products of recurrent layers: f32, or bf16 where the processor has it", choices=lambda: PRECISIONS
     )
     checkpoint_seconds: float = option(60.0, "seconds of work that are lost, at most, if the run is killed", minimum=0)
-    init_from: str | None = option(None, "a run whose encoder or decoder this one starts from", path=True)
+    init_from: str | None = option(
+        None, "a run whose encoder or decoder this one starts from; or several: FORWARD,BACKWARD", path=True
+    )
     seed: int = option(0, "seed of everything random", minimum=0, below=2**31)

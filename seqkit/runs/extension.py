@@ -29,7 +29,9 @@ def extend(path: Path, epochs: int) -> None:
     tensors, saved = read_tensors(run.checkpoint)
     progress = saved["progress"]
     if epochs <= progress["epoch"]:
-        raise UsageError(f"{path} has had {progress['epoch']} epochs; --epochs counts them all, so give a larger number")
+        raise UsageError(
+            f"{path} has had {progress['epoch']} epochs; --epochs counts them all, so give a larger number"
+        )
     _remember_scores(run, facts)
     run.replace_file("config.toml", write_toml(task.name, dataclasses.replace(config, epochs=epochs)).encode(), facts)
     progress.update(finished=False, waited=0 if progress["finished"] else progress["waited"])

@@ -22,6 +22,7 @@ from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory, check_free
 from seqkit.runs.model import count_parameters, open_run, restore_head
 from seqkit.runs.training import Training
+from seqkit.runs.transfer import runs_of
 from seqkit.tables import Table
 from seqkit.topologies import AnyCodec, AnyTask, predict_items
 from seqkit.training.checkpoint import read_tensors, write_tensors
@@ -276,5 +277,6 @@ def absolute_paths(task: AnyTask, config: TrainingConfig) -> TrainingConfig:
     for name, entry in options_of(type(config)).items():
         value = getattr(config, name)
         if entry.names_file(value) and value not in task.data_sets:
-            changes[name] = str(Path(value).expanduser().absolute())
+            names = map(str, runs_of(value)) if name == "init_from" else [value]
+            changes[name] = ",".join(str(Path(each).expanduser().absolute()) for each in names)
     return dataclasses.replace(config, **changes)

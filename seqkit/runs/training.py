@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from seqkit.data import Splits
 from seqkit.errors import unknown
 from seqkit.layers import Head
 from seqkit.runs.model import Model
-from seqkit.runs.transfer import start_from
+from seqkit.runs.transfer import runs_of, start_from_runs
 from seqkit.topologies import AnyCodec, AnyTask, Tunes
 from seqkit.training import Evaluation
 from seqkit.training.checkpoint import own_generators, seeded
@@ -70,7 +69,7 @@ class Training:
             self._check_score(self.criterion.score)
         self.task.initialize_from_outside(self.config, self.codec, self.head, notes)
         if self.config.init_from:
-            notes.extend(start_from(Path(self.config.init_from), self.head, self.codec))
+            notes.extend(start_from_runs(runs_of(self.config.init_from), self.head, self.codec))
 
     def train(self, callbacks: Sequence[Callback] = ()) -> None:
         """Trains to the end; raises :class:`~seqkit.training.Stopped` if asked to stop on the way."""
