@@ -15,6 +15,10 @@ class TrainingConfig:
     epochs: int = option(8, "passes over the training data, at most", minimum=1)
     learning_rate: float = option(2e-3, "peak learning rate of AdamW", above=0)
     weight_decay: float = option(0.01, "decoupled weight decay", minimum=0)
+    layer_decay: float = option(
+        1.0, "learning rate of each storey (output, recurrent layers, embedding) as a share of that above", above=0
+    )
+    unfreeze: int = option(0, "epochs after which the next storey below begins to learn; 0: all at once", minimum=0)
     schedule: str = option(
         "linear", "learning rate after the warm-up", choices=lambda: ("constant", "cosine", "linear")
     )

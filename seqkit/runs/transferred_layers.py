@@ -70,7 +70,8 @@ def fitted(own: Tensor, theirs: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
     weighted = a.T / (rows + 1.0)
     penalty = _RIDGE * torch.eye(own.shape[1], dtype=torch.float64) * (weighted @ a).diagonal().mean()
     identity = torch.eye(own.shape[1], dtype=torch.float64)
-    return (identity + torch.linalg.solve(weighted @ a + penalty, weighted @ (b - a))).T.float()
+    difference: Tensor = torch.linalg.solve(weighted @ a + penalty, weighted @ (b - a))
+    return (identity + difference).T.float()
 
 
 _RIDGE = 1e-3

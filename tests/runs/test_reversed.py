@@ -44,8 +44,8 @@ def test_a_reversed_model_reads_what_a_forward_one_reads_of_the_reversed_text(mo
     text = "the film and its story"
     read = [model.codec.vocabulary.decode(model.codec.encode(text).tokens) for model in (forward, backward)]
     assert read == [text.split(), text.split()[::-1]]
-    stretches = [model.task.read(model.config, []).train[0] for model in (forward, backward)]
-    tokens = [m.codec.vocabulary.decode(m.codec.encode(s).tokens) for m, s in zip((forward, backward), stretches)]
+    stretch = forward.task.read(forward.config, []).train[0]
+    tokens = [model.codec.vocabulary.decode(model.codec.encode(stretch).tokens) for model in (forward, backward)]
     assert tokens[1] == tokens[0][::-1]
 
 
