@@ -10,7 +10,14 @@ from seqkit.config.options import (
     options_of,
     parse_setting,
 )
-from seqkit.config.shared import BeamOptions, ClassWeightOptions, RecurrentOptions, SplitOptions, VocabularyOptions
+from seqkit.config.shared import (
+    BeamOptions,
+    ClassWeightOptions,
+    PretrainingOptions,
+    RecurrentOptions,
+    SplitOptions,
+    VocabularyOptions,
+)
 from seqkit.config.toml import read_toml, write_toml
 from seqkit.config.training import TrainingConfig
 
@@ -19,6 +26,7 @@ __all__ = [
     "ClassWeightOptions",
     "FromData",
     "Option",
+    "PretrainingOptions",
     "RecurrentOptions",
     "SplitOptions",
     "TrainingConfig",

@@ -24,6 +24,7 @@ from seqkit.runs import Model, RunDirectory, Training, find_task, load
 from seqkit.runs.session import create_folder
 from seqkit.training import Callback, Trainer
 from seqkit.training.checkpoint import own_generators, write_tensors
+from seqkit.training.trainer import BestWeights
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -141,7 +142,7 @@ class SequenceEstimator(TaskParameters):
             codec = task.learn_codec(config, splits.train)
             training = Training(task, config, codec, splits)
             training.begin(notes)
-        best = _BestWeights()
+        best = BestWeights()
         training.train([best, _Lines(notes)] if self.verbose else [best])
         training.head.load_state_dict(best.weights)
         training.tune()
@@ -238,18 +239,6 @@ class ClassedEstimator(SequenceEstimator):
         """The labels of the training split, as the model names them, in the order of its outputs."""
         labels: Sequence[str] = self.model_.codec.labels  # type: ignore[attr-defined]  # a codec of labels has them
         return labels
-
-
-class _BestWeights(Callback):
-    """Holds the weights of the best epoch."""
-
-    def __init__(self) -> None:
-        self.weights: dict[str, torch.Tensor] = {}
-
-    def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
-        """Takes them."""
-        if better:
-            self.weights = trainer.weights()
 
 
 class _Lines(Callback):

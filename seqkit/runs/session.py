@@ -16,7 +16,7 @@ from seqkit.checks.splits import stop_at_problems
 from seqkit.config import TrainingConfig, options_of, write_toml
 from seqkit.data import Splits
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import json_bytes, write_atomic, write_json, write_json_lines
+from seqkit.files import json_bytes, read_json, write_atomic, write_json, write_json_lines
 from seqkit.kernels import built, ready
 from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory, check_free
@@ -24,9 +24,12 @@ from seqkit.runs.model import count_parameters, open_run, restore_head
 from seqkit.runs.training import Training
 from seqkit.runs.transfer import runs_of
 from seqkit.tables import Table
-from seqkit.topologies import AnyCodec, AnyTask, predict_items
+from seqkit.topologies import AnyCodec, AnyTask, Pretrains, predict_items
+from seqkit.topologies.pretraining import NONE
 from seqkit.training.checkpoint import read_tensors, write_tensors
 from seqkit.training.trainer import Callback, Trainer
+
+_TEXTS, _PRETRAINED = "texts.json", "pretrained"
 
 
 class RunOutcome(NamedTuple):
@@ -60,6 +63,29 @@ class Session(Training):
         """Writes the first checkpoint: a run that is killed before its first step still has what came from outside."""
         with self._generators():
             self.keeper.save(self.trainer)
+        if self.pretraining is not None:
+            folder = RunDirectory(self.run.path / "pretraining")
+            folder.checkpoint.parent.mkdir(parents=True)
+            write_json(folder.path / _TEXTS, {"digest": self.pretraining.digest})
+
+    def _pretrain(self, callbacks: Sequence[Callback]) -> None:
+        """Language models are kept in a folder of their own, which is there until the head has what they learned."""
+        folder = RunDirectory(self.run.path / "pretraining")
+        if not folder.path.exists():
+            return
+        plan = self.pretraining or self.plan_pretraining([])
+        if plan is None or plan.digest != read_json(folder.path / _TEXTS)["digest"]:
+            raise SeqkitError(f"the texts of --pretrain have changed since {self.run.path} began; put them back")
+
+        def restore(trainer: Trainer) -> None:
+            if folder.checkpoint.exists():
+                trainer.restore(*read_tensors(folder.checkpoint))
+
+        self.fit_language_models(plan, [Keeper(folder, self.config.checkpoint_seconds), *callbacks], restore)
+        plan.take(read_tensors(folder.model)[0])
+        self.keeper.save(self.trainer)
+        folder.path.rename(self.run.path / _PRETRAINED)
+        self.pretraining = None
 
     def _restore(self) -> None:
         if self.run.checkpoint.exists():
@@ -174,6 +200,8 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     stop_at_problems(task, splits, notes)
     config = task.recipe(config, splits)
     codec = task.learn_codec(config, splits.train)
+    if isinstance(task, Pretrains) and getattr(config, "pretrain", NONE) != NONE:
+        codec = task.widened(config, codec, splits)
     # The folder is made last, so that settings which cannot be leave nothing behind.
     session = Session(RunDirectory(out), task, config, codec, splits)
     session.begin(notes)

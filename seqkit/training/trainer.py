@@ -75,6 +75,18 @@ class Callback:
         """When the training has ended, or was stopped before its end."""
 
 
+class BestWeights(Callback):
+    """Holds the weights of the best epoch."""
+
+    def __init__(self) -> None:
+        self.weights: dict[str, torch.Tensor] = {}
+
+    def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
+        """Takes them."""
+        if better:
+            self.weights = trainer.weights()
+
+
 class Trainer:
     """Trains a head.
 

@@ -6,6 +6,7 @@ from seqkit.data.readers.json_lines import as_text, json_object
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.data.readers.tables import FORMATS, Record, delimiter_of, read_records
+from seqkit.data.readers.texts import read_texts
 from seqkit.data.readers.weights import LARGEST_WEIGHT, all_weights_zero, left_out, parse_weight
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "read_examples",
     "read_lines",
     "read_records",
+    "read_texts",
     "shown",
 ]

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, VocabularyOptions, from_data, option
+from seqkit.config import (
+    ClassWeightOptions,
+    PretrainingOptions,
+    RecurrentOptions,
+    SplitOptions,
+    VocabularyOptions,
+    from_data,
+    option,
+)
 from seqkit.data import TOKENIZERS
 
 
 @dataclass(frozen=True, kw_only=True)
-class ManyToOneOptions(ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
+class ManyToOneOptions(PretrainingOptions, ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
     """How texts are read, and the network that labels them."""
 
     data: str = option("", "the data: a CSV, TSV or JSONL file", path=True)
