@@ -25,6 +25,7 @@ _COMMANDS = {
     "compare": "several cells and seeds on one task, side by side",
     "inspect": "a page with the gates and states of a run's model",
     "generate": "continue a text as a run's model would",
+    "vectors": "train word vectors on a text, or look into some",
     "export": "write a run's model as ONNX or with torch.export",
     "kernels": "build, show or delete the native kernels",
     "bench": "measure our recurrent layers against others'",

@@ -22,6 +22,7 @@ from seqkit.estimators.parameters import TaskParameters, plain
 from seqkit.files import json_bytes, read_json, write_json_lines
 from seqkit.runs import Model, RunDirectory, Training, find_task, load
 from seqkit.runs.session import create_folder
+from seqkit.runs.training import learn_codec
 from seqkit.training import Callback, Trainer
 from seqkit.training.checkpoint import own_generators, write_tensors
 from seqkit.training.trainer import BestWeights
@@ -139,7 +140,7 @@ class SequenceEstimator(TaskParameters):
             if not splits.valid:
                 raise UsageError(f"{len(examples):,} examples leave nothing to validate on; give more")
             config = task.recipe(self._with_class_weight(config, class_weight, splits.train), splits)
-            codec = task.learn_codec(config, splits.train)
+            codec = learn_codec(task, config, splits)
             training = Training(task, config, codec, splits)
             training.begin(notes)
         best = BestWeights()

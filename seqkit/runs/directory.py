@@ -28,6 +28,7 @@ class RunDirectory:
         self.checkpoint = path / "checkpoint" / "last.safetensors"
         self.metrics = path / "metrics.jsonl"
         self.results = path / "results.json"
+        self.pretraining = path / "pretraining.json"
         self.predictions = path / "predictions.jsonl"
         self.findings = path / "report.json"
         self.report = path / "report.html"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import platform
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,15 +22,15 @@ from seqkit.kernels import built, ready
 from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory, check_free
 from seqkit.runs.model import count_parameters, open_run, restore_head
-from seqkit.runs.training import Training
+from seqkit.runs.training import Training, learn_codec
 from seqkit.runs.transfer import runs_of
 from seqkit.tables import Table
-from seqkit.topologies import AnyCodec, AnyTask, Pretrains, predict_items
-from seqkit.topologies.pretraining import NONE
+from seqkit.topologies import AnyCodec, AnyTask, predict_items
 from seqkit.training.checkpoint import read_tensors, write_tensors
 from seqkit.training.trainer import Callback, Trainer
 
-_TEXTS, _PRETRAINED = "texts.json", "pretrained"
+_TEXTS, _DONE = "texts.json", ".pretraining"
+"""In a run's folder: what says which texts its language models read, and their folder when they are finished."""
 
 
 class RunOutcome(NamedTuple):
@@ -81,10 +82,14 @@ class Session(Training):
             if folder.checkpoint.exists():
                 trainer.restore(*read_tensors(folder.checkpoint))
 
-        self.fit_language_models(plan, [Keeper(folder, self.config.checkpoint_seconds), *callbacks], restore)
+        keeper = Keeper(folder, self.config.checkpoint_seconds)
+        others = [callback for callback in callbacks if callback is not self.keeper]
+        self.fit_language_models(plan, [keeper, *others], restore)
         plan.take(read_tensors(folder.model)[0])
         self.keeper.save(self.trainer)
-        folder.path.rename(self.run.path / _PRETRAINED)
+        write_json(self.run.pretraining, plan.facts(read_tensors(folder.checkpoint)[1]["progress"]))
+        # Renamed first: a folder that is half deleted would look like one that is unfinished.
+        shutil.rmtree(folder.path.rename(self.run.path / _DONE))
         self.pretraining = None
 
     def _restore(self) -> None:
@@ -144,9 +149,10 @@ class Session(Training):
         }
 
     def _facts_of_folder(self) -> dict[str, Any]:
-        """How often the test split was scored before, after how many epochs."""
+        """How often the test split was scored before, and what language models came first."""
         scored = self.run.read_facts().get("scored")
-        return {"scored_before": scored} if scored else {}
+        facts = {"pretraining": read_json(self.run.pretraining)} if self.run.pretraining.exists() else {}
+        return {**facts, **({"scored_before": scored} if scored else {})}
 
     def _label_facts(self, predictions: Sequence[Any]) -> dict[str, Any]:
         """Precision, recall, F1 and support of each label, where the task has labels."""
@@ -199,9 +205,7 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     splits = task.read(config, notes)
     stop_at_problems(task, splits, notes)
     config = task.recipe(config, splits)
-    codec = task.learn_codec(config, splits.train)
-    if isinstance(task, Pretrains) and getattr(config, "pretrain", NONE) != NONE:
-        codec = task.widened(config, codec, splits)
+    codec = learn_codec(task, config, splits)
     # The folder is made last, so that settings which cannot be leave nothing behind.
     session = Session(RunDirectory(out), task, config, codec, splits)
     session.begin(notes)

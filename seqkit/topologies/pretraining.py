@@ -44,6 +44,12 @@ class Pretraining(NamedTuple):
         self.head.load_state_dict(weights)
         self.head.give(self.encoder)
 
+    def facts(self, progress: Mapping[str, Any]) -> dict[str, Any]:
+        """What a run says of it when it is finished."""
+        best = progress["history"][progress["best_epoch"] - 1]
+        facts = {"texts": self.texts, "tokens": self.tokens, "epochs": progress["epoch"]}
+        return {**facts, "perplexity": best["perplexity"], "seconds": round(progress["seconds"], 2)}
+
     def sentence(self) -> str:
         """What is about to happen."""
         ways = "forward and backward" if self.encoder.recurrent.bidirectional else "forward"
@@ -73,7 +79,7 @@ def pretraining(
     tokens = sum(map(len, rows))
     own = _config(config, tokens)
     collator = _Collator(padding)
-    head = PretrainingHead(encoder, dropout=_DROPOUT)
+    head = PretrainingHead(encoder, _DROPOUT, padding=padding)
     valid = _first(valid, _SCORED)
 
     def evaluate(after_batch: Callable[[], None]) -> Evaluation:

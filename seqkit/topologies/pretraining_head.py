@@ -39,14 +39,15 @@ class PretrainingHead(Head):
         encoder: its embedding and recurrent weights are copied; :meth:`give` copies them back.
         dropout: locked, on vectors and outputs.
         sampled: symbols that are drawn.
+        padding: its number.
 
     Source: Peters et al., 2018 (arXiv:1802.05365), for what the directions share; Bengio and Senécal, 2003, for
     importance sampling.
     """
 
-    def __init__(self, encoder: Encoder, dropout: float = 0.0, sampled: int = 2000) -> None:
+    def __init__(self, encoder: Encoder, dropout: float = 0.0, sampled: int = 2000, padding: int = 0) -> None:
         super().__init__()
-        self.dropout, self.sampled = dropout, sampled
+        self.dropout, self.sampled, self.padding = dropout, sampled, padding
         self.embedding = copy.deepcopy(encoder.embedding)
         source = encoder.recurrent
         layers = 1 if source.bidirectional else source.num_layers
@@ -60,8 +61,12 @@ class PretrainingHead(Head):
         )
         self.bias = nn.Parameter(torch.zeros(len(vectors)))
 
+    @torch.no_grad()
     def give(self, encoder: Encoder) -> None:
-        """Puts what was learned into the encoder."""
+        """Puts what was learned into the encoder; padding keeps the vector 0."""
+        vectors = self._vectors()
+        # As an output it has learned to be unlikely.
+        vectors[self.padding].zero_()
         encoder.embedding.load_state_dict(self.embedding.state_dict())
         for own, other in zip(self.recurrent.layers, encoder.recurrent.layers, strict=False):
             other.load_state_dict(own.state_dict())

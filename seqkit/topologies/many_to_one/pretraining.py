@@ -10,8 +10,9 @@ from seqkit.topologies.many_to_one.head import ClassificationHead
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.pretraining import AUTO, Pretraining, pretraining, without
 
-_FEWEST = 0
-"""Tokens of training texts from which language models of them pay."""
+_FEWEST = 100_000
+"""Tokens of training texts from which language models of them pay: of 14,000 and 17,000 they gave -0.3 and +0.8 points
+of accuracy on 2,000 held-out texts (three seeds, one standard error is 1 point) and took ten times as long."""
 _COUNT = 3
 """How often a word must be seen in texts without labels to be known: there are more of them."""
 
