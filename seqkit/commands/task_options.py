@@ -89,6 +89,10 @@ def config_values(
 
         for run in runs_of(values["init_from"]):
             values = {**sizes_of(run, task), **values}
+    if values.get("vectors") and "embedding_size" not in values and "embedding_size" in options:
+        from seqkit.data.vectors import vector_size
+
+        values["embedding_size"] = vector_size(Path(values["vectors"]))
     if "kernel" in options and "kernel" not in values and os.environ.get("SEQKIT_KERNELS"):
         values["kernel"] = os.environ["SEQKIT_KERNELS"]
     return values

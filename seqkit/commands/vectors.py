@@ -57,7 +57,7 @@ def command(
         write_vectors(Path(out), words, matrix)
         click.echo(f"{len(words):,} vectors of {size} values are in {out}; try:")
         click.echo(f"  seqkit vectors {out} --near {words[min(len(words) - 1, 100)]}")
-        click.echo(f"  seqkit run sentiment --data … --vectors {out} --embedding-size {size}")
+        click.echo(f"  seqkit run sentiment --data … --vectors {out}")
     _show(near, words, matrix)
 
 

@@ -49,8 +49,9 @@ def word_vectors(rows: Iterable[Sequence[int]], symbols: int, size: int, window:
     if symbols <= size:
         raise UsageError(f"the text has {symbols:,} frequent words, too few for vectors of {size} values; lower --size")
     keys, counts = _near(rows, symbols, window)
-    first, second = keys // symbols, keys % symbols
-    table = _information(np.concatenate([first, second]), np.concatenate([second, first]), np.tile(counts, 2), symbols)
+    reversed_keys = keys % symbols * symbols + keys // symbols
+    keys, counts = _summed(np.concatenate([keys, reversed_keys]), np.tile(counts, 2))
+    table = _information(keys // symbols, keys % symbols, counts, symbols)
     vectors = _factors(table, size, torch.Generator().manual_seed(seed))
     scale: Tensor = _SCALE / vectors.square().mean().sqrt().clamp(min=1e-12)
     return vectors * scale
@@ -108,7 +109,8 @@ def _information(first: np.ndarray, second: np.ndarray, counts: np.ndarray, symb
     keep = values > 0
     places = torch.from_numpy(np.stack([first[keep], second[keep]]))
     size = (symbols, symbols)
-    table: Tensor = torch.sparse_coo_tensor(places, torch.from_numpy(values[keep]).float(), size).coalesce()
+    numbers = torch.from_numpy(values[keep]).float()
+    table: Tensor = torch.sparse_coo_tensor(places, numbers, size, check_invariants=False, is_coalesced=True)
     return table
 
 
