@@ -50,7 +50,7 @@ def command(
     for note in notes:
         click.echo(f"note: {note}", err=True)
     try:
-        backward = getattr(model.config, "reverse", False)
+        backward = getattr(model.codec, "reverse", False)
         for piece in chain(pieces, [prompt]) if backward else chain([prompt], pieces):
             sys.stdout.write(piece)
             sys.stdout.flush()

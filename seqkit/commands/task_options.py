@@ -84,15 +84,10 @@ def config_values(
             values[name] = options[name].parse(text, options[name].flag)
     if "data" in options:
         values = {**task.data_set_options.get(values.get("data", options["data"].default), {}), **values}
-    if values.get("init_from"):
-        from seqkit.runs.transfer import runs_of, sizes_of
+    if values.get("init_from") or values.get("vectors"):
+        from seqkit.runs.transfer import with_sizes_from_outside
 
-        for run in runs_of(values["init_from"]):
-            values = {**sizes_of(run, task), **values}
-    if values.get("vectors") and "embedding_size" not in values and "embedding_size" in options:
-        from seqkit.data.vectors import vector_size
-
-        values["embedding_size"] = vector_size(Path(values["vectors"]))
+        values = with_sizes_from_outside(values, task)
     if "kernel" in options and "kernel" not in values and os.environ.get("SEQKIT_KERNELS"):
         values["kernel"] = os.environ["SEQKIT_KERNELS"]
     return values

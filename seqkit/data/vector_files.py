@@ -66,6 +66,11 @@ def load_vectors(path: Path) -> tuple[list[str], Tensor]:
     return list(rows), torch.tensor(list(rows.values()), dtype=torch.float32)
 
 
+def load_words(path: Path) -> list[str]:
+    """The words of a file of vectors, in its order."""
+    return [row.word for row in read_vector_rows(path, lambda width, location: None)]
+
+
 def write_vectors(path: Path, words: Sequence[str], matrix: Tensor) -> None:
     """Writes vectors (V, E) of words without spaces; the ending of the name decides the format, see :data:`ENDINGS`.
 

@@ -23,6 +23,7 @@ from seqkit.files import json_bytes, read_json, write_json_lines
 from seqkit.runs import Model, RunDirectory, Training, find_task, load
 from seqkit.runs.session import create_folder
 from seqkit.runs.training import learn_codec
+from seqkit.runs.transfer import take
 from seqkit.training import Callback, Trainer
 from seqkit.training.checkpoint import own_generators, write_tensors
 from seqkit.training.trainer import BestWeights
@@ -49,6 +50,8 @@ class SequenceEstimator(TaskParameters):
         options: any other option of the task, by its name.
         random_state: the seed; the same one gives the same weights. None draws a new one for each ``fit``.
         verbose: whether a line is printed for each epoch, and for whatever is odd about the data.
+        warm_start: whether ``fit`` starts from the model that the estimator has, if it has one: symbols and labels by
+            their names, whatever is new at random.
 
     Attributes:
         model_: a :class:`seqkit.Model`.
@@ -143,6 +146,8 @@ class SequenceEstimator(TaskParameters):
             codec = learn_codec(task, config, splits)
             training = Training(task, config, codec, splits)
             training.begin(notes)
+            if self.warm_start and "model_" in vars(self):
+                notes.extend(take(self.model_, "the fit before", training.head, codec))
         best = BestWeights()
         training.train([best, _Lines(notes)] if self.verbose else [best])
         training.head.load_state_dict(best.weights)

@@ -81,7 +81,7 @@ class Training:
 
     def plan_pretraining(self, notes: list[str]) -> Pretraining | None:
         """The language models that come before the training, if any do."""
-        if not isinstance(self.task, Pretrains) or not _pretrains(self.config):
+        if not isinstance(self.task, Pretrains) or getattr(self.config, "pretrain", NONE) == NONE:
             return None
         with seeded(self.config.seed):
             plan: Pretraining | None = self.task.pretraining(self.config, self.codec, self.head, self.splits, notes)
@@ -166,12 +166,6 @@ class Training:
 
 
 def learn_codec(task: AnyTask, config: TrainingConfig, splits: Splits[Any]) -> AnyCodec:
-    """The codec of the training split, and of the texts that language models read before the training."""
+    """The codec of the training split, and of what else a model knows before its training: word vectors, texts."""
     codec: AnyCodec = task.learn_codec(config, splits.train)
-    if isinstance(task, Pretrains) and _pretrains(config):
-        codec = task.widened(config, codec, splits)
-    return codec
-
-
-def _pretrains(config: TrainingConfig) -> bool:
-    return getattr(config, "pretrain", NONE) != NONE
+    return task.widened(config, codec, splits) if isinstance(task, Pretrains) else codec

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from seqkit.config import options_of
 from seqkit.data import Vocabulary
+from seqkit.data.vectors import vector_size
 from seqkit.errors import UsageError
 from seqkit.layers import Decoder, Encoder, Head
 from seqkit.runs.model import Model, load, open_run
@@ -30,7 +31,7 @@ Reader = Encoder | Decoder
 
 def runs_of(init_from: str) -> list[Path]:
     """The runs that the option names: one, or several with commas between."""
-    if Path(init_from).exists():
+    if init_from and Path(init_from).exists():
         return [Path(init_from)]
     return [Path(name.strip()) for name in init_from.split(",") if name.strip()]
 
@@ -49,6 +50,19 @@ def sizes_of(path: Path, task: AnyTask) -> dict[str, Any]:
             if choices is None or value in choices():
                 values[name] = value
     return values
+
+
+def with_sizes_from_outside(values: Mapping[str, Any], task: AnyTask) -> dict[str, Any]:
+    """Values of a configuration, and those that follow from the runs and word vectors that they name.
+
+    What is given stands; of several runs, the first counts.
+    """
+    found, known = dict(values), options_of(task.config)
+    for run in runs_of(found.get("init_from") or ""):
+        found = {**sizes_of(run, task), **found}
+    if found.get("vectors") and "embedding_size" in known and "embedding_size" not in found:
+        found["embedding_size"] = vector_size(Path(found["vectors"]))
+    return found
 
 
 def start_from(path: Path, head: Head, codec: AnyCodec) -> list[str]:
@@ -95,7 +109,7 @@ def take(model: Model, name: str, head: Head, codec: AnyCodec, taken: Collection
     """
     readers, notes, before = _readers(model.head), list[str](), _copies(head)
     own, theirs = codec.vocabularies(), model.codec.vocabularies()
-    backward = bool(getattr(model.config, "reverse", False))
+    backward = bool(getattr(model.codec, "reverse", False))
     whole = True
     for reader_name, reader in _readers(head).items():
         counterpart = _counterpart(reader_name, readers)

@@ -22,12 +22,16 @@ def unlabelled(texts: Sequence[str], splits: Splits[Example]) -> list[str]:
     return without(texts, (example.text for example in [*splits.valid, *splits.test]))
 
 
-def widened_codec(codec: TextCodec, texts: Sequence[str], max_symbols: int) -> TextCodec:
-    """The codec with the frequent tokens of texts behind those of the training split."""
+def frequent_words(codec: TextCodec, texts: Sequence[str]) -> list[str]:
+    """The frequent tokens of texts, the most frequent first."""
+    counted = Vocabulary.build((codec.split(text) for text in texts), _COUNT)
+    return list(counted.symbols[len(counted.specials) :])
+
+
+def widened_codec(codec: TextCodec, words: Sequence[str], max_symbols: int) -> TextCodec:
+    """The codec with these words behind those of the training split, as far as there is room."""
     known = codec.vocabulary
-    more = Vocabulary.build((codec.split(text) for text in texts), _COUNT)
-    first = len(more.specials)
-    added = [symbol for symbol in more.symbols[first:] if symbol not in known][: max(0, max_symbols - len(known))]
+    added = [word for word in dict.fromkeys(words) if word not in known][: max(0, max_symbols - len(known))]
     vocabulary = Vocabulary(known.specials, [*known.symbols[len(known.specials) :], *added])
     return TextCodec(codec.tokenizer, vocabulary, codec.labels, codec.max_tokens, codec.class_weights, codec.ngrams)
 

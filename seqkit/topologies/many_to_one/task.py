@@ -11,6 +11,7 @@ import torch
 
 from seqkit.data import Example, Splits, read_examples
 from seqkit.data.readers import read_texts
+from seqkit.data.vector_files import load_words
 from seqkit.data.vectors import read_vectors
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
@@ -22,7 +23,12 @@ from seqkit.topologies.many_to_one.export import export_classifier
 from seqkit.topologies.many_to_one.head import ClassificationHead
 from seqkit.topologies.many_to_one.ngrams import NgramPrior
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
-from seqkit.topologies.many_to_one.pretraining import classifier_pretraining, unlabelled, widened_codec
+from seqkit.topologies.many_to_one.pretraining import (
+    classifier_pretraining,
+    frequent_words,
+    unlabelled,
+    widened_codec,
+)
 from seqkit.topologies.many_to_one.scores import classification_tables, tfidf_baseline
 from seqkit.topologies.many_to_one.splits import labelled_splits
 from seqkit.topologies.many_to_one.threshold import AUTO, first_threshold, tune_threshold
@@ -108,9 +114,10 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
             head.encoder.start_embedding(vectors.matrix)
 
     def widened(self, config: C, codec: TextCodec, splits: Splits[Example]) -> TextCodec:
-        """The codec that knows the frequent words of the texts that language models read first."""
-        texts = self._unlabelled(config, splits)
-        return widened_codec(codec, texts, config.max_symbols) if texts else codec
+        """The codec that knows words of the word vectors, and of the texts that language models read first."""
+        words = load_words(Path(config.vectors)) if config.vectors else []
+        words += frequent_words(codec, self._unlabelled(config, splits))
+        return widened_codec(codec, words, config.max_symbols) if words else codec
 
     def pretraining(
         self, config: C, codec: TextCodec, head: ClassificationHead, splits: Splits[Example], notes: list[str]
