@@ -19,8 +19,10 @@ from seqkit.training import EpochBatches, Evaluation
 NONE, AUTO = "none", "auto"
 """Values of the option ``pretrain`` that are no file"""
 _TOKENS = 12_000_000
-"""Tokens that a pretraining reads, about, counted in each epoch"""
+"""Tokens that a pretraining reads, about, counted in each epoch: 30,000 symbols and both directions of 128 units take
+12,000 tokens a second on a core, 23,000 in bf16, so 8 or 4 minutes on two."""
 _MOST_EPOCHS = 20
+_DROPOUT = 0.2
 _SCORED = 10_000
 """Tokens of the validation split that language models are scored on."""
 
@@ -93,9 +95,6 @@ def pretraining(
     return Pretraining(
         head, EpochBatches(collator, rows, own), evaluate, own, encoder, len(rows), tokens, _digest(texts)
     )
-
-
-_DROPOUT = 0.2
 
 
 def _config(config: TrainingConfig, tokens: int) -> TrainingConfig:

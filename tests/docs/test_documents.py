@@ -27,7 +27,12 @@ NOT_RUN = {
     "pip install": "it asks the network",
 }
 """What lines begin with that no test runs, and why."""
-SMALLER = {"--length 0": "--length 20", "tail -f": "cat", "rnn,lstm,gru --seeds 3": "rnn,gru --seeds 1"}
+SMALLER = {
+    "--length 0": "--length 20",
+    "tail -f": "cat",
+    "rnn,lstm,gru --seeds 3": "rnn,gru --seeds 1",
+    "vectors my.txt": "vectors my.txt --size 5",
+}
 """What would go on without end, or take long."""
 OWN = {
     "sentiment": "my.csv",
