@@ -27,6 +27,7 @@ _COMMANDS = {
     "ensemble": "several runs as one: the average of what they predict",
     "inspect": "a page with the gates and states of a run's model",
     "generate": "continue a text as a run's model would",
+    "vectors": "train word vectors on a text, or look into some",
     "export": "write a run's model as ONNX or with torch.export",
     "kernels": "build, show or delete the native kernels",
     "bench": "measure our recurrent layers against others'",

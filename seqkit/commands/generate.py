@@ -35,7 +35,7 @@ def command(
     """Continue a prompt with a run's best model; the text appears as it is drawn.
 
     A token is a character, a byte or a word, as the run was trained. Text comes out in UTF-8. With --dynamic the model
-    first learns from the prompt.
+    first learns from the prompt. A run of --reverse true writes what comes before the prompt.
     """
     from seqkit.runs import load
 
@@ -50,7 +50,8 @@ def command(
     for note in notes:
         click.echo(f"note: {note}", err=True)
     try:
-        for piece in chain([prompt], pieces):
+        backward = getattr(model.codec, "reverse", False)
+        for piece in chain(pieces, [prompt]) if backward else chain([prompt], pieces):
             sys.stdout.write(piece)
             sys.stdout.flush()
     except KeyboardInterrupt:

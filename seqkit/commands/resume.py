@@ -1,22 +1,47 @@
-"""``seqkit resume RUN``: go on with a run that was stopped."""
+"""``seqkit resume RUN``: go on with a run that was stopped, or give one more epochs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from seqkit.files import read_json
+
+if TYPE_CHECKING:
+    from seqkit.runs import RunDirectory
 
 
 @click.command()
 @click.argument("run")
-def command(run: str) -> int:
-    """Go on with a run that was stopped, to the very weights it would have had."""
+@click.option(
+    "--epochs", metavar="INT", type=int, help="Train until the run has had so many epochs in all, those before counted."
+)
+def command(run: str, epochs: int | None) -> int:
+    """Go on with a run that was stopped, to the very weights it would have had.
+
+    With --epochs a finished run goes on, too; its scores are made anew.
+    """
     from seqkit.commands.training import train
     from seqkit.runs import RunDirectory, resume
+    from seqkit.runs.extension import extend
 
+    if epochs is not None:
+        extend(Path(run), epochs)
     folder, facts = RunDirectory.open(Path(run))
     if folder.results.exists():
-        click.echo(f"{run} is finished; nothing to resume. Its scores: seqkit evaluate {run}", err=True)
+        click.echo(
+            f"{run} is finished; nothing to resume. Its scores: seqkit evaluate {run}\n"
+            f"To train on: seqkit resume {run} --epochs {_more(folder)}",
+            err=True,
+        )
         return 0
     # A run that began with torch's kernels goes on with them: no need to wait for a build.
     return train("native" if facts.get("native") else "torch", lambda notes: resume(Path(run), notes))
+
+
+def _more(folder: RunDirectory) -> int:
+    """Half as many epochs again."""
+    epochs: int = read_json(folder.results)["epochs"]
+    return epochs + max(1, epochs // 2)

@@ -100,10 +100,10 @@ def completed_values(task: AnyTask, asked: Mapping[str, Any]) -> dict[str, Any]:
     values, options = {**asked}, options_of(task.config)
     if "data" in options:
         values = {**task.data_set_options.get(values.get("data", options["data"].default), {}), **values}
-    if values.get("init_from"):
-        from seqkit.runs.transfer import sizes_of
+    if values.get("init_from") or values.get("vectors"):
+        from seqkit.runs.transfer import with_sizes_from_outside
 
-        values = {**sizes_of(Path(values["init_from"]), task), **values}
+        values = with_sizes_from_outside(values, task)
     if "kernel" in options and "kernel" not in values and os.environ.get("SEQKIT_KERNELS"):
         values["kernel"] = os.environ["SEQKIT_KERNELS"]
     return values

@@ -14,6 +14,7 @@ from seqkit.kernels import ensure
 from seqkit.machine import return_freed_memory
 from seqkit.report.findings import gather
 from seqkit.report.page import write_page
+from seqkit.report.results import scored_before
 from seqkit.report.run_files import RunFiles
 from seqkit.runs import RunOutcome, Session
 from seqkit.tables import Table
@@ -91,6 +92,8 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
             f"{tuned['label']} is predicted from a probability of {tuned['value']:.3f}, tuned on validation: "
             f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
         )
+    if scored := results.get("scored_before"):
+        click.echo(scored_before(results["metric"], scored))
     click.echo(f"The run is in {session.run.path}; try:")
     click.echo(f'  seqkit predict {session.run.path} "…"')
     if isinstance(session.task, Generates):

@@ -173,10 +173,23 @@ def options_of(config: type[Any]) -> dict[str, Option]:
     return options
 
 
+def declared_defaults(config: type[Any]) -> dict[str, Any]:
+    """The defaults of options where they are declared, which a task may have overridden.
+
+    A run that was made before an option existed has none in its file: it was trained as this default says.
+    """
+    fields = {entry.name: _declaration(config, entry.name) for entry in dataclasses.fields(config)}
+    return {name: entry.default for name, entry in fields.items() if entry.default is not dataclasses.MISSING}
+
+
 def _declared(config: type[Any], name: str) -> Mapping[str, Any]:
     """The help and limits of the nearest class that declares them."""
+    return _declaration(config, name).metadata
+
+
+def _declaration(config: type[Any], name: str) -> dataclasses.Field[Any]:
     declared = (vars(base).get("__dataclass_fields__", {}).get(name) for base in config.__mro__)
-    return next(entry.metadata for entry in declared if entry is not None and "help" in entry.metadata)
+    return next(entry for entry in declared if entry is not None and "help" in entry.metadata)
 
 
 def make_config(config: type[C], values: Mapping[str, Any], where: str = "") -> C:

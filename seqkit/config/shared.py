@@ -64,6 +64,22 @@ class TeacherOptions(TrainingConfig):
     temperature: float = option(2.0, "of the teacher's probabilities; above 1, unlikely labels count more", above=0)
 
 
+def _names_texts(pretrain: str) -> bool:
+    """Whether the texts of a pretraining are in a file."""
+    return pretrain not in ("none", "auto")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainingOptions(TrainingConfig):
+    """What a model learns before its training."""
+
+    pretrain: str = option(
+        "none",
+        "language models come first: none, auto (of the training texts, if they are enough), or a file of texts",
+        path=_names_texts,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecurrentOptions(TrainingConfig):
     """The recurrent layers of a head."""

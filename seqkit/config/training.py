@@ -18,6 +18,10 @@ class TrainingConfig:
     )
     learning_rate: float = option(2e-3, "peak learning rate of AdamW", above=0, tune="5e-4..2e-2")
     weight_decay: float = option(0.01, "decoupled weight decay", minimum=0, tune="1e-3..0.3")
+    layer_decay: float = option(
+        1.0, "learning rate of each storey (output, recurrent layers, embedding) as a share of that above", above=0
+    )
+    unfreeze: int = option(0, "epochs after which the next storey below begins to learn; 0: all at once", minimum=0)
     schedule: str = option(
         "linear", "learning rate after the warm-up", choices=lambda: ("constant", "cosine", "linear")
     )
@@ -40,7 +44,9 @@ class TrainingConfig:
         None, "encoding of the data's text files: utf-8, utf-16, cp1252, ... (else UTF-8, or what their mark says)"
     )
     checkpoint_seconds: float = option(60.0, "seconds of work that are lost, at most, if the run is killed", minimum=0)
-    init_from: str | None = option(None, "a run whose encoder or decoder this one starts from", path=True)
+    init_from: str | None = option(
+        None, "a run whose encoder or decoder this one starts from; or several: FORWARD,BACKWARD", path=True
+    )
     seed: int = option(0, "seed of everything random", minimum=0, below=2**31)
     split_seed: int | None = option(
         None, "seed of the random splits, which several runs may share (else the seed)", minimum=0, below=2**31

@@ -23,8 +23,11 @@ from seqkit.files import json_bytes, read_json, write_json_lines
 from seqkit.runs import Model, RunDirectory, Training, find_task, load
 from seqkit.runs.model import check_single
 from seqkit.runs.session import create_folder
+from seqkit.runs.training import learn_codec
+from seqkit.runs.transfer import take
 from seqkit.training import Callback, Trainer
 from seqkit.training.checkpoint import own_generators, write_tensors
+from seqkit.training.trainer import BestWeights
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -48,6 +51,8 @@ class SequenceEstimator(TaskParameters):
         options: any other option of the task, by its name.
         random_state: the seed; the same one gives the same weights. None draws a new one for each ``fit``.
         verbose: whether a line is printed for each epoch, and for whatever is odd about the data.
+        warm_start: whether ``fit`` starts from the model that the estimator has, if it has one: symbols and labels by
+            their names, whatever is new at random.
 
     Attributes:
         model_: a :class:`seqkit.Model`.
@@ -140,10 +145,12 @@ class SequenceEstimator(TaskParameters):
             if not splits.valid:
                 raise UsageError(f"{len(examples):,} examples leave nothing to validate on; give more")
             config = task.recipe(self._with_class_weight(config, class_weight, splits.train), splits)
-            codec = task.learn_codec(config, splits.train)
+            codec = learn_codec(task, config, splits)
             training = Training(task, config, codec, splits)
             training.begin(notes)
-        best = _BestWeights()
+            if self.warm_start and "model_" in vars(self):
+                notes.extend(take(self.model_, "the fit before", training.head, codec))
+        best = BestWeights()
         training.train([best, _Lines(notes)] if self.verbose else [best])
         training.head.load_state_dict(best.weights)
         training.tune()
@@ -240,18 +247,6 @@ class ClassedEstimator(SequenceEstimator):
         """The labels of the training split, as the model names them, in the order of its outputs."""
         labels: Sequence[str] = self.model_.codec.labels  # type: ignore[attr-defined]  # a codec of labels has them
         return labels
-
-
-class _BestWeights(Callback):
-    """Holds the weights of the best epoch."""
-
-    def __init__(self) -> None:
-        self.weights: dict[str, torch.Tensor] = {}
-
-    def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
-        """Takes them."""
-        if better:
-            self.weights = trainer.weights()
 
 
 class _Lines(Callback):

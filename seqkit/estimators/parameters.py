@@ -17,15 +17,16 @@ from seqkit.config import TrainingConfig, make_config, options_of
 from seqkit.config.options import Option
 from seqkit.errors import UsageError
 from seqkit.runs import find_task
+from seqkit.runs.transfer import with_sizes_from_outside
 from seqkit.topologies import AnyTask, Task
 
 _IN_MEMORY = "(in memory)"
 """The option ``data`` of a model whose data were no file."""
 _RENAMED = {"seed": "random_state", "valid_fraction": "validation_fraction"}
 """Options that have another name here: scikit-learn's."""
-_FILES = ("vectors", "init_from")
+_FILES = ("vectors", "init_from", "pretrain")
 """Options that name a file which is not the data."""
-_NO_OPTIONS = ("class_weight", "validation_fraction", "options", "random_state", "verbose")
+_NO_OPTIONS = ("class_weight", "validation_fraction", "options", "random_state", "verbose", "warm_start")
 """Parameters that are no option of a task, or not by this name, or not in this form."""
 
 
@@ -50,6 +51,7 @@ class TaskParameters(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     options: dict[str, Any] | None = None
     random_state: int | np.random.RandomState | None = 0
     verbose: bool = False
+    warm_start: bool = False
 
     @classmethod
     def _find_task(cls) -> AnyTask:
@@ -65,7 +67,7 @@ class TaskParameters(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     def _config(self, task: AnyTask) -> TrainingConfig:
         """The configuration of the task; raises :class:`UsageError` for a value that cannot be."""
         known = options_of(task.config)
-        values = {**self._own_options(known, task), **self._extra_options(known)}
+        values = with_sizes_from_outside({**self._own_options(known, task), **self._extra_options(known)}, task)
         for name, parameter in _RENAMED.items():
             value = self._draw_seed() if name == "seed" else getattr(self, parameter)
             values[name] = known[name].check(plain(value), parameter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
@@ -39,6 +40,30 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def predict(self, batch: Any) -> list[Any]:
         """One prediction for each row of the batch, in order; a head names its options as keyword arguments."""
+
+    def storeys(self) -> list[list[nn.Parameter]]:
+        """Its parameters from the output down to the embeddings: what reads the layer below comes first.
+
+        On top is all that is neither a recurrent layer nor an embedding, then come recurrent layers from the last to
+        the first, then embeddings. A head of another build says its own.
+        """
+        found: dict[int, list[nn.Parameter]] = {}
+        for name, parameter in self.named_parameters():
+            found.setdefault(_height(name), []).append(parameter)
+        return [found[height] for height in sorted(found, reverse=True)]
+
+
+_LAYER = re.compile(r"(?:^|\.)recurrent\.layers\.(\d+)\.")
+_TOP = 2**31
+"""Above any recurrent layer"""
+
+
+def _height(name: str) -> int:
+    """Of a parameter by its name: -1 for embeddings, the number of a recurrent layer, and above those the rest."""
+    if "embedding" in name.split("."):
+        return -1
+    layer = _LAYER.search(name)
+    return int(layer[1]) if layer else _TOP
 
 
 def require_targets(targets: T | None) -> T:

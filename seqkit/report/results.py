@@ -57,7 +57,9 @@ def scores(files: RunFiles) -> str:
     better = f"A {results['better']} {spaced(results['metric'])} is better."
     how = _how_intervals_were_made(intervals["resamples"], intervals["examples"])
     content = table(["", "model", "baseline"], rows, numbers={1, 2})
-    return section("Scores on the test split", content + muted(f"{how} {better}") + _how_it_was_chosen(results))
+    before = scored_before(results["metric"], results["scored_before"]) if "scored_before" in results else ""
+    how = f"{how} {better} {before}".rstrip()
+    return section("Scores on the test split", content + muted(how) + _how_it_was_chosen(results))
 
 
 def _how_it_was_chosen(results: Mapping[str, Any]) -> str:
@@ -70,6 +72,12 @@ def _how_it_was_chosen(results: Mapping[str, Any]) -> str:
         f"validation, {number(tuning['valid'])}, is the best of so many, and optimistic. The test split chose nothing."
     )
     return muted(text)
+
+
+def scored_before(metric: str, scored: Sequence[Mapping[str, Any]]) -> str:
+    """The sentence on a run that went on after its test split had been scored."""
+    times = ", ".join(f"after {entry['epochs']} epochs ({number(entry['test'][metric])})" for entry in scored)
+    return f"The test split was scored before, {times}: what was chosen since then has seen it."
 
 
 def _how_intervals_were_made(resamples: int, examples: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +30,27 @@ class RunDirectory:
         self.checkpoint = path / "checkpoint" / "last.safetensors"
         self.metrics = path / "metrics.jsonl"
         self.results = path / "results.json"
+        self.pretraining = path / "pretraining.json"
         self.predictions = path / "predictions.jsonl"
         self.findings = path / "report.json"
         self.report = path / "report.html"
         self.log = path / "log.txt"
 
     @classmethod
-    def create(cls, path: Path, facts: dict[str, Any], files: dict[str, bytes]) -> RunDirectory:
+    def create(
+        cls,
+        path: Path,
+        facts: dict[str, Any],
+        files: dict[str, bytes],
+        first: Callable[[], None] = lambda: None,
+    ) -> RunDirectory:
         """Makes the folder with the files that never change again.
 
         Args:
             path: of the folder; raises :class:`UsageError` if it is in use.
             facts: what ``run.json`` says, beside the versions and the digests of the files.
             files: name to content.
+            first: writes what a run must have from its first moment; before that, the folder is no run.
         """
         check_free(path)
         try:
@@ -52,6 +61,7 @@ class RunDirectory:
         run = cls(path)
         for name, content in files.items():
             write_atomic(path / name, content)
+        first()
         digests = {name: _digest(content) for name, content in files.items()}
         versions = {"format": FORMAT, "seqkit": __version__, "python": platform.python_version()}
         write_json(run.manifest, {**versions, **facts, "digests": digests})
@@ -71,9 +81,20 @@ class RunDirectory:
                 f"{path} was made by a newer seqkit ({facts.get('seqkit', 'unknown')}, this is {__version__}); "
                 "upgrade: pip install -U seqkit"
             )
+        changing = facts.get("changing", {})
         for name, digest in facts["digests"].items():
-            run._check_file(name, digest)
+            run._check_file(name, {digest, changing.get(name)})
         return run, facts
+
+    def replace_file(self, name: str, content: bytes, facts: dict[str, Any]) -> None:
+        """Replaces a file that is guarded; ``facts`` are those of :meth:`open`, and are written along.
+
+        If it is interrupted, the folder has either the old file or the new one, and can be opened with both.
+        """
+        write_json(self.manifest, {**facts, "changing": {name: _digest(content)}})
+        write_atomic(self.path / name, content)
+        facts["digests"][name] = _digest(content)
+        write_json(self.manifest, {key: value for key, value in facts.items() if key != "changing"})
 
     def read_facts(self) -> dict[str, Any]:
         """What ``run.json`` says; raises :class:`UsageError` where there is none, else :class:`SeqkitError`."""
@@ -84,13 +105,13 @@ class RunDirectory:
             raise SeqkitError(f"{self.manifest} is damaged; restore it from a copy")
         return facts
 
-    def _check_file(self, name: str, digest: str) -> None:
+    def _check_file(self, name: str, digests: Container[str | None]) -> None:
         path = self.path / name
         try:
             content = path.read_bytes()
         except OSError as error:
             raise SeqkitError(f"cannot read {path}: {error.strerror}; restore it from a copy") from None
-        if _digest(content) != digest:
+        if _digest(content) not in digests:
             raise SeqkitError(
                 f"{path} was changed after the run was made; restore it, or start a new run with the changed settings"
             )

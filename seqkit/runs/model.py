@@ -8,7 +8,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqkit.config import TrainingConfig, make_config, read_toml
+from seqkit.config import TrainingConfig, declared_defaults, make_config, read_toml
 from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.files import read_json
 from seqkit.layers import Head
@@ -164,7 +164,7 @@ def open_run(path: Path) -> OpenedRun:
         return open_run(member_folders(path, facts)[0])._replace(run=run, facts=facts)
     values = read_toml(run.config)
     task = find_task(str(values.pop("task", "")))
-    config = make_config(task.config, values, str(run.config))
+    config = make_config(task.config, {**declared_defaults(task.config), **values}, str(run.config))
     codec = task.load_codec({name: read_json(run.path / name) for name in facts["codec"]})
     return OpenedRun(run, facts, task, config, codec)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import platform
+import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +17,14 @@ from seqkit.checks.splits import stop_at_problems
 from seqkit.config import TrainingConfig, options_of, write_toml
 from seqkit.data import Splits
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import json_bytes, write_atomic, write_json, write_json_lines
+from seqkit.files import json_bytes, read_json, write_atomic, write_json, write_json_lines
 from seqkit.kernels import built, ready
 from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory, check_free
 from seqkit.runs.model import check_single, count_parameters, open_run, restore_head
 from seqkit.runs.teacher import note_on_splits
-from seqkit.runs.training import Training
+from seqkit.runs.training import Training, learn_codec
+from seqkit.runs.transfer import runs_of
 from seqkit.runs.verdict import resample_scores, verdict_facts
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import Resampled
@@ -31,6 +33,9 @@ from seqkit.topologies import AnyCodec, AnyTask, predict_items
 from seqkit.topologies.distillation import TEACHER_FILE, SoftTargets
 from seqkit.training.checkpoint import read_tensors, write_tensors
 from seqkit.training.trainer import Callback, Trainer
+
+_TEXTS, _DONE = "texts.json", ".pretraining"
+"""In a run's folder: what says which texts its language models read, and their folder when they are finished."""
 
 
 class RunOutcome(NamedTuple):
@@ -64,9 +69,47 @@ class Session(Training):
         """See :class:`Training`."""
         super().train((self.keeper, *callbacks))
 
+    def keep_start(self) -> None:
+        """Writes the first checkpoint: a run that is killed before its first step still has what came from outside."""
+        self.run.checkpoint.parent.mkdir(exist_ok=True)
+        with self._generators():
+            self.keeper.save(self.trainer)
+        if self.pretraining is not None:
+            folder = RunDirectory(self.run.path / "pretraining")
+            folder.checkpoint.parent.mkdir(parents=True)
+            write_json(folder.path / _TEXTS, {"digest": self.pretraining.digest})
+
+    def _pretrain(self, callbacks: Sequence[Callback]) -> None:
+        """Language models are kept in a folder of their own, which is there until the head has what they learned."""
+        folder = RunDirectory(self.run.path / "pretraining")
+        if not folder.path.exists():
+            return
+        plan = self.pretraining or self.plan_pretraining([])
+        if plan is None or plan.digest != read_json(folder.path / _TEXTS)["digest"]:
+            raise SeqkitError(f"the texts of --pretrain have changed since {self.run.path} began; put them back")
+
+        def restore(trainer: Trainer) -> None:
+            if folder.checkpoint.exists():
+                trainer.restore(*read_tensors(folder.checkpoint))
+
+        keeper = Keeper(folder, self.config.checkpoint_seconds)
+        others = [callback for callback in callbacks if callback is not self.keeper]
+        self.fit_language_models(plan, [keeper, *others], restore)
+        plan.take(read_tensors(folder.model)[0])
+        self.keeper.save(self.trainer)
+        write_json(self.run.pretraining, plan.facts(read_tensors(folder.checkpoint)[1]["progress"]))
+        # Renamed first: a folder that is half deleted would look like one that is unfinished.
+        shutil.rmtree(folder.path.rename(self.run.path / _DONE))
+        self.pretraining = None
+
     def _restore(self) -> None:
         if self.run.checkpoint.exists():
             self.trainer.restore(*read_tensors(self.run.checkpoint))
+        elif self.config.init_from or getattr(self.config, "vectors", None):
+            # Versions before 0.3 wrote the first checkpoint after the folder.
+            raise SeqkitError(
+                f"{self.run.path} has no checkpoint, so what it began with is lost; delete the folder and run it anew"
+            )
 
     def finish(self) -> RunOutcome:
         """Scores the best model and the baseline on the test split, once, and writes what the run found."""
@@ -86,7 +129,7 @@ class Session(Training):
         labels = self.task.label_scores(predictions, test)
         history = self.trainer.progress.history
         verdict = verdict_facts(self.task, self.config, results, (resampled, baseline_resampled), labels, history)
-        results |= {**label_facts(labels), **tuned, **verdict}
+        results |= {**label_facts(labels), **tuned, **verdict, **self._facts_of_folder()}
         pairs = zip(test, predictions, strict=True)
         lines = [{"input": self.task.input_of(e), **self.task.format_prediction(p)[1]} for e, p in pairs]
         write_json_lines(self.run.predictions, lines)
@@ -119,6 +162,12 @@ class Session(Training):
             f"{self.task.unit(self.config)}_per_second": round(progress.examples / max(progress.seconds, 1e-9), 1),
             "peak_memory_mb": round(peak(), 1),
         }
+
+    def _facts_of_folder(self) -> dict[str, Any]:
+        """How often the test split was scored before, and what language models came first."""
+        scored = self.run.read_facts().get("scored")
+        facts = {"pretraining": read_json(self.run.pretraining)} if self.run.pretraining.exists() else {}
+        return {**facts, **({"scored_before": scored} if scored else {})}
 
 
 def label_facts(scores: Mapping[str, LabelScore]) -> dict[str, Any]:
@@ -171,7 +220,7 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     splits = task.read(config, notes)
     stop_at_problems(task, splits, notes)
     config = task.recipe(config, splits)
-    codec = task.learn_codec(config, splits.train)
+    codec = learn_codec(task, config, splits)
     # The folder is made last, so that settings which cannot be leave nothing behind.
     session = Session(RunDirectory(out), task, config, codec, splits)
     session.begin(notes)
@@ -179,7 +228,7 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     if session.teacher is not None:
         teacher = {TEACHER_FILE: session.teacher.to_bytes()}
         notes.extend(note_on_splits(Path(str(getattr(config, "teacher", ""))), data))
-    create_folder(out, task, config, codec, data, teacher)
+    create_folder(out, task, config, codec, data, teacher, first=session.keep_start)
     return session
 
 
@@ -190,6 +239,7 @@ def create_folder(
     codec: AnyCodec,
     data: str | None,
     extra_files: Mapping[str, bytes] | None = None,
+    first: Callable[[], None] = lambda: None,
 ) -> RunDirectory:
     """Makes the folder of a run with the files that never change.
 
@@ -198,6 +248,7 @@ def create_folder(
         task, config, codec: what the run is made of.
         data: the fingerprint of the splits; None for a run that cannot be resumed.
         extra_files: name to content of files that are guarded like the run's own.
+        first: writes what the folder must have before it is a run.
     """
     files = {name: json_bytes(value) for name, value in codec.to_json().items()}
     facts = {
@@ -210,9 +261,7 @@ def create_folder(
         "data": data,
     }
     config_file = {"config.toml": write_toml(task.name, config).encode()}
-    run = RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})})
-    run.checkpoint.parent.mkdir(exist_ok=True)
-    return run
+    return RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})}, first)
 
 
 def resume(path: Path, notes: list[str]) -> Session:
@@ -294,5 +343,6 @@ def absolute_paths(task: AnyTask, config: TrainingConfig) -> TrainingConfig:
     for name, entry in options_of(type(config)).items():
         value = getattr(config, name)
         if entry.names_file(value) and value not in task.data_sets:
-            changes[name] = str(Path(value).expanduser().absolute())
+            names = map(str, runs_of(value)) if name == "init_from" else [value]
+            changes[name] = ",".join(str(Path(each).expanduser().absolute()) for each in names)
     return dataclasses.replace(config, **changes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from seqkit.errors import unknown
 from seqkit.layers import Head
 from seqkit.runs.model import Model
 from seqkit.runs.teacher import ask_teacher
-from seqkit.runs.transfer import start_from
-from seqkit.topologies import AnyCodec, AnyTask, Tunes
+from seqkit.runs.transfer import runs_of, start_from_runs
+from seqkit.topologies import AnyCodec, AnyTask, Pretrains, Tunes
 from seqkit.topologies.distillation import DistillationLoss, DistilledBatches, SoftTargets
+from seqkit.topologies.pretraining import NONE, Pretraining
 from seqkit.training import Evaluation
 from seqkit.training.checkpoint import own_generators, seeded
-from seqkit.training.trainer import Callback, Trainer
+from seqkit.training.trainer import BestWeights, Callback, Trainer
 
 _TRIED = 8
 """Examples that are scored to see which scores there are; for some, all must be."""
@@ -43,6 +45,8 @@ class Training:
             for examples in (splits.train, splits.valid)
         )
         batches = task.batches(codec, train, config)
+        self.pretraining: Pretraining | None = None
+        self._pretrainer: Trainer | None = None
         self.metric = task.metric_for(codec)
         self.criterion = task.criterion(config, codec)
         self.trainer = Trainer(
@@ -61,7 +65,8 @@ class Training:
 
     def request_stop(self) -> None:
         """Asks a training under way, from a signal handler or another thread, to stop after its step."""
-        self.trainer.stopping = True
+        for trainer in filter(None, (self.trainer, self._pretrainer)):
+            trainer.stopping = True
 
     def begin(self, notes: list[str]) -> None:
         """Puts what comes from outside into the new head: word vectors, what another run has learned.
@@ -75,7 +80,19 @@ class Training:
             train = self.splits.train
             self.learn_from(ask_teacher(Path(teacher), self.task, self.config, self.codec, train, notes))
         if self.config.init_from:
-            notes.extend(start_from(Path(self.config.init_from), self.head, self.codec))
+            notes.extend(start_from_runs(runs_of(self.config.init_from), self.head, self.codec))
+
+        self.pretraining = self.plan_pretraining(notes)
+        if self.pretraining is not None:
+            notes.append(self.pretraining.sentence())
+
+    def plan_pretraining(self, notes: list[str]) -> Pretraining | None:
+        """The language models that come before the training, if any do."""
+        if not isinstance(self.task, Pretrains) or getattr(self.config, "pretrain", NONE) == NONE:
+            return None
+        with seeded(self.config.seed):
+            plan: Pretraining | None = self.task.pretraining(self.config, self.codec, self.head, self.splits, notes)
+            return plan
 
     def learn_from(self, teacher: SoftTargets) -> None:
         """Trains with what a teacher says of the training examples, beside their labels."""
@@ -87,9 +104,9 @@ class Training:
     def train(self, callbacks: Sequence[Callback] = ()) -> None:
         """Trains to the end; raises :class:`~seqkit.training.Stopped` if asked to stop on the way."""
         self.trainer.callbacks = callbacks
-        with seeded(self.config.seed):
-            torch.set_rng_state(self._start)
+        with self._generators():
             self._restore()
+            self._pretrain(callbacks)
             self.trainer.fit()
 
     def tune(self) -> Mapping[str, Any]:
@@ -101,8 +118,46 @@ class Training:
             return {}
         return self.task.tune(self.config, self.codec, self.head, self._valid, self.splits.valid)
 
+    @contextmanager
+    def _generators(self) -> Iterator[None]:
+        """Inside, all generators are as they were when the head had been made."""
+        with seeded(self.config.seed):
+            torch.set_rng_state(self._start)
+            yield
+
     def _restore(self) -> None:
         """Puts a training that was stopped back where it stood; only a run keeps what that takes."""
+
+    def _pretrain(self, callbacks: Sequence[Callback]) -> None:
+        """Trains the language models of :attr:`pretraining`, if there are any, and gives the head what they learn."""
+        if self.pretraining is not None:
+            best = BestWeights()
+            self.fit_language_models(self.pretraining, [best, *callbacks])
+            self.pretraining.take(best.weights)
+            self.pretraining = None
+
+    def fit_language_models(
+        self,
+        plan: Pretraining,
+        callbacks: Sequence[Callback],
+        restore: Callable[[Trainer], None] = lambda trainer: None,
+    ) -> None:
+        """Trains language models to the end; ``restore`` puts the trainer back where it was stopped."""
+        self._pretrainer = trainer = Trainer(
+            plan.head,
+            plan.batches,
+            lambda: plan.evaluate(trainer.check_stop),
+            plan.config,
+            "perplexity",
+            False,
+            callbacks,
+        )
+        trainer.stopping = self.trainer.stopping
+        # The draws of the training itself are the same with and without.
+        with seeded(self.config.seed):
+            restore(trainer)
+            trainer.fit()
+        self._pretrainer = None
 
     def _check_score(self, score: str) -> None:
         # The model is untrained, so a few examples are enough to see which scores there are.
@@ -122,3 +177,9 @@ class Training:
         return self.task.validate(
             self.config, self.codec, self.head, self._valid, self.splits.valid, self.trainer.check_stop
         )
+
+
+def learn_codec(task: AnyTask, config: TrainingConfig, splits: Splits[Any]) -> AnyCodec:
+    """The codec of the training split, and of what else a model knows before its training: word vectors, texts."""
+    codec: AnyCodec = task.learn_codec(config, splits.train)
+    return task.widened(config, codec, splits) if isinstance(task, Pretrains) else codec

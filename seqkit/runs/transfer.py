@@ -1,9 +1,8 @@
-"""A new head that starts from what another run has learned: vectors by their symbols, layers where they fit."""
+"""A new head that starts from what other runs have learned: vectors by their symbols, layers where they fit."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +11,12 @@ from torch import Tensor, nn
 
 from seqkit.config import options_of
 from seqkit.data import Vocabulary
+from seqkit.data.vectors import vector_size
 from seqkit.errors import UsageError
-from seqkit.layers import Decoder, Encoder, Head, Recurrent
-from seqkit.runs.model import check_single, load, open_run
+from seqkit.layers import Decoder, Encoder, Head
+from seqkit.runs.model import Model, check_single, load, open_run
+from seqkit.runs.transferred_labels import same_weights, take_scores_of_labels
+from seqkit.runs.transferred_layers import fitted, spoken, take_layers
 from seqkit.topologies import AnyCodec, AnyTask
 from seqkit.training.checkpoint import own_generators
 
@@ -25,6 +27,13 @@ _COMMON = 100
 
 Reader = Encoder | Decoder
 """A layer that reads symbols"""
+
+
+def runs_of(init_from: str) -> list[Path]:
+    """The runs that the option names: one, or several with commas between."""
+    if init_from and Path(init_from).exists():
+        return [Path(init_from)]
+    return [Path(name.strip()) for name in init_from.split(",") if name.strip()]
 
 
 def sizes_of(path: Path, task: AnyTask) -> dict[str, Any]:
@@ -43,6 +52,19 @@ def sizes_of(path: Path, task: AnyTask) -> dict[str, Any]:
     return values
 
 
+def with_sizes_from_outside(values: Mapping[str, Any], task: AnyTask) -> dict[str, Any]:
+    """Values of a configuration, and those that follow from the runs and word vectors that they name.
+
+    What is given stands; of several runs, the first counts.
+    """
+    found, known = dict(values), options_of(task.config)
+    for run in runs_of(found.get("init_from") or ""):
+        found = {**sizes_of(run, task), **found}
+    if found.get("vectors") and "embedding_size" in known and "embedding_size" not in found:
+        found["embedding_size"] = vector_size(Path(found["vectors"]))
+    return found
+
+
 def start_from(path: Path, head: Head, codec: AnyCodec) -> list[str]:
     """Puts what a run has learned into a new head where it fits; returns sentences on what it took and what is new.
 
@@ -51,32 +73,65 @@ def start_from(path: Path, head: Head, codec: AnyCodec) -> list[str]:
 
     - vectors of symbols that both vocabularies have, and a decoder's scores of them;
     - recurrent weights, layer by layer and direction by direction. Where a layer reads more than its counterpart did
-      (the spelling of words, features of attention, a second direction), the columns that both have;
+      (the spelling of words, features of attention, a second direction), the columns that both have. A run that reads
+      its texts from the end gives the backward direction;
     - attention, pooling and the like of a reader of the same kind, where shapes are equal.
 
     A reader stays new whose hundred commonest symbols are mostly unknown to the run, or whose vectors have another
-    size. What is learned for one task's labels alone is never taken.
+    size. Where a reader took all recurrent weights, the scores of labels that both have are taken, too.
 
     Raises :class:`UsageError` if nothing at all fits, and for a folder that is no run.
     """
-    check_single(path, "started from")
-    with own_generators():
-        model = load(path)
-    before = {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}
-    readers, notes = _readers(model.head), list[str]()
+    return start_from_runs([path], head, codec)
+
+
+def start_from_runs(paths: Sequence[Path], head: Head, codec: AnyCodec) -> list[str]:
+    """:func:`start_from` with one run after the other; vectors are those of the first that has them.
+
+    A later run has learned to read vectors of its own, so its recurrent layers are fitted to those that were taken.
+    """
+    notes, before = list[str](), _copies(head)
+    taken: frozenset[str] = frozenset()
+    for path in paths:
+        check_single(path, "started from")
+        with own_generators():
+            model = load(path)
+        notes += take(model, str(path), head, codec, taken)
+        taken = _changed(head, before)
+    if new := [name for name in _modules(head.state_dict()) if name not in _modules(taken)]:
+        notes.append(f"new: {', '.join(new)}")
+    return notes
+
+
+def take(model: Model, name: str, head: Head, codec: AnyCodec, taken: Collection[str] = ()) -> list[str]:
+    """What :func:`start_from` does with one model, said of ``name``; ``taken`` are parameters that keep their values.
+
+    Raises :class:`UsageError` if nothing at all fits.
+    """
+    readers, notes, before = _readers(model.head), list[str](), _copies(head)
     own, theirs = codec.vocabularies(), model.codec.vocabularies()
-    for name, reader in _readers(head).items():
-        counterpart = _counterpart(name, readers)
+    backward = bool(getattr(model.codec, "reverse", False))
+    whole = True
+    for reader_name, reader in _readers(head).items():
+        counterpart = _counterpart(reader_name, readers)
         if counterpart is not None:
-            sides = (_Side(name, reader, own), _Side(counterpart, readers[counterpart], theirs))
-            notes.append(f"{name}: {_take(*sides)}")
-    after = head.state_dict()
-    changed = {name for name in after if not torch.equal(after[name], before[name])}
-    if not changed:
+            sides = (_Side(reader_name, reader, own), _Side(counterpart, readers[counterpart], theirs))
+            notes.append(f"{reader_name}: {_take(*sides, backward, taken)}")
+            whole = whole and same_weights(reader.recurrent, readers[counterpart].recurrent)
+    if whole and notes:
+        notes += take_scores_of_labels(head, codec, model)
+    if not _changed(head, before):
         reasons = "; ".join(notes) or f"a {model.task.name} model and this one have no encoder or decoder in common"
-        raise UsageError(f"nothing of {path} fits: {reasons}")
-    new = [name for name in _modules(after) if name not in _modules(changed)]
-    return [f"started from {path} ({model.task.name})", *notes, *([f"new: {', '.join(new)}"] if new else [])]
+        raise UsageError(f"nothing of {name} fits: {reasons}")
+    return [f"started from {name} ({model.task.name})", *notes]
+
+
+def _copies(head: Head) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}
+
+
+def _changed(head: Head, before: Mapping[str, Tensor]) -> frozenset[str]:
+    return frozenset(name for name, tensor in head.state_dict().items() if not torch.equal(tensor, before[name]))
 
 
 class _Side(NamedTuple):
@@ -106,10 +161,10 @@ def _counterpart(name: str, readers: Mapping[str, Reader]) -> str | None:
 
 
 @torch.no_grad()
-def _take(side: _Side, other: _Side) -> str:
+def _take(side: _Side, other: _Side, backward: bool, done: Collection[str]) -> str:
     """Copies what fits from the other side to this one; returns what that was."""
     own, theirs = side.symbols(), other.symbols()
-    taken, width = [], 0
+    taken, width, bridge = [], 0, None
     if own and theirs:
         (name, vocabulary), (their_name, their_vocabulary) = next(iter(own.items())), next(iter(theirs.items()))
         if unknown := _unknown(vocabulary, their_vocabulary):
@@ -121,13 +176,24 @@ def _take(side: _Side, other: _Side) -> str:
                 f"new, for its vectors have {width} values, the run's {their_width}; use --embedding-size {their_width}"
             )
         pairs = _common(vocabulary, their_vocabulary)
-        _copy_rows(vectors, their_vectors, pairs)
-        taken.append(f"vectors of {len(pairs):,} of {len(vocabulary):,} symbols")
-        taken += _take_scores(side.reader, other.reader, pairs)
-    taken.append(_take_layers(side.reader.recurrent, other.reader.recurrent, width))
-    if type(side.reader) is type(other.reader):
+        if f"{side.name}.{name}.weight" in done:
+            bridge = fitted(vectors, their_vectors, pairs)
+        else:
+            _copy_rows(vectors, their_vectors, pairs)
+            taken.append(f"vectors of {len(pairs):,} of {len(vocabulary):,} symbols")
+            taken += _take_scores(side.reader, other.reader, pairs)
+    ways = _ways(side.reader, other.reader, backward)
+    taken.append(take_layers(side.reader.recurrent, other.reader.recurrent, width, ways, bridge))
+    if type(side.reader) is type(other.reader) and bridge is None:
         _take_rest(side, other)
-    return ", ".join(taken)
+    return ", ".join(filter(None, taken))
+
+
+def _ways(reader: Reader, other: Reader, backward: bool) -> Mapping[str, str]:
+    """Which direction of a layer starts from which one of the run: 0 reads forward, 1 from the end."""
+    if backward and isinstance(reader, Encoder):
+        return {"1": "0"} if reader.recurrent.bidirectional else {}
+    return {"0": "0", "1": "1"}
 
 
 def _common(own: Vocabulary, theirs: Vocabulary) -> list[tuple[int, int]]:
@@ -167,34 +233,6 @@ def _take_scores(reader: Reader, other: Reader, pairs: list[tuple[int, int]]) ->
     return ["their scores"]
 
 
-def _take_layers(own: Recurrent, theirs: Recurrent, width: int) -> str:
-    """``width``: the values that are a symbol's vector, at the front of what the first layer reads; 0: all."""
-    if repr(own.cell) != repr(theirs.cell) or own.hidden_size != theirs.hidden_size:
-        kind, their_kind = (f"{layer.cell!r} with {layer.hidden_size} units" for layer in (own, theirs))
-        return f"its recurrent layer is new: it is {kind}, the run's {their_kind}"
-    taken = []
-    for number, layer in own.layers.named_children():
-        for way, direction in layer.named_children():
-            try:
-                their_direction = theirs.layers.get_submodule(f"{number}.{way}")
-            except AttributeError:
-                continue
-            _copy_direction(direction, their_direction, width if number == "0" else 0)
-            taken.append(_LAYER.sub(_spoken, f"layers.{number}.{way}"))
-    return f"recurrent {', '.join(taken)}"
-
-
-def _copy_direction(own: nn.Module, theirs: nn.Module, width: int) -> None:
-    parameters = dict(theirs.named_parameters())
-    for name, weight in own.named_parameters():
-        other = parameters[name]
-        if name == "weight_x" and other.shape != weight.shape:
-            columns = width or min(weight.shape[1], other.shape[1])
-            weight[:, :columns] = other[:, :columns]
-        else:
-            weight.copy_(other)
-
-
 def _take_rest(side: _Side, other: _Side) -> None:
     """The other embeddings by their symbols, and what else has the same name and shape: attention, pooling."""
     own, theirs = side.symbols(), other.symbols()
@@ -209,14 +247,7 @@ def _take_rest(side: _Side, other: _Side) -> None:
             tensor.copy_(tensors[name])
 
 
-_LAYER = re.compile(r"layers\.(\d+)\.([01])")
-
-
-def _spoken(match: re.Match[str]) -> str:
-    return f"layer {int(match[1]) + 1} {('forward', 'backward')[int(match[2])]}"
-
-
 def _modules(parameters: Iterable[str]) -> list[str]:
     """The modules that these are parameters of, each once, in the words of the other sentences."""
     modules = dict.fromkeys(name.rpartition(".")[0] for name in parameters)
-    return [_LAYER.sub(_spoken, name).replace(".layer ", " layer ") for name in modules]
+    return [spoken(name).replace(".layer ", " layer ") for name in modules]

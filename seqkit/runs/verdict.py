@@ -195,7 +195,7 @@ def _overfitted(record: Mapping[str, Any]) -> str:
 def _suggestion(config: TrainingConfig, task: str, outcome: str, missed: bool, improving: bool) -> str | None:
     again = f"seqkit run {task} --config {RUN}/config.toml"
     if improving:
-        return f"{again} --epochs {2 * config.epochs}"
+        return f"seqkit resume {RUN} --epochs {2 * config.epochs}"
     if missed and isinstance(config, ClassWeightOptions) and config.class_weight is None:
         return f"{again} --class-weight balanced"
     return f"seqkit tune {task}{_data_option(config)} --minutes 20" if outcome == "worse" else None

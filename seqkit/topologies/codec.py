@@ -57,6 +57,10 @@ class Codec(ABC, Generic[E, I, B]):
         """What the embeddings of the head read, by their name in it: ``{"encoder.embedding": vocabulary}``."""
         return {}
 
+    def output_labels(self) -> Mapping[str, Sequence[str]]:
+        """What each output of a layer of the head is a score of, by the layer's name: ``{"output": labels}``."""
+        return {}
+
 
 def read_labels(value: Any) -> tuple[str, ...]:
     """The content of ``labels.json``; raises :class:`DataError` for anything but a list of texts."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from seqkit.data import Splits
     from seqkit.graphs import Exported
     from seqkit.search import Sampling
     from seqkit.topologies.ensemble import EnsembleHead
@@ -70,6 +71,19 @@ class Tunes(Protocol):
         self, config: Any, codec: Any, head: Any, items: Sequence[Any], examples: Sequence[Any]
     ) -> Mapping[str, Any]:
         """Changes the trained head; what ``results.json`` says of it, nothing if there was nothing to choose."""
+        ...
+
+
+@runtime_checkable
+class Pretrains(Protocol):
+    """Trains language models before the head, where the configuration asks for them."""
+
+    def widened(self, config: Any, codec: Any, splits: Splits[Any]) -> Any:
+        """The codec that knows the symbols of the texts, too, or the one given."""
+        ...
+
+    def pretraining(self, config: Any, codec: Any, head: Any, splits: Splits[Any], notes: list[str]) -> Any:
+        """A :class:`~seqkit.topologies.pretraining.Pretraining` of the head's encoder; None where it does not pay."""
         ...
 
 

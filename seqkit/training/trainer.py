@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -75,6 +75,18 @@ class Callback:
         """When the training has ended, or was stopped before its end."""
 
 
+class BestWeights(Callback):
+    """Holds the weights of the best epoch."""
+
+    def __init__(self) -> None:
+        self.weights: dict[str, torch.Tensor] = {}
+
+    def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
+        """Takes them."""
+        if better:
+            self.weights = trainer.weights()
+
+
 class Trainer:
     """Trains a head.
 
@@ -109,7 +121,7 @@ class Trainer:
         self.stopping = False
         self.samples: Sequence[Table] = ()
         self.steps_in_epoch = 0
-        self.optimizer = torch.optim.AdamW(_groups(head, config.weight_decay), lr=config.learning_rate, fused=True)
+        self.optimizer = torch.optim.AdamW(_groups(head, config), lr=config.learning_rate, fused=True)
         self.average = MovingAverage(head, config.average)
 
     def fit(self) -> None:
@@ -120,6 +132,7 @@ class Trainer:
             while not progress.finished:
                 plan = self.batches.plan(progress.epoch)
                 self.steps_in_epoch = len(plan)
+                self._unfreeze()
                 while progress.position < len(plan):
                     self._step(self.batches.batch(plan[progress.position], self.carried))
                     self._emit("on_step")
@@ -127,6 +140,8 @@ class Trainer:
                 self._finish_epoch()
                 self.check_stop()
         finally:
+            for group in self.optimizer.param_groups:
+                _let_learn(group, True)
             self._emit("on_stop")
 
     def check_stop(self) -> None:
@@ -150,11 +165,21 @@ class Trainer:
         with self.average.in_place():
             return {name: tensor.clone() for name, tensor in self.head.state_dict().items()}
 
+    @property
+    def frozen(self) -> bool:
+        """Whether a storey of the head does not learn yet in this epoch."""
+        return any(not p.requires_grad for group in self.optimizer.param_groups for p in group["params"])
+
+    def _unfreeze(self) -> None:
+        """Lets those parameters learn whose turn it is; the others have no gradient, so that no time goes into it."""
+        for group in self.optimizer.param_groups:
+            _let_learn(group, group.get("depth", 0) * self.config.unfreeze <= self.progress.epoch)
+
     def _step(self, batch: Any) -> None:
         start, progress = time.perf_counter(), self.progress
         self.head.train()
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate
+            group["lr"] = self.rate * group.get("share", 1.0)
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss(batch)
         loss.mean.backward()
@@ -203,7 +228,8 @@ class Trainer:
         # Among equal scores the smaller loss is better: BLEU stays 0 for as long as, say, a model of captions gets no
         # four words in a row correct.
         better = progress.best is None or (sign * score, -loss) > (sign * progress.best, -progress.best_loss)
-        progress.waited = 0 if better else progress.waited + 1
+        # Patience is for a model that learns as a whole.
+        progress.waited = 0 if better or self.frozen else progress.waited + 1
         if better:
             progress.best, progress.best_loss, progress.best_epoch = score, loss, progress.epoch
         return better
@@ -232,10 +258,25 @@ def _named(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _groups(head: Head, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay for matrices, and none for biases and scales."""
-    parameters = [p for p in head.parameters() if p.requires_grad]
+def _groups(head: Head, config: TrainingConfig) -> list[dict[str, Any]]:
+    """Weight decay for matrices, and none for biases and scales; where storeys differ, groups for each of them."""
+    if config.layer_decay == 1 and not config.unfreeze:
+        return _by_shape(head.parameters(), config.weight_decay)
     return [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+        {**group, "depth": depth, "share": config.layer_decay**depth}
+        for depth, storey in enumerate(head.storeys())
+        for group in _by_shape(storey, config.weight_decay)
     ]
+
+
+def _by_shape(parameters: Iterable[torch.nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    learning = [p for p in parameters if p.requires_grad]
+    return [
+        {"params": [p for p in learning if p.dim() > 1], "weight_decay": weight_decay},
+        {"params": [p for p in learning if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _let_learn(group: Mapping[str, Any], learns: bool) -> None:
+    for parameter in group["params"]:
+        parameter.requires_grad_(learns)

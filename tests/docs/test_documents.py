@@ -35,6 +35,7 @@ SMALLER = {
     "--trials 20": "--trials 1",
     "--trials 40": "--trials 2",
     "--minutes 60": "--minutes 0.01",
+    "vectors my.txt": "vectors my.txt --size 5",
 }
 """What would go on without end, or take long."""
 OWN = {

@@ -15,7 +15,7 @@ from seqkit.errors import UsageError
 from seqkit.estimators import SequenceClassifier, SequenceEstimator
 from seqkit.runs import find_task
 
-OWN = {"validation_fraction": 0.1, "options": None, "random_state": 0, "verbose": False}
+OWN = {"validation_fraction": 0.1, "options": None, "random_state": 0, "verbose": False, "warm_start": False}
 
 
 def test_parameters_are_options_of_the_task_and_none_is_its_default(kind):

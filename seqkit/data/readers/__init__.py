@@ -8,6 +8,7 @@ from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.data.readers.records import Record
 from seqkit.data.readers.tables import FORMATS, delimiter_of, read_records
+from seqkit.data.readers.texts import read_texts
 from seqkit.data.readers.weights import LARGEST_WEIGHT, all_weights_zero, left_out, parse_weight
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "read_examples",
     "read_lines",
     "read_records",
+    "read_texts",
     "shown",
 ]

@@ -132,6 +132,10 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         """What the encoder reads."""
         return {"encoder.embedding": self.vocabulary}
 
+    def output_labels(self) -> Mapping[str, Sequence[str]]:
+        """What the head scores."""
+        return {"output": self.labels}
+
     def to_json(self) -> dict[str, Any]:
         """``vocab.json`` and ``labels.json``; and the weights of labels, and counts of n-grams, if there are any."""
         options = {"tokenizer": self.tokenizer.to_json(), "max_tokens": self.max_tokens}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from seqkit.config import (
     ClassWeightOptions,
+    PretrainingOptions,
     RecurrentOptions,
     SplitOptions,
     TeacherOptions,
@@ -18,7 +19,9 @@ from seqkit.data import TOKENIZERS
 
 
 @dataclass(frozen=True, kw_only=True)
-class ManyToOneOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
+class ManyToOneOptions(
+    TeacherOptions, PretrainingOptions, ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions
+):
     """How texts are read, and the network that labels them."""
 
     data: str = option("", "the data: a CSV, TSV or JSONL file", path=True)

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import torch
 
 from seqkit.data import Example, Splits, read_examples
+from seqkit.data.readers import read_texts
+from seqkit.data.vector_files import load_words
 from seqkit.data.vectors import read_vectors
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
@@ -23,11 +25,19 @@ from seqkit.topologies.many_to_one.export import export_classifier
 from seqkit.topologies.many_to_one.head import ClassificationHead
 from seqkit.topologies.many_to_one.ngrams import NgramPrior
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
+from seqkit.topologies.many_to_one.pretraining import (
+    classifier_pretraining,
+    frequent_words,
+    unlabelled,
+    widened_codec,
+)
 from seqkit.topologies.many_to_one.scores import classification_tables, tfidf_baseline
 from seqkit.topologies.many_to_one.splits import labelled_splits
 from seqkit.topologies.many_to_one.threshold import AUTO, first_threshold, tune_threshold
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.prediction import predict_items
+from seqkit.topologies.pretraining import AUTO as PRETRAIN_AUTO
+from seqkit.topologies.pretraining import NONE, Pretraining
 
 C = TypeVar("C", bound=ManyToOneOptions)
 
@@ -99,6 +109,27 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
             vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size)
             notes.extend(vectors.notes)
             head.encoder.start_embedding(vectors.matrix)
+
+    def widened(self, config: C, codec: TextCodec, splits: Splits[Example]) -> TextCodec:
+        """The codec that knows words of the word vectors, and of the texts that language models read first."""
+        words = load_words(Path(config.vectors)) if config.vectors else []
+        words += frequent_words(codec, self._unlabelled(config, splits))
+        return widened_codec(codec, words, config.max_symbols) if words else codec
+
+    def pretraining(
+        self, config: C, codec: TextCodec, head: ClassificationHead, splits: Splits[Example], notes: list[str]
+    ) -> Pretraining | None:
+        """Language models of the training texts and of those of a file, in the directions of the encoder."""
+        return classifier_pretraining(config, codec, head, splits, self._unlabelled(config, splits), notes)
+
+    def _unlabelled(self, config: C, splits: Splits[Example]) -> list[str]:
+        """The texts of a file or data set that language models read beside those of the training split."""
+        name = config.pretrain
+        if name in (NONE, PRETRAIN_AUTO):
+            return []
+        if name in self.data_sets:
+            return unlabelled([example.text for example in self.read_source(config, name, [])], splits)
+        return unlabelled(read_texts(Path(name), config.text_column), splits)
 
     def tune(
         self,

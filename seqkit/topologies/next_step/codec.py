@@ -37,20 +37,22 @@ class StreamCodec(Codec[Stretch, Text, list[Text]]):
 
     tokenizer: Tokenizer
     vocabulary: Vocabulary
+    reverse: bool = False
+    """Whether texts are read from their end"""
 
     @classmethod
     def learn(cls, config: NextStepOptions, train: Sequence[Stretch]) -> StreamCodec:
         """The vocabulary of the training split."""
         tokens = tokenizer(config.tokenizer)
         blocks = (tokens.split(block) for stretch in train for block in stretch.blocks())
-        return cls(tokens, Vocabulary.build(blocks, config.min_count, config.max_symbols))
+        return cls(tokens, Vocabulary.build(blocks, config.min_count, config.max_symbols), config.reverse)
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> StreamCodec:
         """The codec that :meth:`to_json` described; raises :class:`DataError` naming the file that is wrong."""
         vocab = files["vocab.json"]
         vocabulary = Vocabulary.from_json(vocab, "vocab.json")
-        return cls(tokenizer_from_json(vocab["tokenizer"]), vocabulary)
+        return cls(tokenizer_from_json(vocab["tokenizer"]), vocabulary, bool(vocab.get("reverse")))
 
     @property
     def start(self) -> int:
@@ -62,7 +64,7 @@ class StreamCodec(Codec[Stretch, Text, list[Text]]):
         return self.vocabulary.index(ends[0]) if ends else self.vocabulary.unk
 
     def encode(self, raw: str | Stretch, example: Stretch | None = None) -> Text:
-        """All tokens of a text; those of a stretch of files as a memory map."""
+        """All tokens of a text in the order in which they are read; those of a stretch of files as a memory map."""
         unknown = 0
 
         def numbers_of(text: str) -> list[int]:
@@ -73,9 +75,11 @@ class StreamCodec(Codec[Stretch, Text, list[Text]]):
             return numbers
 
         if isinstance(raw, str):
-            tokens, characters = np.array(numbers_of(raw), dtype=np.int64), len(raw)
+            numbers = numbers_of(raw)
+            tokens, characters = np.array(numbers[::-1] if self.reverse else numbers, dtype=np.int64), len(raw)
         else:
             tokens, characters = memory_map(map(numbers_of, raw.blocks()), len(self.vocabulary)), raw.characters
+            tokens = tokens[::-1] if self.reverse else tokens
         return Text(tokens, characters, unknown)
 
     def decode(self, numbers: Iterator[int], before: str = "") -> Iterator[str]:
@@ -96,6 +100,13 @@ class StreamCodec(Codec[Stretch, Text, list[Text]]):
             context, pending = pending, []
         if pending:
             yield self.tokenizer.join(pending)
+
+    def decode_reversed(self, numbers: Iterator[int], after: str = "") -> str:
+        """The text of numbers in the order in which a reversed model writes them: from its end, before ``after``."""
+        written = [self.vocabulary.symbols[number] for number in numbers][::-1]
+        context = self.tokenizer.split(after)[:1]
+        whole = self.tokenizer.join([*written, *context])
+        return whole[: len(whole) - len(self.tokenizer.join(context))]
 
     def length(self, item: Text) -> int:
         """Tokens."""
@@ -120,4 +131,6 @@ class StreamCodec(Codec[Stretch, Text, list[Text]]):
 
     def to_json(self) -> dict[str, Any]:
         """``vocab.json``."""
-        return {"vocab.json": {"tokenizer": self.tokenizer.to_json(), **self.vocabulary.to_json()}}
+        # Runs that read forward have the file that they always had.
+        direction = {"reverse": True} if self.reverse else {}
+        return {"vocab.json": {"tokenizer": self.tokenizer.to_json(), **direction, **self.vocabulary.to_json()}}

@@ -16,6 +16,6 @@ def explain_next_token(head: LanguageModelHead, codec: StreamCodec, raw: str) ->
     log_probabilities = torch.log_softmax(head.decoder.logits(features)[0] + head.ban, 0)
     best = int(log_probabilities.argmax())
     token, score = codec.vocabulary.symbols[best], log_probabilities[best]
-    read = codec.tokenizer.split(raw)
-    answer = f"next: {token!r} ({score.exp().item():.3f})"
+    read = codec.tokenizer.split(raw)[:: -1 if codec.reverse else 1]
+    answer = f"{'before' if codec.reverse else 'next'}: {token!r} ({score.exp().item():.3f})"
     return Explanation(answer, score, {"decoder.recurrent": read}, (read, read))

@@ -59,6 +59,11 @@ class VectorHead(Head):
         self.output = nn.Linear(hidden_size if num_layers else input_size, len(self.labels))
         self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
 
+    def storeys(self) -> list[list[nn.Parameter]]:
+        """The output, then the layers from the last to the first."""
+        storeys = [list(module.parameters()) for module in (self.output, *reversed(self.layers))]
+        return [storey for storey in storeys if storey]
+
     def forward(self, batch: VectorBatch) -> Tensor:
         """Logits (B, labels)."""
         vectors = batch.vectors

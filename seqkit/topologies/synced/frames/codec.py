@@ -103,6 +103,10 @@ class FrameCodec(Codec[LabelledClip, FrameItem, FrameBatch]):
             return FrameBatch(frames, lengths)
         return FrameBatch(frames, lengths, pad_sequence(targets, batch_first=True, padding_value=-1))
 
+    def output_labels(self) -> Mapping[str, Sequence[str]]:
+        """What the head scores."""
+        return {"output": self.labels}
+
     def to_json(self) -> dict[str, Any]:
         """``features.json`` and ``labels.json``, and the weights of labels if they have any."""
         names = None if self.layout.names is None else list(self.layout.names)

@@ -152,6 +152,10 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
         """Words, and the characters of their spelling."""
         return {"encoder.embedding.words": self.vocabulary, **dict.fromkeys(_SPELLED, self.alphabet)}
 
+    def output_labels(self) -> Mapping[str, Sequence[str]]:
+        """What the head scores."""
+        return {"output": self.labels, "crf": self.labels}
+
     def to_json(self) -> dict[str, Any]:
         """``vocab.json``, ``characters.json`` and ``labels.json``, and the weights of labels if they have any."""
         options = {"lowercase": self.lowercase, "spelled_below": self.spelled_below}
