@@ -134,6 +134,8 @@ def place(command, tmp_path_factory):
     assert command("run", "charlm", "--data", folder / "my.txt", *words, *QUICK).returncode == 0
     for name in ("RUN", "runs/my-run"):
         shutil.copytree(folder / "runs/sentiment-1", folder / name)
+    members = (folder / "runs/sentiment-1", folder / "runs/my-run")
+    assert command("ensemble", *members, "--out", folder / "runs/both").returncode == 0
     return folder
 
 
@@ -165,6 +167,8 @@ def small(words, folder, own_data=True):
     """The words of a command that trains, on less data for less long; the others as they are."""
     if words[0] == "bench":
         return [*words, "step", "--cells", "gru", "--seconds", "0.001"]
+    if words[0] == "ensemble" and "--out" in words:
+        shutil.rmtree(folder / words[words.index("--out") + 1], ignore_errors=True)
     if words[0] not in ("run", "compare") or len(words) < 2 or "--help" in words:
         return words
     task, made = words[1], list(words)
