@@ -42,4 +42,5 @@ class ManyToOneOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, Voc
         None, "of two labels, the probability from which the second is predicted; auto: tuned on validation [0.5]"
     )
     vectors: str | None = option(None, "GloVe or word2vec text file to start the embedding from", path=True)
+    unlabelled: str | None = option(None, "a file of further texts without labels, which the teacher labels", path=True)
     ngrams: bool = option(True, "counts of n-grams by label beside the recurrent layer")
