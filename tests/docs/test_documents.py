@@ -91,6 +91,7 @@ def write_files(folder):
         (folder / name).write_text(table)
     for name in ("my.txt", "log.txt"):
         (folder / name).write_text("".join(f"{text}.\n" for text, _ in rows * 3))
+    (folder / "more.txt").write_text("".join(f"{text} indeed\n" for text, _ in rows))
     words = ["red", "old", "big", "new", "cat", "dog", "box"]
     pairs = [(f"{a} {b}", f"{b.upper()} {a.upper()}") for a in words for b in words if a != b]
     (folder / "pairs.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs))

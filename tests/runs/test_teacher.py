@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from seqkit import UsageError, load
+from seqkit.data import DataError
 from seqkit.runs import resume, start
 from seqkit.runs.tasks import find_task
 from seqkit.training import Callback, Stopped, make_config
@@ -155,3 +156,77 @@ def test_a_weight_beyond_one_is_refused(opinions, siblings, tmp_path):
     task, settings = config(opinions, siblings / "run-1", teacher_weight=1.5)
     with pytest.raises(UsageError, match="between 0 and 1"):
         start(task, settings, tmp_path / "run", [])
+
+
+@pytest.fixture(scope="module")
+def more(opinions, tmp_path_factory):
+    """Further texts, one of which is among the labelled ones, with an empty line and a repetition."""
+    with opinions.open() as file:
+        known = next(csv.DictReader(file))["text"]
+    path = tmp_path_factory.mktemp("more") / "more.txt"
+    path.write_text("\n".join(["the film is dull", " so moving ", "", known, "so moving", "charming it is"]) + "\n")
+    return path
+
+
+def test_texts_without_labels_are_trained_on_with_the_labels_of_the_teacher(opinions, siblings, more, tmp_path):
+    texts = ["the film is dull", "so moving", "charming it is"]
+    task, settings = config(opinions, siblings / "run-1", unlabelled=str(more))
+    session = start(task, settings, tmp_path / "run", notes := [])
+    expected = load(siblings / "run-1").predict(texts)
+    assert [(e.text, e.label) for e in session.further] == list(zip(texts, [p.label for p in expected], strict=True))
+    assert "3 texts of" in notes[0]
+    assert "1 are in a split already" in notes[0]
+    items = session.trainer.batches.batches.items
+    assert len(items) == len(session.splits.train) + 3 == len(session.teacher.rows)
+    for row, prediction in zip(session.teacher.rows[-3:], expected, strict=True):
+        assert row.tolist() == pytest.approx([prediction.probabilities[label] for label in ("bad", "good")], abs=1e-5)
+
+
+def test_what_the_run_keeps_of_them_is_enough_to_go_on(opinions, siblings, more, tmp_path):
+    teacher, texts = tmp_path / "teacher", tmp_path / "texts.txt"
+    shutil.copytree(siblings / "run-1", teacher)
+    shutil.copy(more, texts)
+    task, settings = config(opinions, teacher, unlabelled=str(texts))
+    whole = weights(start(task, settings, tmp_path / "whole", []), tmp_path / "whole")
+    with pytest.raises(Stopped):
+        start(task, settings, tmp_path / "cut", []).train([StopAfter(9)])
+    shutil.rmtree(teacher)
+    texts.unlink()
+    again = weights(resume(tmp_path / "cut", []), tmp_path / "cut")
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+def test_splits_and_baseline_are_as_without_them(opinions, siblings, more, tmp_path):
+    outcomes = []
+    for number, options in enumerate(({"unlabelled": str(more)}, {})):
+        task, settings = config(opinions, siblings / "run-1", epochs=1, **options)
+        session = start(task, settings, tmp_path / str(number), [])
+        session.train()
+        outcomes.append((session.splits, session.finish().baseline))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_a_file_may_teach_them_too_and_needs_a_teacher(opinions, siblings, more, command, tmp_path):
+    said = []
+    for source in (opinions, more):
+        done = command("predict", siblings / "run-1", "--input", source, "--json")
+        said += [
+            {
+                "text": row.get("input", row.get("text")),
+                "probabilities": row.get("probabilities", row.get("predicted_probabilities")),
+            }
+            for row in map(json.loads, done.stdout.splitlines())
+        ]
+    path = tmp_path / "said.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in said))
+    labels = []
+    for number, teacher in enumerate((siblings / "run-1", path)):
+        task, settings = config(opinions, teacher, unlabelled=str(more))
+        labels.append([e.label for e in start(task, settings, tmp_path / str(number), []).further])
+    assert labels[0] == labels[1]
+    path.write_text("".join(json.dumps(row) + "\n" for row in said[:-1]))
+    with pytest.raises(DataError, match="no probabilities of the unlabelled text 'charming it is'"):
+        start(task, settings, tmp_path / "missing", [])
+    task, settings = config(opinions, "", unlabelled=str(more))
+    with pytest.raises(UsageError, match="name a --teacher, too"):
+        start(task, settings, tmp_path / "alone", [])
