@@ -24,7 +24,7 @@ _IN_MEMORY = "(in memory)"
 """The option ``data`` of a model whose data were no file."""
 _RENAMED = {"seed": "random_state", "valid_fraction": "validation_fraction"}
 """Options that have another name here: scikit-learn's."""
-_FILES = ("vectors", "init_from", "pretrain")
+_FILES = ("vectors", "init_from", "pretrain", "teacher")
 """Options that name a file which is not the data."""
 _NO_OPTIONS = ("class_weight", "validation_fraction", "options", "random_state", "verbose", "warm_start")
 """Parameters that are no option of a task, or not by this name, or not in this form."""

@@ -25,6 +25,7 @@ from seqkit.runs.model import check_single, count_parameters, open_run, restore_
 from seqkit.runs.teacher import note_on_splits
 from seqkit.runs.training import Training, learn_codec
 from seqkit.runs.transfer import runs_of
+from seqkit.runs.unlabelled import UNLABELLED_FILE, from_lines, label_texts, to_lines
 from seqkit.runs.verdict import resample_scores, verdict_facts
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import Resampled
@@ -59,9 +60,15 @@ class Session(Training):
     """The training of a run, kept in its folder. Made by :func:`start` or :func:`resume`."""
 
     def __init__(
-        self, run: RunDirectory, task: AnyTask, config: TrainingConfig, codec: AnyCodec, splits: Splits[Any]
+        self,
+        run: RunDirectory,
+        task: AnyTask,
+        config: TrainingConfig,
+        codec: AnyCodec,
+        splits: Splits[Any],
+        further: Sequence[Any] = (),
     ) -> None:
-        super().__init__(task, config, codec, splits)
+        super().__init__(task, config, codec, splits, further)
         self.run = run
         self.keeper = Keeper(run, config.checkpoint_seconds)
 
@@ -219,16 +226,20 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     config = absolute_paths(task, config)
     splits = task.read(config, notes)
     stop_at_problems(task, splits, notes)
-    config = task.recipe(config, splits)
-    codec = learn_codec(task, config, splits)
+    further = label_texts(task, config, splits, notes)
+    everything = dataclasses.replace(splits, train=[*splits.train, *further]) if further else splits
+    config = task.recipe(config, everything)
+    codec = learn_codec(task, config, everything)
     # The folder is made last, so that settings which cannot be leave nothing behind.
-    session = Session(RunDirectory(out), task, config, codec, splits)
+    session = Session(RunDirectory(out), task, config, codec, splits, further)
     session.begin(notes)
-    data, teacher = fingerprint(task, splits), {}
+    data, taught = fingerprint(task, splits), dict[str, bytes]()
     if session.teacher is not None:
-        teacher = {TEACHER_FILE: session.teacher.to_bytes()}
+        taught[TEACHER_FILE] = session.teacher.to_bytes()
         notes.extend(note_on_splits(Path(str(getattr(config, "teacher", ""))), data))
-    create_folder(out, task, config, codec, data, teacher, first=session.keep_start)
+    if further:
+        taught[UNLABELLED_FILE] = to_lines(further)
+    create_folder(out, task, config, codec, data, taught, first=session.keep_start)
     return session
 
 
@@ -281,7 +292,7 @@ def resume(path: Path, notes: list[str]) -> Session:
     config = _as_trained(config, facts, notes)
     if torch.__version__ != facts["torch"]:
         notes.append(f"the run began with torch {facts['torch']}, this is {torch.__version__}: the bits may differ")
-    session = Session(run, task, config, codec, splits)
+    session = Session(run, task, config, codec, splits, from_lines(run.path / UNLABELLED_FILE))
     if (run.path / TEACHER_FILE).exists():
         session.learn_from(SoftTargets.from_bytes((run.path / TEACHER_FILE).read_bytes()))
     return session

@@ -25,9 +25,15 @@ from seqkit.training.checkpoint import own_generators
 
 
 def ask_teacher(
-    path: Path, task: AnyTask, config: TrainingConfig, codec: AnyCodec, train: Sequence[Any], notes: list[str]
+    path: Path,
+    task: AnyTask,
+    config: TrainingConfig,
+    codec: AnyCodec,
+    train: Sequence[Any],
+    further: Sequence[Any],
+    notes: list[str],
 ) -> SoftTargets:
-    """The probabilities that a run, or a file, gives the labels of each training example.
+    """The probabilities that a run, or a file, gives the labels of each training example, and of further ones.
 
     Sentences about them are added to ``notes``. Raises :class:`UsageError` for a teacher that reads something else or
     knows other labels, and :class:`DataError` for a file that lacks a training example.
@@ -35,8 +41,14 @@ def ask_teacher(
     if not path.exists():
         raise UsageError(f"no run and no file {path}; check the path of --teacher")
     _check_single_label(task, codec, train[0])
-    rows = _ask_run(path, task, codec, train) if path.is_dir() else _ask_file(path, task, config, codec, train, notes)
-    notes.append(f"learning from {path}, which agrees with {_agreement(rows, codec, task, train):.1%} of the labels")
+    examples = [*train, *further]
+    if path.is_dir():
+        rows = _ask_run(path, task, codec, examples)
+    else:
+        rows = _ask_file(path, task, config, codec, examples, notes)
+    # Further examples have their labels from the teacher.
+    agreement = _agreement(rows[: len(train)], codec, task, train)
+    notes.append(f"learning from {path}, which agrees with {agreement:.1%} of the labels")
     return SoftTargets(rows)
 
 

@@ -31,18 +31,26 @@ class Training:
     """A new head of a task, ready to train on the training split and to be scored on the validation split.
 
     The same seed, splits and codec give the same weights bit for bit on one machine; the generators of the caller stay
-    as they are.
+    as they are. Further examples are trained on, too, though they are in no split.
     """
 
-    def __init__(self, task: AnyTask, config: TrainingConfig, codec: AnyCodec, splits: Splits[Any]) -> None:
+    def __init__(
+        self,
+        task: AnyTask,
+        config: TrainingConfig,
+        codec: AnyCodec,
+        splits: Splits[Any],
+        further: Sequence[Any] = (),
+    ) -> None:
         self.task, self.config, self.codec, self.splits = task, config, codec, splits
+        self.further = further
         self.teacher: SoftTargets | None = None
         with seeded(config.seed):
             self.head: Head = task.build_head(config, codec)
             self._start = torch.get_rng_state()
         train, self._valid = (
             [codec.encode(task.input_of(example), example) for example in examples]
-            for examples in (splits.train, splits.valid)
+            for examples in ((*splits.train, *further), splits.valid)
         )
         batches = task.batches(codec, train, config)
         self.pretraining: Pretraining | None = None
@@ -77,8 +85,8 @@ class Training:
             self._check_score(self.criterion.score)
         self.task.initialize_from_outside(self.config, self.codec, self.head, notes)
         if teacher := getattr(self.config, "teacher", None):
-            train = self.splits.train
-            self.learn_from(ask_teacher(Path(teacher), self.task, self.config, self.codec, train, notes))
+            asked = self.task, self.config, self.codec, self.splits.train, self.further
+            self.learn_from(ask_teacher(Path(teacher), *asked, notes))
         if self.config.init_from:
             notes.extend(start_from_runs(runs_of(self.config.init_from), self.head, self.codec))
 

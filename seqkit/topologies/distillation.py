@@ -117,7 +117,7 @@ class DistillationLoss:
 
     def _row_weights(self, batch: Any, logits: Tensor) -> Tensor:
         """How much each row counts in the loss of the labels, (N) or (N, T); 0 at padding."""
-        weights = (batch.targets >= 0).to(logits.dtype)
+        weights: Tensor = (batch.targets >= 0).to(logits.dtype)
         class_weights, own = getattr(self.head, "class_weights", None), getattr(batch, "weights", None)
         if class_weights is not None:
             weights = weights * class_weights[batch.targets.clamp(min=0)]

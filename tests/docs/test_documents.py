@@ -100,6 +100,7 @@ def write_files(folder):
         (folder / name).write_text(table)
     for name in ("my.txt", "log.txt"):
         (folder / name).write_text("".join(f"{text}.\n" for text, _ in rows * 3))
+    (folder / "more.txt").write_text("".join(f"{text} indeed\n" for text, _ in rows))
     words = ["red", "old", "big", "new", "cat", "dog", "box"]
     pairs = [(f"{a} {b}", f"{b.upper()} {a.upper()}") for a in words for b in words if a != b]
     (folder / "pairs.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs))
@@ -143,6 +144,8 @@ def place(command, tmp_path_factory):
     assert command("run", "charlm", "--data", folder / "my.txt", *words, *QUICK).returncode == 0
     for name in ("RUN", "runs/my-run"):
         shutil.copytree(folder / "runs/sentiment-1", folder / name)
+    members = (folder / "runs/sentiment-1", folder / "runs/my-run")
+    assert command("ensemble", *members, "--out", folder / "runs/both").returncode == 0
     return folder
 
 
@@ -174,6 +177,8 @@ def small(words, folder, own_data=True):
     """The words of a command that trains, on less data for less long; the others as they are."""
     if words[0] == "bench":
         return [*words, "step", "--cells", "gru", "--seconds", "0.001"]
+    if words[0] == "ensemble" and "--out" in words:
+        shutil.rmtree(folder / words[words.index("--out") + 1], ignore_errors=True)
     if words[0] not in ("run", "compare", "tune") or len(words) < 2 or "--help" in words:
         return words
     task, made = words[1], list(words)

@@ -48,4 +48,5 @@ class ManyToOneOptions(
         None, "of two labels, the probability from which the second is predicted; auto: tuned on validation [0.5]"
     )
     vectors: str | None = option(None, "GloVe or word2vec text file to start the embedding from", path=True)
+    unlabelled: str | None = option(None, "a file of further texts without labels, which the teacher labels", path=True)
     ngrams: bool = option(True, "counts of n-grams by label beside the recurrent layer")
