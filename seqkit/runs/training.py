@@ -40,7 +40,7 @@ class Training:
             for examples in (splits.train, splits.valid)
         )
         batches = task.batches(codec, train, config)
-        self.metric = task.metric_for(codec)
+        self.metric, self.higher_is_better = task.metric_criterion(codec)
         self.criterion = task.criterion(config, codec)
         self.trainer = Trainer(
             self.head,
@@ -48,7 +48,7 @@ class Training:
             self._validate,
             config,
             self.metric,
-            task.higher_is_better,
+            self.higher_is_better,
             criterion=self.criterion,
         )
 

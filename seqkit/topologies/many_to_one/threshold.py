@@ -87,13 +87,14 @@ def tune_threshold(
     sign = 1 if criterion.higher_is_better else -1
     scores = {
         threshold: score([_relabelled(p, label, threshold) for p in predictions], examples)[criterion.score]
-        for threshold in _candidates([p.probabilities[label] for p in predictions])
+        for threshold in candidates([p.probabilities[label] for p in predictions])
     }
     best = max(scores, key=lambda threshold: (sign * scores[threshold], -abs(threshold - 0.5)))
     return TunedThreshold(best, scores[best], scores[0.5])
 
 
-def _candidates(probabilities: Sequence[float]) -> list[float]:
+def candidates(probabilities: Sequence[float]) -> list[float]:
+    """Thresholds to try: 0.5, and some that lie halfway between neighbouring probabilities."""
     distinct = sorted(set(probabilities))
     halfway = [(low + high) / 2 for low, high in pairwise(distinct)]
     step = max(1, -(-len(halfway) // _TRIED))
