@@ -9,6 +9,7 @@ from typing import Literal
 from seqkit.data.readers.location import SourceLocation, shown
 from seqkit.errors import UsageError
 
+_PLURALS = ("labels", "tags", "categories", "topics", "classes")
 _USUAL_NAMES = {
     "text": [
         "text",
@@ -23,7 +24,7 @@ _USUAL_NAMES = {
         "phrase",
         "title",
     ],
-    "label": ["label", "sentiment", "class", "category", "target", "rating", "stars", "tag", "y"],
+    "label": ["label", "sentiment", "class", "category", "target", "rating", "stars", "tag", "y", *_PLURALS],
     "weight": [],
 }
 """From the most obvious to the least: where a table has several of them, the first one is it."""

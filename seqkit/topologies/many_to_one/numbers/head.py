@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from seqkit.layers import Encoder, Loss
 from seqkit.layers.head import require_targets
@@ -27,34 +28,39 @@ class Bounds(NamedTuple):
 
 
 class NumberHead(TextHead):
-    """Many to one: ``W pooled + b + prior``, the mean of each number and two quantiles of it, on one scale.
+    """Many to one: ``[m; a; b] = W pooled + b + prior``, the mean m of each number and two quantiles, on one scale.
 
-    The interval of probability p reaches from the quantile (1 - p) / 2 to (1 + p) / 2, and is made wider on both sides
-    by ``margin``, which is kept with the weights.
+    The interval of probability p reaches from the quantile (1 - p) / 2, ``m - softplus(a)``, to (1 + p) / 2,
+    ``m + softplus(b)``; both distances are then multiplied by ``stretch``, which is kept with the weights.
 
     Args:
         encoder, dropout, prior, pairs: as of :class:`TextHead`.
         scale: of the numbers.
 
-    Source: of the quantiles, Koenker and Bassett, 1978; of the margin, Romano, Patterson and Candès, 2019
-    (arXiv:1905.03222).
+    Source: of quantiles as a loss, Koenker and Bassett, 1978; of intervals that are right on validation, Romano,
+    Patterson and Candès, 2019 (arXiv:1905.03222).
     """
 
-    margin: Tensor
+    stretch: Tensor
 
     def __init__(
         self, encoder: Encoder, scale: Scale, dropout: float = 0.0, prior: Prior | None = None, pairs: bool = False
     ) -> None:
         super().__init__(encoder, 3 * len(scale.names), dropout, prior, pairs)
         self.scale = scale
-        self.register_buffer("margin", torch.zeros(len(scale.names)))
+        self.register_buffer("stretch", torch.ones(len(scale.names)))
 
     def loss(self, batch: TextBatch) -> Loss:
-        """``(mean - y)²`` and the pinball losses of both quantiles, averaged over the numbers of a text."""
+        """``(m - y)²`` and the pinball losses of both quantiles, averaged over the numbers of a text.
+
+        Quantiles learn their distance from the mean, and do not move it.
+        """
         targets = require_targets(batch.targets)
-        mean, low, high = self(batch).chunk(3, 1)
-        tail = (1 - self.scale.interval) / 2
-        losses = (mean - targets) ** 2 + pinball(low, targets, tail) + pinball(high, targets, 1 - tail)
+        mean, below, above = self(batch).chunk(3, 1)
+        rest, tail = targets - mean.detach(), (1 - self.scale.interval) / 2
+        losses = (
+            (mean - targets) ** 2 + pinball(-softplus(below), rest, tail) + pinball(softplus(above), rest, 1 - tail)
+        )
         per_text = losses.mean(1)
         if batch.weights is None:
             return Loss(per_text.sum(), len(per_text))
@@ -67,9 +73,9 @@ class NumberHead(TextHead):
         return [Estimate(tuple(mean), tuple(low), tuple(high), self.scale.names) for mean, low, high in rows]
 
     def bounds(self, outputs: Tensor) -> Bounds:
-        """Means and intervals from outputs (B, 3N); no mean lies outside its interval."""
-        mean, low, high = outputs.chunk(3, 1)
-        return Bounds(mean, torch.minimum(low - self.margin, mean), torch.maximum(high + self.margin, mean))
+        """Means and intervals from outputs (B, 3N)."""
+        mean, below, above = outputs.chunk(3, 1)
+        return Bounds(mean, mean - softplus(below) * self.stretch, mean + softplus(above) * self.stretch)
 
 
 def pinball(quantile: Tensor, targets: Tensor, level: float) -> Tensor:

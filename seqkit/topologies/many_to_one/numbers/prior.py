@@ -20,8 +20,8 @@ class NumberPrior(nn.Module):
     """How far the numbers of texts that have an n-gram lie from the average, as a part of the outputs.
 
     ``prior = gain / √K · Σ_k S_k / (n_k + s)``, of the n_k training texts that have the n-gram and the sum S_k of their
-    scaled numbers. In training each text is left out of both. Only the gain is learned. The prior is the same for
-    every output of a number: its mean and the limits of its interval.
+    scaled numbers. In training each text is left out of both. Only the gain is learned. The prior is of means; to the
+    outputs of intervals, which are distances from them, it adds 0.
 
     Args:
         counts: n_k, F rows of one.
@@ -65,4 +65,5 @@ class NumberPrior(nn.Module):
 
 
 def _for_outputs(evidence: Tensor) -> Tensor:
-    return torch.cat([evidence] * 3, -1)
+    nothing = torch.zeros_like(evidence)
+    return torch.cat([evidence, nothing, nothing], -1)

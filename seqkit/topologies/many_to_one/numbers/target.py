@@ -106,17 +106,17 @@ class NumberTarget(Target[NumberExample, Estimate, NumberCodec, NumberHead]):
         criterion: Criterion,
         score: Callable[[Sequence[Estimate], Sequence[NumberExample]], dict[str, float]],
     ) -> dict[str, Any]:
-        """Widens the intervals (or narrows them) until they hold the wanted fraction of the validation split."""
-        truth, low, high = (
-            np.array([getattr(each, side) for each in rows])
-            for rows, side in ((examples, "numbers"), (predictions, "low"), (predictions, "high"))
-        )
-        outside = np.maximum(low - truth, truth - high) / np.array(head.scale.deviation)
-        margin = [conformal_quantile(column, head.scale.interval) for column in outside.T]
+        """Stretches the intervals until they hold the wanted fraction of the validation split."""
+        sides = ("numbers", "low", "high")
+        mean, low, high = (np.array([getattr(p, side) for p in predictions]) for side in sides)
+        truth = np.array([e.numbers for e in examples])
+        # How much each interval must be stretched to reach the truth.
+        needed = np.maximum((mean - truth) / (mean - low), (truth - mean) / (high - mean))
+        stretch = [conformal_quantile(column, head.scale.interval) for column in needed.T]
         before = score(predictions, examples)["coverage"]
-        head.margin.copy_(torch.tensor(margin))
-        wide = dict(zip(head.scale.names, (np.array(margin) * head.scale.deviation).tolist(), strict=True))
-        return {"intervals": {"probability": head.scale.interval, "margin": wide, "coverage_before": before}}
+        head.stretch.copy_(torch.tensor(stretch))
+        by_name = dict(zip(head.scale.names, stretch, strict=True))
+        return {"intervals": {"probability": head.scale.interval, "stretch": by_name, "coverage_before": before}}
 
     def score(self, predictions: Sequence[Estimate], examples: Sequence[NumberExample]) -> dict[str, float]:
         """Mean absolute and root mean squared error, R², and coverage and width of the intervals."""
@@ -176,12 +176,12 @@ def _in_units(head: NumberHead, scaled: Tensor) -> Tensor:
 def _add_sides(head: NumberHead, graph: Graph, outputs: Value) -> dict[str, Value]:
     """What :meth:`NumberHead.bounds` computes, and the scale."""
     count = len(head.scale.names)
-    mean, low, high = (
+    mean, below, above = (
         graph.add("Slice", outputs, graph.numbers(n * count), graph.numbers((n + 1) * count), graph.numbers(1))
         for n in range(3)
     )
-    low = graph.add("Min", graph.add("Sub", low, head.margin), mean)
-    high = graph.add("Max", graph.add("Add", high, head.margin), mean)
+    low = graph.add("Sub", mean, graph.add("Mul", graph.add("Softplus", below), head.stretch))
+    high = graph.add("Add", mean, graph.add("Mul", graph.add("Softplus", above), head.stretch))
     deviation, average = (torch.tensor(values) for values in (head.scale.deviation, head.scale.mean))
     return {
         side: graph.add("Add", graph.add("Mul", values, deviation), average)
