@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqkit.config import option
-from seqkit.topologies.many_to_one import Estimate, LabelSet, LabelSetHead, ManyToOne, ManyToOneOptions, NumberHead
+from seqkit.topologies.many_to_one import (
+    ClassificationHead,
+    Estimate,
+    LabelSet,
+    LabelSetHead,
+    ManyToOne,
+    ManyToOneOptions,
+    NumberHead,
+)
 
-__all__ = ["TASK", "Estimate", "LabelSet", "LabelSetHead", "NumberHead", "Text", "TextConfig"]
+__all__ = ["TASK", "ClassificationHead", "Estimate", "LabelSet", "LabelSetHead", "NumberHead", "Text", "TextConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
