@@ -68,7 +68,7 @@ class TextEstimator(SequenceEstimator):
     def _restored_parameters(cls, facts: dict[str, Any], model: Model) -> dict[str, Any]:
         target = target_of(model.codec)
         if target.example is not cls.example:
-            raise UsageError(f"the run predicts a {target.name} for each text, which {cls.__name__} does not")
+            raise UsageError(f"{cls.__name__} does not load a run of --target {target.name}; name another run")
         return super()._restored_parameters(facts, model)
 
 

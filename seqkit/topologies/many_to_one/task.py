@@ -69,7 +69,7 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
         splits = text_splits(decided, lambda data: self.read_source(decided, data, notes), notes)
         found = target_of(first(splits.train)).name
         if config.target not in (AUTO, found):
-            raise UsageError(f"{config.data} has a {found} for each text; leave out --target {config.target}")
+            raise UsageError(f"--target {config.target} is for a file; {config.data} has a {found} for each text")
         return splits
 
     def recipe(self, config: C, splits: Splits[Any]) -> C:
