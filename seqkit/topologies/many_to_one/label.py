@@ -24,8 +24,9 @@ from seqkit.topologies.many_to_one.ngrams import NgramPrior
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.scores import classification_tables, tfidf_baseline
 from seqkit.topologies.many_to_one.target import Target
-from seqkit.topologies.many_to_one.threshold import AUTO, first_threshold, tune_threshold
+from seqkit.topologies.many_to_one.threshold import first_threshold, tune_threshold
 from seqkit.topologies.powers import Explanation
+from seqkit.topologies.thresholds import AUTO
 
 
 class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):

@@ -87,6 +87,10 @@ class Target(ABC, Generic[E, P, K, H]):
     def predict_baseline(self, config: ManyToOneOptions, splits: Splits[E]) -> list[P]:
         """What a simple conventional model predicts for the test split."""
 
+    def settled(self, config: ManyToOneOptions, predictions: Sequence[P], examples: Sequence[E]) -> Sequence[P]:
+        """Predictions of the validation split as they would be, had :meth:`tune` chosen what it chooses."""
+        return predictions
+
     @abstractmethod
     def tune(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ from seqkit.topologies.many_to_one.texts import TextInputs, TextItem
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.prediction import predict_items
 from seqkit.topologies.task import Task
+from seqkit.training import Evaluation
 from seqkit.training.recipe import training_recipe
 
 C = TypeVar("C", bound=ManyToOneOptions)
@@ -131,6 +132,20 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
     def metric_for(self, codec: TextInputs) -> str:
         """That of the target."""
         return self.metric_criterion(codec).score
+
+    def validate(
+        self,
+        config: C,
+        codec: TextInputs,
+        head: TextHead,
+        items: Sequence[Any],
+        examples: Sequence[Any],
+        after_batch: Callable[[], None],
+    ) -> Evaluation:
+        """Scores the validation split, with whatever is tuned on it tuned."""
+        predictions, loss = predict_items(head, codec, items, config, with_loss=True, after_batch=after_batch)
+        settled = target_of(codec).settled(config, predictions, examples)
+        return Evaluation({"loss": loss, **self.score(settled, examples)}, self.samples(settled, examples))
 
     def tune(
         self, config: C, codec: TextInputs, head: TextHead, items: Sequence[TextItem], examples: Sequence[Any]

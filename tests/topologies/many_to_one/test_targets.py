@@ -12,12 +12,12 @@ from seqkit.scores.label_sets import indicator_scores, indicators, set_counts
 from seqkit.scores.numbers import number_counts
 from seqkit.topologies.many_to_one import LabelSetHead, NumberHead, TextBatch
 from seqkit.topologies.many_to_one.label_sets.prior import LabelSetPrior
-from seqkit.topologies.many_to_one.label_sets.thresholds import tune_thresholds
 from seqkit.topologies.many_to_one.numbers.codec import Scale
 from seqkit.topologies.many_to_one.numbers.head import pinball
 from seqkit.topologies.many_to_one.numbers.prior import NumberPrior
 from seqkit.topologies.many_to_one.numbers.scores import conformal_quantile
 from seqkit.topologies.many_to_one.text_head import pair_features
+from seqkit.topologies.thresholds import tune_thresholds
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ from torch import Tensor
 from seqkit.data import DataError, Tokenizer, Vocabulary
 from seqkit.data.readers import LABELS, LabelSetExample
 from seqkit.topologies.class_weights import (
-    BALANCED,
     ClassWeights,
-    choose_class_weights,
+    choose_positive_weights,
     class_weights_from_json,
     class_weights_to_json,
 )
@@ -111,16 +110,11 @@ class LabelSetCodec(TextInputs):
 
 
 def _weights(setting: str | None, labels: Sequence[str], train: Sequence[LabelSetExample]) -> ClassWeights | None:
-    """Those that are given; balanced: as many as there are texts without the label to one that has it."""
     counts = dict.fromkeys(labels, 0.0)
     for example in train:
         for label in example.labels:
             counts[label] += example.weight
-    if setting != BALANCED:
-        return choose_class_weights(setting, labels, counts)
-    total = sum(example.weight for example in train)
-    # A label that every text has would otherwise count nothing.
-    return tuple(max(total - count, 1.0) / count for count in counts.values())
+    return choose_positive_weights(setting, labels, counts, sum(example.weight for example in train))
 
 
 def _read_frequencies(value: Any, labels: Sequence[str]) -> list[int]:

@@ -12,8 +12,8 @@ from seqkit.data.readers import LabelSetExample, one_line
 from seqkit.scores.label_sets import indicators, set_label_scores, set_table
 from seqkit.tables import Table
 from seqkit.topologies.many_to_one.label_sets.prediction import LabelSet
-from seqkit.topologies.many_to_one.label_sets.thresholds import tune_thresholds
 from seqkit.topologies.many_to_one.scores import tfidf
+from seqkit.topologies.thresholds import tune_thresholds
 
 NONE = "(none)"
 """What a line says of a text without labels"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,12 @@ from seqkit.topologies.many_to_one.label_sets.head import LabelSetHead
 from seqkit.topologies.many_to_one.label_sets.prediction import LabelSet
 from seqkit.topologies.many_to_one.label_sets.prior import LabelSetPrior
 from seqkit.topologies.many_to_one.label_sets.scores import label_set_tables, one_vs_rest_baseline, written
-from seqkit.topologies.many_to_one.label_sets.thresholds import given_threshold, tune_thresholds
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.target import Target
-from seqkit.topologies.many_to_one.threshold import AUTO
 from seqkit.topologies.powers import Explanation
+from seqkit.topologies.thresholds import AUTO, SET_SCORES, given_threshold, tune_thresholds
 
-_SCORES = ("micro_f1", "macro_f1", "exact_match")
-METRIC = _SCORES[0]
+METRIC = SET_SCORES[0]
 
 
 class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHead]):
@@ -99,6 +98,23 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
         """TF-IDF with a logistic regression for each label."""
         return one_vs_rest_baseline(splits, config.tokenizer, METRIC)
 
+    def settled(
+        self, config: ManyToOneOptions, predictions: Sequence[LabelSet], examples: Sequence[LabelSetExample]
+    ) -> list[LabelSet]:
+        """With the best threshold for all labels, unless one is given.
+
+        Labels of which few texts have any would otherwise not count until their probabilities reach one half.
+        """
+        if given_threshold(config.threshold) is not None or not predictions:
+            return list(predictions)
+        labels = list(predictions[0].probabilities)
+        probabilities, truth = _arrays(predictions, examples, labels)
+        best = tune_thresholds(probabilities, truth, METRIC, each=False).values[0]
+        return [
+            replace(p, labels=tuple(label for label, value in p.probabilities.items() if value >= best))
+            for p in predictions
+        ]
+
     def tune(
         self,
         config: ManyToOneOptions,
@@ -111,9 +127,8 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
         """Tunes the thresholds, unless one is given: one for all labels, or one for each if that is asked for."""
         if given_threshold(config.threshold) is not None:
             return {}
-        name = criterion.score if criterion.score in _SCORES else METRIC
-        probabilities = np.array([list(p.probabilities.values()) for p in predictions])
-        truth = indicators([e.labels for e in examples], head.labels)
+        name = criterion.score if criterion.score in SET_SCORES else METRIC
+        probabilities, truth = _arrays(predictions, examples, head.labels)
         tuned = tune_thresholds(probabilities, truth, name, each=config.threshold == AUTO)
         head.thresholds.copy_(torch.from_numpy(tuned.values))
         scores = {"score": name, "tuned": tuned.score, "at_half": tuned.score_at_half}
@@ -171,6 +186,14 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
         score: Tensor = logsigmoid(logits[chosen]).sum() if labels else logsigmoid(logits.max())
         likelihood = f"{score.exp().item():.3f}" if labels else f"at most {score.exp().item():.3f}"
         return explained(codec, raw, f"{written(labels)} ({likelihood})", written(labels), score)
+
+
+def _arrays(
+    predictions: Sequence[LabelSet], examples: Sequence[LabelSetExample], labels: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and truth, (N, L) each."""
+    probabilities = np.array([list(p.probabilities.values()) for p in predictions])
+    return probabilities, indicators([e.labels for e in examples], labels)
 
 
 def _labels(examples: Sequence[LabelSetExample]) -> set[str]:

@@ -1,21 +1,26 @@
-"""The probability from which a label of a set is predicted, tuned for all labels as one or for each.
+"""The probability from which a label is predicted; of a set, tuned for all labels as one or for each.
 
-N texts, L labels.
+N texts or frames, L labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from seqkit.errors import UsageError
 from seqkit.scores.label_sets import indicator_scores
-from seqkit.topologies.many_to_one.threshold import AUTO, candidates
 
+AUTO = "auto"
+SET_SCORES = ("micro_f1", "macro_f1", "exact_match")
+"""Those of sets of labels; models are compared by the first."""
+_TRIED = 200
+"""Thresholds that are tried, at most: each is scored on all of the validation split."""
 _FEW = 5
-"""Texts of validation that have a label, for a threshold of its own: of fewer, the best one is luck."""
+"""Texts or frames of validation that have a label, for a threshold of its own: of fewer, the best one is luck."""
 
 
 class TunedThresholds(NamedTuple):
@@ -24,6 +29,14 @@ class TunedThresholds(NamedTuple):
     values: np.ndarray
     score: float
     score_at_half: float
+
+
+def candidates(probabilities: Sequence[float]) -> list[float]:
+    """Thresholds to try: 0.5, and some that lie halfway between neighbouring probabilities."""
+    distinct = sorted(set(probabilities))
+    halfway = [(low + high) / 2 for low, high in pairwise(distinct)]
+    step = max(1, -(-len(halfway) // _TRIED))
+    return [0.5, *halfway[step // 2 :: step]]
 
 
 def given_threshold(setting: str | None) -> float | None:
