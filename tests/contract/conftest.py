@@ -21,7 +21,7 @@ from seqkit.topologies.many_to_one import Estimate, LabelSet, ManyToOne
 from seqkit.topologies.next_step import NextStep, Scored
 from seqkit.topologies.one_to_many import Caption, OneToMany
 from seqkit.topologies.one_to_one import OneToOne
-from seqkit.topologies.synced.frames import Framed, SyncedFrames
+from seqkit.topologies.synced.frames import Framed, FramedSets, SyncedFrames
 from seqkit.topologies.synced.tagging import SyncedTagging, Tagged
 
 WORDS = [f"{a}{b}{c}a{end}" for a in "bdk" for b in "ae" for c, end in zip("lmn", ("", "da", "dama"), strict=True)]
@@ -83,6 +83,13 @@ def clips(folder):
     return folder
 
 
+def set_clips(folder):
+    for number in range(15):
+        rows = [f"{number},{step},{int(step > 3)},{int(number % 2)}" for step in range(5 + number % 3)]
+        (folder / f"clip{number}.csv").write_text("\n".join(["height,width,late,odd", *rows]) + "\n")
+    return folder
+
+
 def pairs(folder):
     (folder / "pairs.tsv").write_text("".join(f"{word}\t{' '.join(word.upper())}\n" for word in WORDS))
     return folder / "pairs.tsv"
@@ -118,6 +125,11 @@ FAMILIES = {
     NextStep: Family(prose, lambda e: Scored(0.0, e.characters, e.characters, 0), {"streams": 4, "chunk": 8}),
 }
 TARGETS = {
+    "frames of label sets": Family(
+        set_clips,
+        lambda e: FramedSets(e.labels, tuple((1.0, 1.0) for _ in e.labels), ("late", "odd")),
+        {"label_column": "late,odd"},
+    ),
     "text of label sets": Family(label_sets, lambda e: LabelSet(e.labels, dict.fromkeys(e.labels, 1.0)), {}),
     "text of numbers": Family(
         numbers,
@@ -133,7 +145,7 @@ TARGETS = {
         text_pairs, lambda e: Classified(e.label, {e.label: 1.0}), {"text_column": "one,other", "pooling": "attention"}
     ),
 }
-"""What a task of many to one may be asked for beside a label; the name of each begins with the task's."""
+"""What a task may be asked for beside a label; the name of each begins with the task's."""
 SMALL = {"hidden_size": 4, "embedding_size": 4, "epochs": 1, "batch_size": 4, "min_count": 1}
 SMALL |= {"valid_fraction": 0.2, "test_fraction": 0.2}
 

@@ -1,9 +1,9 @@
 """Readers of people's text files: lines, tables (CSV, TSV, JSONL) and labelled texts, with the location of errors."""
 
-from seqkit.data.readers.columns import choose_column, choose_text_columns
+from seqkit.data.readers.columns import choose_column, choose_text_columns, split_names
 from seqkit.data.readers.examples import Example, read_examples
 from seqkit.data.readers.json_lines import as_text, json_object
-from seqkit.data.readers.label_sets import LabelSetExample, read_label_sets
+from seqkit.data.readers.label_sets import LabelSetExample, common_mark, marked_columns, read_label_sets, split_labels
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.data.readers.numbers import LARGEST_NUMBER, NumberExample, read_number_examples
@@ -33,9 +33,11 @@ __all__ = [
     "as_text",
     "choose_column",
     "choose_text_columns",
+    "common_mark",
     "delimiter_of",
     "json_object",
     "left_out",
+    "marked_columns",
     "one_line",
     "parse_weight",
     "read_examples",
@@ -45,5 +47,7 @@ __all__ = [
     "read_pair",
     "read_records",
     "shown",
+    "split_labels",
+    "split_names",
     "target_in",
 ]

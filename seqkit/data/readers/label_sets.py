@@ -52,13 +52,13 @@ def read_label_sets(
         names = split_names(columns, label_column)
         if len(names) > 1:
             several = [choose_column(columns, name, "label", header) for name in names]
-            return lambda values, location: _marked(values, several, location)
+            return lambda values, location: marked_columns(values, several, location)
         column = choose_column(columns, label_column, "label", header)
         return lambda values, location: _listed(values[column], column, location)
 
     rows = read_texts(path, prepare, text_column, None, notes, weight_column)
-    mark = separator or _mark([row.target for row in rows if isinstance(row.target, str)])
-    examples = [LabelSetExample(row.text, _label_set(row.target, mark), row.location, row.weight) for row in rows]
+    mark = separator or common_mark([row.target for row in rows if isinstance(row.target, str)])
+    examples = [LabelSetExample(row.text, split_labels(row.target, mark), row.location, row.weight) for row in rows]
     if not any(example.labels for example in examples):
         raise DataError(f"{path}: no text has a label; check the column, or name another with --label-column")
     return examples
@@ -91,8 +91,8 @@ def _listed(value: str, column: str, location: SourceLocation) -> tuple[str, ...
     return tuple(str(label).strip() for label in labels)
 
 
-def _marked(values: Mapping[str, str], columns: Sequence[str], location: SourceLocation) -> tuple[str, ...]:
-    """The columns that say yes."""
+def marked_columns(values: Mapping[str, str], columns: Sequence[str], location: SourceLocation) -> tuple[str, ...]:
+    """The columns in which a row has 1; raises :class:`DataError` for what is neither that nor 0 nor nothing."""
     found = []
     for column in columns:
         value = values[column].strip().lower()
@@ -104,10 +104,12 @@ def _marked(values: Mapping[str, str], columns: Sequence[str], location: SourceL
     return tuple(found)
 
 
-def _mark(texts: Sequence[str]) -> str:
+def common_mark(texts: Sequence[str]) -> str:
+    """What separates labels in these texts."""
     return next((mark for mark in _MARKS if any(mark in text for text in texts)), _MARKS[0])
 
 
-def _label_set(target: tuple[str, ...] | str, mark: str) -> tuple[str, ...]:
+def split_labels(target: tuple[str, ...] | str, mark: str) -> tuple[str, ...]:
+    """The labels of a list, or of a text that has them with a mark between: sorted, each once."""
     labels = target.split(mark) if isinstance(target, str) else target
     return tuple(sorted({label.strip() for label in labels} - {""}))

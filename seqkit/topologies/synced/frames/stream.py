@@ -99,6 +99,10 @@ class FrameStream:
             if number < 1:
                 return None
             (logits,) = linear(outputs, *self._output).tolist()
+        return self._answer(number, logits)
+
+    def _answer(self, number: int, logits: Sequence[float]) -> StreamedLabel:
+        """What is said of a frame with these logits (K)."""
         # A handful of numbers is quicker in plain Python than in one tensor after another.
         most = max(logits)
         return StreamedLabel(number, self._labels[logits.index(most)], 1 / sum([exp(value - most) for value in logits]))
