@@ -183,8 +183,7 @@ class SequenceRegressor(RegressorMixin, TextEstimator):  # type: ignore[misc]  #
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Trains on N texts with their numbers, and a weight in the loss; a text with a weight of 0 is left out.
 
-        Raises ValueError for what is no text, finite number or weight, for lists of different length, and for numbers
-        that are all the same.
+        Raises ValueError for what is no text, finite number or weight, and for lists of different length.
         """
         check_target(self, y)
         inputs, rows = text_inputs(X), numbers(y)

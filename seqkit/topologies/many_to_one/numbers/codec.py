@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from seqkit.data import DataError, Tokenizer, Vocabulary
-from seqkit.data.readers import NUMBER, NumberExample, shown
+from seqkit.data.readers import NUMBER, NumberExample
 from seqkit.topologies.many_to_one.ngrams import NgramCounts
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.texts import TextInputs, learn_texts, load_texts
@@ -33,18 +33,12 @@ class Scale:
 
     @classmethod
     def learn(cls, train: Sequence[NumberExample], interval: float) -> Scale:
-        """Of the numbers of the training split, with the weights of its texts.
-
-        Raises :class:`DataError` for a number that is the same in every text.
-        """
+        """Of the numbers of the training split, with the weights of its texts; 1 for one that never changes."""
         rows, weights = np.array([e.numbers for e in train]), np.array([e.weight for e in train])
         mean = np.average(rows, 0, weights)
         deviation = np.sqrt(np.average((rows - mean) ** 2, 0, weights))
-        for name, column, spread in zip(train[0].names, rows.T, deviation, strict=True):
-            # Rounding leaves a constant with a little deviation.
-            if spread <= 1e-12 * max(1.0, float(np.abs(column).max())):
-                what = f"column {shown(name)} is {column[0]:g} in every text of the training split"
-                raise DataError(f"{what}; there is nothing to learn: check the column", train[0].location)
+        # Rounding leaves a constant with a little deviation.
+        deviation = np.where(deviation > 1e-12 * np.maximum(1.0, np.abs(rows).max(0)), deviation, 1.0)
         return cls(train[0].names, tuple(mean.tolist()), tuple(deviation.tolist()), interval)
 
     def apply(self, numbers: Sequence[float]) -> Tensor:

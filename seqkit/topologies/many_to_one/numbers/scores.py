@@ -65,7 +65,7 @@ def ridge_baseline(splits: Splits[NumberExample], tokenizer_name: str, interval:
     train = vectorizer.fit_transform([e.text for e in splits.train])
     numbers = np.array([e.numbers for e in splits.train])
     # On one scale, or the penalty, which is the same for all, would mean something else for each number.
-    mean, deviation = numbers.mean(0), numbers.std(0)
+    mean, deviation = numbers.mean(0), np.where(numbers.std(0) > 0, numbers.std(0), 1.0)
     model = Ridge().fit(train, (numbers - mean) / deviation, [e.weight for e in splits.train])
     valid, test = (
         np.reshape(model.predict(vectorizer.transform([e.text for e in part])), (-1, len(names))) * deviation + mean

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seqkit.data import DataError, Splits
-from seqkit.data.readers import NUMBER, NumberExample, read_number_examples
+from seqkit.data.readers import NUMBER, NumberExample, read_number_examples, shown
 from seqkit.errors import UsageError
 from seqkit.graphs import Answers, Exported, Graph, Value
 from seqkit.layers import Encoder
@@ -52,11 +52,12 @@ class NumberTarget(Target[NumberExample, Estimate, NumberCodec, NumberHead]):
         return read_number_examples(path, *columns, notes, config.weight_column)
 
     def check(self, examples: Sequence[NumberExample], splits: int) -> None:
-        """Raises :class:`DataError` for numbers that are all the same."""
+        """Raises :class:`DataError` for a number that is the same in every text."""
         first = examples[0]
-        if all(example.numbers == first.numbers for example in examples):
-            what = f"{' and '.join(first.names)} never changes; there is nothing to learn: check the column"
-            raise DataError(what, first.location)
+        for place, (name, value) in enumerate(zip(first.names, first.numbers, strict=True)):
+            if all(example.numbers[place] == value for example in examples):
+                what = f"column {shown(name)} is {value:g} in every text; there is nothing to learn: check the column"
+                raise DataError(what, first.location)
 
     def check_known(self, examples: Sequence[NumberExample], codec: NumberCodec) -> None:
         """Raises :class:`UsageError` for another number of numbers."""
