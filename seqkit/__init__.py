@@ -15,7 +15,14 @@ from seqkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from seqkit.cells import Cell
-    from seqkit.estimators import SequenceClassifier, SequenceLabeler, SequenceTagger, SequenceTranslator
+    from seqkit.estimators import (
+        SequenceClassifier,
+        SequenceLabeler,
+        SequenceMultiLabelClassifier,
+        SequenceRegressor,
+        SequenceTagger,
+        SequenceTranslator,
+    )
     from seqkit.inspection.record import record
     from seqkit.layers import CRF, Attention, Decoder, Encoded, Encoder, Head, Loss, Pooling, Recurrent, State
     from seqkit.runs import Model, load
@@ -35,6 +42,8 @@ __all__ = [
     "SeqkitError",
     "SequenceClassifier",
     "SequenceLabeler",
+    "SequenceMultiLabelClassifier",
+    "SequenceRegressor",
     "SequenceTagger",
     "SequenceTranslator",
     "State",
@@ -53,7 +62,15 @@ _HOMES = {
         "seqkit.layers",
     ),
     **dict.fromkeys(
-        ("SequenceClassifier", "SequenceLabeler", "SequenceTagger", "SequenceTranslator"), "seqkit.estimators"
+        (
+            "SequenceClassifier",
+            "SequenceLabeler",
+            "SequenceMultiLabelClassifier",
+            "SequenceRegressor",
+            "SequenceTagger",
+            "SequenceTranslator",
+        ),
+        "seqkit.estimators",
     ),
 }
 

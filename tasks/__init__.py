@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from .sentiment import SentimentHead as SentimentHead
     from .tag import TagConfig as TagConfig
     from .tag import TaggingHead as TaggingHead
+    from .text import ClassificationHead as ClassificationHead
+    from .text import LabelSetHead as LabelSetHead
+    from .text import NumberHead as NumberHead
+    from .text import TextConfig as TextConfig
     from .translate import TranslateConfig as TranslateConfig
     from .translate import TranslationHead as TranslationHead
 

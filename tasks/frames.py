@@ -13,14 +13,28 @@ from seqkit.topologies.synced.frames import (
     FrameBatch,
     FrameCodec,
     Framed,
+    FramedSets,
     FrameHead,
     FrameOptions,
     FrameStream,
+    LabelSetFrameHead,
     StreamedLabel,
     SyncedFrames,
 )
 
-__all__ = ["TASK", "Answer", "FrameBatch", "FrameCodec", "FrameConfig", "FrameHead", "FrameStream", "Framed", "Frames"]
+__all__ = [
+    "TASK",
+    "Answer",
+    "FrameBatch",
+    "FrameCodec",
+    "FrameConfig",
+    "FrameHead",
+    "FrameStream",
+    "Framed",
+    "FramedSets",
+    "Frames",
+    "LabelSetFrameHead",
+]
 
 Answer = StreamedLabel
 _STRIPS = "strips"

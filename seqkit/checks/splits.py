@@ -93,7 +93,9 @@ def labels_of(example: Any) -> tuple[str, ...]:
     """The ``label`` of an example, or its ``labels`` or ``tags``, one for each step."""
     if isinstance(label := getattr(example, "label", None), str):
         return (label,)
-    return tuple(getattr(example, "labels", None) or getattr(example, "tags", None) or ())
+    labels = getattr(example, "labels", None) or getattr(example, "tags", None) or ()
+    # Of steps with a set of labels each, all of them.
+    return tuple(label for each in labels for label in (each if isinstance(each, tuple) else (each,)))
 
 
 def location_of(example: Any) -> str | None:

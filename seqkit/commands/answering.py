@@ -16,7 +16,7 @@ import click
 
 from seqkit.commands.terminal import progress_bar
 from seqkit.data import SourceLocation
-from seqkit.data.readers import choose_column
+from seqkit.data.readers import choose_text_columns
 from seqkit.errors import UsageError
 from seqkit.runs import Model
 from seqkit.runs.answers import predict_rows
@@ -92,15 +92,17 @@ def _row_groups(model: Model, request: PredictRequest) -> Iterator[list[InputRow
 
     def choose(columns: Sequence[str], header: SourceLocation) -> tuple[str, ...]:
         if request.column is not None:
-            return (choose_column(columns, request.column, "text", header),)
+            return choose_text_columns(columns, request.column, header)
         return model.task.input_columns(model.config, model.codec, columns, header)
 
+    join = model.task.join_columns
+
     if request.streamed or request.path is None:
-        yield from arriving(read_rows(path, choose, sys.stdin.buffer))
+        yield from arriving(read_rows(path, choose, sys.stdin.buffer, join))
         return
     # Answers that appear on a terminal are progress enough.
     with progress_bar(path, "rows", request.output is None and sys.stdout.isatty()) as advance:
-        for group in windows(read_rows(path, choose)):
+        for group in windows(read_rows(path, choose, join=join)):
             yield group
             advance(group[-1].location.line if group[-1].location else 0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import textwrap
+import types
 import typing
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -54,7 +55,7 @@ def _facts(task: AnyTask, tasks: Sequence[AnyTask]) -> Iterator[str]:
         return textwrap.wrap(text, BESIDE, initial_indent=indent, subsequent_indent=indent + "  ")
 
     yield from wrapped(f"{task.name}: {task.summary}", "")
-    if head := _head_class(task):
+    for head in _head_classes(task)[:1]:
         yield from wrapped(_import_line(head, [task, *tasks]), "  ")
     if task.data_sets:
         yield from wrapped(f"data: {', '.join(task.data_sets)}, or yours", "  ")
@@ -65,7 +66,7 @@ def _heads() -> Iterator[str]:
 
     tasks_of: dict[type, list[AnyTask]] = {}
     for task in _tasks():
-        if head := _head_class(task):
+        for head in _head_classes(task):
             tasks_of.setdefault(head, []).append(task)
     for head, tasks in tasks_of.items():
         yield from (click.style(_import_line(head, tasks), bold=True), *_indented(summary(head)))
@@ -109,18 +110,19 @@ def _tasks() -> list[AnyTask]:
     return [load() for load in available_tasks().values()]
 
 
-def _head_class(task: AnyTask) -> type | None:
-    """The class of the head that a task builds: what its method says it returns, if it says so."""
+def _head_classes(task: AnyTask) -> list[type]:
+    """The classes of the heads that a task builds: what its method says it returns, if it says so."""
     from seqkit.layers import Head
 
     try:
         hint = typing.get_type_hints(task.build_head).get("return")
     except (TypeError, NameError):
         # A callable that is no function has no hints; a name may be known to type checkers alone.
-        return None
+        return []
     if isinstance(hint, typing.TypeVar):
         hint = hint.__bound__
-    return hint if isinstance(hint, type) and issubclass(hint, Head) and hint is not Head else None
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Head) and kind is not Head]
 
 
 def _import_line(head: type, tasks: Sequence[AnyTask]) -> str:

@@ -94,6 +94,13 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
         )
     if scored := results.get("scored_before"):
         click.echo(scored_before(results["metric"], scored))
+    if tuned := results.get("thresholds"):
+        values = sorted(set(tuned["values"].values()))
+        reach = f"{values[0]:.3f}" + (f" to {values[-1]:.3f}" if len(values) > 1 else "")
+        click.echo(
+            f"A label is predicted from a probability of {reach}, tuned on validation: "
+            f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
+        )
     click.echo(f"The run is in {session.run.path}; try:")
     click.echo(f'  seqkit predict {session.run.path} "…"')
     if isinstance(session.task, Generates):

@@ -59,12 +59,16 @@ class _NumberFromData(float, FromData):
     pass
 
 
+class _TextFromData(str, FromData):
+    pass
+
+
 def from_data(fallback: Any) -> Any:
     """A default that follows from the data; ``fallback`` is its value where no recipe knows better.
 
-    The value is an ordinary number in every other respect; a value that somebody sets has no mark, and stands.
+    The value is an ordinary number or text in every other respect; a value that somebody sets has no mark, and stands.
     """
-    kinds: dict[type, type] = {int: _WholeFromData, float: _NumberFromData}
+    kinds: dict[type, type] = {int: _WholeFromData, float: _NumberFromData, str: _TextFromData}
     return kinds[type(fallback)](fallback)
 
 

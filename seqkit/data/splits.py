@@ -11,7 +11,8 @@ import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from operator import attrgetter
+from typing import Generic, Protocol, TypeVar
 
 from seqkit.data.readers import DataError, Example, SourceLocation, shown
 from seqkit.errors import UsageError
@@ -31,19 +32,39 @@ class Splits(Generic[T]):
     test: list[T]
 
 
-def stratified(examples: Sequence[Example], valid_fraction: float, test_fraction: float, seed: int) -> Splits[Example]:
+class HasText(Protocol):
+    """An example of a text."""
+
+    @property
+    def text(self) -> str:
+        """The text."""
+        ...
+
+
+X = TypeVar("X", bound=HasText)
+
+
+def stratified(
+    examples: Sequence[X],
+    valid_fraction: float,
+    test_fraction: float,
+    seed: int,
+    label: Callable[[X], str] = attrgetter("label"),
+) -> Splits[X]:
     """Random splits with the same mix of labels; exact duplicates of a text stay in one split.
 
     Raises :class:`UsageError` for fractions that leave nothing to train on.
     """
     _check_fractions(valid_fraction, test_fraction)
-    rest, test = split_off(examples, test_fraction, seed)
+    rest, test = split_off(examples, test_fraction, seed, label)
     # Another seed, or validation would draw the same positions from what is left as the test did.
-    train, valid = split_off(rest, valid_fraction / (1 - test_fraction), seed + 1)
+    train, valid = split_off(rest, valid_fraction / (1 - test_fraction), seed + 1, label)
     return Splits(train, valid, test)
 
 
-def split_off(examples: Sequence[Example], fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
+def split_off(
+    examples: Sequence[X], fraction: float, seed: int, label: Callable[[X], str] = attrgetter("label")
+) -> tuple[list[X], list[X]]:
     """A random fraction of the examples of each label split off: (the examples left, those split off).
 
     At least one text of each label is split off, unless the fraction is 0, and at least one is left. Both lists keep
@@ -53,12 +74,12 @@ def split_off(examples: Sequence[Example], fraction: float, seed: int) -> tuple[
         raise UsageError(f"a fraction of {fraction} cannot be split off; it must be at least 0 and below 1")
     strata: dict[str, list[list[int]]] = defaultdict(list)
     for group in _grouped(range(len(examples)), lambda number: examples[number].text.strip()):
-        strata[_most_frequent_label(examples[number] for number in group)].append(group)
+        strata[_most_frequent(label(examples[number]) for number in group)].append(group)
     drawn: set[int] = set()
     generator = random.Random(seed)
     # Sorted, so that the order in which labels first appear does not matter.
-    for label in sorted(strata):
-        groups = strata[label]
+    for stratum in sorted(strata):
+        groups = strata[stratum]
         # Groups are drawn one by one, not examples: a duplicate would otherwise end up in two splits.
         generator.shuffle(groups)
         size = max(fraction > 0, round(fraction * sum(map(len, groups))))
@@ -152,7 +173,7 @@ def check_classes(examples: Sequence[Example], splits: int = 3) -> None:
             )
 
 
-def shared_texts(a: Sequence[Example], b: Sequence[Example]) -> int:
+def shared_texts(a: Sequence[HasText], b: Sequence[HasText]) -> int:
     """How many examples of ``b`` have a text that is in ``a``."""
     known = {example.text.strip() for example in a}
     return sum(example.text.strip() in known for example in b)
@@ -163,8 +184,8 @@ def _check_fractions(valid: float, test: float) -> None:
         raise UsageError(f"validation {valid} and test {test} leave nothing to train on; lower one")
 
 
-def _most_frequent_label(examples: Iterable[Example]) -> str:
-    counts = Counter(example.label for example in examples)
+def _most_frequent(labels: Iterable[str]) -> str:
+    counts = Counter(labels)
     # Copies of a text may have different labels; the group needs one stratum, and ties must not depend on the order.
     return min(counts, key=lambda label: (-counts[label], label))
 

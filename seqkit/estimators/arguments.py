@@ -11,7 +11,7 @@ from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from seqkit.data import DataError
-from seqkit.data.readers import LARGEST_WEIGHT
+from seqkit.data.readers import LARGEST_WEIGHT, TextPair
 from seqkit.errors import UsageError
 
 
@@ -43,6 +43,21 @@ def texts(values: Any, name: str = "X") -> list[str]:
         if not isinstance(value, str):
             raise UsageError(f"{name}[{number}] must be a text, not {_named(value)}")
     return [str(value) for value in entries]
+
+
+def text_inputs(values: Any) -> list[str]:
+    """The texts of X, or its pairs: tuples or lists of two texts.
+
+    Raises :class:`UsageError` that says which entry is neither, or not what the first one is.
+    """
+    entries = one_by_one(values, "X", "texts, or of pairs of texts")
+    if not entries or not isinstance(entries[0], (tuple, list)):
+        return texts(entries)
+    for number, entry in enumerate(entries):
+        is_pair = isinstance(entry, (tuple, list)) and len(entry) == 2
+        if not is_pair or not all(isinstance(side, str) for side in entry):
+            raise UsageError(f"X[{number}] must be a pair of texts as X[0] is, not {_named(entry)}")
+    return [TextPair.of(*entry) for entry in entries]
 
 
 def word_lists(values: Any) -> list[tuple[str, ...]]:

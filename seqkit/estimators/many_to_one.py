@@ -20,7 +20,7 @@ from seqkit.estimators.arguments import (
     names_of,
     same_length,
     sample_weights,
-    texts,
+    text_inputs,
 )
 from seqkit.estimators.base import ClassedEstimator
 from seqkit.topologies.many_to_one import ManyToOne
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 class SequenceClassifier(ClassifierMixin, ClassedEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A class for each text, by a recurrent network: the task ``sentiment``, or another of its topology.
 
-    X is a list, array or Series of N texts, y has a label for each: texts, numbers, or whatever can be hashed. Models
-    are compared by accuracy, and ``score`` is accuracy. A subclass trains another task by its name::
+    X is a list, array or Series of N texts, or of pairs of texts; y has a label for each: texts, numbers, or whatever
+    can be hashed. Models are compared by accuracy, and ``score`` is accuracy. A subclass trains another task by its
+    name::
 
         class LanguageClassifier(SequenceClassifier):
             task = "language"
@@ -77,7 +78,7 @@ class SequenceClassifier(ClassifierMixin, ClassedEstimator):  # type: ignore[mis
         or weight, for lists of different length, and unless there are two classes.
         """
         check_target(self, y)
-        inputs, targets = texts(X), labels(y)
+        inputs, targets = text_inputs(X), labels(y)
         same_length(len(inputs), len(targets))
         weights = sample_weights(sample_weight, len(inputs))
         rows = [row for row in enumerate(zip(inputs, targets.tolist(), weights, strict=True)) if row[1][2]]
@@ -92,14 +93,14 @@ class SequenceClassifier(ClassifierMixin, ClassedEstimator):  # type: ignore[mis
         """The class of each text, (N): the likeliest, unless the option ``threshold`` says otherwise."""
         check_is_fitted(self)
         number = {name: number for number, name in enumerate(names_of(self.classes_))}
-        predictions = self._predictions(texts(X))
+        predictions = self._predictions(text_inputs(X))
         classes: np.ndarray = self.classes_[[number[prediction.label] for prediction in predictions]]
         return classes
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probabilities (N, classes) in the order of ``classes_``."""
         check_is_fitted(self)
-        names, rows = names_of(self.classes_), self.model_.predict_proba(texts(X))
+        names, rows = names_of(self.classes_), self.model_.predict_proba(text_inputs(X))
         return np.array([[row[name] for name in names] for row in rows]).reshape(-1, len(names))
 
     def __sklearn_tags__(self) -> Any:

@@ -26,6 +26,17 @@ Runs = Mapping[str, Callable[..., dict[str, Tensor]]]
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What a file gives beside the logits of a head, made of them."""
+
+    sizes: Mapping[str, Sequence[Size]]
+    """Of each, by its name"""
+    compute: Callable[[Tensor], Tensors]
+    add: Callable[[Graph, Value], Mapping[str, Value]]
+    """The same as operators of a graph"""
+
+
+@dataclass(frozen=True)
 class Part:
     """One file of an export."""
 
@@ -90,6 +101,7 @@ def labelling(
     make_batch: Callable[..., Any],
     inputs_of: Callable[[Any], Tensors] | None = None,
     probabilities: bool = True,
+    answers: Answers | None = None,
 ) -> Exported:
     """A head whose ``forward`` computes logits of a batch, as one part ``model``: ``logits``, and their softmax.
 
@@ -100,15 +112,18 @@ def labelling(
         make_batch: a batch from the inputs by name.
         inputs_of: the inputs by name from a batch; None: its fields of those names.
         probabilities: False: the logits alone, where their softmax is no probability.
+        answers: what stands beside the logits instead of their softmax.
     """
+    if answers is None:
+        answers = _softmax_answers(sizes) if probabilities else Answers({}, lambda _: {}, lambda *_: {})
 
     def compute(**tensors: Tensor) -> Tensors:
         logits = head(make_batch(**tensors))
-        return {"logits": logits, "probabilities": torch.softmax(logits, -1)} if probabilities else {"logits": logits}
+        return {"logits": logits, **answers.compute(logits)}
 
     def build(graph: Graph, values: dict[str, Value]) -> Mapping[str, Value]:
         logits = add_logits(graph, values)
-        return {"logits": logits, "probabilities": softmax(graph, logits)} if probabilities else {"logits": logits}
+        return {"logits": logits, **answers.add(graph, logits)}
 
     def fields(batch: Any) -> Tensors:
         return {name: getattr(batch, name) for name in inputs}
@@ -116,9 +131,16 @@ def labelling(
     def predict(runs: Runs, batch: Any) -> list[Any]:
         return with_forward(head, lambda b: runs["model"](**(inputs_of or fields)(b))["logits"]).predict(batch)
 
-    names = ("logits", "probabilities") if probabilities else ("logits",)
-    part = Part("model", inputs, dict.fromkeys(names, sizes), compute, build, sample)
+    part = Part("model", inputs, {"logits": sizes, **answers.sizes}, compute, build, sample)
     return Exported([part], symbols, predict)
+
+
+def _softmax_answers(sizes: Sequence[Size]) -> Answers:
+    return Answers(
+        {"probabilities": sizes},
+        lambda logits: {"probabilities": torch.softmax(logits, -1)},
+        lambda graph, logits: {"probabilities": softmax(graph, logits)},
+    )
 
 
 def step_part(decoder: Decoder, sample_state: Sample) -> Part:

@@ -84,7 +84,7 @@ def score_ensemble(ensemble: Ensemble) -> RunOutcome:
     results: dict[str, Any] = {
         "task": task.name,
         "metric": task.metric_for(model.codec),
-        "better": "higher" if task.higher_is_better else "lower",
+        "better": "higher" if task.metric_criterion(model.codec).higher_is_better else "lower",
         "test": task.score(predictions, splits.test),
         "baseline": task.score(baseline, splits.test),
         "members": [{"name": m.path.absolute().name, "test": _member_scores(m, inputs, splits)} for m in members],

@@ -17,6 +17,8 @@ to be batched by length with little padding."""
 
 ChooseColumns = Callable[[Sequence[str], SourceLocation], tuple[str, ...]]
 """Of the columns of a table, those of the input; takes the location of the header, too, for errors."""
+JoinColumns = Callable[[Sequence[str]], str]
+"""The input that the values of these columns make: ``Task.join_columns``."""
 
 
 class InputRow(NamedTuple):
@@ -32,7 +34,9 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in FORMATS
 
 
-def read_rows(path: Path, choose: ChooseColumns, stream: BinaryIO | None = None) -> Iterator[InputRow]:
+def read_rows(
+    path: Path, choose: ChooseColumns, stream: BinaryIO | None = None, join: JoinColumns = " ".join
+) -> Iterator[InputRow]:
     """The rows of a table, or the lines of any other file; raises :class:`DataError` at the one that is broken.
 
     With a ``stream`` the bytes come from there, and the path is only their name.
@@ -47,7 +51,7 @@ def read_rows(path: Path, choose: ChooseColumns, stream: BinaryIO | None = None)
         for column in columns:
             if column not in values:
                 raise DataError(f"no key {shown(column)}, which holds the input; mend the line", location)
-        yield InputRow(" ".join(as_text(values[column], location).strip() for column in columns), location, values)
+        yield InputRow(join([as_text(values[column], location) for column in columns]), location, values)
 
 
 def _read_objects(path: Path, stream: BinaryIO | None) -> Iterator[tuple[SourceLocation, dict[str, object]]]:

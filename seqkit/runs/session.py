@@ -156,7 +156,7 @@ class Session(Training):
         return {
             "task": self.task.name,
             "metric": self.metric,
-            "better": "higher" if self.task.higher_is_better else "lower",
+            "better": "higher" if self.higher_is_better else "lower",
             "test": scores,
             "valid": {name: best[name] for name in dict.fromkeys((self.metric, self.criterion.score))},
             "selected_by": self.criterion.score,

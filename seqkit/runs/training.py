@@ -55,7 +55,7 @@ class Training:
         batches = task.batches(codec, train, config)
         self.pretraining: Pretraining | None = None
         self._pretrainer: Trainer | None = None
-        self.metric = task.metric_for(codec)
+        self.metric, self.higher_is_better = task.metric_criterion(codec)
         self.criterion = task.criterion(config, codec)
         self.trainer = Trainer(
             self.head,
@@ -63,7 +63,7 @@ class Training:
             self._validate,
             config,
             self.metric,
-            task.higher_is_better,
+            self.higher_is_better,
             criterion=self.criterion,
         )
 

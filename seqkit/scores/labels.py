@@ -55,7 +55,7 @@ def entity_scores(truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[s
         expected, found = set(spans(one)), set(spans(other))
         for counts, some in ((correct, expected & found), (true, expected), (guessed, found)):
             counts.update(span.type for span in some)
-    total = _score(correct.total(), true.total(), guessed.total())
+    total = score_of(correct.total(), true.total(), guessed.total())
     return {**_scores(correct, true, guessed), TOTAL: total}
 
 
@@ -115,9 +115,10 @@ def _width(labels: Sequence[str], counts: Counter[tuple[str, str]]) -> int:
 
 
 def _scores(correct: Counter[str], true: Counter[str], predicted: Counter[str]) -> dict[str, LabelScore]:
-    return {label: _score(correct[label], true[label], predicted[label]) for label in sorted({*true, *predicted})}
+    return {label: score_of(correct[label], true[label], predicted[label]) for label in sorted({*true, *predicted})}
 
 
-def _score(correct: int, true: int, predicted: int) -> LabelScore:
+def score_of(correct: int, true: int, predicted: int) -> LabelScore:
+    """The scores of a label from how often it is predicted correctly, true and predicted."""
     f1 = 2 * correct / max(1, true + predicted)
     return LabelScore(correct / max(1, predicted), correct / max(1, true), f1, true)

@@ -50,6 +50,20 @@ def choose_class_weights(
     return tuple(weights.get(label, 1.0) for label in labels)
 
 
+def choose_positive_weights(
+    setting: str | None, labels: Sequence[str], counts: Mapping[str, float], total: float
+) -> ClassWeights | None:
+    """Of labels that come in sets: how much what has a label counts in its loss, against what has not.
+
+    Balanced: ``(n - n_l) / n_l``, as much as all without the label, of n with n_l of them having it. Else as
+    :func:`choose_class_weights`.
+    """
+    if setting != BALANCED:
+        return choose_class_weights(setting, labels, counts)
+    # A label that everything has would otherwise count nothing.
+    return tuple(max(total - counts[label], 1.0) / counts[label] for label in labels)
+
+
 def balanced_weights(counts: Sequence[float]) -> ClassWeights:
     """``n / (K n_k)`` for each of the K labels that occur, n_k times of n: scikit-learn's ``balanced``.
 

@@ -117,12 +117,16 @@ class Task(ABC, Generic[C, E, P, K, H]):
         """The metric, where it depends on what the labels of the data are."""
         return self.metric
 
+    def metric_criterion(self, codec: K) -> Criterion:
+        """The metric, and which way it improves."""
+        return Criterion(self.metric_for(codec), self.higher_is_better)
+
     def criterion(self, config: C, codec: K) -> Criterion:
         """The score that chooses the model of an epoch: the one asked for, else the metric."""
-        metric = self.metric_for(codec)
+        metric = self.metric_criterion(codec)
         # Tables show macro-f1 for macro_f1.
-        selected = (config.select or metric).replace("-", "_")
-        return Criterion(selected, self.higher_is_better if selected == metric else higher_is_better(selected))
+        selected = (config.select or metric.score).replace("-", "_")
+        return metric if selected == metric.score else Criterion(selected, higher_is_better(selected))
 
     def unit(self, config: C) -> str:
         """What a loss counts, and the speed of training is told in."""
@@ -198,6 +202,10 @@ class Task(ABC, Generic[C, E, P, K, H]):
         Raises :class:`UsageError` if there are none.
         """
         return (choose_column(columns, getattr(config, "text_column", None), "text", header),)
+
+    def join_columns(self, values: Sequence[str]) -> str:
+        """The input that those columns of a row make, as a text."""
+        return " ".join(value.strip() for value in values)
 
     def probabilities(self, prediction: P) -> dict[str, float] | None:
         """The probability of every label; None where predictions have none."""

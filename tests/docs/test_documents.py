@@ -1,6 +1,7 @@
 """Every command and every block of code in the README and in docs/ runs."""
 
 import io
+import json
 import random
 import re
 import runpy
@@ -98,6 +99,15 @@ def write_files(folder):
     table = "text,label\n" + "".join(f"{text},{label}\n" for text, label in rows)
     for name in ("my.csv", "new.csv", "reviews.csv"):
         (folder / name).write_text(table)
+    topics = [sorted(generator.sample(["billing", "bug"], number % 3)) for number in range(60)]
+    tickets = [{"text": text, "labels": labels} for (text, _), labels in zip(rows, topics, strict=True)]
+    (folder / "tickets.jsonl").write_text("".join(json.dumps(ticket) + "\n" for ticket in tickets))
+    cells = [f"{t['text']},{'|'.join(t['labels'])},{n % 2},{n % 3 // 2},1\n" for n, t in enumerate(tickets)]
+    (folder / "tickets.csv").write_text("text,topics,urgent,billing,bug\n" + "".join(cells))
+    prices = [f"{text},{generator.gauss(9, 1):.2f},{n % 7},{n % 5}\n" for n, (text, _) in enumerate(rows)]
+    (folder / "offers.csv").write_text("text,price,days,hours\n" + "".join(prices))
+    answers = [f"{text}\t{other}\t{label}\n" for (text, label), (other, _) in zip(rows, rows[::-1], strict=True)]
+    (folder / "answers.tsv").write_text("question\tanswer\tlabel\n" + "".join(answers))
     for name in ("my.txt", "log.txt"):
         (folder / name).write_text("".join(f"{text}.\n" for text, _ in rows * 3))
     (folder / "more.txt").write_text("".join(f"{text} indeed\n" for text, _ in rows))

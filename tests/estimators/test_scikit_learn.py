@@ -12,7 +12,13 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from seqkit.estimators import SequenceClassifier, SequenceLabeler, SequenceTagger, SequenceTranslator
+from seqkit.estimators import (
+    SequenceClassifier,
+    SequenceLabeler,
+    SequenceRegressor,
+    SequenceTagger,
+    SequenceTranslator,
+)
 
 PAGE = Path(__file__).parents[2] / "docs/sklearn.md"
 
@@ -74,6 +80,31 @@ class TableClassifier(Tables, SequenceClassifier):
         return predictions
 
 
+class TableRegressor(Tables, SequenceRegressor):
+    def fit(self, X, y, sample_weight=None):
+        X = validate_data(self, X) if y is None else validate_data(self, X, y, multi_output=True)[0]
+        return SequenceRegressor.fit(self, self.sequences(X), y, sample_weight=sample_weight)
+
+    @staticmethod
+    def sequences(X):
+        return [" ".join(words) for words in Tables.sequences(X)]
+
+    def targets(self, X, y):
+        return y
+
+    def answers(self, predictions):
+        return predictions
+
+    def score(self, X, y):
+        return SequenceRegressor.score(self, X, y)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # Of a number rounded to a word, R² above 0.5 on 200 rows takes longer than all the checks together.
+        tags.regressor_tags.poor_score = True
+        return tags
+
+
 class SyncedTables(Tables):
     """One whose first step alone is asked for."""
 
@@ -121,6 +152,7 @@ ORDINARY = {"hidden_size": 8, "dropout": 0.0, "epochs": 4, "learning_rate": 0.05
 WORDS = {**ORDINARY, "embedding_size": 8, "embedding_dropout": 0.0}
 CHECKED = [
     TableClassifier(**{**WORDS, "epochs": 6}, min_count=1, word_dropout=0.0, options={"average": 0.0}),
+    TableRegressor(**{**WORDS, "epochs": 6}, min_count=1, word_dropout=0.0, options={"average": 0.0}),
     TableTagger(**WORDS, min_count=1, characters="none"),
     TableTranslator(**{**WORDS, "epochs": 1}, tokenizer="word", beam_size=2),
     TableLabeler(**ORDINARY),

@@ -4,8 +4,8 @@ T frames, F features of a frame.
 """
 
 from seqkit.data.frames.arrays import ARRAYS, LABELS
-from seqkit.data.frames.clip import Clip, LabelledClip, Layout, clip_of, split_clips
-from seqkit.data.frames.reading import read_clip, read_clips
+from seqkit.data.frames.clip import AnyClip, Clip, LabelledClip, LabelSetClip, Layout, clip_of, split_clips
+from seqkit.data.frames.reading import has_label_sets, read_clip, read_clips, read_label_set_clips
 from seqkit.data.frames.scaling import Scaling
 from seqkit.data.frames.tables import TABLES, table_of
 from seqkit.data.frames.values import parse_number, split_line
@@ -14,14 +14,18 @@ __all__ = [
     "ARRAYS",
     "LABELS",
     "TABLES",
+    "AnyClip",
     "Clip",
+    "LabelSetClip",
     "LabelledClip",
     "Layout",
     "Scaling",
     "clip_of",
+    "has_label_sets",
     "parse_number",
     "read_clip",
     "read_clips",
+    "read_label_set_clips",
     "split_clips",
     "split_line",
     "table_of",

@@ -26,11 +26,14 @@ def read_array(path: Path, layout: Layout | None) -> np.ndarray:
     return _checked_features(path, _load(path)[0], layout)
 
 
-def read_labelled_array(path: Path, layout: Layout | None) -> tuple[np.ndarray, Labels]:
-    """The features (T, F) of a file, and the label of each frame."""
+def read_labelled_array(path: Path, layout: Layout | None, several: bool = False) -> tuple[np.ndarray, Labels]:
+    """The features (T, F) of a file, and the label of each frame; with ``several`` as a column of labels has them."""
     values, inside = _load(path)
     features = _checked_features(path, values, layout)
-    labels = _labels_inside(path, inside) if path.suffix.lower() == ".npz" else _labels_beside(path)
+    if path.suffix.lower() == ".npz":
+        labels = (_sets_inside if several else _labels_inside)(path, inside)
+    else:
+        labels = _labels_beside(path, several)
     if len(labels) != len(features):
         raise DataError(f"{path} has {len(features):,} frames but {len(labels):,} labels; each frame needs one")
     return features, labels
@@ -104,8 +107,26 @@ def _labels_inside(path: Path, labels: np.ndarray | None) -> Labels:
     return [(at, parse_label(str(label), at)) for at, label in zip(locations, labels.tolist(), strict=True)]
 
 
-def _labels_beside(path: Path) -> Labels:
+def has_matrix(path: Path) -> bool:
+    """Whether a file has labels as a matrix, (T, K)."""
+    labels = _load(path)[1] if path.suffix.lower() == ".npz" else None
+    return labels is not None and labels.ndim == 2
+
+
+def _sets_inside(path: Path, labels: np.ndarray | None) -> Labels:
+    """Of a matrix of 0 and 1 the numbers of the columns that are 1; else as a column of labels has them."""
+    if labels is None or labels.ndim != 2:
+        if labels is not None and labels.dtype.kind == "U" and labels.ndim == 1:
+            return [(SourceLocation(str(path), number), str(label)) for number, label in enumerate(labels, 1)]
+        return _labels_inside(path, labels)
+    if not np.isin(labels, (0, 1)).all():
+        raise DataError(f"{path} has a matrix of labels with other numbers than 0 and 1; write 1 where a frame has one")
+    rows = ("|".join(map(str, np.flatnonzero(row))) for row in labels)
+    return [(SourceLocation(str(path), number), row) for number, row in enumerate(rows, 1)]
+
+
+def _labels_beside(path: Path, several: bool) -> Labels:
     beside = path.with_name(path.stem + LABELS)
     if not beside.is_file():
         raise DataError(f"{path} has no labels; write them in {beside.name} beside it, one a line")
-    return [(location, parse_label(line, location)) for location, line in read_lines(beside)]
+    return [(location, parse_label(line, location, several)) for location, line in read_lines(beside)]

@@ -6,9 +6,9 @@ T frames, F features of a frame.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -52,6 +52,39 @@ class LabelledClip:
         """Where the label of a frame stands; frames are counted from 0."""
         return SourceLocation(self.location.file, self.lines[number] if self.lines else number + 1)
 
+    def each(self) -> Iterator[tuple[int, str]]:
+        """All labels, each with the number of its frame."""
+        return iter(enumerate(self.labels))
+
+
+@dataclass(frozen=True)
+class LabelSetClip:
+    """A clip with a set of labels for each of its frames, sorted; there may be none."""
+
+    clip: Clip
+    labels: tuple[tuple[str, ...], ...]
+    location: SourceLocation
+    """Of the first label"""
+    lines: tuple[int, ...] = ()
+    """The line of each set, where they do not simply follow one another from 1"""
+
+    def location_of(self, number: int) -> SourceLocation:
+        """Where the labels of a frame stand; frames are counted from 0."""
+        return SourceLocation(self.location.file, self.lines[number] if self.lines else number + 1)
+
+    def each(self) -> Iterator[tuple[int, str]]:
+        """All labels, each with the number of its frame."""
+        return ((number, label) for number, labels in enumerate(self.labels) for label in labels)
+
+    def joined(self) -> LabelledClip:
+        """With the labels of each frame as one text, ``a|b``."""
+        return LabelledClip(self.clip, tuple("|".join(labels) for labels in self.labels), self.location, self.lines)
+
+
+AnyClip = LabelledClip | LabelSetClip
+"""A clip with a label, or a set of labels, for each frame"""
+L = TypeVar("L", LabelledClip, LabelSetClip)
+
 
 def clip_of(name: str, features: np.ndarray, names: tuple[str, ...] | None = None) -> Clip:
     """A clip of features (T, F) in memory, whose ``names`` are those of the features."""
@@ -61,7 +94,7 @@ def clip_of(name: str, features: np.ndarray, names: tuple[str, ...] | None = Non
     return Clip(name, digest, Layout(values.shape[1], names), values)
 
 
-def split_clips(clips: Sequence[LabelledClip], valid: float, test: float, seed: int) -> Splits[LabelledClip]:
+def split_clips(clips: Sequence[L], valid: float, test: float, seed: int) -> Splits[L]:
     """Random splits of whole sequences; those of the same content stay together. A fraction of 0 leaves a split empty.
 
     Raises :class:`DataError` for fewer different sequences than splits.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seqkit.data.frames.arrays import ARRAYS, read_array, read_labelled_array
-from seqkit.data.frames.clip import Clip, LabelledClip, Layout, clip_of
+from seqkit.data.frames.arrays import ARRAYS, has_matrix, read_array, read_labelled_array
+from seqkit.data.frames.clip import Clip, LabelledClip, LabelSetClip, Layout, clip_of
 from seqkit.data.frames.tables import TABLES, read_frame_table
 from seqkit.data.frames.values import Labels
+from seqkit.data.readers import DataError, common_mark, split_labels
 from seqkit.errors import UsageError
 
 
@@ -34,6 +35,38 @@ def read_clips(path: Path, label_column: str | None = None, layout: Layout | Non
     return clips
 
 
+def read_label_set_clips(
+    path: Path, label_column: str | None = None, layout: Layout | None = None, separator: str | None = None
+) -> list[LabelSetClip]:
+    """The sequences of a folder or file with a set of labels for each frame.
+
+    Files are those of :func:`read_clips`. Labels are joined by a mark (``separator``; None: ``|`` if there is one
+    anywhere, else ``;``, else ``,``), or 0 and 1: in several columns of a table, in a matrix (T, K) of an ``.npz``,
+    whose columns have their numbers as names. Nothing is no label.
+
+    Raises as :func:`read_clips` does, and :class:`DataError` if no frame has a label.
+    """
+    clips: list[LabelledClip] = []
+    for file in _files(path):
+        name = str(file.relative_to(path)) if path.is_dir() else file.name
+        clips.append(_read_labelled(file, name, label_column, layout, several=True))
+        layout = layout or clips[0].clip.layout
+    mark = separator or common_mark([label for clip in clips for label in clip.labels])
+    sets = [
+        LabelSetClip(c.clip, tuple(split_labels(label, mark) for label in c.labels), c.location, c.lines) for c in clips
+    ]
+    if not any(any(clip.labels) for clip in sets):
+        raise DataError(f"{path}: no frame has a label; check the labels, or name their column with --label-column")
+    return sets
+
+
+def has_label_sets(path: Path, label_column: str | None) -> bool:
+    """Whether sequences leave no doubt that a frame may have several labels: columns, or a matrix of 0 and 1."""
+    if label_column is not None and "," in label_column:
+        return True
+    return any(has_matrix(file) for file in _files(path)[:1] if file.suffix.lower() in ARRAYS)
+
+
 def read_clip(path: Path, layout: Layout) -> Clip:
     """One sequence to predict on; its labels, if it has any, are not read. Raises as :func:`read_clips` does."""
     if path.suffix.lower() in ARRAYS:
@@ -55,12 +88,14 @@ def _files(path: Path) -> list[Path]:
     return visible
 
 
-def _read_labelled(path: Path, name: str, label_column: str | None, layout: Layout | None) -> LabelledClip:
+def _read_labelled(
+    path: Path, name: str, label_column: str | None, layout: Layout | None, several: bool = False
+) -> LabelledClip:
     if path.suffix.lower() in TABLES:
-        table = read_frame_table(path, layout, label_column, labelled=True)
+        table = read_frame_table(path, layout, label_column, labelled=True, several=several)
         return _labelled(clip_of(name, table.features, table.names), table.labels)
     if path.suffix.lower() in ARRAYS:
-        features, labels = read_labelled_array(path, layout)
+        features, labels = read_labelled_array(path, layout, several)
         return _labelled(clip_of(name, features, layout.names if layout else None), labels)
     raise _unknown_ending(path)
 

@@ -16,7 +16,15 @@ import numpy as np
 
 from seqkit.data.frames.clip import LabelledClip, Layout
 from seqkit.data.frames.values import Labels, parse_label, parse_number
-from seqkit.data.readers import DataError, SourceLocation, choose_column, read_records, shown
+from seqkit.data.readers import (
+    DataError,
+    SourceLocation,
+    choose_column,
+    marked_columns,
+    read_records,
+    shown,
+    split_names,
+)
 
 TABLES = (".csv", ".tsv", ".tab")
 
@@ -30,19 +38,29 @@ class FrameTable(NamedTuple):
 
 
 def read_frame_table(
-    path: Path, layout: Layout | None, label_column: str | None = None, labelled: bool = False
+    path: Path,
+    layout: Layout | None,
+    label_column: str | None = None,
+    labelled: bool = False,
+    several: bool = False,
 ) -> FrameTable:
-    """The frames of a table, features in the order of the layout; with their labels if ``labelled``."""
+    """The frames of a table, features in the order of the layout; with their labels if ``labelled``.
+
+    With ``several``, a frame may have any number of labels: as the column has them, or ``a|b`` of the columns that are
+    1, where ``label_column`` names several.
+    """
     names: tuple[str, ...] = ()
-    label, rows, labels = "", list[list[float]](), list[tuple[SourceLocation, str]]()
+    columns, rows, labels = list[str](), list[list[float]](), list[tuple[SourceLocation, str]]()
     for location, values in read_records(path):
         if not rows:
             header = SourceLocation(location.file, 1)
-            label = _label_column(list(values), label_column, layout, header) if labelled else ""
-            names = _feature_names([c for c in values if c != label], layout, header, labelled)
+            columns = _label_columns(list(values), label_column, layout, header, several) if labelled else []
+            names = _feature_names([c for c in values if c not in columns], layout, header, labelled)
         rows.append([_number(values[name], name, location) for name in names])
-        if labelled:
-            labels.append((location, parse_label(values[label], location)))
+        if len(columns) > 1:
+            labels.append((location, "|".join(marked_columns(values, columns, location))))
+        elif labelled:
+            labels.append((location, parse_label(values[columns[0]], location, several)))
     return FrameTable(np.array(rows), names, labels)
 
 
@@ -55,6 +73,15 @@ def table_of(example: LabelledClip) -> bytes:
         # Nine digits give every float32 back exactly.
         writer.writerow([*("" if math.isnan(value) else f"{value:.9g}" for value in row), label])
     return text.getvalue().encode()
+
+
+def _label_columns(
+    columns: Sequence[str], wanted: str | None, layout: Layout | None, header: SourceLocation, several: bool
+) -> list[str]:
+    names = split_names(columns, wanted) if several else []
+    if len(names) > 1:
+        return [_label_column(columns, name, layout, header) for name in names]
+    return [_label_column(columns, wanted, layout, header)]
 
 
 def _label_column(columns: Sequence[str], wanted: str | None, layout: Layout | None, header: SourceLocation) -> str:

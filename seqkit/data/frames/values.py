@@ -35,10 +35,10 @@ def parse_number(text: str) -> float:
     return value
 
 
-def parse_label(text: str, location: SourceLocation) -> str:
-    """The label of a frame; raises :class:`DataError` for an empty one."""
+def parse_label(text: str, location: SourceLocation, several: bool = False) -> str:
+    """The label of a frame; raises :class:`DataError` for an empty one, unless there may be several or none."""
     label = text.strip()
-    if not label:
+    if not label and not several:
         raise DataError("the frame has no label; give it one, or take the frame out", location)
     return label
 

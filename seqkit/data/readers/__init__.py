@@ -1,37 +1,58 @@
 """Readers of people's text files: lines, tables (CSV, TSV, JSONL) and labelled texts, with the location of errors."""
 
-from seqkit.data.readers.columns import choose_column
+from seqkit.data.readers.columns import choose_column, choose_text_columns, split_names
 from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.examples import Example, read_examples
 from seqkit.data.readers.json_lines import as_text, json_object
+from seqkit.data.readers.label_sets import LabelSetExample, common_mark, marked_columns, read_label_sets, split_labels
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
 from seqkit.data.readers.location import DataError, SourceLocation, shown
+from seqkit.data.readers.numbers import LARGEST_NUMBER, NumberExample, read_number_examples
 from seqkit.data.readers.records import Record
 from seqkit.data.readers.tables import FORMATS, delimiter_of, read_records
+from seqkit.data.readers.targets import LABEL, LABELS, NUMBER, target_in
+from seqkit.data.readers.text_pair import TextPair, one_line, read_pair
 from seqkit.data.readers.texts import read_texts
 from seqkit.data.readers.weights import LARGEST_WEIGHT, all_weights_zero, left_out, parse_weight
 
 __all__ = [
     "FORMATS",
+    "LABEL",
+    "LABELS",
+    "LARGEST_NUMBER",
     "LARGEST_WEIGHT",
     "MAX_LINE",
+    "NUMBER",
     "Broken",
     "DataError",
     "Example",
+    "LabelSetExample",
     "Lines",
+    "NumberExample",
     "Record",
     "SourceLocation",
+    "TextPair",
     "all_weights_zero",
     "as_text",
     "choose_column",
+    "choose_text_columns",
+    "common_mark",
     "delimiter_of",
     "format_ending",
     "json_object",
     "left_out",
+    "marked_columns",
+    "one_line",
     "parse_weight",
     "read_examples",
+    "read_label_sets",
     "read_lines",
+    "read_number_examples",
+    "read_pair",
     "read_records",
     "read_texts",
     "shown",
+    "split_labels",
+    "split_names",
+    "target_in",
 ]

@@ -10,6 +10,7 @@ from seqkit.data.readers.location import SourceLocation, shown
 from seqkit.data.readers.tables import twin
 from seqkit.errors import UsageError
 
+_PLURALS = ("labels", "tags", "categories", "topics", "classes")
 _USUAL_NAMES = {
     "text": [
         "text",
@@ -24,7 +25,7 @@ _USUAL_NAMES = {
         "phrase",
         "title",
     ],
-    "label": ["label", "sentiment", "class", "category", "target", "rating", "stars", "tag", "y"],
+    "label": ["label", "sentiment", "class", "category", "target", "rating", "stars", "tag", "y", *_PLURALS],
     "weight": [],
 }
 """From the most obvious to the least: where a table has several of them, the first one is it."""
@@ -54,6 +55,27 @@ def _choose(columns: Sequence[str], wanted: str | None, kind: str, location: Sou
         f"{location}: cannot tell which column holds the {kind} (the columns are {listed(columns)}); the first line "
         f"must name the columns, --{kind}-column says which"
     )
+
+
+def choose_text_columns(columns: Sequence[str], wanted: str | None, location: SourceLocation) -> tuple[str, ...]:
+    """The column of the text, or the two that ``--text-column first,second`` names.
+
+    A column whose own name has a comma is taken whole. Raises :class:`UsageError` as :func:`choose_column` does, and
+    for more than two names.
+    """
+    names = split_names(columns, wanted)
+    if len(names) > 2:
+        raise UsageError(f"{location}: --text-column names {len(names)} columns; name one, or two to be compared")
+    if len(names) < 2:
+        return (choose_column(columns, wanted, "text", location),)
+    return tuple(choose_column(columns, name, "text", location) for name in names)
+
+
+def split_names(columns: Sequence[str], wanted: str | None) -> list[str]:
+    """The names of columns that an option lists with commas between; one that is a column as it stands is one name."""
+    if wanted is None or wanted in columns:
+        return []
+    return [name.strip() for name in wanted.split(",") if name.strip()]
 
 
 def _named_column(columns: Sequence[str], wanted: str, kind: str, location: SourceLocation) -> str:

@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch import Tensor
 
-from seqkit.layers import Encoder, Head, Loss
+from seqkit.layers import Encoder, Loss
 from seqkit.layers.head import require_targets
 from seqkit.layers.label_loss import label_loss
 from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.classification import Classified
-from seqkit.topologies.many_to_one.codec import TextBatch
 from seqkit.topologies.many_to_one.ngrams import NgramPrior
+from seqkit.topologies.many_to_one.text_head import TextHead
+from seqkit.topologies.many_to_one.texts import TextBatch
 from seqkit.topologies.many_to_one.threshold import DecisionThreshold
 
 
-class ClassificationHead(Head):
+class ClassificationHead(TextHead):
     """Many to one: ``softmax(W pooled + b + prior)`` over the labels, on the pooled outputs of an encoder.
 
     Args:
@@ -31,6 +31,7 @@ class ClassificationHead(Head):
         class_weights: of the labels in the loss; None: all are 1.
         threshold: of two labels, the probability from which the second is predicted; None: the likeliest label is.
         prior: what n-grams say of the label, see :class:`NgramPrior`; None: nothing.
+        pairs: whether an input is two texts, see :class:`TextHead`.
     """
 
     class_weights: Tensor | None
@@ -43,23 +44,13 @@ class ClassificationHead(Head):
         class_weights: Sequence[float] | None = None,
         threshold: float | None = None,
         prior: NgramPrior | None = None,
+        pairs: bool = False,
     ) -> None:
-        super().__init__()
-        self.encoder, self.labels, self.dropout = encoder, tuple(labels), dropout
-        self.output = nn.Linear(encoder.output_size, len(self.labels))
-        self.prior = prior
+        super().__init__(encoder, len(labels), dropout, prior, pairs)
+        self.labels = tuple(labels)
         self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
         # Without a threshold there is no such module, so that runs have the weights that they always had.
         self.decision = None if threshold is None else DecisionThreshold(threshold)
-
-    def forward(self, batch: TextBatch) -> Tensor:
-        """Logits (B, labels)."""
-        pooled = self.encoder(batch.tokens, batch.lengths).pooled
-        logits: Tensor = self.output(dropout(pooled, self.dropout, self.training))
-        if self.prior is None or batch.ngrams is None:
-            return logits
-        prior: Tensor = self.prior(batch.ngrams, batch.targets if self.training else None)
-        return logits + prior
 
     def loss(self, batch: TextBatch) -> Loss:
         """Cross-entropy, in nats, with the weights of labels and texts."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from typing import Any
 
-from seqkit.data import Example, Splits, Vocabulary
-from seqkit.topologies.many_to_one.codec import TextCodec
-from seqkit.topologies.many_to_one.head import ClassificationHead
+from seqkit.data import Splits, Vocabulary
+from seqkit.data.readers import TextPair
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
+from seqkit.topologies.many_to_one.text_head import TextHead
+from seqkit.topologies.many_to_one.texts import TextInputs
 from seqkit.topologies.pretraining import AUTO, Pretraining, pretraining, without
 
 _FEWEST = 100_000
@@ -17,30 +20,31 @@ _COUNT = 3
 """How often a word must be seen in texts without labels to be known: there are more of them."""
 
 
-def unlabelled(texts: Sequence[str], splits: Splits[Example]) -> list[str]:
+def unlabelled(texts: Sequence[str], splits: Splits[Any]) -> list[str]:
     """Texts without those of validation and test, which must stay unseen."""
-    return without(texts, (example.text for example in [*splits.valid, *splits.test]))
+    return without(texts, _texts([*splits.valid, *splits.test]))
 
 
-def frequent_words(codec: TextCodec, texts: Sequence[str]) -> list[str]:
+def frequent_words(codec: TextInputs, texts: Sequence[str]) -> list[str]:
     """The frequent tokens of texts, the most frequent first."""
     counted = Vocabulary.build((codec.split(text) for text in texts), _COUNT)
     return list(counted.symbols[len(counted.specials) :])
 
 
-def widened_codec(codec: TextCodec, words: Sequence[str], max_symbols: int) -> TextCodec:
+def widened_codec(codec: TextInputs, words: Sequence[str], max_symbols: int) -> TextInputs:
     """The codec with these words behind those of the training split, as far as there is room."""
     known = codec.vocabulary
     added = [word for word in dict.fromkeys(words) if word not in known][: max(0, max_symbols - len(known))]
-    vocabulary = Vocabulary(known.specials, [*known.symbols[len(known.specials) :], *added])
-    return TextCodec(codec.tokenizer, vocabulary, codec.labels, codec.max_tokens, codec.class_weights, codec.ngrams)
+    wider = copy(codec)
+    wider.vocabulary = Vocabulary(known.specials, [*known.symbols[len(known.specials) :], *added])
+    return wider
 
 
 def classifier_pretraining(
     config: ManyToOneOptions,
-    codec: TextCodec,
-    head: ClassificationHead,
-    splits: Splits[Example],
+    codec: TextInputs,
+    head: TextHead,
+    splits: Splits[Any],
     texts: Sequence[str],
     notes: list[str],
 ) -> Pretraining | None:
@@ -49,9 +53,14 @@ def classifier_pretraining(
     def numbers(some: Sequence[str]) -> list[list[int]]:
         return [codec.vocabulary.encode(codec.split(text)) for text in some]
 
-    rows = numbers([*texts, *(example.text for example in splits.train)])
+    rows = numbers([*texts, *_texts(splits.train)])
     if config.pretrain == AUTO and (tokens := sum(map(len, rows))) < _FEWEST:
         notes.append(f"no language models first: of {tokens:,} tokens they would learn too little; name more texts")
         return None
-    valid = numbers([example.text for example in splits.valid])
+    valid = numbers(_texts(splits.valid))
     return pretraining(head.encoder, rows, valid, config, codec.vocabulary.pad)
+
+
+def _texts(examples: Sequence[Any]) -> list[str]:
+    """The texts of examples, each of a pair by itself."""
+    return [text for e in examples for text in (e.text.sides if isinstance(e.text, TextPair) else (e.text,))]

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-
-from seqkit.data import Example, Splits, read_examples
-from seqkit.data.readers import read_texts
+from seqkit.data import SourceLocation, Splits
+from seqkit.data.readers import TextPair, choose_text_columns, read_texts, target_in
 from seqkit.data.vector_files import load_words
 from seqkit.data.vectors import read_vectors
+from seqkit.errors import UsageError
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
 from seqkit.scores.direction import Criterion
+from seqkit.scores.labels import LabelScore
+from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
-from seqkit.topologies.classification import ClassificationTask, Classified, check_labels, check_weight_column
+from seqkit.topologies.classification import check_weight_column
 from seqkit.topologies.ensemble import LabelEnsemble
-from seqkit.topologies.many_to_one.codec import TextCodec, TextItem
 from seqkit.topologies.many_to_one.ensemble import with_average_threshold
-from seqkit.topologies.many_to_one.export import export_classifier
 from seqkit.topologies.many_to_one.head import ClassificationHead
-from seqkit.topologies.many_to_one.ngrams import NgramPrior
+from seqkit.topologies.many_to_one.label_sets.head import LabelSetHead
+from seqkit.topologies.many_to_one.numbers.head import NumberHead
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.pretraining import (
     classifier_pretraining,
@@ -31,19 +31,22 @@ from seqkit.topologies.many_to_one.pretraining import (
     unlabelled,
     widened_codec,
 )
-from seqkit.topologies.many_to_one.scores import classification_tables, tfidf_baseline
-from seqkit.topologies.many_to_one.splits import labelled_splits
-from seqkit.topologies.many_to_one.threshold import AUTO, first_threshold, tune_threshold
+from seqkit.topologies.many_to_one.splits import text_splits
+from seqkit.topologies.many_to_one.targets import AUTO, first, named_target, target_of, target_of_files
+from seqkit.topologies.many_to_one.text_head import TextHead
+from seqkit.topologies.many_to_one.texts import TextInputs, TextItem
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.prediction import predict_items
 from seqkit.topologies.pretraining import AUTO as PRETRAIN_AUTO
 from seqkit.topologies.pretraining import NONE, Pretraining
+from seqkit.topologies.task import Task
+from seqkit.training import Evaluation
 
 C = TypeVar("C", bound=ManyToOneOptions)
 
 
-class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
-    """A label for a whole text.
+class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
+    """A label for a whole text; or a set of labels, or numbers: what :class:`Target` describes.
 
     A task of its own names its data; a file with a column of texts and one of labels can always be given::
 
@@ -55,39 +58,62 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
                 return REVIEWS if data == "rotten-tomatoes" else super().read_source(config, data, notes)
 
         TASK = Sentiment()
+
+    Examples say what their target is: an :class:`Example`, a :class:`LabelSetExample` or a :class:`NumberExample`.
     """
 
     topology = "many to one"
+    metric = "accuracy"
 
-    def read_source(self, config: C, data: str, notes: list[str]) -> list[Example]:
+    def read_source(self, config: C, data: str, notes: list[str]) -> list[Any]:
         """The examples of a data set or file; override it for data sets, and leave files to this one."""
-        columns = (config.text_column, config.label_column)
-        return read_examples(Path(data), *columns, notes=notes, weight_column=config.weight_column)
+        if not data:
+            raise UsageError(f"{self.name} has no data set of its own; give --data: a CSV, TSV or JSONL file")
+        return named_target(config.target).read(config, Path(data), notes)
 
-    def read(self, config: C, notes: list[str]) -> Splits[Example]:
+    def read(self, config: C, notes: list[str]) -> Splits[Any]:
         """The three splits; those given as files stay as they are, the others are split off at random."""
         check_weight_column(config.weight_column, config.data, self.data_sets)
-        return labelled_splits(config, lambda data: self.read_source(config, data, notes), notes)
+        decided = config
+        if config.target == AUTO and config.data and config.data not in self.data_sets:
+            decided = replace(config, target=target_in(Path(config.data), config.label_column, notes))
+        splits = text_splits(decided, lambda data: self.read_source(decided, data, notes), notes)
+        found = target_of(first(splits.train)).name
+        if config.target not in (AUTO, found):
+            raise UsageError(f"--target {config.target} is for a file; {config.data} has a {found} for each text")
+        return splits
 
-    def read_file(self, config: C, path: Path, codec: TextCodec) -> list[Example]:
+    def recipe(self, config: C, splits: Splits[Any]) -> C:
+        """That of every task; and what is predicted, if the data were to say it."""
+        return super().recipe(replace(config, target=target_of(first(splits.train)).name), splits)
+
+    def read_file(self, config: C, path: Path, codec: TextInputs) -> list[Any]:
         """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know.
 
         They need no weights, for scores have none.
         """
-        examples = self.read_source(replace(config, weight_column=None), str(path), [])
-        check_labels(examples, codec.labels)
+        target = target_of(codec)
+        examples = self.read_source(replace(config, weight_column=None, target=target.name), str(path), [])
+        target.check_known(examples, codec)
         return examples
 
-    def learn_codec(self, config: C, train: Sequence[Example]) -> TextCodec:
-        """Vocabulary, labels and their weights, of the training split."""
-        return TextCodec.learn(config, train)
+    def input_of(self, example: Any) -> str:
+        """The text, or the pair of texts."""
+        text: str = example.text
+        return text
 
-    def load_codec(self, files: Mapping[str, Any]) -> TextCodec:
+    def learn_codec(self, config: C, train: Sequence[Any]) -> TextInputs:
+        """Vocabulary, and labels or the scale of numbers, of the training split."""
+        codec: TextInputs = target_of(first(train)).learn_codec(config, train)
+        return codec
+
+    def load_codec(self, files: Mapping[str, Any]) -> TextInputs:
         """The codec of a run."""
-        return TextCodec.from_json(files)
+        codec: TextInputs = target_of_files(files).load_codec(files)
+        return codec
 
-    def build_head(self, config: C, codec: TextCodec) -> ClassificationHead:
-        """An encoder that is pooled, and a softmax over the labels."""
+    def build_head(self, config: C, codec: TextInputs) -> ClassificationHead | LabelSetHead | NumberHead:
+        """An encoder that is pooled, and the outputs of the target."""
         encoder = config.build(
             Encoder,
             len(codec.vocabulary),
@@ -99,30 +125,29 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
             word_dropout=config.word_dropout,
             pad=codec.vocabulary.pad,
         )
-        threshold = first_threshold(config.threshold, codec.labels)
-        prior = NgramPrior(codec.ngrams.counts, len(codec.labels)) if codec.ngrams else None
-        return ClassificationHead(encoder, codec.labels, config.dropout, codec.class_weights, threshold, prior)
+        head: ClassificationHead | LabelSetHead | NumberHead = target_of(codec).build_head(config, codec, encoder)
+        return head
 
-    def initialize_from_outside(self, config: C, codec: TextCodec, head: ClassificationHead, notes: list[str]) -> None:
+    def initialize_from_outside(self, config: C, codec: TextInputs, head: TextHead, notes: list[str]) -> None:
         """Starts the embedding from a file of word vectors, if one is named."""
         if config.vectors:
             vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size)
             notes.extend(vectors.notes)
             head.encoder.start_embedding(vectors.matrix)
 
-    def widened(self, config: C, codec: TextCodec, splits: Splits[Example]) -> TextCodec:
+    def widened(self, config: C, codec: TextInputs, splits: Splits[Any]) -> TextInputs:
         """The codec that knows words of the word vectors, and of the texts that language models read first."""
         words = load_words(Path(config.vectors)) if config.vectors else []
         words += frequent_words(codec, self._unlabelled(config, splits))
         return widened_codec(codec, words, config.max_symbols) if words else codec
 
     def pretraining(
-        self, config: C, codec: TextCodec, head: ClassificationHead, splits: Splits[Example], notes: list[str]
+        self, config: C, codec: TextInputs, head: TextHead, splits: Splits[Any], notes: list[str]
     ) -> Pretraining | None:
         """Language models of the training texts and of those of a file, in the directions of the encoder."""
         return classifier_pretraining(config, codec, head, splits, self._unlabelled(config, splits), notes)
 
-    def _unlabelled(self, config: C, splits: Splits[Example]) -> list[str]:
+    def _unlabelled(self, config: C, splits: Splits[Any]) -> list[str]:
         """The texts of a file or data set that language models read beside those of the training split."""
         name = config.pretrain
         if name in (NONE, PRETRAIN_AUTO):
@@ -131,54 +156,105 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
             return unlabelled([example.text for example in self.read_source(config, name, [])], splits)
         return unlabelled(read_texts(Path(name), config.text_column), splits)
 
-    def tune(
+    def metric_criterion(self, codec: TextInputs) -> Criterion:
+        """That of the target."""
+        return target_of(codec).criterion(codec, Criterion(self.metric, self.higher_is_better))
+
+    def metric_for(self, codec: TextInputs) -> str:
+        """That of the target."""
+        return self.metric_criterion(codec).score
+
+    def validate(
         self,
         config: C,
-        codec: TextCodec,
-        head: ClassificationHead,
-        items: Sequence[TextItem],
-        examples: Sequence[Example],
+        codec: TextInputs,
+        head: TextHead,
+        items: Sequence[Any],
+        examples: Sequence[Any],
+        after_batch: Callable[[], None],
+    ) -> Evaluation:
+        """Scores the validation split, with whatever is tuned on it tuned."""
+        predictions, loss = predict_items(head, codec, items, config, with_loss=True, after_batch=after_batch)
+        settled = target_of(codec).settled(config, predictions, examples)
+        return Evaluation({"loss": loss, **self.score(settled, examples)}, self.samples(settled, examples))
+
+    def tune(
+        self, config: C, codec: TextInputs, head: TextHead, items: Sequence[TextItem], examples: Sequence[Any]
     ) -> dict[str, Any]:
-        """Tunes the threshold of two labels for the score that chose the model, if that is asked for."""
-        if config.threshold != AUTO or head.decision is None:
-            return {}
+        """Tunes thresholds for the score that chose the model, and intervals, as far as that is asked for."""
         criterion = self.criterion(config, codec)
         if criterion.score == "loss":
             # No threshold changes it.
-            criterion = Criterion(self.metric, self.higher_is_better)
-        label = codec.labels[1]
+            criterion = self.metric_criterion(codec)
         predictions = predict_items(head, codec, items, config).predictions
-        tuned = tune_threshold(predictions, examples, label, self.score, criterion)
-        head.decision.threshold.fill_(tuned.value)
-        scores = {"score": criterion.score, "tuned": tuned.score, "at_half": tuned.score_at_half}
-        return {"threshold": {"label": label, "value": tuned.value, **scores}}
+        return target_of(codec).tune(config, head, predictions, examples, criterion, self.score)
 
     def baseline_name(self, config: C) -> str:
         """In words."""
-        return "TF-IDF with logistic regression"
+        return named_target(config.target).baseline_name
 
-    def predict_baseline(self, config: C, splits: Splits[Example]) -> list[Classified]:
-        """TF-IDF with logistic regression."""
-        return tfidf_baseline(splits, config.tokenizer)
+    def predict_baseline(self, config: C, splits: Splits[Any]) -> list[Any]:
+        """TF-IDF with logistic regression, or with ridge regression of numbers."""
+        return target_of(first(splits.train)).predict_baseline(config, splits)
 
-    def tables(self, predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
-        """Scores of each label, confusions, and the worst mistakes."""
-        return classification_tables(predictions, examples)
+    def score(self, predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]:
+        """The scores of the target: of labels, accuracy and macro-F1."""
+        return target_of(first(examples)).score(predictions, examples)
 
-    def export(self, head: ClassificationHead, codec: TextCodec) -> Exported:
-        """``tokens`` and ``lengths`` to ``logits`` and ``probabilities``."""
-        return export_classifier(head, codec)
+    def score_counts(self, predictions: Sequence[Any], examples: Sequence[Any]) -> ScoreCounts | None:
+        """What the scores count, where scoring anew takes longer."""
+        return target_of(first(examples)).score_counts(predictions, examples)
+
+    def label_scores(self, predictions: Sequence[Any], examples: Sequence[Any]) -> Mapping[str, LabelScore]:
+        """Precision, recall, F1 and support of each label."""
+        return target_of(first(examples)).label_scores(predictions, examples)
+
+    def tables(self, predictions: Sequence[Any], examples: Sequence[Any]) -> list[Table]:
+        """Scores of each label, and the worst mistakes."""
+        return target_of(first(examples)).tables(predictions, examples)
+
+    def format_prediction(self, prediction: Any) -> tuple[str, dict[str, Any]]:
+        """``label  probability``, and the probabilities of all labels as JSON; or a number with its interval."""
+        return target_of(prediction).format_prediction(prediction)
+
+    def confidences(self, prediction: Any, example: Any) -> list[tuple[float, bool]]:
+        """The probability of each label that is predicted, and whether it is correct."""
+        return target_of(prediction).confidences(prediction, example)
+
+    def probabilities(self, prediction: Any) -> dict[str, float] | None:
+        """Of every label; None of numbers."""
+        return target_of(prediction).probabilities(prediction)
+
+    def input_columns(
+        self, config: C, codec: TextInputs | None, columns: Sequence[str], header: SourceLocation
+    ) -> tuple[str, ...]:
+        """The column of the text, or those of both texts."""
+        chosen = choose_text_columns(columns, config.text_column, header)
+        if codec is not None and len(chosen) != codec.texts:
+            raise UsageError(
+                f"{header}: the model reads {codec.texts} text{'s'[: codec.texts - 1]}, not {len(chosen)}; "
+                f"name {'two columns' if codec.texts == 2 else 'its column'} with --text-column"
+            )
+        return chosen
+
+    def join_columns(self, values: Sequence[str]) -> str:
+        """The text of a row; of two columns, a pair."""
+        return TextPair.of(*values) if len(values) == 2 else super().join_columns(values)
+
+    def export(self, head: TextHead, codec: TextInputs) -> Exported:
+        """``tokens`` and ``lengths`` to ``logits`` and the answers of the target."""
+        return target_of(codec).export(head, codec)
+
+    def explain(self, head: TextHead, codec: TextInputs, raw: Any) -> Explanation:
+        """The answer with a gradient, and the tokens of the text."""
+        return target_of(codec).explain(head, codec, raw)
+
+    def agreement(self, head: TextHead, codec: TextInputs) -> Mapping[str, Any]:
+        """Members of an ensemble know the same labels; raises :class:`UsageError` for those that have no average."""
+        if not isinstance(head, ClassificationHead):
+            raise UsageError(f"only models of one label for each text answer together, not of {target_of(codec).name}")
+        return {"labels": head.labels, "texts": codec.texts}
 
     def ensemble(self, heads: Sequence[ClassificationHead]) -> LabelEnsemble:
         """The average of the probabilities, and of the thresholds if any has one."""
         return LabelEnsemble(heads, with_average_threshold(heads))
-
-    def explain(self, head: ClassificationHead, codec: TextCodec, raw: str) -> Explanation:
-        """The log-probability of the predicted label, and the tokens of the text."""
-        tokens = codec.split(raw)
-        log_probabilities = torch.log_softmax(head(codec.collate([codec.encode(raw)])), 1)
-        (best,) = head.decide(log_probabilities.exp()).tolist()
-        label, score = head.labels[best], log_probabilities[0, best]
-        return Explanation(
-            f"{label} ({score.exp().item():.3f})", score, {"encoder.recurrent": tokens}, (tokens, [label])
-        )

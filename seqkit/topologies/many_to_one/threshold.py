@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -17,10 +16,7 @@ from seqkit.data import Example
 from seqkit.errors import UsageError
 from seqkit.scores.direction import Criterion
 from seqkit.topologies.classification import Classified
-
-AUTO = "auto"
-_TRIED = 200
-"""Thresholds that are tried, at most: each is scored on all of the validation split."""
+from seqkit.topologies.thresholds import AUTO, candidates
 
 
 class DecisionThreshold(nn.Module):
@@ -87,17 +83,10 @@ def tune_threshold(
     sign = 1 if criterion.higher_is_better else -1
     scores = {
         threshold: score([_relabelled(p, label, threshold) for p in predictions], examples)[criterion.score]
-        for threshold in _candidates([p.probabilities[label] for p in predictions])
+        for threshold in candidates([p.probabilities[label] for p in predictions])
     }
     best = max(scores, key=lambda threshold: (sign * scores[threshold], -abs(threshold - 0.5)))
     return TunedThreshold(best, scores[best], scores[0.5])
-
-
-def _candidates(probabilities: Sequence[float]) -> list[float]:
-    distinct = sorted(set(probabilities))
-    halfway = [(low + high) / 2 for low, high in pairwise(distinct)]
-    step = max(1, -(-len(halfway) // _TRIED))
-    return [0.5, *halfway[step // 2 :: step]]
 
 
 def _relabelled(prediction: Classified, label: str, threshold: float) -> Classified:

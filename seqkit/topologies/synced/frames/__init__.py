@@ -3,6 +3,7 @@
 from seqkit.topologies.synced.frames.codec import FrameBatch, FrameCodec, FrameItem
 from seqkit.topologies.synced.frames.head import Framed, FrameHead
 from seqkit.topologies.synced.frames.options import FrameOptions
+from seqkit.topologies.synced.frames.set_model import FramedSets, LabelSetFrameCodec, LabelSetFrameHead, LabelSetStream
 from seqkit.topologies.synced.frames.stream import FrameStream, StreamedLabel
 from seqkit.topologies.synced.frames.task import SyncedFrames
 
@@ -14,6 +15,10 @@ __all__ = [
     "FrameOptions",
     "FrameStream",
     "Framed",
+    "FramedSets",
+    "LabelSetFrameCodec",
+    "LabelSetFrameHead",
+    "LabelSetStream",
     "StreamedLabel",
     "SyncedFrames",
 ]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
-from seqkit.graphs import Exported, Graph, Value, add, labelling
+from seqkit.graphs import Answers, Exported, Graph, Value, add, labelling
 from seqkit.topologies.synced.frames.codec import FrameBatch, FrameCodec
 from seqkit.topologies.synced.frames.head import FrameHead
 
 
-def export_frames(head: FrameHead, codec: FrameCodec) -> Exported:
-    """``frames``, scaled as ``features`` says, and ``lengths`` to ``logits`` and ``probabilities`` (B, T, K)."""
+def export_frames(
+    head: FrameHead, codec: FrameCodec, answers: Answers | None = None, thresholds: Mapping[str, float] | None = None
+) -> Exported:
+    """``frames``, scaled as ``features`` says, and ``lengths`` to ``logits`` and ``probabilities`` (B, T, K).
+
+    Of sets of labels, ``answers`` say how probabilities are made, and symbols have the thresholds.
+    """
     size = codec.scaling.size
 
     def add_logits(graph: Graph, values: dict[str, Value]) -> Value:
@@ -30,4 +37,5 @@ def export_frames(head: FrameHead, codec: FrameCodec) -> Exported:
 
     inputs = {"frames": ("batch", "time", size), "lengths": ("batch",)}
     sizes = ("batch", "time", len(head.labels))
-    return labelling(head, inputs, sample, add_logits, sizes, codec.to_json(), FrameBatch)
+    symbols = {**codec.to_json(), **({} if thresholds is None else {"thresholds": thresholds})}
+    return labelling(head, inputs, sample, add_logits, sizes, symbols, FrameBatch, answers=answers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, TeacherOptions, from_data, option
+from seqkit.data.readers import LABEL, LABELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +15,17 @@ class FrameOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, SplitOp
     data: str = option("", "a folder of sequences: .npy, .npz, .csv, .tsv", path=True)
     valid_data: str | None = option(None, "a folder with the validation split (else split off at random)", path=True)
     test_data: str | None = option(None, "a folder with the test split (else split off at random)", path=True)
-    label_column: str | None = option(None, "of tables: the column of the label (else guessed by its name)")
+    target: str = option(
+        from_data("auto"),
+        "what a frame has: label, or labels (a set of them); auto: what the data say",
+        choices=lambda: ("auto", LABEL, LABELS),
+    )
+    label_column: str | None = option(
+        None,
+        "of tables: the column of the label (else guessed by its name); several with commas between: a label each, 0 "
+        "or 1",
+    )
+    label_separator: str | None = option(None, "of labels: what separates them (else | or ; or ,)")
     test_fraction: float = 0.2
     frame_size: int = option(0, "units of a layer that reads each frame first; 0: none", minimum=0, tune="0,64,128")
     hidden_size: int = option(128, "units of a cell, for each direction", minimum=1, tune="64,96,128,192,256")

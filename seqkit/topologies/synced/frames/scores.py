@@ -19,7 +19,7 @@ from seqkit.topologies.synced.frames.head import Framed
 
 _OVERLAPS = (10, 25, 50)
 """Percent of two segments that must overlap for them to match, as Lea et al. (2017) report."""
-_FOREST_FRAMES = 40_000
+FOREST_FRAMES = 40_000
 """Frames that the baseline learns from, at most: a forest is slow."""
 _SHOWN = 2
 """Sequences shown after each epoch."""
@@ -97,7 +97,7 @@ def forest_baseline(splits: Splits[LabelledClip], seed: int) -> list[Framed]:
     scaling = Scaling.fit([example.clip for example in splits.train])
     frames = np.concatenate([scaling(example.clip.features) for example in splits.train])
     labels = np.array([label for example in splits.train for label in example.labels])
-    chosen = np.random.default_rng(seed).permutation(len(frames))[:_FOREST_FRAMES]
+    chosen = np.random.default_rng(seed).permutation(len(frames))[:FOREST_FRAMES]
     model = ExtraTreesClassifier(min_samples_leaf=3, random_state=seed).fit(frames[chosen], labels[chosen])
     predicted = (model.predict(scaling(example.clip.features)) for example in splits.test)
     return [Framed(tuple(map(str, row)), ()) for row in predicted]

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from seqkit.data import DataError, Splits
-from seqkit.data.frames import LabelledClip, Scaling, read_clips, split_clips
+from seqkit.data.frames import AnyClip, Scaling, split_clips
 from seqkit.data.readers import shown
 from seqkit.topologies.synced.frames.options import FrameOptions
+from seqkit.topologies.synced.frames.targets import target_in
 
 _FOLDERS = ("train", "valid", "test")
 """Folders inside ``data`` that are splits of their own."""
 
 
-def clip_splits(config: FrameOptions, notes: list[str]) -> Splits[LabelledClip]:
+def clip_splits(config: FrameOptions, notes: list[str]) -> Splits[Any]:
     """Reads the folders, and splits off whole sequences at random for what is not given.
 
     Raises :class:`DataError` if all frames have one label, and for a label of a given split that training has not.
     """
     folders = _folders(config)
-    train = read_clips(folders["train"], config.label_column)
+    target = target_in(config, folders["train"], notes)
+    train = target.read(config, folders["train"], None)
     layout = train[0].clip.layout
-    own = {s: read_clips(folders[s], config.label_column, layout) for s in ("valid", "test") if s in folders}
-    _check_several_labels([clip for clips in (train, *own.values()) for clip in clips])
+    own = {s: target.read(config, folders[s], layout) for s in ("valid", "test") if s in folders}
+    target.check([clip for clips in (train, *own.values()) for clip in clips])
     for clips in own.values():
-        check_labels(clips, {label for clip in train for label in clip.labels})
+        check_labels(clips, labels_in(train))
     valid_fraction = 0.0 if "valid" in own else config.valid_fraction
     test_fraction = 0.0 if "test" in own else config.test_fraction
     splits = split_clips(train, valid_fraction, test_fraction, config.seed_of_splits)
@@ -34,10 +37,15 @@ def clip_splits(config: FrameOptions, notes: list[str]) -> Splits[LabelledClip]:
     return splits
 
 
-def check_labels(clips: Iterable[LabelledClip], known: Collection[str]) -> None:
+def labels_in(clips: Iterable[AnyClip]) -> set[str]:
+    """All labels of some sequences."""
+    return {label for clip in clips for _, label in clip.each()}
+
+
+def check_labels(clips: Iterable[AnyClip], known: Collection[str]) -> None:
     """Raises :class:`DataError` at the first frame whose label is not among those known."""
     for clip in clips:
-        for number, label in enumerate(clip.labels):
+        for number, label in clip.each():
             if label not in known:
                 what = f"label {shown(label)} is not in the training split; mend it, or add sequences that have it"
                 raise DataError(what, clip.location_of(number))
@@ -52,18 +60,12 @@ def _folders(config: FrameOptions) -> dict[str, Path]:
     return {**folders, **{split: Path(path) for split, path in named.items() if path}}
 
 
-def _check_several_labels(clips: Sequence[LabelledClip]) -> None:
-    labels = {label for clip in clips for label in clip.labels}
-    if len(labels) < 2:
-        raise DataError(f"every frame has the label {shown(labels.pop())}; add frames with another", clips[0].location)
-
-
-def _notes(splits: Splits[LabelledClip]) -> Iterator[str]:
+def _notes(splits: Splits[Any]) -> Iterator[str]:
     """What people should know of their splits."""
-    known = {label for clip in splits.train for label in clip.labels}
+    known = labels_in(splits.train)
     digests = {clip.clip.digest for clip in splits.train}
     for name, clips in (("validation", splits.valid), ("test", splits.test)):
-        if unseen := sorted({label for clip in clips for label in clip.labels} - known):
+        if unseen := sorted(labels_in(clips) - known):
             yield (
                 f"label {shown(unseen[0])} is in the {name} split alone, so it cannot be learned; add sequences that "
                 "have it, or choose the splits yourself"

@@ -112,10 +112,14 @@ class FrameStream:
             (logits,) = linear(outputs, *self._output).tolist()
         return logits  # type: ignore[no-any-return]
 
-    def _labelled(self, logits: list[float]) -> StreamedLabel:
-        probabilities = _softmax(logits)
-        most = max(probabilities)
-        return StreamedLabel(self._read - self.head.delay, self._labels[probabilities.index(most)], most)
+    def _labelled(self, logits: Sequence[float]) -> StreamedLabel:
+        return self._answer(self._read - self.head.delay, logits)
+
+    def _answer(self, number: int, logits: Sequence[float]) -> StreamedLabel:
+        """What is said of a frame with these logits (K)."""
+        # A handful of numbers is quicker in plain Python than in one tensor after another.
+        most = max(logits)
+        return StreamedLabel(number, self._labels[logits.index(most)], 1 / sum([exp(value - most) for value in logits]))
 
 
 class FrameEnsembleStream:

@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-import torch
 from torch import nn
 
 from seqkit.data import Splits
-from seqkit.data.frames import Clip, LabelledClip, read_clips
+from seqkit.data.frames import AnyClip, Clip
+from seqkit.errors import UsageError
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
+from seqkit.scores.direction import Criterion
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
 from seqkit.topologies.ensemble import LabelEnsemble
-from seqkit.topologies.powers import Explanation
+from seqkit.topologies.powers import Explanation, Stream
+from seqkit.topologies.prediction import predict_items
 from seqkit.topologies.synced.frames.codec import FrameCodec
-from seqkit.topologies.synced.frames.export import export_frames
-from seqkit.topologies.synced.frames.head import Framed, FrameHead
+from seqkit.topologies.synced.frames.head import FrameHead
 from seqkit.topologies.synced.frames.options import FrameOptions
-from seqkit.topologies.synced.frames.pictures import frame_pictures
-from seqkit.topologies.synced.frames.scores import (
-    forest_baseline,
-    frame_counts,
-    frame_label_scores,
-    frame_samples,
-    frame_tables,
-)
 from seqkit.topologies.synced.frames.splits import check_labels, clip_splits
-from seqkit.topologies.synced.frames.stream import FrameEnsembleStream, FrameStream, StreamedLabel
+from seqkit.topologies.synced.frames.stream import FrameEnsembleStream
+from seqkit.topologies.synced.frames.targets import AnyFrameTarget, target_of, target_of_files
 from seqkit.topologies.synced.task import Synced
+from seqkit.training import Evaluation
 from seqkit.training.recipe import Recipe
 
 C = TypeVar("C", bound=FrameOptions)
 
 
-class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
-    """A label for each frame of a video, or of whatever else is measured over time.
+class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
+    """A label, or a set of labels, for each frame of a video, or of whatever else is measured over time.
 
     A folder of sequences can always be given; a task of its own with other data overrides :meth:`read`::
 
@@ -55,17 +51,24 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
     background: ClassVar[Collection[str]] = ()
     """Labels of frames in which nothing happens: pale in pictures, and left out of samples"""
 
-    def read(self, config: C, notes: list[str]) -> Splits[LabelledClip]:
+    def read(self, config: C, notes: list[str]) -> Splits[Any]:
         """Three splits of whole sequences: folders of their own, or split off at random."""
         return clip_splits(config, notes)
 
-    def read_file(self, config: C, path: Path, codec: FrameCodec) -> list[LabelledClip]:
+    def recipe(self, config: C, splits: Splits[Any]) -> C:
+        """What a frame has, if the data were to say it."""
+        found = target_of(splits.train[0]).name
+        if config.target not in ("auto", found):
+            raise UsageError(f"--target {config.target} is for a folder; {config.data} has a {found} for each frame")
+        return replace(config, target=found)
+
+    def read_file(self, config: C, path: Path, codec: FrameCodec) -> list[Any]:
         """Sequences to evaluate on; raises :class:`DataError` for a label that the model does not know."""
-        clips = read_clips(path, config.label_column, codec.layout)
+        clips = target_of(codec).read(config, path, codec.layout)
         check_labels(clips, codec.labels)
         return clips
 
-    def input_of(self, example: LabelledClip) -> Clip:
+    def input_of(self, example: AnyClip) -> Clip:
         """The clip."""
         return example.clip
 
@@ -73,16 +76,16 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
         """The file that a text names."""
         return Path(text)
 
-    def learn_codec(self, config: C, train: Sequence[LabelledClip]) -> FrameCodec:
+    def learn_codec(self, config: C, train: Sequence[Any]) -> FrameCodec:
         """Layout, scaling, labels and their weights, of the training split."""
-        return FrameCodec.learn(train, config.class_weight)
+        return target_of(train[0]).codec.learn(train, config.class_weight)
 
     def load_codec(self, files: Mapping[str, Any]) -> FrameCodec:
         """The codec of a run."""
-        return FrameCodec.from_json(files)
+        return target_of_files(files).codec.from_json(files)
 
     def build_head(self, config: C, codec: FrameCodec) -> FrameHead:
-        """A layer for each frame if there is one, an encoder, and a softmax over the labels."""
+        """A layer for each frame if there is one, an encoder, and a softmax over the labels, or a sigmoid for each."""
         size, units = codec.scaling.size, config.frame_size
         encoder = config.build(
             Encoder,
@@ -93,59 +96,84 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
             dropout=config.dropout,
             embedding_dropout=config.feature_dropout,
         )
-        return FrameHead(encoder, codec.labels, config.delay, codec.class_weights)
+        return target_of(codec).build_head(config, codec, encoder)
 
-    def size(self, examples: Sequence[LabelledClip]) -> tuple[int, str]:
+    def size(self, examples: Sequence[AnyClip]) -> tuple[int, str]:
         """Frames."""
         return sum(len(example.labels) for example in examples), self.steps
 
-    def score_counts(self, predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> ScoreCounts:
-        """Accuracy and macro-F1 of frames, F1 of segments, and edit score."""
-        return frame_counts(predictions, examples)
+    def metric_criterion(self, codec: FrameCodec) -> Criterion:
+        """That of the target."""
+        return target_of(codec).criterion(Criterion(self.metric, self.higher_is_better))
+
+    def metric_for(self, codec: FrameCodec) -> str:
+        """That of the target."""
+        return self.metric_criterion(codec).score
+
+    def score_counts(self, predictions: Sequence[Any], examples: Sequence[Any]) -> ScoreCounts:
+        """Accuracy and macro-F1 of frames, F1 of segments, and edit score; F1 of sets of labels."""
+        return _target(examples).score_counts(predictions, examples)
 
     def baseline_name(self, config: C) -> str:
         """In words."""
         return "a random forest on single frames"
 
-    def predict_baseline(self, config: C, splits: Splits[LabelledClip]) -> list[Framed]:
+    def predict_baseline(self, config: C, splits: Splits[Any]) -> list[Any]:
         """Each frame by itself: a forest."""
-        return forest_baseline(splits, config.seed)
+        return _target(splits.train).predict_baseline(config, splits)
 
-    def samples(self, predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> list[Table]:
+    def validate(
+        self,
+        config: C,
+        codec: FrameCodec,
+        head: FrameHead,
+        items: Sequence[Any],
+        examples: Sequence[Any],
+        after_batch: Callable[[], None],
+    ) -> Evaluation:
+        """Scores the validation split, with whatever is tuned on it tuned."""
+        predictions, loss = predict_items(head, codec, items, config, with_loss=True, after_batch=after_batch)
+        settled = target_of(codec).settled(predictions, examples)
+        return Evaluation({"loss": loss, **self.score(settled, examples)}, self.samples(settled, examples))
+
+    def tune(
+        self, config: C, codec: FrameCodec, head: FrameHead, items: Sequence[Any], examples: Sequence[Any]
+    ) -> dict[str, Any]:
+        """Tunes the threshold of sets of labels."""
+        predictions = predict_items(head, codec, items, config).predictions
+        return target_of(codec).tune(config, head, predictions, examples)
+
+    def samples(self, predictions: Sequence[Any], examples: Sequence[Any]) -> list[Table]:
         """The labels of two sequences beside the truth."""
-        return frame_samples(predictions, examples, self.background)
+        return _target(examples).samples(predictions, examples, self.background)
 
-    def tables(self, predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> list[Table]:
+    def tables(self, predictions: Sequence[Any], examples: Sequence[Any]) -> list[Table]:
         """Scores of each label, confusions, and the worst sequences."""
-        return frame_tables(predictions, examples)
+        return _target(examples).tables(predictions, examples)
 
-    def label_scores(self, predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> dict[str, LabelScore]:
+    def label_scores(self, predictions: Sequence[Any], examples: Sequence[Any]) -> Mapping[str, LabelScore]:
         """Precision, recall, F1 and support of each label, over all frames."""
-        return frame_label_scores(predictions, examples)
+        return _target(examples).label_scores(predictions, examples)
 
     def draw_pictures(
-        self, head: FrameHead, codec: FrameCodec, predictions: Sequence[Framed], examples: Sequence[LabelledClip]
+        self, head: FrameHead, codec: FrameCodec, predictions: Sequence[Any], examples: Sequence[Any]
     ) -> dict[str, bytes]:
         """``strips.png`` and ``example.csv``."""
-        return frame_pictures(predictions, examples, self.background)
+        return target_of(codec).pictures(predictions, examples, self.background)
 
-    def confidences(self, prediction: Framed, example: LabelledClip) -> list[tuple[float, bool]]:
+    def confidences(self, prediction: Any, example: Any) -> list[tuple[float, bool]]:
         """The probability of each frame's label, and whether it is correct."""
-        correct = (one == other for one, other in zip(prediction.labels, example.labels, strict=True))
-        return list(zip(prediction.confidences, correct, strict=True))
+        return target_of(example).confidences(prediction, example)
 
-    def format_prediction(self, prediction: Framed | StreamedLabel) -> tuple[str, dict[str, Any]]:
+    def format_prediction(self, prediction: Any) -> tuple[str, dict[str, Any]]:
         """The labels with a space between, and their probabilities as JSON; of a stream, one frame's."""
-        if isinstance(prediction, StreamedLabel):
-            frame, label, confidence = prediction
-            return label, {"frame": frame, "label": label, "sure": confidence}
-        return " ".join(prediction.labels), {"labels": prediction.labels, "sure": prediction.confidences}
+        return target_of(prediction).format_prediction(prediction)
 
-    def open_stream(self, head: FrameHead | LabelEnsemble, codec: FrameCodec) -> FrameStream | FrameEnsembleStream:
+    def open_stream(self, head: FrameHead | LabelEnsemble, codec: FrameCodec) -> Stream:
         """See :class:`FrameStream`."""
         if isinstance(head, LabelEnsemble):
             return FrameEnsembleStream(head, codec)
-        return FrameStream(head, codec)
+        return target_of(codec).open_stream(head, codec)
 
     def agreement(self, head: FrameHead, codec: FrameCodec) -> Mapping[str, Any]:
         """Members of an ensemble know the same labels, and read the same features."""
@@ -157,11 +185,12 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
 
     def export(self, head: FrameHead, codec: FrameCodec) -> Exported:
         """``frames`` and ``lengths`` to ``logits`` and ``probabilities``."""
-        return export_frames(head, codec)
+        return target_of(codec).export(head, codec)
 
     def explain(self, head: FrameHead, codec: FrameCodec, raw: Any) -> Explanation:
         """The log-probabilities of the likeliest labels, summed; and the frames, by their numbers."""
-        best, labels = torch.log_softmax(head(codec.collate([codec.encode(raw)])), 2)[0].max(1)
-        numbers = [str(number) for number in range(1, len(best) + 1)] + ["–"] * head.delay
-        answer = " ".join(head.labels[label] for label in labels.tolist())
-        return Explanation(answer, best.sum(), {"encoder.recurrent": numbers})
+        return target_of(codec).explain(head, codec, raw)
+
+
+def _target(examples: Sequence[Any]) -> AnyFrameTarget:
+    return target_of(examples[0] if examples else None)

@@ -1,0 +1,143 @@
+"""Texts with numbers to batches; the numbers on one scale.
+
+B batch, N numbers of a text, F n-grams known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqkit.data import DataError, Tokenizer, Vocabulary
+from seqkit.data.readers import NUMBER, NumberExample
+from seqkit.topologies.many_to_one.ngrams import NgramCounts
+from seqkit.topologies.many_to_one.options import ManyToOneOptions
+from seqkit.topologies.many_to_one.texts import TextInputs, learn_texts, load_texts
+
+
+@dataclass(frozen=True)
+class Scale:
+    """``(y - mean) / deviation`` for each of N numbers, by their names; ``interval`` is the probability of theirs."""
+
+    names: tuple[str, ...]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    interval: float = 0.9
+
+    @classmethod
+    def learn(cls, train: Sequence[NumberExample], interval: float) -> Scale:
+        """Of the numbers of the training split, with the weights of its texts; 1 for one that never changes."""
+        rows, weights = np.array([e.numbers for e in train]), np.array([e.weight for e in train])
+        mean = np.average(rows, 0, weights)
+        deviation = np.sqrt(np.average((rows - mean) ** 2, 0, weights))
+        # Rounding leaves a constant with a little deviation.
+        deviation = np.where(deviation > 1e-12 * np.maximum(1.0, np.abs(rows).max(0)), deviation, 1.0)
+        return cls(train[0].names, tuple(mean.tolist()), tuple(deviation.tolist()), interval)
+
+    def apply(self, numbers: Sequence[float]) -> Tensor:
+        """Numbers as a head learns them, (N) of float32."""
+        return torch.tensor(
+            [(y - m) / d for y, m, d in zip(numbers, self.mean, self.deviation, strict=True)], dtype=torch.float32
+        )
+
+    def undo(self, scaled: Tensor) -> Tensor:
+        """Numbers (..., N) of float64 as people have them, from those of a head."""
+        mean, deviation = (torch.tensor(values, dtype=torch.float64) for values in (self.mean, self.deviation))
+        return scaled.double() * deviation.to(scaled.device) + mean.to(scaled.device)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Scale:
+        """The content of ``target.json``; raises :class:`DataError` for anything else."""
+        try:
+            names, interval = tuple(map(str, value["names"])), float(value["interval"])
+            mean, deviation = (tuple(map(float, value[key])) for key in ("mean", "deviation"))
+            fits = value["target"] == NUMBER and len(names) == len(mean) == len(deviation) and 0 < interval < 1
+        except (TypeError, KeyError, ValueError):
+            fits = False
+        if not fits or not all(math.isfinite(number) for number in (*mean, *deviation)) or not all(deviation):
+            raise DataError("target.json must hold names, means and deviations of numbers; restore it from a copy")
+        return cls(names, mean, deviation, interval)
+
+
+class NumberCodec(TextInputs):
+    """Texts to batches of tokens, numbers to one scale.
+
+    Args:
+        tokens, vocabulary, max_tokens, ngrams, texts: as of :class:`TextInputs`. Of n-grams it is counted how many
+            texts have them.
+        scale: of the numbers.
+        sums: for each n-gram known, the sum of the scaled numbers of the texts that have it, (F, N).
+    """
+
+    def __init__(
+        self,
+        tokens: Tokenizer,
+        vocabulary: Vocabulary,
+        scale: Scale,
+        max_tokens: int,
+        ngrams: NgramCounts | None = None,
+        sums: Sequence[Sequence[float]] = (),
+        texts: int = 1,
+    ) -> None:
+        super().__init__(tokens, vocabulary, max_tokens, ngrams, texts)
+        self.scale, self.sums = scale, sums
+
+    @classmethod
+    def learn(cls, config: ManyToOneOptions, train: Sequence[NumberExample]) -> NumberCodec:
+        """Vocabulary, scale, and n-grams of the training split."""
+        learned, scale = learn_texts(config, train), Scale.learn(train, config.interval)
+        codec = cls(learned.tokenizer, learned.vocabulary, scale, config.max_tokens, texts=learned.texts)
+        if config.ngrams:
+            codec._count(learned.tokens, train, config.tokenizer)
+        return codec
+
+    def _count(self, texts: Sequence[list[str]], train: Sequence[NumberExample], tokenizer: str) -> None:
+        ngrams = NgramCounts.learn(texts, [0] * len(texts), 1, tokenizer)
+        sums = np.zeros((len(ngrams.counts), len(self.scale.names)))
+        for tokens, example in zip(texts, train, strict=True):
+            # An n-gram is in the list once.
+            sums[ngrams.encode(tokens)] += self.scale.apply(example.numbers).numpy()
+        self.ngrams, self.sums = ngrams, sums.tolist()
+
+    @classmethod
+    def from_json(cls, files: Mapping[str, Any]) -> NumberCodec:
+        """The codec that :meth:`to_json` described; raises :class:`DataError` naming the file that is wrong."""
+        tokens, vocabulary, max_tokens, texts = load_texts(files)
+        scale = Scale.from_json(files["target.json"])
+        counts = files.get("ngrams.json")
+        if counts is None:
+            return cls(tokens, vocabulary, scale, max_tokens, texts=texts)
+        ngrams = NgramCounts.from_json(counts, "ngrams.json", 1)
+        return cls(tokens, vocabulary, scale, max_tokens, ngrams, _read_sums(counts, ngrams, scale), texts)
+
+    def target(self, example: NumberExample) -> Tensor:
+        """The scaled numbers, (N)."""
+        return self.scale.apply(example.numbers)
+
+    def targets(self, targets: Sequence[Tensor]) -> Tensor:
+        """(B, N)."""
+        return torch.stack(list(targets))
+
+    def to_json(self) -> dict[str, Any]:
+        """``vocab.json``, ``target.json``, and counts of n-grams if there are any."""
+        files = {**super().to_json(), "target.json": {"target": NUMBER, **dataclasses.asdict(self.scale)}}
+        if self.ngrams:
+            files["ngrams.json"] = {**files["ngrams.json"], "sums": [list(row) for row in self.sums]}
+        return files
+
+
+def _read_sums(value: Mapping[str, Any], ngrams: NgramCounts, scale: Scale) -> list[list[float]]:
+    try:
+        sums = [[float(number) for number in row] for row in value["sums"]]
+    except (TypeError, KeyError, ValueError):
+        sums = []
+    if len(sums) != len(ngrams.counts) or not all(len(row) == len(scale.names) for row in sums):
+        raise DataError("ngrams.json must hold a sum for each number and n-gram; restore it from a copy")
+    return sums

@@ -1,0 +1,193 @@
+"""Texts to batches of tokens, whatever is predicted of them; and two texts that are read together.
+
+B batch, T tokens of a text, K n-grams of an input.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqkit.data import DataError, Tokenizer, Vocabulary, tokenizer, tokenizer_from_json
+from seqkit.data.batching import pad
+from seqkit.data.readers import TextPair, read_pair
+from seqkit.topologies.classification import weights_of
+from seqkit.topologies.codec import Codec, EncodingReport
+from seqkit.topologies.many_to_one.ngrams import NgramCounts
+from seqkit.topologies.many_to_one.options import ManyToOneOptions
+
+_OF_SECOND = "\t"
+"""Before the tokens of a second text where n-grams are counted; no text of a pair has a tab in it."""
+
+
+class TextExample(Protocol):
+    """An example of a text, or of a pair, with a weight in the loss."""
+
+    @property
+    def text(self) -> str:
+        """The text."""
+        ...
+
+    @property
+    def weight(self) -> float:
+        """1 for most."""
+        ...
+
+
+class TextItem(NamedTuple):
+    """The tokens of a text (T), its target where it is known, its weight in the loss, its n-grams (K).
+
+    The target is the number of a label, or numbers: 0 and 1 for each label of a set, or what is to be predicted.
+    ``second`` has the tokens of the second text of a pair.
+    """
+
+    tokens: Tensor
+    target: int | Tensor | None = None
+    weight: float = 1.0
+    ngrams: Tensor | None = None
+    second: Tensor | None = None
+
+
+class TextBatch(NamedTuple):
+    """Tokens (B, T), lengths (B), and the number of each text's label (B) where it is known.
+
+    Of label sets targets are 0 and 1 (B, labels), of numbers (B, numbers). Of pairs, tokens (2B, T) and lengths (2B)
+    have all first texts, then all second ones. ``weights`` (B) are those of the texts in the loss; None: all are 1.
+    ``ngrams`` (B, K) are padded; None: none count.
+    """
+
+    tokens: Tensor
+    lengths: Tensor
+    targets: Tensor | None = None
+    weights: Tensor | None = None
+    ngrams: Tensor | None = None
+
+
+class TextInputs(Codec[Any, TextItem, TextBatch]):
+    """What is learned to read texts; a subclass adds what is predicted of them.
+
+    Args:
+        tokens: splits a text.
+        vocabulary: the tokens that have a number of their own.
+        max_tokens: a longer text is cut after so many.
+        ngrams: counts of n-grams, for a head that has a prior of them.
+        texts: how many make an input: 1, or 2 that are read by one encoder.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokenizer,
+        vocabulary: Vocabulary,
+        max_tokens: int,
+        ngrams: NgramCounts | None = None,
+        texts: int = 1,
+    ) -> None:
+        self.tokenizer, self.vocabulary, self.max_tokens = tokens, vocabulary, max_tokens
+        self.ngrams, self.texts = ngrams, texts
+
+    @abstractmethod
+    def target(self, example: Any) -> int | Tensor:
+        """What a head learns to say of an example."""
+
+    @abstractmethod
+    def targets(self, targets: Sequence[Any]) -> Tensor:
+        """The targets of a batch."""
+
+    def split(self, text: str) -> list[str]:
+        """The tokens that are read of a text, ``max_tokens`` at most."""
+        return self.tokenizer.split(text)[: self.max_tokens]
+
+    def sides(self, raw: str | Sequence[str]) -> Sequence[str]:
+        """The text of an input, or the two of a pair; raises :class:`DataError` for what is no pair."""
+        return read_pair(raw).sides if self.texts == 2 else (str(raw),)
+
+    def encode(self, raw: str | Sequence[str], example: TextExample | None = None) -> TextItem:
+        """Token numbers, cut to ``max_tokens``, those of n-grams, and the target."""
+        tokens = [self.split(side) for side in self.sides(raw)]
+        # By way of numpy: a third of the time of torch.tensor, which shows when a model answers thousands of texts
+        # a second.
+        first, *rest = (torch.from_numpy(np.array(self.vocabulary.encode(side), np.int32)) for side in tokens)
+        grams = torch.from_numpy(np.array(self.ngrams.encode(joined(tokens)), np.int32)) if self.ngrams else None
+        second = rest[0] if rest else None
+        if example is None:
+            return TextItem(first, ngrams=grams, second=second)
+        return TextItem(first, self.target(example), example.weight, grams, second)
+
+    def length(self, item: TextItem) -> int:
+        """Tokens; of a pair, those of the longer text."""
+        return item.tokens.numel() if item.second is None else max(item.tokens.numel(), item.second.numel())
+
+    def collate(self, items: Sequence[TextItem]) -> TextBatch:
+        """A batch; it has targets if every item has."""
+        seconds = [item.second for item in items if item.second is not None]
+        tokens, lengths = pad([*(item.tokens for item in items), *seconds], self.vocabulary.pad)
+        targets = [item.target for item in items if item.target is not None]
+        rows = [item.ngrams for item in items if item.ngrams is not None]
+        ngrams = pad(rows, len(self.ngrams.counts))[0] if self.ngrams else None
+        if not targets or len(targets) < len(items):
+            return TextBatch(tokens, lengths, ngrams=ngrams)
+        return TextBatch(tokens, lengths, self.targets(targets), weights_of(items), ngrams)
+
+    def encoding_report(self, raw: str | Sequence[str], example: TextExample | None = None) -> EncodingReport:
+        """Tokens, those behind ``max_tokens``, and those that are unknown."""
+        sides = [self.tokenizer.split(side) for side in self.sides(raw)]
+        read = [token for tokens in sides for token in tokens[: self.max_tokens]]
+        symbols = sum(map(len, sides))
+        return EncodingReport(symbols, symbols - len(read), [t for t in read if t not in self.vocabulary])
+
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """What the encoder reads."""
+        return {"encoder.embedding": self.vocabulary}
+
+    def to_json(self) -> dict[str, Any]:
+        """``vocab.json``, and counts of n-grams if there are any."""
+        options: dict[str, Any] = {"tokenizer": self.tokenizer.to_json(), "max_tokens": self.max_tokens}
+        if self.texts > 1:
+            options["texts"] = self.texts
+        files = {"vocab.json": {**options, **self.vocabulary.to_json()}}
+        return {**files, **({"ngrams.json": self.ngrams.to_json()} if self.ngrams else {})}
+
+
+class LearnedTexts(NamedTuple):
+    """What the training split teaches of reading its texts, and these as the tokens that n-grams are made of."""
+
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+    texts: int
+    tokens: list[list[str]]
+
+
+def learn_texts(config: ManyToOneOptions, train: Sequence[TextExample]) -> LearnedTexts:
+    """The tokenizer and vocabulary of the training split, and whether its texts are pairs."""
+    tokens = tokenizer(config.tokenizer)
+    rows = [e.text.sides if isinstance(e.text, TextPair) else (e.text,) for e in train]
+    split = [[tokens.split(side)[: config.max_tokens] for side in row] for row in rows]
+    read = [side for row in split for side in row]
+    vocabulary = Vocabulary.build(read, config.min_count, config.max_symbols)
+    return LearnedTexts(tokens, vocabulary, max(map(len, rows)), [joined(row) for row in split])
+
+
+def load_texts(files: Mapping[str, Any]) -> tuple[Tokenizer, Vocabulary, int, int]:
+    """Tokenizer, vocabulary, ``max_tokens`` and ``texts`` from ``vocab.json``.
+
+    Raises :class:`DataError` naming the file if it is wrong.
+    """
+    vocab = files["vocab.json"]
+    vocabulary = Vocabulary.from_json(vocab, "vocab.json")
+    # Runs of one text do not say so.
+    texts = vocab.get("texts", 1)
+    if texts not in (1, 2):
+        raise DataError("vocab.json must say that an input is 1 text or 2; restore it from a copy")
+    return tokenizer_from_json(vocab["tokenizer"]), vocabulary, int(vocab["max_tokens"]), texts
+
+
+def joined(sides: Sequence[list[str]]) -> list[str]:
+    """The tokens of a text as n-grams are made of them; those of the second text of a pair are told apart."""
+    if len(sides) == 1:
+        return sides[0]
+    return [*sides[0], _OF_SECOND, *(_OF_SECOND + token for token in sides[1])]

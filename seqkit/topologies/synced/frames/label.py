@@ -1,0 +1,114 @@
+"""One label for each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seqkit.data import DataError, Splits
+from seqkit.data.frames import Clip, LabelledClip, Layout, read_clips
+from seqkit.data.readers import LABEL, shown
+from seqkit.graphs import Exported
+from seqkit.scores.direction import Criterion
+from seqkit.scores.labels import LabelScore
+from seqkit.scores.resampling import ScoreCounts
+from seqkit.tables import Table
+from seqkit.topologies.powers import Explanation
+from seqkit.topologies.synced.frames.codec import FrameCodec
+from seqkit.topologies.synced.frames.export import export_frames
+from seqkit.topologies.synced.frames.head import Framed, FrameHead
+from seqkit.topologies.synced.frames.options import FrameOptions
+from seqkit.topologies.synced.frames.pictures import frame_pictures
+from seqkit.topologies.synced.frames.scores import (
+    forest_baseline,
+    frame_counts,
+    frame_label_scores,
+    frame_samples,
+    frame_tables,
+)
+from seqkit.topologies.synced.frames.stream import FrameStream, StreamedLabel
+from seqkit.topologies.synced.frames.target import FrameTarget
+
+
+class LabelFrames(FrameTarget[LabelledClip, Framed]):
+    """One label of several: a softmax, accuracy of frames, scores of segments."""
+
+    name, example, predictions = LABEL, LabelledClip, (Framed, StreamedLabel)
+    codec, head = FrameCodec, FrameHead
+
+    def read(self, config: FrameOptions, path: Path, layout: Layout | None) -> list[LabelledClip]:
+        """A label for each frame."""
+        return read_clips(path, config.label_column, layout)
+
+    def check(self, clips: Sequence[LabelledClip]) -> None:
+        """Raises :class:`DataError` if all frames have one label."""
+        labels = {label for clip in clips for label in clip.labels}
+        if len(labels) < 2:
+            what = f"every frame has the label {shown(labels.pop())}; add frames with another"
+            raise DataError(what, clips[0].location)
+
+    def criterion(self, of_task: Criterion) -> Criterion:
+        """That of the task."""
+        return of_task
+
+    def score_counts(self, predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> ScoreCounts:
+        """Accuracy and macro-F1 of frames, F1 of segments, and edit score."""
+        return frame_counts(predictions, examples)
+
+    def predict_baseline(self, config: FrameOptions, splits: Splits[LabelledClip]) -> list[Framed]:
+        """Each frame by itself: a forest."""
+        return forest_baseline(splits, config.seed)
+
+    def samples(
+        self, predictions: Sequence[Framed], examples: Sequence[LabelledClip], background: Collection[str]
+    ) -> list[Table]:
+        """The labels of two sequences beside the truth."""
+        return frame_samples(predictions, examples, background)
+
+    def tables(self, predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> list[Table]:
+        """Scores of each label, confusions, and the worst sequences."""
+        return frame_tables(predictions, examples)
+
+    def label_scores(self, predictions: Sequence[Framed], examples: Sequence[LabelledClip]) -> Mapping[str, LabelScore]:
+        """Precision, recall, F1 and support of each label, over all frames."""
+        return frame_label_scores(predictions, examples)
+
+    def pictures(
+        self, predictions: Sequence[Framed], examples: Sequence[LabelledClip], background: Collection[str]
+    ) -> dict[str, bytes]:
+        """``strips.png`` and ``example.csv``."""
+        return frame_pictures(predictions, examples, background)
+
+    def confidences(self, prediction: Framed, example: LabelledClip) -> list[tuple[float, bool]]:
+        """The probability of each frame's label, and whether it is correct."""
+        correct = (one == other for one, other in zip(prediction.labels, example.labels, strict=True))
+        return list(zip(prediction.confidences, correct, strict=True))
+
+    def format_prediction(self, prediction: Framed | StreamedLabel) -> tuple[str, dict[str, Any]]:
+        """The labels with a space between, and their probabilities as JSON; of a stream, one frame's."""
+        if isinstance(prediction, StreamedLabel):
+            frame, label, confidence = prediction
+            return label, {"frame": frame, "label": label, "sure": confidence}
+        return " ".join(prediction.labels), {"labels": prediction.labels, "sure": prediction.confidences}
+
+    def open_stream(self, head: FrameHead, codec: FrameCodec) -> FrameStream:
+        """See :class:`FrameStream`."""
+        return FrameStream(head, codec)
+
+    def export(self, head: FrameHead, codec: FrameCodec) -> Exported:
+        """``frames`` and ``lengths`` to ``logits`` and ``probabilities``."""
+        return export_frames(head, codec)
+
+    def explain(self, head: FrameHead, codec: FrameCodec, raw: Clip | Path) -> Explanation:
+        """The log-probabilities of the likeliest labels, summed; and the frames, by their numbers."""
+        best, labels = torch.log_softmax(head(codec.collate([codec.encode(raw)])), 2)[0].max(1)
+        answer = " ".join(head.labels[label] for label in labels.tolist())
+        return Explanation(answer, best.sum(), {"encoder.recurrent": frame_numbers(head, len(best))})
+
+
+def frame_numbers(head: FrameHead, count: int) -> list[str]:
+    """What the steps of the encoder read: the frames, and nothing for as long as the delay."""
+    return [str(number) for number in range(1, count + 1)] + ["–"] * head.delay
