@@ -64,7 +64,7 @@ def test_what_is_no_set_of_labels_is_refused(y, what):
 @pytest.mark.parametrize("columns", [1, 2])
 def test_a_regressor_predicts_the_shape_that_y_had_and_intervals_around_it(columns, tmp_path):
     y = NUMBERS if columns == 1 else np.stack([NUMBERS, -1000 * NUMBERS], 1)
-    model = SequenceRegressor(**QUICK).fit(TEXTS, y)
+    model = SequenceRegressor(**{**QUICK, "epochs": 12}).fit(TEXTS, y)
     predicted, limits = model.predict(TEXTS), model.predict_interval(TEXTS)
     assert predicted.shape == y.shape and limits.shape == (*y.shape, 2)
     assert (limits[..., 0] < predicted).all() and (predicted < limits[..., 1]).all()

@@ -48,7 +48,9 @@ def read_captioned(
     if vectors:
         pictures = read_vectors_of(vectors, list(listed))
     else:
-        places = _find_pictures(file, listed, [] if notes is None else notes)
+        # Somebody who names the file may have its pictures in another folder; one who names the folder has not.
+        beside = _folders_beside(file.parent) if path.is_file() else []
+        places = _find_pictures(file, listed, beside, [] if notes is None else notes)
         pictures = [read_picture(place, size, color, name) for name, place in places.items()]
     return [
         Captioned(picture, tuple(captions), picture.digest, location)
@@ -73,20 +75,16 @@ def _captions_file(folder: Path) -> Path:
     raise UsageError(f"{folder} has no {', '.join(CAPTIONS[:-1])} or {CAPTIONS[-1]}; write one: file, tab, caption")
 
 
-def _find_pictures(file: Path, listed: Listed, notes: list[str]) -> dict[str, Path]:
+def _find_pictures(file: Path, listed: Listed, beside: Sequence[Path], notes: list[str]) -> dict[str, Path]:
     """The file of each picture; says which pictures of the folder have no caption."""
     folder = file.parent
     inside = {_normal(str(path.relative_to(folder))): path for path in _pictures_in(folder)}
-    beside: dict[str, Path] | None = None
+    by_name = {_normal(path.name): path for path in reversed([*inside.values(), *beside])}
     places: dict[str, Path] = {}
     for name, (_, location) in listed.items():
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise DataError(f"{shown(name)} leads out of the folder; name pictures inside {folder}", location)
-        place = inside.get(_normal(name))
-        if place is None:
-            # COCO has captions in one folder and pictures in another beside it.
-            beside = beside if beside is not None else _by_name(folder, folder.parent)
-            place = beside.get(_normal(Path(name).name))
+        place = inside.get(_normal(name)) or by_name.get(_normal(Path(name).name))
         if place is None:
             raise DataError(
                 f"{shown(name)} has a caption but is not in {folder}; add it, or take the line out", location
@@ -102,9 +100,10 @@ def _pictures_in(folder: Path) -> list[Path]:
     return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
-def _by_name(*folders: Path) -> dict[str, Path]:
-    """Pictures by their names alone, those of the first folder before others."""
-    return {_normal(path.name): path for folder in reversed(folders) for path in reversed(_pictures_in(folder))}
+def _folders_beside(folder: Path) -> list[Path]:
+    """The pictures in folders beside one: COCO has captions in one folder and pictures in another."""
+    folders = [other for other in sorted(folder.parent.iterdir()) if other.is_dir() and other != folder]
+    return [path for other in folders for path in sorted(other.iterdir()) if path.suffix.lower() in SUFFIXES]
 
 
 def _normal(name: str) -> str:

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from seqkit.data.readers.columns import choose_column, split_names
+from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.label_sets import label_list
 from seqkit.data.readers.location import SourceLocation, shown
 from seqkit.data.readers.numbers import parse_finite
@@ -33,7 +34,7 @@ def target_in(path: Path, label_column: str | None, notes: list[str]) -> str:
     if len(names) > 1:
         found, why = _several(records, [choose_column(columns, name, "label", header) for name in names])
     else:
-        is_json = FORMATS[path.suffix.lower()] == "jsonl"
+        is_json = FORMATS[format_ending(path)] == "jsonl"
         found, why = _single(records, choose_column(columns, label_column, "label", header), is_json)
     if found != LABEL:
         notes.append(f"{why}; --target says otherwise")

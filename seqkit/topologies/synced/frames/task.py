@@ -11,6 +11,7 @@ from torch import nn
 
 from seqkit.data import Splits
 from seqkit.data.frames import AnyClip, Clip
+from seqkit.data.readers import LABEL
 from seqkit.errors import UsageError
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
@@ -176,7 +177,12 @@ class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
         return target_of(codec).open_stream(head, codec)
 
     def agreement(self, head: FrameHead, codec: FrameCodec) -> Mapping[str, Any]:
-        """Members of an ensemble know the same labels, and read the same features."""
+        """Members of an ensemble know the same labels, and read the same features.
+
+        Raises :class:`UsageError` for heads of sets of labels, which have no average.
+        """
+        if target_of(codec).name != LABEL:
+            raise UsageError("only models of one label for each frame answer together, not of sets of labels")
         return {"labels": head.labels, "features": codec.layout}
 
     def ensemble(self, heads: Sequence[FrameHead]) -> LabelEnsemble:
