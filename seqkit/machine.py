@@ -1,4 +1,4 @@
-"""This machine and this process: the processor's name, and the memory that the process takes, in MB of 2**20 bytes."""
+"""This machine and this process: the processor's name and quota, and the memory taken, in MB of 2**20 bytes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import ctypes
 import platform
 import resource
 import sys
+from functools import cache
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
+_CGROUPS = Path("/sys/fs/cgroup")
+_MEMBERSHIP = Path("/proc/self/cgroup")
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """Names of glibc's settings."""
 
@@ -42,6 +45,52 @@ def processor() -> str:
     lines = path.read_text().splitlines() if path.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
+
+
+@cache
+def cpu_quota() -> float | None:
+    """The cores whose time this process's container may use, looked up once; None: no limit, or none that is known."""
+    return quota_of_cgroups(_CGROUPS, _MEMBERSHIP)
+
+
+def quota_of_cgroups(root: Path, membership: Path) -> float | None:
+    """The smallest quota of the control groups (version 1 or 2) that a process is in, in cores.
+
+    Args:
+        root: where the system shows its control groups.
+        membership: the file with the process's groups, lines of ``number:controllers:path``.
+    """
+    found = [_quota(folder) for folder in _cpu_groups(root, membership)]
+    return min((quota for quota in found if quota is not None), default=None)
+
+
+def _cpu_groups(root: Path, membership: Path) -> list[Path]:
+    """The folders of a process's group and of those above it, as far as they are visible from inside a container."""
+    try:
+        lines = [line.split(":", 2) for line in membership.read_text().splitlines()]
+    except OSError:
+        return []
+    folders = []
+    for _, controllers, path in (line for line in lines if len(line) == 3):
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        # Version 2 has one tree; in version 1 the controller's tree is below its own name.
+        tops = [root / name for name in (controllers, "cpu") if name] if controllers else [root, root / "unified"]
+        below = [Path(path.lstrip("/")), *Path(path.lstrip("/")).parents]
+        folders += [top / each for top in tops for each in below]
+    return folders
+
+
+def _quota(folder: Path) -> float | None:
+    """What one group may use: ``cpu.max`` of version 2, the two files of version 1."""
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
+        return int(quota) / int(period) if quota != "max" and int(quota) > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
 
 
 def _status(name: str) -> float | None:

@@ -8,18 +8,18 @@ the cell and the input, and never waits for a build.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from seqkit.cells import Cell
 from seqkit.errors import UsageError, unknown
 from seqkit.kernels.aten import Aten
 from seqkit.kernels.base import Kernel, Weights
 from seqkit.kernels.build import built
-from seqkit.kernels.native import Native, PreparedStep, ensure, ensure_or_warn, ready
+from seqkit.kernels.native import Native, ensure, ensure_or_warn, ready
+from seqkit.kernels.packed import PackedStack
 from seqkit.kernels.reference import Reference
 from seqkit.kernels.traced import Traced
 
@@ -28,15 +28,16 @@ __all__ = [
     "NAMES",
     "PRECISIONS",
     "Kernel",
-    "PreparedStep",
+    "Native",
+    "PackedStack",
     "Reference",
     "Weights",
     "built",
     "choose_kernel",
     "ensure",
     "kernel_name",
-    "prepare_step",
     "ready",
+    "transformed",
 ]
 
 KERNELS: dict[str, Kernel] = {"native": Native(), "aten": Aten(), "reference": Reference()}
@@ -44,6 +45,7 @@ KERNELS: dict[str, Kernel] = {"native": Native(), "aten": Aten(), "reference": R
 
 _NATIVE_BF16 = Native(bf16=True)
 _TRACED = Traced()
+_PLAIN = Reference(by_hand=False)
 
 PRECISIONS = ("f32", "bf16")
 """What the sides of a product are: float32, or rounded to bfloat16 where the processor multiplies those."""
@@ -64,7 +66,8 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     """The kernel to run a cell with on such input.
 
     ``native`` is built if need be; where it cannot be built the next one serves, with a warning. Precision "bf16" is
-    leave to round, not an order: only ``native`` has such products.
+    leave to round, not an order: only ``native`` has such products. Under ``torch.func`` and in forward mode the
+    reference loop runs, all of whose operators torch transforms.
 
     Raises:
         UsageError: the one asked for cannot run the cell, or not on such input.
@@ -72,6 +75,8 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     if torch.compiler.is_exporting():
         return _TRACED
     name = kernel_name(kernel)
+    if transformed():
+        return _PLAIN
     if name in KERNELS and not KERNELS[name].supports(cell, x):
         raise UsageError(f"kernel '{name}' cannot run {cell!r} on {_kind(x)}; use kernel 'reference' or 'auto'")
     if name in ("aten", "reference"):
@@ -82,15 +87,11 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     return next(k for k in (KERNELS["aten"], KERNELS["reference"]) if k.supports(cell, x))
 
 
-def prepare_step(
-    kernel: Kernel,
-    cell: Cell,
-    weights: Sequence[Weights],
-    parameters: Sequence[Mapping[str, Tensor | None]],
-    caches: Sequence[dict[str, Any]],
-) -> PreparedStep | None:
-    """See :meth:`~seqkit.kernels.native.Native.prepare_step`; None for a kernel that has nothing to prepare."""
-    return kernel.prepare_step(cell, weights, parameters, caches) if isinstance(kernel, Native) else None
+def transformed() -> bool:
+    """Whether a transform of ``torch.func`` or forward-mode differentiation is under way."""
+    if torch.compiler.is_compiling():
+        return False
+    return torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
 
 
 def _kind(x: Tensor) -> str:

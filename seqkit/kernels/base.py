@@ -39,7 +39,7 @@ class LayerCall(NamedTuple):
     x: Tensor
     lengths: Tensor | None
     states: Sequence[Tensor] | None
-    cache: dict[str, Any] | None
+    cache: Any
 
 
 class Kernel(ABC):
@@ -56,7 +56,7 @@ class Kernel(ABC):
         x: Tensor,
         lengths: Tensor | None,
         states: Sequence[Tensor] | None,
-        cache: dict[str, Any] | None = None,
+        cache: Any = None,
     ) -> tuple[Tensor, CellState]:
         """x (B, T, I) and states (B, D, H), None for zeros, to outputs (B, T, D·H) and the states after the last step.
 

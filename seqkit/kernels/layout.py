@@ -86,6 +86,11 @@ def stack(tensors: Sequence[Tensor]) -> Tensor:
     return torch.stack(tuple(tensors)) if len(tensors) > 1 else tensors[0].unsqueeze(0)
 
 
+def padded(hidden: int) -> int:
+    """So many hidden units with those that pad them."""
+    return hidden + -hidden % _UNIT_MULTIPLE
+
+
 def pad_units(tensor: Tensor, hidden: int) -> Tensor:
     """Zeros at the end of the last dimension, so that ``hidden`` units become a multiple of 16."""
     missing = -hidden % _UNIT_MULTIPLE

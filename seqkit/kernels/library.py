@@ -12,7 +12,6 @@ import torch
 
 from seqkit.kernels.build import BuildError, build, built
 from seqkit.kernels.operators import operator, register
-from seqkit.kernels.packed import OPTIMIZER_STEPS
 
 _loaded: list[str] = []
 """The path of this process's library, once there is one."""
@@ -38,7 +37,6 @@ def load(path: str) -> None:
                 why = error.__cause__ or error
                 raise BuildError(f"{path} cannot be loaded ({why}); clear it: seqkit kernels clear") from error
             register()
-        OPTIMIZER_STEPS.watch()
         _loaded.append(path)
 
 

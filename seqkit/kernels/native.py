@@ -1,31 +1,28 @@
 """The native kernel: the time loop of our own cells in C++, for float32 on a CPU.
 
 The C++ (``cpp/``) is registered as torch operators; ``operators`` calls them and tells torch their derivative,
-``layout`` and ``packed`` bring weights into the form that they want, ``plan`` divides the work among threads, ``step``
-prepares single steps, ``library`` loads what ``build`` has built.
+``layout`` and ``packed`` bring weights into the form that they want, ``plan`` divides the work among threads,
+``library`` loads what ``build`` has built.
 B batch, T time, H hidden units, D directions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqkit.cells import Cell, CellState
 from seqkit.kernels.base import Kernel, LayerCall, Weights
-from seqkit.kernels.layout import layer_of, pad_units, stack, unpad_outputs, weights_of
+from seqkit.kernels.layout import layer_of, pad_units, padded, stack, unpad_outputs, weights_of
 from seqkit.kernels.library import ensure, ensure_or_warn, multiplies_bf16, ready
 from seqkit.kernels.operators import Options, forward, operator, operator_name
-from seqkit.kernels.packed import Packed, packed_weights, stamp_of, tensors_of
+from seqkit.kernels.packed import PackedStack, pack, tensors_of
 from seqkit.kernels.plan import plan
-from seqkit.kernels.step import PreparedStep
 
 __all__ = [
     "Native",
-    "PreparedStep",
     "ensure",
     "ensure_or_warn",
     "layer_of",
@@ -62,14 +59,19 @@ class Native(Kernel):
 
     def _infer(self, call: LayerCall, tensors: list[Tensor]) -> tuple[Tensor, CellState]:
         cell, weights, x, lengths, states, cache = call
-        packed, vectors = packed_weights(weights, tensors, cache, self._rounds())
-        units, hidden = weights[0].weight_h.shape[1], vectors.shape[2]
         h, c = (*(states or ()), None, None)[:2]
-        slices, team = plan(len(weights), x.shape[0], hidden, len(cell.gate_names), single=x.shape[1] == 1)
+        count, units, bf16 = len(weights), weights[0].weight_h.shape[1], self._rounds()
+        slices, team = plan(count, x.shape[0], padded(units), len(cell.gate_names), single=x.shape[1] == 1)
         name = operator_name(cell)
-        out, *final = operator("infer")(name, x, lengths, packed, vectors, h, c, units, slices, team)
-        if units != hidden:
-            out = unpad_outputs(out, len(weights), units)
+        if x.shape[0] == 1 and lengths is None and not bf16:
+            # A sequence reads each weight once a step, wherever it lies: nothing need be packed, kept or compared.
+            out, *final = operator("infer_in_place")(name, x, tensors, count, h, c, team)
+        else:
+            fresh = cache is None or torch.compiler.is_compiling()
+            packed, vectors = pack(weights, bf16) if fresh else cache.of(weights, bf16)
+            out, *final = operator("infer")(name, x, lengths, packed, vectors, h, c, units, slices, team)
+        if out.shape[2] != count * units:
+            out = unpad_outputs(out, count, units)
         return out, tuple(final[: len(cell.state_names)])
 
     def _run_for_gradients(self, call: LayerCall) -> tuple[Tensor, CellState]:
@@ -91,23 +93,31 @@ class Native(Kernel):
     def _rounds(self) -> bool:
         return self.bf16 and multiplies_bf16()
 
-    def prepare_step(
+    def step(
         self,
         cell: Cell,
         weights: Sequence[Weights],
-        parameters: Sequence[Mapping[str, Tensor | None]],
-        caches: Sequence[dict[str, Any]],
-    ) -> PreparedStep | None:
-        """Steps through a stack of layers in one direction, for as long as its weights stay as they are.
+        x: Tensor,
+        state: Mapping[str, Tensor] | None,
+        kept: PackedStack,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """A step without gradients through a stack of layers in one direction, whose weights ``weights`` are.
 
-        ``weights`` and ``caches`` are those of each layer, ``parameters`` the dictionaries in which the weights are
-        looked up again. None where :meth:`run` has to serve: weights created in inference mode show no change.
+        x (B, I) and each state (B, L, H), None for zeros, to the output (B, H) and the states after it. One sequence
+        reads the weights where they lie; several read packed ones.
+
+        Raises:
+            RuntimeError: a shape, dtype or device is not that of a step of this layer.
+            KeyError: a state is missing.
         """
-        if stamp_of(tensors_of(weights)) is None:
-            return None
-        layers = [
-            packed_weights([w], tensors_of([w]), cache, self._rounds())
-            for w, cache in zip(weights, caches, strict=True)
-        ]
-        packed = layers[0] if len(layers) == 1 else Packed(*(torch.cat(same) for same in zip(*layers, strict=True)))
-        return PreparedStep(cell, parameters, packed, weights[0].weight_h.shape[1])
+        has_c, units, h, c = "c" in cell.state_names, weights[0].weight_h.shape[1], None, None
+        if state is not None:
+            h, c = state["h"], state["c"] if has_c else None
+        rows, name = x.shape[0], operator_name(cell)
+        slices, team = plan(1, rows, padded(units), len(cell.gate_names), single=True)
+        if rows == 1:
+            out, h, c = operator("step_in_place")(name, x, tensors_of(weights), len(weights), h, c, team)
+        else:
+            packed, vectors = kept.joined(weights, self._rounds())
+            out, h, c = operator("step")(name, x, packed, vectors, h, c, units, slices, team)
+        return out, {"h": h, "c": c} if has_c else {"h": h}

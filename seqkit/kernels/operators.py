@@ -122,6 +122,8 @@ def register() -> None:
     torch.library.register_fake("seqkit::forward", _fake_forward)
     torch.library.register_fake("seqkit::infer", _fake_infer)
     torch.library.register_fake("seqkit::step", _fake_step)
+    torch.library.register_fake("seqkit::infer_in_place", _fake_infer_in_place)
+    torch.library.register_fake("seqkit::step_in_place", _fake_step_in_place)
     torch.library.register_fake("seqkit::backward", _fake_backward)
     torch.library.register_autograd("seqkit::forward", _backward, setup_context=_save)
 
@@ -160,6 +162,21 @@ def _fake_step(
     slices: int, team: int,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     return x.new_empty(x.shape[0], units), *_fake_states(cell, x, (x.shape[0], vectors.shape[0], units))
+
+
+def _fake_infer_in_place(
+    cell: str, x: Tensor, weights: Sequence[Tensor], directions: int, h: Tensor | None, c: Tensor | None, team: int
+) -> tuple[Tensor, ...]:
+    units = weights[1].shape[1]
+    out = x.new_empty(*x.shape[:-1], directions * (units + -units % 16))
+    return out, *_fake_states(cell, x, (1, directions, units))
+
+
+def _fake_step_in_place(
+    cell: str, x: Tensor, weights: Sequence[Tensor], layers: int, h: Tensor | None, c: Tensor | None, team: int
+) -> tuple[Tensor, ...]:
+    units = weights[1].shape[1]
+    return x.new_empty(1, units), *_fake_states(cell, x, (1, layers, units))
 
 
 def _fake_states(cell: str, x: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:

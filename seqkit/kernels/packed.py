@@ -1,17 +1,17 @@
-"""Packed weights: what inference reads of a layer, kept until a weight changes.
+"""Packed weights: what inference reads of a layer, kept from call to call with a copy of the weights they are made of.
 
-A change shows in the place or version of a tensor, or in an optimizer's step (fused ones leave the version alone); one
-that is made through ``.data`` shows in neither.
+No stamp of a tensor shows every edit: one through ``.data``, a view of numpy's or another process leaves none. So each
+call compares the weights with the copy, bit by bit; only where somebody says that they stand still does it not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from seqkit.kernels.base import Weights
 from seqkit.kernels.layout import layer_of
@@ -27,21 +27,72 @@ class Packed(NamedTuple):
     """(D, G + n, H): biases, then the ``own`` of :class:`~seqkit.kernels.layout.Layer`"""
 
 
-class OptimizerSteps:
-    """Counts the steps of all optimizers of this process, once it is told to."""
+class _Kept(NamedTuple):
+    bf16: bool
+    copies: list[Tensor]
+    packed: Packed
+
+
+class PackedWeights:
+    """The packed weights of one layer, made anew when a weight has changed; copies and pickles of it start empty."""
 
     def __init__(self) -> None:
-        self.count = 0
+        # One tuple, so that threads that share a layer never see the copies of one packing with the result of another.
+        self._kept: _Kept | None = None
+        self._lock, self._holders = Lock(), 0
+        self._hold = self._compared_in = 0  # numbers of holds: the last one, and that of the last comparison
 
-    def watch(self) -> None:
-        """Counts from now on."""
-        register_optimizer_step_post_hook(self._add)
+    def of(self, weights: Sequence[Weights], bf16: bool) -> Packed:
+        """The weights, which must not require gradients here, packed as they are now."""
+        kept, hold, tensors = self._kept, self._hold, tensors_of(weights)
+        stand_still = self._holders > 0 and self._compared_in == hold
+        if kept is None or kept.bf16 != bf16 or not (stand_still or operator("same")(tensors, kept.copies)):
+            # Packed from the copies: another process may be writing to the weights.
+            copies = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in tensors]
+            kept = self._kept = _Kept(bf16, copies, pack(_with_tensors(weights, copies), bf16))
+        self._compared_in = hold
+        return kept.packed
 
-    def _add(self, *_: Any) -> None:
-        self.count += 1
+    def hold(self) -> None:
+        """From now to :meth:`release` the weights stand still: they are compared in the first call only."""
+        with self._lock:
+            self._hold += self._holders == 0
+            self._holders += 1
+
+    def release(self) -> None:
+        """Ends one :meth:`hold`."""
+        with self._lock:
+            self._holders -= 1
+
+    def __reduce__(self) -> tuple[type[PackedWeights], tuple[()]]:
+        return PackedWeights, ()
 
 
-OPTIMIZER_STEPS = OptimizerSteps()
+class PackedStack:
+    """The packed weights of a stack of layers; copies and pickles of it start empty."""
+
+    def __init__(self) -> None:
+        self.layers: list[PackedWeights] = []
+        self._joined: tuple[list[Packed], Packed] | None = None
+
+    def layer(self, number: int) -> PackedWeights:
+        """Those of one layer."""
+        while len(self.layers) <= number:
+            self.layers.append(PackedWeights())
+        return self.layers[number]
+
+    def joined(self, weights: Sequence[Weights], bf16: bool) -> Packed:
+        """Those of a stack in one direction, one layer after another."""
+        parts = [self.layer(number).of([own], bf16) for number, own in enumerate(weights)]
+        if len(parts) == 1:
+            return parts[0]
+        joined = self._joined
+        if joined is None or len(joined[0]) != len(parts) or any(a is not b for a, b in zip(joined[0], parts)):  # noqa: B905
+            joined = self._joined = parts, Packed(*(torch.cat(same) for same in zip(*parts, strict=True)))
+        return joined[1]
+
+    def __reduce__(self) -> tuple[type[PackedStack], tuple[()]]:
+        return PackedStack, ()
 
 
 def tensors_of(weights: Sequence[Weights]) -> list[Tensor]:
@@ -49,30 +100,23 @@ def tensors_of(weights: Sequence[Weights]) -> list[Tensor]:
     return [t for w in weights for t in (*w[:4], *w.own.values()) if t is not None]
 
 
-def packed_weights(
-    weights: Sequence[Weights], tensors: list[Tensor], cache: dict[str, Any] | None, bf16: bool
-) -> Packed:
-    """The packed weights of a layer, from the cache while ``tensors``, all of its tensors, stay as they are."""
-    stamp = None if cache is None or torch.compiler.is_compiling() else stamp_of(tensors)
-    if cache is None or stamp is None:
-        return _pack(weights, bf16)
-    key = (bf16, OPTIMIZER_STEPS.count, stamp)
-    if cache.get("key") != key:
-        # The tensors are held: another one could otherwise come to lie in the place of one that is gone.
-        cache.update(key=key, value=_pack(weights, bf16), held=[t.detach() for t in tensors])
-    value: Packed = cache["value"]
-    return value
+def _with_tensors(weights: Sequence[Weights], tensors: Sequence[Tensor]) -> list[Weights]:
+    """The inverse of :func:`tensors_of`, for other tensors in the places of the weights'."""
+    following = iter(tensors)
+    return [
+        Weights(
+            next(following),
+            next(following),
+            next(following),
+            None if w.bias_h is None else next(following),
+            {name: next(following) for name in w.own},
+        )
+        for w in weights
+    ]
 
 
-def stamp_of(tensors: list[Tensor]) -> list[tuple[int, int]] | None:
-    """Place and version of each; None if one was created in inference mode: asking for its version is an error."""
-    try:
-        return [(t.data_ptr(), t._version) for t in tensors]
-    except RuntimeError:
-        return None
-
-
-def _pack(weights: Sequence[Weights], bf16: bool) -> Packed:
+def pack(weights: Sequence[Weights], bf16: bool) -> Packed:
+    """The weights of all directions of a layer, packed."""
     layer = layer_of(weights)
     directions, _, hidden = layer.weight_h.shape
     vectors = torch.cat([layer.bias.view(directions, -1, hidden), layer.own], 1)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import torch
 
+from seqkit.machine import cpu_quota
+
+MOST_IN_TEAM = 64
+"""Threads that may share a slice, as ``kMaxTeam`` of the C++ has it."""
+_BLOCK = 16
+"""Hidden units of which at least one member of a team has all: more members than blocks would only wait."""
+
 
 def plan(
     directions: int, batch: int, hidden: int, gates: int, *, single: bool = False, training: bool = False
 ) -> tuple[int, int]:
     """Slices of the batch for each direction, and threads for each slice; ``single``: of one step, not many."""
-    threads = torch.get_num_threads()
+    threads = _threads()
     workers = threads // directions if threads >= directions else 1
     if workers == 1:
         return 1, 1
@@ -19,5 +26,12 @@ def plan(
     large = weights >= (2**21 if training else 2**20)
     slices = max(1, min(workers, batch // (16 if large else 4)))
     # Below this a step is over before two threads have met; a single step has to earn the start of the threads, too.
-    team = workers // slices if weights >= (2**17 if single else 2**15) else 1
+    earns_a_team = weights >= (2**17 if single else 2**15)
+    team = min(workers // slices, MOST_IN_TEAM, max(1, hidden // _BLOCK)) if earns_a_team else 1
     return slices, team
+
+
+def _threads() -> int:
+    """torch's threads, but no more than a container's quota of processor time: a team without its cores waits."""
+    threads, quota = torch.get_num_threads(), cpu_quota()
+    return threads if quota is None else max(1, min(threads, int(quota)))

@@ -30,7 +30,14 @@ class _Loop(NamedTuple):
 
 
 class Reference(DirectionKernel):
-    """Runs any cell by its own ``step``."""
+    """Runs any cell by its own ``step``.
+
+    Args:
+        by_hand: go back through the cell's own ``step_backward`` where it has one, which transforms cannot see through.
+    """
+
+    def __init__(self, by_hand: bool = True) -> None:
+        self.by_hand = by_hand
 
     def supports(self, cell: Cell, x: Tensor) -> bool:
         """Every cell."""
@@ -48,7 +55,8 @@ class Reference(DirectionKernel):
             weights.own,
             None if lengths is None else sequence_mask(lengths, x.shape[1]),
         )
-        return _ByHand.run(cell, loop) if cell.has_backward and torch.is_grad_enabled() else _unroll(cell, loop)
+        by_hand = self.by_hand and cell.has_backward and torch.is_grad_enabled()
+        return _ByHand.run(cell, loop) if by_hand else _unroll(cell, loop)
 
     def step(self, cell: Cell, weights: Weights, x: Tensor, state: CellState) -> CellState:
         """One step: x (B, I) and state (B, H) to the next state."""

@@ -14,7 +14,7 @@ from seqkit.cells.lstm import LSTM
 from seqkit.cells.rnn import RNN
 from seqkit.errors import UsageError
 from seqkit.kernels.aten import from_torch_layout, to_torch_layout, torch_operator
-from seqkit.layers.direction import Direction
+from seqkit.layers.direction import Direction, weights_of
 
 
 def cell_of(module: nn.RNNBase) -> Cell:
@@ -56,8 +56,8 @@ def copy_from_torch(directions: Iterable[Direction], module: nn.RNNBase) -> None
 
 
 @torch.no_grad()
-def copy_to_torch(directions: Iterable[Direction], module: nn.RNNBase) -> None:
+def copy_to_torch(cell: Cell, directions: Iterable[nn.Module], module: nn.RNNBase) -> None:
     """Copies our weights into torch's module."""
     for direction, tensors in zip(directions, module.all_weights, strict=True):
-        for target, value in zip(tensors, to_torch_layout(direction.cell, direction.weights()), strict=True):
+        for target, value in zip(tensors, to_torch_layout(cell, weights_of(direction)), strict=True):
             target.copy_(value)

@@ -6,7 +6,7 @@ B batch, T time, I input_size, H hidden_size, L num_layers, D directions (1 or 2
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,9 @@ from torch.nn.functional import dropout
 
 from seqkit.cells import Cell, make_cell
 from seqkit.errors import UsageError, unknown
-from seqkit.kernels import PRECISIONS, PreparedStep, Weights, choose_kernel, kernel_name, prepare_step
+from seqkit.kernels import PRECISIONS, Kernel, Native, PackedStack, Weights, choose_kernel, kernel_name, transformed
 from seqkit.layers.convert import cell_of, copy_from_torch, copy_to_torch, module_of
-from seqkit.layers.direction import Direction
+from seqkit.layers.direction import Direction, weights_of
 from seqkit.layers.state import State
 
 __all__ = ["Direction", "Lengths", "Recurrent"]
@@ -68,19 +68,36 @@ class Recurrent(nn.Module):
         if precision not in PRECISIONS:
             raise unknown("precision", precision, PRECISIONS)
         self.cell = make_cell(cell, **cell_options)
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.input_size, self.hidden_size = input_size, hidden_size
         self.bidirectional, self.dropout, self.weight_dropout = bidirectional, dropout, weight_dropout
         self.kernel, self.precision = kernel_name(kernel), precision
-        # Kernels keep packed weights here from call to call; they notice when a weight changes.
-        self._caches: list[dict[str, Any]] = [{} for _ in range(num_layers)]
-        self._prepared: PreparedStep | None = None
-        self._prepared_for: tuple[Any, ...] = ()
-        self._state_shape = (num_layers * self.num_directions, hidden_size)
+        # What the native kernel keeps from call to call; it compares it with the weights.
+        self._packed = PackedStack()
+        self._chosen: tuple[tuple[Any, ...], Kernel] | None = None
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
-        self._directions = [
-            [Direction(self.cell, size, hidden_size) for _ in range(self.num_directions)] for size in sizes
-        ]
-        self.layers = nn.ModuleList(nn.ModuleList(directions) for directions in self._directions)
+        self.layers = nn.ModuleList(
+            nn.ModuleList(Direction(self.cell, size, hidden_size) for _ in range(self.num_directions)) for size in sizes
+        )
+
+    @property
+    def num_layers(self) -> int:
+        """L, the number of ``layers``."""
+        return len(self._layers())
+
+    def _layers(self) -> list[list[nn.Module]]:
+        """The modules in ``layers`` as they are now; looked up like this, since attributes of modules take long."""
+        modules: Any = self._modules["layers"]
+        return [list(layer._modules.values()) for layer in modules._modules.values()]
+
+    @property
+    def _state_shape(self) -> tuple[int, int]:
+        return self.num_layers * self.num_directions, self.hidden_size
+
+    def reset_parameters(self) -> None:
+        """Draws new initial weights from torch's generator, as in a layer that was just made."""
+        for direction in self.modules():
+            if isinstance(direction, Direction):
+                direction.reset_parameters()
 
     @property
     def num_directions(self) -> int:
@@ -118,25 +135,56 @@ class Recurrent(nn.Module):
         return self._run(x, self._check(x, lengths, state), state, kernel)
 
     def _run(self, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None) -> tuple[Tensor, State]:
+        layers, device = self._layers(), x.device.type
+        if device == "cpu" and torch.is_autocast_enabled(device):
+            # Rounded states would not fit weights in float32; products may still be rounded, see `precision`.
+            x, state = self._in_own_dtype(x, state)
+            with torch.autocast(device, enabled=False):
+                return self._run(x, lengths, state, kernel)
+        weights = self._weights(layers, 0)
+        self._check_dtypes(x, state, weights[0].weight_h)
         cell = self.cell
         runner = choose_kernel(cell, x, kernel or self.kernel, self.precision)
         initial = None if state is None else [state[name] for name in cell.state_names]
-        if self.num_layers == 1:
-            x, final = runner.run(cell, self._weights(0), x, lengths, initial, self._caches[0])
-            return x, State(dict(zip(cell.state_names, final, strict=True)))
+        if len(layers) == 1:
+            x, final = runner.run(cell, weights, x, lengths, initial, self._packed.layer(0))
+            return x, State(zip(cell.state_names, final, strict=True))
         finals, width = [], self.num_directions
-        for number, cache in enumerate(self._caches):
+        for number in range(len(layers)):
             if number:
                 x = dropout(x, self.dropout, self.training)
+                weights = self._weights(layers, number)
             own = slice(number * width, (number + 1) * width)
             start = None if initial is None else [value[:, own] for value in initial]
-            x, final = runner.run(cell, self._weights(number), x, lengths, start, cache)
+            x, final = runner.run(cell, weights, x, lengths, start, self._packed.layer(number))
             finals.append(final)
-        stacked = [torch.cat(layers, 1) for layers in zip(*finals, strict=True)]
-        return x, State(dict(zip(cell.state_names, stacked, strict=True)))
+        stacked = [torch.cat(parts, 1) for parts in zip(*finals, strict=True)]
+        return x, State(zip(cell.state_names, stacked, strict=True))
 
-    def _weights(self, number: int) -> list[Weights]:
-        weights = [direction.weights() for direction in self._directions[number]]
+    def _in_own_dtype(self, x: Tensor, state: State | None) -> tuple[Tensor, State | None]:
+        dtype = self._weights(self._layers(), 0)[0].weight_h.dtype
+        return x.to(dtype), None if state is None else State({name: state[name].to(dtype) for name in state})
+
+    def _check_dtypes(self, x: Tensor, state: State | None, weight: Tensor) -> None:
+        dtype = weight.dtype
+        given = {"input": x} if state is None else {"input": x, **{f"state '{n}'": t for n, t in state.items()}}
+        for name, tensor in given.items():
+            if tensor.dtype != dtype:
+                ours, theirs = (str(each).removeprefix("torch.") for each in (dtype, tensor.dtype))
+                raise UsageError(f"{name} is {theirs}, but the layer's weights are {ours}; convert one: x.to({dtype})")
+
+    def _weights(self, layers: list[list[nn.Module]], number: int) -> list[Weights]:
+        """Those of one layer, with dropout where it is asked for."""
+        weights = [weights_of(direction) for direction in layers[number]]
+        rows, below = len(self.cell.gate_names) * self.hidden_size, self.output_size if number else self.input_size
+        for w in weights:
+            if w.weight_x.shape != (rows, below) or w.weight_h.shape != (rows, self.hidden_size):
+                raise UsageError(
+                    f"the weights in layers[{number}] are {tuple(w.weight_x.shape)} and {tuple(w.weight_h.shape)}, but "
+                    f"this layer needs {(rows, below)} and {(rows, self.hidden_size)}"
+                )
+        if len(weights) != self.num_directions:
+            raise UsageError(f"layers[{number}] must have {self.num_directions} directions, not {len(weights)}")
         if self.training and self.weight_dropout:
             return [w._replace(weight_h=dropout(w.weight_h, self.weight_dropout)) for w in weights]
         return weights
@@ -162,25 +210,21 @@ class Recurrent(nn.Module):
         return self._run(x, None, state, None)
 
     def _quick_step(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
-        """A step without gradients, prepared once for many (1.7 times as fast); None where it does not apply."""
-        if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
+        """A step without gradients as one operator (1.7 times as fast); None where it does not apply."""
+        if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling() or transformed():
             return None
-        choice = (self.kernel, self.precision, x.dtype)
-        if self._prepared_for != choice or (self._prepared is not None and not self._prepared.fits()):
-            self._prepared, self._prepared_for = self._prepare_step(x), choice
-        if self._prepared is None:
+        choice = (self.kernel, self.precision, x.dtype, x.device)
+        if self._chosen is None or self._chosen[0] != choice:
+            self._chosen = choice, choose_kernel(self.cell, x, self.kernel, self.precision)
+        kernel = self._chosen[1]
+        if not isinstance(kernel, Native):
             return None
+        weights = [weights_of(direction) for layer in self._layers() for direction in layer]
         try:
-            out, final = self._prepared(x, state)
+            out, final = kernel.step(self.cell, weights, x, state, self._packed)
         except (RuntimeError, KeyError):
             return None  # the ordinary way finds out what is wrong and says so
         return out, State(final)
-
-    def _prepare_step(self, x: Tensor) -> PreparedStep | None:
-        forward = list(self.directions())
-        parameters = [named for d in forward for named in (d._parameters, d.own._parameters) if named]
-        kernel = choose_kernel(self.cell, x, self.kernel, self.precision)
-        return prepare_step(kernel, self.cell, [d.weights() for d in forward], parameters, self._caches)
 
     @classmethod
     def from_torch(cls, module: nn.RNNBase) -> Recurrent:
@@ -214,12 +258,12 @@ class Recurrent(nn.Module):
             dtype=weight.dtype,
             device=weight.device,
         )
-        copy_to_torch(self.directions(), module)
+        copy_to_torch(self.cell, self.directions(), module)
         return module.train(self.training)
 
     def directions(self) -> Iterator[Direction]:
         """The parameters of each layer and direction: layer by layer, the forward direction first."""
-        return (direction for directions in self._directions for direction in directions)
+        return (cast(Direction, direction) for directions in self._layers() for direction in directions)
 
     def extra_repr(self) -> str:
         """The text between the parentheses of ``repr``."""

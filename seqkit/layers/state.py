@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 
-class State(Mapping[str, Tensor]):
+class State(dict[str, Tensor]):
     """Named tensors with the batch first: ``state.h`` and, for an LSTM, ``state.c``, each (B, layers · directions, H).
 
-    Read-only. Batch first throughout, so that beam search reorders a state with one ``index_select``.
+    Its tensors stay those that it was made of. Batch first throughout, so that beam search reorders a state with one
+    ``index_select``. torch knows it as a container of tensors, so distributed training, ``torch.export`` and transforms
+    find what is in it.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        self._tensors = dict(tensors)
-
-    def __getitem__(self, name: str) -> Tensor:
-        return self._tensors[name]
+    __slots__ = ()
 
     def __getattr__(self, name: str) -> Tensor:
-        tensors: dict[str, Tensor] = self.__dict__.get("_tensors", {})
-        if name in tensors:
-            return tensors[name]
-        raise AttributeError(f"this state has {', '.join(tensors) or 'no tensors'}, not '{name}'")
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._tensors
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
-
-    def __len__(self) -> int:
-        return len(self._tensors)
+        if name in self:
+            return self[name]
+        raise AttributeError(f"this state has {', '.join(self) or 'no tensors'}, not '{name}'")
 
     def __repr__(self) -> str:
         return f"State({', '.join(f'{name}={tuple(t.shape)}' for name, t in self.items())})"
+
+    def __reduce__(self) -> tuple[type[State], tuple[dict[str, Tensor]]]:
+        return State, (dict(self),)
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a state keeps the tensors that it was made of; make another: State({'h': h})")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     def map(self, function: Callable[[Tensor], Tensor]) -> State:
         """The state with the function applied to each tensor."""
@@ -53,3 +52,24 @@ class State(Mapping[str, Tensor]):
     def to(self, device: torch.device | str) -> State:
         """The state on a device."""
         return self.map(lambda tensor: tensor.to(device))
+
+
+def _flatten(state: State) -> tuple[list[Any], list[str]]:
+    return list(state.values()), list(state)
+
+
+def _flatten_with_keys(state: State) -> tuple[list[tuple[Any, Any]], list[str]]:
+    return [(pytree.MappingKey(name), value) for name, value in state.items()], list(state)
+
+
+def _unflatten(values: Any, names: Any) -> State:
+    return State(cast(Mapping[str, Tensor], zip(names, values, strict=True)))
+
+
+pytree.register_pytree_node(
+    State,
+    _flatten,
+    _unflatten,
+    serialized_type_name="seqkit.State",
+    flatten_with_keys_fn=_flatten_with_keys,
+)

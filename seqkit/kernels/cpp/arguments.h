@@ -65,6 +65,17 @@ struct InferenceArguments {
     int64_t units, slices, team;
 };
 
+// One sequence, with weights as they lie: of each direction or layer weight_x, weight_h, bias, and what `own` of
+// LayerWeights is made of, without padding units. n is the number of directions, or, in a step, of layers.
+struct InPlaceArguments {
+    std::string_view cell;
+    const Tensor& x;  // (1, T, I), or (1, I) for one step
+    at::TensorList weights;
+    int64_t n;
+    const OptionalTensor &h, &c;  // (1, n, units)
+    int64_t team;
+};
+
 inline void check(const Tensor& t, const char* name, at::IntArrayRef sizes, at::ScalarType type = at::kFloat) {
     TORCH_CHECK(t.scalar_type() == type && t.device().is_cpu(), name, " must be ", type, " on the CPU");
     TORCH_CHECK(t.sizes() == sizes, name, " must be ", sizes, ", not ", t.sizes());
@@ -103,13 +114,13 @@ void check_packed(const InferenceArguments& a, int64_t size) {
 // The states that a call starts from, (B, n, units) each; null for zeros.
 struct InitialStates {
     Tensor state[kMaxStates];
-    InitialStates(const InferenceArguments& a, int64_t states, at::IntArrayRef sizes) {
-        if (!a.h) return;
-        state[0] = a.h->contiguous();
+    InitialStates(const OptionalTensor& h, const OptionalTensor& c, int64_t states, at::IntArrayRef sizes) {
+        if (!h) return;
+        state[0] = h->contiguous();
         check(state[0], "h", sizes);
         if (states == 1) return;
-        TORCH_CHECK(a.c, "h needs c beside it");
-        state[1] = a.c->contiguous();
+        TORCH_CHECK(c, "h needs c beside it");
+        state[1] = c->contiguous();
         check(state[1], "c", sizes);
     }
     const float* data(int n, int64_t offset) const {

@@ -8,6 +8,7 @@
 #include "bfloat16.h"
 #include "buffer.h"
 #include "cells/cell.h"
+#include "in_place.h"
 #include "plan.h"
 #include "product.h"
 #include "sizes.h"
@@ -22,6 +23,7 @@
 namespace seqkit {
 
 constexpr int64_t kInputRows = 128;
+constexpr int64_t kRowsWorthPacking = 4;  // of input, where weights are read as they lie
 
 // What the members of a team share while they run a slice.
 struct ForwardScratch {
@@ -42,6 +44,7 @@ struct Forward {
     int64_t d;                         // direction; the second runs backward in time
     const float* x;                    // (B, T, I)
     Operand weight_x, weight_h;        // packed, of this direction
+    WeightsInPlace in_place;           // or as they lie, for one row
     const float *bias, *own;           // (G, H), (OWN, H)
     const float* initial[kMaxStates];  // null for zeros
     float* out;                        // (B, T, D, H)
@@ -85,6 +88,8 @@ struct Forward {
 
     // The recurrent product of a stage for one block: (rows, gates of the stage, units of a block).
     void recurrent(int64_t block, const Stage& stage, const Operand& left, float* to) const {
+        if (in_place.h)
+            return block_times(z, in_place.h, block, stage.first_gate, stage.gates, z.units, left.full, to);
         const int64_t width = stage.gates * z.NB, pair = z.bf16 ? 2 : 1;  // bfloat16 has two numbers in a column
         const Operand right = weight_h + (block * z.H * z.G + stage.first_gate * pair) * z.NB;
         product(rows, width, z.H, left, z.ld, right, z.G * z.NB, to, width, false);
@@ -156,9 +161,18 @@ struct Forward {
                     std::memcpy(x_rows + row * z.I, from, z.I * sizeof(float));
             }
         const int64_t width = z.G * z.NB, K = z.inputs();
-        for (int64_t block = first_block; block < last_block; block++)
-            product(count, width, K, {x_rows, rounded_x}, K, weight_x + block * K * width, width,
-                    shared.x.get() + block * ForwardScratch::x_rows(s) * width, width, false);
+        const Buffer packed = buffer(in_place.x && count >= kRowsWorthPacking ? K * width : 0);
+        for (int64_t block = first_block; block < last_block; block++) {
+            float* to = shared.x.get() + block * ForwardScratch::x_rows(s) * width;
+            if (in_place.x && count < kRowsWorthPacking) {
+                for (int64_t i = 0; i < count; i++)
+                    block_times(z, in_place.x, block, 0, z.G, K, x_rows + i * K, to + i * width);
+                continue;
+            }
+            if (in_place.x) pack_block(z, in_place.x, block, K, packed.get());
+            const Operand right = in_place.x ? Operand{packed.get(), nullptr} : weight_x + block * K * width;
+            product(count, width, K, {x_rows, rounded_x}, K, right, width, to, width, false);
+        }
         member.meet();
     }
 

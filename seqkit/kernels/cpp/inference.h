@@ -1,4 +1,4 @@
-// The operators of inference: forward alone, from packed weights, with nothing kept. They are operators of their own so
+// The operators of inference: forward alone, from packed weights or one row's weights as they lie, with nothing kept. They are operators of their own so
 // that autograd need not look at them.
 #pragma once
 
@@ -12,7 +12,9 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <tuple>
 
 namespace seqkit {
@@ -54,7 +56,7 @@ Inferred infer(const InferenceArguments& a) {
     check_sizes(z, a.slices, a.team);
     check(a.x, "x", a.x.sizes());
     check_packed<Cell>(a, packed_size(z));
-    const InitialStates initial(a, Cell::STATES, {z.B, z.D, z.units});
+    const InitialStates initial(a.h, a.c, Cell::STATES, {z.B, z.D, z.units});
     const Plan plan = make_plan(a.lengths, z.B, z.T, a.slices);
     const Tensor x = a.x.contiguous();
     Tensor out = empty_floats({z.B, z.T, z.D * z.H}), h = empty_floats({z.B, z.D, z.units});
@@ -86,7 +88,7 @@ Inferred step(const InferenceArguments& a) {
     check_sizes(first, a.slices, a.team);
     check(a.x, "x", {B, first.I});
     check_packed<Cell>(a, packed_size(first) + (L - 1) * packed_size(next));
-    const InitialStates initial(a, Cell::STATES, {B, L, units});
+    const InitialStates initial(a.h, a.c, Cell::STATES, {B, L, units});
     const Plan plan = make_plan({}, B, 1, a.slices);
     Tensor x = a.x.contiguous(), h = empty_floats({B, L, units});
     Tensor c = Cell::STATES > 1 ? empty_floats({B, L, units}) : empty_floats({0});
@@ -107,6 +109,115 @@ Inferred step(const InferenceArguments& a) {
         });
         packed += packed_size(z);
         x = units == z.H ? out : out.narrow(1, 0, units).contiguous();
+    }
+    return {x, h, c};
+}
+
+// Biases and the cell's own parameters of a layer as the loops read them: (G + OWN, H), padding units 0.
+template <class Cell>
+void gather_vectors(at::TensorList tensors, const Sizes& z, float* to) {
+    int64_t rows = 0;
+    for (const Tensor& given : tensors) {
+        const Tensor tensor = given.contiguous();
+        TORCH_CHECK(tensor.scalar_type() == at::kFloat && tensor.numel() % z.units == 0, "a vector does not fit");
+        const float* from = tensor.const_data_ptr<float>();
+        const int64_t count = tensor.numel() / z.units;
+        TORCH_CHECK(rows + count <= z.G + Cell::OWN, "more vectors than the cell has");
+        for (int64_t n = 0; n < count; n++, rows++) {
+            std::memcpy(to + rows * z.H, from + n * z.units, z.units * sizeof(float));
+            std::fill_n(to + rows * z.H + z.units, z.H - z.units, 0.f);
+        }
+    }
+    TORCH_CHECK(rows == z.G + Cell::OWN, "fewer vectors than the cell has");
+}
+
+// The weights of a direction as they lie, checked and held while they are read.
+template <class Cell>
+struct InPlace {
+    Tensor x, h;
+    WeightsInPlace weights;
+
+    // Its biases and own parameters go to `vectors`.
+    InPlace(at::TensorList tensors, const Sizes& z, float* vectors)
+        : x(tensors[0].contiguous()), h(tensors[1].contiguous()) {
+        check(x, "weight_x", {z.G * z.units, z.I});
+        check(h, "weight_h", {z.G * z.units, z.units});
+        weights = {x.const_data_ptr<float>(), h.const_data_ptr<float>()};
+        gather_vectors<Cell>(tensors.slice(2), z, vectors);
+    }
+};
+
+template <class Cell>
+Sizes sizes_in_place(const InPlaceArguments& a, int64_t T, int64_t D) {
+    const int64_t each = a.n > 0 ? a.weights.size() / a.n : 0;
+    TORCH_CHECK(each >= 3 && a.weights[1].dim() == 2 && a.x.dim() >= 2, "weights or x do not fit");
+    check(a.x, "x", a.x.sizes());
+    TORCH_CHECK(a.x.size(0) == 1, "only one sequence is run from weights as they lie");
+    const int64_t units = a.weights[1].size(1), H = (units + kUnitMultiple - 1) / kUnitMultiple * kUnitMultiple;
+    Sizes z(1, T, a.x.size(-1), D, Cell::GATES, H, units, false);
+    z.set_unpadded_states(a.n);
+    check_sizes(z, 1, a.team);
+    return z;
+}
+
+// One sequence through one layer, as `infer`, from weights as they lie.
+template <class Cell>
+Inferred infer_in_place(const InPlaceArguments& a) {
+    TORCH_CHECK(a.x.dim() == 3, "x must be (1, T, I)");
+    const Sizes z = sizes_in_place<Cell>(a, a.x.size(1), a.n);
+    const InitialStates initial(a.h, a.c, Cell::STATES, {1, z.D, z.units});
+    const Plan plan = make_plan({}, 1, z.T, 1);
+    const int64_t each = a.weights.size() / a.n, floats = (z.G + Cell::OWN) * z.H;
+    const Buffer vectors = buffer(z.D * floats);
+    const Tensor x = a.x.contiguous();
+    Tensor out = empty_floats({1, z.T, z.D * z.H}), h = empty_floats({1, z.D, z.units});
+    Tensor c = Cell::STATES > 1 ? empty_floats({1, z.D, z.units}) : empty_floats({0});
+    const InPlace<Cell> first(a.weights.slice(0, each), z, vectors.get());
+    const InPlace<Cell> last(a.weights.slice((z.D - 1) * each, each), z, vectors.get() + (z.D - 1) * floats);
+    run_forward<Cell>({
+        .z = z,
+        .plan = plan,
+        .team = a.team,
+        .x = x.const_data_ptr<float>(),
+        .packed = {nullptr, nullptr},
+        .vectors = vectors.get(),
+        .initial = {initial.data(0, 0), initial.data(1, 0)},
+        .out = out.mutable_data_ptr<float>(),
+        .final = {h.mutable_data_ptr<float>(), c.mutable_data_ptr<float>()},
+        .in_place = {first.weights, last.weights},
+    });
+    return {out, h, c};
+}
+
+// One time step of one sequence, as `step`, from weights as they lie.
+template <class Cell>
+Inferred step_in_place(const InPlaceArguments& a) {
+    TORCH_CHECK(a.x.dim() == 2, "x must be (1, I)");
+    const int64_t L = a.n, each = a.weights.size() / std::max<int64_t>(L, 1);
+    Sizes z = sizes_in_place<Cell>(a, 1, 1);
+    const InitialStates initial(a.h, a.c, Cell::STATES, {1, L, z.units});
+    const Plan plan = make_plan({}, 1, 1, 1);
+    const Buffer vectors = buffer((z.G + Cell::OWN) * z.H);
+    Tensor x = a.x.contiguous(), h = empty_floats({1, L, z.units});
+    Tensor c = Cell::STATES > 1 ? empty_floats({1, L, z.units}) : empty_floats({0});
+    float *final_h = h.mutable_data_ptr<float>(), *final_c = c.mutable_data_ptr<float>();
+    for (int64_t l = 0; l < L; l++) {
+        const InPlace<Cell> layer(a.weights.slice(l * each, each), z, vectors.get());
+        Tensor out = empty_floats({1, z.H});
+        run_forward<Cell>({
+            .z = z,
+            .plan = plan,
+            .team = a.team,
+            .x = x.const_data_ptr<float>(),
+            .packed = {nullptr, nullptr},
+            .vectors = vectors.get(),
+            .initial = {initial.data(0, l * z.units), initial.data(1, l * z.units)},
+            .out = out.mutable_data_ptr<float>(),
+            .final = {final_h + l * z.units, Cell::STATES > 1 ? final_c + l * z.units : nullptr},
+            .in_place = {layer.weights},
+        });
+        x = z.units == z.H ? out : out.narrow(1, 0, z.units).contiguous();
+        z.I = z.units;
     }
     return {x, h, c};
 }

@@ -24,6 +24,7 @@ struct LayerForward {
     const float* initial[kMaxStates];
     float* out;
     float* final[kMaxStates];
+    WeightsInPlace in_place[2] = {};           // of each direction, instead of packed ones, for a single row
     float *kept_h = nullptr, *kept = nullptr;  // what backward needs, of all directions; null if it is not to be kept
 };
 
@@ -46,6 +47,7 @@ void run_forward(const LayerForward& layer) {
             .x = layer.x,
             .weight_x = layer.packed + d * gates * z.inputs(),
             .weight_h = layer.packed + gates * (z.D * z.inputs() + d * z.H),
+            .in_place = layer.in_place[d],
             .bias = bias,
             .own = bias + gates,
             .initial = {layer.initial[0], layer.initial[1]},

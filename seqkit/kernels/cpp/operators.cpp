@@ -3,7 +3,7 @@
 //
 //   vector.h squash.h buffer.h bfloat16.h        numbers
 //   sizes.h plan.h team.h                        how hidden units, the batch and threads are divided
-//   product.h pack.h                             matrix products, and weights in the order in which they are read
+//   product.h pack.h in_place.h                  matrix products, and weights in the order in which they are read
 //   forward.h backward.h                         the loops over time
 //   cells/                                       what happens in one step; cell.h says what the loops ask of a cell
 //   gradients.h                                  products over all time steps at once
@@ -54,6 +54,13 @@ SEQKIT_LIBRARY(SEQKIT_NAMESPACE, m) {
         "team) "
         "-> (Tensor, Tensor, Tensor)");
     m.def(
+        "infer_in_place(str cell, Tensor x, Tensor[] weights, int directions, Tensor? h, Tensor? c, int team) -> "
+        "(Tensor, Tensor, Tensor)");
+    m.def(
+        "step_in_place(str cell, Tensor x, Tensor[] weights, int layers, Tensor? h, Tensor? c, int team) -> (Tensor, "
+        "Tensor, Tensor)");
+    m.def("same(Tensor[] now, Tensor[] before) -> bool");
+    m.def(
         "backward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
         "Tensor kept_h, Tensor kept, Tensor grad_out, Tensor grad_final, int units, bool bf16, int slices, int team, "
         "bool need_x) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
@@ -79,6 +86,17 @@ SEQKIT_LIBRARY_IMPL(SEQKIT_NAMESPACE, CPU, m) {
         const InferenceArguments a{cell, x, {}, packed, vectors, h, c, units, slices, team};
         return visit_cell(cell, [&](auto kind) { return step<decltype(kind)>(a); });
     });
+    m.impl("infer_in_place", [](std::string_view cell, const Tensor& x, at::TensorList weights, int64_t directions,
+                                const OptionalTensor& h, const OptionalTensor& c, int64_t team) {
+        const InPlaceArguments a{cell, x, weights, directions, h, c, team};
+        return visit_cell(cell, [&](auto kind) { return infer_in_place<decltype(kind)>(a); });
+    });
+    m.impl("step_in_place", [](std::string_view cell, const Tensor& x, at::TensorList weights, int64_t layers,
+                               const OptionalTensor& h, const OptionalTensor& c, int64_t team) {
+        const InPlaceArguments a{cell, x, weights, layers, h, c, team};
+        return visit_cell(cell, [&](auto kind) { return step_in_place<decltype(kind)>(a); });
+    });
+    m.impl("same", &same);
     m.impl("backward", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_x,
                           const Tensor& weight_h, const Tensor& bias, const Tensor& own, const Tensor& kept_h,
                           const Tensor& kept, const Tensor& grad_out, const Tensor& grad_final, int64_t units,

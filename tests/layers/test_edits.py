@@ -1,0 +1,252 @@
+"""A layer answers with the weights that it has now, however they were changed, and whatever stands in for them."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations, prune
+
+from seqkit import Recurrent
+from seqkit.errors import UsageError
+from seqkit.layers import State
+from seqkit.layers.direction import Direction
+
+X = torch.linspace(-1, 1, 3 * 5 * 8).view(3, 5, 8)
+
+
+def layer_of(cell="gru", seed=0, **options):
+    torch.manual_seed(seed)
+    return Recurrent(cell, 8, 16, **options).eval()
+
+
+def assert_equals_the_reference(layer):
+    """Calls of one row and of several, and steps of both."""
+    with torch.no_grad():
+        for x in (X, X[:1]):
+            out, state = layer(x)
+            expected, last = layer(x, kernel="reference")
+            torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(dict(state), dict(last), rtol=1e-5, atol=1e-6)
+            if not layer.bidirectional:
+                stepped = layer.step(x[:, 0])[0]
+                torch.testing.assert_close(stepped, expected[:, 0], rtol=1e-5, atol=1e-6)
+    return out
+
+
+def by_data(layer):
+    for parameter in layer.parameters():
+        parameter.data.mul_(0.5)
+
+
+def by_numpy(layer):
+    layer.layers[0][0].weight_h.detach().numpy()[:] *= -1
+
+
+def by_storage(layer):
+    weight = layer.layers[0][0].weight_x
+    weight.untyped_storage().copy_(torch.zeros_like(weight).untyped_storage())
+
+
+def by_one_number(layer):
+    layer.layers[-1][0].bias.data[7] += 1
+
+
+def by_reused_buffer(layer):
+    vector = nn.utils.parameters_to_vector(layer.parameters()).detach()
+    nn.utils.vector_to_parameters(vector, layer.parameters())
+    with torch.no_grad():
+        layer(X), layer.step(X[:, 0])
+    vector.mul_(2)
+
+
+EDITS = [by_data, by_numpy, by_storage, by_one_number, by_reused_buffer]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2}, {"bidirectional": True}], ids=str)
+def test_any_edit_of_a_weight_shows_in_the_next_call_and_step(edit, options):
+    layer = layer_of(**options)
+    before = assert_equals_the_reference(layer)
+    edit(layer)
+    assert not torch.allclose(assert_equals_the_reference(layer), before)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "lstm-peephole", "lstm-coupled", "lstm-layer-norm", "gru"])
+@pytest.mark.parametrize("hidden", [16, 20, 48])
+def test_one_sequence_from_weights_as_they_lie_equals_the_reference(cell, hidden):
+    torch.manual_seed(hidden)
+    layer = Recurrent(cell, 5, hidden, num_layers=2, bidirectional=True).eval()
+    for steps in (1, 3, 150):  # few rows of input, many, and more than are multiplied at a time
+        x, start = torch.randn(1, steps, 5), layer.initial_state(1).map(torch.randn_like)
+        with torch.no_grad():
+            ours, expected = layer(x, None, start), layer(x, None, start, kernel="reference")
+        torch.testing.assert_close(ours[0], expected[0], rtol=1e-5, atol=2e-6)
+        torch.testing.assert_close(dict(ours[1]), dict(expected[1]), rtol=1e-5, atol=2e-6)
+
+
+def test_copies_of_a_warm_layer_are_as_large_as_of_a_cold_one_and_on_their_own():
+    layer = layer_of()
+    cold = len(pickle.dumps(layer))
+    assert_equals_the_reference(layer)
+    assert len(pickle.dumps(layer)) == cold
+    other = copy.deepcopy(layer)
+    by_data(other)
+    assert not torch.allclose(assert_equals_the_reference(other), assert_equals_the_reference(layer))
+
+
+def test_a_layer_runs_the_submodules_that_it_has_now():
+    first, second = layer_of(seed=1, num_layers=2), layer_of(seed=2, num_layers=2)
+    second.layers[0][0] = first.layers[0][0]
+    second.layers[1][0] = first.layers[1][0]
+    torch.testing.assert_close(second(X)[0], first(X)[0])
+    second(X)[0].sum().backward()
+    assert first.layers[0][0].weight_h.grad.abs().sum() > 0
+    torch.testing.assert_close(second.to_torch()(X)[0], first(X)[0], rtol=1e-5, atol=1e-6)
+    del second.layers[1]
+    assert second.num_layers == 1 and second(X)[1].h.shape == (3, 1, 16)
+    assert_equals_the_reference(second)
+
+
+def test_a_submodule_that_does_not_fit_is_refused():
+    layer = layer_of()
+    layer.layers[0][0] = Direction(layer.cell, 8, 17)
+    with pytest.raises(UsageError, match=r"weights in layers\[0\] are \(51, 8\) and \(51, 17\)"):
+        layer(X)
+    layer.layers[0][0] = nn.Linear(8, 16)
+    with pytest.raises((UsageError, TypeError)):
+        layer(X)
+
+
+class WeightDrop(nn.Module):
+    """As in AWD-LSTM: keeps the raw weight and puts another in its place at each call."""
+
+    def __init__(self, module, name):
+        super().__init__()
+        self.module, self.name = module, name
+        raw = getattr(module, name)
+        del module._parameters[name]
+        self.register_parameter(f"{name}_raw", nn.Parameter(raw.data))
+
+    def forward(self, *given):
+        setattr(self.module, self.name, getattr(self, f"{self.name}_raw") * 0.5)
+        return self.module.forward(*given)
+
+
+class LowRank(nn.Module):
+    def __init__(self, rows, columns):
+        super().__init__()
+        self.a, self.b = nn.Parameter(torch.randn(rows, 2)), nn.Parameter(torch.randn(2, columns))
+
+    def forward(self, weight):
+        return weight + self.a @ self.b
+
+
+def pruned(layer):
+    prune.l1_unstructured(layer.layers[0][0], "weight_h", 0.5)
+
+
+def low_rank(layer):
+    nn.utils.parametrize.register_parametrization(layer.layers[0][0], "weight_x", LowRank(48, 8))
+
+
+def dropped(layer):
+    layer.layers[0][0] = WeightDrop(layer.layers[0][0], "weight_h")
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated.*:FutureWarning")
+@pytest.mark.parametrize(
+    "change",
+    [
+        pruned,
+        low_rank,
+        dropped,
+        lambda layer: parametrizations.weight_norm(layer.layers[0][0], "weight_h"),
+        lambda layer: parametrizations.spectral_norm(layer.layers[0][0], "weight_h"),
+        lambda layer: parametrizations.orthogonal(layer.layers[0][0], "weight_h"),
+        lambda layer: nn.utils.weight_norm(layer.layers[0][0], "weight_h"),
+        lambda layer: nn.utils.spectral_norm(layer.layers[0][0], "weight_h"),
+    ],
+)
+def test_parametrized_weights_are_those_that_run_and_their_parameters_get_gradients(change):
+    layer = layer_of()
+    change(layer)
+    before = assert_equals_the_reference(layer)
+    layer(X)[0].sum().backward()
+    missing = [name for name, parameter in layer.named_parameters() if parameter.grad is None]
+    assert not missing
+    by_data(layer)
+    torch.nn.init.uniform_(next(layer.parameters()).data, -1, 1)
+    assert not torch.allclose(assert_equals_the_reference(layer), before)
+
+
+def test_a_state_is_a_container_that_torch_knows():
+    state = State({"h": torch.ones(2, 1, 3), "c": torch.zeros(2, 1, 3)})
+    doubled = torch.utils._pytree.tree_map(lambda t: 2 * t, (state, 1))[0]
+    assert isinstance(doubled, State) and torch.equal(doubled.h, 2 * state.h)
+    assert torch.equal(pickle.loads(pickle.dumps(state)).h, copy.deepcopy(state).h)
+    with pytest.raises(TypeError, match="keeps the tensors"):
+        state["h"] = state.c
+    with pytest.raises(AttributeError, match="this state has h, c, not 'z'"):
+        _ = state.z
+
+
+def test_transforms_give_the_gradients_of_the_reference():
+    layer = layer_of("lstm").train()
+    parameters = dict(layer.named_parameters())
+
+    def loss(weights, x):
+        return torch.func.functional_call(layer, weights, (x,))[0].square().sum()
+
+    each = torch.func.vmap(torch.func.grad(loss), (None, 0))(parameters, X.unsqueeze(1))
+    for row in range(3):
+        layer.zero_grad()
+        layer(X[row : row + 1])[0].square().sum().backward()
+        for name, parameter in parameters.items():
+            torch.testing.assert_close(each[name][row], parameter.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_forward_derivatives_of_a_frozen_layer_are_those_of_finite_differences():
+    layer = layer_of("gru").double().requires_grad_(False)
+    x, tangent = X.double(), torch.ones_like(X.double())
+    _, slope = torch.func.jvp(lambda x: layer(x)[0], (x,), (tangent,))
+    difference = (layer(x + 1e-6 * tangent)[0] - layer(x - 1e-6 * tangent)[0]) / 2e-6
+    torch.testing.assert_close(slope, difference, rtol=1e-6, atol=1e-8)
+    single = layer.float()
+    _, slope = torch.func.jvp(lambda x: single(x)[0], (X,), (torch.ones_like(X),))
+    torch.testing.assert_close(slope.double(), difference, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "lstm-layer-norm"])
+def test_autocast_on_the_cpu_leaves_the_layer_in_its_own_dtype(cell):
+    layer = layer_of(cell)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = nn.Linear(8, 8)(X)
+        out, state = layer(rounded)
+        again = layer(rounded, None, state.map(lambda t: t.bfloat16()))[0]
+        out.sum().backward()
+    torch.testing.assert_close(out, layer(rounded.float())[0])
+    assert again.dtype == torch.float32
+    with pytest.raises(UsageError, match="input is bfloat16, but the layer's weights are float32"):
+        layer(X.bfloat16())
+
+
+def test_reset_parameters_draws_everything_anew():
+    layer = layer_of("lstm-peephole")
+    trained = {name: value.clone() for name, value in layer.state_dict().items()}
+    by_data(layer)
+    torch.manual_seed(0)
+    layer.reset_parameters()
+    for name, value in layer.state_dict().items():
+        torch.testing.assert_close(value, trained[name])
+    with torch.device("meta"):
+        shapes = Recurrent("lstm-layer-norm", 8, 16)
+    layer = shapes.to_empty(device="cpu")
+    layer.reset_parameters()
+    torch.manual_seed(0)
+    assert all(value.isfinite().all() for value in layer.state_dict().values())
+    fresh = dict(Recurrent("lstm-layer-norm", 8, 16).state_dict())
+    own = [name for name in fresh if ".own." in name]
+    assert own
+    torch.testing.assert_close({name: layer.state_dict()[name] for name in own}, {name: fresh[name] for name in own})
