@@ -8,7 +8,7 @@ B batch, T time, H hidden units, D directions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -94,30 +94,28 @@ class Native(Kernel):
         return self.bf16 and multiplies_bf16()
 
     def step(
-        self,
-        cell: Cell,
-        weights: Sequence[Weights],
-        x: Tensor,
-        state: Mapping[str, Tensor] | None,
-        kept: PackedStack,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """A step without gradients through a stack of layers in one direction, whose weights ``weights`` are.
+        self, cell: Cell, weights: Callable[[], list[Weights]], tensors: list[Tensor], count: int, x: Tensor,
+        state: Mapping[str, Tensor] | None, kept: PackedStack,
+    ) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
+        """A step without gradients through a stack of ``count`` layers in one direction.
 
         x (B, I) and each state (B, L, H), None for zeros, to the output (B, H) and the states after it. One sequence
-        reads the weights where they lie; several read packed ones.
+        reads the weights, ``tensors`` layer after layer, where they lie; several read packed ones, and so does one
+        where the weights stand still.
 
         Raises:
             RuntimeError: a shape, dtype or device is not that of a step of this layer.
             KeyError: a state is missing.
         """
-        has_c, units, h, c = "c" in cell.state_names, weights[0].weight_h.shape[1], None, None
+        has_c, units, h, c = "c" in cell.state_names, tensors[1].shape[1], None, None
         if state is not None:
             h, c = state["h"], state["c"] if has_c else None
         rows, name = x.shape[0], operator_name(cell)
         slices, team = plan(1, rows, padded(units), len(cell.gate_names), single=True)
-        if rows == 1:
-            out, h, c = operator("step_in_place")(name, x, tensors_of(weights), len(weights), h, c, team)
+        if rows == 1 and not kept.hold.active:
+            out, h, c = operator("step_in_place")(name, x, tensors, count, h, c, team)
         else:
-            packed, vectors = kept.joined(weights, self._rounds())
+            bf16 = self._rounds()
+            packed, vectors = kept.standing(bf16) or kept.joined(weights(), bf16)
             out, h, c = operator("step")(name, x, packed, vectors, h, c, units, slices, team)
         return out, {"h": h, "c": c} if has_c else {"h": h}

@@ -7,13 +7,14 @@ call compares the weights with the copy, bit by bit; only where somebody says th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_not
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from seqkit.kernels.base import Weights
+from seqkit.kernels.base import Kernel, Weights
 from seqkit.kernels.layout import layer_of
 from seqkit.kernels.operators import operator
 
@@ -33,62 +34,80 @@ class _Kept(NamedTuple):
     packed: Packed
 
 
-class PackedWeights:
-    """The packed weights of one layer, made anew when a weight has changed; copies and pickles of it start empty."""
+class Hold:
+    """Whether somebody says that the weights of a layer stand still; such sayings are numbered."""
 
     def __init__(self) -> None:
+        self._lock, self._holders, self.number = Lock(), 0, 0
+
+    @property
+    def active(self) -> bool:
+        """Whether the weights stand still now."""
+        return self._holders > 0
+
+    def begin(self) -> None:
+        """From now to :meth:`end` the weights stand still: they are compared in the first call only."""
+        with self._lock:
+            self.number += self._holders == 0
+            self._holders += 1
+
+    def end(self) -> None:
+        """Ends what one :meth:`begin` began."""
+        with self._lock:
+            self._holders -= 1
+
+
+class PackedWeights:
+    """The packed weights of one layer, made anew when a weight has changed."""
+
+    def __init__(self, hold: Hold) -> None:
         # One tuple, so that threads that share a layer never see the copies of one packing with the result of another.
         self._kept: _Kept | None = None
-        self._lock, self._holders = Lock(), 0
-        self._hold = self._compared_in = 0  # numbers of holds: the last one, and that of the last comparison
+        self._hold, self._compared_in = hold, 0
 
     def of(self, weights: Sequence[Weights], bf16: bool) -> Packed:
-        """The weights, which must not require gradients here, packed as they are now."""
-        kept, hold, tensors = self._kept, self._hold, tensors_of(weights)
-        stand_still = self._holders > 0 and self._compared_in == hold
+        """The weights, packed as they are now."""
+        kept, number, tensors = self._kept, self._hold.number, tensors_of(weights)
+        stand_still = self._hold.active and self._compared_in == number
         if kept is None or kept.bf16 != bf16 or not (stand_still or operator("same")(tensors, kept.copies)):
             # Packed from the copies: another process may be writing to the weights.
             copies = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in tensors]
             kept = self._kept = _Kept(bf16, copies, pack(_with_tensors(weights, copies), bf16))
-        self._compared_in = hold
+        self._compared_in = number
         return kept.packed
-
-    def hold(self) -> None:
-        """From now to :meth:`release` the weights stand still: they are compared in the first call only."""
-        with self._lock:
-            self._hold += self._holders == 0
-            self._holders += 1
-
-    def release(self) -> None:
-        """Ends one :meth:`hold`."""
-        with self._lock:
-            self._holders -= 1
-
-    def __reduce__(self) -> tuple[type[PackedWeights], tuple[()]]:
-        return PackedWeights, ()
 
 
 class PackedStack:
     """The packed weights of a stack of layers; copies and pickles of it start empty."""
 
     def __init__(self) -> None:
-        self.layers: list[PackedWeights] = []
+        self.hold = Hold()
+        self.kernel_for: dict[tuple[Any, ...], Kernel] = {}
+        """The kernel that a step takes, for each choice of kernel, precision, dtype and device"""
+        self._layers: list[PackedWeights] = []
         self._joined: tuple[list[Packed], Packed] | None = None
+        self._standing: tuple[int, bool, Packed] | None = None
 
     def layer(self, number: int) -> PackedWeights:
         """Those of one layer."""
-        while len(self.layers) <= number:
-            self.layers.append(PackedWeights())
-        return self.layers[number]
+        while len(self._layers) <= number:
+            self._layers.append(PackedWeights(self.hold))
+        return self._layers[number]
+
+    def standing(self, bf16: bool) -> Packed | None:
+        """Those of the stack, if it was compared since its weights stand still."""
+        found = self._standing
+        return found[2] if found and self.hold.active and found[:2] == (self.hold.number, bf16) else None
 
     def joined(self, weights: Sequence[Weights], bf16: bool) -> Packed:
         """Those of a stack in one direction, one layer after another."""
-        parts = [self.layer(number).of([own], bf16) for number, own in enumerate(weights)]
-        if len(parts) == 1:
-            return parts[0]
+        number = self.hold.number
+        parts = [self.layer(place).of([own], bf16) for place, own in enumerate(weights)]
         joined = self._joined
-        if joined is None or len(joined[0]) != len(parts) or any(a is not b for a, b in zip(joined[0], parts)):  # noqa: B905
-            joined = self._joined = parts, Packed(*(torch.cat(same) for same in zip(*parts, strict=True)))
+        if joined is None or len(joined[0]) != len(parts) or any(map(is_not, joined[0], parts)):
+            whole = parts[0] if len(parts) == 1 else Packed(*(torch.cat(same) for same in zip(*parts, strict=True)))
+            joined = self._joined = parts, whole
+        self._standing = number, bf16, joined[1]
         return joined[1]
 
     def __reduce__(self) -> tuple[type[PackedStack], tuple[()]]:

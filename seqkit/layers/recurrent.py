@@ -6,6 +6,7 @@ B batch, T time, I input_size, H hidden_size, L num_layers, D directions (1 or 2
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -14,9 +15,9 @@ from torch.nn.functional import dropout
 
 from seqkit.cells import Cell, make_cell
 from seqkit.errors import UsageError, unknown
-from seqkit.kernels import PRECISIONS, Kernel, Native, PackedStack, Weights, choose_kernel, kernel_name, transformed
+from seqkit.kernels import PRECISIONS, Native, PackedStack, Weights, choose_kernel, kernel_name, transformed
 from seqkit.layers.convert import cell_of, copy_from_torch, copy_to_torch, module_of
-from seqkit.layers.direction import Direction, weights_of
+from seqkit.layers.direction import Direction, step_tensors, weights_of
 from seqkit.layers.state import State
 
 __all__ = ["Direction", "Lengths", "Recurrent"]
@@ -73,7 +74,6 @@ class Recurrent(nn.Module):
         self.kernel, self.precision = kernel_name(kernel), precision
         # What the native kernel keeps from call to call; it compares it with the weights.
         self._packed = PackedStack()
-        self._chosen: tuple[tuple[Any, ...], Kernel] | None = None
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
         self.layers = nn.ModuleList(
             nn.ModuleList(Direction(self.cell, size, hidden_size) for _ in range(self.num_directions)) for size in sizes
@@ -213,18 +213,32 @@ class Recurrent(nn.Module):
         """A step without gradients as one operator (1.7 times as fast); None where it does not apply."""
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling() or transformed():
             return None
-        choice = (self.kernel, self.precision, x.dtype, x.device)
-        if self._chosen is None or self._chosen[0] != choice:
-            self._chosen = choice, choose_kernel(self.cell, x, self.kernel, self.precision)
-        kernel = self._chosen[1]
+        choice = (self.kernel, self.precision, x.dtype, x.is_cpu)
+        kernel = self._packed.kernel_for.get(choice)
+        if kernel is None:
+            kernel = choose_kernel(self.cell, x, self.kernel, self.precision)
+            self._packed.kernel_for[choice] = kernel
         if not isinstance(kernel, Native):
             return None
-        weights = [weights_of(direction) for layer in self._layers() for direction in layer]
+        layers = self._modules["layers"]._modules  # type: ignore[union-attr]
+        tensors = step_tensors(layers.values())  # type: ignore[arg-type]
         try:
-            out, final = kernel.step(self.cell, weights, x, state, self._packed)
+            out, final = kernel.step(self.cell, self._stack, tensors, len(layers), x, state, self._packed)
         except (RuntimeError, KeyError):
             return None  # the ordinary way finds out what is wrong and says so
         return out, State(final)
+
+    def _stack(self) -> list[Weights]:
+        return [weights_of(direction) for layer in self._layers() for direction in layer]
+
+    @contextmanager
+    def weights_stand_still(self) -> Iterator[None]:
+        """For code that knows that nobody edits the weights inside: they are compared in the first call only."""
+        self._packed.hold.begin()
+        try:
+            yield
+        finally:
+            self._packed.hold.end()
 
     @classmethod
     def from_torch(cls, module: nn.RNNBase) -> Recurrent:
