@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -53,6 +53,7 @@ def copy_from_torch(directions: Iterable[Direction], module: nn.RNNBase) -> None
         for name, value in from_torch_layout(direction.cell, tensors)._asdict().items():
             if name != "own" and value is not None:
                 getattr(direction, name).copy_(value)
+        _pass_on_freezing(direction, tensors)
 
 
 @torch.no_grad()
@@ -61,3 +62,17 @@ def copy_to_torch(cell: Cell, directions: Iterable[nn.Module], module: nn.RNNBas
     for direction, tensors in zip(directions, module.all_weights, strict=True):
         for target, value in zip(tensors, to_torch_layout(cell, weights_of(direction)), strict=True):
             target.copy_(value)
+        given = weights_of(direction)
+        bias = given.bias.requires_grad or (given.bias_h is not None and given.bias_h.requires_grad)
+        for target, trained in zip(tensors, (given.weight_x.requires_grad, given.weight_h.requires_grad, bias, bias)):  # noqa: B905
+            target.requires_grad_(trained)
+
+
+def _pass_on_freezing(direction: Direction, tensors: Sequence[torch.Tensor]) -> None:
+    """A weight of ours learns if that of torch's module does which it comes from; a bias, if either of the two does."""
+    direction.weight_x.requires_grad_(tensors[0].requires_grad)
+    direction.weight_h.requires_grad_(tensors[1].requires_grad)
+    if len(tensors) == 4:
+        direction.bias.requires_grad_(tensors[2].requires_grad or tensors[3].requires_grad)
+        if direction.bias_h is not None:
+            direction.bias_h.requires_grad_(tensors[3].requires_grad)

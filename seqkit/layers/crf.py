@@ -12,10 +12,13 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from seqkit.errors import UsageError
+from seqkit.kernels import transformed
 from seqkit.lengths import reverse_sequences, sequence_mask
 
 _SMALLEST, _LOWEST = 1e-100, -200.0
 """The smallest probability, and transition in nats, whose product with two more like it is still a float64."""
+_FORBIDDEN = -1e9
+"""A score whose probability is 0 as a float64."""
 
 
 class Path(NamedTuple):
@@ -71,6 +74,8 @@ class CRF(nn.Module):
 
     def log_partition(self, logits: Tensor, lengths: Tensor) -> Tensor:
         """``log Σ_y exp s(x, y)`` for each sequence (B); its gradient is exact, but has no gradient itself."""
+        if transformed():
+            return _transformable_log_sum(logits, lengths, *self._scores())
         log_sum: Tensor = _LogPartition.apply(logits, lengths, *self._scores())  # type: ignore[no-untyped-call]
         return log_sum
 
@@ -151,6 +156,19 @@ class _LogPartition(torch.autograd.Function):
             grad @ marginals[:, 0],
             grad @ last,
         )
+
+
+def _transformable_log_sum(logits: Tensor, lengths: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """``log_sum`` (B) by operators alone that transforms of ``torch.func`` and forward mode see through."""
+    # What is forbidden becomes finite, for the derivative of a logarithm of zeros is NaN; its probability stays 0.
+    steps = _without_padding(logits, lengths).double()
+    links, first, last = (value.double().clamp(min=_FORBIDDEN) for value in (transitions, start, end))
+    inside, reached = sequence_mask(lengths, steps.shape[1]), first + steps[:, 0]
+    for time in range(1, steps.shape[1]):
+        after = torch.logsumexp(reached.unsqueeze(2) + links, 1) + steps[:, time]
+        reached = torch.where(inside[:, time : time + 1], after, reached)
+    log_sum = torch.logsumexp(reached + last, 1)
+    return log_sum.masked_fill(lengths == 0, 0.0).to(logits.dtype)
 
 
 def _partition(logits: Tensor, lengths: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> _Partition:

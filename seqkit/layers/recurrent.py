@@ -5,13 +5,14 @@ B batch, T time, I input_size, H hidden_size, L num_layers, D directions (1 or 2
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
+from torch.nn.utils.rnn import PackedSequence
 
 from seqkit.cells import Cell, make_cell
 from seqkit.errors import UsageError, unknown
@@ -203,6 +204,7 @@ class Recurrent(nn.Module):
         stepped = self._quick_step(x, state)
         if stepped is not None:
             return stepped
+        _check_kinds(x, state)
         shape = x.shape
         if len(shape) != 2 or shape[1] != self.input_size:
             raise UsageError(f"input of a step must be (batch, {self.input_size}), not {tuple(shape)}")
@@ -212,6 +214,8 @@ class Recurrent(nn.Module):
     def _quick_step(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
         """A step without gradients as one operator (1.7 times as fast); None where it does not apply."""
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling() or transformed():
+            return None
+        if not isinstance(x, Tensor):
             return None
         choice = (self.kernel, self.precision, x.dtype, x.is_cpu)
         kernel = self._packed.kernel_for.get(choice)
@@ -224,7 +228,7 @@ class Recurrent(nn.Module):
         tensors = step_tensors(layers.values())  # type: ignore[arg-type]
         try:
             out, final = kernel.step(self.cell, self._stack, tensors, len(layers), x, state, self._packed)
-        except (RuntimeError, KeyError):
+        except (RuntimeError, KeyError, TypeError, IndexError):
             return None  # the ordinary way finds out what is wrong and says so
         return out, State(final)
 
@@ -291,6 +295,7 @@ class Recurrent(nn.Module):
         if torch.compiler.is_exporting():
             # Values are not known while exporting, and the recorded program must hold for any.
             return lengths if isinstance(lengths, Tensor) else None
+        _check_kinds(x, state)
         shape = x.shape
         if len(shape) != 3 or shape[2] != self.input_size or shape[1] < 1:
             raise UsageError(f"input must be (batch, time >= 1, {self.input_size}), not {tuple(shape)}")
@@ -298,9 +303,14 @@ class Recurrent(nn.Module):
         self._check_state(state, batch)
         if lengths is None:
             return None
-        lengths = torch.as_tensor(lengths, dtype=torch.int64, device=x.device)
+        lengths = torch.as_tensor(lengths, device=x.device)
+        if lengths.is_floating_point() or lengths.is_complex():
+            raise UsageError(f"lengths must be whole numbers, not {str(lengths.dtype).removeprefix('torch.')}")
+        lengths = lengths.to(torch.int64)
         if lengths.shape != (batch,):
             raise UsageError(f"lengths must be one number for each of {batch} sequences, not {tuple(lengths.shape)}")
+        if transformed():
+            return lengths  # whose values may be those of many calls at once
         if batch and not 0 <= int(lengths.min()) <= int(lengths.max()) <= steps:
             raise UsageError(f"lengths must lie between 0 and the {steps} steps given, not {lengths.tolist()}")
         return None if bool((lengths == steps).all()) else lengths
@@ -313,6 +323,28 @@ class Recurrent(nn.Module):
             actual = tuple(state[name].shape) if name in state else None
             if actual != shape:
                 raise UsageError(f"state '{name}' must be {shape}, not {'missing' if actual is None else actual}")
+
+
+def _check_kinds(x: object, state: object) -> None:
+    if isinstance(x, PackedSequence):
+        raise UsageError("input is a PackedSequence; give what pad_packed_sequence(..., batch_first=True) returns")
+    if not isinstance(x, Tensor):
+        raise UsageError(f"input must be a tensor, not {type(x).__name__}; torch.as_tensor converts it")
+    if state is not None and not isinstance(state, Mapping):
+        raise UsageError(f"state must be a State, not {type(state).__name__}: State({{'h': h}}), with 'c' for an LSTM")
+
+
+@contextmanager
+def weights_stand_still(module: nn.Module) -> Iterator[None]:
+    """For code that knows that nobody edits the weights of a module's recurrent layers inside.
+
+    A call outside compares the weights with what it keeps of them; inside only the first one does.
+    """
+    with ExitStack() as layers:
+        for layer in module.modules():
+            if isinstance(layer, Recurrent):
+                layers.enter_context(layer.weights_stand_still())
+        yield
 
 
 def _check_sizes(**sizes: int) -> None:

@@ -10,6 +10,7 @@ import torch
 from seqkit.config import TrainingConfig
 from seqkit.data.batching import token_batches
 from seqkit.layers import Head
+from seqkit.layers.recurrent import weights_stand_still
 from seqkit.topologies.codec import Codec
 
 
@@ -48,10 +49,12 @@ def predict_items(
     lengths = [codec.length(item) for item in items]
     for group in token_batches(lengths, 2 * config.batch_tokens, 4 * config.batch_size):
         batch = codec.collate([items[number] for number in group])
-        if with_loss:
-            loss = head.loss(batch)
-            total, count = total + float(loss.sum), count + loss.count
-        for number, prediction in zip(group, predict(batch, **options), strict=True):
+        with weights_stand_still(head):
+            if with_loss:
+                loss = head.loss(batch)
+                total, count = total + float(loss.sum), count + loss.count
+            predictions = predict(batch, **options)
+        for number, prediction in zip(group, predictions, strict=True):
             found[number] = prediction
         after_batch()
     return Predicted(found, total / (count or 1))

@@ -10,8 +10,11 @@ from torch.nn.utils import parametrizations, prune
 
 from seqkit import Recurrent
 from seqkit.errors import UsageError
+from seqkit.kernels.plan import plan
 from seqkit.layers import State
+from seqkit.layers.crf import CRF
 from seqkit.layers.direction import Direction
+from seqkit.machine import quota_of_cgroups
 
 X = torch.linspace(-1, 1, 3 * 5 * 8).view(3, 5, 8)
 
@@ -271,3 +274,69 @@ def test_reset_parameters_draws_everything_anew():
     own = [name for name in fresh if ".own." in name]
     assert own
     torch.testing.assert_close({name: layer.state_dict()[name] for name in own}, {name: fresh[name] for name in own})
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_frozen_weights_stay_frozen_in_torchs_module_and_back(cell):
+    layer = layer_of(cell)
+    layer.layers[0][0].weight_h.requires_grad_(False)
+    module = layer.to_torch()
+    assert not module.weight_hh_l0.requires_grad and module.weight_ih_l0.requires_grad
+    back = Recurrent.from_torch(module)
+    assert [p.requires_grad for p in back.parameters()] == [p.requires_grad for p in layer.parameters()]
+
+
+@pytest.mark.parametrize(
+    ("x", "lengths", "state", "told"),
+    [
+        (X.numpy(), None, None, "input must be a tensor, not ndarray"),
+        (nn.utils.rnn.pack_padded_sequence(X, [5, 5, 5], True), None, None, "input is a PackedSequence"),
+        (X, [2.9, 5, 5], None, "lengths must be whole numbers, not float32"),
+        (X, None, torch.zeros(3, 1, 16), "state must be a State, not Tensor"),
+        (X, None, State({"h": torch.zeros(3, 1, 16).double()}), "state 'h' is float64, but the layer's weights"),
+    ],
+)
+def test_what_is_no_input_is_refused_in_a_sentence(x, lengths, state, told):
+    with pytest.raises(UsageError, match=told):
+        layer_of()(x, lengths, state)
+
+
+def test_the_gradient_of_each_sentence_of_a_crf_is_its_own():
+    torch.manual_seed(0)
+    crf = CRF(3, allowed=torch.tensor([[1, 1, 0], [1, 1, 1], [1, 0, 1]]).bool())
+    logits, targets = torch.randn(2, 4, 3), torch.tensor([[0, 1, 2, 0], [1, 1, 2, 2]])
+    lengths = torch.tensor([4, 3])
+
+    def loss(logits, targets, length):
+        return crf.loss(logits.unsqueeze(0), targets.unsqueeze(0), length.unsqueeze(0))
+
+    each = torch.func.vmap(torch.func.grad(loss))(logits, targets, lengths)
+    logits.requires_grad_()
+    crf.loss(logits, targets, lengths).backward()
+    torch.testing.assert_close(each, logits.grad)
+
+
+def test_a_team_is_never_larger_than_the_kernel_takes_nor_than_there_are_blocks(monkeypatch):
+    for threads in (64, 65, 96, 128, 256):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        for hidden, most in ((64, 4), (512, 32), (2048, 64)):
+            for batch in (1, 8, 1024):
+                slices, team = plan(1, batch, hidden, 4)
+                assert 1 <= team <= most and slices >= 1 and slices * team <= threads
+
+
+def test_a_quota_of_a_container_is_found_in_both_versions_of_control_groups(tmp_path):
+    groups = tmp_path / "cgroup"
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "cpu.max").write_text("150000 100000\n")
+    (tmp_path / "a" / "b" / "cpu.max").write_text("max 100000\n")
+    groups.write_text("0::/a/b\n")
+    assert quota_of_cgroups(tmp_path, groups) == 1.5
+    old = tmp_path / "cpu,cpuacct" / "docker"
+    old.mkdir(parents=True)
+    (old / "cpu.cfs_quota_us").write_text("400000\n")
+    (old / "cpu.cfs_period_us").write_text("100000\n")
+    groups.write_text("3:cpu,cpuacct:/docker\n1:memory:/a\n")
+    assert quota_of_cgroups(tmp_path, groups) == 4
+    groups.write_text("0::/elsewhere\n")
+    assert quota_of_cgroups(tmp_path, groups) is None
