@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -92,15 +94,32 @@ def restore_generators(facts: Mapping[str, Any]) -> None:
     np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
 
 
+class _Turns:
+    """Torch, Python and numpy have one generator for all threads, so those that draw from it take turns."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        # A process that is forked while another thread has its turn would wait for a thread that it does not have.
+        os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        """Nobody has a turn."""
+        self.lock = RLock()
+
+
+_TURNS = _Turns()
+
+
 @contextmanager
 def own_generators() -> Iterator[None]:
-    """Whatever is drawn inside, all generators are as before outside."""
-    before = generator_facts()
-    with torch.random.fork_rng():
-        try:
-            yield
-        finally:
-            restore_generators(before)
+    """Whatever is drawn inside, all generators are as before outside; other threads that are about to enter wait."""
+    with _TURNS.lock:
+        before = generator_facts()
+        with torch.random.fork_rng():
+            try:
+                yield
+            finally:
+                restore_generators(before)
 
 
 @contextmanager
