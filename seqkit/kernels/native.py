@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _STEPS_WORTH_PACKING = 12
-"""A step of one sequence takes 1.4 times as long from weights as they lie; to compare takes what 12 steps lose by it."""
+"""A step of one sequence takes 1.4 times as long from weights as they lie; comparing costs what 12 steps lose."""
 
 
 class Native(Kernel):
