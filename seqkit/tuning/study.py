@@ -122,9 +122,11 @@ class Study:
         """Gives up the trials under way whose process has ended without a word."""
         from optuna.trial import TrialState
 
-        for trial in self.trials():
-            if trial.state is State.RUNNING and not (trial.worker and self.worker.lives(trial.worker)):
-                self.optuna.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        # While nobody proposes: a trial that has just begun has no worker's name yet.
+        with self._lock():
+            for trial in self.trials():
+                if trial.state is State.RUNNING and not (trial.worker and self.worker.lives(trial.worker)):
+                    self.optuna.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def exhausted(self) -> bool:
         """Whether every combination of values has been tried."""

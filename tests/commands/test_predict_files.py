@@ -100,7 +100,7 @@ def test_what_was_answered_before_a_broken_line_stays(trained, command, tmp_path
     path.write_text("text,id\na wonderful story,1\na dull story,2\nbroken\na dull story,3\n")
     done = command("predict", trained[0], "--input", path, "--output", tmp_path / "out.csv")
     assert done.returncode == 1
-    assert f"{path}:4: 1 fields, but the first line names 2 columns" in done.stderr
+    assert f"{path}:4: 1 field, but the first line names 2 columns" in done.stderr
     assert [row["predicted_label"] for row in table((tmp_path / "out.csv").read_text())] == ["good", "bad"]
     (tmp_path / "in.jsonl").write_text('{"text": "a dull story"}\n{"other": 1}\n')
     done = command("predict", trained[0], "--input", tmp_path / "in.jsonl")

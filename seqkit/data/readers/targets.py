@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from seqkit.data.readers.columns import choose_column, split_names
+from seqkit.data.readers.columns import choose_column, choose_text_columns, split_names
 from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.label_sets import label_list
 from seqkit.data.readers.location import SourceLocation, shown
@@ -21,7 +21,7 @@ _DIFFERENT = 20
 """Different decimals, at least, that are numbers rather than classes."""
 
 
-def target_in(path: Path, label_column: str | None, notes: list[str]) -> str:
+def target_in(path: Path, text_column: str | None, label_column: str | None, notes: list[str]) -> str:
     """What a file asks for, as far as its first rows leave no doubt, else a label; ``notes`` says so if it is no label.
 
     - Labels: JSONL whose values are lists, or several columns of nothing but 0 and 1.
@@ -30,6 +30,8 @@ def target_in(path: Path, label_column: str | None, notes: list[str]) -> str:
     records = list(islice(read_records(path), _LOOKED_AT))
     header = SourceLocation(str(path), 1)
     columns = list(records[0].values)
+    # A table without texts is told of these first, as everywhere.
+    choose_text_columns(columns, text_column, header)
     names = split_names(columns, label_column)
     if len(names) > 1:
         found, why = _several(records, [choose_column(columns, name, "label", header) for name in names])

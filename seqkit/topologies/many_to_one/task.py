@@ -76,7 +76,9 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
         check_weight_column(config.weight_column, config.data, self.data_sets)
         decided = config
         if config.target == AUTO and config.data and config.data not in self.data_sets:
-            decided = replace(config, target=target_in(Path(config.data), config.label_column, notes))
+            decided = replace(
+                config, target=target_in(Path(config.data), config.text_column, config.label_column, notes)
+            )
         splits = text_splits(decided, lambda data: self.read_source(decided, data, notes), notes)
         found = target_of(first(splits.train)).name
         if config.target not in (AUTO, found):
