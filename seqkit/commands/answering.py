@@ -20,8 +20,10 @@ from seqkit.data.readers import choose_column
 from seqkit.errors import UsageError
 from seqkit.runs import Model
 from seqkit.runs.answers import predict_rows
+from seqkit.runs.passages import answer_passages
 from seqkit.runs.rows import InputRow, is_table, read_rows, windows
 from seqkit.runs.writers import JsonRowWriter, JsonWriter, Writer, writer_for
+from seqkit.topologies import AnswersFiles, Passage
 
 _TOGETHER = 1024
 """Lines of a stream that are answered together, at most: enough for full batches, and the default model of sentiment
@@ -54,12 +56,23 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
     """Writes the answers; ``options`` are those of ``Head.predict``."""
     # What has been loaded stays: the collector need not go through it after every few thousand rows.
     gc.freeze()
+    if (passages := _own_passages(model, request)) is not None:
+        with _open_output(request.output) as file:
+            answer_passages(model, passages, file, request.as_json, **options)
+        return
     groups = [[InputRow(text) for text in request.texts]] if request.texts else _row_groups(model, request)
     is_file = request.path is not None and not request.streamed
     with _open_output(request.output) as file:
         writer = _writer(model, request, file)
         for answers in predict_rows(model, groups, _print_note, is_file, **options):
             writer.write(answers)
+
+
+def _own_passages(model: Model, request: PredictRequest) -> Iterator[Passage] | None:
+    """The pieces of a file in a format of the task's own."""
+    if request.path is None or request.streamed or request.column or not isinstance(model.task, AnswersFiles):
+        return None
+    return model.task.passages(model.config, request.path, [])
 
 
 def _print_note(note: str) -> None:

@@ -5,7 +5,7 @@ from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.examples import Example, read_examples
 from seqkit.data.readers.json_lines import as_text, json_object
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
-from seqkit.data.readers.location import DataError, SourceLocation, shown
+from seqkit.data.readers.location import DataError, Remark, SourceLocation, shown
 from seqkit.data.readers.records import Record
 from seqkit.data.readers.tables import FORMATS, delimiter_of, read_records
 from seqkit.data.readers.weights import LARGEST_WEIGHT, all_weights_zero, left_out, parse_weight
@@ -19,6 +19,7 @@ __all__ = [
     "Example",
     "Lines",
     "Record",
+    "Remark",
     "SourceLocation",
     "all_weights_zero",
     "as_text",
