@@ -39,11 +39,12 @@ def read_columns(source: TaggedSource) -> Iterator[TaggedPassage]:
     if not any(not is_blank(line.text) for line in sample):
         yield from (between(f"{line.text}\n", line.location) for line in sample)
         return
-    layout = find_layout(sample, source)
-    if layout.is_conllu and source.word_column is None and not _is_number(source.tag_column):
+    asked = (source.word_column, source.tag_column)
+    if not any(map(_is_number, asked)) and is_conllu([line.text for line in sample if not line.text.startswith("#")]):
         source.notes.append(Remark(f"{source.path}: read as CoNLL-U, whose ten columns it has"))
         yield from read_conllu(source)
         return
+    layout = find_layout(sample, source)
     _note_columns(layout, source)
     yield from _Reader(layout, source).passages(chain(sample, lines))
 
@@ -65,12 +66,6 @@ class ColumnLayout:
     header: str | None
     """The line with the names of the columns"""
     names: Sequence[str]
-    is_conllu: bool
-
-    @property
-    def known(self) -> set[str]:
-        """Tags seen."""
-        return self.comments.known
 
 
 class _Sample(NamedTuple):
@@ -89,20 +84,18 @@ def find_layout(sample: Sequence[Line], source: TaggedSource) -> ColumnLayout:
     lines = [line for block in blocks for line in block]
     if not lines:
         raise DataError("the file has a header but no words", sample[0].location)
-    cells = {line: cut.split(line.text) for line in lines}
-    width = max(usual_width(list(cells.values())), 1)
+    width = usual_width([fields_of(cut, line, len(line.text)) for line in lines])
+    cells = {line: fields_of(cut, line, width) for line in lines}
     first = next((line for line in lines if len(cells[line]) == width), lines[0])
-    alike = [[cells[line] for line in block if len(cells[line]) >= width] for block in blocks]
+    alike = [[cells[line] for line in block if len(cells[line]) == width] for block in blocks]
     rows = [block for block in alike if block]
     if source.tagged and width == 1:
         sign = shown(cut.delimiter) if cut.delimiter else "white space"
         raise DataError(f"one column only; a line is a word and its tag, with {sign} between", first.location)
     roles = _roles(rows, width, names, source, first.location)
     tag = roles.tag
-    known = {row[tag].strip() for block in rows for row in block} if tag is not None else set()
-    comments = Comments(cut, width, tag, known, _tags_inside(sample, cut, tag))
-    shape = is_conllu([line.text for line in lines]) and cut.tabs
-    return ColumnLayout(cut, first, width, roles, comments, header.text if header else None, names, shape)
+    comments = Comments(cut, _known(rows, width), tag, _tags_inside(sample, cut, tag))
+    return ColumnLayout(cut, first, width, roles, comments, header.text if header else None, names)
 
 
 def _cut_sample(sample: Sequence[Line], source: TaggedSource) -> _Sample:
@@ -121,6 +114,11 @@ def _cut_sample(sample: Sequence[Line], source: TaggedSource) -> _Sample:
         elif line not in passed and (top is None or not line.text.startswith("#")):
             blocks[-1].append(line)
     return _Sample(cut, header, names if header else [], [block for block in blocks if block])
+
+
+def _known(blocks: Sequence[Sequence[Sequence[str]]], width: int) -> list[set[str]]:
+    """The values of each column."""
+    return [{row[number].strip() for block in blocks for row in block} for number in range(width)]
 
 
 def _tags_inside(sample: Sequence[Line], cut: Cut, tag: int | None) -> set[str]:
@@ -288,7 +286,7 @@ class _Reader:
         tag, word = layout.roles.tag, layout.roles.word
         same = len({len(row.fields) for row in rows}) == 1 and len(odd.fields) > max(word, tag or 0)
         tags = [row.fields[tag].strip() for row in rows] if same and tag is not None else []
-        if not tags or not all(value in layout.known or marked_type(value) for value in tags):
+        if not tags or not all(value in layout.comments.tags or marked_type(value) for value in tags):
             raise DataError(
                 f"{len(odd.fields)} column{'s' if len(odd.fields) != 1 else ''}, but line {layout.first.location.line} "
                 f"has {layout.width}; correct the line",

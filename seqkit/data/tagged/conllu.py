@@ -60,7 +60,7 @@ def _feature(entry: str) -> tuple[str, str]:
 
 def is_conllu(lines: Sequence[str]) -> bool:
     """Whether lines have the ten columns: a number, a word, and the number of another as head in the seventh."""
-    rows = [line.split("\t") for line in lines]
+    rows = [line.split("\t") for line in lines if not is_blank(line)]
     good = sum(
         len(row) == len(_COLUMNS) and row[0][:1].isdigit() and (row[6].isdigit() or row[6] == "_") for row in rows
     )

@@ -43,6 +43,7 @@ _OTHER_NAMES: tuple[str, ...] = (
     "start",
 )
 _OTHER_NAMES += ("end", "doc", "document", "doc_id", "document_id", "word_id", "token_id", "inner", "outer", "stem")
+_NAME = regex.compile(r"(?:\p{L}\w*)?")
 _PUNCTUATION = regex.compile(r"[\s#:.-]+")
 
 
@@ -55,9 +56,12 @@ def plain_name(name: str) -> str:
 def is_header(fields: Sequence[str]) -> bool:
     """Whether these are names of columns, one of words among them and something beside it."""
     names = [plain_name(name) for name in fields]
-    known = {*WORD_NAMES, *TAG_NAMES, *SENTENCE_NAMES, *_OTHER_NAMES}
-    words = [name for name in names if name in WORD_NAMES]
-    return len(words) == 1 and len(names) > 1 and all(name in known or not name for name in names)
+    if not {*names} & {*WORD_NAMES} or len(names) < 2:
+        return False
+    known = {*WORD_NAMES, *TAG_NAMES, *SENTENCE_NAMES, *_OTHER_NAMES, ""}
+    # Beside names of words and of tags, others may be anybody's.
+    both = bool({*names} & {*TAG_NAMES}) and all(_NAME.fullmatch(name) for name in names)
+    return both or {*names} <= known
 
 
 class Columns:

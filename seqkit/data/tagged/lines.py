@@ -112,27 +112,34 @@ class Comments:
 
     Args:
         cut: of the lines.
-        width: fields of a line.
+        known: for each column, the values that it has in lines without ``#``.
         tag: the column of tags; None: there is none.
-        known: the tags of words that do not begin so.
-        inner: those of lines with ``#`` in the middle of a sentence, where comments seldom are.
+        inner: the tags of lines with ``#`` in the middle of a sentence, where comments seldom are.
     """
 
-    def __init__(self, cut: Cut, width: int, tag: int | None, known: set[str], inner: set[str]) -> None:
-        self.cut, self.width, self.tag, self.known, self.inner = cut, width, tag, known, inner
+    def __init__(self, cut: Cut, known: Sequence[set[str]], tag: int | None, inner: set[str]) -> None:
+        self.cut, self.known, self.tag, self.inner = cut, known, tag, inner
+
+    @property
+    def tags(self) -> set[str]:
+        """Those of lines without ``#``."""
+        return set() if self.tag is None else self.known[self.tag]
 
     def has(self, line: Line, inside: bool) -> bool:
         """Whether the line is one; ``inside``: there are words of its sentence above it."""
         if not line.text.startswith("#"):
             return False
-        fields = fields_of(self.cut, line, self.width)
-        tag = fields[self.tag].strip() if self.tag is not None and self.tag < len(fields) else ""
-        if len(fields) != self.width:
-            # A word that lacks a column has a tag somewhere, if it has anything.
-            return not (inside and fields[-1].strip() in self.known)
-        if tag in self.known or tag == OUTSIDE or marked_type(tag) is not None:
+        width = len(self.known)
+        fields = [field.strip() for field in fields_of(self.cut, line, width)]
+        has_key = _KEY.match(line.text) is not None
+        if len(fields) != width:
+            # A word that lacks a column has its tag at the end all the same.
+            return has_key or fields[0] != "#" or fields[-1] not in self.tags
+        tag = "" if self.tag is None else fields[self.tag]
+        if tag in self.tags or tag == OUTSIDE or marked_type(tag) is not None:
             return False
-        if _KEY.match(line.text) or (" " in fields[0].strip() and self.cut.tabs):
+        if has_key or (" " in fields[0] and self.cut.tabs):
             return True
+        familiar = any(value in known for value, known in zip(fields[1:], self.known[1:], strict=True))
         # The pound sign may have a tag of its own, and hashtags may.
-        return fields[0] == "#" and self.width > 2 and not inside and tag not in self.inner and tag.isalnum()
+        return fields[0] == "#" and width > 2 and not (inside or familiar or tag in self.inner) and tag.isalnum()
