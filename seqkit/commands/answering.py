@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -56,9 +56,12 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
     """Writes the answers; ``options`` are those of ``Head.predict``."""
     # What has been loaded stays: the collector need not go through it after every few thousand rows.
     gc.freeze()
-    if (passages := _own_passages(model, request)) is not None:
+    notes: list[str] = []
+    if (passages := _own_passages(model, request, notes)) is not None:
         with _open_output(request.output) as file:
             answer_passages(model, passages, file, request.as_json, **options)
+        for note in notes:
+            _print_note(note)
         return
     groups = [[InputRow(text) for text in request.texts]] if request.texts else _row_groups(model, request)
     is_file = request.path is not None and not request.streamed
@@ -68,11 +71,12 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
             writer.write(answers)
 
 
-def _own_passages(model: Model, request: PredictRequest) -> Iterator[Passage] | None:
+def _own_passages(model: Model, request: PredictRequest, notes: list[str]) -> Iterator[Passage] | None:
     """The pieces of a file in a format of the task's own."""
     if request.path is None or request.streamed or request.column or not isinstance(model.task, AnswersFiles):
         return None
-    return model.task.passages(model.config, request.path, [])
+    # In which encoding the training data were says nothing about this file.
+    return model.task.passages(replace(model.config, encoding=None), request.path, notes)
 
 
 def _print_note(note: str) -> None:

@@ -1,7 +1,7 @@
 """Sentences with a tag for each word: readers of all usual files, splits, and repair of tags."""
 
 from seqkit.data.tagged.reading import read_passages, read_tagged
-from seqkit.data.tagged.recognition import holds_words, names_words
+from seqkit.data.tagged.recognition import holds_words, names_words, tag_columns
 from seqkit.data.tagged.repairing import mended
 from seqkit.data.tagged.sentence import Sentence, TaggedPassage, TaggedSource, split_sentences
 
@@ -15,4 +15,5 @@ __all__ = [
     "read_passages",
     "read_tagged",
     "split_sentences",
+    "tag_columns",
 ]

@@ -54,7 +54,7 @@ def _row_writer(row: Mapping[str, str], delimiter: str, written: list[bool]) -> 
     """Writes a row with more columns, below the names of all where nothing was written before."""
 
     def write(more: Mapping[str, Any]) -> str:
-        cells = [json.dumps(value, ensure_ascii=False) for value in more.values()]
+        cells = [v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in more.values()]
         header = "" if written else _line([*row, *more], delimiter)
         written.append(True)
         return header + _line([*row.values(), *cells], delimiter)

@@ -12,7 +12,7 @@ import regex
 from seqkit.data.readers import DataError, Remark, SourceLocation, format_ending, read_lines, shown
 from seqkit.data.schemes import marked_type
 from seqkit.data.tagged.conllu import is_conllu, read_conllu
-from seqkit.data.tagged.layout import Columns, Roles, is_header, roles_by_name
+from seqkit.data.tagged.layout import Columns, Roles, is_header, is_name_of_words, roles_by_name
 from seqkit.data.tagged.lines import (
     Comments,
     Cut,
@@ -105,7 +105,8 @@ def _cut_sample(sample: Sequence[Line], source: TaggedSource) -> _Sample:
     start = 1 if is_csv and declared_delimiter(filled[0].text) else 0
     top = next((line for line in filled[start:] if not line.text.startswith("#")), None)
     names = fields_of(cut, top, len(cut.split(top.text))) if top else []
-    header = top if top and is_header(names) else None
+    is_table = format_ending(source.path) in (".csv", ".tsv", ".tab")
+    header = top if top and (is_header(names) or (is_table and is_name_of_words(names))) else None
     passed = {*filled[:start], *([header] if header else [])}
     blocks: list[list[Line]] = [[]]
     for line in sample:
@@ -140,10 +141,13 @@ def _roles(
     """The columns asked for, those that names tell, and the others by what they hold."""
     columns = Columns(blocks, width)
     named = roles_by_name(names) or Roles(-1)
-    word = _index(source.word_column, names, width, "word", location)
+    # A file that is to be tagged may lack what training had.
+    wanted = source.word_column if source.tagged or _has(source.word_column, names, width) else None
+    word = _index(wanted, names, width, "word", location)
     if word is None:
-        word = named.word if named.word >= 0 else columns.word() if width > 2 else _word_of_two(columns)
-    tag = _index(source.tag_column, names, width, "tag", location) if source.tagged or source.tag_column else None
+        word = named.word if named.word >= 0 else columns.word() if width > 2 else _word_of_two(columns, source.tagged)
+    wanted = source.tag_column if source.tagged or _has(source.tag_column, names, width) else None
+    tag = _index(wanted, names, width, "tag", location)
     if tag is None and source.tagged:
         tag = named.tag if named.tag is not None else columns.tag(word)
     elif tag is None:
@@ -159,10 +163,17 @@ def _roles(
     return Roles(word, tag, None if number == sentence else number, sentence)
 
 
-def _word_of_two(columns: Columns) -> int:
+def _word_of_two(columns: Columns, tagged: bool) -> int:
     """Of two columns, the first, unless it has the tags of spans, as in some data sets, or counts the words."""
     first, *others = columns.columns
-    return 1 if others and ((first.marks and not others[0].marks) or (first.counts and first.rows >= 10)) else 0
+    # Words that happen to be 1, 2, 3 with tags beside them are rarer than such numbers, unless there are but a few.
+    counts = first.counts and (first.rows >= 10 or not tagged)
+    return 1 if others and ((first.marks and not others[0].marks) or counts) else 0
+
+
+def _has(column: str | None, names: Sequence[str], width: int) -> bool:
+    """Whether there is such a column, and one more."""
+    return width > 1 and (column in names or (_is_number(column) and 1 <= abs(int(column or 0)) <= width))
 
 
 def _index(column: str | None, names: Sequence[str], width: int, kind: str, location: SourceLocation) -> int | None:
@@ -187,13 +198,15 @@ def _index(column: str | None, names: Sequence[str], width: int, kind: str, loca
 def _note_columns(layout: ColumnLayout, source: TaggedSource) -> None:
     """Says which columns were taken, unless there was no choice."""
     word, tag, _, sentence = layout.roles
-    if not source.tagged or (layout.width == 2 and word == 0) or (source.word_column and source.tag_column):
+    told = bool(source.word_column and source.tag_column) if source.tagged else layout.width == 1 or word == 0
+    if told or (layout.width == 2 and word == 0):
         return
+    mend = "; choose others with --word-column and --tag-column" if source.tagged else ""
     named = [f" ({name.strip()})" for name in layout.names] or [""] * layout.width
     taken = f"words are column {word + 1}{named[word]} of {layout.width}"
-    taken += f", tags column {tag + 1}{named[tag]}" if tag is not None else ""
+    taken += f", tags column {tag + 1}{named[tag]}" if tag is not None and source.tagged else ""
     taken += f", sentences are told by column {sentence + 1}{named[sentence]}" if sentence is not None else ""
-    source.notes.append(Remark(f"{source.path}: {taken}; choose others with --word-column and --tag-column"))
+    source.notes.append(Remark(f"{source.path}: {taken}{mend}"))
 
 
 class _Row(NamedTuple):

@@ -64,6 +64,11 @@ def is_header(fields: Sequence[str]) -> bool:
     return both or {*names} <= known
 
 
+def is_name_of_words(fields: Sequence[str]) -> bool:
+    """Whether a table has one column, and its first line is the name of that."""
+    return len(fields) == 1 and plain_name(fields[0]) in WORD_NAMES
+
+
 class Columns:
     """The columns of a file's first rows.
 

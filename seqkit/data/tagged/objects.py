@@ -56,6 +56,8 @@ def _choose(values: Mapping[str, Any], source: TaggedSource, location: SourceLoc
     spans_key = source.tag_column if source.tag_column in values else _key(values, _SPAN_KEYS, list, _are_spans)
     has_spans = spans_key is not None and _are_spans(values[spans_key])
     tags = source.tag_column or _key(values, _TAG_KEYS, list, _are_tags)
+    if spans_key is not None and has_spans and tags == spans_key and values[spans_key]:
+        tags = None
     text = _key(values, TEXT_NAMES, str)
     if words is None and isinstance(values.get("data"), dict):
         text = "data"
@@ -112,15 +114,28 @@ def _check_key(values: Mapping[str, Any], key: str, kind: str, location: SourceL
         raise DataError(f"no key {shown(key)}, only {there}; name the key with --{kind}-column", location)
 
 
+def _first_object(source: TaggedSource) -> Mapping[str, Any]:
+    shape = _shape_text(source)
+    entries = read_json_file(source) if format_ending(source.path) == ".json" else read_json_lines(source, shape)
+    try:
+        return next((entry.values for entry in entries), {})
+    except DataError:
+        return {}
+
+
+def tag_keys(source: TaggedSource) -> list[str]:
+    """The keys of lists beside that of words."""
+    values = _first_object(source)
+    words = source.word_column or _key(values, _WORD_KEYS, list)
+    if words is None or words not in values:
+        return []
+    lists = [key for key, value in values.items() if isinstance(value, list) and _are_tags(value)]
+    return [key for key in lists if key != words and len(values[key]) == len(values[words])]
+
+
 def has_words(source: TaggedSource) -> bool:
     """Whether the first object of a file has a list of words, or spans beside its text."""
-    shape = _shape_text(source)
-    ending = format_ending(source.path)
-    entries = read_json_file(source) if ending == ".json" else read_json_lines(source, shape)
-    try:
-        values = next((entry.values for entry in entries), {})
-    except DataError:
-        return False
+    values = _first_object(source)
     if isinstance(values.get(source.word_column or "", _key(values, _WORD_KEYS, list) or 0), (list, str)):
         return True
     spans_key = source.tag_column if source.tag_column in values else _key(values, _SPAN_KEYS, list, _are_spans)
@@ -156,7 +171,7 @@ class _Lists:
             tuple(word for word, _ in pairs),
             tuple(tag for _, tag in pairs) if tags else (),
             location,
-            lambda answers: entry.written({"predicted_tags": list(answers)}),
+            lambda answers: entry.written({"predicted_tags": " ".join(answers) if both else list(answers)}),
         )
 
     def _inner_tags(self) -> Sequence[str]:

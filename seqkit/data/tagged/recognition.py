@@ -8,15 +8,19 @@ from itertools import islice
 from seqkit.data.readers import DataError, format_ending, read_lines
 from seqkit.data.tagged.cells import holds_lists
 from seqkit.data.tagged.columns import find_layout
-from seqkit.data.tagged.layout import TEXT_NAMES, WORD_NAMES, Columns, plain_name
-from seqkit.data.tagged.lines import Line
-from seqkit.data.tagged.objects import has_words
+from seqkit.data.tagged.layout import TEXT_NAMES, WORD_NAMES, Column, Columns, plain_name
+from seqkit.data.tagged.lines import Line, fields_of
+from seqkit.data.tagged.objects import has_words, tag_keys
 from seqkit.data.tagged.sentence import TaggedSource
 from seqkit.errors import UsageError
 
 _ALWAYS = (".conllu", ".conll", ".bio", ".bioes", ".iob", ".iob2")
 _SAMPLE = 2000
 """Lines that are looked at."""
+_ODD = 0.05
+"""Of them, that may have another number of columns: a file with an error is still no file of texts."""
+_ENOUGH = 20
+"""Of them, from which on it says something that there are few labels."""
 
 
 def names_words(columns: Sequence[str]) -> bool:
@@ -38,6 +42,19 @@ def holds_words(source: TaggedSource) -> bool:
     return ending in (".csv", ".tsv", ".tab", ".txt") and _has_a_word_a_line(source)
 
 
+def tag_columns(source: TaggedSource) -> list[str]:
+    """The columns, or keys, of a file that may hold tags, from the likeliest to the least."""
+    ending = format_ending(source.path)
+    if ending in (".jsonl", ".ndjson", ".json"):
+        return tag_keys(source)
+    lines = [Line(*line) for line in islice(read_lines(source.path, encoding=source.encoding), _SAMPLE)]
+    if ending == ".conllu" or not any(line.text.strip() for line in lines):
+        return []
+    layout = find_layout(lines, source)
+    taken = (layout.roles.word, layout.roles.number, layout.roles.sentence)
+    return [str(number + 1) for number in reversed(range(layout.width)) if number not in taken]
+
+
 def _has_a_word_a_line(source: TaggedSource) -> bool:
     lines = [Line(*line) for line in islice(read_lines(source.path, encoding=source.encoding), _SAMPLE)]
     if not any(line.text.strip() for line in lines):
@@ -50,15 +67,29 @@ def _has_a_word_a_line(source: TaggedSource) -> bool:
         return names_words(layout.names)
     if layout.width == 1:
         return _are_words_with_blank_lines(lines)
-    rows = [layout.cut.split(line.text) for line in lines if line.text.strip() and not line.text.startswith("#")]
-    alike = [row for row in rows if len(row) >= layout.width]
-    if len(alike) < 0.95 * len(rows):
+    blocks: list[list[list[str]]] = [[]]
+    odd = 0
+    for line in lines:
+        fields = [] if line.text.startswith("#") else fields_of(layout.cut, line, layout.width)
+        if layout.cut.is_blank(line.text):
+            blocks.append([])
+        elif len(fields) == layout.width:
+            blocks[-1].append(fields)
+        else:
+            odd += bool(fields)
+    if odd > _ODD * len(lines):
         return False
-    columns = Columns([alike], layout.width).columns
+    columns = Columns([block for block in blocks if block], layout.width).columns
     word = columns[layout.roles.word]
     single = sum(count for value, count in word.counter.items() if " " not in value) >= 0.95 * word.rows
     # Of sentences that happen to have as many words all, no column has tags.
-    return single and (layout.cut.tabs or bool(layout.cut.delimiter) or any(column.marks for column in columns))
+    between = layout.cut.tabs or bool(layout.cut.delimiter) or any(column.marks for column in columns)
+    return single and (between or any(_are_labels(column) for column in columns))
+
+
+def _are_labels(column: Column) -> bool:
+    """Whether a column has few values, each many times, in several blocks of lines."""
+    return len(column.blocks) > 1 and column.rows >= _ENOUGH and 4 * column.variety <= column.rows
 
 
 def _are_words_with_blank_lines(lines: Sequence[Line]) -> bool:

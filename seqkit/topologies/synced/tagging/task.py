@@ -39,7 +39,7 @@ from seqkit.topologies.synced.tagging.scores import (
     tagging_samples,
     tagging_tables,
 )
-from seqkit.topologies.synced.tagging.splits import tagged_splits
+from seqkit.topologies.synced.tagging.splits import read_alike, tagged_splits
 from seqkit.topologies.synced.task import Synced
 from seqkit.training.recipe import Recipe
 
@@ -84,11 +84,11 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
 
     def read(self, config: C, notes: list[str]) -> Splits[Sentence]:
         """The three splits; those given as files stay as they are, the others are split off at random."""
-        return tagged_splits(config, lambda data: self.read_source(config, data, notes), notes)
+        return tagged_splits(config, self.read_source, notes)
 
     def read_file(self, config: C, path: Path, codec: TagCodec) -> list[Sentence]:
         """Sentences to evaluate on."""
-        return self.read_source(config, str(path), [])
+        return read_alike(config, str(path), codec.labels, self.read_source, [])
 
     def input_of(self, example: Sentence) -> tuple[str, ...]:
         """The words."""
