@@ -30,7 +30,9 @@ def holds_lists(path: Path, encoding: str | None = None) -> bool:
         rows = [record.values for record in islice(read_records(path, encoding=encoding), _TRIED)]
     except (DataError, UsageError):
         return False
-    if any(isinstance(_opened(value), list) for row in rows for value in row.values()):
+    # A word may look like a list, such as the reference [1].
+    cells = zip(*(row.values() for row in rows), strict=False)
+    if any(all(isinstance(_opened(cell), list) for cell in column) for column in cells):
         return True
     names = {name.strip().lower(): name for name in rows[0]} if rows else {}
     words = [names[name] for name in (*WORD_NAMES, *TEXT_NAMES) if name in names]
@@ -73,7 +75,7 @@ def _line(cells: Sequence[str], delimiter: str) -> str:
 def _opened(value: str) -> Any:
     """A cell as the list in it, as JSON, Python or NumPy write one; else as it is."""
     text = value.strip()
-    if not (text.startswith("[") and text.endswith("]")) or len(text) < 3:
+    if not (text.startswith("[") and text.endswith("]")):
         return value
     for parse in (json.loads, _literal):
         try:

@@ -12,7 +12,7 @@ import regex
 from seqkit.data.readers import DataError, Remark, SourceLocation, format_ending, read_lines, shown
 from seqkit.data.schemes import marked_type
 from seqkit.data.tagged.conllu import is_conllu, read_conllu
-from seqkit.data.tagged.layout import Columns, Roles, is_header, is_name_of_words, roles_by_name
+from seqkit.data.tagged.layout import Column, Columns, Roles, is_header, is_name_of_words, roles_by_name
 from seqkit.data.tagged.lines import (
     Comments,
     Cut,
@@ -28,7 +28,11 @@ from seqkit.errors import UsageError
 
 _SAMPLE = 20_000
 """Lines from which the columns follow."""
+_ENOUGH = 10
+"""Rows whose tags all mark spans, so that a first line without such a tag is none of them."""
 _RANGE = regex.compile(r"\d+[-.]\d+")
+_GLOBAL = regex.compile(r"#\s*global\.columns\s*=\s*(.+)")
+"""The names of the columns in CoNLL-U Plus."""
 _ANSWER = "predicted_tag"
 
 
@@ -92,7 +96,12 @@ def find_layout(sample: Sequence[Line], source: TaggedSource) -> ColumnLayout:
     if source.tagged and width == 1:
         sign = shown(cut.delimiter) if cut.delimiter else "white space"
         raise DataError(f"one column only; a line is a word and its tag, with {sign} between", first.location)
+    names = names if len(names) == width or header else []
     roles = _roles(rows, width, names, source, first.location)
+    if header is None and (top := _unknown_header(sample, cut, rows, width, roles.tag)):
+        rows = [block for block in ([row for row in block if row != cells[top]] for block in rows) if block]
+        header, names = top, cells[top]
+        roles = _roles(rows, width, [], source, first.location)
     tag = roles.tag
     comments = Comments(cut, _known(rows, width), tag, _tags_inside(sample, cut, tag))
     return ColumnLayout(cut, first, width, roles, comments, header.text if header else None, names)
@@ -114,7 +123,22 @@ def _cut_sample(sample: Sequence[Line], source: TaggedSource) -> _Sample:
             blocks.append([])
         elif line not in passed and (top is None or not line.text.startswith("#")):
             blocks[-1].append(line)
-    return _Sample(cut, header, names if header else [], [block for block in blocks if block])
+    declared: list[str] = next((match[1].lower().split() for line in sample if (match := _GLOBAL.match(line.text))), [])
+    return _Sample(cut, header, names if header else declared, [block for block in blocks if block])
+
+
+def _unknown_header(
+    sample: Sequence[Line], cut: Cut, blocks: Sequence[Sequence[Sequence[str]]], width: int, tag: int | None
+) -> Line | None:
+    """The first line, if it has no tag of spans where all others have one: names of columns in any language."""
+    top = next((line for line in sample if not cut.is_blank(line.text)), None)
+    if top is None or tag is None or top.text.startswith("#"):
+        return None
+    fields = fields_of(cut, top, width)
+    first = Column([[fields[tag].strip()]]) if len(fields) == width else None
+    rest = Column([[row[tag].strip() for block in blocks for row in block if row != fields]])
+    odd = first is not None and not first.marks and not first.is_outside
+    return top if odd and rest.rows >= _ENOUGH and rest.marks and rest.marks_alone else None
 
 
 def _known(blocks: Sequence[Sequence[Sequence[str]]], width: int) -> list[set[str]]:

@@ -120,6 +120,8 @@ def _array_inside(text: str, start: int, source: TaggedSource) -> int:
             SourceLocation(str(source.path), 1),
         )
     key = max(lists, key=lambda name: len(lists[name]))
+    if others := [name for name in lists if name != key]:
+        source.notes.append(f"{source.path}: sentences are read from {key!r} alone, not from {', '.join(others)}")
     match = regex.search(rf"{regex.escape(json.dumps(key, ensure_ascii=False))}\s*:\s*(?=\[)", text[start:])
     return start + match.end() if match else start
 

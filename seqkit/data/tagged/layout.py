@@ -16,6 +16,7 @@ _LONG = 3
 """Rows of a block from which on it says something that they all have one value."""
 _ENOUGH = 20
 """Rows from which on the number of different values says what a column holds."""
+_OUTSIDES = (OUTSIDE, "o", "0", "_", "-")
 _DIGIT = regex.compile(r"\d")
 
 WORD_NAMES = ("word", "words", "token", "tokens", "form", "forms", "term", "surface", "text", "wort")
@@ -150,7 +151,8 @@ class Column:
                     rows += not regex.fullmatch(r"\d+[-.]\d+", value)
                     continue
                 number = int(value)
-                right += number in (0, 1) or (before is not None and number == before + 1)
+                begins = number in (0, 1) and (before is None or before > 1)
+                right += begins or (before is not None and number == before + 1)
                 rows, before, most = rows + 1, number, max(most, number)
         return most >= 2 and right >= _MOSTLY * rows
 
@@ -189,8 +191,21 @@ class Column:
     @cached_property
     def marks(self) -> bool:
         """Whether the values are tags of spans."""
-        inside = sum(count for value, count in self.counter.items() if value not in (OUTSIDE, "o", "0", "_", "-"))
-        return self.marked > 0 and self.marked >= 0.95 * inside
+        return self.marked > 0 and self.marked >= 0.95 * self._inside
+
+    @property
+    def marks_alone(self) -> bool:
+        """Whether every value is a tag of spans, or one of words outside."""
+        return self.marked == self._inside
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether all words are outside."""
+        return self._inside == 0
+
+    @property
+    def _inside(self) -> int:
+        return sum(count for value, count in self.counter.items() if value not in _OUTSIDES)
 
     def shares_types(self, other: Column) -> bool:
         """Whether both mark spans of much the same types."""

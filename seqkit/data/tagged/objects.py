@@ -139,7 +139,8 @@ def has_words(source: TaggedSource) -> bool:
     if isinstance(values.get(source.word_column or "", _key(values, _WORD_KEYS, list) or 0), (list, str)):
         return True
     spans_key = source.tag_column if source.tag_column in values else _key(values, _SPAN_KEYS, list, _are_spans)
-    return spans_key is not None and _key(values, TEXT_NAMES, str) is not None
+    has_text = _key(values, TEXT_NAMES, str) is not None or isinstance(values.get("data"), dict)
+    return spans_key is not None and has_text
 
 
 class _Lists:

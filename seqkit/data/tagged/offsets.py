@@ -52,6 +52,7 @@ def read_spans(values: Sequence[object], text: str | None, location: SourceLocat
 
     Raises :class:`DataError` for what is none, and for one whose own text is another than that at its place.
     """
+    values = [inner for value in values for inner in _results(value)]
     found = [_span(value, location) for value in values]
     if text is not None:
         # Some count to the last character, some to what follows it: texts beside the offsets tell.
@@ -72,6 +73,14 @@ def _check_quotes(quoted: Sequence[tuple[TextSpan, str]], text: str, location: S
                 "characters (not bytes) from 0",
                 location,
             )
+
+
+def _results(value: object) -> list[object]:
+    """The entries of an annotation that has several under ``result``, without those that are no spans; else itself."""
+    inner = value.get("result") if isinstance(value, dict) else None
+    if not isinstance(inner, list):
+        return [value]
+    return [entry for entry in inner if isinstance(entry, dict) and "start" in _flat(entry)]
 
 
 def _quote(value: object) -> str | None:

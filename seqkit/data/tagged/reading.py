@@ -20,7 +20,7 @@ from seqkit.errors import UsageError
 _TABLES = (".csv", ".tsv", ".tab")
 _READERS: dict[str, Callable[[TaggedSource], Iterator[TaggedPassage]]] = {
     ".conllu": read_conllu,
-    **dict.fromkeys((".conll", ".bio", ".bioes", ".iob", ".iob2", ".txt", *_TABLES), read_columns),
+    **dict.fromkeys((".conll", ".conllup", ".bio", ".bioes", ".iob", ".iob2", ".txt", *_TABLES), read_columns),
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), read_objects),
 }
 _LONG = 200

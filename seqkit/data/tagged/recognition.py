@@ -14,7 +14,7 @@ from seqkit.data.tagged.objects import has_words, tag_keys
 from seqkit.data.tagged.sentence import TaggedSource
 from seqkit.errors import UsageError
 
-_ALWAYS = (".conllu", ".conll", ".bio", ".bioes", ".iob", ".iob2")
+_ALWAYS = (".conllu", ".conll", ".conllup", ".bio", ".bioes", ".iob", ".iob2")
 _SAMPLE = 2000
 """Lines that are looked at."""
 _ODD = 0.05
@@ -63,7 +63,7 @@ def _has_a_word_a_line(source: TaggedSource) -> bool:
         layout = find_layout(lines, source)
     except (DataError, UsageError):
         return False
-    if layout.names:
+    if names_words(layout.names) or any(plain_name(name) in TEXT_NAMES for name in layout.names):
         return names_words(layout.names)
     if layout.width == 1:
         return _are_words_with_blank_lines(lines)

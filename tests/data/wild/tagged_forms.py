@@ -63,6 +63,10 @@ COLUMNS = {
     "header and blank line": "Token\tNER\n\n" + text(plain),
     "header of four": "Word POS Chunk NER\n" + text(with_pos, " "),
     "header twice": text(plain, between="token\ttag\n").replace("Ada\t", "token\ttag\nAda\t", 1),
+    "header in another language": "Mot\tÉtiquette\n" + text(plain),
+    "header and numbers in another language": "Nr\tMot\tÉtiquette\n\n" + text(lambda n, word, tag: (n, word, tag)),
+    "names in a comment": "# global.columns = ID FORM UPOS NER\n"
+    + text(lambda n, word, tag: (n, word, POS[word], tag)),
     "header with numbers": "id\tform\tlabel\n" + text(lambda n, word, tag: (n, word, tag)),
     "sentence numbers, no blank lines": "sentence_id\tword\ttag\n"
     + "".join(f"{n}\t{word}\t{tag}\n" for n, s in enumerate(SENTENCES) for word, tag in s),
@@ -154,6 +158,12 @@ OFFSETS = {
         "content": t,
         "annotation": [
             {"label": [kind], "points": [{"start": a, "end": b - 1, "text": t[a:b]}]} for a, b, kind in spans
+        ],
+    },
+    "results of several people": lambda t, spans: {
+        "data": {"text": t},
+        "annotations": [
+            {"result": [{"value": {"start": a, "end": b, "text": t[a:b], "labels": [kind]}} for a, b, kind in spans]}
         ],
     },
     "labels in a list": lambda t, spans: {

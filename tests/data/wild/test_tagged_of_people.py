@@ -61,6 +61,13 @@ def test_spans_of_a_text_become_tags_of_its_words(wild, form):
         assert pairs(reading) == SPANNED
 
 
+def test_of_several_lists_the_longest_is_read_and_the_others_are_told(wild):
+    rows = [{"text": t, "spans": spans} for t, spans in TEXTS]
+    reading = wild("tag", "a.json", json.dumps({"train": rows, "dev": rows[:1]}))
+    assert pairs(reading) == SPANNED
+    assert any("sentences are read from 'train' alone, not from dev" in note for note in reading.notes)
+
+
 def test_a_text_and_its_spans_as_a_pair(wild):
     rows = [[t, {"entities": spans}] for t, spans in TEXTS]
     assert pairs(wild("tag", "a.json", json.dumps(rows))) == SPANNED
@@ -280,6 +287,14 @@ def test_a_file_without_features_of_that_name_says_which_there_are(wild):
     assert (
         "choose another column such as NER, a key in misc, with --tag-column" in wild("tag", "a.conllu", content).error
     )
+
+
+def test_words_that_look_like_lists_and_labels_that_look_like_numbers_of_words(wild):
+    rows = text(lambda n, word, tag: (word.replace("saw", "[1]"), tag), ",")
+    assert wild("tag", "a.csv", "word,tag\n" + rows).examples[0].words[2] == "[1]"
+    labels = ["0", "1", "2", "0", "0"] * 4
+    rows = "".join(f"w{n}\t{label}\n" + "\n" * (n % 5 == 4) for n, label in enumerate(labels))
+    assert [s.tags for s in wild("tag", "a.conll", rows).examples] == [("0", "1", "2", "0", "0")] * 4
 
 
 def test_columns_taken_are_told(wild):
