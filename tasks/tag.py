@@ -43,7 +43,7 @@ class TagConfig(TaggingOptions):
 
     data: str = option(
         _PUNCTUATION,
-        f"the data: {_PUNCTUATION}, {_TURKISH}, or a CoNLL, CoNLL-U or JSONL file of tagged sentences",
+        f"the data: {_PUNCTUATION}, {_TURKISH}, or a CoNLL, CoNLL-U, JSON or CSV file of tagged sentences",
         path=True,
     )
     text: str | None = option(None, "instead of data: a text whose punctuation and capitals are learned", path=True)

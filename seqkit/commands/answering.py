@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,8 +20,10 @@ from seqkit.data.readers import choose_text_columns
 from seqkit.errors import UsageError
 from seqkit.runs import Model
 from seqkit.runs.answers import predict_rows
+from seqkit.runs.passages import answer_passages
 from seqkit.runs.rows import InputRow, is_table, read_rows, windows
 from seqkit.runs.writers import JsonRowWriter, JsonWriter, Writer, writer_for
+from seqkit.topologies import AnswersFiles, Passage
 
 _TOGETHER = 1024
 """Lines of a stream that are answered together, at most: enough for full batches, and the default model of sentiment
@@ -54,12 +56,27 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
     """Writes the answers; ``options`` are those of ``Head.predict``."""
     # What has been loaded stays: the collector need not go through it after every few thousand rows.
     gc.freeze()
+    notes: list[str] = []
+    if (passages := _own_passages(model, request, notes)) is not None:
+        with _open_output(request.output) as file:
+            answer_passages(model, passages, file, request.as_json, **options)
+        for note in notes:
+            _print_note(note)
+        return
     groups = [[InputRow(text) for text in request.texts]] if request.texts else _row_groups(model, request)
     is_file = request.path is not None and not request.streamed
     with _open_output(request.output) as file:
         writer = _writer(model, request, file)
         for answers in predict_rows(model, groups, _print_note, is_file, **options):
             writer.write(answers)
+
+
+def _own_passages(model: Model, request: PredictRequest, notes: list[str]) -> Iterator[Passage] | None:
+    """The pieces of a file in a format of the task's own."""
+    if request.path is None or request.streamed or request.column or not isinstance(model.task, AnswersFiles):
+        return None
+    # In which encoding the training data were says nothing about this file.
+    return model.task.passages(replace(model.config, encoding=None), request.path, notes)
 
 
 def _print_note(note: str) -> None:

@@ -13,6 +13,7 @@ import regex
 from seqkit.checks.finding import Finding
 from seqkit.config import TrainingConfig, options_of
 from seqkit.data import DataError, SourceLocation, Splits
+from seqkit.data.readers import Remark
 from seqkit.doctor.copies import ALL_LINES, Copy
 from seqkit.doctor.report import Report
 from seqkit.doctor.scanning import Scan, scan
@@ -127,10 +128,13 @@ class DataUnderTest:
     def _add_notes(self, notes: Sequence[str]) -> None:
         """Adds what reading has noted, unless something was found at the same location."""
         known = {finding.where for finding in self.report.findings if finding.where}
-        for note in map(self._restored, notes):
+        for original in notes:
+            note = self._restored(original)
             match = _LOCATION.search(note)
             where = match and match[1]
-            if where not in known:
+            if isinstance(original, Remark):
+                self.report.findings.append(Finding("note", "reading", note))
+            elif where not in known:
                 self.report.warn("reading", note, "", where)
 
     def _restored(self, text: str) -> str:

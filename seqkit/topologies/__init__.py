@@ -7,11 +7,13 @@ Each room here is a family of files: ``options``, ``codec`` (items and batches),
 from seqkit.topologies.codec import Codec, EncodingReport, read_labels
 from seqkit.topologies.ensemble import EnsembleCodec, EnsembleHead, join_codecs
 from seqkit.topologies.powers import (
+    AnswersFiles,
     Ensembles,
     Explains,
     Explanation,
     Exports,
     Generates,
+    Passage,
     Pretrains,
     Stream,
     Streams,
@@ -21,6 +23,7 @@ from seqkit.topologies.prediction import Predicted, predict_items
 from seqkit.topologies.task import AnyCodec, AnyTask, Task
 
 __all__ = [
+    "AnswersFiles",
     "AnyCodec",
     "AnyTask",
     "Codec",
@@ -32,6 +35,7 @@ __all__ = [
     "Explanation",
     "Exports",
     "Generates",
+    "Passage",
     "Predicted",
     "Pretrains",
     "Stream",

@@ -6,7 +6,7 @@ from seqkit.data.readers.examples import Example, read_examples
 from seqkit.data.readers.json_lines import as_text, json_object
 from seqkit.data.readers.label_sets import LabelSetExample, common_mark, marked_columns, read_label_sets, split_labels
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
-from seqkit.data.readers.location import DataError, SourceLocation, shown
+from seqkit.data.readers.location import DataError, Remark, SourceLocation, shown
 from seqkit.data.readers.numbers import LARGEST_NUMBER, NumberExample, read_number_examples
 from seqkit.data.readers.records import Record
 from seqkit.data.readers.tables import FORMATS, delimiter_of, read_records
@@ -30,6 +30,7 @@ __all__ = [
     "Lines",
     "NumberExample",
     "Record",
+    "Remark",
     "SourceLocation",
     "TextPair",
     "all_weights_zero",

@@ -30,6 +30,12 @@ class DataError(SeqkitError):
         super().__init__(f"{location}: {message}" if location else message)
 
 
+class Remark(str):
+    """A note on what was decided for somebody, and is as it should be as a rule: nothing has to be mended."""
+
+    __slots__ = ()
+
+
 def shown(text: str) -> str:
     """Content of a file as an error quotes it: in quotes, on one line, shortened to 80 characters."""
     return _SHORT.repr(text)

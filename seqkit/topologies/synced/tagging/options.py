@@ -24,9 +24,11 @@ MARKS_BALANCE = 0.3
 class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
     """How sentences are read, and the network that labels their words."""
 
-    data: str = option("", "the data: a CoNLL, CoNLL-U or JSONL file of tagged sentences", path=True)
+    data: str = option("", "the data: a CoNLL, CoNLL-U, JSON or CSV file of tagged sentences", path=True)
     word_column: str | None = option(None, "column of the words: a number, or a name (see docs/data.md)")
     tag_column: str | None = option(None, "column of the tags: a number, or a name such as xpos")
+    sentence_column: str | None = option(None, "column that says of which sentence a word is, where no blank line does")
+    tag_names: str | None = option(None, "file with the names of tags that are numbers, one a line or JSON", path=True)
     valid_fraction: float = 0.05
     test_fraction: float = 0.05
     lowercase: bool = option(True, "capitals are seen in a word's characters alone")
