@@ -89,7 +89,9 @@ class Translate(Delayed[TranslateConfig]):
             return super().read(config, notes)
         if not (config.source and config.target) or config.data != _DEFAULT:
             raise UsageError("give --source and --target, two files line by line the same, or --data, a file of pairs")
-        return self.divide(config, _turned(config, read_parallel(Path(config.source), Path(config.target))), notes)
+        return self.divide(
+            config, _turned(config, read_parallel(Path(config.source), Path(config.target), config.encoding)), notes
+        )
 
     def read_source(self, config: TranslateConfig, data: str, notes: list[str]) -> Iterable[Pair]:
         """The strings of the interface, or the pairs of a file, in the direction of the task."""

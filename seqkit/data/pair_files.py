@@ -14,6 +14,7 @@ import regex
 from seqkit.data.pairs import Pair, pair_of
 from seqkit.data.readers import (
     DataError,
+    FileForm,
     SourceLocation,
     choose_column,
     format_ending,
@@ -50,6 +51,7 @@ def read_pairs(
     target_column: str | None = None,
     encoding: str | None = None,
     joined: bool = False,
+    columns: Sequence[str] = (),
 ) -> Iterator[Pair]:
     """The pairs of a file, one reference each; sides may be empty.
 
@@ -64,14 +66,15 @@ def read_pairs(
         source_column, target_column: names of columns.
         encoding: of the text; None: as in :func:`~seqkit.data.readers.read_lines`.
         joined: the target is all that follows the source, where that is symbols with tabs between.
+        columns: names of all columns, where the first line is a pair already.
 
     Raises:
         DataError: with file:line for a line without a tab, and for one with more fields than the others.
         UsageError: for columns that do not exist or that no name tells.
     """
-    named = source_column is not None or target_column is not None
+    named = source_column is not None or target_column is not None or bool(columns)
     if named or format_ending(path) in _TABLES:
-        yield from _named_columns(path, source_column, target_column, encoding)
+        yield from _named_columns(path, source_column, target_column, FileForm(encoding, tuple(columns)))
         return
     lines = _fields(path, encoding)
     sample = list(islice(lines, _SAMPLE))
@@ -170,12 +173,14 @@ def _by_position(lines: Iterator[_Fields], layout: _Layout) -> Iterator[Pair]:
         yield pair_of(values[layout.source], values[layout.target], location)
 
 
-def read_parallel(source: Path, target: Path) -> Iterator[Pair]:
+def read_parallel(source: Path, target: Path, encoding: str | None = None) -> Iterator[Pair]:
     """Line n of one file with line n of the other; raises :class:`DataError` if one has fewer lines."""
     empty = True
-    for number, (one, other) in enumerate(zip_longest(read_lines(source), read_lines(target)), 1):
+    for number, (one, other) in enumerate(
+        zip_longest(*(read_lines(path, encoding=encoding) for path in (source, target))), 1
+    ):
         if one is None or other is None:
-            counts = [sum(1 for _ in read_lines(path)) for path in (source, target)]
+            counts = [sum(1 for _ in read_lines(path, encoding=encoding)) for path in (source, target)]
             lacking = target if other is None else source
             raise DataError(
                 f"{source} has {counts[0]:,} lines and {target} has {counts[1]:,}; line {number:,} is the first that "
@@ -206,11 +211,9 @@ def side_column(
     return choose_column(columns, named, "text", header)
 
 
-def _named_columns(
-    path: Path, source_column: str | None, target_column: str | None, encoding: str | None
-) -> Iterator[Pair]:
+def _named_columns(path: Path, source_column: str | None, target_column: str | None, form: FileForm) -> Iterator[Pair]:
     columns: tuple[str, str] | None = None
-    for location, row in read_records(path, encoding=encoding):
+    for location, row in read_records(path, encoding=form.encoding, columns=form.columns):
         values = _with_inner_values(row)
         if columns is None:
             columns = _side_columns(list(values), source_column, target_column, SourceLocation(location.file, 1))

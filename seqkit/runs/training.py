@@ -35,14 +35,17 @@ class Training:
     def __init__(self, task: AnyTask, config: TrainingConfig, codec: AnyCodec, splits: Splits[Any]) -> None:
         self.task, self.config, self.codec, self.splits = task, config, codec, splits
         self.teacher: SoftTargets | None = None
-        with seeded(config.seed):
-            self.head: Head = task.build_head(config, codec)
-            self._start = torch.get_rng_state()
+        # What cannot be read ends the work here, before a model is built for it.
         train, self._valid = (
             [codec.encode(task.input_of(example), example) for example in examples]
             for examples in (splits.train, splits.valid)
         )
+        for example in splits.test:
+            codec.encode(task.input_of(example))
         batches = task.batches(codec, train, config)
+        with seeded(config.seed):
+            self.head: Head = task.build_head(config, codec)
+            self._start = torch.get_rng_state()
         self.metric = task.metric_for(codec)
         self.criterion = task.criterion(config, codec)
         self.trainer = Trainer(

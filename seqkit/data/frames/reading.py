@@ -8,10 +8,13 @@ from seqkit.data.frames.arrays import ARRAYS, read_array, read_labelled_array
 from seqkit.data.frames.clip import Clip, LabelledClip, Layout, clip_of
 from seqkit.data.frames.tables import TABLES, read_frame_table
 from seqkit.data.frames.values import Labels
+from seqkit.data.readers import PLAIN, FileForm
 from seqkit.errors import UsageError
 
 
-def read_clips(path: Path, label_column: str | None = None, layout: Layout | None = None) -> list[LabelledClip]:
+def read_clips(
+    path: Path, label_column: str | None = None, layout: Layout | None = None, form: FileForm = PLAIN
+) -> list[LabelledClip]:
     """The labelled sequences of a folder (and of the folders in it, by their paths), or of one file.
 
     - ``.npy``: features (T, F); more axes are laid out in a row. ``NAME.labels.txt`` beside it has a label a line.
@@ -29,7 +32,7 @@ def read_clips(path: Path, label_column: str | None = None, layout: Layout | Non
     clips: list[LabelledClip] = []
     for file in _files(path):
         name = str(file.relative_to(path)) if path.is_dir() else file.name
-        clips.append(_read_labelled(file, name, label_column, layout))
+        clips.append(_read_labelled(file, name, label_column, layout, form))
         layout = layout or clips[0].clip.layout
     return clips
 
@@ -55,9 +58,11 @@ def _files(path: Path) -> list[Path]:
     return visible
 
 
-def _read_labelled(path: Path, name: str, label_column: str | None, layout: Layout | None) -> LabelledClip:
+def _read_labelled(
+    path: Path, name: str, label_column: str | None, layout: Layout | None, form: FileForm
+) -> LabelledClip:
     if path.suffix.lower() in TABLES:
-        table = read_frame_table(path, layout, label_column, labelled=True)
+        table = read_frame_table(path, layout, label_column, labelled=True, form=form)
         return _labelled(clip_of(name, table.features, table.names), table.labels)
     if path.suffix.lower() in ARRAYS:
         features, labels = read_labelled_array(path, layout)

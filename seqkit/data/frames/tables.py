@@ -16,7 +16,7 @@ import numpy as np
 
 from seqkit.data.frames.clip import LabelledClip, Layout
 from seqkit.data.frames.values import Labels, parse_label, parse_number
-from seqkit.data.readers import DataError, SourceLocation, choose_column, read_records, shown
+from seqkit.data.readers import PLAIN, DataError, FileForm, SourceLocation, choose_column, read_records, shown
 
 TABLES = (".csv", ".tsv", ".tab")
 
@@ -30,12 +30,12 @@ class FrameTable(NamedTuple):
 
 
 def read_frame_table(
-    path: Path, layout: Layout | None, label_column: str | None = None, labelled: bool = False
+    path: Path, layout: Layout | None, label_column: str | None = None, labelled: bool = False, form: FileForm = PLAIN
 ) -> FrameTable:
     """The frames of a table, features in the order of the layout; with their labels if ``labelled``."""
     names: tuple[str, ...] = ()
     label, rows, labels = "", list[list[float]](), list[tuple[SourceLocation, str]]()
-    for location, values in read_records(path):
+    for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
         if not rows:
             header = SourceLocation(location.file, 1)
             label = _label_column(list(values), label_column, layout, header) if labelled else ""

@@ -52,7 +52,7 @@ def _choose(columns: Sequence[str], wanted: str | None, kind: str, location: Sou
             return lower[name]
     raise UsageError(
         f"{location}: cannot tell which column holds the {kind} (the columns are {listed(columns)}); the first line "
-        f"must name the columns, --{kind}-column says which"
+        f"must name the columns (else --columns does), --{kind}-column says which"
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seqkit.data.readers.columns import choose_column, listed
 from seqkit.data.readers.location import DataError, SourceLocation, shown
+from seqkit.data.readers.records import PLAIN, FileForm
 from seqkit.data.readers.tables import read_records
 from seqkit.data.readers.weights import all_weights_zero, left_out, parse_weight
 from seqkit.errors import UsageError
@@ -31,6 +32,7 @@ def read_examples(
     names: Mapping[str, str] | None = None,
     notes: list[str] | None = None,
     weight_column: str | None = None,
+    form: FileForm = PLAIN,
 ) -> list[Example]:
     """Labelled texts, stripped of outer white space.
 
@@ -41,6 +43,7 @@ def read_examples(
         names: other names for labels.
         notes: receives sentences about rows that were left out because they have no text, or a weight of 0.
         weight_column: the column of the weights; None: every weight is 1.
+        form: how the file is written.
 
     Raises:
         UsageError: for a column that does not exist or has no obvious name.
@@ -51,7 +54,7 @@ def read_examples(
     empty: list[SourceLocation] = []
     weightless: list[SourceLocation] = []
     columns: tuple[str, str] | None = None
-    for location, values in read_records(path):
+    for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
         if columns is None:
             header = SourceLocation(location.file, 1)
             columns = _columns(values, text_column, label_column, keep, header)

@@ -7,31 +7,50 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from seqkit.data.readers.lines import Lines
-from seqkit.data.readers.location import DataError, SourceLocation
+from seqkit.data.readers.lines import Broken, Lines, report
+from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.data.readers.records import Record, json_row
 
 _SPACE = re.compile(r"\s*")
 
 
-def read_json_array(path: Path, lines: Lines) -> Iterator[Record]:
-    """The objects of a JSON array, which is read whole; raises :class:`DataError` for anything else."""
+def read_json_array(path: Path, lines: Lines, broken: Broken | None = None) -> Iterator[Record]:
+    """The objects of a JSON array as rows; the error of one that is none goes to ``broken``.
+
+    Raises :class:`DataError` for anything but an array.
+    """
+    for location, value in json_elements(path, lines):
+        try:
+            record = Record(location, json_row(checked_object(value, location), location))
+        except DataError as error:
+            report(error, broken)
+        else:
+            yield record
+
+
+def checked_object(value: object, location: SourceLocation) -> dict[str, object]:
+    """An element of an array; raises :class:`DataError` unless it is an object."""
+    if isinstance(value, dict) and value:
+        return value
+    what = f"{shown(json.dumps(value, ensure_ascii=False))} in the array is no object"
+    raise DataError(f'{what}; write objects such as {{"text": "…", "label": "…"}}', location)
+
+
+def json_elements(path: Path, lines: Lines) -> Iterator[tuple[SourceLocation, object]]:
+    """The elements of a JSON array, which is read whole; raises :class:`DataError` for anything else."""
     numbers, parts = list[int](), list[str]()
     for location, line in lines:
         numbers.append(location.line)
         parts.append(line)
     text, top = "\n".join(parts), SourceLocation(str(path), 1)
     if not text.strip():
-        raise DataError("the file is empty", top)
+        raise DataError("the file is empty; give an array of objects", top)
     row, seen = 0, -1
     for position, value in _elements(text, path):
         row, seen = row + text.count("\n", max(0, seen), position), position
-        location = SourceLocation(str(path), numbers[row])
-        if not isinstance(value, dict) or not value:
-            raise DataError('an element of the array is no object such as {"text": "…", "label": "…"}', location)
-        yield Record(location, json_row(value, location))
+        yield SourceLocation(str(path), numbers[row]), value
     if seen < 0:
-        raise DataError("the array is empty", top)
+        raise DataError("the array is empty; give objects in it", top)
 
 
 def _elements(text: str, path: Path) -> Iterator[tuple[int, object]]:

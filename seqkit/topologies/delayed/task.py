@@ -63,7 +63,12 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
     def read_source(self, config: C, data: str, notes: list[str]) -> Iterable[Pair]:
         """The pairs of a data set or file; override it for data sets, and leave files to this one."""
         return read_pairs(
-            Path(data), config.source_column, config.target_column, config.encoding, joined=self.writes_symbols
+            Path(data),
+            config.source_column,
+            config.target_column,
+            config.encoding,
+            joined=self.writes_symbols,
+            columns=config.form.columns,
         )
 
     def read(self, config: C, notes: list[str]) -> Splits[Pair]:

@@ -74,7 +74,7 @@ class TextCodec(Codec[Example, TextItem, TextBatch]):
         tokens = tokenizer(config.tokenizer)
         texts = [tokens.split(example.text)[: config.max_tokens] for example in train]
         vocabulary = Vocabulary.build(texts, config.min_count, config.max_symbols)
-        labels, class_weights = labels_of(train, config.class_weight)
+        labels, class_weights = labels_of(train, config.class_weight, config.encoding)
         codec = cls(tokens, vocabulary, labels, config.max_tokens, class_weights)
         if config.ngrams:
             numbers = [codec._numbers[example.label] for example in train]

@@ -52,7 +52,7 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
     def read_source(self, config: C, data: str, notes: list[str]) -> list[Example]:
         """The examples of a data set or file; override it for data sets, and leave files to this one."""
         columns = (config.text_column, config.label_column)
-        return read_examples(Path(data), *columns, notes=notes, weight_column=config.weight_column)
+        return read_examples(Path(data), *columns, notes=notes, weight_column=config.weight_column, form=config.form)
 
     def read(self, config: C, notes: list[str]) -> Splits[Example]:
         """The three splits; those given as files stay as they are, the others are split off at random."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from seqkit.data import DataError, Example, SourceLocation, read_records
-from seqkit.data.readers import all_weights_zero, choose_column, left_out, parse_weight, shown
+from seqkit.data.readers import PLAIN, FileForm, all_weights_zero, choose_column, left_out, parse_weight, shown
 from seqkit.errors import UsageError
 
 _LARGEST = 1e30
@@ -36,6 +36,7 @@ def read_vectors(
     label_column: str | None,
     weight_column: str | None = None,
     notes: list[str] | None = None,
+    form: FileForm = PLAIN,
 ) -> list[Example]:
     """The rows of a table, their numbers in the order of ``names``, whatever the order of the columns.
 
@@ -47,7 +48,7 @@ def read_vectors(
     examples: list[Example] = []
     weightless: list[SourceLocation] = []
     label_name = ""
-    for location, values in read_records(path):
+    for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
         if not label_name:
             header = SourceLocation(location.file, 1)
             label_name = choose_column(list(values), label_column, "label", header)
@@ -70,9 +71,11 @@ def read_vectors(
     return examples
 
 
-def header_of(path: Path) -> tuple[list[str], SourceLocation]:
+def header_of(path: Path, form: FileForm = PLAIN) -> tuple[list[str], SourceLocation]:
     """The names of a table's columns, and where they are."""
-    return list(next(read_records(path)).values), SourceLocation(str(path), 1)
+    return list(next(read_records(path, encoding=form.encoding, columns=form.columns)).values), SourceLocation(
+        str(path), 1
+    )
 
 
 def choose_features(

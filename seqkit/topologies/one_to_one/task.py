@@ -46,13 +46,13 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
 
     def feature_names(self, config: C) -> list[str]:
         """The names of the numbers in a vector; override it for data sets, and leave files to this one."""
-        columns, header = header_of(Path(config.data))
+        columns, header = header_of(Path(config.data), config.form)
         return self._choose_features(config, columns, header)
 
     def read_source(self, config: C, notes: list[str]) -> list[Example]:
         """All examples, see :func:`vector_examples`; override it for data sets, and leave files to this one."""
         names = self.feature_names(config)
-        return read_vectors(Path(config.data), names, config.label_column, config.weight_column, notes)
+        return read_vectors(Path(config.data), names, config.label_column, config.weight_column, notes, config.form)
 
     def read(self, config: C, notes: list[str]) -> Splits[Example]:
         """Three random splits with the same mix of labels; equal vectors are in one of them."""
@@ -66,13 +66,13 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
 
         They need no weights, for scores have none.
         """
-        examples = read_vectors(path, codec.names, config.label_column)
+        examples = read_vectors(path, codec.names, config.label_column, form=config.form)
         check_labels(examples, codec.labels)
         return examples
 
     def learn_codec(self, config: C, train: Sequence[Example]) -> VectorCodec:
         """Scaling, labels and their weights, of the training split."""
-        return VectorCodec.learn(self.feature_names(config), train, config.class_weight)
+        return VectorCodec.learn(self.feature_names(config), train, config.class_weight, config.encoding)
 
     def load_codec(self, files: Mapping[str, Any]) -> VectorCodec:
         """The codec of a run."""

@@ -20,9 +20,11 @@ def clip_splits(config: FrameOptions, notes: list[str]) -> Splits[LabelledClip]:
     Raises :class:`DataError` if all frames have one label, and for a label of a given split that training has not.
     """
     folders = _folders(config)
-    train = read_clips(folders["train"], config.label_column)
+    train = read_clips(folders["train"], config.label_column, None, config.form)
     layout = train[0].clip.layout
-    own = {s: read_clips(folders[s], config.label_column, layout) for s in ("valid", "test") if s in folders}
+    own = {
+        s: read_clips(folders[s], config.label_column, layout, config.form) for s in ("valid", "test") if s in folders
+    }
     _check_several_labels([clip for clips in (train, *own.values()) for clip in clips])
     for clips in own.values():
         check_labels(clips, {label for clip in train for label in clip.labels})

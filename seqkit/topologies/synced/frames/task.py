@@ -61,7 +61,7 @@ class SyncedFrames(Synced[C, LabelledClip, Framed, FrameCodec, FrameHead]):
 
     def read_file(self, config: C, path: Path, codec: FrameCodec) -> list[LabelledClip]:
         """Sequences to evaluate on; raises :class:`DataError` for a label that the model does not know."""
-        clips = read_clips(path, config.label_column, codec.layout)
+        clips = read_clips(path, config.label_column, codec.layout, config.form)
         check_labels(clips, codec.labels)
         return clips
 
