@@ -124,7 +124,7 @@ def _layout(sample: Sequence[_Fields], joined: bool) -> _Layout:
     sides = [number for number in range(fields) if _is_text([values[number] for values in whole])]
     if len(sides) < 2:
         what = f"only {len(sides)} of {fields} fields hold text" if fields > 2 else "one side holds numbers alone"
-        raise DataError(f"{what}; a line is a source, a tab and a target", first.location)
+        raise DataError(f"{what}; a line is a source, a tab and a target", first.location, of_row=False)
     return _Layout(sides[0], sides[1], fields, False, False)
 
 

@@ -142,13 +142,16 @@ def check_classes(examples: Sequence[Example], splits: int = 3) -> None:
         raise DataError("there are no examples; give labelled texts of at least two classes")
     if len(texts) < 2:
         (only,) = texts
-        raise DataError(f"there is only one class, {shown(only)}; add examples of another", locations[only])
+        raise DataError(
+            f"there is only one class, {shown(only)}; add examples of another", locations[only], of_row=False
+        )
     for label, different in sorted(texts.items()):
         if len(different) < splits:
             raise DataError(
                 f"class {shown(label)} has {len(different)} different text{'s' if len(different) > 1 else ''}, but the "
                 f"{splits} splits (training, validation, test) need {splits}; add examples or take the class out",
                 locations[label],
+                of_row=False,
             )
 
 

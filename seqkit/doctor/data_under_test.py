@@ -29,6 +29,9 @@ _PARALLEL = ("source", "target")
 """Options of files whose lines belong together: none can be left out of one of them"""
 
 
+_END = 1 << 62
+
+
 class DataUnderTest:
     """The data files of a configuration, and copies of those that cannot be read as they are.
 
@@ -67,7 +70,8 @@ class DataUnderTest:
             if isinstance(splits, Splits):
                 self._forget_what_stops_nobody()
                 return splits
-            if not self.copies and not self._leave_out(splits):
+            hopeless = any(result.broken and not result.rows for result in self.scans.values())
+            if hopeless or not (self.copies or self._leave_out(splits)):
                 return None
         return self._read_what_can_be_read()
 
@@ -83,7 +87,8 @@ class DataUnderTest:
                 del self.report.findings[before + 1 :]
                 return None
             if time.monotonic() > end:
-                return None
+                break
+        self.report.warn("reading", "there may be more rows that cannot be read", "mend these, and look again")
         return None
 
     def _read(self, config: TrainingConfig) -> Splits[Any] | SeqkitError:
@@ -145,7 +150,7 @@ class DataUnderTest:
 
     def _leave_out(self, error: SeqkitError) -> bool:
         """Whether the row that an error names could be left out of a copy of its file."""
-        location = getattr(error, "location", None)
+        location = getattr(error, "location", None) if getattr(error, "of_row", False) else None
         for name, result in self.scans.items():
             if location is not None and location.file == str(Path(getattr(self.config, name)).expanduser()):
                 return not name.endswith(_PARALLEL) and self._copy_without(name, result, location.line)
@@ -157,7 +162,8 @@ class DataUnderTest:
             form = self._original.form
             copy = self.copies.get(name) or Copy(result.path, self._new_path(result.path), [ALL_LINES], form)
             # Without its header a table would be another one, and an array of JSON has no lines.
-            if result.format == "json" or copy.original_line(line) < result.first_row:
+            above = result.format in ("csv", "tsv") and (copy.original_line(line) < (result.first_row or _END))
+            if above or result.format == "json":
                 return False
             self._use(name, copy.without(line, self._new_path(result.path)))
         except SeqkitError:
@@ -169,24 +175,28 @@ class DataUnderTest:
         """Adds what stopped a reading, unless the pass over the file has found it already."""
         finding = Finding.of(error)
         where, what = self._of_file(finding.where), self._restored(finding.what)
-        known = self.report.findings
-        for number, other in enumerate(known):
-            if other.where == where and other.what == what and other.level == "wrong":
-                return
-            # Found at other places, too: that it is here is known if the pass over the file has counted it.
-            if other.others and other.fault == finding.fault and where in other.places:
-                known[number] = other
-                return
-        known.append(dataclasses.replace(finding, where=where, what=what))
+        file = (where or "").rpartition(":")[0]
+        # The pass over a file has counted every place of a fault.
+        counted = any(
+            finding.fault == other.fault
+            for result in self.scans.values()
+            for other in result.findings
+            if str(result.path) == file
+        )
+        if not counted:
+            self.report.findings.append(dataclasses.replace(finding, where=where, what=what))
 
     def _add_notes(self, notes: Sequence[str]) -> None:
         """Adds what reading has noted, unless something was found at the same location."""
-        known = {finding.where for finding in self.report.findings if finding.where}
+        findings = self.report.findings
         for note in map(self._restored, notes):
             match = _LOCATION.search(note)
             where = match and match[1]
-            if where is None or where not in known:
-                self.report.warn("reading", note, "", where)
+            # What a run says of rows that it leaves out stands for what the pass over the file has found there.
+            same = next((f for f in findings if where and f.where == where and f.kind == "empty"), None)
+            if same is not None:
+                findings.remove(same)
+            self.report.warn("reading" if same is None else same.kind, note, "", where)
 
     def _restored(self, text: str) -> str:
         for copy in self.copies.values():

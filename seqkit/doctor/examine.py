@@ -40,7 +40,7 @@ def examine(task: AnyTask, config: TrainingConfig, seconds: float = 3.0) -> Repo
             config, codec = _learn_codec(task, data.config, splits, report)
             if codec is not None:
                 examine_encoding(task, codec, splits, report)
-                if seconds and report.sound:
+                if seconds:
                     estimate_cost(
                         task, config, codec, splits, report,
                         seconds=seconds, scale=data.scale, memory_before=memory_before,
@@ -52,7 +52,8 @@ def examine(task: AnyTask, config: TrainingConfig, seconds: float = 3.0) -> Repo
 
 
 def _examine_splits(task: AnyTask, splits: Splits[Any], report: Report) -> None:
-    report.findings += check_splits(task, splits)
+    known = {(finding.where, finding.what) for finding in report.findings}
+    report.findings += [found for found in check_splits(task, splits) if (found.where, found.what) not in known]
     sizes = {split.name: task.size(getattr(splits, split.name)) for split in dataclasses.fields(splits)}
     report.facts["parts"] = {name: count for name, (count, _) in sizes.items()}
     counts = label_counts(splits.train)
@@ -71,12 +72,8 @@ def _learn_codec(
         config = task.recipe(config, splits)
         codec: AnyCodec = task.learn_codec(config, splits.train)
         return config, codec
-    except (SeqkitError, IndexError) as error:
-        # An empty split is reported already, and breaks a codec in its own way.
-        if isinstance(error, SeqkitError):
-            report.findings.append(Finding.of(error))
-        elif report.sound:
-            raise
+    except SeqkitError as error:
+        report.findings.append(Finding.of(error))
         return config, None
 
 

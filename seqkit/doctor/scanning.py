@@ -111,7 +111,9 @@ def scan(path: Path, choose: ChooseColumns, seed: int = 0, small: int = SMALL, f
         else:
             _scan_table(result, choose, repeats, rate, random.Random(seed), form)
     except SeqkitError as error:
-        result.join(Finding.of(error))
+        # Where no row can be read, that there is none is no news.
+        if not (result.broken and not result.rows):
+            result.join(Finding.of(error))
     _add_counts(result)
     _add_repetitions(result, repeats)
     if result.tried_lines and rate < 1:

@@ -187,7 +187,7 @@ class _RowLines:
 
 
 def delimiter_in(lines: Lines) -> str:
-    """What separates the fields of a CSV; reads its first line, and the next if that is a comment."""
+    """What separates the fields of a CSV; reads its lines up to the header."""
     return _begin_csv(_RowLines(lines))[1]
 
 
@@ -196,8 +196,11 @@ def _begin_csv(row_lines: _RowLines) -> tuple[str | None, str]:
     rest = iter(row_lines)
     first = next(rest, None)
     declared = _DECLARED.fullmatch(first.strip()) if first else None
+    if declared:
+        row_lines.begin_row()
+        first = next(rest, None)
     # A comment has no fields; a header that begins with # has.
-    if declared or (first is not None and _is_comment(first.strip().split(delimiter_of(first)))):
+    while first is not None and _is_comment(first.strip().split(delimiter_of(first))):
         row_lines.begin_row()
         first = next(rest, None)
     return first, declared[1] if declared else delimiter_of(first or "")
