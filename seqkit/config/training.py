@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqkit.config.options import from_data, option
-from seqkit.data.readers import FileForm
+from seqkit.data.readers import FileForm, file_form
 from seqkit.kernels import NAMES, PRECISIONS
 
 
@@ -53,7 +53,7 @@ class TrainingConfig:
     @property
     def form(self) -> FileForm:
         """How the data's files are written."""
-        return FileForm(self.encoding, tuple(name.strip() for name in (self.columns or "").split(",") if name.strip()))
+        return file_form(self.encoding, self.columns)
 
     @property
     def seed_of_splits(self) -> int:

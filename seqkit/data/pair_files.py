@@ -211,6 +211,30 @@ def side_column(
     return choose_column(columns, named, "text", header)
 
 
+def unnamed_fields(path: Path, form: FileForm) -> tuple[str, ...]:
+    """Names for the fields of a file of tabs, its source and target among them; nothing if its first line has names.
+
+    One side may be missing: such a file is to be translated.
+    """
+    if format_ending(path) in _TABLES:
+        return ()
+    lines = (_Fields(at, line.split("\t")) for at, line in read_lines(path, encoding=form.encoding) if line.strip())
+    sample = list(islice(lines, _SAMPLE))
+    if not sample or _names_a_side(sample[0].values):
+        return ()
+    fields = _usual_count(sample)
+    whole = [line.values for line in sample if len(line.values) == fields]
+    texts = [number for number in range(fields) if _is_text([values[number] for values in whole])] or [0]
+    named = dict(zip(texts, ("source", "target"), strict=False))
+    return tuple(named.get(number, f"field {number + 1}") for number in range(fields))
+
+
+def _names_a_side(values: Sequence[str]) -> bool:
+    words = [_words(value) for value in values]
+    known = _HEADER | _NEUTRAL
+    return all(some and some <= known for some in words) and any(some & (_HEADER | {*_SENTENCE}) for some in words)
+
+
 def _named_columns(path: Path, source_column: str | None, target_column: str | None, form: FileForm) -> Iterator[Pair]:
     columns: tuple[str, str] | None = None
     for location, row in read_records(path, encoding=form.encoding, columns=form.columns):

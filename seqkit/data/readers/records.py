@@ -18,6 +18,11 @@ class FileForm(NamedTuple):
     """The names of a table's columns, where its first line names none"""
 
 
+def file_form(encoding: str | None, columns: str | None) -> FileForm:
+    """The form that options say: names of columns have commas between."""
+    return FileForm(encoding, tuple(name.strip() for name in (columns or "").split(",") if name.strip()))
+
+
 PLAIN = FileForm()
 """A file that says all of itself"""
 

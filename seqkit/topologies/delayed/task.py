@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from seqkit.data import SourceLocation, Splits
-from seqkit.data.pair_files import read_pairs, side_column
+from seqkit.data.pair_files import read_pairs, side_column, unnamed_fields
 from seqkit.data.pairs import Pair, usable
+from seqkit.data.readers import FileForm
 from seqkit.graphs import Exported
 from seqkit.tables import Table
 from seqkit.topologies.delayed.codec import PairCodec
@@ -141,6 +142,10 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
     ) -> tuple[str, ...]:
         """The column of the source; a file of pairs need not name it."""
         return (side_column(columns, config.source_column, False, header, guess=codec is not None),)
+
+    def unnamed_columns(self, config: C, path: Path, form: FileForm) -> tuple[str, ...]:
+        """Those of lines of pairs, which need no header."""
+        return () if config.source_column or config.target_column else unnamed_fields(path, form)
 
     def export(self, head: EncoderDecoderHead, codec: PairCodec) -> Exported:
         """``encoder`` and ``step``."""
