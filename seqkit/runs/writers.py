@@ -22,7 +22,7 @@ _BREAKS = re.compile(r"[\t\r\n]")
 
 
 class Writer:
-    """Writes a line for each answer: the prediction, a tab and the input; an empty line for a blank input.
+    """Writes a line for each answer: the prediction, a tab and the input; nothing and a tab for a blank input.
 
     Args:
         format_prediction: of the task.
@@ -70,7 +70,7 @@ class Writer:
 
     def write_blank(self, row: InputRow, facts: dict[str, Any]) -> None:
         """A row without anything in it; the facts have no values."""
-        self.file.write("\n")
+        self.file.write(f"\t{_encodable(row.text)}\n")
 
 
 class NamedWriter(Writer):

@@ -6,7 +6,17 @@ Each room here is a family of files: ``options``, ``codec`` (items and batches),
 
 from seqkit.topologies.codec import Codec, EncodingReport, read_labels
 from seqkit.topologies.ensemble import EnsembleCodec, EnsembleHead, join_codecs
-from seqkit.topologies.powers import Ensembles, Explains, Explanation, Exports, Generates, Stream, Streams, Tunes
+from seqkit.topologies.powers import (
+    Ensembles,
+    Explains,
+    Explanation,
+    Exports,
+    Generates,
+    ReadsParallel,
+    Stream,
+    Streams,
+    Tunes,
+)
 from seqkit.topologies.prediction import Predicted, predict_items
 from seqkit.topologies.task import AnyCodec, AnyTask, Task
 
@@ -23,6 +33,7 @@ __all__ = [
     "Exports",
     "Generates",
     "Predicted",
+    "ReadsParallel",
     "Stream",
     "Streams",
     "Task",

@@ -6,6 +6,7 @@ A task has a power if it has its method: no flag says so a second time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -59,6 +60,15 @@ class Ensembles(Protocol):
 
     def ensemble(self, heads: Sequence[Any]) -> EnsembleHead:
         """The average of heads that agree; raises :class:`UsageError` for those that have none."""
+        ...
+
+
+@runtime_checkable
+class ReadsParallel(Protocol):
+    """Reads two files, line by line the same: ``seqkit evaluate --source A --target B``."""
+
+    def read_parallel(self, config: Any, source: Path, target: Path, notes: list[str]) -> list[Any]:
+        """The examples to evaluate on; ``notes`` is given sentences about what was left out."""
         ...
 
 

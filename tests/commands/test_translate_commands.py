@@ -119,7 +119,7 @@ BAD = [
     (GOOD + "no tab\n", [], 1, "pairs.tsv:31: no tab in 'no tab'"),
     ("a\tb\n", [], 1, "1 different source cannot be divided into training, validation and test"),
     ("a\t\n\tb\n", [], 1, "there is no usable pair (2 are empty or too long)"),
-    ("".join(f"{n}\t{n}\n" for n in range(30)), [], 1, "source and target are the same in 100% of the pairs"),
+    ("".join(f"a {n}\ta {n}\n" for n in range(30)), [], 1, "source and target are the same in 100% of the pairs"),
     ("", [], 1, "there is no usable pair"),
 ]
 

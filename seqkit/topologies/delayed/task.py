@@ -76,12 +76,15 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
         """The three splits; those given as files stay as they are, the others are split off at random."""
         return self.divide(config, self.read_source(config, config.data, notes), notes)
 
-    def divide(self, config: C, pairs: Iterable[Pair], notes: list[str]) -> Splits[Pair]:
-        """The three splits, of which these pairs are what no file is given for."""
+    def divide(
+        self, config: C, pairs: Iterable[Pair], notes: list[str], given: Mapping[str, list[Pair]] | None = None
+    ) -> Splits[Pair]:
+        """The three splits, of which these pairs are what no file is given for, and ``given`` has none."""
         return pair_splits(
             config,
             usable(pairs, config.max_characters, notes),
             lambda data: usable(self.read_source(config, data, notes), config.max_characters, notes),
+            given or {},
         )
 
     def read_file(self, config: C, path: Path, codec: PairCodec) -> list[Pair]:
