@@ -9,10 +9,12 @@ import regex
 from seqkit.checks.finding import Finding
 from seqkit.data.readers import shown
 
+_LATER = "\u0080-¿€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
+"""The later bytes of a character in UTF-8, as Latin-1 and cp1252 have them"""
 _ODD = regex.compile(
     "[\ufffd\ufeff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
     # UTF-8 that was read as Latin-1 or cp1252: é, quotes, a mark at the start, Cyrillic.
-    "|Ã[\u0080-¿‰œŸ]|â€|ï»¿|(?:[ÐÑ][\u0080-¿€-™]){2}"
+    f"|Ã[{_LATER}]|â€|ï»¿|(?:[ÐÑ][{_LATER}]){{2}}"
 )
 _MARK = "\ufeff"
 _MEND = "export the text again as UTF-8, or mend the row"

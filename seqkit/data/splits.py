@@ -31,19 +31,27 @@ class Splits(Generic[T]):
     test: list[T]
 
 
-def stratified(examples: Sequence[Example], valid_fraction: float, test_fraction: float, seed: int) -> Splits[Example]:
-    """Random splits with the same mix of labels; exact duplicates of a text stay in one split.
+def stratified(
+    examples: Sequence[Example],
+    valid_fraction: float,
+    test_fraction: float,
+    seed: int,
+    unit: Callable[[Example], Hashable] | None = None,
+) -> Splits[Example]:
+    """Random splits with the same mix of labels; exact duplicates of a text stay in one split, or what is one ``unit``.
 
     Raises :class:`UsageError` for fractions that leave nothing to train on.
     """
     _check_fractions(valid_fraction, test_fraction)
-    rest, test = split_off(examples, test_fraction, seed)
+    rest, test = split_off(examples, test_fraction, seed, unit)
     # Another seed, or validation would draw the same positions from what is left as the test did.
-    train, valid = split_off(rest, valid_fraction / (1 - test_fraction), seed + 1)
+    train, valid = split_off(rest, valid_fraction / (1 - test_fraction), seed + 1, unit)
     return Splits(train, valid, test)
 
 
-def split_off(examples: Sequence[Example], fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
+def split_off(
+    examples: Sequence[Example], fraction: float, seed: int, unit: Callable[[Example], Hashable] | None = None
+) -> tuple[list[Example], list[Example]]:
     """A random fraction of the examples of each label split off: (the examples left, those split off).
 
     At least one text of each label is split off, unless the fraction is 0, and at least one is left. Both lists keep
@@ -52,7 +60,7 @@ def split_off(examples: Sequence[Example], fraction: float, seed: int) -> tuple[
     if not 0 <= fraction < 1:
         raise UsageError(f"a fraction of {fraction} cannot be split off; it must be at least 0 and below 1")
     strata: dict[str, list[list[int]]] = defaultdict(list)
-    for group in _grouped(range(len(examples)), lambda number: examples[number].text.strip()):
+    for group in _grouped(range(len(examples)), lambda n: unit(examples[n]) if unit else examples[n].text.strip()):
         strata[_most_frequent_label(examples[number] for number in group)].append(group)
     drawn: set[int] = set()
     generator = random.Random(seed)

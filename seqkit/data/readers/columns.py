@@ -26,12 +26,16 @@ _USUAL_NAMES = {
     ],
     "label": ["label", "sentiment", "class", "category", "target", "rating", "stars", "tag", "y"],
     "weight": [],
+    "group": [],
 }
 """From the most obvious to the least: where a table has several of them, the first one is it."""
 
 
 def choose_column(
-    columns: Sequence[str], wanted: str | None, kind: Literal["text", "label", "weight"], location: SourceLocation
+    columns: Sequence[str],
+    wanted: str | None,
+    kind: Literal["text", "label", "weight", "group"],
+    location: SourceLocation,
 ) -> str:
     """The column of that name, or the one with the most obvious name for a text or a label; no name is for a weight.
 

@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 
 from seqkit.data.readers.compressed import DAMAGED, open_bytes
 from seqkit.data.readers.encodings import UTF_8, check_encoding, encoding_by_mark, is_wide, likely_encoding
+from seqkit.data.readers.folders import not_a_file
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.errors import UsageError
 
@@ -108,7 +109,7 @@ def _open(path: Path) -> BinaryIO:
     try:
         return open_bytes(path)
     except IsADirectoryError:
-        raise UsageError(f"{path} is a folder; name a file") from None
+        raise not_a_file(path) from None
     except FileNotFoundError:
         raise UsageError(f"no file {path}{_similar_name(path)}") from None
     except (OSError, ValueError) as error:

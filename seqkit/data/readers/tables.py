@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from seqkit.data.readers.class_folders import class_folder_records
 from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.json_array import read_json_array
 from seqkit.data.readers.json_lines import json_object
@@ -39,7 +40,8 @@ def read_records(
     ``.csv``: commas (or semicolons, tabs or bars, where the first line has more of them or ``sep=;`` names one), quotes
     as in RFC 4180. ``.tsv``, ``.tab``: a tab separates, a line is a row, quotes are ordinary characters but for those
     that pandas doubles. ``.jsonl``, ``.ndjson``: an object a line; ``.json``: an array of objects. Blank lines are
-    skipped, and so are a comment (``#``) before the header and columns without a name, such as an index.
+    skipped, and so are a comment (``#``) before the header and columns without a name, such as an index. A folder with
+    a folder for each label is a table, too: see :func:`class_folder_records`.
 
     Args:
         path: the file.
@@ -52,6 +54,8 @@ def read_records(
         UsageError: for an ending that is none of these.
         DataError: with file:line, for whatever breaks these rules.
     """
+    if stream is None and path.is_dir():
+        return class_folder_records(path, encoding)
     kind = FORMATS.get(format_ending(path))
     if kind is None:
         known = ", ".join(FORMATS)

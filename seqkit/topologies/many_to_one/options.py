@@ -25,6 +25,7 @@ class ManyToOneOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, Voc
     text_column: str | None = option(None, "column of the text (else guessed by its name)")
     label_column: str | None = option(None, "column of the label (else guessed by its name)")
     weight_column: str | None = option(None, "column of the example's weight in the loss (else 1)")
+    group_column: str | None = option(None, "column of a group, such as a speaker, that is never in two splits")
     tokenizer: str = option("word", "how text is split: word, char or byte", choices=lambda: TOKENIZERS)
     min_count: int = 2
     batch_size: int = from_data(64)

@@ -83,19 +83,19 @@ def choose_features(
     feature_columns: str | None,
     label_column: str | None,
     header: SourceLocation,
-    weight_column: str | None = None,
+    beside: Sequence[str | None] = (),
 ) -> list[str]:
-    """The columns of numbers: those asked for, joined by commas, else all but those of label and weight.
+    """The columns of numbers: those asked for, joined by commas, else all but that of the label and those ``beside``.
 
-    Raises :class:`UsageError` if there are none, and for a column named twice, for the label's or the weight's.
+    Raises :class:`UsageError` if there are none, and for a column named twice, for the label's or one of ``beside``.
     """
     label = choose_column(columns, label_column, "label", header)
     if feature_columns is None:
-        names = [column for column in columns if column not in (label, weight_column)]
+        names = [column for column in columns if column not in (label, *beside)]
     else:
         names = [name.strip() for name in feature_columns.split(",") if name.strip()]
-        if weight_column in names:
-            raise UsageError(f"--feature-columns must not name the column of the weights, {shown(weight_column or '')}")
+        if taken := [name for name in names if name in beside]:
+            raise UsageError(f"--feature-columns must not name the column of weights or groups, {shown(taken[0])}")
         if label in names or len(set(names)) < len(names):
             raise UsageError(f"--feature-columns must name each column once, and not the label's, {shown(label)}")
     if not names:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from seqkit.data import Example, SourceLocation, Splits, check_classes, stratified
+from seqkit.data.groups import groups_of_files, joined_units, notes_on_groups
 from seqkit.graphs import Exported
 from seqkit.tables import Table
 from seqkit.topologies.classification import ClassificationTask, Classified, check_labels, check_weight_column
@@ -59,7 +60,14 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
         check_weight_column(config.weight_column, config.data, self.data_sets)
         examples = self.read_source(config, notes)
         check_classes(examples)
-        return stratified(examples, config.valid_fraction, config.test_fraction, config.seed_of_splits)
+        fractions = (config.valid_fraction, config.test_fraction)
+        if not config.group_column:
+            return stratified(examples, *fractions, config.seed_of_splits)
+        groups = groups_of_files(config.group_column, config.data, [], config.form)
+        splits = stratified(examples, *fractions, config.seed_of_splits, joined_units(examples, groups))
+        check_labels([*splits.valid, *splits.test], {example.label for example in splits.train})
+        notes.extend(notes_on_groups(splits, groups, config.group_column))
+        return splits
 
     def read_file(self, config: C, path: Path, codec: VectorCodec) -> list[Example]:
         """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know.
@@ -128,4 +136,5 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
         return export_vector_head(head, codec)
 
     def _choose_features(self, config: C, columns: Sequence[str], header: SourceLocation) -> list[str]:
-        return choose_features(columns, config.feature_columns, config.label_column, header, config.weight_column)
+        beside = (config.weight_column, config.group_column)
+        return choose_features(columns, config.feature_columns, config.label_column, header, beside)
