@@ -75,7 +75,7 @@ class Tag(SyncedTagging[TagConfig]):
         """The treebank, a text to restore, or the tagged sentences of a file."""
         if not _is_running_text(config):
             return turkish_treebank() if data == _TURKISH else super().read_source(config, data, notes)
-        sentences = list(read_text(Path(data), config.stretch))
+        sentences = list(read_text(Path(data), config.stretch, config.encoding))
         if not sentences:
             raise DataError(f"{data} has no words; give a text")
         return sentences

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import bz2
 import gc
+import gzip
+import lzma
 import queue
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import click
 
 from seqkit.commands.terminal import progress_bar
 from seqkit.data import SourceLocation
-from seqkit.data.readers import choose_text_columns
-from seqkit.errors import UsageError
+from seqkit.data.readers import PLAIN, FileForm, choose_text_columns
+from seqkit.errors import SeqkitError, UsageError
 from seqkit.runs import Model
 from seqkit.runs.answers import predict_rows
 from seqkit.runs.passages import answer_passages
@@ -41,13 +44,17 @@ class PredictRequest:
     output: Path | None
     as_json: bool
     streamed: bool = False
+    form: FileForm = PLAIN
+    """How the file is written"""
 
     def check(self) -> None:
         """Raises :class:`UsageError` for what does not go together."""
         if self.column is not None and (self.path is None or not is_table(self.path)):
             raise UsageError(
-                "--text-column is of a table; give one with --input FILE.csv (or .tsv, .jsonl), or with --format csv"
+                "--text-column is of a table; give one with --input FILE.csv (or .tsv, .jsonl, .json), or --format csv"
             )
+        if self.form != PLAIN and self.path is None and self.texts:
+            raise UsageError("--encoding and --columns say how a file is written; give one with --input FILE")
         if self.output and self.path and not self.streamed and self.output.exists() and self.output.samefile(self.path):
             raise UsageError("--output must be another file than --input, which is still read while it is written")
 
@@ -63,12 +70,31 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
         for note in notes:
             _print_note(note)
         return
+    request = _with_columns(model, request)
     groups = [[InputRow(text) for text in request.texts]] if request.texts else _row_groups(model, request)
     is_file = request.path is not None and not request.streamed
     with _open_output(request.output) as file:
         writer = _writer(model, request, file)
-        for answers in predict_rows(model, groups, _print_note, is_file, **options):
-            writer.write(answers)
+        try:
+            for answers in predict_rows(model, groups, _print_note, is_file, **options):
+                writer.write(answers)
+        except SeqkitError:
+            # What has been answered before the error is whole.
+            writer.finish()
+            raise
+        writer.finish()
+
+
+def _with_columns(model: Model, request: PredictRequest) -> PredictRequest:
+    """The request with names for the columns of a table in which the task sees none."""
+    path = request.path
+    if path is None or request.streamed or request.column or request.form.columns or not is_table(path):
+        return request
+    names = model.task.unnamed_columns(model.config, path, request.form)
+    if not names:
+        return request
+    _print_note(f"{path} names no columns: its first line is an input, too; --text-column names a column")
+    return replace(request, form=request.form._replace(columns=names))
 
 
 def _own_passages(model: Model, request: PredictRequest, notes: list[str]) -> Iterator[Passage] | None:
@@ -87,7 +113,9 @@ def _writer(model: Model, request: PredictRequest, file: TextIO) -> Writer:
     format_prediction = model.task.format_prediction
     if request.as_json:
         return (JsonRowWriter if request.path and is_table(request.path) else JsonWriter)(format_prediction, file)
-    return writer_for(request.path, format_prediction, file, sys.stdin.buffer if request.streamed else None)
+    return writer_for(
+        request.path, format_prediction, file, sys.stdin.buffer if request.streamed else None, request.form
+    )
 
 
 @contextmanager
@@ -97,11 +125,20 @@ def _open_output(output: Path | None) -> Iterator[TextIO]:
         yield sys.stdout
         return
     try:
-        file = output.open("w", encoding="utf-8", newline="")
+        file = _opener(output)
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror}; name another file with --output") from None
     with file:
         yield file
+
+
+def _opener(output: Path) -> TextIO:
+    """A file for writing, compressed if its name says so."""
+    ending = output.suffix.lower()
+    if ending in (".zip", ".zst"):
+        raise UsageError(f"{output} cannot be written compressed; name it without {ending}, or with .gz")
+    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    return cast(TextIO, openers.get(ending, open)(output, "wt", encoding="utf-8", newline=""))
 
 
 def _row_groups(model: Model, request: PredictRequest) -> Iterator[list[InputRow]]:
@@ -115,11 +152,11 @@ def _row_groups(model: Model, request: PredictRequest) -> Iterator[list[InputRow
     join = model.task.join_columns
 
     if request.streamed or request.path is None:
-        yield from arriving(read_rows(path, choose, sys.stdin.buffer, join))
+        yield from arriving(read_rows(path, choose, sys.stdin.buffer, request.form, join))
         return
     # Answers that appear on a terminal are progress enough.
     with progress_bar(path, "rows", request.output is None and sys.stdout.isatty()) as advance:
-        for group in windows(read_rows(path, choose, join=join)):
+        for group in windows(read_rows(path, choose, form=request.form, join=join)):
             yield group
             advance(group[-1].location.line if group[-1].location else 0)
 

@@ -17,7 +17,7 @@ from seqkit.errors import UsageError
 if TYPE_CHECKING:
     from seqkit.runs import Model
 
-_FORMATS = ("csv", "tsv", "jsonl")
+_FORMATS = ("csv", "tsv", "jsonl", "json")
 _LONGEST = 1 << 22
 """Bytes in a line of a stream, at most: a stream without line ends must not fill the memory."""
 
@@ -26,8 +26,10 @@ _LONGEST = 1 << 22
 @click.argument("run")
 @click.argument("texts", nargs=-1)
 @click.option("--input", "source", metavar="FILE", help="A file; - for standard input.")
-@click.option("--format", "form", metavar="csv|tsv|jsonl", help="Standard input is a table. [a text on each line]")
+@click.option("--format", "form", metavar="csv|tsv|jsonl|json", help="Standard input is a table. [a text on each line]")
 @click.option("--text-column", "column", metavar="NAME", help="Column of the text in a table. [the run's own]")
+@click.option("--encoding", metavar="NAME", help="Encoding of the file. [UTF-8, or what its mark says]")
+@click.option("--columns", metavar="A,B,C", help="Names of a table's columns, where its first line names none.")
 @click.option("--output", metavar="FILE", help="Where answers go. [standard output]")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="An option of the search, by its name.")
 @click.option("--stream", is_flag=True, help="Each line is a step of one sequence; a blank line begins another.")
@@ -38,6 +40,8 @@ def command(
     source: str | None,
     form: str | None,
     column: str | None,
+    encoding: str | None,
+    columns: str | None,
     output: str | None,
     settings: tuple[str, ...],
     stream: bool,
@@ -45,27 +49,31 @@ def command(
 ) -> int:
     """Apply a run's best model to texts: given as arguments, as a file, or on standard input.
 
-    A file is a text on each line, or a table (.csv, .tsv, .jsonl), which comes out with the same rows in the same
-    order, and columns of what was predicted beside them.
+    A file is a text on each line, or a table (.csv, .tsv, .jsonl, .json; compressed, too), which comes out with the
+    same rows in the same order, and columns of what was predicted beside them. A blank input keeps its place, and has
+    no answer.
 
-    Standard input is answered line by line as it arrives; an empty line gets an answer too. With --format it is a
-    table, whose rows are answered as they arrive.
+    Standard input is answered line by line as it arrives. With --format it is a table, whose rows are answered as they
+    arrive.
 
     With --stream a line is a frame: numbers between commas, semicolons, tabs or spaces. Each is answered as soon as
     the model has seen enough; one that cannot be read is reported, the stream goes on, and the exit code is 1 in the
     end.
     """
     from seqkit.commands.answering import PredictRequest, answer
+    from seqkit.data.readers import file_form
     from seqkit.runs import load
 
-    if stream and (texts or settings or column or output or form):
+    if stream and (texts or settings or column or output or form or encoding or columns):
         raise UsageError(
-            "a stream takes neither texts nor --set, --format, --text-column or --output; give its lines with "
-            "--input FILE, or - for standard input"
+            "a stream takes neither texts nor --set, --format, --text-column, --encoding, --columns or --output; give "
+            "its lines with --input FILE, or - for standard input"
         )
     source = _checked_source(run, texts, source)
     path, streamed = _input_path(source, form), source == "-"
-    request = PredictRequest(texts, path, column, Path(output) if output else None, as_json, streamed)
+    request = PredictRequest(
+        texts, path, column, Path(output) if output else None, as_json, streamed, file_form(encoding, columns)
+    )
     request.check()
     model = load(run)
     if stream:

@@ -10,6 +10,7 @@ from seqkit.data.readers import (
     LARGEST_WEIGHT,
     DataError,
     SourceLocation,
+    format_ending,
     parse_weight,
     read_lines,
     read_records,
@@ -20,21 +21,23 @@ from seqkit.errors import UsageError
 _SHAPE = '{"label": 2.5}'
 
 
-def read_label_weights(setting: str) -> tuple[dict[str, float], str]:
+def read_label_weights(setting: str, encoding: str | None = None) -> tuple[dict[str, float], str]:
     """The weights of labels that a setting means, and what errors may call it.
 
     A setting that begins with a brace is JSON. Else it names a file: ``.json`` holds an object such as ``{"spam": 5}``,
     a table (``.csv``, ``.tsv``, ``.jsonl``) the columns ``label`` and ``weight``.
+
+    ``encoding`` is that of the file; None: as in :func:`read_lines`.
 
     Raises :class:`UsageError` for a file that is not there, and :class:`DataError` for what holds no weights.
     """
     if setting.lstrip().startswith("{"):
         return _parse_object(setting, "class_weight"), "class_weight"
     path = Path(setting)
-    if path.suffix.lower() == ".json":
-        text = "\n".join(line for _, line in read_lines(path))
+    if format_ending(path) == ".json":
+        text = "\n".join(line for _, line in read_lines(path, encoding=encoding))
         return _parse_object(text, str(path)), str(path)
-    return _read_table(path), str(path)
+    return _read_table(path, encoding), str(path)
 
 
 def _parse_object(text: str, source: str) -> dict[str, float]:
@@ -56,9 +59,9 @@ def _check_weight(value: Any, label: str, source: str) -> float:
     return float(value)
 
 
-def _read_table(path: Path) -> dict[str, float]:
+def _read_table(path: Path, encoding: str | None) -> dict[str, float]:
     weights: dict[str, float] = {}
-    for location, values in read_records(path):
+    for location, values in read_records(path, encoding=encoding):
         if missing := {"label", "weight"} - values.keys():
             header = SourceLocation(location.file, 1)
             raise UsageError(f"{header}: there is no column {shown(min(missing))}; name two columns label and weight")

@@ -94,6 +94,7 @@ def _check_languages(pairs: Sequence[Pair], notes: list[str]) -> None:
             f"source and target are the same in {share:.0%} of the pairs: both sides seem to be one language; "
             "check the columns or files",
             same[0].location,
+            of_row=False,
         )
     if share >= _SUSPICIOUS:
         notes.append(f"source and target are the same in {share:.0%} of the pairs, the first at {same[0].location}")

@@ -46,8 +46,11 @@ def read_probabilities(path: Path, labels: Sequence[str], columns: Columns, key:
         if not inputs:
             header = SourceLocation(location.file, 1)
             inputs = ["input"] if "input" in values else columns(list(values), header)
-        row = _checked(_values_of(values, labels, location), labels, location)
         text = " ".join(values[name].strip() for name in inputs)
+        if not text:
+            # Predictions of a file keep the place of a blank input, without probabilities.
+            continue
+        row = _checked(_values_of(values, labels, location), labels, location)
         found.setdefault(key(text), []).append(row)
     return {text: _average(rows) for text, rows in found.items()}
 

@@ -85,6 +85,15 @@ class Ensembles(Protocol):
 
 
 @runtime_checkable
+class ReadsParallel(Protocol):
+    """Reads two files, line by line the same: ``seqkit evaluate --source A --target B``."""
+
+    def read_parallel(self, config: Any, source: Path, target: Path, notes: list[str]) -> list[Any]:
+        """The examples to evaluate on; ``notes`` is given sentences about what was left out."""
+        ...
+
+
+@runtime_checkable
 class Tunes(Protocol):
     """Chooses on the validation split what training leaves open, such as the threshold of a label."""
 

@@ -8,8 +8,8 @@ from seqkit.data.readers.label_sets import LabelSetExample, common_mark, marked_
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
 from seqkit.data.readers.location import DataError, Remark, SourceLocation, shown
 from seqkit.data.readers.numbers import LARGEST_NUMBER, NumberExample, read_number_examples
-from seqkit.data.readers.records import Record
-from seqkit.data.readers.tables import FORMATS, delimiter_of, read_records
+from seqkit.data.readers.records import PLAIN, FileForm, Record, Row, file_form
+from seqkit.data.readers.tables import FORMATS, delimiter_in, delimiter_of, read_records
 from seqkit.data.readers.targets import LABEL, LABELS, NUMBER, target_in
 from seqkit.data.readers.text_pair import TextPair, one_line, read_pair
 from seqkit.data.readers.texts import read_texts
@@ -23,14 +23,17 @@ __all__ = [
     "LARGEST_WEIGHT",
     "MAX_LINE",
     "NUMBER",
+    "PLAIN",
     "Broken",
     "DataError",
     "Example",
+    "FileForm",
     "LabelSetExample",
     "Lines",
     "NumberExample",
     "Record",
     "Remark",
+    "Row",
     "SourceLocation",
     "TextPair",
     "all_weights_zero",
@@ -38,7 +41,9 @@ __all__ = [
     "choose_column",
     "choose_text_columns",
     "common_mark",
+    "delimiter_in",
     "delimiter_of",
+    "file_form",
     "format_ending",
     "json_object",
     "left_out",

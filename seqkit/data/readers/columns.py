@@ -27,12 +27,16 @@ _USUAL_NAMES = {
     ],
     "label": ["label", "sentiment", "class", "category", "target", "rating", "stars", "tag", "y", *_PLURALS],
     "weight": [],
+    "group": [],
 }
 """From the most obvious to the least: where a table has several of them, the first one is it."""
 
 
 def choose_column(
-    columns: Sequence[str], wanted: str | None, kind: Literal["text", "label", "weight"], location: SourceLocation
+    columns: Sequence[str],
+    wanted: str | None,
+    kind: Literal["text", "label", "weight", "group"],
+    location: SourceLocation,
 ) -> str:
     """The column of that name, or the one with the most obvious name for a text or a label; no name is for a weight.
 
@@ -53,7 +57,7 @@ def _choose(columns: Sequence[str], wanted: str | None, kind: str, location: Sou
             return lower[name]
     raise UsageError(
         f"{location}: cannot tell which column holds the {kind} (the columns are {listed(columns)}); the first line "
-        f"must name the columns, --{kind}-column says which"
+        f"must name the columns (else --columns does), --{kind}-column says which"
     )
 
 

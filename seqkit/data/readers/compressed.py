@@ -57,7 +57,9 @@ def _member(path: Path) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile:
-        raise DataError("this is no zip archive, though its name says so", SourceLocation(str(path), 1)) from None
+        raise DataError(
+            "this is no zip archive, though its name says so; rename it, or pack it again", SourceLocation(str(path), 1)
+        ) from None
     members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith(_NOT_MEMBERS)]
     if len(members) != 1:
         raise DataError(f"{path} holds {len(members)} files, and only one can be read; unpack it and name the file")

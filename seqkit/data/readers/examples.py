@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from seqkit.data.readers.columns import choose_column, choose_text_columns, listed
 from seqkit.data.readers.location import DataError, SourceLocation, shown
+from seqkit.data.readers.records import PLAIN, FileForm
 from seqkit.data.readers.tables import read_records
 from seqkit.data.readers.text_pair import TextPair
 from seqkit.data.readers.weights import all_weights_zero, left_out, parse_weight
@@ -50,6 +51,7 @@ def read_examples(
     names: Mapping[str, str] | None = None,
     notes: list[str] | None = None,
     weight_column: str | None = None,
+    form: FileForm = PLAIN,
 ) -> list[Example]:
     """Labelled texts, stripped of outer white space.
 
@@ -61,6 +63,7 @@ def read_examples(
         names: other names for labels.
         notes: receives sentences about rows that were left out because they have no text, or a weight of 0.
         weight_column: the column of the weights; None: every weight is 1.
+        form: how the file is written.
 
     Raises:
         UsageError: for a column that does not exist or has no obvious name.
@@ -78,7 +81,7 @@ def read_examples(
 
         return parse
 
-    rows = read_texts(path, prepare, text_column, keep, notes, weight_column)
+    rows = read_texts(path, prepare, text_column, keep, notes, weight_column, form)
     return [Example(row.text, row.target, row.location, row.weight) for row in rows]
 
 
@@ -89,6 +92,7 @@ def read_texts(
     keep: Mapping[str, str] | None = None,
     notes: list[str] | None = None,
     weight_column: str | None = None,
+    form: FileForm = PLAIN,
 ) -> list[TextRow[T]]:
     """The rows of a table that have a text, with what ``prepare`` reads of each; see :func:`read_examples`."""
     keep = keep or {}
@@ -97,7 +101,7 @@ def read_texts(
     weightless: list[SourceLocation] = []
     texts: tuple[str, ...] = ()
     parse: Parse[T] | None = None
-    for location, values in read_records(path):
+    for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
         if parse is None:
             header = SourceLocation(location.file, 1)
             texts, parse = _columns(values, text_column, prepare, keep, header)

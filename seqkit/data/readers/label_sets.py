@@ -11,6 +11,7 @@ from pathlib import Path
 from seqkit.data.readers.columns import choose_column, split_names
 from seqkit.data.readers.examples import Parse, read_texts
 from seqkit.data.readers.location import DataError, SourceLocation, shown
+from seqkit.data.readers.records import PLAIN, FileForm
 
 _MARKS = ("|", ";", ",")
 """What may join labels; the first of them that a file has is it."""
@@ -34,11 +35,12 @@ def read_label_sets(
     notes: list[str] | None = None,
     weight_column: str | None = None,
     separator: str | None = None,
+    form: FileForm = PLAIN,
 ) -> list[LabelSetExample]:
     """Texts with a set of labels each.
 
     Args:
-        path, text_column, notes, weight_column: as of :func:`read_examples`.
+        path, text_column, notes, weight_column, form: as of :func:`read_examples`.
         label_column: one column: of lists (of JSON, or as Python writes them), or of labels with a mark between; an
             empty one is a text without labels. Several with commas between: each is a label, 1 where a text has it and
             0 or nothing where it has not. None: the column with an obvious name.
@@ -56,7 +58,7 @@ def read_label_sets(
         column = choose_column(columns, label_column, "label", header)
         return lambda values, location: _listed(values[column], column, location)
 
-    rows = read_texts(path, prepare, text_column, None, notes, weight_column)
+    rows = read_texts(path, prepare, text_column, None, notes, weight_column, form)
     mark = separator or common_mark([row.target for row in rows if isinstance(row.target, str)])
     examples = [LabelSetExample(row.text, split_labels(row.target, mark), row.location, row.weight) for row in rows]
     if not any(example.labels for example in examples):

@@ -38,7 +38,7 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
     def read(self, config: ManyToOneOptions, path: Path, notes: list[str]) -> list[Example]:
         """A column of labels."""
         columns = (config.text_column, config.label_column)
-        return read_examples(path, *columns, notes=notes, weight_column=config.weight_column)
+        return read_examples(path, *columns, notes=notes, weight_column=config.weight_column, form=config.form)
 
     def check(self, examples: Sequence[Example], splits: int) -> None:
         """Raises :class:`DataError` for a class too small to be in every split."""

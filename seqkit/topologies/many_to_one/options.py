@@ -42,6 +42,7 @@ class ManyToOneOptions(
     label_separator: str | None = option(None, "of labels: what separates them in a column (else | or ; or ,)")
     interval: float = option(0.9, "of number: the probability of the interval around a prediction", above=0, below=1)
     weight_column: str | None = option(None, "column of the example's weight in the loss (else 1)")
+    group_column: str | None = option(None, "column of a group, such as a speaker, that is never in two splits")
     tokenizer: str = option("word", "how text is split: word, char or byte", choices=lambda: TOKENIZERS)
     min_count: int = 2
     batch_size: int = from_data(64)

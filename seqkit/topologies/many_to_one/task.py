@@ -77,7 +77,7 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
         decided = config
         if config.target == AUTO and config.data and config.data not in self.data_sets:
             decided = replace(
-                config, target=target_in(Path(config.data), config.text_column, config.label_column, notes)
+                config, target=target_in(Path(config.data), config.text_column, config.label_column, notes, config.form)
             )
         splits = text_splits(decided, lambda data: self.read_source(decided, data, notes), notes)
         found = target_of(first(splits.train)).name

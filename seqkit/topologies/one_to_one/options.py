@@ -15,6 +15,7 @@ class OneToOneOptions(TeacherOptions, ClassWeightOptions):
     data: str = option("", "the data: a CSV, TSV or JSONL file with columns of numbers", path=True)
     label_column: str | None = option(None, "column of the label (else guessed by its name)")
     weight_column: str | None = option(None, "column of the example's weight in the loss (else 1)")
+    group_column: str | None = option(None, "column of a group, such as a patient, that is never in two splits")
     feature_columns: str | None = option(None, "columns of numbers, joined by commas (else all but label and weight)")
     valid_fraction: float = option(0.1, "fraction of the examples for validation", above=0, below=0.5)
     test_fraction: float = option(0.1, "fraction of the examples for the test", above=0, below=0.5)

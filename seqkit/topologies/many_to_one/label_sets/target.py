@@ -49,7 +49,7 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
     def read(self, config: ManyToOneOptions, path: Path, notes: list[str]) -> list[LabelSetExample]:
         """A column of lists or joined labels, or a column for each label."""
         columns = (config.text_column, config.label_column)
-        return read_label_sets(path, *columns, notes, config.weight_column, config.label_separator)
+        return read_label_sets(path, *columns, notes, config.weight_column, config.label_separator, config.form)
 
     def check(self, examples: Sequence[LabelSetExample], splits: int) -> None:
         """Nothing: a split of its own is given for whatever cannot be divided."""

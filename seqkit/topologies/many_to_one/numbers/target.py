@@ -50,7 +50,7 @@ class NumberTarget(Target[NumberExample, Estimate, NumberCodec, NumberHead]):
     def read(self, config: ManyToOneOptions, path: Path, notes: list[str]) -> list[NumberExample]:
         """A column for each number."""
         columns = (config.text_column, config.label_column)
-        return read_number_examples(path, *columns, notes, config.weight_column)
+        return read_number_examples(path, *columns, notes, config.weight_column, config.form)
 
     def check(self, examples: Sequence[NumberExample], splits: int) -> None:
         """Raises :class:`DataError` for a number that is the same in every text."""
