@@ -23,7 +23,7 @@ from seqkit.data.tagged.lines import (
     is_blank,
     usual_width,
 )
-from seqkit.data.tagged.sentence import TaggedPassage, TaggedSource, between, word_and_tag
+from seqkit.data.tagged.sentence import TaggedPassage, TaggedSource, about_file, between, word_and_tag
 from seqkit.errors import UsageError
 
 _SAMPLE = 20_000
@@ -87,7 +87,7 @@ def find_layout(sample: Sequence[Line], source: TaggedSource) -> ColumnLayout:
     cut, header, names, blocks = _cut_sample(sample, source)
     lines = [line for block in blocks for line in block]
     if not lines:
-        raise DataError("the file has a header but no words", sample[0].location)
+        raise about_file("the file has a header but no words", sample[0].location)
     width = usual_width([fields_of(cut, line, len(line.text)) for line in lines])
     cells = {line: fields_of(cut, line, width) for line in lines}
     first = next((line for line in lines if len(cells[line]) == width), lines[0])
@@ -95,7 +95,7 @@ def find_layout(sample: Sequence[Line], source: TaggedSource) -> ColumnLayout:
     rows = [block for block in alike if block]
     if source.tagged and width == 1:
         sign = shown(cut.delimiter) if cut.delimiter else "white space"
-        raise DataError(f"one column only; a line is a word and its tag, with {sign} between", first.location)
+        raise about_file(f"one column only; a line is a word and its tag, with {sign} between", first.location)
     names = names if len(names) == width or header else []
     roles = _roles(rows, width, names, source, first.location)
     if header is None and (top := _unknown_header(sample, cut, rows, width, roles.tag)):
@@ -177,7 +177,7 @@ def _roles(
     elif tag is None:
         tag = columns.tag(word) if width > 1 else None
     if source.tagged and tag is None:
-        raise DataError("one column of words and none of tags; write the tag of each word beside it", location)
+        raise about_file("one column of words and none of tags; write the tag of each word beside it", location)
     if word == tag:
         raise UsageError(f"column {word + 1} cannot be both; name others with --word-column and --tag-column")
     sentence = _index(source.sentence_column, names, width, "sentence", location)

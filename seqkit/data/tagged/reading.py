@@ -13,7 +13,7 @@ from seqkit.data.tagged.cells import holds_lists
 from seqkit.data.tagged.columns import read_columns
 from seqkit.data.tagged.conllu import read_conllu
 from seqkit.data.tagged.objects import read_objects
-from seqkit.data.tagged.sentence import Sentence, TaggedPassage, TaggedSource
+from seqkit.data.tagged.sentence import Sentence, TaggedPassage, TaggedSource, about_file
 from seqkit.data.tagged.tag_names import read_tag_names
 from seqkit.errors import UsageError
 
@@ -103,7 +103,7 @@ def _check_lengths(sentences: Sequence[Sentence], source: TaggedSource) -> None:
     if format_ending(source.path) in (".jsonl", ".ndjson", ".json"):
         return
     if len(sentences) == 1 and len(longest.words) > _LONG:
-        raise DataError(
+        raise about_file(
             f"no blank line ends a sentence, so that all {len(longest.words):,} words are one; put a blank line after "
             "each sentence, or name the column that tells sentences with --sentence-column",
             longest.location,
@@ -145,7 +145,7 @@ def _named(sentences: list[Sentence], source: TaggedSource) -> list[Sentence]:
         for tag in sentence.tags:
             if tag not in names:
                 least = f"0 to {len(names) - 1}" if names.keys() == {*map(str, range(len(names)))} else ", ".join(names)
-                raise DataError(f"tag {shown(tag)} has no name, only {least}; correct the names", sentence.location)
+                raise about_file(f"tag {shown(tag)} has no name, only {least}; correct the names", sentence.location)
     return [replace(sentence, tags=tuple(names[tag] for tag in sentence.tags)) for sentence in sentences]
 
 

@@ -50,6 +50,11 @@ class TaggedSource:
     """What tags that are numbers stand for; receives what the file says of that"""
 
 
+def about_file(message: str, location: SourceLocation) -> DataError:
+    """An error of a whole file, with one of its lines for an example: leaving out the line would not help."""
+    return DataError(f"{location}: {message}")
+
+
 def split_sentences(
     sentences: Sequence[Sentence], valid_fraction: float, test_fraction: float, seed: int
 ) -> Splits[Sentence]:
