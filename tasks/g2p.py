@@ -69,7 +69,9 @@ class G2P(Delayed[G2PConfig]):
     def learn_codec(self, config: G2PConfig, train: Sequence[Pair]) -> PairCodec:
         """Letters and phonemes of the training split."""
         pairs = [(pair.source, pair.references[0]) for pair in train]
-        return PairCodec.learn(pairs, ("char", "space"), config.max_symbols, config.min_count)
+        return PairCodec.learn(
+            pairs, ("char", "space"), config.max_symbols, config.min_count, normal_form=config.normal_form
+        )
 
     def score(self, predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, float]:
         """Errors per phoneme (per), and the fraction of the words with one (wer); any pronunciation is accepted."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seqkit.data import DataError, Tokenizer, Vocabulary
 from seqkit.data.batching import pad
+from seqkit.data.normal_forms import NFC
 from seqkit.data.pairs import Pair
 from seqkit.data.placeholders import SLOTS, find_placeholders, is_slot, mask, slot, unmask
 from seqkit.data.spacing import Spacing, plain_spaces
@@ -55,9 +56,11 @@ class Side:
     vocabulary: Vocabulary
 
     @classmethod
-    def learn(cls, tokenizer: str, texts: Sequence[str], max_symbols: int, min_count: int, slots: int) -> Side:
+    def learn(
+        cls, tokenizer: str, texts: Sequence[str], max_symbols: int, min_count: int, slots: int, normal_form: str
+    ) -> Side:
         """A tokenizer of that name and a vocabulary of these texts, in which so many placeholders are slots."""
-        tokens = learn_tokenizer(tokenizer, texts, max_symbols)
+        tokens = learn_tokenizer(tokenizer, texts, max_symbols, normal_form)
         specials = (PAD, UNK, START, END, *map(slot, range(slots)))
         return cls(tokens, Vocabulary.build(map(tokens.split, texts), min_count, max_symbols, specials))
 
@@ -114,6 +117,7 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         max_symbols: int,
         min_count: int = 1,
         joint: bool = False,
+        normal_form: str = NFC,
     ) -> PairCodec:
         """Tokenizers and vocabularies of the training split.
 
@@ -123,6 +127,7 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
             max_symbols: the largest vocabulary of a side.
             min_count: a token seen less often is unknown.
             joint: whether both sides share one tokenizer and vocabulary.
+            normal_form: of Unicode, of both sides, see :mod:`seqkit.data.normal_forms`.
 
         Raises:
             UsageError: for a joint vocabulary of different tokenizers.
@@ -133,10 +138,10 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         if joint:
             if tokenizers[0] != tokenizers[1]:
                 raise UsageError(f"joint tokens need one tokenizer, not {tokenizers[0]} and {tokenizers[1]}")
-            both = Side.learn(tokenizers[0], [*sources, *targets], max_symbols, min_count, slots)
+            both = Side.learn(tokenizers[0], [*sources, *targets], max_symbols, min_count, slots, normal_form)
             return cls(both, both, spacing)
         sides = zip(tokenizers, (sources, targets), strict=True)
-        source, target = (Side.learn(name, texts, max_symbols, min_count, slots) for name, texts in sides)
+        source, target = (Side.learn(name, texts, max_symbols, min_count, slots, normal_form) for name, texts in sides)
         return cls(source, target, spacing)
 
     @classmethod

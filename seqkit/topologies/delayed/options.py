@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqkit.config import BeamOptions, RecurrentOptions, SplitOptions, VocabularyOptions, from_data, option
+from seqkit.data.normal_forms import NFC
 from seqkit.layers.attention import ATTENTIONS
 from seqkit.layers.forcing import FORCING_SCHEDULES
 
@@ -17,6 +18,7 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     source_column: str | None = option(None, "column of the source, in a file with named columns")
     target_column: str | None = option(None, "column of the target, in a file with named columns")
     max_characters: int = option(400, "a pair with a longer side is left out", minimum=1)
+    normal_form: str = NFC
     valid_fraction: float = 0.05
     test_fraction: float = 0.05
     max_symbols: int = option(2000, "largest vocabulary of a side", minimum=30)

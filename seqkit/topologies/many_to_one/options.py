@@ -16,6 +16,7 @@ from seqkit.config import (
     sizes_without_vectors,
 )
 from seqkit.data import TOKENIZERS
+from seqkit.data.normal_forms import NFKC
 from seqkit.data.readers import LABEL, LABELS, NUMBER
 
 
@@ -44,6 +45,7 @@ class ManyToOneOptions(
     weight_column: str | None = option(None, "column of the example's weight in the loss (else 1)")
     tokenizer: str = option("word", "how text is split: word, char or byte", choices=lambda: TOKENIZERS)
     min_count: int = 2
+    normal_form: str = NFKC
     batch_size: int = from_data(64)
     epochs: int = from_data(8)
     patience: int = from_data(3)

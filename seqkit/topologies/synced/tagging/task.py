@@ -107,6 +107,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
             min_count=config.min_count,
             max_symbols=config.max_symbols,
             class_weight=config.class_weight,
+            normal_form=config.normal_form,
         )
 
     def load_codec(self, files: Mapping[str, Any]) -> TagCodec:
