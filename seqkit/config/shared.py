@@ -116,3 +116,4 @@ class BeamOptions(TrainingConfig):
 
     beam_size: int = option(5, "hypotheses that the search keeps; 1: greedy", minimum=1)
     length_penalty: float = option(0.0, "how much the search favours longer outputs", minimum=0)
+    no_repeat_ngram: int = option(0, "n-grams of so many tokens are written once; 0: as often as they come", minimum=0)

@@ -48,6 +48,7 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     forcing_steps: int = option(1000, "steps down to it (the k of inverse-sigmoid)", minimum=1)
     length_penalty: float = 1.0
     coverage_penalty: float = option(0.0, "what unread tokens of the source cost", minimum=0)
+    copy_unknown: bool = option(False, "an unknown word of an output is the source's with the most attention")
     n_best: int = option(1, "outputs given for a source, at most beam_size", minimum=1)
     max_ratio: float = option(2.0, "tokens of an output at most: this times those of the source ...", above=0)
     max_extra: int = option(10, "... and so many more", minimum=1)
