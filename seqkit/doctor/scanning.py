@@ -11,7 +11,16 @@ from typing import Literal
 import regex
 
 from seqkit.checks.finding import Finding
-from seqkit.data.readers import FORMATS, DataError, SourceLocation, delimiter_of, read_lines, read_records, shown
+from seqkit.data.readers import (
+    COLUMNAR,
+    FORMATS,
+    DataError,
+    SourceLocation,
+    delimiter_of,
+    read_lines,
+    read_records,
+    shown,
+)
 from seqkit.doctor.copies import LineRange, LineRanges
 from seqkit.doctor.repeats import RepetitionCounter
 from seqkit.errors import UsageError
@@ -83,15 +92,17 @@ def scan(path: Path, choose: ChooseColumns, seed: int = 0, small: int = SMALL) -
     """
     file_format, size = FORMATS.get(path.suffix.lower(), "lines"), path.stat().st_size
     result = Scan(path, file_format)
-    rate = min(1.0, small / 4 / max(1, size)) if size > small else 1.0
+    columnar = file_format in COLUMNAR
+    # What has no lines can't be copied in part.
+    rate = min(1.0, small / 4 / max(1, size)) if size > small and not columnar else 1.0
     repeats = RepetitionCounter()
     _check_encoding(result)
     try:
-        if file_format == "lines" or not _has_columns(path, choose):
+        if file_format != "lines" and _has_columns(path, choose):
+            _scan_table(result, choose, repeats, rate, random.Random(seed))
+        elif not columnar:
             result.format = "lines"
             _scan_lines(result)
-        else:
-            _scan_table(result, choose, repeats, rate, random.Random(seed))
     except (DataError, UsageError) as error:
         result.findings.append(Finding.of(error))
     _add_counts(result)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from seqkit.data import read_lines
-from seqkit.data.readers import FORMATS, delimiter_of
+from seqkit.data.readers import COLUMNAR, FORMATS, delimiter_of
 from seqkit.runs.answers import AnsweredRow
 from seqkit.runs.rows import InputRow
 
@@ -97,7 +97,7 @@ def writer_for(
     table_format = None if path is None else FORMATS.get(path.suffix.lower())
     if path is None or table_format is None:
         return Writer(format_prediction, file)
-    if table_format == "jsonl":
+    if table_format in ("jsonl", *COLUMNAR):
         return JsonRowWriter(format_prediction, file)
     if stream is None:
         header = next(read_lines(path), (None, ""))[1]

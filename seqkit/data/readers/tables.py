@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from seqkit.data.readers.columnar import ARROW, COLUMNAR, PARQUET, read_columnar
 from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.json_array import read_json_array
 from seqkit.data.readers.json_lines import json_object
@@ -18,6 +19,7 @@ from seqkit.data.readers.records import Record, Row, json_row
 from seqkit.errors import UsageError
 
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
+FORMATS |= {".parquet": PARQUET, ".pq": PARQUET, ".feather": ARROW, ".arrow": ARROW, ".ipc": ARROW}
 """Endings of the names of tables, and what they mean."""
 
 
@@ -41,6 +43,8 @@ def read_records(
     that pandas doubles. ``.jsonl``, ``.ndjson``: an object a line; ``.json``: an array of objects. Blank lines are
     skipped, and so are a comment (``#``) before the header and columns without a name, such as an index.
 
+    ``.parquet``, ``.pq``, ``.feather``, ``.arrow``, ``.ipc``: through pyarrow, see :func:`read_columnar`.
+
     Args:
         path: the file.
         broken: receives the error of a row that cannot be read, which is then left out.
@@ -56,6 +60,8 @@ def read_records(
     if kind is None:
         known = ", ".join(FORMATS)
         raise UsageError(f"cannot tell the format of {path} by its ending; name it with one of {known}")
+    if kind in COLUMNAR:
+        return _read_columnar(path, kind, stream)
     lines = read_lines(stream or path, str(path), broken, encoding)
     if kind == "json":
         return read_json_array(path, lines)
@@ -179,6 +185,12 @@ def _csv_rows(lines: Lines, broken: Broken | None) -> Iterator[tuple[SourceLocat
             if "".join(fields).strip():
                 yield row_lines.start, fields
         row_lines.begin_row()
+
+
+def _read_columnar(path: Path, kind: str, stream: BinaryIO | None) -> Iterator[Record]:
+    for location, names, cells in read_columnar(path, kind, stream):
+        values = zip(_header(names), cells, strict=True)
+        yield Record(location, Row({name: cell for name, cell in values if name and cell is not None}, location))
 
 
 def _read_json(path: Path, lines: Lines, broken: Broken | None) -> Iterator[Record]:

@@ -13,10 +13,17 @@ from torch import Tensor
 
 from seqkit.data.batching import pad
 from seqkit.errors import UsageError
+from seqkit.layers import Decoder
 from seqkit.topologies.delayed.codec import START, PairBatch
 
 if TYPE_CHECKING:
     from seqkit.topologies.delayed.head import EncoderDecoderHead
+
+
+def check_attention(decoder: Decoder) -> None:
+    """Raises :class:`UsageError` for a decoder without attention, and for several, whose attention differs."""
+    if getattr(decoder, "attention", None) is None:
+        raise UsageError("copying unknown words needs the attention of one decoder; leave out copy_unknown")
 
 
 def copied_tokens(
@@ -26,8 +33,6 @@ def copied_tokens(
 
     For each it is the token of the source with the most attention when it was written, placeholders apart, which an
     output has already; nothing, if the source has no other.
-
-    Raises :class:`UsageError` for decoders without attention of their own.
 
     Source: Luong et al., 2015, P15-1002; Jean et al., 2015, P15-1001.
     """
@@ -54,9 +59,7 @@ def _attention(
     inputs, _ = pad([[start, *tokens[:-1]] for tokens in outputs])
     sources = batch.tokens[index]
     decoded = head.decoder(inputs, head.decoder.start(head.encoder(sources, batch.lengths[index])))
-    weights: Tensor | None = getattr(decoded, "weights", None)
-    if weights is None:
-        raise UsageError("copying unknown words needs the attention of one decoder; leave out copy_unknown")
+    weights: Tensor = decoded.weights
     slots = torch.isin(sources, torch.tensor(head.codec.source.slots, dtype=sources.dtype))
     return weights.masked_fill(slots.unsqueeze(1), 0.0)
 

@@ -17,7 +17,7 @@ from seqkit.layers import Decoder, Encoder, Head, Loss, Source, TeacherForcing
 from seqkit.layers.head import require_targets
 from seqkit.search import Hypothesis
 from seqkit.topologies.delayed.codec import PairBatch, PairCodec, PairItem
-from seqkit.topologies.delayed.copying import copied_tokens
+from seqkit.topologies.delayed.copying import check_attention, copied_tokens
 from seqkit.topologies.delayed.guidance import diagonal_penalty
 from seqkit.topologies.delayed.options import DelayedOptions
 from seqkit.topologies.delayed.search import SearchOptions, output_limits, search
@@ -144,6 +144,8 @@ class EncoderDecoderHead(Head):
 
     def hypotheses(self, batch: PairBatch, options: SearchOptions) -> list[list[Hypothesis]]:
         """The ``n_best`` sequences of symbols for each source, the best first."""
+        if options.copy_unknown:
+            check_attention(self.decoder)
         encoded, limits = self.encoder(batch.tokens, batch.lengths), output_limits(self.codec.target, batch, options)
         return search(self.decoder, encoded, len(batch.lengths), limits, options)
 

@@ -75,7 +75,5 @@ def _as_written(codec: StreamCodec, stop: str, notes: list[str]) -> str:
     """A text to stop at as the model would write it."""
     tokens = codec.tokenizer
     if not tokens.lossless and any(mark.isspace() and mark != " " for mark in stop):
-        notes.append(
-            f"the text will not stop at {stop!a}: a model of {tokens.unit} writes no white space but spaces"
-        )
+        notes.append(f"the text will not stop at {stop!a}: a model of {tokens.unit} writes no white space but spaces")
     return tokens.normal(stop).lower() if getattr(tokens, "lowercase", False) else tokens.normal(stop)
