@@ -19,7 +19,7 @@ NORMAL_FORMS = (NFC, NFKC, AS_IT_IS)
 _LONG = 1000
 """Characters of a text in which many marks on one letter take time: 40,000 of them took four seconds."""
 # Annex 15 has no more than 30 marks on a letter in text that is safe to stream; a joiner without width parts them.
-_MANY_MARKS = regex.compile(r"(\p{M}{30})(?=\p{M})")
+_MANY_MARKS = regex.compile(r"([\p{M}--\u034F]{30})(?=[\p{M}--\u034F])", regex.V1)
 
 
 def normal(text: str, form: str) -> str:
