@@ -112,7 +112,7 @@ class Translate(Delayed[TranslateConfig]):
     def learn_codec(self, config: TranslateConfig, train: Sequence[Pair]) -> PairCodec:
         """Tokenizers and vocabularies of the training split."""
         pairs, names = [(pair.source, pair.references[0]) for pair in train], (config.tokenizer, config.tokenizer)
-        return PairCodec.learn(pairs, names, config.max_symbols, config.min_count, config.joint)
+        return PairCodec.learn(pairs, names, config.max_symbols, config.min_count, config.joint, config.normal_form)
 
     def score(self, predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, float]:
         """BLEU, chrF, and the fraction of the translations that keep every placeholder."""

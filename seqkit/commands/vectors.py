@@ -63,11 +63,12 @@ def command(
 
 def _train(source: Path, text_column: str | None, options: tuple[int, int, int, int, int]) -> tuple[list[str], Tensor]:
     from seqkit.data import Vocabulary, tokenizer
+    from seqkit.data.normal_forms import NFKC
     from seqkit.data.readers import read_texts
     from seqkit.training.word_vectors import word_vectors
 
     size, window, min_count, max_symbols, seed = options
-    began, words = time.perf_counter(), tokenizer("word")
+    began, words = time.perf_counter(), tokenizer("word", normal_form=NFKC)
     texts = [words.split(text) for text in read_texts(source, text_column)]
     vocabulary = Vocabulary.build(texts, min_count, max_symbols)
     first, tokens = len(vocabulary.specials), sum(map(len, texts))

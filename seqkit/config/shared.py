@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from seqkit.cells import available_cells, make_cell
 from seqkit.config.options import option
 from seqkit.config.training import TrainingConfig
+from seqkit.data.normal_forms import AS_IT_IS, NORMAL_FORMS
 
 L = TypeVar("L")
 
@@ -30,6 +31,11 @@ class VocabularyOptions(TrainingConfig):
 
     min_count: int = option(1, "a token seen less often in training is unknown", minimum=1)
     max_symbols: int = option(30000, "largest vocabulary", minimum=3)
+    normal_form: str = option(
+        AS_IT_IS,
+        "one spelling for é and e with an accent: NFC; for full-width letters and ligatures, too: NFKC; or none",
+        choices=lambda: NORMAL_FORMS,
+    )
 
 
 def _names_weight_file(class_weight: str) -> bool:
@@ -110,3 +116,4 @@ class BeamOptions(TrainingConfig):
 
     beam_size: int = option(5, "hypotheses that the search keeps; 1: greedy", minimum=1)
     length_penalty: float = option(0.0, "how much the search favours longer outputs", minimum=0)
+    no_repeat_ngram: int = option(0, "n-grams of so many tokens are written once; 0: as often as they come", minimum=0)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import (
     LARGEST_WEIGHT,
     DataError,
@@ -47,7 +48,7 @@ def _parse_object(text: str, source: str) -> dict[str, float]:
         raise DataError(f"{source} is no JSON ({str(error).splitlines()[0]}); write weights as {_SHAPE}") from None
     if not isinstance(values, dict):
         raise DataError(f"{source} is no object of JSON; write weights as {_SHAPE}")
-    return {label: _check_weight(value, label, source) for label, value in values.items()}
+    return {canonical(label): _check_weight(value, label, source) for label, value in values.items()}
 
 
 def _check_weight(value: Any, label: str, source: str) -> float:
@@ -65,7 +66,7 @@ def _read_table(path: Path, encoding: str | None) -> dict[str, float]:
         if missing := {"label", "weight"} - values.keys():
             header = SourceLocation(location.file, 1)
             raise UsageError(f"{header}: there is no column {shown(min(missing))}; name two columns label and weight")
-        label = values["label"].strip()
+        label = canonical(values["label"].strip())
         if label in weights:
             raise DataError(f"label {shown(label)} has a weight already; take one of them out", location)
         weights[label] = parse_weight(values["weight"], "weight", location)

@@ -13,6 +13,7 @@ import regex
 
 from seqkit.data.pairs import Pair, pair_of
 from seqkit.data.readers import (
+    FORMATS,
     DataError,
     FileForm,
     SourceLocation,
@@ -37,7 +38,7 @@ _NUMBERING = ("id", "ids", "index", "no", "number", "line", "key", "name", "scor
 _NEUTRAL = frozenset((*_SENTENCE, *_NUMBERING, "lang", "language", "license", "attribution"))
 """Words that stand in a header beside those."""
 _COMMENT = ";;;"
-_TABLES = (".csv", ".jsonl", ".ndjson", ".json")
+_TABLES = tuple(ending for ending, kind in FORMATS.items() if kind != "tsv")
 _SAMPLE = 500
 """Lines from which the layout of a file follows."""
 _MOSTLY = 0.9
@@ -56,7 +57,7 @@ def read_pairs(
 ) -> Iterator[Pair]:
     """The pairs of a file, one reference each; sides may be empty.
 
-    ``.csv``, ``.jsonl``, ``.ndjson``, ``.json`` and any table whose columns are named: as in
+    Tables but for ``.tsv`` and ``.tab``, and these where columns are named: as in
     :func:`~seqkit.data.readers.read_records`. Any other file is lines of fields with tabs between. The first line is a
     header if its fields are names of sides or of languages (``source``, ``target``, ``english``, ``French sentence``
     …), and the columns are found by them; else the sides are the first two columns that hold neither numbers nor the

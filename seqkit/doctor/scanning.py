@@ -11,6 +11,7 @@ from typing import Literal
 from seqkit.checks.characters import odd_character
 from seqkit.checks.finding import Finding
 from seqkit.data.readers import (
+    COLUMNAR,
     FORMATS,
     PLAIN,
     DataError,
@@ -102,8 +103,8 @@ def scan(path: Path, choose: ChooseColumns, seed: int = 0, small: int = SMALL, f
     rate = 1.0
     try:
         result.format = FORMATS.get(format_ending(path), "lines")
-        # An array of JSON is read whole by every reader, and has no lines to draw.
-        rate = _rate(path, small) if result.format != "json" else 1.0
+        # An array of JSON is read whole by every reader; that and columns have no lines to draw.
+        rate = _rate(path, small) if result.format not in ("json", *COLUMNAR) else 1.0
         _check_form(result, form)
         if result.format == "lines" or not _has_columns(result, choose, form):
             result.format = "lines"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, TextIO
 
 from seqkit.data import read_lines
-from seqkit.data.readers import FORMATS, PLAIN, FileForm, Row, delimiter_in, format_ending
+from seqkit.data.readers import COLUMNAR, FORMATS, PLAIN, FileForm, Row, delimiter_in, format_ending
 from seqkit.runs.answers import AnsweredRow
 from seqkit.runs.rows import InputRow
 
@@ -167,6 +167,8 @@ def writer_for(
         return Writer(format_prediction, file)
     if table_format in ("json", "jsonl"):
         return (JsonArrayWriter if table_format == "json" else JsonRowWriter)(format_prediction, file)
+    if table_format in COLUMNAR:
+        return JsonRowWriter(format_prediction, file)
     delimiter = _delimiter(path, stream, form) if table_format == "csv" else None
     return TableWriter(format_prediction, file, delimiter, not form.columns)
 

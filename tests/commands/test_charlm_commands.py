@@ -301,3 +301,15 @@ def test_memory_does_not_grow_with_the_text(text, tmp_path):
         peaks.append(int(done.stdout))
     # The pages of the map that a step has touched count as memory: a few rows of it, not 60 MB.
     assert peaks[1] < peaks[0] + 25
+
+
+def test_generate_stops_at_a_text_and_writes_no_ngram_twice(written, command):
+    options = ["generate", written[0], "--prompt", "René ", "--length", "120", "--temperature", "0"]
+    whole = command(*options).stdout.rstrip("\n")
+    stop = whole[40:43]
+    assert command(*options, "--stop", "☃", "--stop", stop).stdout == whole[: whole.index(stop, 5)] + "\n"
+    text = command(*options, "--no-repeat-ngram", "3").stdout.rstrip("\n")
+    grams = [text[n : n + 3] for n in range(len(text) - 2)]
+    assert len(grams) == len(set(grams))
+    refused = command(*options, "--stop", "")
+    assert refused.returncode == 2 and "the text to stop at is empty" in refused.stderr

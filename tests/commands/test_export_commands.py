@@ -11,6 +11,8 @@ from seqkit.graphs import graph
 
 EXAMPLE = Path(__file__).parents[2] / "examples/onnx_sentiment.py"
 TEXTS = ["a wonderful film, with 3.5 stars!", "Its story… dull", "the actor's scene", "unheard-of words -- only", ""]
+# The same words in other forms of Unicode.
+TEXTS += ["ａ ｗｏｎｄｅｒｆｕｌ ﬁlm", "dull, sa\u0300 et la\u0300"]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Readers of people's text files: lines, tables (CSV, TSV, JSONL) and labelled texts, with the location of errors."""
 
+from seqkit.data.readers.columnar import COLUMNAR
 from seqkit.data.readers.columns import choose_column, choose_text_columns, split_names
 from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.examples import Example, read_examples
@@ -16,6 +17,7 @@ from seqkit.data.readers.texts import read_texts
 from seqkit.data.readers.weights import LARGEST_WEIGHT, all_weights_zero, left_out, parse_weight
 
 __all__ = [
+    "COLUMNAR",
     "FORMATS",
     "LABEL",
     "LABELS",

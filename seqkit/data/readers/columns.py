@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Literal
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers.location import SourceLocation, shown
 from seqkit.data.readers.tables import twin
 from seqkit.errors import UsageError
@@ -85,6 +86,9 @@ def split_names(columns: Sequence[str], wanted: str | None) -> list[str]:
 def _named_column(columns: Sequence[str], wanted: str, kind: str, location: SourceLocation) -> str:
     if wanted in columns:
         return wanted
+    same = [column for column in columns if canonical(column) == canonical(wanted)]
+    if same:
+        return same[0]
     lower = {column.lower(): column for column in columns}
     near = get_close_matches(wanted.lower(), lower, n=1)
     hint = f"did you mean --{kind}-column {shown(lower[near[0]])}?" if near else f"name one with --{kind}-column"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers.columns import choose_column, choose_text_columns, listed
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.data.readers.records import PLAIN, FileForm
@@ -53,7 +54,7 @@ def read_examples(
     weight_column: str | None = None,
     form: FileForm = PLAIN,
 ) -> list[Example]:
-    """Labelled texts, stripped of outer white space.
+    """Labelled texts, stripped of outer white space; labels in one normal form, NFC.
 
     Args:
         path: a file that :func:`read_records` reads.
@@ -74,7 +75,7 @@ def read_examples(
         column = choose_column(columns, label_column, "label", header)
 
         def parse(values: Mapping[str, str], location: SourceLocation) -> str:
-            label = values[column].strip()
+            label = canonical(values[column].strip())
             if not label:
                 raise DataError(f"column {shown(column)} is empty; give the row a label or take it out", location)
             return (names or {}).get(label, label)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers.columns import choose_column, split_names
 from seqkit.data.readers.examples import Parse, read_texts
 from seqkit.data.readers.location import DataError, SourceLocation, shown
@@ -99,7 +100,7 @@ def marked_columns(values: Mapping[str, str], columns: Sequence[str], location: 
     for column in columns:
         value = values[column].strip().lower()
         if value in _YES:
-            found.append(column)
+            found.append(canonical(column))
         elif value not in _NO:
             what = f"column {shown(column)} is {shown(values[column])}"
             raise DataError(f"{what}, but of several label columns each says 1 or 0; mend the row", location)
@@ -114,4 +115,4 @@ def common_mark(texts: Sequence[str]) -> str:
 def split_labels(target: tuple[str, ...] | str, mark: str) -> tuple[str, ...]:
     """The labels of a list, or of a text that has them with a mark between: sorted, each once."""
     labels = target.split(mark) if isinstance(target, str) else target
-    return tuple(sorted({label.strip() for label in labels} - {""}))
+    return tuple(sorted({canonical(label.strip()) for label in labels} - {""}))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from seqkit.data.readers.class_folders import class_folder_records
+from seqkit.data.readers.columnar import ARROW, COLUMNAR, PARQUET, read_columnar
 from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.json_array import read_json_array
 from seqkit.data.readers.json_lines import json_object
@@ -19,6 +20,7 @@ from seqkit.data.readers.records import Record, Row, json_row
 from seqkit.errors import UsageError
 
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
+FORMATS |= {".parquet": PARQUET, ".pq": PARQUET, ".feather": ARROW, ".arrow": ARROW, ".ipc": ARROW}
 """Endings of the names of tables, and what they mean."""
 
 
@@ -44,6 +46,8 @@ def read_records(
     skipped, and so are a comment (``#``) before the header and columns without a name, such as an index. A folder with
     a folder for each label is a table, too: see :func:`class_folder_records`.
 
+    ``.parquet``, ``.pq``, ``.feather``, ``.arrow``, ``.ipc``: through pyarrow, see :func:`read_columnar`.
+
     Args:
         path: the file.
         broken: receives the error of a row that cannot be read, which is then left out.
@@ -65,6 +69,8 @@ def read_records(
     if kind in ("csv", "tsv"):
         after = _AfterHeader(broken)
         return _read_table(path, kind, read_lines(stream or path, str(path), after, encoding), after, columns)
+    if kind in COLUMNAR:
+        return _read_columnar(path, kind, stream)
     lines = read_lines(stream or path, str(path), broken, encoding)
     if kind == "json":
         return read_json_array(path, lines, broken)
@@ -234,6 +240,12 @@ def _csv_rows(lines: Lines, broken: Broken | None) -> Iterator[tuple[SourceLocat
             if "".join(fields).strip():
                 yield row_lines.start, fields
         row_lines.begin_row()
+
+
+def _read_columnar(path: Path, kind: str, stream: BinaryIO | None) -> Iterator[Record]:
+    for location, names, cells in read_columnar(path, kind, stream):
+        values = zip(_header(names), cells, strict=True)
+        yield Record(location, Row({name: cell for name, cell in values if name and cell is not None}, location))
 
 
 def _read_json(path: Path, lines: Lines, broken: Broken | None) -> Iterator[Record]:

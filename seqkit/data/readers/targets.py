@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
+from seqkit.data.readers.columnar import COLUMNAR
 from seqkit.data.readers.columns import choose_column, choose_text_columns, split_names
 from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.label_sets import label_list
@@ -26,7 +27,7 @@ def target_in(
 ) -> str:
     """What a file asks for, as far as its first rows leave no doubt, else a label; ``notes`` says so if it is no label.
 
-    - Labels: JSONL whose values are lists, or several columns of nothing but 0 and 1.
+    - Labels: JSON, Parquet or Arrow whose values are lists, or several columns of nothing but 0 and 1.
     - A number: decimals, most of them different; or several columns of numbers.
     """
     records = list(islice(read_records(path, encoding=form.encoding, columns=form.columns), _LOOKED_AT))
@@ -38,7 +39,7 @@ def target_in(
     if len(names) > 1:
         found, why = _several(records, [choose_column(columns, name, "label", header) for name in names])
     else:
-        is_json = FORMATS.get(format_ending(path)) in ("json", "jsonl")
+        is_json = FORMATS.get(format_ending(path)) in ("jsonl", "json", *COLUMNAR)
         found, why = _single(records, choose_column(columns, label_column, "label", header), is_json)
     if found != LABEL:
         notes.append(f"{why}; --target says otherwise")

@@ -133,13 +133,14 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
     def initialize_from_outside(self, config: C, codec: TextInputs, head: TextHead, notes: list[str]) -> None:
         """Starts the embedding from a file of word vectors, if one is named."""
         if config.vectors:
-            vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size)
+            form = codec.tokenizer.normal_form
+            vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size, form)
             notes.extend(vectors.notes)
             head.encoder.start_embedding(vectors.matrix)
 
     def widened(self, config: C, codec: TextInputs, splits: Splits[Any]) -> TextInputs:
         """The codec that knows words of the word vectors, and of the texts that language models read first."""
-        words = load_words(Path(config.vectors)) if config.vectors else []
+        words = list(map(codec.tokenizer.normal, load_words(Path(config.vectors)))) if config.vectors else []
         words += frequent_words(codec, self._unlabelled(config, splits))
         return widened_codec(codec, words, config.max_symbols) if words else codec
 

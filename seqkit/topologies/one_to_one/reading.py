@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from seqkit.data import DataError, Example, SourceLocation, read_records
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import PLAIN, FileForm, all_weights_zero, choose_column, left_out, parse_weight, shown
 from seqkit.errors import UsageError
 
@@ -55,7 +56,7 @@ def read_vectors(
             if weight_column is not None:
                 choose_column(list(values), weight_column, "weight", header)
             require_columns(names, list(values), header)
-        label = values[label_name].strip()
+        label = canonical(values[label_name].strip())
         if not label:
             raise DataError(f"column {shown(label_name)} is empty; give the row a label or take it out", location)
         numbers = [parse_number(values[name].strip(), name, location) for name in names]

@@ -32,6 +32,7 @@ from seqkit.topologies.many_to_one.numbers.scores import (
 )
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.target import Target
+from seqkit.topologies.many_to_one.texts import tokenizer_of
 from seqkit.topologies.powers import Explanation
 
 _SIDES = ("number", "low", "high")
@@ -97,7 +98,7 @@ class NumberTarget(Target[NumberExample, Estimate, NumberCodec, NumberHead]):
 
     def predict_baseline(self, config: ManyToOneOptions, splits: Splits[NumberExample]) -> list[Estimate]:
         """TF-IDF with ridge regression."""
-        return ridge_baseline(splits, config.tokenizer, config.interval)
+        return ridge_baseline(splits, tokenizer_of(config), config.interval)
 
     def tune(
         self,

@@ -14,6 +14,7 @@ from seqkit.config import (
     option,
     sizes_without_vectors,
 )
+from seqkit.data.normal_forms import NFKC
 from seqkit.layers.words import SPELLINGS
 
 MARKS_BALANCE = 0.3
@@ -31,6 +32,7 @@ class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, Vocab
     tag_names: str | None = option(None, "file with the names of tags that are numbers, one a line or JSON", path=True)
     valid_fraction: float = 0.05
     test_fraction: float = 0.05
+    normal_form: str = NFKC
     lowercase: bool = option(True, "capitals are seen in a word's characters alone")
     embedding_size: int = option(96, "values in a word's vector", minimum=1, tune=sizes_without_vectors)
     hidden_size: int = option(128, "units of a cell, for each direction", minimum=1, tune="64,96,128,192,256")

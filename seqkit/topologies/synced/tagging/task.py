@@ -129,6 +129,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
             min_count=config.min_count,
             max_symbols=config.max_symbols,
             class_weight=config.class_weight,
+            normal_form=config.normal_form,
         )
 
     def load_codec(self, files: Mapping[str, Any]) -> TagCodec:
@@ -156,7 +157,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
     def initialize_from_outside(self, config: C, codec: TagCodec, head: TaggingHead, notes: list[str]) -> None:
         """Starts the vectors of words from a file, if one is named."""
         if config.vectors:
-            vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size)
+            vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size, codec.normal_form)
             notes.extend(vectors.notes)
             start_embedding(head.encoder.get_submodule("embedding.words"), vectors.matrix)
 
