@@ -17,6 +17,7 @@ import numpy as np
 from seqkit.data.readers import DataError, SourceLocation, choose_column, read_records
 from seqkit.data.splits import cut_points
 from seqkit.errors import SeqkitError, UsageError
+from seqkit.files import open_ordinary
 
 BLOCK = 2**20
 """Bytes that are read at a time: a text may be larger than the memory"""
@@ -213,7 +214,7 @@ def _open(file: Path | bytes) -> BinaryIO:
     if isinstance(file, bytes):
         return BytesIO(file)
     try:
-        return file.open("rb")
+        return open_ordinary(file)
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}; check the path and who may read it") from None
 
