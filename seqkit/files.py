@@ -84,7 +84,7 @@ def read_ordinary(path: Path, most: int | None = None) -> bytes:
 
 
 def read_json(path: Path, schema: Schema = ANYTHING) -> Any:
-    """Reads JSON; raises :class:`SeqkitError` that names the file if it is missing, no JSON, or not as in the schema."""
+    """Reads JSON; raises :class:`SeqkitError` naming the file if it is missing, no JSON, or not as in the schema."""
     try:
         value = json.loads(read_ordinary(path, LARGEST_JSON).decode())
     except OSError as error:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-import click
-
+from seqkit.commands.output import data_stream, echo
 from seqkit.commands.terminal import progress_bar
 from seqkit.data import SourceLocation
 from seqkit.data.readers import choose_text_columns
@@ -63,7 +62,7 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
 
 
 def _print_note(note: str) -> None:
-    click.echo(f"note: {note}", err=True)
+    echo(f"note: {note}", err=True)
 
 
 def _writer(model: Model, request: PredictRequest, file: TextIO) -> Writer:
@@ -77,7 +76,7 @@ def _writer(model: Model, request: PredictRequest, file: TextIO) -> Writer:
 def _open_output(output: Path | None) -> Iterator[TextIO]:
     """The file of the answers, or standard output; answers written before an error stay in it."""
     if output is None:
-        yield sys.stdout
+        yield data_stream()
         return
     try:
         file = output.open("w", encoding="utf-8", newline="")

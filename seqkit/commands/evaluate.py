@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from seqkit.commands.adaptation import dynamic_flag, dynamic_options, dynamic_settings, predict_dynamically
+from seqkit.commands.output import echo_data
 
 
 @click.command()
@@ -33,7 +34,7 @@ def command(run: str, data: str | None, as_json: bool, dynamic: bool, settings: 
     predictions = model.predict(inputs) if options is None else predict_dynamically(model, inputs, options)
     scores = task.score(predictions, examples)
     if as_json:
-        click.echo(json.dumps({"examples": len(examples), **scores}))
+        echo_data(json.dumps({"examples": len(examples), **scores}))
         return
     rows = [["examples", len(examples)], *([name.replace("_", "-"), value] for name, value in scores.items())]
     title = f"{task.name}: {data or 'test split'}{', dynamic evaluation' if dynamic else ''}"

@@ -25,6 +25,7 @@ from seqkit.runs.model import check_single
 from seqkit.runs.session import create_folder
 from seqkit.runs.training import learn_codec
 from seqkit.runs.transfer import take
+from seqkit.signs import as_signs
 from seqkit.training import Callback, Trainer
 from seqkit.training.checkpoint import own_generators, write_tensors
 from seqkit.training.trainer import BestWeights
@@ -258,7 +259,7 @@ class _Lines(Callback):
     def on_start(self, trainer: Trainer) -> None:
         """What people should know of their data."""
         for note in self.notes:
-            print(f"note: {note}")
+            print(f"note: {as_signs(note)}")
 
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
         """The scores."""
