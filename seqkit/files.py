@@ -16,6 +16,8 @@ from typing import Any, BinaryIO, cast
 from seqkit.errors import SeqkitError
 from seqkit.schema import ANYTHING, Schema, check_schema
 
+_HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+"""What a shell names where it hands a pipe over: ``--config <(make-config)``"""
 LARGEST_JSON = 256 << 20
 """Bytes of a file of JSON; the largest of ours, counts of n-grams, have some megabytes."""
 
@@ -58,7 +60,12 @@ def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
 
 
 def check_ordinary(path: Path) -> None:
-    """Raises :class:`OSError` for what is no ordinary file: a folder, a pipe, a socket, a device, a link to one."""
+    """Raises :class:`OSError` for what is no ordinary file: a folder, a pipe, a socket, a device, a link to one.
+
+    A pipe that a shell hands over under its own name is one that somebody asked for.
+    """
+    if str(path).startswith(_HANDED_OVER):
+        return
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))

@@ -44,5 +44,7 @@ def command(run: str, epochs: int | None) -> int:
 
 def _more(folder: RunDirectory) -> int:
     """Half as many epochs again."""
-    epochs: int = read_json(folder.results)["epochs"]
+    from seqkit.runs.schemas import RESULTS
+
+    epochs: int = read_json(folder.results, {**RESULTS, "epochs": int})["epochs"]
     return epochs + max(1, epochs // 2)

@@ -20,7 +20,7 @@ def hostile(tmp_path_factory):
 
 
 def steering(text):
-    return [c for c in text if c < " " and c not in "\n\t\r" or "\x7f" <= c < "\xa0"]
+    return [c for c in text if (c < " " and c not in "\n\t\r") or "\x7f" <= c < "\xa0"]
 
 
 def test_doctor_shows_escapes_as_signs(command, hostile):

@@ -22,8 +22,6 @@ DAMAGED = (
     ValueError,
 )  # fmt: skip
 """What reading a damaged or encrypted archive raises."""
-_HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
-"""What a shell names where it hands a pipe over: ``--input <(zcat big.gz)``"""
 _NOT_MEMBERS = ("__MACOSX/", ".")
 """What the archives of a Mac have beside the file."""
 
@@ -49,8 +47,7 @@ def open_bytes(path: Path) -> BinaryIO:
     over; :class:`DataError` for an archive that is damaged or does not hold one file, :class:`UsageError` where a
     package is missing.
     """
-    if not str(path).startswith(_HANDED_OVER):
-        check_ordinary(path)
+    check_ordinary(path)
     opener = _OPENERS.get(path.suffix.lower())
     return path.open("rb") if opener is None else opener(path)
 
