@@ -93,8 +93,8 @@ def _fits(value: Any, schema: Schema) -> bool:
     if isinstance(schema, FileName):
         return schema.fits(value)
     if schema is float:
-        # A whole number beyond the largest float would fail only where it is used.
-        return type(value) is float or (type(value) is int and abs(value) < 2**1023)
+        # A whole number of more than 64 bits is no number for numpy, and would fail only where it is used.
+        return type(value) is float or (type(value) is int and abs(value) < 2**63)
     return type(value) is schema if isinstance(schema, type) else value == schema
 
 
