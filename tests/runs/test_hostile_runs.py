@@ -64,7 +64,7 @@ def edits(file, count, seed):
 @pytest.mark.parametrize("task", INPUTS)
 def test_wrong_types_anywhere_give_an_answer_or_a_sentence_with_the_file(task, tmp_path):
     run, refused = copied(task, tmp_path / task), 0
-    names = [name for name in json.loads((run / "run.json").read_text())["codec"]]
+    names = json.loads((run / "run.json").read_text())["codec"]
     for seed, name in enumerate([*names, "run.json"]):
         whole = (run / name).read_bytes(), (run / "run.json").read_bytes()
         for edited in edits(run / name, int(os.environ.get("SEQKIT_FUZZ", "12")), seed):
@@ -116,7 +116,9 @@ def test_sizes_that_the_weights_do_not_have_take_no_memory(edited, old, new, sen
 def test_a_million_threads_are_refused(edited):
     # torch would end the process.
     run = edited("run.json", '"threads": 1,', '"threads": 1000000,', "sentiment-stopped", lambda run: None)
-    with pytest.raises(SeqkitError, match=r"run\.json is damaged: a whole number from 1 to 1024 is expected at threads"):
+    with pytest.raises(
+        SeqkitError, match=r"run\.json is damaged: a whole number from 1 to 1024 is expected at threads"
+    ):
         resume(run, [])
 
 
