@@ -91,10 +91,11 @@ def _array(path: Path, stream: BinaryIO, available: int) -> np.ndarray:
     content = bytearray(wanted)
     rest = memoryview(content)
     while len(rest):
-        if not (count := stream.readinto(rest)):
+        # Typeshed leaves it out, but all that are opened here have it.
+        if not (count := cast(Any, stream).readinto(rest)):
             raise EOFError("it is cut short")
         rest = rest[count:]
-    array = np.ndarray(shape, dtype, content, order="F" if fortran else "C")
+    array: np.ndarray = np.ndarray(shape, dtype, content, order="F" if fortran else "C")
     if dtype.kind == "U" and _has_no_text(array):
         raise ValueError("its texts have characters that are none")
     return array
@@ -121,7 +122,7 @@ class _Counted:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream, self.count = stream, 0
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         content = self._stream.read(size)
         self.count += len(content)
         return content

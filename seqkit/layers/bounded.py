@@ -22,11 +22,11 @@ def bounded_tensors(most: int) -> Iterator[None]:
         yield
 
 
-class _Bounded(TorchDispatchMode):  # type: ignore[misc]  # torch does not type it
+class _Bounded(TorchDispatchMode):
     """Asks torch's meta device, which takes no memory, how large the result of each factory will be."""
 
     def __init__(self, most: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types for it
         self.most = most
 
     def __torch_dispatch__(

@@ -190,7 +190,8 @@ def build_head(opened: OpenedRun) -> Head:
     held = [path.stat().st_size for path in (run.model, run.checkpoint) if path.is_file()]
     try:
         with bounded_tensors(_ROOM + _ROOM_FOR_EACH * max(held, default=0)):
-            return task.build_head(config, codec)
+            head: Head = task.build_head(config, codec)
+            return head
     except TooLarge as error:
         raise SeqkitError(f"{run.config} asks for {error}, which its weights do not have; restore it") from None
 
@@ -199,7 +200,8 @@ def load_codec(task: AnyTask, files: Mapping[str, Any], folder: Path) -> AnyCode
     """A task's codec from the content of its files; raises :class:`SeqkitError` naming what is damaged."""
     check_codec_files(files, folder)
     try:
-        return task.load_codec(files)
+        codec: AnyCodec = task.load_codec(files)
+        return codec
     except _UNFIT as error:
         raise SeqkitError(
             f"{', '.join(files)} in {folder} do not fit together ({type(error).__name__}: {error!s:.100}); "

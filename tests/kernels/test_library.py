@@ -99,15 +99,13 @@ def test_a_second_build_in_a_process_is_loaded_beside_the_first_which_serves(run
     # torch aborts the interpreter where a library defines operators that are there.
     second = tmp_path / "second.so"
     shutil.copy(built(), second)
-    done = run(
-        f"""
+    code = f"""
         import torch
         from seqkit.kernels import ensure
         assert ensure(print)
         torch.ops.load_library({str(second)!r})
     """
-        + RUN_A_LAYER
-    )
+    done = run(dedent(code) + RUN_A_LAYER)
     assert (done.returncode, done.stdout) == (0, SHAPE), done.stderr
 
 
