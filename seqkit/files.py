@@ -1,13 +1,25 @@
-"""Files written so that a crash, or a full disk, leaves the last good one; and JSON read with errors that name it."""
+"""Files written so that a crash, or a full disk, leaves the last good one, and ordinary files read.
+
+What is read may come from anybody: a pipe or an endless device is refused before it is opened, and what is held in
+memory as a whole is bounded.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from seqkit.errors import SeqkitError
+from seqkit.schema import ANYTHING, Schema, check_schema
+
+_HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+"""What a shell names where it hands a pipe over: ``--config <(make-config)``"""
+LARGEST_JSON = 256 << 20
+"""Bytes of a file of JSON; the largest of ours, counts of n-grams, have some megabytes."""
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -47,14 +59,67 @@ def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
     write_atomic(path, "".join(lines).encode())
 
 
-def read_json(path: Path) -> Any:
-    """Reads JSON; raises :class:`SeqkitError` that names the file if it is missing or no JSON."""
+def check_ordinary(path: Path) -> None:
+    """Raises :class:`OSError` for what is no ordinary file: a folder, a pipe, a socket, a device, a link to one.
+
+    A pipe that a shell hands over under its own name is one that somebody asked for.
+    """
+    if str(path).startswith(_HANDED_OVER):
+        return
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not an ordinary file", str(path))
+
+
+def open_ordinary(path: Path) -> BinaryIO:
+    """An ordinary file for reading; raises :class:`OSError` as ``open`` does, and for a pipe or a device."""
+    check_ordinary(path)
+    return cast(BinaryIO, path.open("rb"))
+
+
+def read_ordinary(path: Path, most: int | None = None) -> bytes:
+    """The bytes of an ordinary file; raises as :func:`open_ordinary` does, and for more than ``most`` bytes."""
+    with open_ordinary(path) as stream:
+        if most is None:
+            return stream.read()
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+    return content
+
+
+def read_json(path: Path, schema: Schema = ANYTHING) -> Any:
+    """Reads JSON; raises :class:`SeqkitError` naming the file if it is missing, no JSON, or not as in the schema."""
     try:
-        return json.loads(path.read_text("utf-8"))
+        value = json.loads(read_ordinary(path, LARGEST_JSON).decode())
     except OSError as error:
         raise SeqkitError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from None
     except (ValueError, RecursionError) as error:
-        raise SeqkitError(f"{path} is damaged ({str(error).splitlines()[0]}); restore it from a copy") from None
+        raise damaged(path, error) from None
+    check_schema(value, schema, path)
+    return value
+
+
+def read_json_lines(path: Path, schema: Schema = ANYTHING) -> list[Any]:
+    """Reads one JSON value a line; raises as :func:`read_json` does, naming the line."""
+    try:
+        lines = read_ordinary(path, LARGEST_JSON).decode().split("\n")
+        values = [json.loads(line) for line in lines if line]
+    except OSError as error:
+        raise SeqkitError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from None
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, error) from None
+    for number, value in enumerate(values, 1):
+        check_schema(value, schema, f"{path}:{number}")
+    return values
+
+
+def damaged(path: Path | str, error: Exception) -> SeqkitError:
+    """The error for a file that is not what its name says."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return SeqkitError(f"{path} is damaged ({reason:.200}); restore it from a copy")
 
 
 def _sync_folder(folder: Path) -> None:

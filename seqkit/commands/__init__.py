@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from seqkit.errors import SeqkitError, unknown
+from seqkit.signs import as_signs
 from seqkit.version import __version__
 
 _COMMANDS = {
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(130)
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            sys.stderr.write(as_signs(traceback.format_exc()))
         _say(_sentence(error))
         sys.exit(_exit_code(error))
     sys.exit(code if isinstance(code, int) else 0)
@@ -126,4 +127,4 @@ def _sentence(error: Exception) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"seqkit: {text}\n")
+    sys.stderr.write(f"seqkit: {as_signs(text)}\n")

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-import click
-
+from seqkit.commands.output import data_stream, echo
 from seqkit.commands.terminal import progress_bar
 from seqkit.data import SourceLocation
 from seqkit.data.readers import PLAIN, FileForm, choose_text_columns
@@ -102,11 +101,11 @@ def _own_passages(model: Model, request: PredictRequest, notes: list[str]) -> It
     if request.path is None or request.streamed or request.column or not isinstance(model.task, AnswersFiles):
         return None
     # In which encoding the training data were says nothing about this file.
-    return model.task.passages(replace(model.config, encoding=None), request.path, notes)
+    return model.task.passages(replace(model.config, encoding=request.form.encoding), request.path, notes)
 
 
 def _print_note(note: str) -> None:
-    click.echo(f"note: {note}", err=True)
+    echo(f"note: {note}", err=True)
 
 
 def _writer(model: Model, request: PredictRequest, file: TextIO) -> Writer:
@@ -122,7 +121,7 @@ def _writer(model: Model, request: PredictRequest, file: TextIO) -> Writer:
 def _open_output(output: Path | None) -> Iterator[TextIO]:
     """The file of the answers, or standard output; answers written before an error stay in it."""
     if output is None:
-        yield sys.stdout
+        yield data_stream()
         return
     try:
         file = _opener(output)

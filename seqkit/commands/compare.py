@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from seqkit.commands.output import echo
 from seqkit.commands.signals import noted_signals
 from seqkit.commands.task_options import TaskGroup, config_options, config_values
 from seqkit.errors import SeqkitError, UsageError
@@ -113,12 +114,12 @@ def _check_same_options(task: AnyTask, planned: PlannedRun) -> None:
 def _carry_out(task: AnyTask, plan: Sequence[PlannedRun], folder: Path) -> int:
     with noted_signals() as received:
         for number, planned in enumerate(plan, 1):
-            click.echo(f"{planned.folder}: run {number} of {len(plan)}", err=True)
+            echo(f"{planned.folder}: run {number} of {len(plan)}", err=True)
             if not _finish(task, planned, received):
                 cells = ",".join(dict.fromkeys(each.cell for each in plan))
                 seeds = len({each.config.seed for each in plan})
                 again = ["seqkit", "compare", task.name, "--cells", cells, "--seeds", str(seeds)]
-                click.echo(f"stopped; go on with the same options: {shlex.join(again)} --out {folder} …", err=True)
+                echo(f"stopped; go on with the same options: {shlex.join(again)} --out {folder} …", err=True)
                 return 128 + received[0]
     _show(plan, folder)
     return 0
@@ -177,4 +178,4 @@ def _show(plan: Sequence[PlannedRun], folder: Path) -> None:
         for name, content in plot(facts).items():
             write_atomic(folder / name, content)
             written.append(name)
-    click.echo(f"\nIn {folder}: {', '.join(written)}")
+    echo(f"\nIn {folder}: {', '.join(written)}")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seqkit.commands.output import echo
+
 if TYPE_CHECKING:
     from seqkit.runs import RunOutcome
     from seqkit.runs.ensemble import Ensemble
@@ -35,7 +37,7 @@ def command(runs: tuple[str, ...], out: str | None) -> None:
     if ensemble.splits is not None:
         reporter.line("scoring the ensemble and the baseline on the test split that all members share")
         _show(ensemble, score_ensemble(ensemble))
-    click.echo(f'The ensemble is in {folder}; try:\n  seqkit predict {folder} "…"')
+    echo(f'The ensemble is in {folder}; try:\n  seqkit predict {folder} "…"')
 
 
 def _show(ensemble: Ensemble, outcome: RunOutcome) -> None:
@@ -46,10 +48,10 @@ def _show(ensemble: Ensemble, outcome: RunOutcome) -> None:
 
     print_verdict(outcome.results.get("verdict"), ensemble.run.path)
     print_tables([_score_table(outcome), *outcome.tables])
-    click.echo()
+    echo()
     assert ensemble.splits is not None
     write_json(ensemble.run.findings, gather(ensemble.model, ensemble.splits, outcome))
-    click.echo(f"Its report: {write_report(ensemble.run.path)}")
+    echo(f"Its report: {write_report(ensemble.run.path)}")
 
 
 def _score_table(outcome: RunOutcome) -> Table:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from seqkit.commands.adaptation import dynamic_flag, dynamic_options, dynamic_settings, predict_dynamically
+from seqkit.commands.output import echo_data
 from seqkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def command(
     predictions = model.predict(inputs) if options is None else predict_dynamically(model, inputs, options)
     scores = task.score(predictions, examples)
     if as_json:
-        click.echo(json.dumps({"examples": len(examples), **scores}))
+        echo_data(json.dumps({"examples": len(examples), **scores}))
         return
     rows = [["examples", len(examples)], *([name.replace("_", "-"), value] for name, value in scores.items())]
     title = f"{task.name}: {data or source or 'test split'}{', dynamic evaluation' if dynamic else ''}"

@@ -9,6 +9,7 @@ from itertools import chain
 import click
 
 from seqkit.commands.adaptation import adapted_model, dynamic_flag, dynamic_options, dynamic_settings
+from seqkit.commands.output import data_stream, echo
 
 
 @click.command()
@@ -53,14 +54,15 @@ def command(
         model = adapted_model(model, prompt, adaptation)
     pieces = model.generate(prompt, notes=notes, **limits, **options)
     for note in notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
+    out = data_stream()
     try:
         backward = getattr(model.codec, "reverse", False)
         for piece in chain(pieces, [prompt]) if backward else chain([prompt], pieces):
-            sys.stdout.write(piece)
-            sys.stdout.flush()
+            out.write(piece)
+            out.flush()
     except KeyboardInterrupt:
         # Ctrl-C is how a text without end ends, and no failure.
         if length:
             raise
-    click.echo()
+    echo()

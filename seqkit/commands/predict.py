@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _follow(model: Model, source: str, as_json: bool) -> int:
     def show(predictions: Iterable[Any]) -> None:
         for prediction in predictions:
             line, facts = model.task.format_prediction(prediction)
-            click.echo(json.dumps(facts, ensure_ascii=False) if as_json else line)
+            echo_data(json.dumps(facts, ensure_ascii=False) if as_json else line)
 
     with nullcontext(sys.stdin.buffer) if source == "-" else Path(source).open("rb") as file:
         name = "standard input" if source == "-" else source
@@ -123,14 +124,14 @@ def _follow(model: Model, source: str, as_json: bool) -> int:
             try:
                 answer = stream.push(text) if text.strip() else None
             except DataError as error:
-                click.echo(f"{name}:{number}: {error}", err=True)
+                echo(f"{name}:{number}: {error}", err=True)
                 code = 1
                 continue
             show([] if answer is None else [answer])
             if not text.strip():
                 show(stream.finish())
                 # In JSON the number of the frame says that another sequence begins.
-                click.echo("", nl=not as_json)
+                echo("", nl=not as_json)
     show(stream.finish())
     return code
 

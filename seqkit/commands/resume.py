@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seqkit.commands.output import echo
 from seqkit.files import read_json
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def command(run: str, epochs: int | None) -> int:
         extend(Path(run), epochs)
     folder, facts = RunDirectory.open(Path(run))
     if folder.results.exists():
-        click.echo(
+        echo(
             f"{run} is finished; nothing to resume. Its scores: seqkit evaluate {run}\n"
             f"To train on: seqkit resume {run} --epochs {_more(folder)}",
             err=True,
@@ -43,5 +44,7 @@ def command(run: str, epochs: int | None) -> int:
 
 def _more(folder: RunDirectory) -> int:
     """Half as many epochs again."""
-    epochs: int = read_json(folder.results)["epochs"]
+    from seqkit.runs.schemas import RESULTS
+
+    epochs: int = read_json(folder.results, {**RESULTS, "epochs": int})["epochs"]
     return epochs + max(1, epochs // 2)

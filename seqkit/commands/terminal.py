@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from seqkit.commands.output import echo
 from seqkit.errors import SeqkitError
 from seqkit.runs.verdict import RUN
+from seqkit.signs import as_signs
 from seqkit.tables import TERMINAL_WIDTH, Table
 from seqkit.training.trainer import Callback, Trainer
 
@@ -39,6 +40,7 @@ class Reporter(Callback):
 
     def line(self, text: str) -> None:
         """A line of its own, above the bar if there is one."""
+        text = as_signs(text)
         (self._bar.console if self._bar else self.console).print(Text(text))
         if self.log is not None:
             try:
@@ -128,11 +130,11 @@ def print_verdict(verdict: Mapping[str, Any] | None, path: Path) -> None:
     """How the run at a path compares with its baseline, what is wrong with it, and what to try."""
     if verdict is None:
         return
-    click.echo()
+    echo()
     for sentence in (verdict["sentence"], *verdict["remarks"]):
-        click.echo(wrapped(sentence))
+        echo(wrapped(sentence))
     if verdict["suggestion"]:
-        click.echo(f"Try: {verdict['suggestion'].replace(RUN, shlex.quote(str(path)))}")
+        echo(f"Try: {verdict['suggestion'].replace(RUN, shlex.quote(str(path)))}")
 
 
 def print_tables(tables: Sequence[Table], stream: TextIO | None = None) -> None:
@@ -141,7 +143,7 @@ def print_tables(tables: Sequence[Table], stream: TextIO | None = None) -> None:
     for table in tables:
         if not table.rows:
             continue
-        console.print(Text(f"\n{table.title}", style="bold"))
+        console.print(Text(f"\n{as_signs(table.title)}", style="bold"))
         console.print(_rich(table))
 
 
@@ -151,7 +153,7 @@ def _rich(table: Table) -> RichTable:
         is_number = all(isinstance(row[number], (int, float)) for row in table.rows)
         last = number == len(table.columns) - 1
         rich_table.add_column(
-            Text(name), justify="right" if is_number else "left", no_wrap=not last, overflow="ellipsis"
+            Text(as_signs(name)), justify="right" if is_number else "left", no_wrap=not last, overflow="ellipsis"
         )
     for row in table.rows:
         rich_table.add_row(*(Text(_cell(value)) for value in row))
@@ -161,7 +163,7 @@ def _rich(table: Table) -> RichTable:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
-    text = f"{value:,}" if isinstance(value, int) else str(value)
+    text = f"{value:,}" if isinstance(value, int) else as_signs(value)
     # Two lines of a text are enough to recognise it.
     return text if len(text) <= 100 else text[:99] + "…"
 

@@ -13,14 +13,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from seqkit.commands.output import echo
 from seqkit.commands.terminal import WIDTH, Reporter, clock, print_tables
 from seqkit.config import written
 from seqkit.runs.session import Session
+from seqkit.signs import as_signs
 from seqkit.tables import Table
 from seqkit.training.trainer import Callback, Trainer
 from seqkit.tuning.record import State, Trial
@@ -46,7 +47,7 @@ class TuneProgress(Callback):
 
     def line(self, text: str) -> None:
         """A line of its own, above the bar if there is one."""
-        (self._bar.console if self._bar else self.console).print(Text(text))
+        (self._bar.console if self._bar else self.console).print(Text(as_signs(text)))
 
     def prose(self, text: str, indent: str = "") -> None:
         """A sentence in lines of at most 80 columns."""
@@ -167,9 +168,9 @@ def show_study(study: Study, best: Trial, page: Path) -> None:
         f"{counted(trials)}. The best score of {tried(trials)} is an optimistic one; the test split's, which chose "
         "nothing, is not."
     )
-    click.echo("\n" + textwrap.fill(chosen, WIDTH))
-    click.echo("By hand:\n" + _pasteable(repeating(study.plan, best.values)))
-    click.echo(f"The study's page: {page}")
+    echo("\n" + textwrap.fill(chosen, WIDTH))
+    echo("By hand:\n" + _pasteable(repeating(study.plan, best.values)))
+    echo(f"The study's page: {page}")
 
 
 def _pasteable(words: Sequence[str]) -> str:

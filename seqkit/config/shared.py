@@ -12,6 +12,8 @@ from seqkit.config.training import TrainingConfig
 from seqkit.data.normal_forms import AS_IT_IS, NORMAL_FORMS
 
 L = TypeVar("L")
+MOST_LAYERS = 1000
+"""One that somebody means has ten; a thousand million take all memory before the first error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,7 @@ class RecurrentOptions(TrainingConfig):
     cell: str = option("lstm", "recurrent cell", choices=available_cells, tune="gru,lstm")
     cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
     hidden_size: int = option(128, "units of a cell", minimum=1, tune="64,96,128,192,256")
-    num_layers: int = option(1, "recurrent layers", minimum=1, tune="1,2")
+    num_layers: int = option(1, "recurrent layers", minimum=1, below=MOST_LAYERS, tune="1,2")
 
     def build(self, layer: Callable[..., L], *arguments: Any, **options: Any) -> L:
         """An ``Encoder``, ``Decoder`` or ``Recurrent`` with these options: ``config.build(Encoder, 5000, 64)``.

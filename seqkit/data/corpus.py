@@ -29,6 +29,7 @@ from seqkit.data.readers.compressed import is_compressed
 from seqkit.data.readers.encodings import encoding_by_mark
 from seqkit.data.splits import cut_points
 from seqkit.errors import SeqkitError, UsageError
+from seqkit.files import open_ordinary
 
 BLOCK = 2**20
 """Bytes that are read at a time: a text may be larger than the memory"""
@@ -246,7 +247,7 @@ def _open(file: Path | bytes) -> BinaryIO:
     if isinstance(file, bytes):
         return BytesIO(file)
     try:
-        return file.open("rb")
+        return open_ordinary(file)
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}; check the path and who may read it") from None
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import read_json, write_atomic, write_json
+from seqkit.files import read_json, read_ordinary, write_atomic, write_json
+from seqkit.runs.schemas import RUN
+from seqkit.schema import FileName, check_schema
 from seqkit.version import __version__
 
 FORMAT = 1
@@ -100,15 +102,15 @@ class RunDirectory:
         """What ``run.json`` says; raises :class:`UsageError` where there is none, else :class:`SeqkitError`."""
         if not self.manifest.is_file():
             raise UsageError(f"{self.path} is no run; name a folder that `seqkit run` has made")
-        facts = read_json(self.manifest)
-        if not isinstance(facts, dict) or not isinstance(facts.get("format"), int) or "digests" not in facts:
-            raise SeqkitError(f"{self.manifest} is damaged; restore it from a copy")
+        facts: dict[str, Any] = read_json(self.manifest, RUN)
+        for name in facts["digests"]:
+            check_schema(name, FileName(), self.manifest)
         return facts
 
     def _check_file(self, name: str, digests: Container[str | None]) -> None:
         path = self.path / name
         try:
-            content = path.read_bytes()
+            content = read_ordinary(path)
         except OSError as error:
             raise SeqkitError(f"cannot read {path}: {error.strerror}; restore it from a copy") from None
         if _digest(content) not in digests:

@@ -17,6 +17,7 @@ from seqkit.files import read_json, write_atomic, write_json, write_json_lines
 from seqkit.machine import peak
 from seqkit.runs.directory import ENSEMBLE_FORMAT, RunDirectory, check_free
 from seqkit.runs.model import Model, OpenedRun, count_parameters, is_ensemble, join_models, load_model, open_run
+from seqkit.runs.schemas import RESULTS
 from seqkit.runs.session import RunOutcome, content_digest, fingerprint, label_facts
 from seqkit.runs.verdict import resample_scores, verdict_facts
 from seqkit.topologies import Ensembles
@@ -205,6 +206,6 @@ def _copies(number: int, member: Member) -> Iterator[tuple[str, bytes]]:
 def _member_scores(member: Member, inputs: Sequence[Any], splits: Splits[Any]) -> Mapping[str, float]:
     results = member.opened.run.results
     if results.exists():
-        scores: Mapping[str, float] = read_json(results)["test"]
+        scores: Mapping[str, float] = read_json(results, RESULTS)["test"]
         return scores
     return member.model.task.score(member.model.predict(inputs), splits.test)

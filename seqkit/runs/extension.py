@@ -11,6 +11,7 @@ from seqkit.errors import UsageError
 from seqkit.files import read_json, write_json
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.model import open_run
+from seqkit.runs.schemas import RESULTS
 from seqkit.training.checkpoint import read_tensors, write_tensors
 
 
@@ -44,7 +45,7 @@ def _remember_scores(run: RunDirectory, facts: dict[str, Any]) -> None:
     """Keeps the scores on the test split in ``run.json``: a split that was scored before is not quite unseen."""
     if not run.results.exists():
         return
-    results, scored = read_json(run.results), facts.setdefault("scored", [])
+    results, scored = read_json(run.results, RESULTS), facts.setdefault("scored", [])
     entry = {"epochs": results["epochs"], "test": results["test"]}
     if entry not in scored:
         scored.append(entry)

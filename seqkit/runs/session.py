@@ -21,7 +21,7 @@ from seqkit.files import json_bytes, read_json, write_atomic, write_json, write_
 from seqkit.kernels import built, ready
 from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory, check_free
-from seqkit.runs.model import check_single, count_parameters, open_run, restore_head
+from seqkit.runs.model import build_head, check_single, count_parameters, open_run, restore_head
 from seqkit.runs.teacher import note_on_splits
 from seqkit.runs.training import Training, learn_codec
 from seqkit.runs.transfer import runs_of
@@ -32,7 +32,7 @@ from seqkit.scores.resampling import Resampled
 from seqkit.tables import Table
 from seqkit.topologies import AnyCodec, AnyTask, predict_items
 from seqkit.topologies.distillation import TEACHER_FILE, SoftTargets
-from seqkit.training.checkpoint import read_tensors, write_tensors
+from seqkit.training.checkpoint import own_generators, read_tensors, write_tensors
 from seqkit.training.trainer import Callback, Trainer
 
 _TEXTS, _DONE = "texts.json", ".pretraining"
@@ -277,8 +277,10 @@ def create_folder(
 
 def resume(path: Path, notes: list[str]) -> Session:
     """A run taken up where it stopped; refuses data that have changed since."""
-    run, facts, task, config, codec = open_run(path)
+    run, facts, task, config, codec = opened = open_run(path)
     check_single(path, "resumed")
+    with own_generators():
+        build_head(opened)
     if facts["data"] is None:
         raise UsageError(f"{path} was saved without the data of its training, so it cannot go on; fit it anew")
     splits = task.read(config, notes)

@@ -22,7 +22,22 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from seqkit.errors import SeqkitError
-from seqkit.files import write_atomic
+from seqkit.files import read_ordinary, write_atomic
+from seqkit.schema import Whole, check_schema
+
+_COUNT = Whole(0, 2**62)
+_FACTS: dict[str, Any] = {
+    "epoch?": _COUNT,
+    "progress?": {
+        **dict.fromkeys(("step", "epoch", "position", "best_epoch", "waited", "examples"), _COUNT),
+        **dict.fromkeys(("loss_sum", "loss_count", "best_loss", "seconds"), float),
+        "best": (float, None),
+        "finished": bool,
+        "history": [{str: (float, str, bool, None, {str: float})}],
+    },
+    "generators?": {"python": [(Whole(0, 9), [Whole(0, 2**32)], float, None)], "numpy": [(str, [_COUNT], float)]},
+}
+"""What the file of a model or of a training says beside its tensors"""
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -39,16 +54,20 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """What :func:`write_tensors` wrote; raises :class:`SeqkitError` for a file that is missing, cut short or edited."""
     try:
         # All at once, for a run may replace the file at any moment.
-        content = path.read_bytes()
+        content = read_ordinary(path)
         tensors = load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
     except FileNotFoundError:
         raise SeqkitError(f"{path} is missing; restore it from a copy, or run the task again") from None
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SeqkitError(f"{path} is damaged ({error}); restore it from a copy, or run the task again") from None
     if header.get("digest") != _digest(tensors, header.get("seqkit", "")):
         raise SeqkitError(f"{path} was changed after it was written; restore it from a copy, or run the task again")
-    facts: dict[str, Any] = json.loads(header["seqkit"])
+    try:
+        facts: dict[str, Any] = json.loads(header.get("seqkit", ""))
+    except (ValueError, RecursionError) as error:
+        raise SeqkitError(f"{path} is damaged ({error}); restore it from a copy, or run the task again") from None
+    check_schema(facts, _FACTS, path)
     return tensors, facts
 
 

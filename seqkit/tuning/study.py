@@ -197,4 +197,4 @@ def _key(trial: Trial) -> tuple[tuple[str, Any], ...]:
 def _trial_of_run(folder: Path) -> int | None:
     """The number of the trial whose run lies in a folder; None if there is none."""
     path = folder / "trial.json"
-    return int(read_json(path)["trial"]) if path.exists() else None
+    return int(read_json(path, {"trial": int})["trial"]) if path.exists() else None

@@ -10,6 +10,7 @@ from seqkit.config import options_of
 from seqkit.files import read_json, write_json
 from seqkit.report.page import write_report
 from seqkit.runs.directory import RunDirectory
+from seqkit.runs.schemas import RESULTS
 from seqkit.scores.direction import Criterion
 from seqkit.tuning.record import State, Trial
 from seqkit.tuning.study import Plan, Study
@@ -66,7 +67,7 @@ def best_so_far(trials: Sequence[Trial], criterion: Criterion) -> list[float | N
 
 def note_in_results(run: RunDirectory, trials: Sequence[Trial], best: Trial, criterion: Criterion) -> None:
     """Says in the results of the best run that its validation score was chosen among many; makes its page again."""
-    results = read_json(run.results)
+    results = read_json(run.results, RESULTS)
     count = tried(trials)
     facts = {
         "trial": best.label,

@@ -192,7 +192,7 @@ def test_without_matplotlib_a_sentence_stands_where_a_plot_would(evil, command, 
     [
         (lambda run: (run / "results.json").unlink(), 2, "has no results yet; finish it with `seqkit resume"),
         (lambda run: (run / "report.json").write_text("{}"), 1, "is damaged or of another version; delete it"),
-        (lambda run: (run / "results.json").write_text("[]"), 1, "results.json is damaged; restore it from a copy"),
+        (lambda run: (run / "results.json").write_text("[]"), 1, "results.json is damaged: an object is expected"),
         (lambda run: (run / "metrics.jsonl").write_text("{\n"), 1, "metrics.jsonl is damaged"),
         (lambda run: (run / "run.json").unlink(), 2, "is no run; name a folder that `seqkit run` has made"),
     ],

@@ -11,7 +11,8 @@ from typing import Any, BinaryIO
 from seqkit.data.readers.compressed import DAMAGED, is_compressed, open_bytes
 from seqkit.data.readers.json_lines import as_text
 from seqkit.data.readers.location import DataError, SourceLocation
-from seqkit.errors import UsageError, missing
+from seqkit.errors import SeqkitError, UsageError, missing
+from seqkit.files import open_ordinary
 
 PARQUET, ARROW = "parquet", "arrow"
 COLUMNAR = (PARQUET, ARROW)
@@ -53,6 +54,8 @@ def read_columnar(
                     row += 1
                     location = SourceLocation(str(path), row)
                     yield location, names, [_as_cell(value, location) for value in values]
+    except SeqkitError:
+        raise
     except (*DAMAGED, arrow.ArrowException, UnicodeDecodeError) as error:
         what = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         place = SourceLocation(str(path), row + 1)
@@ -73,7 +76,7 @@ def _open(path: Path, stream: BinaryIO | None) -> BinaryIO:
     """The file, in memory where it can't be read from its end, as Parquet asks for."""
     try:
         if stream is None and not is_compressed(path):
-            return path.open("rb")
+            return open_ordinary(path)
         with stream or open_bytes(path) as packed:
             return BytesIO(packed.read())
     except OSError as error:

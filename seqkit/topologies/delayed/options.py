@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqkit.config import BeamOptions, RecurrentOptions, SplitOptions, VocabularyOptions, from_data, option
+from seqkit.config.shared import MOST_LAYERS
 from seqkit.data.normal_forms import NFC
 from seqkit.layers.attention import ATTENTIONS
 from seqkit.layers.forcing import FORCING_SCHEDULES
@@ -27,7 +28,7 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     hidden_size: int = option(
         256, "units of the decoder; half of them each way in the encoder", minimum=2, tune="128,192,256,384,512"
     )
-    num_layers: int = option(1, "recurrent layers, on each side", minimum=1, tune="1,2")
+    num_layers: int = option(1, "recurrent layers, on each side", minimum=1, below=MOST_LAYERS, tune="1,2")
     attention: str = option("general", "how the decoder attends to the source", choices=lambda: ATTENTIONS)
     coverage: bool = option(False, "attention sees where it has been; needs input_feeding")
     guidance: float = option(0.0, "how strongly attention is led along the diagonal in training", minimum=0)
