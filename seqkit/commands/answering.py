@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import queue
+import shutil
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +19,8 @@ import click
 from seqkit.commands.terminal import progress_bar
 from seqkit.data import SourceLocation
 from seqkit.data.readers import choose_text_columns
-from seqkit.errors import UsageError
+from seqkit.errors import SeqkitError, UsageError
+from seqkit.files import temporary_beside
 from seqkit.runs import Model
 from seqkit.runs.answers import predict_rows
 from seqkit.runs.rows import InputRow, is_table, read_rows, windows
@@ -75,16 +78,51 @@ def _writer(model: Model, request: PredictRequest, file: TextIO) -> Writer:
 
 @contextmanager
 def _open_output(output: Path | None) -> Iterator[TextIO]:
-    """The file of the answers, or standard output; answers written before an error stay in it."""
+    """The file of the answers, which is there when all of them are, or standard output.
+
+    What was answered before an error is kept beside it, as ``FILE.partial``.
+    """
     if output is None:
         yield sys.stdout
-        return
+    elif output.exists() and not output.is_file():
+        # A pipe or a device cannot be replaced.
+        with _opened(output) as file:
+            yield file
+    else:
+        # A link stays one.
+        with _written_beside(output.resolve()) as file:
+            yield file
+
+
+@contextmanager
+def _written_beside(output: Path) -> Iterator[TextIO]:
+    """A file that takes the name of the output at the end, unless nobody needs it any more."""
+    partial = output.with_name(f"{output.name}.partial")
+    draft = temporary_beside(output)
     try:
-        file = output.open("w", encoding="utf-8", newline="")
+        with _opened(draft, output) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if output.exists():
+            shutil.copymode(output, draft)
+        draft.replace(output)
+    except BaseException as error:
+        if draft.exists() and draft.stat().st_size:
+            draft.replace(partial)
+            _print_note(f"the answers so far are in {partial}; {output} is as it was")
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise SeqkitError(f"cannot write {output}: {error.strerror}; make room, or name another file") from None
+        raise
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _opened(path: Path, named: Path | None = None) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8", newline="")
     except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror}; name another file with --output") from None
-    with file:
-        yield file
+        raise UsageError(f"cannot write {named or path}: {error.strerror}; name another file with --output") from None
 
 
 def _row_groups(model: Model, request: PredictRequest) -> Iterator[list[InputRow]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,6 +31,7 @@ def command(run: str, epochs: int | None) -> int:
         extend(Path(run), epochs)
     folder, facts = RunDirectory.open(Path(run))
     if folder.results.exists():
+        _complete(folder, facts)
         click.echo(
             f"{run} is finished; nothing to resume. Its scores: seqkit evaluate {run}\n"
             f"To train on: seqkit resume {run} --epochs {_more(folder)}",
@@ -39,6 +40,23 @@ def command(run: str, epochs: int | None) -> int:
         return 0
     # A run that began with torch's kernels goes on with them: no need to wait for a build.
     return train("native" if facts.get("native") else "torch", lambda notes: resume(Path(run), notes))
+
+
+def _complete(run: RunDirectory, facts: dict[str, Any]) -> None:
+    """Makes what a finished run should have and has not: it was killed, or somebody has deleted it."""
+    from seqkit.report.page import write_report
+    from seqkit.runs import resume
+
+    run.check_found(facts)
+    missing = run.missing(facts)
+    if not missing:
+        return
+    # The report is made of files, the others of model and data.
+    if {*missing} - {run.findings.name, run.report.name}:
+        resume(run.path, []).make_again(missing)
+    write_report(run.path)
+    made = [name for name in missing if (run.path / name).exists()]
+    click.echo(f"made what was missing: {', '.join(made)}", err=True)
 
 
 def _more(folder: RunDirectory) -> int:

@@ -124,7 +124,11 @@ def _locked(path: Path) -> Iterator[None]:
 def _compiler() -> str | None:
     named = os.environ.get("CXX")
     if named:
-        return named if shutil.which(shlex.split(named)[0]) else None
+        try:
+            program, *_ = shlex.split(named)
+        except ValueError:  # an open quote, or nothing but spaces
+            return None
+        return named if shutil.which(program) else None
     return next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from seqkit.config import TrainingConfig
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import read_json, write_json
+from seqkit.files import json_bytes, read_json
 from seqkit.report.findings import FORMAT, gather_again
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.ensemble import check_test_split
@@ -46,12 +46,15 @@ def read_run_files(path: Path) -> RunFiles:
     check_test_split(path)
     if not run.results.exists():
         raise UsageError(f"{path} has no results yet; finish it with `seqkit resume {path}`")
+    run.check_found(opened.facts, run.results.name, run.metrics.name, run.findings.name)
     results = read_json(run.results)
     needed = _RESULTS if is_ensemble(opened.facts) else (*_RESULTS, *_TRAINING)
     if not isinstance(results, dict) or not all(key in results for key in needed):
         raise SeqkitError(f"{run.results} is damaged; restore it from a copy")
     if not run.findings.exists():
-        write_json(run.findings, gather_again(opened, results))
+        content = json_bytes(gather_again(opened, results))
+        with run.writing():
+            run.replace_file(run.findings.name, content, run.read_facts())
     findings = read_json(run.findings)
     if not isinstance(findings, dict) or findings.get("format") != FORMAT:
         raise SeqkitError(f"{run.findings} is damaged or of another version; delete it to have it made again")

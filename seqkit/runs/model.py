@@ -26,7 +26,6 @@ from seqkit.topologies import (
     join_codecs,
     predict_items,
 )
-from seqkit.training.checkpoint import read_tensors
 
 
 class Model:
@@ -149,7 +148,7 @@ def check_single(path: Path, what: str) -> None:
 
 def restore_head(head: Head, run: RunDirectory) -> None:
     """Puts the best weights of a run into a head."""
-    tensors, _ = read_tensors(run.model)
+    tensors, _ = run.read_tensors(run.model)
     try:
         head.load_state_dict(tensors)
     except RuntimeError as error:
