@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import queue
@@ -9,7 +10,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,7 +21,7 @@ from seqkit.commands.terminal import progress_bar
 from seqkit.data import SourceLocation
 from seqkit.data.readers import choose_text_columns
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import temporary_beside
+from seqkit.files import is_temporary, temporary_beside
 from seqkit.runs import Model
 from seqkit.runs.answers import predict_rows
 from seqkit.runs.rows import InputRow, is_table, read_rows, windows
@@ -98,9 +99,12 @@ def _open_output(output: Path | None) -> Iterator[TextIO]:
 def _written_beside(output: Path) -> Iterator[TextIO]:
     """A file that takes the name of the output at the end, unless nobody needs it any more."""
     partial = output.with_name(f"{output.name}.partial")
+    _remove_drafts(output)
     draft = temporary_beside(output)
     try:
         with _opened(draft, output) as file:
+            # Shows others that somebody still writes, and goes with the process.
+            fcntl.flock(file, fcntl.LOCK_EX)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -116,6 +120,16 @@ def _written_beside(output: Path) -> Iterator[TextIO]:
         raise
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _remove_drafts(output: Path) -> None:
+    """Removes what killed processes have left that wrote to the same file."""
+    folder = output.parent
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name.startswith(f".{output.name}.") and is_temporary(path):
+            with path.open("rb") as file, suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
 
 def _opened(path: Path, named: Path | None = None) -> TextIO:

@@ -44,17 +44,22 @@ def command(run: str, epochs: int | None) -> int:
 
 def _complete(run: RunDirectory, facts: dict[str, Any]) -> None:
     """Makes what a finished run should have and has not: it was killed, or somebody has deleted it."""
+    from seqkit.commands.terminal import Reporter
+    from seqkit.commands.training import write_findings
     from seqkit.report.page import write_report
     from seqkit.runs import resume
+    from seqkit.runs.model import is_ensemble
 
     run.check_found(facts)
     missing = run.missing(facts)
     if not missing:
         return
-    # The report is made of files, the others of model and data.
-    if {*missing} - {run.findings.name, run.report.name}:
-        resume(run.path, []).make_again(missing)
-    write_report(run.path)
+    if {*missing} == {run.report.name} or is_ensemble(facts):
+        write_report(run.path)
+    else:
+        session = resume(run.path, [])
+        with session.run.writing():
+            write_findings(session, session.make_again(missing), [], Reporter())
     made = [name for name in missing if (run.path / name).exists()]
     click.echo(f"made what was missing: {', '.join(made)}", err=True)
 

@@ -54,7 +54,7 @@ def _train(session: Session, notes: Sequence[str], began: float) -> int:
         reporter.line(f"stopped while scoring; go on with: seqkit resume {session.run.path}")
         return 130
     # First, as the reader of what is shown may have gone.
-    written = _write_report(session, outcome, notes, reporter)
+    written = write_findings(session, outcome, notes, reporter)
     _show_outcome(outcome, session, time.perf_counter() - began)
     if written:
         click.echo(f"Its report: {session.run.report}")
@@ -116,11 +116,11 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
         click.echo(f'  seqkit generate {session.run.path} --prompt "…"')
 
 
-def _write_report(session: Session, outcome: RunOutcome, notes: Sequence[str], reporter: Reporter) -> bool:
-    """Whether the report could be made; if not, a sentence says why."""
+def write_findings(session: Session, outcome: RunOutcome, notes: Sequence[str], reporter: Reporter) -> bool:
+    """Writes the report of a finished run; False if it could not be made, and a sentence says why."""
     run = session.run
     try:
-        findings = gather(session.model(), session.splits, outcome, notes)
+        findings = gather(session.model(), session.splits, outcome, run.read_facts().get("notes", notes))
         run.replace_file(run.findings.name, json_bytes(findings), run.read_facts())
         history = session.trainer.progress.history
         write_page(RunFiles(run, run.read_facts(), session.config, outcome.results, history, findings))

@@ -153,18 +153,25 @@ class Session(Training):
         found = self._found(predictions)
         # A run with results is finished, and is never scored again.
         self.run.complete(json_bytes(results), found)
-        pictures = [name for name in found if name not in (self.run.predictions.name, self.run.metrics.name)]
         tables = self.task.tables(predictions, test)
-        return RunOutcome(results, tables, predictions, baseline, pictures, resampled, baseline_resampled)
+        return RunOutcome(results, tables, predictions, baseline, self._drawn(found), resampled, baseline_resampled)
 
-    def make_again(self, names: Iterable[str]) -> None:
-        """Makes files of a finished run that are missing, of those that :meth:`finish` writes before the results."""
+    def make_again(self, names: Iterable[str]) -> RunOutcome:
+        """Makes those files of a finished run that :meth:`finish` writes before the results; its scores stay."""
         with self.run.writing():
             with self._generators():
                 self._restore()
             restore_head(self.head, self.run)
-            found = self._found(self._predictions())
+            predictions = self._predictions()
+            found = self._found(predictions)
             self.run.replace_files({name: found[name] for name in names if name in found}, self.run.read_facts())
+        test, baseline = self.splits.test, self.task.predict_baseline(self.config, self.splits)
+        resampled = [resample_scores(self.task, p, test) for p in (predictions, baseline)]
+        results, tables = read_json(self.run.results), self.task.tables(predictions, test)
+        return RunOutcome(results, tables, predictions, baseline, self._drawn(found), *resampled)
+
+    def _drawn(self, found: Iterable[str]) -> list[str]:
+        return [name for name in found if name not in (self.run.predictions.name, self.run.metrics.name)]
 
     def _predictions(self) -> list[Any]:
         """What the model predicts for the test split."""
@@ -273,7 +280,7 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
         notes.extend(note_on_splits(Path(str(getattr(config, "teacher", ""))), data))
     if further:
         taught[UNLABELLED_FILE] = to_lines(further)
-    create_folder(out, task, config, codec, data, taught, first=session.keep_start)
+    create_folder(out, task, config, codec, data, taught, first=session.keep_start, notes=notes)
     return session
 
 
@@ -285,6 +292,7 @@ def create_folder(
     data: str | None,
     extra_files: Mapping[str, bytes] | None = None,
     first: Callable[[RunDirectory], None] = lambda run: None,
+    notes: Sequence[str] = (),
 ) -> RunDirectory:
     """Makes the folder of a run with the files that never change.
 
@@ -294,6 +302,7 @@ def create_folder(
         data: the fingerprint of the splits; None for a run that cannot be resumed.
         extra_files: name to content of files that are guarded like the run's own.
         first: writes what the folder must have before it is a run.
+        notes: sentences about the data, for the report.
     """
     files = {name: json_bytes(value) for name, value in codec.to_json().items()}
     facts = {
@@ -304,6 +313,7 @@ def create_folder(
         "codec": list(files),
         **_kernel_facts(config.kernel),
         "data": data,
+        "notes": [*notes],
     }
     config_file = {"config.toml": write_toml(task.name, config).encode()}
     return RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})}, first)
