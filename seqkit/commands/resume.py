@@ -50,6 +50,7 @@ def _complete(run: RunDirectory, facts: dict[str, Any]) -> None:
     from seqkit.runs import resume
     from seqkit.runs.model import is_ensemble
 
+    run.settle()
     run.check_found(facts)
     missing = run.missing(facts)
     if not missing:

@@ -46,7 +46,6 @@ def read_run_files(path: Path) -> RunFiles:
     check_test_split(path)
     if not run.results.exists():
         raise UsageError(f"{path} has no results yet; finish it with `seqkit resume {path}`")
-    run.check_found(opened.facts, run.results.name, run.metrics.name, run.findings.name)
     results = read_json(run.results)
     needed = _RESULTS if is_ensemble(opened.facts) else (*_RESULTS, *_TRAINING)
     if not isinstance(results, dict) or not all(key in results for key in needed):
@@ -58,7 +57,9 @@ def read_run_files(path: Path) -> RunFiles:
     findings = read_json(run.findings)
     if not isinstance(findings, dict) or findings.get("format") != FORMAT:
         raise SeqkitError(f"{run.findings} is damaged or of another version; delete it to have it made again")
-    return RunFiles(run, opened.facts, opened.config, results, _read_history(run), findings)
+    history = _read_history(run)
+    run.check_found(run.read_facts(), run.results.name, run.metrics.name, run.findings.name)
+    return RunFiles(run, opened.facts, opened.config, results, history, findings)
 
 
 def _read_history(run: RunDirectory) -> list[dict[str, Any]]:

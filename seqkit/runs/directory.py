@@ -198,7 +198,9 @@ class RunDirectory:
 
     def complete(self, results: bytes, found: Mapping[str, bytes]) -> None:
         """Writes what a run has found; ``results.json`` last, as a run that has it is finished."""
-        self.results.unlink(missing_ok=True)
+        # A report is of earlier results.
+        for path in (self.results, self.findings, self.report):
+            path.unlink(missing_ok=True)
         for name, content in found.items():
             self.write(self.path / name, content)
         there = (path for path in (self.model, self.checkpoint, self.metrics, self.pretraining) if path.exists())
@@ -208,6 +210,14 @@ class RunDirectory:
         facts.pop("changing", None)
         self.write_facts(facts)
         self.write(self.results, results)
+
+    def settle(self) -> None:
+        """Ends what a process that was killed has begun to replace, and removes what it left."""
+        with self.writing():
+            facts = self.read_facts()
+            if "changing" in facts:
+                self._settle(facts)
+                self.write_facts(facts)
 
     def missing(self, facts: Mapping[str, Any]) -> list[str]:
         """The files that a finished run should have and has not."""

@@ -9,6 +9,7 @@ import pytest
 
 import seqkit
 from seqkit.inspection.inside import look_inside
+from seqkit.runs import RunDirectory
 
 GOOD_ROWS = "".join(f"fine {n},x\nbad {n},y\n" for n in range(20))
 
@@ -170,7 +171,7 @@ def test_a_run_of_a_task_that_is_not_installed_is_refused_by_its_name(copy, comm
     (copy / "config.toml").write_bytes(content)
     facts = json.loads((copy / "run.json").read_text())
     facts["digests"]["config.toml"] = hashlib.blake2b(content, digest_size=16).hexdigest()
-    (copy / "run.json").write_text(json.dumps(facts))
+    RunDirectory(copy).write_facts(facts)
     refused(command("predict", copy, "fine"), 2, "unknown task 'sentimental'; did you mean 'sentiment'?")
 
 
@@ -263,11 +264,11 @@ def test_a_bad_line_on_standard_input_is_placed_after_the_answers_before_it(trai
 
 
 def test_a_full_disk_keeps_the_old_checkpoint(seqkit, command, reviews, small, tmp_path):
-    """No file may grow over 40 kB: the checkpoint fits at first and not once the optimizer has its moments."""
+    """No file may grow over 100 kB: the checkpoint fits at first and not once the optimizer has its moments."""
     out = tmp_path / "run"
 
     def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
     done = seqkit("run", "sentiment", "--data", reviews, "--out", out, *small, "--hidden-size", "24", preexec_fn=limit)
     refused(done, 1, "cannot write", "File too large")
