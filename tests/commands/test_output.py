@@ -12,7 +12,7 @@ import pytest
 from seqkit.commands.answering import PredictRequest, answer
 from seqkit.commands.signals import STOP_AT_END, noted_signals
 from seqkit.commands.terminal import Reporter, print_tables
-from seqkit.errors import DataError
+from seqkit.data import DataError
 from seqkit.runs import load
 from seqkit.tables import Table
 
