@@ -9,7 +9,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -21,16 +24,40 @@ _HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 LARGEST_JSON = 256 << 20
 """Bytes of a file of JSON; the largest of ours, counts of n-grams, have some megabytes."""
 
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]+\.tmp")
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Writes beside the file, flushes to the disk, renames over it; raises :class:`SeqkitError` if any of it fails."""
-    # In the same folder: a file cannot be renamed onto another disk.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+def temporary_beside(path: Path) -> Path:
+    """A name that nobody else uses, in the same folder: a file cannot be renamed onto another disk."""
+    # At random: processes in two containers on one disk can have the same number.
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a killed writer has left the file, or one is about to rename it."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def remove_temporary_files(folder: Path) -> None:
+    """Removes what killed writers left in a folder; for whoever knows that no other process writes there now."""
+    if folder.is_dir():
+        for entry in folder.iterdir():
+            if is_temporary(entry):
+                entry.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, content: bytes, check: Callable[[], None] = lambda: None) -> None:
+    """Writes beside the file, flushes to the disk, renames over it; raises :class:`SeqkitError` if any of it fails.
+
+    ``check`` is called between writing and renaming, and may raise: the file is then as it was.
+    """
+    temporary = temporary_beside(path)
     try:
-        with temporary.open("wb") as stream:
+        with temporary.open("xb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        check()
         temporary.replace(path)
         # The rename itself lies in the folder: without this it may be lost in a power cut, though the content is not.
         _sync_folder(path.parent)
@@ -55,8 +82,12 @@ def json_bytes(value: Any) -> bytes:
 
 def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
     """Writes one JSON object a line, atomically; values that JSON does not know are written as their text."""
-    lines = (json.dumps(value, ensure_ascii=False, default=str) + "\n" for value in values)
-    write_atomic(path, "".join(lines).encode())
+    write_atomic(path, json_line_bytes(values))
+
+
+def json_line_bytes(values: list[dict[str, Any]]) -> bytes:
+    """One JSON object a line, in UTF-8; values that JSON does not know are written as their text."""
+    return "".join(json.dumps(value, ensure_ascii=False, default=str) + "\n" for value in values).encode()
 
 
 def check_ordinary(path: Path) -> None:

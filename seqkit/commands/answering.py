@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import bz2
+import fcntl
 import gc
 import gzip
 import lzma
+import os
 import queue
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -20,6 +23,7 @@ from seqkit.commands.terminal import progress_bar
 from seqkit.data import SourceLocation
 from seqkit.data.readers import PLAIN, FileForm, choose_text_columns
 from seqkit.errors import SeqkitError, UsageError
+from seqkit.files import is_temporary, temporary_beside
 from seqkit.runs import Model
 from seqkit.runs.answers import predict_rows
 from seqkit.runs.passages import answer_passages
@@ -119,25 +123,73 @@ def _writer(model: Model, request: PredictRequest, file: TextIO) -> Writer:
 
 @contextmanager
 def _open_output(output: Path | None) -> Iterator[TextIO]:
-    """The file of the answers, or standard output; answers written before an error stay in it."""
+    """The file of the answers, which is there when all of them are, or standard output.
+
+    What was answered before an error is kept beside it, as ``FILE.partial``.
+    """
     if output is None:
         yield data_stream()
-        return
+    elif output.exists() and not output.is_file():
+        # A pipe or a device cannot be replaced.
+        with _opened(output) as file:
+            yield file
+    else:
+        # A link stays one.
+        with _written_beside(output.resolve()) as file:
+            yield file
+
+
+@contextmanager
+def _written_beside(output: Path) -> Iterator[TextIO]:
+    """A file that takes the name of the output at the end, unless nobody needs it any more."""
+    partial = output.with_name(f"{output.name}.partial")
+    _remove_drafts(output)
+    draft = temporary_beside(output)
     try:
-        file = _opener(output)
+        with _opened(draft, output) as file:
+            # Shows others that somebody still writes, and goes with the process.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if output.exists():
+            shutil.copymode(output, draft)
+        draft.replace(output)
+    except BaseException as error:
+        if draft.exists() and draft.stat().st_size:
+            draft.replace(partial)
+            _print_note(f"the answers so far are in {partial}; {output} is as it was")
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise SeqkitError(f"cannot write {output}: {error.strerror}; make room, or name another file") from None
+        raise
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _remove_drafts(output: Path) -> None:
+    """Removes what killed processes have left that wrote to the same file."""
+    folder = output.parent
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name.startswith(f".{output.name}.") and is_temporary(path):
+            with path.open("rb") as file, suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+
+def _opened(path: Path, named: Path | None = None) -> TextIO:
+    try:
+        return _opener(path, named or path)
     except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror}; name another file with --output") from None
-    with file:
-        yield file
+        raise UsageError(f"cannot write {named or path}: {error.strerror}; name another file with --output") from None
 
 
-def _opener(output: Path) -> TextIO:
-    """A file for writing, compressed if its name says so."""
+def _opener(path: Path, output: Path) -> TextIO:
+    """A file for writing, compressed if the name of the output says so."""
     ending = output.suffix.lower()
     if ending in (".zip", ".zst"):
         raise UsageError(f"{output} cannot be written compressed; name it without {ending}, or with .gz")
     openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-    return cast(TextIO, openers.get(ending, open)(output, "wt", encoding="utf-8", newline=""))
+    return cast(TextIO, openers.get(ending, open)(path, "wt", encoding="utf-8", newline=""))
 
 
 def _row_groups(model: Model, request: PredictRequest) -> Iterator[list[InputRow]]:

@@ -42,16 +42,18 @@ def command(runs: tuple[str, ...], out: str | None) -> None:
 
 def _show(ensemble: Ensemble, outcome: RunOutcome) -> None:
     from seqkit.commands.terminal import print_tables, print_verdict
-    from seqkit.files import write_json
+    from seqkit.files import json_bytes
     from seqkit.report.findings import gather
     from seqkit.report.page import write_report
 
-    print_verdict(outcome.results.get("verdict"), ensemble.run.path)
-    print_tables([_score_table(outcome), *outcome.tables])
-    echo()
     assert ensemble.splits is not None
-    write_json(ensemble.run.findings, gather(ensemble.model, ensemble.splits, outcome))
-    echo(f"Its report: {write_report(ensemble.run.path)}")
+    run, content = ensemble.run, json_bytes(gather(ensemble.model, ensemble.splits, outcome))
+    with run.writing():
+        run.replace_file(run.findings.name, content, run.read_facts())
+    report = write_report(run.path)
+    print_verdict(outcome.results.get("verdict"), run.path)
+    print_tables([_score_table(outcome), *outcome.tables])
+    echo(f"\nIts report: {report}")
 
 
 def _score_table(outcome: RunOutcome) -> Table:

@@ -89,9 +89,11 @@ def _checked_source(run: str, texts: Sequence[str], source: str | None) -> str |
     if texts and source:
         raise UsageError("give texts or --input, not both")
     if not texts and source is None:
-        if sys.stdin.isatty():
+        if sys.stdin is not None and sys.stdin.isatty():
             raise UsageError(f'give a text: seqkit predict {run} "…", or a file: --input FILE')
-        return "-"
+        source = "-"
+    if source == "-" and sys.stdin is None:
+        raise UsageError("standard input is closed; give a text, or a file with --input FILE")
     if source is not None and source != "-" and not Path(source).is_file():
         raise UsageError(f"no file {source}; check the path")
     return source

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from seqkit.commands.output import echo
 from seqkit.commands.signals import stop_on_signal
 from seqkit.commands.terminal import Reporter, print_tables, print_verdict
-from seqkit.files import write_json
+from seqkit.files import json_bytes
 from seqkit.kernels import ensure
 from seqkit.machine import return_freed_memory
 from seqkit.report.findings import gather
@@ -30,10 +30,16 @@ def train(kernel: str, begin: Callable[[list[str]], Session]) -> int:
     """
     # A training is worth waiting for a build; a failing one costs a line, and torch's own kernels serve.
     if kernel in ("auto", "native"):
-        ensure(lambda line: echo(line, err=True))
+        ensure(Reporter().line)
     began, notes = time.perf_counter(), list[str]()
     session = begin(notes)
     return_freed_memory()
+    # No other process may take the run up until its report is written.
+    with session.run.writing():
+        return _train(session, notes, began)
+
+
+def _train(session: Session, notes: Sequence[str], began: float) -> int:
     reporter = Reporter(session.run.log)
     _show_opening(session, notes, reporter)
     if code := _train_until_stopped(session, reporter):
@@ -46,8 +52,11 @@ def train(kernel: str, begin: Callable[[list[str]], Session]) -> int:
     except KeyboardInterrupt:
         reporter.line(f"stopped while scoring; go on with: seqkit resume {session.run.path}")
         return 130
+    # First, as the reader of what is shown may have gone.
+    written = write_findings(session, outcome, notes, reporter)
     _show_outcome(outcome, session, time.perf_counter() - began)
-    _write_report(session, outcome, notes, reporter)
+    if written:
+        echo(f"Its report: {session.run.report}")
     return 0
 
 
@@ -106,16 +115,17 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
         echo(f'  seqkit generate {session.run.path} --prompt "…"')
 
 
-def _write_report(session: Session, outcome: RunOutcome, notes: Sequence[str], reporter: Reporter) -> None:
+def write_findings(session: Session, outcome: RunOutcome, notes: Sequence[str], reporter: Reporter) -> bool:
+    """Writes the report of a finished run; False if it could not be made, and a sentence says why."""
     run = session.run
     try:
-        findings = gather(session.model(), session.splits, outcome, notes)
-        write_json(run.findings, findings)
+        findings = gather(session.model(), session.splits, outcome, run.read_facts().get("notes", notes))
+        run.replace_file(run.findings.name, json_bytes(findings), run.read_facts())
         history = session.trainer.progress.history
         write_page(RunFiles(run, run.read_facts(), session.config, outcome.results, history, findings))
     except Exception as error:
         # The run is finished and whole: nothing that fails here may make it look otherwise.
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         reporter.prose(f"the report could not be made ({reason}); try: seqkit report {run.path}")
-    else:
-        echo(f"Its report: {run.report}")
+        return False
+    return True

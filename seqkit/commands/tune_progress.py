@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import shlex
-import sys
 import textwrap
 import time
 from collections.abc import Sequence
@@ -13,12 +12,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from seqkit.commands.output import echo
-from seqkit.commands.terminal import WIDTH, Reporter, clock, print_tables
+from seqkit.commands.terminal import WIDTH, Reporter, clock, print_tables, steady_console
 from seqkit.config import written
 from seqkit.runs.session import Session
 from seqkit.signs import as_signs
@@ -35,7 +33,7 @@ class TuneProgress(Callback):
 
     def __init__(self, study: Study, budget: Budget) -> None:
         self.study, self.budget = study, budget
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self.console = steady_console(highlight=False, soft_wrap=True)
         self.score = study.plan.criterion.score
         self._bar: Progress | None = None
         self._task = TaskID(0)

@@ -19,7 +19,7 @@ from seqkit.data import Splits
 from seqkit.errors import UsageError
 from seqkit.estimators.arguments import arguments_as_data, objects
 from seqkit.estimators.parameters import TaskParameters, plain
-from seqkit.files import json_bytes, read_json, read_json_lines, write_json_lines
+from seqkit.files import json_bytes, json_line_bytes, read_json, read_json_lines
 from seqkit.runs import Model, RunDirectory, Training, find_task, load
 from seqkit.runs.model import check_single
 from seqkit.runs.schemas import EPOCH
@@ -29,7 +29,7 @@ from seqkit.runs.transfer import take
 from seqkit.schema import ANYTHING
 from seqkit.signs import as_signs
 from seqkit.training import Callback, Trainer
-from seqkit.training.checkpoint import own_generators, write_tensors
+from seqkit.training.checkpoint import own_generators
 from seqkit.training.trainer import BestWeights
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ class SequenceEstimator(TaskParameters):
             raise UsageError(f"{out} exists; save to another folder")
         facts = json_bytes({"parameters": self._json_parameters(model.config.seed), **self._fitted_facts()})
         run = create_folder(out, model.task, model.config, model.codec, None, {_FACTS: facts})
-        write_tensors(run.model, model.head.state_dict(), {})
-        write_json_lines(run.metrics, self.history_)
+        run.write_tensors(run.model, model.head.state_dict(), {})
+        run.write(run.metrics, json_line_bytes(self.history_))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

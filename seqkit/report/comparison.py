@@ -35,6 +35,7 @@ class FinishedRun(NamedTuple):
 def read_finished(run: RunDirectory) -> FinishedRun:
     """A finished run; raises :class:`SeqkitError` naming the file that is damaged."""
     _, facts = RunDirectory.open(run.path)
+    run.check_found(facts, run.results.name, run.findings.name)
     results, findings = read_json(run.results, RESULTS), read_json(run.findings)
     try:
         return FinishedRun(results, list(findings["intervals"]["samples"]), str(facts["data"]))

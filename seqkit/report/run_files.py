@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from seqkit.config import TrainingConfig
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import read_json, read_json_lines, write_json
+from seqkit.files import json_bytes, read_json, read_json_lines
 from seqkit.report.findings import FORMAT, gather_again
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.ensemble import check_test_split
@@ -51,12 +51,16 @@ def read_run_files(path: Path) -> RunFiles:
     if results["metric"] not in results["test"]:
         raise SeqkitError(f"{run.results} is damaged: its metric is not among its scores; restore it from a copy")
     if not run.findings.exists():
-        write_json(run.findings, gather_again(opened, results))
+        content = json_bytes(gather_again(opened, results))
+        with run.writing():
+            run.replace_file(run.findings.name, content, run.read_facts())
     findings = read_json(run.findings)
     if not isinstance(findings, dict) or findings.get("format") != FORMAT:
         raise SeqkitError(f"{run.findings} is damaged or of another version; delete it to have it made again")
+    history = _read_history(run)
+    run.check_found(run.read_facts(), run.results.name, run.metrics.name, run.findings.name)
     _check_findings(findings, run.findings)
-    return RunFiles(run, opened.facts, opened.config, results, _read_history(run), findings)
+    return RunFiles(run, opened.facts, opened.config, results, history, findings)
 
 
 def _check_findings(findings: dict[str, Any], file: Path) -> None:

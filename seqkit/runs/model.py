@@ -30,7 +30,6 @@ from seqkit.topologies import (
     predict_items,
 )
 from seqkit.topologies.files import check_codec_files
-from seqkit.training.checkpoint import read_tensors
 
 _UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, AssertionError)
 """What a codec raises that takes files for whole which are not: those of other people's tasks have no schema here."""
@@ -160,7 +159,7 @@ def check_single(path: Path, what: str) -> None:
 
 def restore_head(head: Head, run: RunDirectory) -> None:
     """Puts the best weights of a run into a head."""
-    tensors, _ = read_tensors(run.model)
+    tensors, _ = run.read_tensors(run.model)
     try:
         head.load_state_dict(tensors)
     except RuntimeError as error:

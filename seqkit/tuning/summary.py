@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqkit.config import options_of
-from seqkit.files import read_json, write_json
+from seqkit.files import json_bytes, read_json
 from seqkit.report.page import write_report
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.schemas import RESULTS
@@ -77,5 +77,6 @@ def note_in_results(run: RunDirectory, trials: Sequence[Trial], best: Trial, cri
         "note": f"the best validation score of {count} trials, and so an optimistic one; the test split chose nothing",
     }
     if results.get("tuning") != facts:
-        write_json(run.results, {**results, "tuning": facts})
+        with run.writing():
+            run.replace_file(run.results.name, json_bytes({**results, "tuning": facts}), run.read_facts())
         write_report(run.path)

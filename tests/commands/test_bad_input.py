@@ -9,6 +9,7 @@ import pytest
 
 import seqkit
 from seqkit.inspection.inside import look_inside
+from seqkit.runs import RunDirectory
 
 GOOD_ROWS = "".join(f"fine {n},x\nbad {n},y\n" for n in range(20))
 
@@ -170,7 +171,7 @@ def test_a_run_of_a_task_that_is_not_installed_is_refused_by_its_name(copy, comm
     (copy / "config.toml").write_bytes(content)
     facts = json.loads((copy / "run.json").read_text())
     facts["digests"]["config.toml"] = hashlib.blake2b(content, digest_size=16).hexdigest()
-    (copy / "run.json").write_text(json.dumps(facts))
+    RunDirectory(copy).write_facts(facts)
     refused(command("predict", copy, "fine"), 2, "unknown task 'sentimental'; did you mean 'sentiment'?")
 
 
