@@ -96,4 +96,4 @@ def _literal(text: str) -> Any:
 def _numbers(text: str) -> list[int]:
     """Whole numbers with spaces between them."""
     parts = text[1:-1].split()
-    return [int(part) for part in parts] if all(part.removeprefix("-").isdigit() for part in parts) else []
+    return [int(part) for part in parts] if all(part.removeprefix("-").isdecimal() for part in parts) else []

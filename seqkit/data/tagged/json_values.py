@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import regex
 
-from seqkit.data.readers import DataError, SourceLocation, json_object, read_lines
+from seqkit.data.readers import DataError, SourceLocation, json_object, read_lines, shown
 from seqkit.data.readers.lines import Lines
 from seqkit.data.tagged.sentence import TaggedSource
 from seqkit.data.tagged.tag_names import names_beside
 
+_LISTED = 20
+"""Keys"""
 _SPACE = regex.compile(r"\s*")
 
 
@@ -147,3 +149,10 @@ def _elements(text: str, start: int, file: str, numbers: list[int]) -> Iterator[
 def _after_space(text: str, position: int) -> int:
     match = _SPACE.match(text, position)
     return match.end() if match else position
+
+
+def check_key(values: Mapping[str, Any], key: str, kind: str, location: SourceLocation) -> None:
+    """Raises :class:`DataError` if an object lacks a key, with those that it has."""
+    if key not in values:
+        there = ", ".join(map(shown, list(values)[:_LISTED]))
+        raise DataError(f"no key {shown(key)}, only {there}; name the key with --{kind}-column", location)

@@ -34,6 +34,8 @@ class Cut(NamedTuple):
     tabs: bool = False
     delimiter: str = ""
     """Of a CSV, whose empty rows have some"""
+    parse: Callable[[str], list[str]] | None = None
+    """Splits, too, and raises :class:`csv.Error` where ``split`` gives the line as one field"""
 
     def is_blank(self, text: str) -> bool:
         """Whether a line ends a sentence."""
@@ -75,24 +77,35 @@ def _unquoted(field: str) -> str:
 
 
 def _csv_cut(delimiter: str) -> Cut:
-    def split(text: str) -> list[str]:
+    def parse(text: str) -> list[str]:
         return next(csv.reader([text], delimiter=delimiter, strict=True), [""])
+
+    def split(text: str) -> list[str]:
+        try:
+            return parse(text)
+        except csv.Error:
+            return [text]
 
     def join(fields: Sequence[str]) -> str:
         file = io.StringIO()
         csv.writer(file, delimiter=delimiter, lineterminator="").writerow(fields)
         return file.getvalue()
 
-    return Cut(split, join, delimiter=delimiter)
+    return Cut(split, join, delimiter=delimiter, parse=parse)
 
 
 def fields_of(cut: Cut, line: Line, width: int) -> list[str]:
     """The fields of a line; empty ones at its end that no column is for, as a stray tab makes them, are left out."""
     try:
-        fields = cut.split(line.text)
+        fields = (cut.parse or cut.split)(line.text)
     except csv.Error as error:
         what = f"the quoting is broken ({error}); a quote inside quotes is written twice, not with a backslash"
         raise DataError(what, line.location) from None
+    return trimmed(fields, width)
+
+
+def trimmed(fields: list[str], width: int) -> list[str]:
+    """The fields without empty ones at the end, as long as there are more than ``width``."""
     while len(fields) > width and not fields[-1].strip():
         fields.pop()
     return fields

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seqkit.data.readers import DataError, Remark, SourceLocation, as_text, format_ending, shown
-from seqkit.data.schemes import OUTSIDE, spans
 from seqkit.data.tagged.cells import read_cells
-from seqkit.data.tagged.json_values import Entry, read_json_file, read_json_lines
+from seqkit.data.tagged.json_values import Entry, check_key, read_json_file, read_json_lines
 from seqkit.data.tagged.layout import TAG_NAMES, TEXT_NAMES, WORD_NAMES
-from seqkit.data.tagged.offsets import Alignment, Word, read_spans, text_spans, words_with_offsets
 from seqkit.data.tagged.sentence import TaggedPassage, TaggedSource, between, word_and_tag
+from seqkit.data.tagged.spanned import SpannedTexts
 from seqkit.data.tagged.tag_names import names_beside
 
 _WORD_KEYS = tuple(name for name in WORD_NAMES if name != "text")
@@ -37,7 +36,7 @@ def _shape_text(source: TaggedSource) -> str:
 
 
 def _passages(entries: Iterator[Entry], source: TaggedSource) -> Iterator[TaggedPassage]:
-    reader: _Lists | _Spans | None = None
+    reader: _Lists | SpannedTexts | None = None
     for entry in entries:
         if not entry.values:
             yield between(entry.written({}), entry.location)
@@ -46,11 +45,11 @@ def _passages(entries: Iterator[Entry], source: TaggedSource) -> Iterator[Tagged
             reader = _choose(entry.values, source, entry.location)
         source.tag_names.update(names_beside(entry.values) or {})
         yield reader.passage(entry)
-    if isinstance(reader, _Spans) and source.tagged:
+    if isinstance(reader, SpannedTexts) and source.tagged:
         source.notes.extend(reader.alignment.notes())
 
 
-def _choose(values: Mapping[str, Any], source: TaggedSource, location: SourceLocation) -> _Lists | _Spans:
+def _choose(values: Mapping[str, Any], source: TaggedSource, location: SourceLocation) -> _Lists | SpannedTexts:
     """How objects are read, by the first of them: which keys hold what."""
     words = source.word_column or _key(values, _WORD_KEYS, list)
     spans_key = source.tag_column if source.tag_column in values else _key(values, _SPAN_KEYS, list, _are_spans)
@@ -63,15 +62,15 @@ def _choose(values: Mapping[str, Any], source: TaggedSource, location: SourceLoc
         text = "data"
     if text is not None and source.word_column in (None, text) and has_spans and (words is None or tags is None):
         _note_keys(source, text, spans_key)
-        return _Spans(text, spans_key, words, source)
+        return SpannedTexts(text, spans_key, words, source)
     if words is not None and has_spans and tags is None:
         _note_keys(source, words, spans_key)
-        return _Spans(None, spans_key, words, source)
+        return SpannedTexts(None, spans_key, words, source)
     words = words or _key(values, (*_WORD_KEYS, *TEXT_NAMES), str)
     tags = tags or _key(values, _TAG_KEYS, str)
     if source.tagged or tags in values:
         _note_keys(source, words or "tokens", tags or "tags")
-    _check_key(values, words or "tokens", "word", location)
+    check_key(values, words or "tokens", "word", location)
     return _Lists(words or "tokens", tags or "tags", source)
 
 
@@ -106,12 +105,6 @@ def _are_spans(value: object) -> bool:
     if isinstance(first, list):
         return sum(isinstance(entry, int) for entry in first) >= 2
     return isinstance(first, dict) and not any(key in first for key in ("form", "upos"))
-
-
-def _check_key(values: Mapping[str, Any], key: str, kind: str, location: SourceLocation) -> None:
-    if key not in values:
-        there = ", ".join(map(shown, list(values)[:_SHOWN]))
-        raise DataError(f"no key {shown(key)}, only {there}; name the key with --{kind}-column", location)
 
 
 def _first_object(source: TaggedSource) -> Mapping[str, Any]:
@@ -152,7 +145,7 @@ class _Lists:
     def passage(self, entry: Entry) -> TaggedPassage:
         """The sentence of an object."""
         values, location = entry.values, entry.location
-        _check_key(values, self.words, "word", location)
+        check_key(values, self.words, "word", location)
         items = values[self.words]
         inner = isinstance(items, list) and bool(items) and all(isinstance(item, dict) for item in items)
         both = isinstance(items, str) and isinstance(values.get(self.tags, ""), str)
@@ -161,7 +154,7 @@ class _Lists:
         if inner and self.tags not in values and (self.source.tagged or _has_inner(items, self._inner_tags())):
             tags = _inner_texts(items, self._inner_tags(), location)
         elif self.source.tagged or self.tags in values:
-            _check_key(values, self.tags, "tag", location)
+            check_key(values, self.tags, "tag", location)
             tags = self._texts(self.tags, values, both, location)
         if len(words) != len(tags) and (tags or self.source.tagged):
             raise DataError(
@@ -203,91 +196,3 @@ def _inner_texts(items: Sequence[Mapping[str, Any]], keys: Sequence[str], locati
         what = f"no key {shown(key or keys[0])} in every word, only {there}; name the tag with --tag-column"
         raise DataError(what, location)
     return [as_text(item[key], location) for item in items]
-
-
-class _Spans:
-    """Objects with spans of a text, counted in characters, or of a list of words, counted in words.
-
-    Args:
-        text: the key of the text; None: spans count words.
-        spans: the key of the spans.
-        words: the key of words, which may have offsets of their own; None: the text is cut into words.
-        source: the file.
-    """
-
-    def __init__(self, text: str | None, spans_key: str | None, words: str | None, source: TaggedSource) -> None:
-        self.text, self.spans, self.words, self.source = text, spans_key, words, source
-        self.alignment = Alignment()
-        self.as_lists = False
-
-    def passage(self, entry: Entry) -> TaggedPassage:
-        """The sentence of an object."""
-        values, location = entry.values, entry.location
-        text, words = self._text_and_words(values, location)
-        given = values.get(self.spans or "", None)
-        if given is None and self.source.tagged:
-            _check_key(values, self.spans or "spans", "tag", location)
-        given = given or []
-        if not isinstance(given, list):
-            raise DataError(f"{shown(str(self.spans))} is not a list of spans", location)
-        self.as_lists = self.as_lists or any(isinstance(span, list) for span in given)
-        found = read_spans(given, text if self.text else None, location)
-        tags = (
-            self.alignment.tags(text, words, found, location) if self.text else self._by_number(words, found, location)
-        )
-        plain = tuple(word.text for word in words)
-        return TaggedPassage(plain, tuple(tags), location, lambda answers: self._answered(entry, words, answers))
-
-    def _text_and_words(self, values: Mapping[str, Any], location: SourceLocation) -> tuple[str, list[Word]]:
-        inner = values.get(self.words) if self.words else None
-        if self.text is None:
-            if not isinstance(inner, list) or not all(isinstance(word, str) for word in inner):
-                raise DataError(f"{shown(str(self.words))} is not a list of texts", location)
-            words = [word_and_tag(as_text(word, location), "-", location)[0] for word in inner]
-            return "", [Word(word, number, number + 1) for number, word in enumerate(words)]
-        _check_key(values, self.text, "word", location)
-        text = values[self.text]
-        text = next((text[key] for key in TEXT_NAMES if key in text), None) if isinstance(text, dict) else text
-        if not isinstance(text, str):
-            raise DataError(f"{shown(self.text)} is not a text", location)
-        return as_text(text, location), _given_words(inner, text) or words_with_offsets(text)
-
-    def _by_number(self, words: Sequence[Word], found: Sequence[Any], location: SourceLocation) -> list[str]:
-        # Words with spaces between them are a text in which each word has a place.
-        joined = " ".join(word.text for word in words)
-        places, position = list[Word](), 0
-        for word in words:
-            places.append(Word(word.text, position, position + len(word.text)))
-            position += len(word.text) + 1
-        moved = []
-        for span in found:
-            if not 0 <= span.start < span.stop <= len(words):
-                what = f"the span {span.start} to {span.stop} is not among the {len(words)} words; the end is the "
-                raise DataError(f"{what}number of the word that follows the span, from 0", location)
-            moved.append(span._replace(start=places[span.start].start, stop=places[span.stop - 1].stop))
-        return self.alignment.tags(joined, places, moved, location)
-
-    def _answered(self, entry: Entry, words: Sequence[Word], answers: Sequence[str]) -> str:
-        if any(tag != OUTSIDE for tag in answers) and not spans(answers):
-            # The model's labels mark no spans.
-            return entry.written({"predicted_tokens": [word.text for word in words], "predicted_tags": list(answers)})
-        found = [
-            [one.start, one.stop, one.label]
-            if self.as_lists
-            else {"start": one.start, "end": one.stop, "label": one.label}
-            for one in text_spans(words, answers)
-        ]
-        return entry.written({f"predicted_{self.spans or 'spans'}": found})
-
-
-def _given_words(value: object, text: str) -> list[Word]:
-    """Words with offsets of their own, as annotation tools write them; none if they have not."""
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        return []
-    words = []
-    for item in value:
-        start, stop = item.get("start"), item.get("end")
-        if not isinstance(start, int) or not isinstance(stop, int) or not text[start:stop].strip():
-            return []
-        words.append(Word(text[start:stop], start, stop))
-    return words

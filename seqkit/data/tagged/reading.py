@@ -132,7 +132,7 @@ def _named(sentences: list[Sentence], source: TaggedSource) -> list[Sentence]:
     """The sentences with names for tags that are numbers."""
     names = source.tag_names
     tags = Counter(tag for sentence in sentences for tag in sentence.tags)
-    if not all(tag.removeprefix("-").isdigit() for tag in tags):
+    if not all(tag.removeprefix("-").isdecimal() for tag in tags):
         return sentences
     if not names:
         some = ", ".join(sorted(tags, key=int)[:6])

@@ -7,7 +7,7 @@ from itertools import islice
 
 from seqkit.data.readers import DataError, format_ending, read_lines
 from seqkit.data.tagged.cells import holds_lists
-from seqkit.data.tagged.columns import find_layout
+from seqkit.data.tagged.finding import find_layout
 from seqkit.data.tagged.layout import TEXT_NAMES, WORD_NAMES, Column, Columns, plain_name
 from seqkit.data.tagged.lines import Line, fields_of
 from seqkit.data.tagged.objects import has_words, tag_keys

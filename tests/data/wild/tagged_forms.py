@@ -67,6 +67,7 @@ COLUMNS = {
     "header and numbers in another language": "Nr\tMot\tÉtiquette\n\n" + text(lambda n, word, tag: (n, word, tag)),
     "names in a comment": "# global.columns = ID FORM UPOS NER\n"
     + text(lambda n, word, tag: (n, word, POS[word], tag)),
+    "row names of R": "word tag\n" + text(lambda n, word, tag: (100 + n, word, tag), " "),
     "header with numbers": "id\tform\tlabel\n" + text(lambda n, word, tag: (n, word, tag)),
     "sentence numbers, no blank lines": "sentence_id\tword\ttag\n"
     + "".join(f"{n}\t{word}\t{tag}\n" for n, s in enumerate(SENTENCES) for word, tag in s),

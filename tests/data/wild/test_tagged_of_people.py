@@ -235,6 +235,7 @@ def test_sentences_may_have_more_columns_than_others(wild):
         (text(plain).replace("saw\tO", "saw\t"), "a.conll:3: word 'saw' with tag '': neither may be empty"),
         (text(with_pos, " ").replace("# S O O", "# S O"), "a.conll:13: 3 columns, but line 1 has 4"),
         ("Some tool wrote this\n" + text(plain, " "), "a.conll:1: 4 columns, but line 2 has 2"),
+        ("Word\tTag\nAda\n", "a.conll:2: 1 column, but line 1 has 2; correct the line"),
         ("word\ttag\n", "a.conll:1: the file has a header but no words"),
         ("Ada\nLovelace\n\nsaw\n", "a.conll:1: one column only; a line is a word and its tag"),
         (
