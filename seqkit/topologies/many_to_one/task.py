@@ -72,6 +72,10 @@ class ManyToOne(ClassificationTask[C, TextCodec, ClassificationHead]):
         """Vocabulary, labels and their weights, of the training split."""
         return TextCodec.learn(config, train)
 
+    def without_counts(self, config: C) -> C:
+        """Without n-grams, whose counts take longer than everything else that is learned of texts."""
+        return replace(config, ngrams=False)
+
     def load_codec(self, files: Mapping[str, Any]) -> TextCodec:
         """The codec of a run."""
         return TextCodec.from_json(files)
