@@ -97,7 +97,11 @@ class DataUnderTest:
         try:
             splits: Splits[Any] = self.task.read(config, notes)
         except SeqkitError as error:
-            self._add_error(error)
+            if getattr(error, "of_row", True) or self.scale == 1:
+                self._add_error(error)
+            else:
+                # Of a class with few examples a draw may miss nearly all.
+                self.report.warn("sampled", f"among the rows drawn: {self._restored(str(error))}", "")
             return error
         self._add_notes(notes)
         return splits

@@ -37,7 +37,8 @@ def examine(task: AnyTask, config: TrainingConfig, seconds: float = 3.0) -> Repo
         splits = data.read()
         if splits is not None:
             _examine_splits(task, splits, report)
-            config, codec = _learn_codec(task, data.config, splits, report)
+            config = data.config if seconds else task.without_counts(data.config)
+            config, codec = _learn_codec(task, config, splits, report)
             if codec is not None:
                 examine_encoding(task, codec, splits, report)
                 if seconds:

@@ -111,6 +111,10 @@ class Task(ABC, Generic[C, E, P, K, H]):
     def format_prediction(self, prediction: P) -> tuple[str, dict[str, Any]]:
         """A prediction as a line of text and as JSON."""
 
+    def without_counts(self, config: C) -> C:
+        """The configuration with which a codec reads the same symbols, without what only training needs of the data."""
+        return config
+
     # What training asks
 
     def metric_for(self, codec: K) -> str:

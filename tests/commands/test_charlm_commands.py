@@ -236,8 +236,8 @@ BAD = [
     (b"", "text.txt is empty; give more text"),
     (b"short", "one chunk needs 65; give more text or a smaller --chunk"),
     (b"ab", "too little text (2 bytes)"),
-    (b"fine\n" * 40 + b"\0", "text.txt:41: there is a NUL byte"),
-    (b"fine\n" * 40 + b"\xff", "text.txt:41: byte 0xff is not UTF-8"),
+    (b"fine\n" * 40 + b"\0", "text.txt:41: the line has a NUL byte"),
+    (b"fine\n" * 40 + b"\xff", "text.txt:41: byte 0xff at column 1 is not UTF-8"),
 ]
 
 

@@ -109,6 +109,10 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
         codec: TextInputs = target_of(first(train)).learn_codec(config, train)
         return codec
 
+    def without_counts(self, config: C) -> C:
+        """Without n-grams, whose counts take longer than everything else that is learned of texts."""
+        return replace(config, ngrams=False)
+
     def load_codec(self, files: Mapping[str, Any]) -> TextInputs:
         """The codec of a run."""
         codec: TextInputs = target_of_files(files).load_codec(files)

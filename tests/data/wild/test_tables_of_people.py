@@ -11,6 +11,8 @@ import pytest
 
 from seqkit.checks.splits import stop_at_problems
 from seqkit.config import make_config
+from seqkit.data.pair_files import unnamed_fields
+from seqkit.data.readers import PLAIN
 from seqkit.doctor.examine import examine
 from seqkit.errors import SeqkitError
 from seqkit.runs import find_task
@@ -514,3 +516,37 @@ def test_parallel_files_stay_in_step_where_one_has_a_fault(tmp_path):
     wrong = [finding for finding in report.findings if finding.level == "wrong"]
     assert str(caught.value) in str(wrong[0]) and [finding.others for finding in wrong] == [29]
     assert examine(kind, make_config(kind.config, {**files, "encoding": "cp1252"}), 0).sound
+
+
+def test_parallel_files_can_be_given_for_every_split(found, tmp_path):
+    for name, count in (("train", 30), ("valid", 3), ("test", 4)):
+        for side, text in (("en", "the cat"), ("fr", "le chat")):
+            (tmp_path / f"{name}.{side}").write_text("".join(f"{text} {name} {n}\n" for n in range(count)))
+    kind = find_task("translate")
+    files = {
+        f"{prefix}{side}": str(tmp_path / f"{name}.{ending}")
+        for name, prefix in (("train", ""), ("valid", "valid_"), ("test", "test_"))
+        for side, ending in (("source", "en"), ("target", "fr"))
+    }
+    splits = kind.read(make_config(kind.config, files), [])
+    assert [len(splits.train), len(splits.valid), len(splits.test)] == [30, 3, 4]
+    assert (splits.test[0].source, splits.test[0].references) == ("the cat test 0", ("le chat test 0",))
+    with pytest.raises(SeqkitError, match="give --test-source and --test-target, two files line by line the same"):
+        kind.read(make_config(kind.config, {**files, "test_target": None}), [])
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("a cat\tun chat\na dog\tun chien\n", ("source", "target")),
+        ("1\ta cat\tun chat\n2\ta dog\tun chien\n", ("field 1", "source", "target")),
+        ("a cat\na dog\n", ("source",)),
+        ("source\ttarget\na cat\tun chat\n", ()),
+        ("id\ttext\n1\ta cat\n", ()),
+        ("English sentence\na cat\n", ()),
+        ("", ()),
+    ],
+)
+def test_whether_a_file_to_translate_names_its_columns(tmp_path, content, names):
+    (tmp_path / "a.tsv").write_text(content)
+    assert unnamed_fields(tmp_path / "a.tsv", PLAIN) == names
