@@ -74,7 +74,7 @@ def test_a_placeholder_is_never_copied():
     codec, head = build()
     batch = codec.collate([codec.encode("{n}")])
     unk = codec.target.vocabulary.unk
-    assert copied_tokens(head, batch, [[(unk,)]]) == [("",)]
+    assert copied_tokens(head.encoder, head.decoder, codec, batch, [[(unk,)]]) == [("",)]
     assert head.texts(batch, [[Hypothesis((unk,), 0.0, 0.0)]]) == [[""]]
 
 

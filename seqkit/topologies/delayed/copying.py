@@ -6,18 +6,14 @@ O outputs with an unknown symbol, T target tokens, S source tokens.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from seqkit.data.batching import pad
 from seqkit.errors import UsageError
-from seqkit.layers import Decoder
-from seqkit.topologies.delayed.codec import START, PairBatch
-
-if TYPE_CHECKING:
-    from seqkit.topologies.delayed.head import EncoderDecoderHead
+from seqkit.layers import Decoder, Encoder
+from seqkit.topologies.delayed.codec import START, PairBatch, PairCodec
 
 
 def check_attention(decoder: Decoder) -> None:
@@ -27,7 +23,11 @@ def check_attention(decoder: Decoder) -> None:
 
 
 def copied_tokens(
-    head: EncoderDecoderHead, batch: PairBatch, outputs: Sequence[Sequence[tuple[int, ...]]]
+    encoder: Encoder,
+    decoder: Decoder,
+    codec: PairCodec,
+    batch: PairBatch,
+    outputs: Sequence[Sequence[tuple[int, ...]]],
 ) -> list[tuple[str, ...]]:
     """For every output of every source, in order, the tokens that stand for its unknown symbols.
 
@@ -36,37 +36,44 @@ def copied_tokens(
 
     Source: Luong et al., 2015, P15-1002; Jean et al., 2015, P15-1001.
     """
-    unk = head.codec.target.vocabulary.unk
+    unk = codec.target.vocabulary.unk
     flat = [(row, tokens) for row, found in enumerate(outputs) for tokens in found]
     places = [place for place, (_, tokens) in enumerate(flat) if unk in tokens]
     copied: list[tuple[str, ...]] = [()] * len(flat)
     if places:
         rows = [flat[place][0] for place in places]
-        weights = _attention(head, batch, rows, [flat[place][1] for place in places])
+        inputs = _inputs(codec, [flat[place][1] for place in places])
+        weights = _attention(encoder, decoder, codec, batch, rows, inputs)
         for place, row, looked in zip(places, rows, weights, strict=True):
-            words = _source_words(head, batch, row)
+            words = _source_words(codec, batch, row)
             copied[place] = tuple(
                 words[int(looked[step].argmax())] for step, symbol in enumerate(flat[place][1]) if symbol == unk
             )
     return copied
 
 
+def _inputs(codec: PairCodec, outputs: Sequence[tuple[int, ...]]) -> Tensor:
+    """What the decoder read (O, T) when it wrote these."""
+    start = codec.target.vocabulary.special(START)
+    return pad([[start, *tokens[:-1]] for tokens in outputs])[0]
+
+
+@torch.no_grad()
 def _attention(
-    head: EncoderDecoderHead, batch: PairBatch, rows: Sequence[int], outputs: Sequence[tuple[int, ...]]
+    encoder: Encoder, decoder: Decoder, codec: PairCodec, batch: PairBatch, rows: Sequence[int], inputs: Tensor
 ) -> Tensor:
     """The weights (O, T, S) of the sources at ``rows`` for each token of their outputs, 0 at placeholders."""
-    start, index = head.codec.target.vocabulary.special(START), torch.tensor(rows)
-    inputs, _ = pad([[start, *tokens[:-1]] for tokens in outputs])
+    index = torch.tensor(rows)
     sources = batch.tokens[index]
-    decoded = head.decoder(inputs, head.decoder.start(head.encoder(sources, batch.lengths[index])))
+    decoded = decoder(inputs, decoder.start(encoder(sources, batch.lengths[index])))
     weights: Tensor = decoded.weights
-    slots = torch.isin(sources, torch.tensor(head.codec.source.slots, dtype=sources.dtype))
+    slots = torch.isin(sources, torch.tensor(codec.source.slots, dtype=sources.dtype))
     return weights.masked_fill(slots.unsqueeze(1), 0.0)
 
 
-def _source_words(head: EncoderDecoderHead, batch: PairBatch, row: int) -> list[str]:
+def _source_words(codec: PairCodec, batch: PairBatch, row: int) -> list[str]:
     """The tokens of a source; placeholders are nothing."""
-    side, symbols = head.codec.source, batch.tokens[row, : batch.lengths[row]].tolist()
+    side, symbols = codec.source, batch.tokens[row, : batch.lengths[row]].tolist()
     return [
         "" if symbol in side.slots else token
         for token, symbol in zip(side.tokens(symbols, batch.unknown[row]), symbols, strict=True)
