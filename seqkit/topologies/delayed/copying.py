@@ -45,9 +45,12 @@ def copied_tokens(
         inputs = _inputs(codec, [flat[place][1] for place in places])
         weights = _attention(encoder, decoder, codec, batch, rows, inputs)
         for place, row, looked in zip(places, rows, weights, strict=True):
-            words = _source_words(codec, batch, row)
+            # A source without tokens has nothing to copy.
+            words = _source_words(codec, batch, row) or [""]
             copied[place] = tuple(
-                words[int(looked[step].argmax())] for step, symbol in enumerate(flat[place][1]) if symbol == unk
+                words[int(looked[step, : len(words)].argmax())]
+                for step, symbol in enumerate(flat[place][1])
+                if symbol == unk
             )
     return copied
 
