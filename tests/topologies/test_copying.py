@@ -79,6 +79,18 @@ def test_a_placeholder_is_never_copied():
         assert head.texts(batch, [[Hypothesis((unk,), 0.0, 0.0)], []]) == [[""], []]
 
 
+def test_words_that_are_unknown_in_the_source_come_first_and_once():
+    codec, head = build()
+    unk = codec.target.vocabulary.unk
+    batch = codec.collate([codec.encode("hello Wojciech !")])
+    ((first, second),) = copied_tokens(head.encoder, head.decoder, codec, batch, [[(unk, unk)]])
+    assert first == "Wojciech"
+    assert second in ("hello", "Wojciech", "!")
+    batch = codec.collate([codec.encode("Ada hello Grace")])
+    (found,) = copied_tokens(head.encoder, head.decoder, codec, batch, [[(unk, unk)]])
+    assert sorted(found) == ["Ada", "Grace"]
+
+
 def test_an_ensemble_has_no_attention_of_its_own():
     codec, head = build()
     batch = codec.collate([codec.encode("hello Wojciech !")])

@@ -31,8 +31,9 @@ def copied_tokens(
 ) -> list[tuple[str, ...]]:
     """For every output of every source, in order, the tokens that stand for its unknown symbols.
 
-    For each it is the token of the source with the most attention when it was written, placeholders apart, which an
-    output has already; nothing, if the source has no other.
+    For each it is the token of the source with the most attention when it was written: of those that are unknown
+    themselves, each once, as long as there are some, since a known word would have been translated; then of all but
+    placeholders, which an output has already. It is nothing where the source has no other.
 
     Source: Luong et al., 2015, P15-1002; Jean et al., 2015, P15-1001.
     """
@@ -45,13 +46,8 @@ def copied_tokens(
         inputs = _inputs(codec, [flat[place][1] for place in places])
         weights = _attention(encoder, decoder, codec, batch, rows, inputs)
         for place, row, looked in zip(places, rows, weights, strict=True):
-            # A source without tokens has nothing to copy.
-            words = _source_words(codec, batch, row) or [""]
-            copied[place] = tuple(
-                words[int(looked[step, : len(words)].argmax())]
-                for step, symbol in enumerate(flat[place][1])
-                if symbol == unk
-            )
+            unknown = [step for step, symbol in enumerate(flat[place][1]) if symbol == unk]
+            copied[place] = _chosen(codec, batch, row, looked[unknown].tolist())
     return copied
 
 
@@ -72,6 +68,19 @@ def _attention(
     weights: Tensor = decoded.weights
     slots = torch.isin(sources, torch.tensor(codec.source.slots, dtype=sources.dtype))
     return weights.masked_fill(slots.unsqueeze(1), 0.0)
+
+
+def _chosen(codec: PairCodec, batch: PairBatch, row: int, looked: Sequence[Sequence[float]]) -> tuple[str, ...]:
+    """The tokens of a source for unknown symbols of an output, by the weights of each."""
+    # A source without tokens has nothing to copy.
+    words, unk = _source_words(codec, batch, row) or [""], codec.source.vocabulary.unk
+    unused = [n for n, symbol in enumerate(batch.tokens[row, : batch.lengths[row]].tolist()) if symbol == unk]
+    chosen = []
+    for weights in looked:
+        best = max(unused or range(len(words)), key=weights.__getitem__)
+        unused = [number for number in unused if number != best]
+        chosen.append(words[best])
+    return tuple(chosen)
 
 
 def _source_words(codec: PairCodec, batch: PairBatch, row: int) -> list[str]:
