@@ -75,7 +75,8 @@ def test_the_file_says_what_it_is(exported):
     sizes = {i.name: [d.dim_param for d in i.type.tensor_type.shape.dim] for i in model.graph.input}
     assert sizes == {"tokens": ["batch", "time"], "lengths": ["batch"], "ngrams": ["batch", "ngrams"]}
     symbols = json.loads((exported[0] / "symbols.json").read_text())
-    assert symbols["labels"] == ["bad", "good"] and symbols["vocab"]["tokenizer"] == {"name": "word", "lowercase": True}
+    assert symbols["labels"] == ["bad", "good"]
+    assert symbols["vocab"]["tokenizer"] == {"name": "word", "lowercase": True, "normal_form": "NFKC"}
 
 
 def test_a_single_part_may_have_a_name_of_its_own(trained, command, tmp_path):

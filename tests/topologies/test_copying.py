@@ -72,10 +72,23 @@ def test_all_outputs_of_a_source_have_their_words(learned):
 
 def test_a_placeholder_is_never_copied():
     codec, head = build()
-    batch = codec.collate([codec.encode("{n}")])
     unk = codec.target.vocabulary.unk
-    assert copied_tokens(head, batch, [[(unk,)]]) == [("",)]
-    assert head.texts(batch, [[Hypothesis((unk,), 0.0, 0.0)]]) == [[""]]
+    for source in ("{n}", ""):
+        batch = codec.collate([codec.encode(source), codec.encode("hello Ada Grace !")])
+        assert copied_tokens(head.encoder, head.decoder, codec, batch, [[(unk,)], []]) == [("",)]
+        assert head.texts(batch, [[Hypothesis((unk,), 0.0, 0.0)], []]) == [[""], []]
+
+
+def test_words_that_are_unknown_in_the_source_come_first_and_once():
+    codec, head = build()
+    unk = codec.target.vocabulary.unk
+    batch = codec.collate([codec.encode("hello Wojciech !")])
+    ((first, second),) = copied_tokens(head.encoder, head.decoder, codec, batch, [[(unk, unk)]])
+    assert first == "Wojciech"
+    assert second in ("hello", "Wojciech", "!")
+    batch = codec.collate([codec.encode("Ada hello Grace")])
+    (found,) = copied_tokens(head.encoder, head.decoder, codec, batch, [[(unk, unk)]])
+    assert sorted(found) == ["Ada", "Grace"]
 
 
 def test_an_ensemble_has_no_attention_of_its_own():

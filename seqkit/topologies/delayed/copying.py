@@ -6,7 +6,6 @@ O outputs with an unknown symbol, T target tokens, S source tokens.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,14 +16,6 @@ from seqkit.layers import Decoder, Encoder
 from seqkit.topologies.delayed.codec import START, PairBatch, PairCodec
 
 
-class Writes(Protocol):
-    """A head that reads a source and writes a target."""
-
-    encoder: Encoder
-    decoder: Decoder
-    codec: PairCodec
-
-
 def check_attention(decoder: Decoder) -> None:
     """Raises :class:`UsageError` for a decoder without attention, and for several, whose attention differs."""
     if getattr(decoder, "attention", None) is None:
@@ -32,44 +23,69 @@ def check_attention(decoder: Decoder) -> None:
 
 
 def copied_tokens(
-    head: Writes, batch: PairBatch, outputs: Sequence[Sequence[tuple[int, ...]]]
+    encoder: Encoder,
+    decoder: Decoder,
+    codec: PairCodec,
+    batch: PairBatch,
+    outputs: Sequence[Sequence[tuple[int, ...]]],
 ) -> list[tuple[str, ...]]:
     """For every output of every source, in order, the tokens that stand for its unknown symbols.
 
-    For each it is the token of the source with the most attention when it was written, placeholders apart, which an
-    output has already; nothing, if the source has no other.
+    For each it is the token of the source with the most attention when it was written: of those that are unknown
+    themselves, each once, as long as there are some, since a known word would have been translated; then of all but
+    placeholders, which an output has already. It is nothing where the source has no other.
 
     Source: Luong et al., 2015, P15-1002; Jean et al., 2015, P15-1001.
     """
-    unk = head.codec.target.vocabulary.unk
+    unk = codec.target.vocabulary.unk
     flat = [(row, tokens) for row, found in enumerate(outputs) for tokens in found]
     places = [place for place, (_, tokens) in enumerate(flat) if unk in tokens]
     copied: list[tuple[str, ...]] = [()] * len(flat)
     if places:
         rows = [flat[place][0] for place in places]
-        weights = _attention(head, batch, rows, [flat[place][1] for place in places])
+        inputs = _inputs(codec, [flat[place][1] for place in places])
+        weights = _attention(encoder, decoder, codec, batch, rows, inputs)
         for place, row, looked in zip(places, rows, weights, strict=True):
-            words = _source_words(head, batch, row)
-            copied[place] = tuple(
-                words[int(looked[step].argmax())] for step, symbol in enumerate(flat[place][1]) if symbol == unk
-            )
+            unknown = [step for step, symbol in enumerate(flat[place][1]) if symbol == unk]
+            copied[place] = _chosen(codec, batch, row, looked[unknown].tolist())
     return copied
 
 
-def _attention(head: Writes, batch: PairBatch, rows: Sequence[int], outputs: Sequence[tuple[int, ...]]) -> Tensor:
+def _inputs(codec: PairCodec, outputs: Sequence[tuple[int, ...]]) -> Tensor:
+    """What the decoder read (O, T) when it wrote these."""
+    start = codec.target.vocabulary.special(START)
+    return pad([[start, *tokens[:-1]] for tokens in outputs])[0]
+
+
+@torch.no_grad()
+def _attention(
+    encoder: Encoder, decoder: Decoder, codec: PairCodec, batch: PairBatch, rows: Sequence[int], inputs: Tensor
+) -> Tensor:
     """The weights (O, T, S) of the sources at ``rows`` for each token of their outputs, 0 at placeholders."""
-    start, index = head.codec.target.vocabulary.special(START), torch.tensor(rows)
-    inputs, _ = pad([[start, *tokens[:-1]] for tokens in outputs])
+    index = torch.tensor(rows)
     sources = batch.tokens[index]
-    decoded = head.decoder(inputs, head.decoder.start(head.encoder(sources, batch.lengths[index])))
+    decoded = decoder(inputs, decoder.start(encoder(sources, batch.lengths[index])))
     weights: Tensor = decoded.weights
-    slots = torch.isin(sources, torch.tensor(head.codec.source.slots, dtype=sources.dtype))
+    slots = torch.isin(sources, torch.tensor(codec.source.slots, dtype=sources.dtype))
     return weights.masked_fill(slots.unsqueeze(1), 0.0)
 
 
-def _source_words(head: Writes, batch: PairBatch, row: int) -> list[str]:
+def _chosen(codec: PairCodec, batch: PairBatch, row: int, looked: Sequence[Sequence[float]]) -> tuple[str, ...]:
+    """The tokens of a source for unknown symbols of an output, by the weights of each."""
+    # A source without tokens has nothing to copy.
+    words, unk = _source_words(codec, batch, row) or [""], codec.source.vocabulary.unk
+    unused = [n for n, symbol in enumerate(batch.tokens[row, : batch.lengths[row]].tolist()) if symbol == unk]
+    chosen = []
+    for weights in looked:
+        best = max(unused or range(len(words)), key=weights.__getitem__)
+        unused = [number for number in unused if number != best]
+        chosen.append(words[best])
+    return tuple(chosen)
+
+
+def _source_words(codec: PairCodec, batch: PairBatch, row: int) -> list[str]:
     """The tokens of a source; placeholders are nothing."""
-    side, symbols = head.codec.source, batch.tokens[row, : batch.lengths[row]].tolist()
+    side, symbols = codec.source, batch.tokens[row, : batch.lengths[row]].tolist()
     return [
         "" if symbol in side.slots else token
         for token, symbol in zip(side.tokens(symbols, batch.unknown[row]), symbols, strict=True)

@@ -166,7 +166,7 @@ class EncoderDecoderHead(Head):
     def texts(self, batch: PairBatch, hypotheses: Sequence[Sequence[Hypothesis]]) -> list[list[str]]:
         """What the hypotheses of each source say; words of the source stand for symbols that are unknown."""
         outputs = [[h.tokens for h in row] for row in hypotheses]
-        copied, written = iter(copied_tokens(self, batch, outputs)), []
+        copied, written = iter(copied_tokens(self.encoder, self.decoder, self.codec, batch, outputs)), []
         for row, placeholders in zip(outputs, batch.placeholders, strict=True):
             written.append([self.codec.write(tokens, placeholders, next(copied)) for tokens in row])
         return written
