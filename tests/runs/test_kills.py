@@ -77,11 +77,12 @@ def plain(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
 def test_after_a_kill_at_any_write_the_run_ends_with_the_same_files(every, killed, few, tmp_path, command):
     run, copies = killed
     assert len(copies) > 15
-    for copy in copies[::every]:
+    # The last of them has everything, but for a word that it is whole.
+    for copy in dict.fromkeys([*copies[::every], copies[-1]]):
         copy = shutil.copytree(copy, tmp_path / copy.name)
         again = command("resume", copy)
         if again.returncode == 2:
