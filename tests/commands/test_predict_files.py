@@ -105,7 +105,8 @@ def test_what_was_answered_before_a_broken_line_stays(trained, command, tmp_path
     done = command("predict", trained[0], "--input", path, "--output", tmp_path / "out.csv")
     assert done.returncode == 1
     assert f"{path}:4: 1 field, but the first line names 2 columns" in done.stderr
-    assert [row["predicted_label"] for row in table((tmp_path / "out.csv").read_text())] == ["good", "bad"]
+    assert [row["predicted_label"] for row in table((tmp_path / "out.csv.partial").read_text())] == ["good", "bad"]
+    assert not (tmp_path / "out.csv").exists()
     (tmp_path / "in.jsonl").write_text('{"text": "a dull story"}\n{"other": 1}\n')
     done = command("predict", trained[0], "--input", tmp_path / "in.jsonl")
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 1)

@@ -122,7 +122,7 @@ def test_a_file_of_blanks_comes_back(answered):
 def test_what_was_answered_before_a_fault_is_whole(answered, tmp_path):
     with pytest.raises(Exception, match=r"a\.json:1: '3' in the array is no object"):
         answered("a.json", json.dumps([*OBJECTS, 3]))
-    assert len(json.loads((tmp_path / "out").read_bytes())) == 3
+    assert len(json.loads((tmp_path / "out.partial").read_bytes())) == 3
 
 
 def test_a_file_in_another_encoding_is_named_by_both(trained, command, tmp_path):
