@@ -267,7 +267,7 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     check_free(out)
     config = absolute_paths(task, config)
     splits = task.read(config, notes)
-    stop_at_problems(task, splits, notes)
+    stop_at_problems(task, splits, notes, getattr(config, "data", None))
     further = label_texts(task, config, splits, notes)
     everything = dataclasses.replace(splits, train=[*splits.train, *further]) if further else splits
     config = task.recipe(config, everything)
