@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from seqkit.commands.adaptation import dynamic_flag, dynamic_options, dynamic_settings, predict_dynamically
-from seqkit.commands.output import echo_data
+from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _examples(
     else:
         raise UsageError(f"a {task.name} model reads no parallel files; name a file with --data")
     for note in notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     return examples
 
 

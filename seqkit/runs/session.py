@@ -176,8 +176,7 @@ class Session(Training):
 
     def _predictions(self) -> list[Any]:
         """What the model predicts for the test split."""
-        items = [self.codec.encode(self.task.input_of(example)) for example in self.splits.test]
-        return predict_items(self.head, self.codec, items, self.config).predictions
+        return predict_items(self.head, self.codec, self._test, self.config).predictions
 
     def _found(self, predictions: Sequence[Any]) -> dict[str, bytes]:
         """The files of what the run has found, beside its results: history, predictions and pictures."""

@@ -50,8 +50,7 @@ class Training:
             [codec.encode(task.input_of(example), example) for example in examples]
             for examples in ((*splits.train, *further), splits.valid)
         )
-        for example in splits.test:
-            codec.encode(task.input_of(example))
+        self._test = [codec.encode(task.input_of(example)) for example in splits.test]
         batches = task.batches(codec, train, config)
         with seeded(config.seed):
             self.head: Head = task.build_head(config, codec)
