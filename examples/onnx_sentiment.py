@@ -6,6 +6,7 @@ python examples/onnx_sentiment.py RUN/onnx "a great film" "dull from start to en
 import json
 import re
 import sys
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,13 +24,19 @@ def ngrams(words: list[str], longest: int) -> set[str]:
     return {*words, *map("\x1f".join, pairwise(words)), *(f"\x1e\x1f{some}" for some in letters)}
 
 
+def words_of(text: str, form: str) -> list[str]:
+    """The words of a text in a normal form of Unicode; runs of older versions name none."""
+    return re.findall(WORD, (text if form == "none" else unicodedata.normalize(form, text)).lower())
+
+
 folder, *texts = sys.argv[1:]
 symbols = json.loads(Path(folder, "symbols.json").read_text(encoding="utf-8"))
 vocabulary = symbols["vocab"]
 numbers = {symbol: number for number, symbol in enumerate(vocabulary["symbols"], len(vocabulary["specials"]))}
 unknown = vocabulary["specials"].index("<unk>")
-rows = [[numbers.get(word, unknown) for word in re.findall(WORD, text.lower())] for text in texts]
-rows = [row[: vocabulary["max_tokens"]] for row in rows]
+form = vocabulary["tokenizer"].get("normal_form", "none")
+split = [words_of(text, form)[: vocabulary["max_tokens"]] for text in texts]
+rows = [[numbers.get(word, unknown) for word in words] for words in split]
 lengths = np.array([len(row) for row in rows], np.int64)
 tokens = np.zeros((len(rows), max(1, *lengths)), np.int64)
 for padded, row in zip(tokens, rows, strict=True):
@@ -38,7 +45,6 @@ inputs = {"tokens": tokens, "lengths": lengths}
 if "ngrams" in symbols:  # those that training has seen; a run with --ngrams false has none
     known = {ngram: number for number, ngram in enumerate(symbols["ngrams"]["ngrams"])}
     longest = symbols["ngrams"].get("spelled", 0)
-    split = [re.findall(WORD, text.lower())[: vocabulary["max_tokens"]] for text in texts]
     found = [ngrams(words, longest) & known.keys() for words in split]
     inputs["ngrams"] = np.full((len(rows), max(1, *map(len, found))), len(known), np.int64)
     for padded, grams in zip(inputs["ngrams"], found, strict=True):

@@ -1,24 +1,63 @@
-"""Files written so that a crash, or a full disk, leaves the last good one; and JSON read with errors that name it."""
+"""Files written so that a crash, or a full disk, leaves the last good one, and ordinary files read.
+
+What is read may come from anybody: a pipe or an endless device is refused before it is opened, and what is held in
+memory as a whole is bounded.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
+import secrets
+import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from seqkit.errors import SeqkitError
+from seqkit.schema import ANYTHING, Schema, check_schema
+
+_HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+"""What a shell names where it hands a pipe over: ``--config <(make-config)``"""
+LARGEST_JSON = 256 << 20
+"""Bytes of a file of JSON; the largest of ours, counts of n-grams, have some megabytes."""
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]+\.tmp")
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Writes beside the file, flushes to the disk, renames over it; raises :class:`SeqkitError` if any of it fails."""
-    # In the same folder: a file cannot be renamed onto another disk.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def temporary_beside(path: Path) -> Path:
+    """A name that nobody else uses, in the same folder: a file cannot be renamed onto another disk."""
+    # At random: processes in two containers on one disk can have the same number.
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a killed writer has left the file, or one is about to rename it."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def remove_temporary_files(folder: Path) -> None:
+    """Removes what killed writers left in a folder; for whoever knows that no other process writes there now."""
+    if folder.is_dir():
+        for entry in folder.iterdir():
+            if is_temporary(entry):
+                entry.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, content: bytes, check: Callable[[], None] = lambda: None) -> None:
+    """Writes beside the file, flushes to the disk, renames over it; raises :class:`SeqkitError` if any of it fails.
+
+    ``check`` is called between writing and renaming, and may raise: the file is then as it was.
+    """
+    temporary = temporary_beside(path)
     try:
-        with temporary.open("wb") as stream:
+        with temporary.open("xb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        check()
         temporary.replace(path)
         # The rename itself lies in the folder: without this it may be lost in a power cut, though the content is not.
         _sync_folder(path.parent)
@@ -43,18 +82,75 @@ def json_bytes(value: Any) -> bytes:
 
 def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
     """Writes one JSON object a line, atomically; values that JSON does not know are written as their text."""
-    lines = (json.dumps(value, ensure_ascii=False, default=str) + "\n" for value in values)
-    write_atomic(path, "".join(lines).encode())
+    write_atomic(path, json_line_bytes(values))
 
 
-def read_json(path: Path) -> Any:
-    """Reads JSON; raises :class:`SeqkitError` that names the file if it is missing or no JSON."""
+def json_line_bytes(values: list[dict[str, Any]]) -> bytes:
+    """One JSON object a line, in UTF-8; values that JSON does not know are written as their text."""
+    return "".join(json.dumps(value, ensure_ascii=False, default=str) + "\n" for value in values).encode()
+
+
+def check_ordinary(path: Path) -> None:
+    """Raises :class:`OSError` for what is no ordinary file: a folder, a pipe, a socket, a device, a link to one.
+
+    A pipe that a shell hands over under its own name is one that somebody asked for.
+    """
+    if str(path).startswith(_HANDED_OVER):
+        return
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not an ordinary file", str(path))
+
+
+def open_ordinary(path: Path) -> BinaryIO:
+    """An ordinary file for reading; raises :class:`OSError` as ``open`` does, and for a pipe or a device."""
+    check_ordinary(path)
+    return cast(BinaryIO, path.open("rb"))
+
+
+def read_ordinary(path: Path, most: int | None = None) -> bytes:
+    """The bytes of an ordinary file; raises as :func:`open_ordinary` does, and for more than ``most`` bytes."""
+    with open_ordinary(path) as stream:
+        if most is None:
+            return stream.read()
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+    return content
+
+
+def read_json(path: Path, schema: Schema = ANYTHING) -> Any:
+    """Reads JSON; raises :class:`SeqkitError` naming the file if it is missing, no JSON, or not as in the schema."""
     try:
-        return json.loads(path.read_text("utf-8"))
+        value = json.loads(read_ordinary(path, LARGEST_JSON).decode())
     except OSError as error:
         raise SeqkitError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from None
     except (ValueError, RecursionError) as error:
-        raise SeqkitError(f"{path} is damaged ({str(error).splitlines()[0]}); restore it from a copy") from None
+        raise damaged(path, error) from None
+    check_schema(value, schema, path)
+    return value
+
+
+def read_json_lines(path: Path, schema: Schema = ANYTHING) -> list[Any]:
+    """Reads one JSON value a line; raises as :func:`read_json` does, naming the line."""
+    try:
+        lines = read_ordinary(path, LARGEST_JSON).decode().split("\n")
+        values = [json.loads(line) for line in lines if line]
+    except OSError as error:
+        raise SeqkitError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from None
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, error) from None
+    for number, value in enumerate(values, 1):
+        check_schema(value, schema, f"{path}:{number}")
+    return values
+
+
+def damaged(path: Path | str, error: Exception) -> SeqkitError:
+    """The error for a file that is not what its name says."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return SeqkitError(f"{path} is damaged ({reason:.200}); restore it from a copy")
 
 
 def _sync_folder(folder: Path) -> None:

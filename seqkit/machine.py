@@ -1,13 +1,16 @@
-"""This machine and this process: the processor's name and quota, and the memory taken, in MB of 2**20 bytes."""
+"""This machine and its processes: the processor and its quota, the memory taken in MB of 2**20 bytes, who runs."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import resource
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _STATUS = Path("/proc/self/status")
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -91,6 +94,45 @@ def _quota(folder: Path) -> float | None:
         return int(quota) / int(period) if quota != "max" and int(quota) > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None
+
+
+def this_process() -> dict[str, Any]:
+    """What names this process in a file, so that another one, on this machine or not, can ask whether it still runs."""
+    process = os.getpid()
+    return {"host": platform.node(), "machine": _machine(), "process": process, "started": _process_start(process)}
+
+
+def has_ended(facts: Mapping[str, Any]) -> bool:
+    """Whether a process, as :func:`this_process` has named it, is known to have ended; False where nobody can know."""
+    process = facts.get("process")
+    if facts.get("machine") != _machine() or not isinstance(process, int) or process <= 0:
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    # Numbers are given again: another start is another process, and one that only waits for its parent has ended.
+    started = facts.get("started")
+    return started is not None and _process_start(process) != started
+
+
+def _machine() -> str:
+    """This machine since it was started; containers, whose processes are numbered anew, are machines of their own."""
+    boot, spaces = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    since = boot.read_text().strip() if boot.exists() else ""
+    return f"{platform.node()} {since} {spaces.readlink() if spaces.exists() else ''}"
+
+
+def _process_start(process: int) -> int | None:
+    """When a process started, in ticks since the machine did; None for one that has ended, or where nobody says."""
+    try:
+        # The name, in parentheses, may hold anything.
+        state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return None
+    return None if state in "ZX" else int(fields[18])
 
 
 def _status(name: str) -> float | None:

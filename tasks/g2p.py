@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from seqkit.config import from_data, option
 from seqkit.data import Splits
 from seqkit.data.pairs import Pair
-from seqkit.data.pronunciations import pronunciations
+from seqkit.data.pronunciations import pronunciations, spelling
 from seqkit.data.sources.pronunciations import cmudict, without_stress
 from seqkit.tables import Table
 from seqkit.topologies.delayed import (
@@ -69,7 +69,9 @@ class G2P(Delayed[G2PConfig]):
     def learn_codec(self, config: G2PConfig, train: Sequence[Pair]) -> PairCodec:
         """Letters and phonemes of the training split."""
         pairs = [(pair.source, pair.references[0]) for pair in train]
-        return PairCodec.learn(pairs, ("char", "space"), config.max_symbols, config.min_count)
+        return PairCodec.learn(
+            pairs, ("char", "space"), config.max_symbols, config.min_count, normal_form=config.normal_form
+        )
 
     def score(self, predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, float]:
         """Errors per phoneme (per), and the fraction of the words with one (wer); any pronunciation is accepted."""
@@ -105,8 +107,8 @@ class G2P(Delayed[G2PConfig]):
         ]
 
     def parse_input(self, text: str) -> str:
-        """Dictionaries are in lower case."""
-        return text.lower()
+        """Dictionaries are in lower case, and number the pronunciations of a word: ``read(2)``."""
+        return spelling(text.lower())
 
 
 TASK = G2P()

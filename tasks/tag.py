@@ -43,7 +43,7 @@ class TagConfig(TaggingOptions):
 
     data: str = option(
         _PUNCTUATION,
-        f"the data: {_PUNCTUATION}, {_TURKISH}, or a CoNLL, CoNLL-U or JSONL file of tagged sentences",
+        f"the data: {_PUNCTUATION}, {_TURKISH}, or a CoNLL, CoNLL-U, JSON or CSV file of tagged sentences",
         path=True,
     )
     text: str | None = option(None, "instead of data: a text whose punctuation and capitals are learned", path=True)
@@ -75,7 +75,7 @@ class Tag(SyncedTagging[TagConfig]):
         """The treebank, a text to restore, or the tagged sentences of a file."""
         if not _is_running_text(config):
             return turkish_treebank() if data == _TURKISH else super().read_source(config, data, notes)
-        sentences = list(read_text(Path(data), config.stretch))
+        sentences = list(read_text(Path(data), config.stretch, config.encoding))
         if not sentences:
             raise DataError(f"{data} has no words; give a text")
         return sentences

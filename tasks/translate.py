@@ -9,7 +9,7 @@ from pathlib import Path
 from seqkit.config import from_data, option
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.pair_files import read_parallel, side_column
-from seqkit.data.pairs import Pair
+from seqkit.data.pairs import Pair, usable
 from seqkit.data.sources.interface_strings import interface_strings
 from seqkit.data.subwords import WRITABLE
 from seqkit.errors import UsageError
@@ -64,6 +64,10 @@ class TranslateConfig(DelayedOptions):
     data: str = option(_DEFAULT, f"the data: {_DEFAULT}, or a file of pairs, TSV, CSV or JSONL", path=True)
     source: str | None = option(None, "instead of data: a text file, a sentence a line ...", path=True)
     target: str | None = option(None, "... and their translations, line by line", path=True)
+    valid_source: str | None = option(None, "instead of valid_data: a text file, a sentence a line ...", path=True)
+    valid_target: str | None = option(None, "... and their translations", path=True)
+    test_source: str | None = option(None, "instead of test_data: a text file, a sentence a line ...", path=True)
+    test_target: str | None = option(None, "... and their translations", path=True)
     reverse: bool = option(False, "translate from the target to the source")
     tokenizer: str = option("bpe", "tokens: bpe (subwords), word, char or space", choices=lambda: WRITABLE)
     joint: bool = option(False, "one tokenizer and vocabulary for both sides")
@@ -85,11 +89,20 @@ class Translate(Delayed[TranslateConfig]):
     def read(self, config: TranslateConfig, notes: list[str]) -> Splits[Pair]:
         """The three splits; raises :class:`UsageError` where sacrebleu is missing: before a training, not after it."""
         check_installed()
-        if not (config.source or config.target):
-            return super().read(config, notes)
-        if not (config.source and config.target) or config.data != _DEFAULT:
-            raise UsageError("give --source and --target, two files line by line the same, or --data, a file of pairs")
-        return self.divide(config, _turned(config, read_parallel(Path(config.source), Path(config.target))), notes)
+        data = None if config.data == _DEFAULT else config.data
+        train = _parallel(config, "", data)
+        named = {"valid": (config.valid_data, "valid-"), "test": (config.test_data, "test-")}
+        pairs = {split: _parallel(config, prefix, data) for split, (data, prefix) in named.items()}
+        given = {
+            split: usable(found, config.max_characters, notes) for split, found in pairs.items() if found is not None
+        }
+        return self.divide(
+            config, self.read_source(config, config.data, notes) if train is None else train, notes, given
+        )
+
+    def read_parallel(self, config: TranslateConfig, source: Path, target: Path, notes: list[str]) -> list[Pair]:
+        """Pairs to evaluate on, of two files line by line the same."""
+        return usable(_turned(config, read_parallel(source, target, config.encoding)), config.max_characters, notes)
 
     def read_source(self, config: TranslateConfig, data: str, notes: list[str]) -> Iterable[Pair]:
         """The strings of the interface, or the pairs of a file, in the direction of the task."""
@@ -99,7 +112,7 @@ class Translate(Delayed[TranslateConfig]):
     def learn_codec(self, config: TranslateConfig, train: Sequence[Pair]) -> PairCodec:
         """Tokenizers and vocabularies of the training split."""
         pairs, names = [(pair.source, pair.references[0]) for pair in train], (config.tokenizer, config.tokenizer)
-        return PairCodec.learn(pairs, names, config.max_symbols, config.min_count, config.joint)
+        return PairCodec.learn(pairs, names, config.max_symbols, config.min_count, config.joint, config.normal_form)
 
     def score(self, predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, float]:
         """BLEU, chrF, and the fraction of the translations that keep every placeholder."""
@@ -115,6 +128,19 @@ class Translate(Delayed[TranslateConfig]):
         """The column of the source, or of the target where that is translated; a file of pairs need not name them."""
         named = config.target_column if config.reverse else config.source_column
         return (side_column(columns, named, config.reverse, header, guess=codec is not None),)
+
+
+def _parallel(config: TranslateConfig, prefix: str, data: str | None) -> Iterable[Pair] | None:
+    """The pairs of the two files of a split; None if there are none, but perhaps one file of pairs."""
+    source, target = (getattr(config, f"{prefix}{side}".replace("-", "_")) for side in ("source", "target"))
+    if not (source or target):
+        return None
+    if not (source and target) or data:
+        raise UsageError(
+            f"give --{prefix}source and --{prefix}target, two files line by line the same, or --{prefix}data, a file "
+            "of pairs"
+        )
+    return _turned(config, read_parallel(Path(source), Path(target), config.encoding))
 
 
 def _turned(config: TranslateConfig, pairs: Iterable[Pair]) -> Iterable[Pair]:

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-from seqkit.checks.finding import Finding
+from seqkit.checks.characters import odd_character, odd_line
+from seqkit.checks.finding import Finding, join_equal
+from seqkit.checks.labels import check_label_names
 from seqkit.data import DataError, Splits
 from seqkit.data.readers import shown
 from seqkit.topologies import AnyTask
@@ -20,18 +22,27 @@ _MOST = 0.9
 
 def check_splits(task: AnyTask, splits: Splits[Any]) -> list[Finding]:
     """Findings about the three splits: the same for `doctor`, and for `run`, which stops at one that is wrong."""
-    return [*_check_sizes(splits), *_check_repeats(task, splits), *_check_leaks(task, splits), *_check_labels(splits)]
+    return [
+        *_check_sizes(splits),
+        *_check_repeats(task, splits),
+        *_check_leaks(task, splits),
+        *_check_labels(splits),
+        *check_label_names(_in_order(splits)),
+        *join_equal(_odd_characters(task, _in_order(splits))),
+    ]
 
 
-def stop_at_problems(task: AnyTask, splits: Splits[Any], notes: list[str]) -> None:
-    """The check of `run`: raises :class:`DataError` for what is wrong, and adds contradictions to ``notes``.
+def stop_at_problems(task: AnyTask, splits: Splits[Any], notes: list[str], data: str | None = None) -> None:
+    """The check of `run`: raises :class:`DataError` for what is wrong, and adds what is odd to ``notes``.
 
-    Leaks and labels are noted by the tasks that can have them.
+    Leaks and rare labels are noted by the tasks that can have them. ``data`` is the option of that name: in a data set
+    of the task nobody can mend what is odd, so nothing is said of it.
     """
+    odd = () if data in task.data_sets else ("contradictions", "labels", "characters")
     for finding in check_splits(task, splits):
         if finding.level == "wrong":
             raise DataError(str(finding))
-        if finding.kind == "contradictions":
+        if finding.kind in odd:
             notes.append(str(finding))
 
 
@@ -82,6 +93,32 @@ def _check_labels(splits: Splits[Any]) -> Iterator[Finding]:
         many = f"{len(rare)} labels are" if len(rare) > 1 else "a label is"
         what = f"{many} seen fewer than {_FEW} times in training: {names}"
         yield Finding("warning", "balance", what, "add examples of them, or join them to others")
+
+
+def _in_order(splits: Splits[Any]) -> list[Any]:
+    """All examples, those with a location in the order of their files."""
+    examples = [example for split in (splits.train, splits.valid, splits.test) for example in split]
+    files: dict[str, int] = {}
+
+    def place(example: Any) -> tuple[int, int]:
+        location = getattr(example, "location", None)
+        file = str(getattr(location, "file", ""))
+        return files.setdefault(file, len(files)), int(getattr(location, "line", 0))
+
+    return sorted(examples, key=place)
+
+
+def _odd_characters(task: AnyTask, examples: Sequence[Any]) -> Iterator[Finding]:
+    for example in examples:
+        raw = task.input_of(example)
+        if blocks := getattr(raw, "blocks", None):
+            if odd := odd_line(blocks()):
+                yield dataclasses.replace(odd[0], where=f"{raw.location}:{odd[1]}" if not raw.start else None)
+            continue
+        sides = [raw, *getattr(example, "references", ())] if isinstance(raw, str) else raw
+        for text in sides if isinstance(sides, (list, tuple)) else ():
+            if isinstance(text, str) and (found := odd_character(text, location_of(example))):
+                yield found
 
 
 def label_counts(examples: Sequence[Any]) -> Counter[str]:

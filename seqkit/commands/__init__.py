@@ -6,12 +6,17 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
+from seqkit.commands.signals import stop_with_parent
 from seqkit.errors import SeqkitError, unknown
+from seqkit.signs import as_signs
 from seqkit.version import __version__
 
 _COMMANDS = {
@@ -32,6 +37,10 @@ _COMMANDS = {
     "kernels": "build, show or delete the native kernels",
     "bench": "measure our recurrent layers against others'",
 }
+
+
+_ANSWERING = ("predict", "generate")
+"""Commands whose standard output is data: what it cannot hold is an error there, and a question mark elsewhere."""
 
 
 class ReaderGone(Exception):
@@ -87,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = words[: words.index("--")] if "--" in words else words
     debug = "--debug" in options
     words = [word for word in options if word != "--debug"] + words[len(options) :]
+    _ready_streams(words)
     try:
+        stop_with_parent()
         code = program.main(words, prog_name="seqkit", standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, ReaderGone):
@@ -99,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(130)
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            sys.stderr.write(as_signs(traceback.format_exc()))
         _say(_sentence(error))
         sys.exit(_exit_code(error))
     sys.exit(code if isinstance(code, int) else 0)
@@ -116,6 +127,9 @@ def _sentence(error: Exception) -> str:
         return error.format_message().replace("\n", " ")
     if isinstance(error, SeqkitError):
         return str(error)
+    if isinstance(error, UnicodeEncodeError):
+        what = error.object[error.start : error.end][:20]
+        return f"the encoding of standard output, {error.encoding}, has no {what!a}; set PYTHONIOENCODING=utf-8"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
@@ -126,4 +140,19 @@ def _sentence(error: Exception) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"seqkit: {text}\n")
+    # A reader that has gone changes nothing of what happened.
+    with suppress(OSError):
+        sys.stderr.write(f"seqkit: {as_signs(text)}\n")
+        sys.stderr.flush()
+
+
+def _ready_streams(words: Sequence[str]) -> None:
+    """Standard streams that are there, and that show what they can."""
+    # Or the next file that is opened would get the number of a closed stream, and whatever is printed there.
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(handle)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if not {*words} & {*_ANSWERING} and isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")

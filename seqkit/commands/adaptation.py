@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -67,10 +66,11 @@ def _evaluation(model: Model, options: DynamicOptions) -> DynamicEvaluation:
 @contextmanager
 def _bar(what: str, tokens: int) -> Iterator[Callable[[int], None]]:
     """A bar on standard error if that is a terminal; yields what is told the tokens just read."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(file=sys.stderr)
+    from seqkit.commands.terminal import steady_console
+
+    console = steady_console()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=tokens)
         yield lambda count: bar.advance(task, count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from seqkit.commands.signals import noted_signals
+from seqkit.commands.output import echo
+from seqkit.commands.signals import STOP_AT_END, noted_signals
 from seqkit.commands.task_options import TaskGroup, config_options, config_values
 from seqkit.errors import SeqkitError, UsageError
 
@@ -111,16 +113,26 @@ def _check_same_options(task: AnyTask, planned: PlannedRun) -> None:
 
 
 def _carry_out(task: AnyTask, plan: Sequence[PlannedRun], folder: Path) -> int:
-    with noted_signals() as received:
+    from seqkit.commands.terminal import Reporter, print_tables
+    from seqkit.files import remove_temporary_files
+    from seqkit.report.comparison import tables
+    from seqkit.runs.lock import FolderLock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    say = Reporter().line
+    with FolderLock(folder), noted_signals() as received:
+        remove_temporary_files(folder)
         for number, planned in enumerate(plan, 1):
-            click.echo(f"{planned.folder}: run {number} of {len(plan)}", err=True)
+            say(f"{planned.folder}: run {number} of {len(plan)}")
             if not _finish(task, planned, received):
                 cells = ",".join(dict.fromkeys(each.cell for each in plan))
                 seeds = len({each.config.seed for each in plan})
                 again = ["seqkit", "compare", task.name, "--cells", cells, "--seeds", str(seeds)]
-                click.echo(f"stopped; go on with the same options: {shlex.join(again)} --out {folder} …", err=True)
+                say(f"stopped; go on with the same options: {shlex.join(again)} --out {folder} …")
                 return 128 + received[0]
-    _show(plan, folder)
+        facts, written = _compare(plan, folder)
+    print_tables(tables(facts))
+    echo(f"\nIn {folder}: {', '.join(written)}")
     return 0
 
 
@@ -142,14 +154,15 @@ def _finish(task: AnyTask, planned: PlannedRun, received: list[int]) -> bool:
             return False
         if code:
             raise SeqkitError(f"{planned.folder} failed, as said above; mend that, and start the comparison again")
-    if not run.findings.exists():
+    if not (run.findings.exists() and run.report.exists()):
         write_report(planned.folder)
     return True
 
 
 def _run_process(words: Sequence[str], received: list[int]) -> int:
     """Runs a command in a process of its own, so that its peak of memory is its own; passes signals on to it."""
-    with subprocess.Popen([sys.executable, "-m", "seqkit", *words], stdout=subprocess.DEVNULL) as process:
+    command, environment = [sys.executable, "-m", "seqkit", *words], {**os.environ, STOP_AT_END: "1"}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment) as process:
         passed_on = 0
         while True:
             try:
@@ -160,10 +173,10 @@ def _run_process(words: Sequence[str], received: list[int]) -> int:
                 passed_on = len(received)
 
 
-def _show(plan: Sequence[PlannedRun], folder: Path) -> None:
-    from seqkit.commands.terminal import print_tables
+def _compare(plan: Sequence[PlannedRun], folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """The comparison of finished runs, and the names of the files that it is written to."""
     from seqkit.files import write_atomic, write_json
-    from seqkit.report.comparison import FinishedRun, compared, plot, read_finished, tables
+    from seqkit.report.comparison import FinishedRun, compared, plot, read_finished
     from seqkit.runs import RunDirectory
 
     runs: dict[str, list[FinishedRun]] = {}
@@ -171,10 +184,9 @@ def _show(plan: Sequence[PlannedRun], folder: Path) -> None:
         runs.setdefault(planned.cell, []).append(read_finished(RunDirectory(planned.folder)))
     facts = compared(runs)
     write_json(folder / "compare.json", facts)
-    print_tables(tables(facts))
     written = ["compare.json"]
     if find_spec("matplotlib"):
         for name, content in plot(facts).items():
             write_atomic(folder / name, content)
             written.append(name)
-    click.echo(f"\nIn {folder}: {', '.join(written)}")
+    return facts, written

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqkit.commands.output import echo, echo_data
 from seqkit.commands.task_options import TaskGroup, config_options, config_values
 from seqkit.errors import UsageError
 
@@ -41,7 +42,7 @@ def _task_command(task: AnyTask) -> click.Command:
         config = make_config(task.config, config_values(task, config_file, settings, flags))
         report = examine(task, config, 0 if untimed else _SECONDS)
         if as_json:
-            click.echo(json.dumps(report.to_json(), ensure_ascii=False))
+            echo_data(json.dumps(report.to_json(), ensure_ascii=False))
         else:
             _print(report)
         return 0 if report.sound else 1
@@ -62,16 +63,16 @@ def _print(report: Report) -> None:
     from seqkit.commands.terminal import print_tables
 
     for file in report.facts["files"]:
-        click.echo(_file_line(file))
+        echo(_file_line(file))
     if "parts" in report.facts:
-        click.echo("splits: " + ", ".join(f"{count:,} in {name}" for name, count in report.facts["parts"].items()))
+        echo("splits: " + ", ".join(f"{count:,} in {name}" for name, count in report.facts["parts"].items()))
     print_tables(report.tables)
     if report.facts["files"] or "parts" in report.facts:
-        click.echo("")
+        echo("")
     for finding in sorted(report.findings, key=lambda finding: _ORDER[finding.level]):
-        click.echo(f"{finding.level}: {finding}")
+        echo(f"{finding.level}: {finding}")
     verdict = _verdict(report.findings)
-    click.echo(verdict if "parts" in report.facts else f"{verdict}; the rest is examined once that is done")
+    echo(verdict if "parts" in report.facts else f"{verdict}; the rest is examined once that is done")
 
 
 def _file_line(file: dict[str, Any]) -> str:

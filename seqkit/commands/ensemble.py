@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seqkit.commands.output import echo
+
 if TYPE_CHECKING:
     from seqkit.runs import RunOutcome
     from seqkit.runs.ensemble import Ensemble
@@ -35,21 +37,23 @@ def command(runs: tuple[str, ...], out: str | None) -> None:
     if ensemble.splits is not None:
         reporter.line("scoring the ensemble and the baseline on the test split that all members share")
         _show(ensemble, score_ensemble(ensemble))
-    click.echo(f'The ensemble is in {folder}; try:\n  seqkit predict {folder} "…"')
+    echo(f'The ensemble is in {folder}; try:\n  seqkit predict {folder} "…"')
 
 
 def _show(ensemble: Ensemble, outcome: RunOutcome) -> None:
     from seqkit.commands.terminal import print_tables, print_verdict
-    from seqkit.files import write_json
+    from seqkit.files import json_bytes
     from seqkit.report.findings import gather
     from seqkit.report.page import write_report
 
-    print_verdict(outcome.results.get("verdict"), ensemble.run.path)
-    print_tables([_score_table(outcome), *outcome.tables])
-    click.echo()
     assert ensemble.splits is not None
-    write_json(ensemble.run.findings, gather(ensemble.model, ensemble.splits, outcome))
-    click.echo(f"Its report: {write_report(ensemble.run.path)}")
+    run, content = ensemble.run, json_bytes(gather(ensemble.model, ensemble.splits, outcome))
+    with run.writing():
+        run.replace_file(run.findings.name, content, run.read_facts())
+    report = write_report(run.path)
+    print_verdict(outcome.results.get("verdict"), run.path)
+    print_tables([_score_table(outcome), *outcome.tables])
+    echo(f"\nIts report: {report}")
 
 
 def _score_table(outcome: RunOutcome) -> Table:

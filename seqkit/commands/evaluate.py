@@ -3,20 +3,64 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from seqkit.commands.adaptation import dynamic_flag, dynamic_options, dynamic_settings, predict_dynamically
+from seqkit.commands.output import echo, echo_data
+from seqkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from seqkit.runs import Model
+
+F = TypeVar("F", bound=Callable[..., Any])
+_READING = {
+    "text_column": "Column of the text.",
+    "label_column": "Column of the label.",
+    "source_column": "Column of the source.",
+    "target_column": "Column of the target.",
+    "word_column": "Column of the words.",
+    "tag_column": "Column of the tags.",
+    "label_separator": "What separates labels in a column.",
+    "columns": "Names of a table's columns, joined by commas, where its first line names none.",
+    "encoding": "Encoding of the file. [UTF-8, or what its mark says]",
+}
+"""Options of a run that say how a file is read, as far as a task has them; unless given, they are those of the run."""
+_OF_THE_FILE = ("columns", "encoding")
+"""Those that another file need not share with the training data"""
+
+
+def _reading_options(function: F) -> F:
+    for name, text in reversed(_READING.items()):
+        flag = f"--{name.replace('_', '-')}"
+        whose = "" if name in _OF_THE_FILE else " [the run's own]"
+        function = click.option(flag, name, metavar="NAME", help=text + whose)(function)
+    return function
 
 
 @click.command()
 @click.argument("run")
 @click.option("--data", metavar="FILE", help="Score on this file instead of the run's own test split.")
+@click.option("--source", metavar="FILE", help="Instead of data: a text file, a sentence a line ...")
+@click.option("--target", metavar="FILE", help="... and their translations, line by line.")
+@_reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
 @dynamic_flag
 @dynamic_settings
-def command(run: str, data: str | None, as_json: bool, dynamic: bool, settings: tuple[str, ...]) -> None:
+def command(
+    run: str,
+    data: str | None,
+    source: str | None,
+    target: str | None,
+    as_json: bool,
+    dynamic: bool,
+    settings: tuple[str, ...],
+    **reading: str | None,
+) -> None:
     """Score a run's best model on its test split, or on a file."""
     from seqkit.commands.terminal import print_tables
     from seqkit.runs import load
@@ -24,17 +68,63 @@ def command(run: str, data: str | None, as_json: bool, dynamic: bool, settings: 
     from seqkit.tables import Table
 
     options = dynamic_options(dynamic, settings)
-    if not data:
+    given = {name: value for name, value in reading.items() if value is not None}
+    _check_files(data, source, target, given)
+    if not (data or source):
         check_test_split(Path(run))
     model = load(run)
     task = model.task
-    examples = task.read_file(model.config, Path(data), model.codec) if data else task.read(model.config, []).test
+    examples = _examples(model, data, (source, target), given)
     inputs = [task.input_of(example) for example in examples]
     predictions = model.predict(inputs) if options is None else predict_dynamically(model, inputs, options)
     scores = task.score(predictions, examples)
     if as_json:
-        click.echo(json.dumps({"examples": len(examples), **scores}))
+        echo_data(json.dumps({"examples": len(examples), **scores}))
         return
     rows = [["examples", len(examples)], *([name.replace("_", "-"), value] for name, value in scores.items())]
-    title = f"{task.name}: {data or 'test split'}{', dynamic evaluation' if dynamic else ''}"
+    title = f"{task.name}: {data or source or 'test split'}{', dynamic evaluation' if dynamic else ''}"
     print_tables([Table(title, ["", "value"], rows), *task.tables(predictions, examples)])
+
+
+def _check_files(data: str | None, source: str | None, target: str | None, given: Mapping[str, str]) -> None:
+    if bool(source) != bool(target) or (data and source):
+        raise UsageError("give --source and --target, two files line by line the same, or --data")
+    if given and not (data or source):
+        flag = next(iter(given)).replace("_", "-")
+        raise UsageError(f"--{flag} says how a file is read; name the file with --data")
+
+
+def _examples(
+    model: Model, data: str | None, parallel: tuple[str | None, str | None], given: Mapping[str, str]
+) -> list[Any]:
+    """The test split of the run, or the examples of files; notes about these go to standard error."""
+    from seqkit.topologies import ReadsParallel
+
+    task, (source, target) = model.task, parallel
+    if not (data or source):
+        test: list[Any] = task.read(model.config, []).test
+        return test
+    config, notes = _with_reading(model, given), list[str]()
+    if data:
+        examples = task.read_file(config, Path(data), model.codec)
+    elif isinstance(task, ReadsParallel):
+        examples = task.read_parallel(config, Path(str(source)), Path(str(target)), notes)
+    else:
+        raise UsageError(f"a {task.name} model reads no parallel files; name a file with --data")
+    for note in notes:
+        echo(f"note: {note}", err=True)
+    return examples
+
+
+def _with_reading(model: Model, given: Mapping[str, str]) -> Any:
+    """The configuration of the run with what is said of the file."""
+    from seqkit.config import options_of
+
+    known = options_of(type(model.config))
+    for name in given:
+        if name not in known:
+            there = ", ".join(known[other].flag for other in _READING if other in known)
+            raise UsageError(f"a {model.task.name} model has no --{name.replace('_', '-')}; choose among {there}")
+    values = {name: known[name].parse(text, known[name].flag) for name, text in given.items()}
+    # In which encoding the training data were says nothing about this file.
+    return replace(model.config, **{**dict.fromkeys(_OF_THE_FILE), **values})

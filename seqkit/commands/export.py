@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from seqkit.commands.output import echo
+
 
 @click.command()
 @click.argument("run")
@@ -27,7 +29,7 @@ def command(run: str, format_name: str, out: str | None, int8: bool) -> None:
         [file.path.name, file.size, "" if file.difference is None else f"{file.difference:.1e}"]
         for file in report.files
     ]
-    click.echo(f"{report.description}; compared with the model on {report.batches} batches of different lengths")
+    echo(f"{report.description}; compared with the model on {report.batches} batches of different lengths")
     tables = [Table(f"Files in {report.files[0].path.parent}", ["file", "bytes", "largest difference"], rows)]
     if report.scores:
         names = list(next(iter(report.scores.values())))
@@ -36,4 +38,4 @@ def command(run: str, format_name: str, out: str | None, int8: bool) -> None:
     print_tables(tables)
     if report.unrounded:
         layers = " and ".join(report.unrounded)
-        click.echo(f"\n{layers} layers stay float32: onnxruntime has no int8 operator for them")
+        echo(f"\n{layers} layers stay float32: onnxruntime has no int8 operator for them")

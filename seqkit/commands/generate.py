@@ -9,6 +9,7 @@ from itertools import chain
 import click
 
 from seqkit.commands.adaptation import adapted_model, dynamic_flag, dynamic_options, dynamic_settings
+from seqkit.commands.output import data_stream, echo
 
 
 @click.command()
@@ -18,6 +19,8 @@ from seqkit.commands.adaptation import adapted_model, dynamic_flag, dynamic_opti
 @click.option("--temperature", default=1.0, metavar="FLOAT", help="Below 1: safer; 0: the likeliest. [1.0]")
 @click.option("--top-k", default=0, metavar="INT", help="Draw among the k likeliest only; 0: all. [0]")
 @click.option("--top-p", default=1.0, metavar="FLOAT", help="Draw among the likeliest that reach this sum. [1.0]")
+@click.option("--no-repeat-ngram", default=0, metavar="INT", help="Runs of so many tokens come once; 0: at will. [0]")
+@click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; several times: before the first.")
 @click.option("--seed", default=0, metavar="INT", help="Another seed, another text. [0]")
 @dynamic_flag
 @dynamic_settings
@@ -28,6 +31,8 @@ def command(
     temperature: float,
     top_k: int,
     top_p: float,
+    no_repeat_ngram: int,
+    stop: tuple[str, ...],
     seed: int,
     dynamic: bool,
     settings: tuple[str, ...],
@@ -43,19 +48,21 @@ def command(
         sys.stdout.reconfigure(encoding="utf-8")
     prompt, notes = prompt.encode("utf-8", "replace").decode(), list[str]()
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    limits = {"length": length, "no_repeat_ngram": no_repeat_ngram, "stop": stop}
     adaptation, model = dynamic_options(dynamic, settings), load(run)
     if adaptation is not None:
         model = adapted_model(model, prompt, adaptation)
-    pieces = model.generate(prompt, notes=notes, length=length, **options)
+    pieces = model.generate(prompt, notes=notes, **limits, **options)
     for note in notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
+    out = data_stream()
     try:
         backward = getattr(model.codec, "reverse", False)
         for piece in chain(pieces, [prompt]) if backward else chain([prompt], pieces):
-            sys.stdout.write(piece)
-            sys.stdout.flush()
+            out.write(piece)
+            out.flush()
     except KeyboardInterrupt:
         # Ctrl-C is how a text without end ends, and no failure.
         if length:
             raise
-    click.echo()
+    echo()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqkit.commands.output import echo
 from seqkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def command(run: str, text: str | None, gradient_flow: bool, beside: tuple[str, 
     title = f"Inside {Path(run).absolute().name}"
     subtitle = f"{model.task.name}: {model.task.summary}"
     write_atomic(target, page(title, subtitle, inside, flows).encode("utf-8", "replace"))
-    click.echo(target)
+    echo(target)
 
 
 def _examples(model: Model) -> list[Any]:

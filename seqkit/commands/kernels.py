@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from seqkit.commands.output import echo
+
 
 @click.group()
 def command() -> None:
@@ -15,7 +17,7 @@ def build() -> None:
     """Build the kernels for this machine, unless that is done already."""
     from seqkit.kernels.build import build as build_library
 
-    click.echo(f"ready: {build_library(lambda line: click.echo(line, err=True))}")
+    echo(f"ready: {build_library(lambda line: echo(line, err=True))}")
 
 
 @command.command()
@@ -24,9 +26,9 @@ def status() -> None:
     from seqkit.kernels.build import built, cache_folder
 
     path = built()
-    click.echo(f"native: {path}" if path else "native: not built; build it with: seqkit kernels build")
-    click.echo(f"builds are kept in {cache_folder()}")
-    click.echo(f"auto takes {'native' if path else 'aten'} for float32 on a CPU, aten elsewhere")
+    echo(f"native: {path}" if path else "native: not built; build it with: seqkit kernels build")
+    echo(f"builds are kept in {cache_folder()}")
+    echo(f"auto takes {'native' if path else 'aten'} for float32 on a CPU, aten elsewhere")
 
 
 @command.command()
@@ -36,4 +38,4 @@ def clear() -> None:
     from seqkit.kernels.build import clear as clear_builds
 
     count = clear_builds()
-    click.echo(f"deleted {count} {'build' if count == 1 else 'builds'} in {cache_folder()}")
+    echo(f"deleted {count} {'build' if count == 1 else 'builds'} in {cache_folder()}")

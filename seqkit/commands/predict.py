@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
 if TYPE_CHECKING:
     from seqkit.runs import Model
 
-_FORMATS = ("csv", "tsv", "jsonl")
+_FORMATS = ("csv", "tsv", "jsonl", "json")
 _LONGEST = 1 << 22
 """Bytes in a line of a stream, at most: a stream without line ends must not fill the memory."""
 
@@ -26,8 +27,10 @@ _LONGEST = 1 << 22
 @click.argument("run")
 @click.argument("texts", nargs=-1)
 @click.option("--input", "source", metavar="FILE", help="A file; - for standard input.")
-@click.option("--format", "form", metavar="csv|tsv|jsonl", help="Standard input is a table. [a text on each line]")
+@click.option("--format", "form", metavar="csv|tsv|jsonl|json", help="Standard input is a table. [a text on each line]")
 @click.option("--text-column", "column", metavar="NAME", help="Column of the text in a table. [the run's own]")
+@click.option("--encoding", metavar="NAME", help="Encoding of the file. [UTF-8, or what its mark says]")
+@click.option("--columns", metavar="A,B,C", help="Names of a table's columns, where its first line names none.")
 @click.option("--output", metavar="FILE", help="Where answers go. [standard output]")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="An option of the search, by its name.")
 @click.option("--stream", is_flag=True, help="Each line is a step of one sequence; a blank line begins another.")
@@ -38,6 +41,8 @@ def command(
     source: str | None,
     form: str | None,
     column: str | None,
+    encoding: str | None,
+    columns: str | None,
     output: str | None,
     settings: tuple[str, ...],
     stream: bool,
@@ -45,27 +50,31 @@ def command(
 ) -> int:
     """Apply a run's best model to texts: given as arguments, as a file, or on standard input.
 
-    A file is a text on each line, or a table (.csv, .tsv, .jsonl), which comes out with the same rows in the same
-    order, and columns of what was predicted beside them.
+    A file is a text on each line, or a table (.csv, .tsv, .jsonl, .json; compressed, too), which comes out with the
+    same rows in the same order, and columns of what was predicted beside them. A blank input keeps its place, and has
+    no answer.
 
-    Standard input is answered line by line as it arrives; an empty line gets an answer too. With --format it is a
-    table, whose rows are answered as they arrive.
+    Standard input is answered line by line as it arrives. With --format it is a table, whose rows are answered as they
+    arrive.
 
     With --stream a line is a frame: numbers between commas, semicolons, tabs or spaces. Each is answered as soon as
     the model has seen enough; one that cannot be read is reported, the stream goes on, and the exit code is 1 in the
     end.
     """
     from seqkit.commands.answering import PredictRequest, answer
+    from seqkit.data.readers import file_form
     from seqkit.runs import load
 
-    if stream and (texts or settings or column or output or form):
+    if stream and (texts or settings or column or output or form or encoding or columns):
         raise UsageError(
-            "a stream takes neither texts nor --set, --format, --text-column or --output; give its lines with "
-            "--input FILE, or - for standard input"
+            "a stream takes neither texts nor --set, --format, --text-column, --encoding, --columns or --output; give "
+            "its lines with --input FILE, or - for standard input"
         )
     source = _checked_source(run, texts, source)
     path, streamed = _input_path(source, form), source == "-"
-    request = PredictRequest(texts, path, column, Path(output) if output else None, as_json, streamed)
+    request = PredictRequest(
+        texts, path, column, Path(output) if output else None, as_json, streamed, file_form(encoding, columns)
+    )
     request.check()
     model = load(run)
     if stream:
@@ -80,9 +89,11 @@ def _checked_source(run: str, texts: Sequence[str], source: str | None) -> str |
     if texts and source:
         raise UsageError("give texts or --input, not both")
     if not texts and source is None:
-        if sys.stdin.isatty():
+        if sys.stdin is not None and sys.stdin.isatty():
             raise UsageError(f'give a text: seqkit predict {run} "…", or a file: --input FILE')
-        return "-"
+        source = "-"
+    if source == "-" and sys.stdin is None:
+        raise UsageError("standard input is closed; give a text, or a file with --input FILE")
     if source is not None and source != "-" and not Path(source).is_file():
         raise UsageError(f"no file {source}; check the path")
     return source
@@ -106,7 +117,7 @@ def _follow(model: Model, source: str, as_json: bool) -> int:
     def show(predictions: Iterable[Any]) -> None:
         for prediction in predictions:
             line, facts = model.task.format_prediction(prediction)
-            click.echo(json.dumps(facts, ensure_ascii=False) if as_json else line)
+            echo_data(json.dumps(facts, ensure_ascii=False) if as_json else line)
 
     with nullcontext(sys.stdin.buffer) if source == "-" else Path(source).open("rb") as file:
         name = "standard input" if source == "-" else source
@@ -115,14 +126,14 @@ def _follow(model: Model, source: str, as_json: bool) -> int:
             try:
                 answer = stream.push(text) if text.strip() else None
             except DataError as error:
-                click.echo(f"{name}:{number}: {error}", err=True)
+                echo(f"{name}:{number}: {error}", err=True)
                 code = 1
                 continue
             show([] if answer is None else [answer])
             if not text.strip():
                 show(stream.finish())
                 # In JSON the number of the frame says that another sequence begins.
-                click.echo("", nl=not as_json)
+                echo("", nl=not as_json)
     show(stream.finish())
     return code
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from seqkit.commands.output import echo
+
 
 @click.command()
 @click.argument("run")
@@ -16,4 +18,4 @@ def command(run: str) -> None:
     """
     from seqkit.report.page import write_report
 
-    click.echo(write_report(Path(run)))
+    echo(write_report(Path(run)))

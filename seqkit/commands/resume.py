@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqkit.commands.output import echo
 from seqkit.files import read_json
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def command(run: str, epochs: int | None) -> int:
         extend(Path(run), epochs)
     folder, facts = RunDirectory.open(Path(run))
     if folder.results.exists():
-        click.echo(
+        _complete(folder, facts)
+        echo(
             f"{run} is finished; nothing to resume. Its scores: seqkit evaluate {run}\n"
             f"To train on: seqkit resume {run} --epochs {_more(folder)}",
             err=True,
@@ -41,7 +43,32 @@ def command(run: str, epochs: int | None) -> int:
     return train("native" if facts.get("native") else "torch", lambda notes: resume(Path(run), notes))
 
 
+def _complete(run: RunDirectory, facts: dict[str, Any]) -> None:
+    """Makes what a finished run should have and has not: it was killed, or somebody has deleted it."""
+    from seqkit.commands.terminal import Reporter
+    from seqkit.commands.training import write_findings
+    from seqkit.report.page import write_report
+    from seqkit.runs import resume
+    from seqkit.runs.model import is_ensemble
+
+    run.settle()
+    run.check_found(facts)
+    missing = run.missing(facts)
+    if not missing:
+        return
+    if {*missing} == {run.report.name} or is_ensemble(facts):
+        write_report(run.path)
+    else:
+        session = resume(run.path, [])
+        with session.run.writing():
+            write_findings(session, session.make_again(missing), [], Reporter())
+    made = [name for name in missing if (run.path / name).exists()]
+    echo(f"made what was missing: {', '.join(made)}", err=True)
+
+
 def _more(folder: RunDirectory) -> int:
     """Half as many epochs again."""
-    epochs: int = read_json(folder.results)["epochs"]
+    from seqkit.runs.schemas import RESULTS
+
+    epochs: int = read_json(folder.results, {**RESULTS, "epochs": int})["epochs"]
     return epochs + max(1, epochs // 2)

@@ -7,29 +7,65 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from seqkit.commands.output import echo
 from seqkit.errors import SeqkitError
 from seqkit.runs.verdict import RUN
+from seqkit.signs import as_signs
 from seqkit.tables import TERMINAL_WIDTH, Table
 from seqkit.training.trainer import Callback, Trainer
 
 WIDTH = TERMINAL_WIDTH
 
 
+class SteadyStream:
+    """A stream for what is only shown: a reader that has gone, or signs that it cannot show, stop no work."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes what can be written."""
+        encoding = self.stream.encoding or "utf-8"
+        with suppress(OSError, ValueError):  # a terminal that was closed, a pipe without a reader
+            self.stream.write(text.encode(encoding, "replace").decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        """See :meth:`write`."""
+        with suppress(OSError, ValueError):
+            self.stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+class PipeConsole(Console):
+    """A console whose reader may go (``… | head``): that is no failure of the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Has the command end as one whose output nobody wants any more."""
+        raise BrokenPipeError
+
+
+def steady_console(stream: TextIO | None = None, **settings: Any) -> Console:
+    """A console on standard error that stops no work."""
+    return Console(file=cast("TextIO", SteadyStream(stream or sys.stderr)), **settings)
+
+
 class Reporter(Callback):
     """Shows how a training goes, on standard error and in the run's ``log.txt``."""
 
     def __init__(self, log: Path | None = None, stream: TextIO | None = None) -> None:
-        self.console = Console(file=stream or sys.stderr, highlight=False, soft_wrap=True)
+        self.console = steady_console(stream, highlight=False, soft_wrap=True)
         self.log = log
         self._bar: Progress | None = None
         self._task = TaskID(0)
@@ -39,13 +75,14 @@ class Reporter(Callback):
 
     def line(self, text: str) -> None:
         """A line of its own, above the bar if there is one."""
-        (self._bar.console if self._bar else self.console).print(Text(text))
+        text = as_signs(text)
         if self.log is not None:
             try:
                 with self.log.open("a", encoding="utf-8") as stream:
                     stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
             except OSError as error:
                 raise SeqkitError(f"cannot write {self.log}: {error.strerror}; make room or mend the folder") from error
+        (self._bar.console if self._bar else self.console).print(Text(text))
 
     def prose(self, text: str) -> None:
         """A sentence, in lines of at most 80 columns; a path longer than that stays whole."""
@@ -128,20 +165,20 @@ def print_verdict(verdict: Mapping[str, Any] | None, path: Path) -> None:
     """How the run at a path compares with its baseline, what is wrong with it, and what to try."""
     if verdict is None:
         return
-    click.echo()
+    echo()
     for sentence in (verdict["sentence"], *verdict["remarks"]):
-        click.echo(wrapped(sentence))
+        echo(wrapped(sentence))
     if verdict["suggestion"]:
-        click.echo(f"Try: {verdict['suggestion'].replace(RUN, shlex.quote(str(path)))}")
+        echo(f"Try: {verdict['suggestion'].replace(RUN, shlex.quote(str(path)))}")
 
 
 def print_tables(tables: Sequence[Table], stream: TextIO | None = None) -> None:
     """Tables on standard output, within 80 columns."""
-    console = Console(file=stream or sys.stdout, width=WIDTH, highlight=False)
+    console = PipeConsole(file=stream or sys.stdout, width=WIDTH, highlight=False)
     for table in tables:
         if not table.rows:
             continue
-        console.print(Text(f"\n{table.title}", style="bold"))
+        console.print(Text(f"\n{as_signs(table.title)}", style="bold"))
         console.print(_rich(table))
 
 
@@ -151,7 +188,7 @@ def _rich(table: Table) -> RichTable:
         is_number = all(isinstance(row[number], (int, float)) for row in table.rows)
         last = number == len(table.columns) - 1
         rich_table.add_column(
-            Text(name), justify="right" if is_number else "left", no_wrap=not last, overflow="ellipsis"
+            Text(as_signs(name)), justify="right" if is_number else "left", no_wrap=not last, overflow="ellipsis"
         )
     for row in table.rows:
         rich_table.add_row(*(Text(_cell(value)) for value in row))
@@ -161,7 +198,7 @@ def _rich(table: Table) -> RichTable:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
-    text = f"{value:,}" if isinstance(value, int) else str(value)
+    text = f"{value:,}" if isinstance(value, int) else as_signs(value)
     # Two lines of a text are enough to recognise it.
     return text if len(text) <= 100 else text[:99] + "…"
 
@@ -176,7 +213,7 @@ def clock(seconds: float) -> str:
 @contextmanager
 def progress_bar(path: Path, unit: str, hidden: bool = False) -> Iterator[Callable[[int], None]]:
     """A bar for a file that is read, on standard error if that is a terminal; yields a function that takes the line."""
-    console = Console(file=sys.stderr)
+    console = steady_console()
     if hidden or not console.is_terminal:
         yield lambda line: None
         return

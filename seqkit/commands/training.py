@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-import click
-
+from seqkit.commands.output import echo
 from seqkit.commands.signals import stop_on_signal
 from seqkit.commands.terminal import Reporter, print_tables, print_verdict
-from seqkit.files import write_json
+from seqkit.files import json_bytes
 from seqkit.kernels import ensure
 from seqkit.machine import return_freed_memory
 from seqkit.report.findings import gather
@@ -31,10 +30,16 @@ def train(kernel: str, begin: Callable[[list[str]], Session]) -> int:
     """
     # A training is worth waiting for a build; a failing one costs a line, and torch's own kernels serve.
     if kernel in ("auto", "native"):
-        ensure(lambda line: click.echo(line, err=True))
+        ensure(Reporter().line)
     began, notes = time.perf_counter(), list[str]()
     session = begin(notes)
     return_freed_memory()
+    # No other process may take the run up until its report is written.
+    with session.run.writing():
+        return _train(session, notes, began)
+
+
+def _train(session: Session, notes: Sequence[str], began: float) -> int:
     reporter = Reporter(session.run.log)
     _show_opening(session, notes, reporter)
     if code := _train_until_stopped(session, reporter):
@@ -47,8 +52,11 @@ def train(kernel: str, begin: Callable[[list[str]], Session]) -> int:
     except KeyboardInterrupt:
         reporter.line(f"stopped while scoring; go on with: seqkit resume {session.run.path}")
         return 130
+    # First, as the reader of what is shown may have gone.
+    written = write_findings(session, outcome, notes, reporter)
     _show_outcome(outcome, session, time.perf_counter() - began)
-    _write_report(session, outcome, notes, reporter)
+    if written:
+        echo(f"Its report: {session.run.report}")
     return 0
 
 
@@ -83,40 +91,41 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
         [name.replace("_", "-"), value, results["baseline"].get(name, "")] for name, value in results["test"].items()
     ]
     print_tables([Table(f"{results['task']}: test split", ["", "model", "baseline"], rows), *outcome.tables])
-    click.echo(
+    echo(
         f"\n{results['parameters']:,} parameters; best of {results['epochs']} epochs: {results['best_epoch']}; "
         f"{seconds:.0f} s in all; {results['peak_memory_mb']:,.0f} MB"
     )
     if tuned := results.get("threshold"):
-        click.echo(
+        echo(
             f"{tuned['label']} is predicted from a probability of {tuned['value']:.3f}, tuned on validation: "
             f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
         )
     if scored := results.get("scored_before"):
-        click.echo(scored_before(results["metric"], scored))
+        echo(scored_before(results["metric"], scored))
     if tuned := results.get("thresholds"):
         values = sorted(set(tuned["values"].values()))
         reach = f"{values[0]:.3f}" + (f" to {values[-1]:.3f}" if len(values) > 1 else "")
-        click.echo(
+        echo(
             f"A label is predicted from a probability of {reach}, tuned on validation: "
             f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
         )
-    click.echo(f"The run is in {session.run.path}; try:")
-    click.echo(f'  seqkit predict {session.run.path} "…"')
+    echo(f"The run is in {session.run.path}; try:")
+    echo(f'  seqkit predict {session.run.path} "…"')
     if isinstance(session.task, Generates):
-        click.echo(f'  seqkit generate {session.run.path} --prompt "…"')
+        echo(f'  seqkit generate {session.run.path} --prompt "…"')
 
 
-def _write_report(session: Session, outcome: RunOutcome, notes: Sequence[str], reporter: Reporter) -> None:
+def write_findings(session: Session, outcome: RunOutcome, notes: Sequence[str], reporter: Reporter) -> bool:
+    """Writes the report of a finished run; False if it could not be made, and a sentence says why."""
     run = session.run
     try:
-        findings = gather(session.model(), session.splits, outcome, notes)
-        write_json(run.findings, findings)
+        findings = gather(session.model(), session.splits, outcome, run.read_facts().get("notes", notes))
+        run.replace_file(run.findings.name, json_bytes(findings), run.read_facts())
         history = session.trainer.progress.history
         write_page(RunFiles(run, run.read_facts(), session.config, outcome.results, history, findings))
     except Exception as error:
         # The run is finished and whole: nothing that fails here may make it look otherwise.
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         reporter.prose(f"the report could not be made ({reason}); try: seqkit report {run.path}")
-    else:
-        click.echo(f"Its report: {run.report}")
+        return False
+    return True

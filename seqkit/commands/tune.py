@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqkit.commands.output import echo
 from seqkit.commands.signals import stop_on_signal
 from seqkit.commands.task_options import TaskGroup, asked_values, completed_values, config_options
 from seqkit.errors import SeqkitError, UsageError, missing
@@ -91,7 +92,7 @@ def _carry_out(
 
     wanted, notes = _wanted(task, folder, asked, search), list[str]()
     if wanted.values.get("kernel", "auto") in ("auto", "native"):
-        ensure(lambda line: click.echo(line, err=True))
+        ensure(lambda line: echo(line, err=True))
     budget = _budget(*limits)
     plan = open_plan(folder, task, wanted, notes)
     return_freed_memory()

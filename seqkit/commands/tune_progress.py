@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import shlex
-import sys
 import textwrap
 import time
 from collections.abc import Sequence
@@ -13,14 +12,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from seqkit.commands.terminal import WIDTH, Reporter, clock, print_tables
+from seqkit.commands.output import echo
+from seqkit.commands.terminal import WIDTH, Reporter, clock, print_tables, steady_console
 from seqkit.config import written
 from seqkit.runs.session import Session
+from seqkit.signs import as_signs
 from seqkit.tables import Table
 from seqkit.training.trainer import Callback, Trainer
 from seqkit.tuning.record import State, Trial
@@ -34,7 +33,7 @@ class TuneProgress(Callback):
 
     def __init__(self, study: Study, budget: Budget) -> None:
         self.study, self.budget = study, budget
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self.console = steady_console(highlight=False, soft_wrap=True)
         self.score = study.plan.criterion.score
         self._bar: Progress | None = None
         self._task = TaskID(0)
@@ -46,7 +45,7 @@ class TuneProgress(Callback):
 
     def line(self, text: str) -> None:
         """A line of its own, above the bar if there is one."""
-        (self._bar.console if self._bar else self.console).print(Text(text))
+        (self._bar.console if self._bar else self.console).print(Text(as_signs(text)))
 
     def prose(self, text: str, indent: str = "") -> None:
         """A sentence in lines of at most 80 columns."""
@@ -167,9 +166,9 @@ def show_study(study: Study, best: Trial, page: Path) -> None:
         f"{counted(trials)}. The best score of {tried(trials)} is an optimistic one; the test split's, which chose "
         "nothing, is not."
     )
-    click.echo("\n" + textwrap.fill(chosen, WIDTH))
-    click.echo("By hand:\n" + _pasteable(repeating(study.plan, best.values)))
-    click.echo(f"The study's page: {page}")
+    echo("\n" + textwrap.fill(chosen, WIDTH))
+    echo("By hand:\n" + _pasteable(repeating(study.plan, best.values)))
+    echo(f"The study's page: {page}")
 
 
 def _pasteable(words: Sequence[str]) -> str:

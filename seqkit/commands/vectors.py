@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seqkit.commands.output import echo
 from seqkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,27 +56,28 @@ def command(
         check_ending(Path(out))
         words, matrix = _train(Path(source), text_column, (size, window, min_count, max_symbols, seed))
         write_vectors(Path(out), words, matrix)
-        click.echo(f"{len(words):,} vectors of {size} values are in {out}; try:")
-        click.echo(f"  seqkit vectors {out} --near {words[min(len(words) - 1, 100)]}")
-        click.echo(f"  seqkit run sentiment --data … --vectors {out}")
+        echo(f"{len(words):,} vectors of {size} values are in {out}; try:")
+        echo(f"  seqkit vectors {out} --near {words[min(len(words) - 1, 100)]}")
+        echo(f"  seqkit run sentiment --data … --vectors {out}")
     _show(near, words, matrix)
 
 
 def _train(source: Path, text_column: str | None, options: tuple[int, int, int, int, int]) -> tuple[list[str], Tensor]:
     from seqkit.data import Vocabulary, tokenizer
+    from seqkit.data.normal_forms import NFKC
     from seqkit.data.readers import read_texts
     from seqkit.training.word_vectors import word_vectors
 
     size, window, min_count, max_symbols, seed = options
-    began, words = time.perf_counter(), tokenizer("word")
+    began, words = time.perf_counter(), tokenizer("word", normal_form=NFKC)
     texts = [words.split(text) for text in read_texts(source, text_column)]
     vocabulary = Vocabulary.build(texts, min_count, max_symbols)
     first, tokens = len(vocabulary.specials), sum(map(len, texts))
-    click.echo(f"{tokens:,} words in {len(texts):,} texts, {len(vocabulary) - first:,} of them frequent", err=True)
+    echo(f"{tokens:,} words in {len(texts):,} texts, {len(vocabulary) - first:,} of them frequent", err=True)
     # Special symbols come first: without them, the unknown word is a number below 0, which is left out.
     rows = ([number - first for number in vocabulary.encode(text)] for text in texts)
     matrix = word_vectors(rows, len(vocabulary) - first, size, window, seed)
-    click.echo(f"trained in {time.perf_counter() - began:.0f} s", err=True)
+    echo(f"trained in {time.perf_counter() - began:.0f} s", err=True)
     return list(vocabulary.symbols[first:]), matrix
 
 

@@ -9,8 +9,11 @@ from typing import Any, TypeVar
 from seqkit.cells import available_cells, make_cell
 from seqkit.config.options import option
 from seqkit.config.training import TrainingConfig
+from seqkit.data.normal_forms import AS_IT_IS, NORMAL_FORMS
 
 L = TypeVar("L")
+MOST_LAYERS = 1000
+"""One that somebody means has ten; a thousand million take all memory before the first error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,11 @@ class VocabularyOptions(TrainingConfig):
 
     min_count: int = option(1, "a token seen less often in training is unknown", minimum=1)
     max_symbols: int = option(30000, "largest vocabulary", minimum=3)
+    normal_form: str = option(
+        AS_IT_IS,
+        "one spelling for é and e with an accent: NFC; for full-width letters and ligatures, too: NFKC; or none",
+        choices=lambda: NORMAL_FORMS,
+    )
 
 
 def _names_weight_file(class_weight: str) -> bool:
@@ -87,7 +95,7 @@ class RecurrentOptions(TrainingConfig):
     cell: str = option("lstm", "recurrent cell", choices=available_cells, tune="gru,lstm")
     cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
     hidden_size: int = option(128, "units of a cell", minimum=1, tune="64,96,128,192,256")
-    num_layers: int = option(1, "recurrent layers", minimum=1, tune="1,2")
+    num_layers: int = option(1, "recurrent layers", minimum=1, below=MOST_LAYERS, tune="1,2")
 
     def build(self, layer: Callable[..., L], *arguments: Any, **options: Any) -> L:
         """An ``Encoder``, ``Decoder`` or ``Recurrent`` with these options: ``config.build(Encoder, 5000, 64)``.
@@ -110,3 +118,4 @@ class BeamOptions(TrainingConfig):
 
     beam_size: int = option(5, "hypotheses that the search keeps; 1: greedy", minimum=1)
     length_penalty: float = option(0.0, "how much the search favours longer outputs", minimum=0)
+    no_repeat_ngram: int = option(0, "n-grams of so many tokens are written once; 0: as often as they come", minimum=0)

@@ -8,6 +8,10 @@ from typing import Any
 from seqkit.config.options import options_of
 from seqkit.config.training import TrainingConfig
 from seqkit.errors import SeqkitError, UsageError
+from seqkit.files import read_ordinary
+
+_LARGEST = 1 << 20
+"""Bytes of a file of options; ours have some thousand."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -21,7 +25,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
     try:
         # utf-8-sig: some editors put a byte order mark at the start.
-        return tomlkit.parse(path.read_bytes().decode("utf-8-sig")).unwrap()
+        return tomlkit.parse(read_ordinary(path, _LARGEST).decode("utf-8-sig")).unwrap()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:

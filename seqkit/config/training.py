@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqkit.config.options import from_data, option
+from seqkit.data.readers import FileForm, file_form
 from seqkit.kernels import NAMES, PRECISIONS
 
 
@@ -43,6 +44,9 @@ class TrainingConfig:
     encoding: str | None = option(
         None, "encoding of the data's text files: utf-8, utf-16, cp1252, ... (else UTF-8, or what their mark says)"
     )
+    columns: str | None = option(
+        None, "names of a table's columns, joined by commas, where its first line is a row and names none"
+    )
     checkpoint_seconds: float = option(60.0, "seconds of work that are lost, at most, if the run is killed", minimum=0)
     init_from: str | None = option(
         None, "a run whose encoder or decoder this one starts from; or several: FORWARD,BACKWARD", path=True
@@ -51,6 +55,11 @@ class TrainingConfig:
     split_seed: int | None = option(
         None, "seed of the random splits, which several runs may share (else the seed)", minimum=0, below=2**31
     )
+
+    @property
+    def form(self) -> FileForm:
+        """How the data's files are written."""
+        return file_form(self.encoding, self.columns)
 
     @property
     def seed_of_splits(self) -> int:

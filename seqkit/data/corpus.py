@@ -14,9 +14,22 @@ from typing import BinaryIO
 
 import numpy as np
 
-from seqkit.data.readers import DataError, SourceLocation, choose_column, read_records
+from seqkit.data.readers import (
+    FORMATS,
+    PLAIN,
+    DataError,
+    FileForm,
+    SourceLocation,
+    choose_column,
+    format_ending,
+    read_lines,
+    read_records,
+)
+from seqkit.data.readers.compressed import is_compressed
+from seqkit.data.readers.encodings import encoding_by_mark
 from seqkit.data.splits import cut_points
 from seqkit.errors import SeqkitError, UsageError
+from seqkit.files import open_ordinary
 
 BLOCK = 2**20
 """Bytes that are read at a time: a text may be larger than the memory"""
@@ -105,35 +118,49 @@ def stretch(corpus: Corpus, start: int = 0, stop: int | None = None) -> Stretch:
     return Stretch(corpus, start, stop, characters, digest.hexdigest())
 
 
-def open_corpus(path: Path, notes: list[str]) -> Corpus:
+def open_corpus(path: Path, notes: list[str], encoding: str | None = None) -> Corpus:
     """A text file, or all text files of a folder and of the folders in it, in the order of their paths.
 
     A file of a folder is text if its first block has no NUL byte; the others are left out, and ``notes`` receives how
-    many. Names that begin with a dot are skipped.
+    many. Names that begin with a dot are skipped. Compressed files, and those that are not UTF-8 (``encoding`` and byte
+    order marks say so), are kept in memory as UTF-8.
 
     Raises:
         UsageError: for a path that cannot be read.
         DataError: for a folder without text files.
     """
     if not path.is_dir():
-        with _open(path):
-            return Corpus(str(path), (path,))
+        if format_ending(path) in FORMATS:
+            notes.append(
+                f"{path} is a table, and all of it is read as text, names of columns and labels, too; --text-column "
+                "names the column of the texts"
+            )
+        return Corpus(str(path), (_utf_8(path, encoding),))
     visible = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)))
     files = tuple(p for p in visible if _size(p) and _is_text(p))
     if not files:
         raise DataError(f"{path} has no text file in it; name a text file, or a folder with some")
     if left_out := len(visible) - len(files):
         notes.append(f"{left_out:,} of {len(visible):,} files are empty or not text and were left out")
-    return Corpus(str(path), files)
+    return Corpus(str(path), tuple(_utf_8(file, encoding) for file in files))
 
 
-def column_corpus(path: Path, column: str) -> Corpus:
+def _utf_8(path: Path, encoding: str | None) -> Path | bytes:
+    """The file, or its text as UTF-8 where its bytes are something else."""
+    with _open(path) as stream:
+        marked = encoding_by_mark(stream.read(4))
+    if encoding is None and marked is None and not is_compressed(path):
+        return path
+    return "".join(f"{line}\n" for _, line in read_lines(path, encoding=encoding)).encode()
+
+
+def column_corpus(path: Path, column: str, form: FileForm = PLAIN) -> Corpus:
     """The texts of a column of a table, a row a line, in memory.
 
     Raises :class:`UsageError` for a table without the column, and as :func:`~seqkit.data.readers.read_records` does.
     """
     lines: list[str] = []
-    for record in read_records(path):
+    for record in read_records(path, encoding=form.encoding, columns=form.columns):
         if not lines:
             choose_column(list(record.values), column, "text", SourceLocation(str(path), 1))
         lines.append(" ".join(record.values[column].split()))
@@ -178,21 +205,28 @@ def _decoded(corpus: Corpus, start: int, stop: int) -> Iterator[tuple[bytes, str
             stream.seek(offset)
             while offset < end and (block := stream.read(min(BLOCK, end - offset))):
                 if b"\0" in block:
+                    _report_as_lines(file)
                     at = _line(corpus, file, offset + block.index(b"\0"))
                     raise DataError("there is a NUL byte, so this is not a text file; give UTF-8 text", at)
                 waiting = len(decoder.getstate()[0])
                 try:
                     text = decoder.decode(block, final=offset + len(block) == end)
                 except UnicodeDecodeError as error:
+                    _report_as_lines(file)
                     at = _line(corpus, file, offset - waiting + error.start)
                     raise DataError(
-                        f"byte {error.object[error.start]:#04x} is not UTF-8; if the file is Latin-1, convert it: "
-                        "iconv -f latin1 -t utf-8 OLD > NEW",
+                        f"byte {error.object[error.start]:#04x} is not UTF-8; say which encoding it is with --encoding",
                         at,
                     ) from None
                 # A byte order mark is not part of the text.
                 yield block, text.removeprefix("\ufeff") if offset == 0 else text
                 offset += len(block)
+
+
+def _report_as_lines(file: Path | bytes) -> None:
+    """Raises what reading the file line by line stops at: with its line, and the likeliest encoding."""
+    for _ in read_lines(file) if isinstance(file, Path) else ():
+        pass
 
 
 def _line(corpus: Corpus, file: Path | bytes, offset: int) -> SourceLocation:
@@ -213,14 +247,15 @@ def _open(file: Path | bytes) -> BinaryIO:
     if isinstance(file, bytes):
         return BytesIO(file)
     try:
-        return file.open("rb")
+        return open_ordinary(file)
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}; check the path and who may read it") from None
 
 
 def _is_text(path: Path) -> bool:
     with _open(path) as stream:
-        return b"\0" not in stream.read(BLOCK)
+        block = stream.read(BLOCK)
+    return b"\0" not in block or encoding_by_mark(block) is not None or is_compressed(path)
 
 
 def _hidden(path: Path) -> bool:

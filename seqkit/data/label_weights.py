@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import (
     LARGEST_WEIGHT,
     DataError,
     SourceLocation,
+    format_ending,
     parse_weight,
     read_lines,
     read_records,
@@ -20,21 +22,23 @@ from seqkit.errors import UsageError
 _SHAPE = '{"label": 2.5}'
 
 
-def read_label_weights(setting: str) -> tuple[dict[str, float], str]:
+def read_label_weights(setting: str, encoding: str | None = None) -> tuple[dict[str, float], str]:
     """The weights of labels that a setting means, and what errors may call it.
 
     A setting that begins with a brace is JSON. Else it names a file: ``.json`` holds an object such as ``{"spam": 5}``,
     a table (``.csv``, ``.tsv``, ``.jsonl``) the columns ``label`` and ``weight``.
+
+    ``encoding`` is that of the file; None: as in :func:`read_lines`.
 
     Raises :class:`UsageError` for a file that is not there, and :class:`DataError` for what holds no weights.
     """
     if setting.lstrip().startswith("{"):
         return _parse_object(setting, "class_weight"), "class_weight"
     path = Path(setting)
-    if path.suffix.lower() == ".json":
-        text = "\n".join(line for _, line in read_lines(path))
+    if format_ending(path) == ".json":
+        text = "\n".join(line for _, line in read_lines(path, encoding=encoding))
         return _parse_object(text, str(path)), str(path)
-    return _read_table(path), str(path)
+    return _read_table(path, encoding), str(path)
 
 
 def _parse_object(text: str, source: str) -> dict[str, float]:
@@ -44,7 +48,7 @@ def _parse_object(text: str, source: str) -> dict[str, float]:
         raise DataError(f"{source} is no JSON ({str(error).splitlines()[0]}); write weights as {_SHAPE}") from None
     if not isinstance(values, dict):
         raise DataError(f"{source} is no object of JSON; write weights as {_SHAPE}")
-    return {label: _check_weight(value, label, source) for label, value in values.items()}
+    return {canonical(label): _check_weight(value, label, source) for label, value in values.items()}
 
 
 def _check_weight(value: Any, label: str, source: str) -> float:
@@ -56,13 +60,13 @@ def _check_weight(value: Any, label: str, source: str) -> float:
     return float(value)
 
 
-def _read_table(path: Path) -> dict[str, float]:
+def _read_table(path: Path, encoding: str | None) -> dict[str, float]:
     weights: dict[str, float] = {}
-    for location, values in read_records(path):
+    for location, values in read_records(path, encoding=encoding):
         if missing := {"label", "weight"} - values.keys():
             header = SourceLocation(location.file, 1)
             raise UsageError(f"{header}: there is no column {shown(min(missing))}; name two columns label and weight")
-        label = values["label"].strip()
+        label = canonical(values["label"].strip())
         if label in weights:
             raise DataError(f"label {shown(label)} has a weight already; take one of them out", location)
         weights[label] = parse_weight(values["weight"], "weight", location)

@@ -13,7 +13,9 @@ import regex
 
 from seqkit.data.pairs import Pair, pair_of
 from seqkit.data.readers import (
+    FORMATS,
     DataError,
+    FileForm,
     SourceLocation,
     choose_column,
     format_ending,
@@ -36,7 +38,7 @@ _NUMBERING = ("id", "ids", "index", "no", "number", "line", "key", "name", "scor
 _NEUTRAL = frozenset((*_SENTENCE, *_NUMBERING, "lang", "language", "license", "attribution"))
 """Words that stand in a header beside those."""
 _COMMENT = ";;;"
-_TABLES = (".csv", ".jsonl", ".ndjson", ".json")
+_TABLES = tuple(ending for ending, kind in FORMATS.items() if kind != "tsv")
 _SAMPLE = 500
 """Lines from which the layout of a file follows."""
 _MOSTLY = 0.9
@@ -51,10 +53,11 @@ def read_pairs(
     target_column: str | None = None,
     encoding: str | None = None,
     symbols: bool = False,
+    columns: Sequence[str] = (),
 ) -> Iterator[Pair]:
     """The pairs of a file, one reference each; sides may be empty.
 
-    ``.csv``, ``.jsonl``, ``.ndjson``, ``.json`` and any table whose columns are named: as in
+    Tables but for ``.tsv`` and ``.tab``, and these where columns are named: as in
     :func:`~seqkit.data.readers.read_records`. Any other file is lines of fields with tabs between. The first line is a
     header if its fields are names of sides or of languages (``source``, ``target``, ``english``, ``French sentence``
     …), and the columns are found by them; else the sides are the first two columns that hold neither numbers nor the
@@ -66,14 +69,15 @@ def read_pairs(
         encoding: of the text; None: as in :func:`~seqkit.data.readers.read_lines`.
         symbols: targets are symbols with spaces or tabs between; a line without a tab is cut at its first space, as
             dictionaries have it, and one that begins with ``;;;`` is a comment.
+        columns: names of all columns, where the first line is a pair already.
 
     Raises:
         DataError: with file:line for a line without a tab, and for one with more fields than the others.
         UsageError: for columns that do not exist or that no name tells.
     """
-    named = source_column is not None or target_column is not None
+    named = source_column is not None or target_column is not None or bool(columns)
     if named or format_ending(path) in _TABLES:
-        yield from _named_columns(path, source_column, target_column, encoding)
+        yield from _named_columns(path, source_column, target_column, FileForm(encoding, tuple(columns)))
         return
     lines = _fields(path, encoding, symbols)
     sample = list(islice(lines, _SAMPLE))
@@ -126,7 +130,7 @@ def _layout(sample: Sequence[_Fields], symbols: bool) -> _Layout:
     sides = [number for number in range(fields) if _is_text([values[number] for values in whole])]
     if len(sides) < 2:
         what = f"only {len(sides)} of {fields} fields hold text" if fields > 2 else "one side holds numbers alone"
-        raise DataError(f"{what}; a line is a source, a tab and a target", first.location)
+        raise DataError(f"{what}; a line is a source, a tab and a target", first.location, of_row=False)
     return _Layout(sides[0], sides[1], fields, False, False)
 
 
@@ -175,12 +179,14 @@ def _by_position(lines: Iterator[_Fields], layout: _Layout) -> Iterator[Pair]:
         yield pair_of(values[layout.source], values[layout.target], location)
 
 
-def read_parallel(source: Path, target: Path) -> Iterator[Pair]:
+def read_parallel(source: Path, target: Path, encoding: str | None = None) -> Iterator[Pair]:
     """Line n of one file with line n of the other; raises :class:`DataError` if one has fewer lines."""
     empty = True
-    for number, (one, other) in enumerate(zip_longest(read_lines(source), read_lines(target)), 1):
+    for number, (one, other) in enumerate(
+        zip_longest(*(read_lines(path, encoding=encoding) for path in (source, target))), 1
+    ):
         if one is None or other is None:
-            counts = [sum(1 for _ in read_lines(path)) for path in (source, target)]
+            counts = [sum(1 for _ in read_lines(path, encoding=encoding)) for path in (source, target)]
             lacking = target if other is None else source
             raise DataError(
                 f"{source} has {counts[0]:,} lines and {target} has {counts[1]:,}; line {number:,} is the first that "
@@ -211,11 +217,33 @@ def side_column(
     return choose_column(columns, named, "text", header)
 
 
-def _named_columns(
-    path: Path, source_column: str | None, target_column: str | None, encoding: str | None
-) -> Iterator[Pair]:
+def unnamed_fields(path: Path, form: FileForm) -> tuple[str, ...]:
+    """Names for the fields of a file of tabs, its source and target among them; nothing if its first line has names.
+
+    One side may be missing: such a file is to be translated.
+    """
+    if format_ending(path) in _TABLES:
+        return ()
+    lines = (_Fields(at, line.split("\t")) for at, line in read_lines(path, encoding=form.encoding) if line.strip())
+    sample = list(islice(lines, _SAMPLE))
+    if not sample or _names_a_side(sample[0].values):
+        return ()
+    fields = _usual_count(sample)
+    whole = [line.values for line in sample if len(line.values) == fields]
+    texts = [number for number in range(fields) if _is_text([values[number] for values in whole])] or [0]
+    named = dict(zip(texts, ("source", "target"), strict=False))
+    return tuple(named.get(number, f"field {number + 1}") for number in range(fields))
+
+
+def _names_a_side(values: Sequence[str]) -> bool:
+    words = [_words(value) for value in values]
+    known = _HEADER | _NEUTRAL
+    return all(some and some <= known for some in words) and any(some & (_HEADER | {*_SENTENCE}) for some in words)
+
+
+def _named_columns(path: Path, source_column: str | None, target_column: str | None, form: FileForm) -> Iterator[Pair]:
     columns: tuple[str, str] | None = None
-    for location, row in read_records(path, encoding=encoding):
+    for location, row in read_records(path, encoding=form.encoding, columns=form.columns):
         values = _with_inner_values(row)
         if columns is None:
             columns = _side_columns(list(values), source_column, target_column, SourceLocation(location.file, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import DataError, SourceLocation
 from seqkit.data.spacing import plain_spaces
 from seqkit.data.splits import Splits, shuffled_splits
@@ -48,13 +49,16 @@ def usable(pairs: Iterable[Pair], max_characters: int, notes: list[str]) -> list
         sides = (pair.source, *pair.references)
         if not all(sides):
             empty.append(pair.location)
-        elif max(map(len, sides)) > max_characters:
+        elif max(len(canonical(side)) for side in sides) > max_characters:
             long.append(pair.location)
         else:
-            known = by_source.setdefault(pair.source, pair)
-            # dict.fromkeys: each reference once, in the order of the file.
-            references = tuple(dict.fromkeys(known.references + pair.references))
-            by_source[pair.source] = replace(known, references=references)
+            source = canonical(pair.source)
+            known = by_source.setdefault(source, pair)
+            # Each reference once, in the order of the file and as it was written first.
+            references: dict[str, str] = {}
+            for text in known.references + pair.references:
+                references.setdefault(canonical(text), text)
+            by_source[source] = replace(known, references=tuple(references.values()))
     _note(empty, "with an empty side", notes)
     _note(long, f"with a side of more than {max_characters:,} characters", notes)
     if not by_source:
@@ -94,6 +98,7 @@ def _check_languages(pairs: Sequence[Pair], notes: list[str]) -> None:
             f"source and target are the same in {share:.0%} of the pairs: both sides seem to be one language; "
             "check the columns or files",
             same[0].location,
+            of_row=False,
         )
     if share >= _SUSPICIOUS:
         notes.append(f"source and target are the same in {share:.0%} of the pairs, the first at {same[0].location}")

@@ -40,10 +40,15 @@ def pronunciations(pairs: Iterable[Pair], notes: list[str], stress: bool = True)
         cut = " ".join(symbols.findall(example))
         notes.append(f"phonemes have no spaces between them: {shown(example)} is read as {shown(cut)}")
     for pair in entries:
-        variant = _VARIANT.fullmatch(pair.source)
         references = (" ".join(symbols.findall(r)) if symbols else r for r in pair.references)
         texts = tuple(text if stress else _STRESS.sub("", text) for text in references)
-        yield replace(pair, source=variant[1] if variant else pair.source, references=texts)
+        yield replace(pair, source=spelling(pair.source), references=texts)
+
+
+def spelling(entry: str) -> str:
+    """The word of a dictionary's entry: ``read`` of ``read(2)``."""
+    variant = _VARIANT.fullmatch(entry)
+    return variant[1] if variant else entry
 
 
 def _unwrapped(pair: Pair) -> Pair:

@@ -74,9 +74,9 @@ def stretches(examples: Iterable[Example], longest: int) -> Iterator[Sentence]:
             yield from _cut(list(labelled(paragraph)), longest, example.location)
 
 
-def read_text(path: Path, longest: int) -> Iterator[Sentence]:
+def read_text(path: Path, longest: int, encoding: str | None = None) -> Iterator[Sentence]:
     """The stretches of a text file, each line of which is a paragraph."""
-    lines = (Example(line, "", location) for location, line in read_lines(path))
+    lines = (Example(line, "", location) for location, line in read_lines(path, encoding=encoding))
     return stretches(lines, longest)
 
 

@@ -13,9 +13,10 @@ Ramshaw and Marcus, 1995, cmp-lg/9505040; Tjong Kim Sang and Veenstra, 1999, cs/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import regex
 import torch
 from torch import Tensor
 
@@ -33,6 +34,14 @@ _LETTERS = {
 _ENOUGH = 0.95
 """Of the tags other than ``O``: a few typing errors must not make a file of names one of plain labels."""
 _MEANING = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S"}
+_NAMES = {"bio": "BIO (IOB2)", "iob1": "IOB1", "bioes": "BIOES", "bilou": "BILOU"}
+_LETTER_OF = {"M": "I", "W": "S"}
+"""Of the letters that others write for those of BIOES: BMES, BMEWO."""
+_PREFIXED = regex.compile(r"(?P<letter>[BIESLUMW])(?P<mark>[-_:/|])(?P<type>.+)", regex.IGNORECASE)
+_SUFFIXED = regex.compile(r"(?P<type>.+)(?P<mark>[-_:/|])(?P<letter>[BIESLUMW])", regex.IGNORECASE)
+_OUTSIDES = (OUTSIDE, "o", "0")
+_ONLY_TYPE = "SPAN"
+"""What a span is called where tags are B, I and O and no more."""
 
 
 class Span(NamedTuple):
@@ -55,6 +64,54 @@ def detect_scheme(tag_sequences: Iterable[Sequence[str]]) -> str | None:
     if not inside or sum(inside) < _ENOUGH * len(inside):
         return None
     return min(_LETTERS, key=lambda scheme: sum(times * len(broken(tags, scheme)) for tags, times in sequences.items()))
+
+
+def marked_type(tag: str) -> str | None:
+    """The type of span that a tag marks in any of the spellings that :func:`respelled` knows; None if it marks none."""
+    match = _PREFIXED.fullmatch(tag) or _SUFFIXED.fullmatch(tag)
+    return match["type"] if match else None
+
+
+def respelled(counts: Mapping[str, int]) -> dict[str, str]:
+    """For tags of a scheme in another spelling, each as :func:`spans` reads it: ``B_PER``, ``PER-B``, ``b-per``, ``B``
+    alone, M for I (BMES), ``0`` or ``o`` for ``O``.
+
+    Nothing for plain labels, and for tags that are spelled so already. ``counts`` says how often each occurs.
+    """
+    inside = {tag: count for tag, count in counts.items() if tag not in _OUTSIDES}
+    total = sum(inside.values())
+    if not total:
+        return {}
+    for pattern in (_PREFIXED, _SUFFIXED):
+        found = {tag: match for tag in inside if (match := pattern.fullmatch(tag))}
+        letters = {_letter(match["letter"]) for match in found.values()}
+        # A part of speech may end in -S: a scheme has a letter that begins spans, and one more or words outside.
+        begins = letters & {"B", "S", "U"} or pattern is _PREFIXED
+        several = len(letters) > 1 or len(counts) > len(inside)
+        if begins and several and sum(inside[tag] for tag in found) >= _ENOUGH * total:
+            spelled = {tag: f"{_letter(match['letter'])}-{match['type']}" for tag, match in found.items()}
+            return _changes({**spelled, **_outside(counts)})
+    letters = {_letter(tag) for tag in inside}
+    if letters <= {*_MEANING} and "B" in letters and letters & {"I", "E", "L"} and len(counts) > len(inside):
+        return _changes({**{tag: f"{_letter(tag)}-{_ONLY_TYPE}" for tag in inside}, **_outside(counts)})
+    return {}
+
+
+def _letter(letter: str) -> str:
+    return _LETTER_OF.get(letter.upper(), letter.upper())
+
+
+def _outside(counts: Mapping[str, int]) -> dict[str, str]:
+    return {tag: OUTSIDE for tag in _OUTSIDES if tag in counts}
+
+
+def _changes(spelled: Mapping[str, str]) -> dict[str, str]:
+    return {tag: other for tag, other in spelled.items() if tag != other}
+
+
+def scheme_name(scheme: str) -> str:
+    """What people call it: ``BIO (IOB2)``."""
+    return _NAMES.get(scheme, scheme)
 
 
 def spans(tags: Sequence[str]) -> list[Span]:

@@ -50,20 +50,25 @@ def stratified(
     test_fraction: float,
     seed: int,
     label: Callable[[X], str] = attrgetter("label"),
+    unit: Callable[[X], Hashable] | None = None,
 ) -> Splits[X]:
-    """Random splits with the same mix of labels; exact duplicates of a text stay in one split.
+    """Random splits with the same mix of labels; exact duplicates of a text stay in one split, or what is one ``unit``.
 
     Raises :class:`UsageError` for fractions that leave nothing to train on.
     """
     _check_fractions(valid_fraction, test_fraction)
-    rest, test = split_off(examples, test_fraction, seed, label)
+    rest, test = split_off(examples, test_fraction, seed, label, unit)
     # Another seed, or validation would draw the same positions from what is left as the test did.
-    train, valid = split_off(rest, valid_fraction / (1 - test_fraction), seed + 1, label)
+    train, valid = split_off(rest, valid_fraction / (1 - test_fraction), seed + 1, label, unit)
     return Splits(train, valid, test)
 
 
 def split_off(
-    examples: Sequence[X], fraction: float, seed: int, label: Callable[[X], str] = attrgetter("label")
+    examples: Sequence[X],
+    fraction: float,
+    seed: int,
+    label: Callable[[X], str] = attrgetter("label"),
+    unit: Callable[[X], Hashable] | None = None,
 ) -> tuple[list[X], list[X]]:
     """A random fraction of the examples of each label split off: (the examples left, those split off).
 
@@ -73,7 +78,7 @@ def split_off(
     if not 0 <= fraction < 1:
         raise UsageError(f"a fraction of {fraction} cannot be split off; it must be at least 0 and below 1")
     strata: dict[str, list[list[int]]] = defaultdict(list)
-    for group in _grouped(range(len(examples)), lambda number: examples[number].text.strip()):
+    for group in _grouped(range(len(examples)), lambda n: unit(examples[n]) if unit else examples[n].text.strip()):
         strata[_most_frequent(label(examples[number]) for number in group)].append(group)
     drawn: set[int] = set()
     generator = random.Random(seed)
@@ -163,13 +168,16 @@ def check_classes(examples: Sequence[Example], splits: int = 3) -> None:
         raise DataError("there are no examples; give labelled texts of at least two classes")
     if len(texts) < 2:
         (only,) = texts
-        raise DataError(f"there is only one class, {shown(only)}; add examples of another", locations[only])
+        raise DataError(
+            f"there is only one class, {shown(only)}; add examples of another", locations[only], of_row=False
+        )
     for label, different in sorted(texts.items()):
         if len(different) < splits:
             raise DataError(
                 f"class {shown(label)} has {len(different)} different text{'s' if len(different) > 1 else ''}, but the "
                 f"{splits} splits (training, validation, test) need {splits}; add examples or take the class out",
                 locations[label],
+                of_row=False,
             )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import regex
 
+from seqkit.data.normal_forms import AS_IT_IS, normal
 from seqkit.data.placeholders import SLOTS, is_slot, slot
 from seqkit.data.readers import DataError
 from seqkit.data.tokenizers import CharTokenizer, Tokenizer, tokenizer_from_json
@@ -49,7 +50,7 @@ class JoinedWords(Tokenizer):
 
     def split(self, text: str) -> list[str]:
         """See :class:`Tokenizer`."""
-        text = text.replace(_JOINER, "■")
+        text = self.normal(text).replace(_JOINER, "■")
         pieces = list(_PIECE.finditer(text))
         tokens = [piece.group() for piece in pieces]
         between_slots: list[int] = []
@@ -83,7 +84,7 @@ class SpacedTokens(Tokenizer):
 
     def split(self, text: str) -> list[str]:
         """See :class:`Tokenizer`."""
-        return text.split()
+        return self.normal(text).split()
 
     def join(self, tokens: Sequence[str]) -> str:
         """The tokens with a space between them."""
@@ -98,6 +99,7 @@ class BytePairs(Tokenizer):
 
     Args:
         model: the JSON of a tokenizer of the ``tokenizers`` library.
+        normal_form: see :class:`Tokenizer`.
 
     Source: Sennrich, Haddow and Birch, 2016, arXiv:1508.07909.
     """
@@ -105,7 +107,8 @@ class BytePairs(Tokenizer):
     name = "bpe"
     lossless = False
 
-    def __init__(self, model: Mapping[str, Any]) -> None:
+    def __init__(self, model: Mapping[str, Any], normal_form: str = AS_IT_IS) -> None:
+        super().__init__(normal_form)
         self.model = dict(model)
         try:
             self._inner = _library().Tokenizer.from_str(json.dumps(self.model))
@@ -113,7 +116,7 @@ class BytePairs(Tokenizer):
             raise DataError(f"the subwords are damaged ({error}); restore the file from a copy") from None
 
     @classmethod
-    def learn(cls, texts: Iterable[str], size: int) -> BytePairs:
+    def learn(cls, texts: Iterable[str], size: int, normal_form: str = AS_IT_IS) -> BytePairs:
         """Learns at most ``size`` symbols from texts."""
         library = _library()
         learned = library.Tokenizer(library.models.BPE(unk_token=UNK))
@@ -125,40 +128,52 @@ class BytePairs(Tokenizer):
         trainer = library.trainers.BpeTrainer(
             vocab_size=size, special_tokens=[UNK], initial_alphabet=slots, show_progress=False
         )
-        learned.train_from_iterator(texts, trainer)
-        return cls(json.loads(learned.to_str()))
+        learned.train_from_iterator((normal(text, normal_form) for text in texts), trainer)
+        return cls(json.loads(learned.to_str()), normal_form)
 
     def split(self, text: str) -> list[str]:
         """See :class:`Tokenizer`; characters that were not learned are unknown."""
-        return list(self._inner.encode(text, add_special_tokens=False).tokens)
+        return list(self._inner.encode(self.normal(text), add_special_tokens=False).tokens)
+
+    def surfaces(self, text: str) -> list[str]:
+        """See :class:`Tokenizer`; a character that was not learned stands for itself."""
+        text = self.normal(text)
+        found = self._inner.encode(text, add_special_tokens=False)
+        return [
+            text[start:end] if token == UNK else token
+            for token, (start, end) in zip(found.tokens, found.offsets, strict=True)
+        ]
 
     def join(self, tokens: Sequence[str]) -> str:
         """See :class:`Tokenizer`."""
         return " ".join("".join(tokens).replace(_SPACE, " ").split())
 
     def to_json(self) -> dict[str, Any]:
-        """Name and model."""
-        return {"name": self.name, "model": self.model}
+        """Name, model and normal form."""
+        form = {} if self.normal_form == AS_IT_IS else {"normal_form": self.normal_form}
+        return {"name": self.name, "model": self.model, **form}
 
 
-def learn_tokenizer(name: str, texts: Iterable[str], size: int) -> Tokenizer:
+def learn_tokenizer(name: str, texts: Iterable[str], size: int, normal_form: str = AS_IT_IS) -> Tokenizer:
     """The tokenizer of that name, one of :data:`WRITABLE`; ``bpe`` learns at most ``size`` symbols from the texts."""
     if name == "bpe":
-        return BytePairs.learn(texts, size)
+        return BytePairs.learn(texts, size, normal_form)
     fixed: dict[str, type[Tokenizer]] = {"word": JoinedWords, "char": CharTokenizer, "space": SpacedTokens}
     if name not in fixed:
         raise unknown("tokenizer", name, WRITABLE)
-    return fixed[name]()
+    return fixed[name](normal_form)
 
 
 def load_tokenizer(value: Mapping[str, Any]) -> Tokenizer:
     """The tokenizer that ``to_json`` wrote; raises :class:`DataError` for anything else."""
     name = value.get("name") if isinstance(value, dict) else None
     fixed: dict[Any, type[Tokenizer]] = {JoinedWords.name: JoinedWords, SpacedTokens.name: SpacedTokens}
+    # Runs that are older than normal forms do not name one.
+    form = str(value.get("normal_form", AS_IT_IS)) if isinstance(value, dict) else AS_IT_IS
     if name in fixed:
-        return fixed[name]()
+        return fixed[name](form)
     if name == BytePairs.name and isinstance(value.get("model"), dict):
-        return BytePairs(value["model"])
+        return BytePairs(value["model"], form)
     return tokenizer_from_json(value)
 
 

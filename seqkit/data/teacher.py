@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import DataError, SourceLocation, read_records, shown
 from seqkit.errors import UsageError
 
@@ -46,8 +47,12 @@ def read_probabilities(path: Path, labels: Sequence[str], columns: Columns, key:
         if not inputs:
             header = SourceLocation(location.file, 1)
             inputs = ["input"] if "input" in values else columns(list(values), header)
-        row = _checked(_values_of(values, labels, location), labels, location)
         text = " ".join(values[name].strip() for name in inputs)
+        if not text:
+            # Predictions of a file keep the place of a blank input, without probabilities.
+            continue
+        named = {canonical(name): value for name, value in values.items()}
+        row = _checked(_values_of(named, [canonical(label) for label in labels], location), labels, location)
         found.setdefault(key(text), []).append(row)
     return {text: _average(rows) for text, rows in found.items()}
 
@@ -73,6 +78,7 @@ def _values_of_json(text: str, name: str, labels: Sequence[str], location: Sourc
         pairs = None
     if not isinstance(pairs, dict):
         raise DataError(f"{name} is no object of labels and probabilities; mend it", location)
+    pairs = {canonical(label): value for label, value in pairs.items()}
     for label in (*labels, *pairs):
         if label not in pairs or label not in labels:
             whose = "the teacher does not know" if label not in pairs else "is not in the training split"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
@@ -11,13 +10,13 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from seqkit.data.readers import DataError, Lines, SourceLocation, read_lines, shown
+from seqkit.data.safetensors_files import read_safetensors
 from seqkit.errors import UsageError
-from seqkit.files import write_atomic
+from seqkit.files import read_ordinary, write_atomic
 
 _LARGEST = torch.finfo(torch.float32).max
 _BETWEEN = "\0"
@@ -99,16 +98,15 @@ def _rows(words: Sequence[str], matrix: Tensor) -> Iterator[tuple[str, list[floa
 
 
 def _read_safetensors(path: Path) -> tuple[list[str], Tensor]:
+    tensors = read_safetensors(path, load)
     try:
-        tensors = load(path.read_bytes())
         names, matrix = tensors["words"], tensors["vectors"]
         words = bytes(names.numpy()).decode().split(_BETWEEN)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}; check the path") from None
-    except (SafetensorError, KeyError, UnicodeDecodeError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, UnicodeDecodeError, TypeError, ValueError, RuntimeError) as error:
         detail = " ".join(str(error).split())
-        raise DataError(f"{path} is no file of vectors ({detail}); make one with `seqkit vectors`") from None
-    if matrix.dim() != 2 or len(matrix) != len(words) or not matrix.isfinite().all():
+        raise DataError(f"{path} is no file of vectors ({detail:.200}); make one with `seqkit vectors`") from None
+    floats = matrix.is_floating_point() and matrix.dim() == 2
+    if not floats or len(matrix) != len(words) or not matrix.shape[1] or not matrix.isfinite().all():
         raise DataError(f"{path} must have a finite vector for each of its {len(words):,} words; make it anew")
     return words, matrix.float()
 
@@ -130,7 +128,7 @@ def _lines(path: Path) -> Lines:
     if path.suffix != ".gz":
         return read_lines(path)
     try:
-        packed = path.read_bytes()
+        packed = read_ordinary(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}; check the path") from None
     stream = _Unpacked(cast(BinaryIO, gzip.GzipFile(fileobj=BytesIO(packed))))

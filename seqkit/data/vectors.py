@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from seqkit.data.normal_forms import AS_IT_IS, normal
 from seqkit.data.readers import DataError, SourceLocation
 from seqkit.data.vector_files import read_vector_rows
 from seqkit.data.vocab import Vocabulary
@@ -26,13 +27,18 @@ class WordVectors(NamedTuple):
     """How many have one, and what was skipped"""
 
 
-def read_vectors(path: Path, vocabulary: Vocabulary, size: int | None = None) -> WordVectors:
+def read_vectors(
+    path: Path, vocabulary: Vocabulary, size: int | None = None, normal_form: str = AS_IT_IS
+) -> WordVectors:
     """Reads the vectors of a vocabulary from a file, see :func:`~seqkit.data.vector_files.read_vector_rows`.
+
+    A word that the vocabulary has only in its ``normal_form`` has a vector if no word of the file is spelled like that.
 
     Raises :class:`DataError` with the line for a row that is malformed or of another width, and :class:`UsageError` if
     the vectors do not have the ``size`` that is needed.
     """
     rows: dict[int, Sequence[float]] = {}
+    others: dict[int, Sequence[float]] = {}
     repeats: list[SourceLocation] = []
 
     def check_width(width: int, location: SourceLocation) -> None:
@@ -41,12 +47,17 @@ def read_vectors(path: Path, vocabulary: Vocabulary, size: int | None = None) ->
 
     for location, word, values in read_vector_rows(path, check_width):
         number = vocabulary.index(word)
+        if number == vocabulary.unk and not word.isascii():
+            others.setdefault(vocabulary.index(normal(word, normal_form)), values)
+            continue
         # Only the words of the vocabulary are stored: files of vectors have gigabytes.
         if number == vocabulary.unk:
             continue
         if number in rows:
             repeats.append(location)
         rows.setdefault(number, values)
+    others.pop(vocabulary.unk, None)
+    rows = {**others, **rows}
     if not rows:
         raise DataError(f"{path} has no vector for any word of the vocabulary; check the file and its language")
     return _assemble(rows, len(vocabulary), len(next(iter(rows.values()))), repeats)

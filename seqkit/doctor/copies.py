@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import regex
 
-from seqkit.data.readers import read_records
+from seqkit.data.readers import PLAIN, DataError, FileForm, format_ending, read_records
+from seqkit.data.readers.encodings import UTF_8, is_wide
+from seqkit.data.readers.lines import raw_lines
 
 _END = 1 << 62
 """Beyond the last line of any file."""
@@ -47,40 +50,69 @@ class LineRanges:
 
 
 class Copy:
-    """Some lines of a file in another."""
+    """Some lines of a file in another, which is never compressed and whose lines end with ``\\n``.
 
-    def __init__(self, original: Path, path: Path, ranges: Sequence[LineRange]) -> None:
-        self.original, self.path = original, path
+    Args:
+        original: a file of lines; arrays of JSON are none.
+        path: where the copy goes; its ending should be what :func:`format_ending` says of the original.
+        ranges: the lines to copy.
+        form: of the file; the copy is in the same encoding, in UTF-8 where only its byte order mark says one.
+    """
+
+    def __init__(self, original: Path, path: Path, ranges: Sequence[LineRange], form: FileForm = PLAIN) -> None:
+        self.original, self.path, self.form = original, path, form
         self.lines = array("q")
         """For each line of the copy, its number in the original"""
-        with original.open("rb") as source, path.open("wb") as target:
-            for number, line in _lines_in(source, ranges):
-                target.write(line if line.endswith(b"\n") else line + b"\n")
+        encode = _encoder(form.encoding)
+        with path.open("wb") as target:
+            for number, line in _lines_in(raw_lines(original, form.encoding), ranges):
+                target.write(encode(line))
                 self.lines.append(number)
 
     def restored(self, text: str) -> str:
         """What a message says of the copy, as said of the original."""
         name = regex.escape(str(self.path))
         relocated: str = regex.sub(
-            rf"{name}:(\d+)", lambda match: f"{self.original}:{self._original_line(int(match[1]))}", text
+            rf"{name}:(\d+)", lambda match: f"{self.original}:{self.original_line(int(match[1]))}", text
         )
         return relocated.replace(str(self.path), str(self.original))
 
     def without(self, line: int, path: Path) -> Copy:
         """Another copy, without the row that begins at that line of this one."""
-        first = self._original_line(line)
-        stop = max(self._original_line(self._next_row(line)), first + 1)
-        return Copy(self.original, path, _joined(number for number in self.lines if not first <= number < stop))
+        first = self.original_line(line)
+        stop = max(self.original_line(self._next_row(line)), first + 1)
+        kept = _joined(number for number in self.lines if not first <= number < stop)
+        return Copy(self.original, path, kept, self.form)
 
-    def _original_line(self, line: int) -> int:
+    def original_line(self, line: int) -> int:
+        """Which line of the file a line of the copy is."""
         return self.lines[line - 1] if 0 < line <= len(self.lines) else line
 
     def _next_row(self, line: int) -> int:
         # Only in a CSV does a row take several lines.
-        if self.path.suffix.lower() != ".csv":
+        if format_ending(self.path) != ".csv":
             return line + 1
-        later = (location.line for location, _ in read_records(self.path) if location.line > line)
-        return next(later, len(self.lines) + 1)
+        begins: list[int] = []
+
+        def broken(error: DataError) -> None:
+            begins.append(error.location.line if error.location else 0)
+
+        try:
+            for record in read_records(self.path, broken, encoding=self.form.encoding, columns=self.form.columns):
+                begins.append(record.location.line)
+                if begins[-1] > line:
+                    break
+        except DataError:
+            return line + 1
+        return min((begin for begin in begins if begin > line), default=len(self.lines) + 1)
+
+
+def _encoder(encoding: str | None) -> Callable[[bytes], bytes]:
+    """Raw lines back to the bytes of the encoding."""
+    if encoding is None or not is_wide(encoding):
+        return lambda line: line
+    encoder = codecs.getincrementalencoder(encoding)()
+    return lambda line: encoder.encode(line.decode(UTF_8, "replace"))
 
 
 def _lines_in(source: Iterable[bytes], ranges: Sequence[LineRange]) -> Iterator[tuple[int, bytes]]:

@@ -20,6 +20,9 @@ from seqkit.machine import resident
 from seqkit.tables import Table
 from seqkit.topologies import AnyCodec, AnyTask
 
+_TRIED = 100
+"""Examples that batches are made of, to see whether they can be"""
+
 
 def examine(task: AnyTask, config: TrainingConfig, seconds: float = 3.0) -> Report:
     """Everything about the data of a configuration; nothing is kept.
@@ -34,8 +37,8 @@ def examine(task: AnyTask, config: TrainingConfig, seconds: float = 3.0) -> Repo
         splits = data.read()
         if splits is not None:
             _examine_splits(task, splits, report)
-            config = task.recipe(data.config, splits)
-            codec = _learn_codec(task, config, splits, report)
+            config = data.config if seconds else task.without_counts(data.config)
+            config, codec = _learn_codec(task, config, splits, report)
             if codec is not None:
                 examine_encoding(task, codec, splits, report)
                 if seconds:
@@ -43,12 +46,15 @@ def examine(task: AnyTask, config: TrainingConfig, seconds: float = 3.0) -> Repo
                         task, config, codec, splits, report,
                         seconds=seconds, scale=data.scale, memory_before=memory_before,
                     )  # fmt: skip
+            if codec is not None and "estimate" not in report.facts:
+                _try_batches(task, config, codec, splits, report)
         data.restore_names()
     return report
 
 
 def _examine_splits(task: AnyTask, splits: Splits[Any], report: Report) -> None:
-    report.findings += check_splits(task, splits)
+    known = {(finding.where, finding.what) for finding in report.findings}
+    report.findings += [found for found in check_splits(task, splits) if (found.where, found.what) not in known]
     sizes = {split.name: task.size(getattr(splits, split.name)) for split in dataclasses.fields(splits)}
     report.facts["parts"] = {name: count for name, (count, _) in sizes.items()}
     counts = label_counts(splits.train)
@@ -59,10 +65,23 @@ def _examine_splits(task: AnyTask, splits: Splits[Any], report: Report) -> None:
         report.tables.append(Table(f"Labels of the training split ({len(counts)})", ["label", "count", "share"], rows))
 
 
-def _learn_codec(task: AnyTask, config: TrainingConfig, splits: Splits[Any], report: Report) -> AnyCodec | None:
+def _learn_codec(
+    task: AnyTask, config: TrainingConfig, splits: Splits[Any], report: Report
+) -> tuple[TrainingConfig, AnyCodec | None]:
+    """The codec, and the configuration that follows from the splits."""
     try:
+        config = task.recipe(config, splits)
         codec: AnyCodec = task.learn_codec(config, splits.train)
-        return codec
+        return config, codec
     except SeqkitError as error:
         report.findings.append(Finding.of(error))
-        return None
+        return config, None
+
+
+def _try_batches(task: AnyTask, config: TrainingConfig, codec: AnyCodec, splits: Splits[Any], report: Report) -> None:
+    """Whether there are batches to train on: a text may be too short for one."""
+    try:
+        items = [codec.encode(task.input_of(example), example) for example in splits.train[:_TRIED]]
+        task.batches(codec, items, config)
+    except SeqkitError as error:
+        report.findings.append(Finding.of(error))

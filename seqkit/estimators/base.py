@@ -19,14 +19,17 @@ from seqkit.data import Splits
 from seqkit.errors import UsageError
 from seqkit.estimators.arguments import arguments_as_data, objects
 from seqkit.estimators.parameters import TaskParameters, plain
-from seqkit.files import json_bytes, read_json, write_json_lines
+from seqkit.files import json_bytes, json_line_bytes, read_json, read_json_lines
 from seqkit.runs import Model, RunDirectory, Training, find_task, load
 from seqkit.runs.model import check_single
+from seqkit.runs.schemas import EPOCH
 from seqkit.runs.session import create_folder
 from seqkit.runs.training import learn_codec
 from seqkit.runs.transfer import take
+from seqkit.schema import ANYTHING
+from seqkit.signs import as_signs
 from seqkit.training import Callback, Trainer
-from seqkit.training.checkpoint import own_generators, write_tensors
+from seqkit.training.checkpoint import own_generators
 from seqkit.training.trainer import BestWeights
 
 if TYPE_CHECKING:
@@ -73,8 +76,8 @@ class SequenceEstimator(TaskParameters):
             raise UsageError(f"{out} exists; save to another folder")
         facts = json_bytes({"parameters": self._json_parameters(model.config.seed), **self._fitted_facts()})
         run = create_folder(out, model.task, model.config, model.codec, None, {_FACTS: facts})
-        write_tensors(run.model, model.head.state_dict(), {})
-        write_json_lines(run.metrics, self.history_)
+        run.write_tensors(run.model, model.head.state_dict(), {})
+        run.write(run.metrics, json_line_bytes(self.history_))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -87,10 +90,10 @@ class SequenceEstimator(TaskParameters):
         check_single(Path(path), "loaded as an estimator")
         if model.task.name != cls.task:
             raise UsageError(f"{path} is a run of {model.task.name}, but {cls.__name__} loads runs of {cls.task}")
-        facts = read_json(run.path / _FACTS) if (run.path / _FACTS).exists() else {}
+        facts = read_json(run.path / _FACTS, {str: ANYTHING}) if (run.path / _FACTS).exists() else {}
         estimator = cls(**cls._restored_parameters(facts, model))
         estimator.model_ = model
-        estimator.history_ = [json.loads(line) for line in run.metrics.read_text("utf-8").splitlines()]
+        estimator.history_ = read_json_lines(run.metrics, EPOCH) if run.metrics.exists() else []
         estimator._restore_facts(facts)
         return estimator
 
@@ -258,7 +261,7 @@ class _Lines(Callback):
     def on_start(self, trainer: Trainer) -> None:
         """What people should know of their data."""
         for note in self.notes:
-            print(f"note: {note}")
+            print(f"note: {as_signs(note)}")
 
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
         """The scores."""

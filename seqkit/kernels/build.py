@@ -2,6 +2,10 @@
 
 A build lies in the user's cache folder under a name made of all sources, torch, the processor, the flags and the
 compiler, so that a change of any of them asks for a new one. Only this module writes there.
+
+A library runs code when it is loaded, so one is only taken that nobody else could have put there or changed: it and its
+folder belong to this user, or to the superuser, nobody else may write to them, and it has the digest of when it was
+built. Any other counts as none, and is built anew.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import os
 import platform
 import shlex
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,6 +31,7 @@ from seqkit.errors import SeqkitError
 SOURCES = Path(__file__).with_name("cpp")
 """The folder of the C++ sources, of which ``operators.cpp`` is compiled and includes all the others."""
 _LIBRARY = "native.so"
+_DIGEST = "native.sha256"
 _CAPABILITY_FLAGS = {
     "AVX512": ["-DCPU_CAPABILITY=AVX512", "-DCPU_CAPABILITY_AVX512"],
     "AVX2": ["-DCPU_CAPABILITY=AVX2", "-DCPU_CAPABILITY_AVX2"],
@@ -49,9 +55,9 @@ def built(defines: tuple[str, ...] = ()) -> Path | None:
     compiler = _compiler()
     if compiler is not None:
         path = _folder(compiler, defines) / _LIBRARY
-        return path if path.exists() else None
-    libraries = sorted(cache_folder().glob(f"{_machine_key(defines)}-*/{_LIBRARY}"))
-    return libraries[0] if libraries else None
+        return path if _is_ours(path) else None
+    libraries = filter(_is_ours, sorted(cache_folder().glob(f"{_machine_key(defines)}-*/{_LIBRARY}")))
+    return next(libraries, None)
 
 
 def build(say: Callable[[str], None], defines: tuple[str, ...] = ()) -> Path:
@@ -67,14 +73,52 @@ def build(say: Callable[[str], None], defines: tuple[str, ...] = ()) -> Path:
         raise BuildError("no C++ compiler is on the PATH; install g++ (Debian: apt install g++) for the native kernels")
     folder = _folder(compiler, defines)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_private(folder)
         with _locked(folder / "lock"):
-            if not (folder / _LIBRARY).exists():
+            if not _is_ours(folder / _LIBRARY):
                 say("Building the native kernels, once for this machine: about half a minute ...")
                 _compile(compiler, folder, defines)
     except OSError as error:
         raise BuildError(f"the native kernels cannot be kept in {folder}: {error.strerror or error}") from error
     return folder / _LIBRARY
+
+
+def _make_private(folder: Path) -> None:
+    """Makes a folder that is this user's alone, with those above it; raises :class:`BuildError` for another user's."""
+    cache_folder().parent.mkdir(parents=True, exist_ok=True)
+    for each in (cache_folder(), folder):
+        each.mkdir(mode=0o700, exist_ok=True)
+        found = each.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.geteuid(), 0):
+            raise BuildError(
+                f"{each} belongs to another user, who could put any code there; remove it, or set XDG_CACHE_HOME to a "
+                "folder of your own"
+            )
+        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != 0o700:
+            each.chmod(0o700)
+        if found.st_mode & 0o022:
+            # Until now anybody could have moved things here.
+            for library in each.rglob(_LIBRARY):
+                library.unlink()
+
+
+def _is_ours(library: Path) -> bool:
+    """Whether a build is whole, and nobody but this user and the superuser could have made it what it is."""
+    try:
+        files = [path.lstat() for path in (library, library.with_name(_DIGEST))]
+        folders = [path.lstat() for path in (library.parent, library.parent.parent)]
+        kinds = [stat.S_ISREG(each.st_mode) for each in files] + [stat.S_ISDIR(each.st_mode) for each in folders]
+        if not all(kinds):
+            return False
+        if any(each.st_uid not in (os.geteuid(), 0) or each.st_mode & 0o022 for each in (*files, *folders)):
+            return False
+        return library.with_name(_DIGEST).read_text("ascii") == _digest(library)
+    except (OSError, ValueError):
+        return False
+
+
+def _digest(library: Path) -> str:
+    return hashlib.sha256(library.read_bytes()).hexdigest()
 
 
 def clear() -> int:
@@ -100,6 +144,11 @@ def _compile(compiler: str, folder: Path, defines: tuple[str, ...]) -> None:
             log.write_text(shlex.join(command) + "\n" + done.stderr)
             first = next((line for line in done.stderr.splitlines() if "error" in line), "no message")
             raise BuildError(f"the native kernels could not be built ({first.strip()[:200]}); all of it is in {log}")
+        target.chmod(0o700)
+        digest = Path(scratch) / _DIGEST
+        digest.write_text(_digest(target), "ascii")
+        # A crash between the two leaves a digest that does not fit, and so another build.
+        digest.replace(folder / _DIGEST)
         target.replace(folder / _LIBRARY)
 
 
@@ -124,7 +173,12 @@ def _locked(path: Path) -> Iterator[None]:
 def _compiler() -> str | None:
     named = os.environ.get("CXX")
     if named:
-        return named if shutil.which(shlex.split(named)[0]) else None
+        try:
+            words = shlex.split(named)
+        except ValueError:
+            # A quote that is never closed names nothing.
+            return None
+        return named if words and shutil.which(words[0]) else None
     return next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
 
 

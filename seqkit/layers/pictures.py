@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import affine_grid, dropout, grid_sample
 
 from seqkit.errors import SeqkitError, UsageError
+from seqkit.files import check_ordinary
 from seqkit.layers.bridge import Source
 from seqkit.layers.encoder import Encoded
 from seqkit.layers.state import State
@@ -195,6 +196,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
             "file of torch with torch.load (weights_only=True) and safetensors.torch.save_file"
         )
     try:
+        check_ordinary(path)
         return load_file(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}; check the path") from None

@@ -64,7 +64,7 @@ def calibration(files: RunFiles) -> str:
 def pictures(files: RunFiles) -> str:
     """The pictures that the run has drawn, inside the page."""
     paths = [files.run.path / Path(name).name for name in files.findings["pictures"]]
-    content = "".join(_picture(path) for path in paths if path.is_file())
+    content = "".join(_picture(path) for path in paths if path.is_file() and not path.is_symlink())
     return section("Pictures", content) if content else ""
 
 

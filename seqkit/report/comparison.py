@@ -12,6 +12,7 @@ from seqkit.drawing.figures import literal, new_figure
 from seqkit.errors import SeqkitError
 from seqkit.files import read_json
 from seqkit.runs.directory import RunDirectory
+from seqkit.runs.schemas import RESULTS
 from seqkit.scores.resampling import paired_p_value
 from seqkit.tables import Table
 
@@ -34,7 +35,8 @@ class FinishedRun(NamedTuple):
 def read_finished(run: RunDirectory) -> FinishedRun:
     """A finished run; raises :class:`SeqkitError` naming the file that is damaged."""
     _, facts = RunDirectory.open(run.path)
-    results, findings = read_json(run.results), read_json(run.findings)
+    run.check_found(facts, run.results.name, run.findings.name)
+    results, findings = read_json(run.results, RESULTS), read_json(run.findings)
     try:
         return FinishedRun(results, list(findings["intervals"]["samples"]), str(facts["data"]))
     except (KeyError, TypeError):

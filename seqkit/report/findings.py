@@ -55,12 +55,13 @@ def gather_again(opened: OpenedRun, results: dict[str, Any]) -> dict[str, Any]:
     task = model.task
     splits = task.read(model.config, notes)
     predictions = model.predict([task.input_of(example) for example in splits.test])
-    pictures = sorted(file.name for file in opened.run.path.iterdir() if file.suffix in _PICTURES)
+    # Runs of 0.2.0 and before do not name theirs.
+    pictures = [*opened.facts.get("files", {})] or sorted(file.name for file in opened.run.path.iterdir())
     baseline = task.predict_baseline(model.config, splits)
     resampled, baseline_resampled = (resample_scores(task, p, splits.test) for p in (predictions, baseline))
     tables = task.tables(predictions, splits.test)
     outcome = RunOutcome(results, tables, predictions, baseline, pictures, resampled, baseline_resampled)
-    return gather(model, splits, outcome, notes)
+    return gather(model, splits, outcome, opened.facts.get("notes", notes))
 
 
 def _intervals(resampled: Resampled, scores: Mapping[str, float], metric: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seqkit.files import write_atomic
 from seqkit.pages import document
 from seqkit.report import answers, origin, results
 from seqkit.report.run_files import RunFiles, read_run_files
@@ -47,8 +46,10 @@ def write_report(path: Path) -> Path:
 
 def write_page(files: RunFiles) -> Path:
     """Writes the page of a run into its folder, and returns where it is."""
-    write_atomic(files.run.report, page(files).encode())
-    return files.run.report
+    run, content = files.run, page(files).encode()
+    with run.writing():
+        run.replace_file(run.report.name, content, run.read_facts())
+    return run.report
 
 
 def page(files: RunFiles) -> str:

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, TypeVar
 from seqkit.data import DataError
 from seqkit.errors import SeqkitError
 from seqkit.runs.model import Model
-from seqkit.runs.rows import InputRow
+from seqkit.runs.rows import InputRow, is_blank
 from seqkit.topologies import predict_items
 
 T = TypeVar("T")
 
 
 class AnsweredRow(NamedTuple):
-    """A row and the prediction for it."""
+    """A row and the prediction for it; None for a row without anything in it."""
 
     row: InputRow
     prediction: Any
@@ -37,17 +37,23 @@ def predict_rows(
     """
     encoded = _encoded(model, groups, _CutNotice(model, say))
     for rows, items in ahead(encoded) if eager else encoded:
-        predictions = predict_items(model.head, model.codec, items, model.config, **options).predictions
-        yield [AnsweredRow(*pair) for pair in zip(rows, predictions, strict=True)]
+        present = [item for item in items if item is not None]
+        predictions = iter(predict_items(model.head, model.codec, present, model.config, **options).predictions)
+        yield [
+            AnsweredRow(row, item if item is None else next(predictions)) for row, item in zip(rows, items, strict=True)
+        ]
 
 
 def _encoded(
     model: Model, groups: Iterable[Sequence[InputRow]], notice: _CutNotice
 ) -> Iterator[tuple[Sequence[InputRow], Sequence[Any]]]:
-    """Rows with the items made of them; those before one that cannot be encoded come before the error."""
+    """Rows with the items made of them, None of a blank one; those before one that cannot be encoded come first."""
     for group in groups:
         items, problem = list[Any](), None
         for row in group:
+            if is_blank(row.text):
+                items.append(None)
+                continue
             try:
                 value = model.task.parse_input(row.text)
                 items.append(model.codec.encode(value))

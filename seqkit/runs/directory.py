@@ -5,22 +5,39 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Container
+import shutil
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import read_json, write_atomic, write_json
+from seqkit.files import is_temporary, json_bytes, read_json, read_ordinary, remove_temporary_files, write_atomic
+from seqkit.runs.lock import LOCK_FILE, FolderLock
+from seqkit.runs.schemas import RUN
+from seqkit.schema import FileName, check_schema
+from seqkit.training.checkpoint import read_bytes, tensor_bytes, tensors_of
 from seqkit.version import __version__
 
 FORMAT = 1
 """Of an ordinary run. Counts up when an older seqkit could not read the folder."""
 ENSEMBLE_FORMAT = 2
 """Of an ensemble; the newest that this seqkit reads"""
+PRETRAINED = ".pretraining"
+"""The folder of language models that are finished, until it is deleted"""
+_UNFINISHED = ".creating"
+"""In a folder that becomes a run; one that was killed on the way is begun anew, and nothing of it is lost."""
 
 
 class RunDirectory:
-    """The files of a run. ``run.json`` says what made it and guards the files that never change."""
+    """The files of a run.
+
+    ``run.json`` says what made it and has the digests of all files: under ``digests`` of those that never change, under
+    ``files`` of what a finished run has found. It has one of itself, too. ``identity`` is a digest of all that decides
+    what the run trains; it stands in every file of tensors, so that none can be taken for that of another run.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -35,6 +52,9 @@ class RunDirectory:
         self.findings = path / "report.json"
         self.report = path / "report.html"
         self.log = path / "log.txt"
+        self.lock = FolderLock(path)
+        self.identity: str | None = None
+        """None for a run of 0.2.0 and before, and for one that has not been opened"""
 
     @classmethod
     def create(
@@ -42,9 +62,9 @@ class RunDirectory:
         path: Path,
         facts: dict[str, Any],
         files: dict[str, bytes],
-        first: Callable[[], None] = lambda: None,
+        first: Callable[[RunDirectory], None] = lambda run: None,
     ) -> RunDirectory:
-        """Makes the folder with the files that never change again.
+        """Makes the folder with the files that never change again; what fails on the way leaves nothing behind.
 
         Args:
             path: of the folder; raises :class:`UsageError` if it is in use.
@@ -53,19 +73,50 @@ class RunDirectory:
             first: writes what a run must have from its first moment; before that, the folder is no run.
         """
         check_free(path)
+        existed, run = path.exists(), cls(path)
         try:
-            for name in files:
-                (path / name).parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"cannot make {path}: {error.strerror}; choose another folder with --out") from None
-        run = cls(path)
-        for name, content in files.items():
-            write_atomic(path / name, content)
-        first()
-        digests = {name: _digest(content) for name, content in files.items()}
-        versions = {"format": FORMAT, "seqkit": __version__, "python": platform.python_version()}
-        write_json(run.manifest, {**versions, **facts, "digests": digests})
+        try:
+            with run.lock:
+                run._begin(facts, files, first)
+        except BaseException:
+            if not existed:
+                with suppress(OSError):  # somebody else's files are in it
+                    path.rmdir()
+            raise
         return run
+
+    def _begin(self, facts: dict[str, Any], files: dict[str, bytes], first: Callable[[RunDirectory], None]) -> None:
+        # Another process may have been quicker.
+        check_free(self.path)
+        self._clear()
+        try:
+            self._fill(facts, files, first)
+        except BaseException:
+            self._clear()
+            raise
+
+    def _fill(self, facts: dict[str, Any], files: dict[str, bytes], first: Callable[[RunDirectory], None]) -> None:
+        digests = {name: _digest(content) for name, content in files.items()}
+        self.identity = _digest(json_bytes([facts["task"], facts["data"], digests]))
+        (self.path / _UNFINISHED).touch()
+        for name, content in files.items():
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+            self.write(self.path / name, content)
+        first(self)
+        versions = {"format": FORMAT, "seqkit": __version__, "python": platform.python_version()}
+        self.write_facts({**versions, **facts, "identity": self.identity, "digests": digests})
+        (self.path / _UNFINISHED).unlink()
+
+    def _clear(self) -> None:
+        """Empties a folder that is no run yet, but for the lock."""
+        for entry in self.path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name != LOCK_FILE:
+                entry.unlink()
 
     @classmethod
     def open(cls, path: Path) -> tuple[RunDirectory, dict[str, Any]]:
@@ -76,39 +127,152 @@ class RunDirectory:
         """
         run = cls(path)
         facts = run.read_facts()
-        if facts["format"] > ENSEMBLE_FORMAT:
-            raise SeqkitError(
-                f"{path} was made by a newer seqkit ({facts.get('seqkit', 'unknown')}, this is {__version__}); "
-                "upgrade: pip install -U seqkit"
-            )
         changing = facts.get("changing", {})
+        for name in ("config.toml", *facts.get("codec", [])):
+            # Those of an ensemble are its members'.
+            if name not in facts["digests"] and not facts.get("members"):
+                raise SeqkitError(f"{run.manifest} is damaged: it has no digest of {name}; restore it from a copy")
         for name, digest in facts["digests"].items():
             run._check_file(name, {digest, changing.get(name)})
+        run.identity = facts.get("identity")
         return run, facts
 
-    def replace_file(self, name: str, content: bytes, facts: dict[str, Any]) -> None:
-        """Replaces a file that is guarded; ``facts`` are those of :meth:`open`, and are written along.
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Inside, no other process writes in the folder, and what killed ones left there is gone.
 
-        If it is interrupted, the folder has either the old file or the new one, and can be opened with both.
+        Raises :class:`UsageError` naming the process that writes there now.
         """
-        write_json(self.manifest, {**facts, "changing": {name: _digest(content)}})
-        write_atomic(self.path / name, content)
-        facts["digests"][name] = _digest(content)
-        write_json(self.manifest, {key: value for key, value in facts.items() if key != "changing"})
+        with self.lock:
+            for folder in (self.path, self.checkpoint.parent, self.path / "pretraining"):
+                remove_temporary_files(folder)
+            shutil.rmtree(self.path / PRETRAINED, ignore_errors=True)
+            if self.manifest.exists():
+                (self.path / _UNFINISHED).unlink(missing_ok=True)
+            yield
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Writes a file of the run atomically, unless another process has taken the folder over meanwhile."""
+        if self.lock.token is None:
+            write_atomic(path, content)
+        else:
+            write_atomic(path, content, self.lock.check)
+
+    def write_tensors(self, path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Writes tensors and facts (JSON), with the identity of the run."""
+        self.write(path, tensor_bytes(tensors, {**facts, "run": self.identity}))
+
+    def read_tensors(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What :meth:`write_tensors` wrote; raises :class:`SeqkitError` for a file that is damaged or another run's."""
+        content = read_bytes(path)
+        tensors, facts = tensors_of(path, content)
+        if self.identity is not None and facts.get("run") != self.identity:
+            raise SeqkitError(f"{path} is of another run than {self.manifest}; restore it from a copy")
+        if self.results.exists():
+            self._check_found(path, content, self.read_facts())
+        return tensors, facts
+
+    def replace_file(self, name: str, content: bytes, facts: dict[str, Any]) -> None:
+        """Replaces a file that has a digest in ``run.json``, see :meth:`replace_files`."""
+        self.replace_files({name: content}, facts)
+
+    def replace_files(self, contents: Mapping[str, bytes], facts: dict[str, Any]) -> None:
+        """Replaces files that have digests in ``run.json``; ``facts`` are those of :meth:`open`, and are written along.
+
+        If it is interrupted, the folder has of each either the old file or the new one, and can be opened with both.
+        """
+        self._settle(facts)
+        digests = {name: _digest(content) for name, content in contents.items()}
+        self.write_facts({**facts, "changing": digests})
+        for name, content in contents.items():
+            self.write(self.path / name, content)
+        for name, digest in digests.items():
+            facts["digests" if name in facts["digests"] else "files"][name] = digest
+        self.write_facts(facts)
+
+    def _settle(self, facts: dict[str, Any]) -> None:
+        """Takes over what an interrupted replacement has written."""
+        facts.setdefault("files", {})
+        for name, digest in facts.pop("changing", {}).items():
+            path = self.path / name
+            if path.is_file() and _digest(path.read_bytes()) == digest:
+                facts["digests" if name in facts["digests"] else "files"][name] = digest
+
+    def complete(self, results: bytes, found: Mapping[str, bytes]) -> None:
+        """Writes what a run has found; ``results.json`` last, as a run that has it is finished."""
+        # A report is of earlier results.
+        for path in (self.results, self.findings, self.report):
+            path.unlink(missing_ok=True)
+        for name, content in found.items():
+            self.write(self.path / name, content)
+        there = (path for path in (self.model, self.checkpoint, self.metrics, self.pretraining) if path.exists())
+        files = {str(path.relative_to(self.path)): _digest(path.read_bytes()) for path in there}
+        files |= {name: _digest(content) for name, content in found.items()}
+        facts = {**self.read_facts(), "files": {**files, self.results.name: _digest(results)}}
+        facts.pop("changing", None)
+        self.write_facts(facts)
+        self.write(self.results, results)
+
+    def settle(self) -> None:
+        """Ends what a process that was killed has begun to replace, and removes what it left."""
+        with self.writing():
+            facts = self.read_facts()
+            if "changing" in facts:
+                self._settle(facts)
+                self.write_facts(facts)
+
+    def missing(self, facts: Mapping[str, Any]) -> list[str]:
+        """The files that a finished run should have and has not."""
+        needed = [*facts.get("files", {}), self.predictions.name, self.findings.name, self.report.name]
+        return [name for name in dict.fromkeys(needed) if not (self.path / name).exists()]
+
+    def check_found(self, facts: Mapping[str, Any], *names: str) -> None:
+        """Raises :class:`SeqkitError` where a finished run's file is not what it was; without names, any that is there.
+
+        Runs of 0.2.0 and before have no digests of what they found.
+        """
+        for name in names or facts.get("files", {}):
+            path = self.path / name
+            if self.results.exists() and path.is_file():
+                self._check_found(path, path.read_bytes(), facts)
+
+    def _check_found(self, path: Path, content: bytes, facts: Mapping[str, Any]) -> None:
+        name = str(path.relative_to(self.path))
+        digests = {found[name] for found in (facts.get("files", {}), facts.get("changing", {})) if name in found}
+        if digests and _digest(content) not in digests:
+            raise SeqkitError(
+                f"{path} was changed after the run was finished; restore it from a copy, or run the task again"
+            )
+
+    def write_facts(self, facts: Mapping[str, Any]) -> None:
+        """Writes ``run.json`` with a digest of itself."""
+        content = {name: value for name, value in facts.items() if name != "digest"}
+        self.write(self.manifest, json_bytes({**content, "digest": _digest(json_bytes(content))}))
 
     def read_facts(self) -> dict[str, Any]:
         """What ``run.json`` says; raises :class:`UsageError` where there is none, else :class:`SeqkitError`."""
         if not self.manifest.is_file():
+            if (self.path / _UNFINISHED).exists():
+                raise UsageError(f"{self.path} was stopped before its run began; start it again with the same --out")
             raise UsageError(f"{self.path} is no run; name a folder that `seqkit run` has made")
-        facts = read_json(self.manifest)
-        if not isinstance(facts, dict) or not isinstance(facts.get("format"), int) or "digests" not in facts:
-            raise SeqkitError(f"{self.manifest} is damaged; restore it from a copy")
+        facts: dict[str, Any] = read_json(self.manifest, RUN)
+        for name in facts["digests"]:
+            check_schema(name, FileName(), self.manifest)
+        if facts["format"] > ENSEMBLE_FORMAT:
+            raise SeqkitError(
+                f"{self.path} was made by a newer seqkit ({facts.get('seqkit', 'unknown')}, this is {__version__}); "
+                "upgrade: pip install -U seqkit"
+            )
+        digest = facts.pop("digest", None)
+        # Runs of 0.2.0 and before have neither.
+        if (digest is not None or "identity" in facts) and digest != _digest(json_bytes(facts)):
+            raise SeqkitError(f"{self.manifest} was changed after it was written; restore it from a copy")
         return facts
 
     def _check_file(self, name: str, digests: Container[str | None]) -> None:
         path = self.path / name
         try:
-            content = path.read_bytes()
+            content = read_ordinary(path)
         except OSError as error:
             raise SeqkitError(f"cannot read {path}: {error.strerror}; restore it from a copy") from None
         if _digest(content) not in digests:
@@ -119,7 +283,7 @@ class RunDirectory:
 
 def check_free(path: Path) -> None:
     """Raises :class:`UsageError` unless a new run can be made there."""
-    if path.is_dir() and any(path.iterdir()):
+    if path.is_dir() and not _is_unfinished(path):
         is_run = (path / "run.json").exists()
         mend = f"go on with `seqkit resume {path}`, or choose" if is_run else "choose"
         raise UsageError(f"{path} exists and is not empty; {mend} another folder with --out")
@@ -130,6 +294,12 @@ def check_free(path: Path) -> None:
         above = above.parent
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise UsageError(f"cannot write in {above}; choose another folder with --out")
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether there is only what a killed process left that was about to make a run."""
+    names = {entry.name for entry in path.iterdir() if not is_temporary(entry)}
+    return "run.json" not in names and (_UNFINISHED in names or names <= {LOCK_FILE})
 
 
 def next_free(base: Path, name: str) -> Path:

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 from seqkit.data import Splits
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import read_json, write_atomic, write_json, write_json_lines
+from seqkit.files import json_bytes, json_line_bytes, read_json
 from seqkit.machine import peak
 from seqkit.runs.directory import ENSEMBLE_FORMAT, RunDirectory, check_free
 from seqkit.runs.model import Model, OpenedRun, count_parameters, is_ensemble, join_models, load_model, open_run
+from seqkit.runs.schemas import RESULTS
 from seqkit.runs.session import RunOutcome, content_digest, fingerprint, label_facts
 from seqkit.runs.verdict import resample_scores, verdict_facts
 from seqkit.topologies import Ensembles
@@ -97,11 +98,9 @@ def score_ensemble(ensemble: Ensemble) -> RunOutcome:
     results |= {**label_facts(labels), **verdict}
     pairs = zip(splits.test, predictions, strict=True)
     lines = [{"input": task.input_of(e), **task.format_prediction(p)[1]} for e, p in pairs]
-    write_json_lines(run.predictions, lines)
     pictures = task.draw_pictures(model.head, model.codec, predictions, splits.test)
-    for name, content in pictures.items():
-        write_atomic(run.path / name, content)
-    write_json(run.results, results)
+    with run.writing():
+        run.complete(json_bytes(results), {run.predictions.name: json_line_bytes(lines), **pictures})
     tables = task.tables(predictions, splits.test)
     return RunOutcome(results, tables, predictions, baseline, list(pictures), resampled, baseline_resampled)
 
@@ -203,8 +202,9 @@ def _copies(number: int, member: Member) -> Iterator[tuple[str, bytes]]:
 
 
 def _member_scores(member: Member, inputs: Sequence[Any], splits: Splits[Any]) -> Mapping[str, float]:
-    results = member.opened.run.results
-    if results.exists():
-        scores: Mapping[str, float] = read_json(results)["test"]
+    run = member.opened.run
+    if run.results.exists():
+        run.check_found(member.opened.facts, run.results.name)
+        scores: Mapping[str, float] = read_json(run.results, RESULTS)["test"]
         return scores
     return member.model.task.score(member.model.predict(inputs), splits.test)

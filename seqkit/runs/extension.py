@@ -6,12 +6,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from seqkit.config import options_of, write_toml
+from seqkit.config import TrainingConfig, options_of, write_toml
 from seqkit.errors import UsageError
-from seqkit.files import read_json, write_json
+from seqkit.files import read_json
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.model import open_run
-from seqkit.training.checkpoint import read_tensors, write_tensors
+from seqkit.runs.schemas import RESULTS
+from seqkit.topologies import AnyTask
+from seqkit.training.checkpoint import tensor_bytes
 
 
 def extend(path: Path, epochs: int) -> None:
@@ -26,16 +28,23 @@ def extend(path: Path, epochs: int) -> None:
     if facts["data"] is None:
         raise UsageError(f"{path} was saved without the data of its training, so it cannot go on; fit it anew")
     epochs = options_of(type(config))["epochs"].check(epochs, "--epochs")
-    tensors, saved = read_tensors(run.checkpoint)
+    with run.writing():
+        _extend(run, facts, task, config, epochs)
+
+
+def _extend(run: RunDirectory, facts: dict[str, Any], task: AnyTask, config: TrainingConfig, epochs: int) -> None:
+    run.check_found(facts, run.results.name)
+    tensors, saved = run.read_tensors(run.checkpoint)
     progress = saved["progress"]
     if epochs <= progress["epoch"]:
         raise UsageError(
-            f"{path} has had {progress['epoch']} epochs; --epochs counts them all, so give a larger number"
+            f"{run.path} has had {progress['epoch']} epochs; --epochs counts them all, so give a larger number"
         )
     _remember_scores(run, facts)
-    run.replace_file("config.toml", write_toml(task.name, dataclasses.replace(config, epochs=epochs)).encode(), facts)
     progress.update(finished=False, waited=0 if progress["finished"] else progress["waited"])
-    write_tensors(run.checkpoint, tensors, saved)
+    extended = write_toml(task.name, dataclasses.replace(config, epochs=epochs)).encode()
+    checkpoint = str(run.checkpoint.relative_to(run.path))
+    run.replace_files({"config.toml": extended, checkpoint: tensor_bytes(tensors, saved)}, facts)
     # Last: until then the run is still the finished one.
     run.results.unlink(missing_ok=True)
 
@@ -44,8 +53,8 @@ def _remember_scores(run: RunDirectory, facts: dict[str, Any]) -> None:
     """Keeps the scores on the test split in ``run.json``: a split that was scored before is not quite unseen."""
     if not run.results.exists():
         return
-    results, scored = read_json(run.results), facts.setdefault("scored", [])
+    results, scored = read_json(run.results, RESULTS), facts.setdefault("scored", [])
     entry = {"epochs": results["epochs"], "test": results["test"]}
     if entry not in scored:
         scored.append(entry)
-        write_json(run.manifest, facts)
+        run.write_facts(facts)

@@ -12,8 +12,11 @@ from seqkit.config import TrainingConfig, declared_defaults, make_config, read_t
 from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.files import read_json
 from seqkit.layers import Head
+from seqkit.layers.bounded import TooLarge, bounded_tensors
 from seqkit.runs.directory import RunDirectory
+from seqkit.runs.schemas import TRAINED_RUN
 from seqkit.runs.tasks import find_task
+from seqkit.schema import check_schema
 from seqkit.search import Sampling
 from seqkit.topologies import (
     AnyCodec,
@@ -26,7 +29,14 @@ from seqkit.topologies import (
     join_codecs,
     predict_items,
 )
-from seqkit.training.checkpoint import read_tensors
+from seqkit.topologies.files import check_codec_files
+
+_UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, AssertionError)
+"""What a codec raises that takes files for whole which are not: those of other people's tasks have no schema here."""
+
+
+_ROOM, _ROOM_FOR_EACH = 256 << 20, 16
+"""Bytes of a head's largest tensor: so many, and so many for each of its file, which leaves out what is derived."""
 
 
 class Model:
@@ -107,9 +117,9 @@ def load_model(opened: OpenedRun) -> Model:
     if config.kernel == "native":
         # Predicting never waits for a build.
         config = dataclasses.replace(config, kernel="auto")
-    head = task.build_head(config, codec)
     if not run.model.exists():
         raise SeqkitError(f"{run.path} has no trained model yet; finish it with `seqkit resume {run.path}`")
+    head = build_head(opened._replace(config=config))
     restore_head(head, run)
     return Model(task, config, codec, head.eval())
 
@@ -149,7 +159,7 @@ def check_single(path: Path, what: str) -> None:
 
 def restore_head(head: Head, run: RunDirectory) -> None:
     """Puts the best weights of a run into a head."""
-    tensors, _ = read_tensors(run.model)
+    tensors, _ = run.read_tensors(run.model)
     try:
         head.load_state_dict(tensors)
     except RuntimeError as error:
@@ -162,11 +172,40 @@ def open_run(path: Path) -> OpenedRun:
     if is_ensemble(facts):
         # The members agree on what those who do not need the model ask of the others.
         return open_run(member_folders(path, facts)[0])._replace(run=run, facts=facts)
+    check_schema(facts, TRAINED_RUN, run.manifest)
     values = read_toml(run.config)
     task = find_task(str(values.pop("task", "")))
     config = make_config(task.config, {**declared_defaults(task.config), **values}, str(run.config))
-    codec = task.load_codec({name: read_json(run.path / name) for name in facts["codec"]})
-    return OpenedRun(run, facts, task, config, codec)
+    files = {name: read_json(run.path / name) for name in facts["codec"]}
+    return OpenedRun(run, facts, task, config, load_codec(task, files, run.path))
+
+
+def build_head(opened: OpenedRun) -> Head:
+    """A new head for the weights of a run; raises :class:`SeqkitError` if it would be far larger than they are.
+
+    Whoever writes a run writes its sizes, too: they get no memory that the file of the weights does not have.
+    """
+    run, _, task, config, codec = opened
+    held = [path.stat().st_size for path in (run.model, run.checkpoint) if path.is_file()]
+    try:
+        with bounded_tensors(_ROOM + _ROOM_FOR_EACH * max(held, default=0)):
+            head: Head = task.build_head(config, codec)
+            return head
+    except TooLarge as error:
+        raise SeqkitError(f"{run.config} asks for {error}, which its weights do not have; restore it") from None
+
+
+def load_codec(task: AnyTask, files: Mapping[str, Any], folder: Path) -> AnyCodec:
+    """A task's codec from the content of its files; raises :class:`SeqkitError` naming what is damaged."""
+    check_codec_files(files, folder)
+    try:
+        codec: AnyCodec = task.load_codec(files)
+        return codec
+    except _UNFIT as error:
+        raise SeqkitError(
+            f"{', '.join(files)} in {folder} do not fit together ({type(error).__name__}: {error!s:.100}); "
+            "restore them from a copy"
+        ) from None
 
 
 def count_parameters(head: Head) -> int:

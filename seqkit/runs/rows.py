@@ -6,14 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import regex
+
 from seqkit.data import DataError, SourceLocation, read_lines, read_records
-from seqkit.data.readers import FORMATS, as_text, json_object, shown
+from seqkit.data.readers import FORMATS, PLAIN, FileForm, as_text, format_ending, json_object, shown
+from seqkit.data.readers.json_array import checked_object, json_elements
 from seqkit.errors import SeqkitError
 
 _ROWS = 8192
 _CHARACTERS = 1 << 22
 """A window has no more rows and characters than these, so that memory does not grow with a file; yet it has rows enough
 to be batched by length with little padding."""
+
+_VISIBLE = regex.compile(r"[^\s\p{C}]")
 
 ChooseColumns = Callable[[Sequence[str], SourceLocation], tuple[str, ...]]
 """Of the columns of a table, those of the input; takes the location of the header, too, for errors."""
@@ -31,34 +36,55 @@ class InputRow(NamedTuple):
 
 def is_table(path: Path) -> bool:
     """Whether a file's ending says that its columns have names."""
-    return path.suffix.lower() in FORMATS
+    return format_ending(path) in FORMATS
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text has nothing in it that could be read: white space, and characters that nobody sees."""
+    return not text.strip() or not (text.isascii() or _VISIBLE.search(text))
 
 
 def read_rows(
-    path: Path, choose: ChooseColumns, stream: BinaryIO | None = None, join: JoinColumns = " ".join
+    path: Path,
+    choose: ChooseColumns,
+    stream: BinaryIO | None = None,
+    form: FileForm = PLAIN,
+    join: JoinColumns = " ".join,
 ) -> Iterator[InputRow]:
     """The rows of a table, or the lines of any other file; raises :class:`DataError` at the one that is broken.
 
-    With a ``stream`` the bytes come from there, and the path is only their name.
+    With a ``stream`` the bytes come from there, and the path is only their name. ``form`` says how the file is written.
     """
     if not is_table(path):
-        yield from (InputRow(line, location) for location, line in read_lines(stream or path, str(path)))
+        lines = read_lines(stream or path, str(path), encoding=form.encoding)
+        yield from (InputRow(line, location) for location, line in lines)
         return
     columns: tuple[str, ...] = ()
-    is_json = FORMATS[path.suffix.lower()] == "jsonl"
-    for location, values in _read_objects(path, stream) if is_json else read_records(path, stream=stream):
+    for location, values in _read_objects(path, stream, form):
         columns = columns or choose(list(values), SourceLocation(location.file, 1))
         for column in columns:
             if column not in values:
                 raise DataError(f"no key {shown(column)}, which holds the input; mend the line", location)
-        yield InputRow(join([as_text(values[column], location) for column in columns]), location, values)
+        yield InputRow(join([_as_text(values[column], location) for column in columns]), location, values)
 
 
-def _read_objects(path: Path, stream: BinaryIO | None) -> Iterator[tuple[SourceLocation, dict[str, object]]]:
-    """The lines of a JSONL file with their types, which ``read_records`` turns into texts: a list is written as one."""
-    for location, line in read_lines(stream or path, str(path)):
-        if line.strip():
-            yield location, json_object(line, location)
+def _as_text(value: object, location: SourceLocation) -> str:
+    # A list without elements is as blank as a text without characters.
+    return "" if value == [] else as_text(value, location).strip()
+
+
+def _read_objects(
+    path: Path, stream: BinaryIO | None, form: FileForm
+) -> Iterator[tuple[SourceLocation, Mapping[str, object]]]:
+    """The rows of a table; those of JSON with their types, which ``read_records`` turns into texts."""
+    kind = FORMATS[format_ending(path)]
+    lines = read_lines(stream or path, str(path), encoding=form.encoding)
+    if kind == "json":
+        yield from ((location, checked_object(value, location)) for location, value in json_elements(path, lines))
+    elif kind == "jsonl":
+        yield from ((location, json_object(line, location)) for location, line in lines if line.strip())
+    else:
+        yield from read_records(path, stream=stream, encoding=form.encoding, columns=form.columns)
 
 
 def windows(rows: Iterable[InputRow]) -> Iterator[list[InputRow]]:

@@ -7,7 +7,7 @@ import hashlib
 import platform
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +17,11 @@ from seqkit.checks.splits import stop_at_problems
 from seqkit.config import TrainingConfig, options_of, write_toml
 from seqkit.data import Splits
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import json_bytes, read_json, write_atomic, write_json, write_json_lines
+from seqkit.files import json_bytes, json_line_bytes, read_json
 from seqkit.kernels import built, ready
 from seqkit.machine import peak
-from seqkit.runs.directory import RunDirectory, check_free
-from seqkit.runs.model import check_single, count_parameters, open_run, restore_head
+from seqkit.runs.directory import PRETRAINED, RunDirectory, check_free
+from seqkit.runs.model import build_head, check_single, count_parameters, open_run, restore_head
 from seqkit.runs.teacher import note_on_splits
 from seqkit.runs.training import Training, learn_codec
 from seqkit.runs.transfer import runs_of
@@ -32,11 +32,11 @@ from seqkit.scores.resampling import Resampled
 from seqkit.tables import Table
 from seqkit.topologies import AnyCodec, AnyTask, predict_items
 from seqkit.topologies.distillation import TEACHER_FILE, SoftTargets
-from seqkit.training.checkpoint import read_tensors, write_tensors
+from seqkit.training.checkpoint import own_generators
 from seqkit.training.trainer import Callback, Trainer
 
-_TEXTS, _DONE = "texts.json", ".pretraining"
-"""In a run's folder: what says which texts its language models read, and their folder when they are finished."""
+_TEXTS = "texts.json"
+"""In the folder of language models: what says which texts they read"""
 
 
 class RunOutcome(NamedTuple):
@@ -73,22 +73,30 @@ class Session(Training):
         self.keeper = Keeper(run, config.checkpoint_seconds)
 
     def train(self, callbacks: Sequence[Callback] = ()) -> None:
-        """See :class:`Training`."""
-        super().train((self.keeper, *callbacks))
+        """See :class:`Training`; raises :class:`UsageError` where another process trains the run."""
+        with self.run.writing():
+            super().train((self.keeper, *callbacks))
 
-    def keep_start(self) -> None:
+    def keep_start(self, run: RunDirectory) -> None:
         """Writes the first checkpoint: a run that is killed before its first step still has what came from outside."""
-        self.run.checkpoint.parent.mkdir(exist_ok=True)
+        self.run = self.keeper.run = run
+        run.checkpoint.parent.mkdir(exist_ok=True)
         with self._generators():
             self.keeper.save(self.trainer)
         if self.pretraining is not None:
-            folder = RunDirectory(self.run.path / "pretraining")
+            folder = self._pretraining_folder()
             folder.checkpoint.parent.mkdir(parents=True)
-            write_json(folder.path / _TEXTS, {"digest": self.pretraining.digest})
+            folder.write(folder.path / _TEXTS, json_bytes({"digest": self.pretraining.digest}))
+
+    def _pretraining_folder(self) -> RunDirectory:
+        """The folder of the language models, which is part of the run."""
+        folder = RunDirectory(self.run.path / "pretraining")
+        folder.lock, folder.identity = self.run.lock, self.run.identity
+        return folder
 
     def _pretrain(self, callbacks: Sequence[Callback]) -> None:
         """Language models are kept in a folder of their own, which is there until the head has what they learned."""
-        folder = RunDirectory(self.run.path / "pretraining")
+        folder = self._pretraining_folder()
         if not folder.path.exists():
             return
         plan = self.pretraining or self.plan_pretraining([])
@@ -97,36 +105,42 @@ class Session(Training):
 
         def restore(trainer: Trainer) -> None:
             if folder.checkpoint.exists():
-                trainer.restore(*read_tensors(folder.checkpoint))
+                trainer.restore(*folder.read_tensors(folder.checkpoint))
 
         keeper = Keeper(folder, self.config.checkpoint_seconds)
         others = [callback for callback in callbacks if callback is not self.keeper]
         self.fit_language_models(plan, [keeper, *others], restore)
-        plan.take(read_tensors(folder.model)[0])
+        plan.take(folder.read_tensors(folder.model)[0])
+        progress = folder.read_tensors(folder.checkpoint)[1]["progress"]
         self.keeper.save(self.trainer)
-        write_json(self.run.pretraining, plan.facts(read_tensors(folder.checkpoint)[1]["progress"]))
+        self.run.write(self.run.pretraining, json_bytes(plan.facts(progress)))
         # Renamed first: a folder that is half deleted would look like one that is unfinished.
-        shutil.rmtree(folder.path.rename(self.run.path / _DONE))
+        shutil.rmtree(folder.path.rename(self.run.path / PRETRAINED))
         self.pretraining = None
 
     def _restore(self) -> None:
         if self.run.checkpoint.exists():
-            self.trainer.restore(*read_tensors(self.run.checkpoint))
-        elif self.config.init_from or getattr(self.config, "vectors", None):
-            # Versions before 0.3 wrote the first checkpoint after the folder.
+            self.trainer.restore(*self.run.read_tensors(self.run.checkpoint))
+        elif self.run.identity is not None or self.config.init_from or getattr(self.config, "vectors", None):
+            # Versions before 0.3 wrote the first checkpoint after the folder; most of their runs begin anew.
             raise SeqkitError(
-                f"{self.run.path} has no checkpoint, so what it began with is lost; delete the folder and run it anew"
+                f"{self.run.checkpoint} is missing, and with it what the run began with; restore it from a copy, or "
+                "delete the folder and run the task again"
             )
 
     def finish(self) -> RunOutcome:
         """Scores the best model and the baseline on the test split, once, and writes what the run found."""
+        with self.run.writing():
+            return self._finish()
+
+    def _finish(self) -> RunOutcome:
         restore_head(self.head, self.run)
         tuned = self.tune()
         if tuned:
-            write_tensors(self.run.model, self.head.state_dict(), {"epoch": self.trainer.progress.best_epoch})
+            best = self.trainer.progress.best_epoch
+            self.run.write_tensors(self.run.model, self.head.state_dict(), {"epoch": best})
         test = self.splits.test
-        items = [self.codec.encode(self.task.input_of(example)) for example in test]
-        predictions = predict_items(self.head, self.codec, items, self.config).predictions
+        predictions = self._predictions()
         start = time.perf_counter()
         baseline = self.task.predict_baseline(self.config, self.splits)
         baseline_scores = self.task.score(baseline, test)
@@ -137,16 +151,43 @@ class Session(Training):
         history = self.trainer.progress.history
         verdict = verdict_facts(self.task, self.config, results, (resampled, baseline_resampled), labels, history)
         results |= {**label_facts(labels), **tuned, **verdict, **self._facts_of_folder()}
+        found = self._found(predictions)
+        # A run with results is finished, and is never scored again.
+        self.run.complete(json_bytes(results), found)
+        tables = self.task.tables(predictions, test)
+        return RunOutcome(results, tables, predictions, baseline, self._drawn(found), resampled, baseline_resampled)
+
+    def make_again(self, names: Iterable[str]) -> RunOutcome:
+        """Makes those files of a finished run that :meth:`finish` writes before the results; its scores stay."""
+        with self.run.writing():
+            with self._generators():
+                self._restore()
+            restore_head(self.head, self.run)
+            predictions = self._predictions()
+            found = self._found(predictions)
+            self.run.replace_files({name: found[name] for name in names if name in found}, self.run.read_facts())
+        test, baseline = self.splits.test, self.task.predict_baseline(self.config, self.splits)
+        resampled = [resample_scores(self.task, p, test) for p in (predictions, baseline)]
+        results, tables = read_json(self.run.results), self.task.tables(predictions, test)
+        return RunOutcome(results, tables, predictions, baseline, self._drawn(found), *resampled)
+
+    def _drawn(self, found: Iterable[str]) -> list[str]:
+        return [name for name in found if name not in (self.run.predictions.name, self.run.metrics.name)]
+
+    def _predictions(self) -> list[Any]:
+        """What the model predicts for the test split."""
+        return predict_items(self.head, self.codec, self._test, self.config).predictions
+
+    def _found(self, predictions: Sequence[Any]) -> dict[str, bytes]:
+        """The files of what the run has found, beside its results: history, predictions and pictures."""
+        test = self.splits.test
         pairs = zip(test, predictions, strict=True)
         lines = [{"input": self.task.input_of(e), **self.task.format_prediction(p)[1]} for e, p in pairs]
-        write_json_lines(self.run.predictions, lines)
-        pictures = self.task.draw_pictures(self.head, self.codec, predictions, test)
-        for name, content in pictures.items():
-            write_atomic(self.run.path / name, content)
-        # Last: a run with results is finished, and is never scored again.
-        write_json(self.run.results, results)
-        tables = self.task.tables(predictions, test)
-        return RunOutcome(results, tables, predictions, baseline, list(pictures), resampled, baseline_resampled)
+        return {
+            self.run.metrics.name: json_line_bytes(self.trainer.progress.history),
+            self.run.predictions.name: json_line_bytes(lines),
+            **self.task.draw_pictures(self.head, self.codec, predictions, test),
+        }
 
     def _results(
         self, scores: Mapping[str, float], baseline_scores: Mapping[str, float], baseline_seconds: float
@@ -207,13 +248,13 @@ class Keeper(Callback):
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
         """The best model first, so that a checkpoint never promises a model that is not there."""
         if better:
-            write_tensors(self.run.model, trainer.weights(), {"epoch": record["epoch"]})
-        write_json_lines(self.run.metrics, trainer.progress.history)
+            self.run.write_tensors(self.run.model, trainer.weights(), {"epoch": record["epoch"]})
+        self.run.write(self.run.metrics, json_line_bytes(trainer.progress.history))
         self.save(trainer)
 
     def save(self, trainer: Trainer) -> None:
         """Writes the checkpoint."""
-        write_tensors(self.run.checkpoint, *trainer.state())
+        self.run.write_tensors(self.run.checkpoint, *trainer.state())
         self.saved_at = time.monotonic()
 
 
@@ -225,7 +266,7 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     check_free(out)
     config = absolute_paths(task, config)
     splits = task.read(config, notes)
-    stop_at_problems(task, splits, notes)
+    stop_at_problems(task, splits, notes, getattr(config, "data", None))
     further = label_texts(task, config, splits, notes)
     everything = dataclasses.replace(splits, train=[*splits.train, *further]) if further else splits
     config = task.recipe(config, everything)
@@ -239,7 +280,7 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
         notes.extend(note_on_splits(Path(str(getattr(config, "teacher", ""))), data))
     if further:
         taught[UNLABELLED_FILE] = to_lines(further)
-    create_folder(out, task, config, codec, data, taught, first=session.keep_start)
+    create_folder(out, task, config, codec, data, taught, first=session.keep_start, notes=notes)
     return session
 
 
@@ -250,7 +291,8 @@ def create_folder(
     codec: AnyCodec,
     data: str | None,
     extra_files: Mapping[str, bytes] | None = None,
-    first: Callable[[], None] = lambda: None,
+    first: Callable[[RunDirectory], None] = lambda run: None,
+    notes: Sequence[str] = (),
 ) -> RunDirectory:
     """Makes the folder of a run with the files that never change.
 
@@ -260,6 +302,7 @@ def create_folder(
         data: the fingerprint of the splits; None for a run that cannot be resumed.
         extra_files: name to content of files that are guarded like the run's own.
         first: writes what the folder must have before it is a run.
+        notes: sentences about the data, for the report.
     """
     files = {name: json_bytes(value) for name, value in codec.to_json().items()}
     facts = {
@@ -270,6 +313,7 @@ def create_folder(
         "codec": list(files),
         **_kernel_facts(config.kernel),
         "data": data,
+        "notes": [*notes],
     }
     config_file = {"config.toml": write_toml(task.name, config).encode()}
     return RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})}, first)
@@ -277,8 +321,13 @@ def create_folder(
 
 def resume(path: Path, notes: list[str]) -> Session:
     """A run taken up where it stopped; refuses data that have changed since."""
-    run, facts, task, config, codec = open_run(path)
+    run, facts, task, config, codec = opened = open_run(path)
     check_single(path, "resumed")
+    # Before the data are read: where another process is at work, that would be for nothing.
+    with run.writing():
+        pass
+    with own_generators():
+        build_head(opened)
     if facts["data"] is None:
         raise UsageError(f"{path} was saved without the data of its training, so it cannot go on; fit it anew")
     splits = task.read(config, notes)

@@ -45,14 +45,16 @@ class Training:
         self.task, self.config, self.codec, self.splits = task, config, codec, splits
         self.further = further
         self.teacher: SoftTargets | None = None
-        with seeded(config.seed):
-            self.head: Head = task.build_head(config, codec)
-            self._start = torch.get_rng_state()
+        # What cannot be read ends the work here, before a model is built for it.
         train, self._valid = (
             [codec.encode(task.input_of(example), example) for example in examples]
             for examples in ((*splits.train, *further), splits.valid)
         )
+        self._test = [codec.encode(task.input_of(example)) for example in splits.test]
         batches = task.batches(codec, train, config)
+        with seeded(config.seed):
+            self.head: Head = task.build_head(config, codec)
+            self._start = torch.get_rng_state()
         self.pretraining: Pretraining | None = None
         self._pretrainer: Trainer | None = None
         self.metric, self.higher_is_better = task.metric_criterion(codec)

@@ -11,8 +11,10 @@ from seqkit.config import TrainingConfig
 from seqkit.data import DataError, Example, SourceLocation, Splits
 from seqkit.data.teacher import read_probabilities
 from seqkit.errors import UsageError
+from seqkit.files import read_json_lines
 from seqkit.runs.model import load
 from seqkit.runs.rows import InputRow, read_rows
+from seqkit.runs.schemas import TEXT_AND_LABEL
 from seqkit.topologies import AnyTask
 from seqkit.training.checkpoint import own_generators
 
@@ -57,7 +59,7 @@ def from_lines(path: Path) -> list[Example]:
     """What :func:`to_lines` made, from a run; no examples where there is no such file."""
     if not path.exists():
         return []
-    rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+    rows = read_json_lines(path, TEXT_AND_LABEL)
     return [Example(row["text"], row["label"], SourceLocation(str(path), n)) for n, row in enumerate(rows, 1)]
 
 

@@ -6,12 +6,12 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, ClassVar, TextIO
 
 from seqkit.data import read_lines
-from seqkit.data.readers import FORMATS, delimiter_of
+from seqkit.data.readers import COLUMNAR, FORMATS, PLAIN, FileForm, Row, delimiter_in, format_ending
 from seqkit.runs.answers import AnsweredRow
 from seqkit.runs.rows import InputRow
 
@@ -22,28 +22,68 @@ _BREAKS = re.compile(r"[\t\r\n]")
 
 
 class Writer:
-    """Writes a line for each answer: the prediction, a tab and the input.
+    """Writes a line for each answer: the prediction, a tab and the input; nothing and a tab for a blank input.
 
     Args:
         format_prediction: of the task.
         file: written to, and flushed after each group of answers.
     """
 
+    needs_names: ClassVar[bool] = False
+    """What is written for a blank input depends on what predictions are made of"""
+
     def __init__(self, format_prediction: FormatPrediction, file: TextIO) -> None:
         self.format_prediction, self.file = format_prediction, file
+        self._blank: dict[str, Any] | None = None
+        """The facts of a prediction without their values; None before the first prediction"""
+        self._waiting: list[InputRow] = []
+        """Blank rows before the first prediction"""
 
     def write(self, answers: Iterable[AnsweredRow]) -> None:
         """Some answers, in order."""
         for row, prediction in answers:
-            self.write_row(row, *self.format_prediction(prediction))
+            if prediction is not None:
+                line, facts = self.format_prediction(prediction)
+                if self._blank is None:
+                    self._blank = _emptied(facts)
+                    self._write_waiting()
+                self.write_row(row, line, facts)
+            elif self.needs_names and self._blank is None:
+                self._waiting.append(row)
+            else:
+                self.write_blank(row, self._blank or {})
         self.file.flush()
+
+    def finish(self) -> None:
+        """Writes what is still owed, after the last answer."""
+        self._write_waiting()
+        self.file.flush()
+
+    def _write_waiting(self) -> None:
+        for row in self._waiting:
+            self.write_blank(row, self._blank or {})
+        self._waiting.clear()
 
     def write_row(self, row: InputRow, line: str, facts: dict[str, Any]) -> None:
         """One answer; the subclasses write it in their formats."""
         self.file.write(f"{line}\t{_encodable(row.text)}\n")
 
+    def write_blank(self, row: InputRow, facts: dict[str, Any]) -> None:
+        """A row without anything in it; the facts have no values."""
+        self.file.write(f"\t{_encodable(row.text)}\n")
 
-class JsonWriter(Writer):
+
+class NamedWriter(Writer):
+    """Writes facts by name: those of a blank input, too, without values."""
+
+    needs_names = True
+
+    def write_blank(self, row: InputRow, facts: dict[str, Any]) -> None:
+        """See :class:`Writer`."""
+        self.write_row(row, "", facts)
+
+
+class JsonWriter(NamedWriter):
     """An object on each line: the input, and the facts of the prediction."""
 
     def write_row(self, row: InputRow, line: str, facts: dict[str, Any]) -> None:
@@ -51,34 +91,58 @@ class JsonWriter(Writer):
         self.file.write(json.dumps({"input": _encodable(row.text), **facts}, ensure_ascii=False) + "\n")
 
 
-class JsonRowWriter(Writer):
+class JsonRowWriter(NamedWriter):
     """An object on each line: the row as it was, and the facts under names that begin with ``predicted_``."""
 
     def write_row(self, row: InputRow, line: str, facts: dict[str, Any]) -> None:
         """See :class:`Writer`."""
-        predicted = {f"predicted_{name}": value for name, value in facts.items()}
-        self.file.write(json.dumps({**(row.values or {}), **predicted}, ensure_ascii=False) + "\n")
+        self.file.write(json.dumps(_with_facts(row, facts), ensure_ascii=False) + "\n")
 
 
-class TableWriter(Writer):
+class JsonArrayWriter(JsonRowWriter):
+    """One array of the objects that :class:`JsonRowWriter` writes, each on its line."""
+
+    def __init__(self, format_prediction: FormatPrediction, file: TextIO) -> None:
+        super().__init__(format_prediction, file)
+        self._written = 0
+
+    def write_row(self, row: InputRow, line: str, facts: dict[str, Any]) -> None:
+        """See :class:`Writer`."""
+        self.file.write(",\n" if self._written else "[\n")
+        self._written += 1
+        self.file.write(json.dumps(_with_facts(row, facts), ensure_ascii=False))
+
+    def finish(self) -> None:
+        """See :class:`Writer`."""
+        super().finish()
+        self.file.write("\n]\n" if self._written else "[]\n")
+
+
+class TableWriter(NamedWriter):
     """The row as it was and a column for each fact, such as ``predicted_label``; of a mapping, one for each key.
 
     Lists are written as JSON. Without a delimiter it is a TSV, which has no quotes: tabs and line breaks become spaces.
+    ``header``: the table has a line that names its columns.
     """
 
-    def __init__(self, format_prediction: FormatPrediction, file: TextIO, delimiter: str | None = None) -> None:
+    def __init__(
+        self, format_prediction: FormatPrediction, file: TextIO, delimiter: str | None = None, header: bool = True
+    ) -> None:
         super().__init__(format_prediction, file)
         self.delimiter = delimiter
         self._csv = csv.writer(file, delimiter=delimiter or "\t", lineterminator="\n")
-        self._columns: list[str] = []
+        self._columns: list[str] | None = None
+        self._header = header
 
     def write_row(self, row: InputRow, line: str, facts: dict[str, Any]) -> None:
         """See :class:`Writer`."""
         values, predicted = row.values or {}, _as_columns(facts)
-        if not self._columns:
+        if self._columns is None:
             self._columns = list(predicted)
-            self._write_cells([*values, *self._columns])
-        self._write_cells([*values.values(), *(predicted.get(column, "") for column in self._columns)])
+            if self._header:
+                self._write_cells([*(values.header if isinstance(values, Row) else values), *self._columns])
+        cells = values.cells if isinstance(values, Row) else values.values()
+        self._write_cells([*cells, *(predicted.get(column, "") for column in self._columns)])
 
     def _write_cells(self, cells: Sequence[Any]) -> None:
         if self.delimiter:
@@ -88,24 +152,46 @@ class TableWriter(Writer):
 
 
 def writer_for(
-    path: Path | None, format_prediction: FormatPrediction, file: TextIO, stream: BinaryIO | None = None
+    path: Path | None,
+    format_prediction: FormatPrediction,
+    file: TextIO,
+    stream: BinaryIO | None = None,
+    form: FileForm = PLAIN,
 ) -> Writer:
     """The writer for a table of that format; for None, or any other file, the one of lines.
 
-    With a ``stream`` the table comes from there, and the path is only its name.
+    With a ``stream`` the table comes from there, and the path is only its name. ``form`` says how it is written.
     """
-    table_format = None if path is None else FORMATS.get(path.suffix.lower())
+    table_format = None if path is None else FORMATS.get(format_ending(path))
     if path is None or table_format is None:
         return Writer(format_prediction, file)
-    if table_format == "jsonl":
+    if table_format in ("json", "jsonl"):
+        return (JsonArrayWriter if table_format == "json" else JsonRowWriter)(format_prediction, file)
+    if table_format in COLUMNAR:
         return JsonRowWriter(format_prediction, file)
-    if stream is None:
-        header = next(read_lines(path), (None, ""))[1]
-    else:
+    delimiter = _delimiter(path, stream, form) if table_format == "csv" else None
+    return TableWriter(format_prediction, file, delimiter, not form.columns)
+
+
+def _delimiter(path: Path, stream: BinaryIO | None, form: FileForm) -> str:
+    source: Path | BinaryIO = path
+    if stream is not None:
         # What has arrived stays to be read: the line of names, unless somebody writes that in pieces.
-        arrived = stream.peek() if isinstance(stream, BufferedReader) else b""
-        header = arrived.partition(b"\n")[0].decode("utf-8", "replace")
-    return TableWriter(format_prediction, file, delimiter_of(header) if table_format == "csv" else None)
+        source = BytesIO(stream.peek() if isinstance(stream, BufferedReader) else b"")
+    # What cannot be read is reported by who reads all of it.
+    return delimiter_in(read_lines(source, str(path), lambda error: None, form.encoding))
+
+
+def _with_facts(row: InputRow, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {**(row.values or {}), **{f"predicted_{name}": value for name, value in facts.items()}}
+
+
+def _emptied(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The names of the facts without their values: None, or nothing in a list."""
+    return {
+        name: _emptied(v) if isinstance(v, dict) else [] if isinstance(v, (list, tuple)) else None
+        for name, v in facts.items()
+    }
 
 
 def _as_columns(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from seqkit.errors import UsageError
+from seqkit.search.repeats import block_repeats, check_size
 
 
 class SearchState(Protocol):
@@ -50,6 +51,7 @@ class Limits:
         banned: symbols that are never written, such as padding.
         required: for each row of the batch, symbols that it must write before it ends, as often as they are listed.
         reserved: symbols that are written only where they are required.
+        no_repeat_ngram: n-grams of so many tokens are written once, reserved symbols apart; 0: as often as they come.
 
     Raises:
         UsageError: for lengths that contradict each other, and prefixes and required symbols that do not fit.
@@ -63,8 +65,10 @@ class Limits:
     banned: Sequence[int] = ()
     required: Sequence[Sequence[int]] | None = None
     reserved: Sequence[int] = ()
+    no_repeat_ngram: int = 0
 
     def __post_init__(self) -> None:
+        check_size(self.no_repeat_ngram)
         lengths = [self.max_length] if isinstance(self.max_length, int) else self.max_length
         shortest = min(lengths, default=1)
         if not 0 <= self.min_length <= shortest or shortest < 1:
@@ -96,6 +100,8 @@ class Limits:
             allowed[:, self.end] = -torch.inf
         if self.reserved:
             self._ask_for_required(allowed, rows, written)
+        if self.no_repeat_ngram:
+            allowed = block_repeats(allowed, written, self.no_repeat_ngram, (self.end, *self.reserved))
         full = torch.tensor([position >= self.longest(row) for row in rows])
         if full.any():
             allowed[full] = _only(log_probabilities[full], torch.full((int(full.sum()),), self.end))

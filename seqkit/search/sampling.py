@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,14 +10,20 @@ from torch import Tensor
 
 from seqkit.errors import UsageError
 from seqkit.search.base import S, Step
+from seqkit.search.repeats import Repeats, check_size
 
 
 @dataclass(frozen=True)
 class Sampling:
     """How a text is drawn: ``length`` tokens (0: without end), the arguments of :func:`choose`, and a seed.
 
+    Args:
+        no_repeat_ngram: n-grams of so many tokens come once, the prompt's too; 0: as often as they are drawn.
+        stop: a text, or several, before the first of which the drawn text ends.
+
     Raises:
-        UsageError: for values outside of those of :func:`choose`, and a negative length or seed.
+        UsageError: for values outside of those of :func:`choose`, a negative length, seed or size of n-grams, and an
+            empty text to stop at.
     """
 
     length: int = 500
@@ -25,9 +31,19 @@ class Sampling:
     top_k: int = 0
     top_p: float = 1.0
     seed: int = 0
+    no_repeat_ngram: int = 0
+    stop: str | Sequence[str] = ()
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The texts to stop at."""
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
 
     def __post_init__(self) -> None:
         _check(self.temperature, self.top_k, self.top_p)
+        check_size(self.no_repeat_ngram)
+        if "" in self.stops:
+            raise UsageError("the text to stop at is empty; give one with a character, or leave it out")
         if self.length < 0 or not 0 <= self.seed < 2**63:
             raise UsageError(f"length and seed must be whole numbers from 0, not {self.length} and {self.seed}")
 
@@ -72,14 +88,19 @@ def sample(
     temperature: float = 1.0,
     top_k: int = 0,
     top_p: float = 1.0,
+    repeats: Repeats | None = None,
 ) -> Iterator[Tensor]:
     """Symbols (N), step after step without end, each drawn by :func:`choose` and then read as the next ``last``.
 
-    The step must run without gradients: the graph of an endless text would grow without end.
+    The step must run without gradients: the graph of an endless text would grow without end. With ``repeats`` no n-gram
+    comes twice.
     """
     while True:
         logits, state = step(last, state)
-        last = choose(logits, generator, temperature, top_k, top_p)
+        allowed = logits if repeats is None else repeats.block(logits)
+        last = choose(allowed, generator, temperature, top_k, top_p)
+        if repeats is not None:
+            repeats.read(last)
         yield last
 
 

@@ -7,12 +7,15 @@ Each room here is a family of files: ``options``, ``codec`` (items and batches),
 from seqkit.topologies.codec import Codec, EncodingReport, read_labels
 from seqkit.topologies.ensemble import EnsembleCodec, EnsembleHead, join_codecs
 from seqkit.topologies.powers import (
+    AnswersFiles,
     Ensembles,
     Explains,
     Explanation,
     Exports,
     Generates,
+    Passage,
     Pretrains,
+    ReadsParallel,
     Stream,
     Streams,
     Tunes,
@@ -21,6 +24,7 @@ from seqkit.topologies.prediction import Predicted, predict_items
 from seqkit.topologies.task import AnyCodec, AnyTask, Task
 
 __all__ = [
+    "AnswersFiles",
     "AnyCodec",
     "AnyTask",
     "Codec",
@@ -32,8 +36,10 @@ __all__ = [
     "Explanation",
     "Exports",
     "Generates",
+    "Passage",
     "Predicted",
     "Pretrains",
+    "ReadsParallel",
     "Stream",
     "Streams",
     "Task",

@@ -23,7 +23,7 @@ ClassWeights = tuple[float, ...]
 
 
 def choose_class_weights(
-    setting: str | None, labels: Sequence[str], counts: Mapping[str, float]
+    setting: str | None, labels: Sequence[str], counts: Mapping[str, float], encoding: str | None = None
 ) -> ClassWeights | None:
     """The weights of labels that the option ``class_weight`` asks for.
 
@@ -32,6 +32,7 @@ def choose_class_weights(
             :func:`~seqkit.data.label_weights.read_label_weights`, where a label that is not named weighs 1.
         labels: all that a head knows, in the order of its outputs.
         counts: how often each is in the training split; of weighted examples, the sum of their weights.
+        encoding: of a file of weights.
 
     Raises :class:`UsageError` for a label that the training split does not have, and if every weight is 0.
     """
@@ -39,7 +40,7 @@ def choose_class_weights(
         return None
     if setting == BALANCED:
         return balanced_weights([counts.get(label, 0.0) for label in labels])
-    weights, source = read_label_weights(setting)
+    weights, source = read_label_weights(setting, encoding)
     for label in weights:
         if label not in labels:
             near = get_close_matches(label, labels, n=1)

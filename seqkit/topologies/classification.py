@@ -97,13 +97,15 @@ def misclassified(predictions: Sequence[Classified], examples: Sequence[Example]
     return [(p, e) for p, e in zip(predictions, examples, strict=True) if p.label != e.label]
 
 
-def labels_of(train: Sequence[Example], class_weight: str | None) -> tuple[list[str], ClassWeights | None]:
+def labels_of(
+    train: Sequence[Example], class_weight: str | None, encoding: str | None = None
+) -> tuple[list[str], ClassWeights | None]:
     """The labels of the training split, sorted, and the weights that the option asks for."""
     counts: dict[str, float] = {}
     for example in train:
         counts[example.label] = counts.get(example.label, 0.0) + example.weight
     labels = sorted(counts)
-    return labels, choose_class_weights(class_weight, labels, counts)
+    return labels, choose_class_weights(class_weight, labels, counts, encoding)
 
 
 class Weighted(Protocol):

@@ -5,10 +5,13 @@ A task has a power if it has its method: no flag says so a second time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
+
+from seqkit.data import SourceLocation
 
 if TYPE_CHECKING:
     from seqkit.data import Splits
@@ -50,6 +53,24 @@ class Streams(Protocol):
         ...
 
 
+class Passage(NamedTuple):
+    """A piece of a file: an input, or what stands between inputs, which is None."""
+
+    input: Any | None
+    location: SourceLocation
+    answered: Callable[[Any], str]
+    """The piece as a text, with a prediction in it; of None, as it was"""
+
+
+@runtime_checkable
+class AnswersFiles(Protocol):
+    """Has formats of its own that come back with the answers in them: ``seqkit predict --input``."""
+
+    def passages(self, config: Any, path: Path, notes: list[str]) -> Iterator[Passage] | None:
+        """The pieces of a file in order; None for a file that is a table, or a text on each line."""
+        ...
+
+
 @runtime_checkable
 class Ensembles(Protocol):
     """Lets several of its models answer as one: ``seqkit ensemble``."""
@@ -60,6 +81,15 @@ class Ensembles(Protocol):
 
     def ensemble(self, heads: Sequence[Any]) -> EnsembleHead:
         """The average of heads that agree; raises :class:`UsageError` for those that have none."""
+        ...
+
+
+@runtime_checkable
+class ReadsParallel(Protocol):
+    """Reads two files, line by line the same: ``seqkit evaluate --source A --target B``."""
+
+    def read_parallel(self, config: Any, source: Path, target: Path, notes: list[str]) -> list[Any]:
+        """The examples to evaluate on; ``notes`` is given sentences about what was left out."""
         ...
 
 

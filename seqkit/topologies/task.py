@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from seqkit.config import TrainingConfig
 from seqkit.data import SourceLocation, Splits
-from seqkit.data.readers import choose_column
+from seqkit.data.readers import FileForm, choose_column
 from seqkit.layers import Head
 from seqkit.scores.direction import Criterion, higher_is_better
 from seqkit.scores.labels import LabelScore
@@ -111,6 +111,10 @@ class Task(ABC, Generic[C, E, P, K, H]):
     def format_prediction(self, prediction: P) -> tuple[str, dict[str, Any]]:
         """A prediction as a line of text and as JSON."""
 
+    def without_counts(self, config: C) -> C:
+        """The configuration with which a codec reads the same symbols, without what only training needs of the data."""
+        return config
+
     # What training asks
 
     def metric_for(self, codec: K) -> str:
@@ -206,6 +210,10 @@ class Task(ABC, Generic[C, E, P, K, H]):
     def join_columns(self, values: Sequence[str]) -> str:
         """The input that those columns of a row make, as a text."""
         return " ".join(value.strip() for value in values)
+
+    def unnamed_columns(self, config: C, path: Path, form: FileForm) -> tuple[str, ...]:
+        """Names for the columns of a table whose first line is an input already; nothing if it has the names."""
+        return ()
 
     def probabilities(self, prediction: P) -> dict[str, float] | None:
         """The probability of every label; None where predictions have none."""

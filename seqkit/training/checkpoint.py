@@ -24,33 +24,75 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from seqkit.errors import SeqkitError
-from seqkit.files import write_atomic
+from seqkit.files import read_ordinary, write_atomic
+from seqkit.schema import Whole, check_schema
+
+_COUNT = Whole(0, 2**62)
+_FACTS: dict[str, Any] = {
+    "epoch?": _COUNT,
+    "progress?": {
+        **dict.fromkeys(("step", "epoch", "position", "best_epoch", "waited", "examples"), _COUNT),
+        **dict.fromkeys(("loss_sum", "loss_count", "best_loss", "seconds"), float),
+        "best": (float, None),
+        "finished": bool,
+        "history": [{str: (float, str, bool, None, {str: float})}],
+    },
+    "generators?": {"python": [(Whole(0, 9), [Whole(0, 2**32)], float, None)], "numpy": [(str, [_COUNT], float)]},
+}
+"""What the file of a model or of a training says beside its tensors"""
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Writes tensors and facts (JSON) as one safetensors file, atomically."""
+    write_atomic(path, tensor_bytes(tensors, facts))
+
+
+def tensor_bytes(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> bytes:
+    """Tensors and facts (JSON) as a safetensors file: the same bytes for the same content."""
     # Copies, for tied weights are one tensor under two names, which the format does not allow.
     copies = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
     text = json.dumps(facts)
-    write_atomic(path, save(copies, {"seqkit": text, "digest": _digest(copies, text)}))
+    content = save(copies, {"seqkit": text, "digest": _digest(copies, text)})
+    # The library writes the metadata in an order that changes from process to process.
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    ordered = json.dumps({"__metadata__": dict(sorted(header.pop("__metadata__").items())), **header}).encode()
+    # The tensors begin at a multiple of 8 bytes, as the format asks.
+    ordered += b" " * (-len(ordered) % 8)
+    return len(ordered).to_bytes(8, "little") + ordered + content[end:]
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """What :func:`write_tensors` wrote; raises :class:`SeqkitError` for a file that is missing, cut short or edited."""
+    return tensors_of(path, read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file of tensors, all at once: a run may replace it at any moment."""
     try:
-        # All at once, for a run may replace the file at any moment.
-        content = path.read_bytes()
-        tensors = load(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
+        return read_ordinary(path)
     except FileNotFoundError:
         raise SeqkitError(f"{path} is missing; restore it from a copy, or run the task again") from None
-    except (SafetensorError, OSError, ValueError) as error:
+    except OSError as error:
+        raise SeqkitError(f"{path} cannot be read ({error.strerror or error}); restore it from a copy") from None
+
+
+def tensors_of(path: Path, content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The content of a file that :func:`tensor_bytes` made; the path is for errors."""
+    try:
+        tensors = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SeqkitError(f"{path} is damaged ({error}); restore it from a copy, or run the task again") from None
     if header.get("digest") != _digest(tensors, header.get("seqkit", "")):
         raise SeqkitError(f"{path} was changed after it was written; restore it from a copy, or run the task again")
-    facts: dict[str, Any] = json.loads(header["seqkit"])
+    try:
+        facts: dict[str, Any] = json.loads(header.get("seqkit", ""))
+    except (ValueError, RecursionError) as error:
+        raise SeqkitError(f"{path} is damaged ({error}); restore it from a copy, or run the task again") from None
+    check_schema(facts, _FACTS, path)
     return tensors, facts
 
 

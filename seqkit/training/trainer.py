@@ -127,6 +127,8 @@ class Trainer:
     def fit(self) -> None:
         """Trains to the end; raises :class:`Stopped` after the current step once ``stopping`` is set."""
         progress = self.progress
+        # Those who show how far it is ask at the start.
+        self.steps_in_epoch = len(self.batches.plan(progress.epoch))
         self._emit("on_start")
         try:
             while not progress.finished:

@@ -62,7 +62,7 @@ def _is_being_made(folder: Path) -> bool:
 def _new_plan(task: AnyTask, wanted: Wanted, notes: list[str]) -> Plan:
     base = absolute_paths(task, make_config(task.config, wanted.values))
     splits = task.read(base, notes)
-    stop_at_problems(task, splits, notes)
+    stop_at_problems(task, splits, notes, getattr(base, "data", None))
     # What the trials begin with, as a run would have it.
     config = task.recipe(base, splits)
     space = search_space(config, _fixed(task, wanted), wanted.searches, wanted.only)

@@ -122,9 +122,11 @@ class Study:
         """Gives up the trials under way whose process has ended without a word."""
         from optuna.trial import TrialState
 
-        for trial in self.trials():
-            if trial.state is State.RUNNING and not (trial.worker and self.worker.lives(trial.worker)):
-                self.optuna.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        # While nobody proposes: a trial that has just begun has no worker's name yet.
+        with self._lock():
+            for trial in self.trials():
+                if trial.state is State.RUNNING and not (trial.worker and self.worker.lives(trial.worker)):
+                    self.optuna.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def exhausted(self) -> bool:
         """Whether every combination of values has been tried."""
@@ -195,4 +197,4 @@ def _key(trial: Trial) -> tuple[tuple[str, Any], ...]:
 def _trial_of_run(folder: Path) -> int | None:
     """The number of the trial whose run lies in a folder; None if there is none."""
     path = folder / "trial.json"
-    return int(read_json(path)["trial"]) if path.exists() else None
+    return int(read_json(path, {"trial": int})["trial"]) if path.exists() else None

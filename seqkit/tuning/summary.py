@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqkit.config import options_of
-from seqkit.files import read_json, write_json
+from seqkit.files import json_bytes, read_json
 from seqkit.report.page import write_report
 from seqkit.runs.directory import RunDirectory
+from seqkit.runs.schemas import RESULTS
 from seqkit.scores.direction import Criterion
 from seqkit.tuning.record import State, Trial
 from seqkit.tuning.study import Plan, Study
@@ -66,7 +67,7 @@ def best_so_far(trials: Sequence[Trial], criterion: Criterion) -> list[float | N
 
 def note_in_results(run: RunDirectory, trials: Sequence[Trial], best: Trial, criterion: Criterion) -> None:
     """Says in the results of the best run that its validation score was chosen among many; makes its page again."""
-    results = read_json(run.results)
+    results = read_json(run.results, RESULTS)
     count = tried(trials)
     facts = {
         "trial": best.label,
@@ -76,5 +77,6 @@ def note_in_results(run: RunDirectory, trials: Sequence[Trial], best: Trial, cri
         "note": f"the best validation score of {count} trials, and so an optimistic one; the test split chose nothing",
     }
     if results.get("tuning") != facts:
-        write_json(run.results, {**results, "tuning": facts})
+        with run.writing():
+            run.replace_file(run.results.name, json_bytes({**results, "tuning": facts}), run.read_facts())
         write_report(run.path)

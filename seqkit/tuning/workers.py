@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import threading
 import uuid
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from seqkit.files import write_json
+from seqkit.machine import has_ended, this_process
 
 _INTERVAL = 5.0
 """Seconds between two signs of life."""
@@ -33,7 +32,7 @@ class Worker:
 
     def __enter__(self) -> Worker:
         self.folder.mkdir(exist_ok=True)
-        write_json(self._file(self.name), {"machine": _machine(), "process": os.getpid()})
+        write_json(self._file(self.name), this_process())
         for path in self.folder.glob("*.json"):
             if not self.lives(path.stem):
                 path.unlink(missing_ok=True)
@@ -54,7 +53,7 @@ class Worker:
             facts = json.loads(self._file(name).read_text("utf-8"))
         except (OSError, ValueError):
             return False
-        return silent < _SILENT and not _has_ended(facts)
+        return silent < _SILENT and not has_ended(facts)
 
     def _touch(self) -> None:
         while not self._ended.wait(_INTERVAL):
@@ -64,21 +63,3 @@ class Worker:
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.json"
-
-
-def _machine() -> str:
-    """This machine; containers, whose processes are numbered anew, count as machines of their own."""
-    spaces = Path("/proc/self/ns/pid")
-    return f"{platform.node()} {spaces.readlink() if spaces.exists() else ''}"
-
-
-def _has_ended(facts: dict[str, Any]) -> bool:
-    if facts.get("machine") != _machine():
-        return False
-    try:
-        os.kill(int(facts["process"]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False

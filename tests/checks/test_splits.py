@@ -57,3 +57,13 @@ def test_a_run_stops_at_what_is_wrong_and_notes_contradictions_alone():
     assert len(notes) == 1 and "other labels" in notes[0]
     with pytest.raises(DataError, match="the valid split is empty"):
         stop_at_problems(TASK, Splits(train, [], OTHER), notes)
+
+
+def test_what_is_odd_in_a_data_set_of_the_task_is_nobodys_to_mend():
+    task, notes = find_task("sentiment"), []
+    examples = [Example(f"text {n} \x97", "ab"[n % 2], SourceLocation("x", n)) for n in range(9)]
+    splits = Splits(examples[:5], examples[5:7], examples[7:])
+    stop_at_problems(task, splits, notes, "rotten-tomatoes")
+    assert notes == []
+    stop_at_problems(task, splits, notes, "mine.csv")
+    assert len(notes) == 1 and "control character" in notes[0]

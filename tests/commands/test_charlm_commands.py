@@ -64,9 +64,9 @@ def test_evaluate_and_predict_give_bits_per_character(written, command, text):
     whole = json.loads(command("evaluate", out, "--data", text, "--json").stdout)
     assert whole["bpc"] < 1.5
     lines = command("predict", out, "Ada wants tea.", "zxqv jkpz", "", "☃").stdout.splitlines()
-    likely, odd, empty, unseen = (float(line.split("\t")[0]) for line in lines)
-    assert likely < 2 < odd
-    assert (empty, unseen > 0) == (0, True)
+    likely, odd, empty, unseen = (line.split("\t")[0] for line in lines)
+    assert float(likely) < 2 < float(odd)
+    assert (empty, float(unseen) > 0) == ("", True)
 
 
 def test_generate_goes_on_with_a_prompt_as_python_does(written, seqkit):
@@ -236,8 +236,8 @@ BAD = [
     (b"", "text.txt is empty; give more text"),
     (b"short", "one chunk needs 65; give more text or a smaller --chunk"),
     (b"ab", "too little text (2 bytes)"),
-    (b"fine\n" * 40 + b"\0", "text.txt:41: there is a NUL byte"),
-    (b"fine\n" * 40 + b"\xff", "text.txt:41: byte 0xff is not UTF-8"),
+    (b"fine\n" * 40 + b"\0", "text.txt:41: the line has a NUL byte"),
+    (b"fine\n" * 40 + b"\xff", "text.txt:41: byte 0xff at column 1 is not UTF-8"),
 ]
 
 
@@ -301,3 +301,15 @@ def test_memory_does_not_grow_with_the_text(text, tmp_path):
         peaks.append(int(done.stdout))
     # The pages of the map that a step has touched count as memory: a few rows of it, not 60 MB.
     assert peaks[1] < peaks[0] + 25
+
+
+def test_generate_stops_at_a_text_and_writes_no_ngram_twice(written, command):
+    options = ["generate", written[0], "--prompt", "René ", "--length", "120", "--temperature", "0"]
+    whole = command(*options).stdout.rstrip("\n")
+    stop = whole[40:43]
+    assert command(*options, "--stop", "☃", "--stop", stop).stdout == whole[: whole.index(stop, 5)] + "\n"
+    text = command(*options, "--no-repeat-ngram", "3").stdout.rstrip("\n")
+    grams = [text[n : n + 3] for n in range(len(text) - 2)]
+    assert len(grams) == len(set(grams))
+    refused = command(*options, "--stop", "")
+    assert refused.returncode == 2 and "the text to stop at is empty" in refused.stderr

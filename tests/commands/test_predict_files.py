@@ -47,9 +47,12 @@ def test_a_csv_comes_back_with_the_same_rows_in_order_and_columns_of_predictions
     assert [(row["id"], row["text"], row["label"]) for row in rows] == [
         (str(n), t, "kept") for n, t in enumerate(TEXTS)
     ]
-    assert [row["predicted_label"] for row in rows] == [answer.label for answer in answers]
+    # Nothing in, nothing out: a blank text keeps its place.
+    assert [row["predicted_label"] for row in rows] == [
+        a.label if t else "" for t, a in zip(TEXTS, answers, strict=True)
+    ]
     for row, answer in zip(rows, answers, strict=True):
-        for label, value in answer.probabilities.items():
+        for label, value in answer.probabilities.items() if row["text"] else ():
             assert float(row[f"predicted_probabilities.{label}"]) == pytest.approx(value, abs=1e-6)
 
 
@@ -66,7 +69,8 @@ def test_json_lines_keep_their_values_and_get_more_of_them(trained, command, tmp
     path.write_text("\n\n".join(map(json.dumps, lines)))
     found = [json.loads(line) for line in command("predict", trained[0], "--input", path).stdout.splitlines()]
     assert [{name: line[name] for name in ("text", "tags", "deep")} for line in found] == lines
-    assert [line["predicted_label"] for line in found] == [answer.label for answer in answers]
+    labels = [a.label if text else None for text, a in zip(TEXTS, answers, strict=True)]
+    assert [line["predicted_label"] for line in found] == labels
     assert set(found[0]["predicted_probabilities"]) == {"good", "bad"}
 
 
@@ -100,8 +104,9 @@ def test_what_was_answered_before_a_broken_line_stays(trained, command, tmp_path
     path.write_text("text,id\na wonderful story,1\na dull story,2\nbroken\na dull story,3\n")
     done = command("predict", trained[0], "--input", path, "--output", tmp_path / "out.csv")
     assert done.returncode == 1
-    assert f"{path}:4: 1 fields, but the first line names 2 columns" in done.stderr
-    assert [row["predicted_label"] for row in table((tmp_path / "out.csv").read_text())] == ["good", "bad"]
+    assert f"{path}:4: 1 field, but the first line names 2 columns" in done.stderr
+    assert [row["predicted_label"] for row in table((tmp_path / "out.csv.partial").read_text())] == ["good", "bad"]
+    assert not (tmp_path / "out.csv").exists()
     (tmp_path / "in.jsonl").write_text('{"text": "a dull story"}\n{"other": 1}\n')
     done = command("predict", trained[0], "--input", tmp_path / "in.jsonl")
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 1)

@@ -13,7 +13,7 @@ import pytest
 
 from seqkit.report import results
 from seqkit.report.findings import gather_again
-from seqkit.runs import load
+from seqkit.runs import RunDirectory, load
 from seqkit.runs.model import open_run
 
 EVIL = "<script>alert(1)</script> & dull"
@@ -160,7 +160,8 @@ def test_a_report_from_before_baselines_had_intervals_is_made_without_them(evil,
     run = shutil.copytree(evil, tmp_path / "run")
     found = json.loads((run / "report.json").read_text())
     del found["baseline_intervals"]
-    (run / "report.json").write_text(json.dumps(found))
+    facts = RunDirectory(run).read_facts()
+    RunDirectory(run).replace_file("report.json", json.dumps(found).encode(), facts)
     assert command("report", run).returncode == 0
     results = json.loads((run / "results.json").read_text())
     assert f'<td class="number">{results["baseline"]["accuracy"]:.4f}</td>' in read(run)
@@ -192,7 +193,7 @@ def test_without_matplotlib_a_sentence_stands_where_a_plot_would(evil, command, 
     [
         (lambda run: (run / "results.json").unlink(), 2, "has no results yet; finish it with `seqkit resume"),
         (lambda run: (run / "report.json").write_text("{}"), 1, "is damaged or of another version; delete it"),
-        (lambda run: (run / "results.json").write_text("[]"), 1, "results.json is damaged; restore it from a copy"),
+        (lambda run: (run / "results.json").write_text("[]"), 1, "results.json is damaged: an object is expected"),
         (lambda run: (run / "metrics.jsonl").write_text("{\n"), 1, "metrics.jsonl is damaged"),
         (lambda run: (run / "run.json").unlink(), 2, "is no run; name a folder that `seqkit run` has made"),
     ],

@@ -143,7 +143,7 @@ def test_a_label_that_only_the_test_split_has_is_noted_and_counts_as_an_error(na
 BAD = [
     ("a.conll", ["Ann O", "Lee O O"], [], 1, "a.conll:2:"),
     ("a.jsonl", ['{"tokens": ["a", "b"], "tags": ["O"]}'], [], 1, "a.jsonl:1:"),
-    ("a.jsonl", ['{"words": ["a"], "tags": ["O"]}'], [], 1, "--word-column"),
+    ("a.jsonl", ['{"said": ["a"], "tags": ["O"]}'], [], 1, "--word-column"),
     ("a.conllu", ["1\ta\tO"], [], 1, "a.conllu:1:"),
     ("a.conll", [""], [], 1, "a.conll"),
     ("a.conll", ["Ann O"], ["--tag-column", "7"], 2, "--tag-column"),

@@ -53,7 +53,7 @@ def test_a_run_shows_sentences_and_scores_as_sacrebleu_counts_them(translated):
     references = {e.source: e.references for e in model.task.read(model.config, []).test}
     streams = [[references[line["input"]][0] for line in predictions]]
     texts = [line["translation"] for line in predictions]
-    assert results["test"]["bleu"] == sacrebleu.corpus_bleu(texts, streams).score
+    assert results["test"]["bleu"] == pytest.approx(sacrebleu.corpus_bleu(texts, streams).score)
     assert results["test"]["chrf"] == sacrebleu.corpus_chrf(texts, streams).score
     assert results["test"]["placeholders_kept"] == 1.0
     assert results["test"]["bleu"] > 60
@@ -76,13 +76,29 @@ def test_predict_gives_a_text_or_scores_and_others(translated, seqkit, command):
     assert len(scores) == 3 and scores == sorted(scores, reverse=True) and scores[0] == answer["score"]
 
 
-def test_evaluate_scores_the_test_split_or_another_file(translated, command, pairs):
+def test_evaluate_scores_the_test_split_or_another_file(translated, command, pairs, tmp_path):
     out, _ = translated
     own = json.loads(command("evaluate", out, "--json").stdout)
     results = json.loads((out / "results.json").read_text())
     assert {name: own[name] for name in results["test"]} == results["test"]
     whole = json.loads(command("evaluate", out, "--data", pairs, "--json").stdout)
     assert whole["examples"] == 80
+    rows = [line.split("\t") for line in pairs.read_text("utf-8").splitlines()[1:]]
+    for name, side in (("a.en", 0), ("a.fr", 1)):
+        (tmp_path / name).write_bytes("".join(f"{row[side]}\n" for row in rows).encode("utf-16"))
+    parallel = command("evaluate", out, "--source", tmp_path / "a.en", "--target", tmp_path / "a.fr", "--json")
+    assert json.loads(parallel.stdout) == whole
+
+
+def test_pairs_without_a_header_are_translated_line_by_line(translated, command, pairs, tmp_path):
+    rows = pairs.read_text("utf-8").splitlines()[1:6]
+    (tmp_path / "a.tsv").write_text("\n".join(f"{n}\t{row}" for n, row in enumerate(rows)), encoding="utf-8")
+    done = command("predict", translated[0], "--input", tmp_path / "a.tsv")
+    assert "a.tsv names no columns: its first line is an input, too" in done.stderr
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [line[:3] for line in lines] == [[str(n), *row.split("\t")] for n, row in enumerate(rows)]
+    named = command("predict", translated[0], "--input", pairs).stdout.splitlines()
+    assert [line[3] for line in lines] == [row.split("\t")[2] for row in named[1:6]]
 
 
 def test_a_run_killed_in_mid_epoch_with_sampling_goes_on_to_the_same_weights(pairs, killed_and_resumed):
@@ -119,7 +135,7 @@ BAD = [
     (GOOD + "no tab\n", [], 1, "pairs.tsv:31: no tab in 'no tab'"),
     ("a\tb\n", [], 1, "1 different source cannot be divided into training, validation and test"),
     ("a\t\n\tb\n", [], 1, "there is no usable pair (2 are empty or too long)"),
-    ("".join(f"{n}\t{n}\n" for n in range(30)), [], 1, "source and target are the same in 100% of the pairs"),
+    ("".join(f"word {n}\tword {n}\n" for n in range(30)), [], 1, "source and target are the same in 100% of the pairs"),
     ("", [], 1, "there is no usable pair"),
 ]
 

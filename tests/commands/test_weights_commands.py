@@ -9,7 +9,8 @@ import torch
 
 from seqkit import load
 from seqkit.config import read_toml
-from seqkit.runs import resume
+from seqkit.runs import find_task, resume, start
+from seqkit.runs.model import open_run
 from seqkit.training import Callback, Stopped
 from seqkit.training.checkpoint import read_tensors
 
@@ -138,17 +139,16 @@ def test_a_run_with_weights_goes_on_to_the_same_bits(reviews, command, small, tm
     (tmp_path / "weighted.csv").write_text("\n".join([f"{lines[0]},w", *weighted]) + "\n")
     (tmp_path / "labels.json").write_text('{"good": 0.3}')
     options = ["--data", tmp_path / "weighted.csv", "--weight-column", "w", "--class-weight", tmp_path / "labels.json"]
-    for name in ("whole", "stopped"):
-        done = command("run", "sentiment", *options, *small, "--out", tmp_path / name, "--epochs", "2")
-        assert done.returncode == 0, done.stderr
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    # The same run again from its first checkpoint, stopped in the middle of both epochs.
-    (stopped / "checkpoint/last.safetensors").unlink()
+    done = command("run", "sentiment", *options, *small, "--out", whole, "--epochs", "2")
+    assert done.returncode == 0, done.stderr
+    # The same run again, stopped in the middle of both epochs.
+    session = start(find_task("sentiment"), open_run(whole).config, stopped, [])
     (tmp_path / "labels.json").unlink()
     for step in (5, 21):
         with pytest.raises(Stopped):
-            resume(stopped, []).train([StopAt(step)])
-    session = resume(stopped, [])
+            session.train([StopAt(step)])
+        session = resume(stopped, [])
     session.train()
     for file in ("model.safetensors", "checkpoint/last.safetensors"):
         (first, _), (second, _) = (read_tensors(run / file) for run in (whole, stopped))

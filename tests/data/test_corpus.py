@@ -79,10 +79,10 @@ def test_a_folder_is_read_in_the_order_of_its_paths_without_what_is_not_text(tmp
 
 BAD = [
     (b"", "is empty"),
-    (b"fine\nnot \xff fine", r"text:2: byte 0xff is not UTF-8"),
-    (b"cut \xc3", r"text:1: byte 0xc3 is not UTF-8"),
-    (b"a\n\nPK\0\1", r"text:3: there is a NUL byte"),
-    (b"\xff\xfea\0", r"text:1: "),
+    (b"fine\nnot \xff fine", r"text:2: byte 0xff at column 5 is not UTF-8"),
+    (b"cut \xc3", r"text:1: byte 0xc3 at column 5 is not UTF-8"),
+    (b"a\n\nPK\0\1", r"text:3: the line has a NUL byte"),
+    (b"\xff\xfea\0\0", r"text:1: this is not utf-16"),
 ]
 
 

@@ -79,7 +79,7 @@ def test_what_is_no_finite_number_is_refused_with_its_line(file, written):
 def test_lists_decimals_and_columns_of_0_and_1_say_what_they_are(file):
     def found(path, column=None):
         notes = []
-        name = target_in(path, column, notes)
+        name = target_in(path, None, column, notes)
         assert len(notes) == (name != "label") and all("--target" in note for note in notes)
         return name
 

@@ -1,12 +1,14 @@
 """What the tokenizers promise: nothing lost by char and byte, words as a reader sees them."""
 
 import json
+import time
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqkit.data.tokenizers import TOKENIZERS, tokenizer, tokenizer_from_json
+from seqkit.data.tokenizers import TOKENIZERS, CharTokenizer, tokenizer, tokenizer_from_json
 from seqkit.errors import SeqkitError, UsageError
 
 modest = settings(max_examples=100, deadline=None, derandomize=True)
@@ -116,3 +118,50 @@ def test_a_wrong_name_or_option_is_named():
 def test_a_description_that_is_none_is_refused(value):
     with pytest.raises(SeqkitError):
         tokenizer_from_json(value)
+
+
+# What grapheme clusters are made of: flags, marks, joiners, signs before a letter, syllables, conjuncts, line ends.
+PIECES = [
+    "🇦",
+    "🇧",
+    "🇿",
+    "\u0301",
+    "\u200d",
+    "\ufe0f",
+    "🏽",
+    "👩",
+    "❤",
+    "\u0600",
+    "ก",
+    "ำ",
+    "ᄀ",
+    "ᅡ",
+    "ᆨ",
+    "각",
+    "क",
+    "्",
+    "ि",
+    "\r",
+]
+PIECES += ["\n", "a", " ", "\u0e33", "\U000110bd", "\u200b", "\U000e0041"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_characters_are_grapheme_clusters_whatever_stands_beside_flags(text):
+    assert CharTokenizer().split(text) == regex.findall(r"(?V1)\X", text)
+
+
+@pytest.mark.parametrize(
+    "unit", ["🇦", "🇦🇧", "🇦\u0301", "\u0301", "\u200d", "👩\u200d", "क्", "ᄀ", "\u0600", "\r\n", "\u0600🇦"]
+)
+def test_the_time_of_splitting_into_characters_grows_with_the_text_alone(unit):
+    def seconds(count):
+        text, best = unit * count, 9.0
+        for _ in range(3):
+            began = time.process_time()
+            CharTokenizer().split(text)
+            best = min(best, time.process_time() - began)
+        return best
+
+    # Sixteen times as many take sixteen times as long, and would take 256 times as long if it were quadratic.
+    assert seconds(16_000) < 80 * seconds(1_000) + 0.01

@@ -54,7 +54,7 @@ def test_faults_in_a_gzipped_file_are_named_with_the_line(tmp_path):
 def test_other_and_damaged_safetensors_are_refused_by_name(tmp_path):
     path = tmp_path / "v.safetensors"
     path.write_bytes(b"nothing")
-    with pytest.raises(DataError, match=r"v\.safetensors is no file of vectors"):
+    with pytest.raises(DataError, match=r"v\.safetensors is not a safetensors file"):
         load_vectors(path)
     save_file({"weight": MATRIX}, path)
     with pytest.raises(DataError, match="is no file of vectors"):

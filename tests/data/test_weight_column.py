@@ -79,7 +79,7 @@ def test_data_that_are_no_file_have_no_weights(task, config):
 
 def test_the_features_are_not_the_weights(tmp_path):
     config = DigitConfig(data=str(written(tmp_path, NUMBERS)), weight_column="w", feature_columns="x,w")
-    with pytest.raises(SeqkitError, match="--feature-columns must not name the column of the weights, 'w'"):
+    with pytest.raises(SeqkitError, match="--feature-columns must not name the column of weights or groups, 'w'"):
         DIGIT.read(config, [])
 
 

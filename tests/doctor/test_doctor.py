@@ -44,7 +44,9 @@ def test_all_that_is_wrong_is_reported_at_once_with_its_location_and_what_to_do(
     assert all(f["where"].startswith(str(path)) and f["mend"] for f in report["findings"] if f["level"] == "wrong")
     assert "estimate" not in report
     shown = command("doctor", "sentiment", path, *small, "--no-timing")
-    assert f"wrong: {path}:4: 1 field, but the first line names 2 columns; correct the row" in shown.stdout
+    assert (
+        f"wrong: {path}:4: 1 field, but the first line names 2 columns, in 'one field'; correct the row" in shown.stdout
+    )
     assert "3 to mend before training" in shown.stdout
     assert "seqkit-doctor-" not in shown.stdout
 

@@ -64,12 +64,20 @@ def test_every_broken_row_of_a_csv_is_reported_and_the_good_ones_stay(tmp_path):
     assert shorter.restored(f"{shorter.path}:2:") == f"{path}:5:"
 
 
-def test_more_than_ten_broken_rows_are_counted(tmp_path):
+def test_one_fault_of_many_rows_is_reported_once_with_its_count_and_first_places(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "x"}\n' + "no\n" * 25)
     found = scan(path, text_column)
-    assert kinds(found)[:10] == [("broken", str(line)) for line in range(2, 12)]
-    assert "15 more rows cannot be read" in str(found.findings[10])
+    assert kinds(found) == [("broken", "2")]
+    assert str(found.findings[0]).endswith("; the same in 24 more places: 3, 4, 5, 6, 7, …")
+    assert found.broken == 25
+
+
+def test_a_table_of_broken_rows_alone_is_a_table(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text\n" + "".join(",".join("abcdefghijklmnopqr"[: n + 2]) + "\n" for n in range(12)))
+    (finding,) = scan(path, text_column).findings
+    assert finding.others == 11, "how many fields there are is a particular of one fault"
 
 
 def test_what_is_odd_in_a_text_is_reported(tmp_path):

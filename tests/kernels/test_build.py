@@ -184,3 +184,16 @@ def test_the_package_ships_every_source():
     patterns = project["tool"]["setuptools"]["package-data"]["seqkit"]
     shipped = {path for pattern in patterns for path in (root / "seqkit").glob(str(pattern))}
     assert shipped.issuperset(SOURCES)
+
+
+@pytest.mark.parametrize("part", ["torch", "capability", "processor"])
+def test_another_torch_or_processor_asks_for_another_build(part, monkeypatch, tmp_path, key_of):
+    before = key_of(SOURCES_FOLDER)
+    if part == "torch":
+        monkeypatch.setattr(build_module.torch, "__version__", "99.0.0")
+    elif part == "capability":
+        monkeypatch.setattr(build_module.torch.backends.cpu, "get_cpu_capability", lambda: "VSX")
+    else:
+        (tmp_path / "cpuinfo").write_text("flags : other\n")
+        monkeypatch.setattr(build_module, "Path", lambda *_: tmp_path / "cpuinfo")
+    assert key_of(SOURCES_FOLDER) != before

@@ -93,3 +93,31 @@ def test_a_layer_that_asks_for_native_builds_it_and_says_so_without_a_warning(ru
     assert (done.returncode, done.stdout) == (0, SHAPE), done.stderr
     assert done.stderr.count("Building the native kernels") == 1
     assert len(list(Path(tmp_path).glob("empty/seqkit/kernels/*/native.so"))) == 1
+
+
+def test_a_second_build_in_a_process_is_loaded_beside_the_first_which_serves(run, tmp_path):
+    # torch aborts the interpreter where a library defines operators that are there.
+    second = tmp_path / "second.so"
+    shutil.copy(built(), second)
+    code = f"""
+        import torch
+        from seqkit.kernels import ensure
+        assert ensure(print)
+        torch.ops.load_library({str(second)!r})
+    """
+    done = run(dedent(code) + RUN_A_LAYER)
+    assert (done.returncode, done.stdout) == (0, SHAPE), done.stderr
+
+
+def test_a_library_that_was_cut_short_is_built_again_and_never_mapped(run, tmp_path):
+    # Code beyond the end of a mapped file is a bus error.
+    (path,) = tmp_path.glob("cache/seqkit/kernels/*/native.so")
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+    compiler = tmp_path / "c++"
+    compiler.write_text(f'#!/bin/sh\nwhile [ "$1" != "-o" ]; do shift; done\ncp {built()} "$2"\n')
+    compiler.chmod(0o755)
+    done = run(RUN_A_LAYER)
+    assert "SIGBUS" not in done.stderr and done.returncode != -7
+    done = run("from seqkit.kernels.build import build; build(print)" + RUN_A_LAYER, CXX=str(compiler))
+    assert done.returncode == 0 and SHAPE in done.stdout, done.stderr

@@ -98,11 +98,11 @@ def test_an_extension_that_breaks_off_anywhere_leaves_a_run_that_can_be_extended
 
     left, write = [writes], seqkit.files.write_atomic
 
-    def failing(path, content):
+    def failing(path, content, *check):
         left[0] -= 1
         if left[0] < 0:
             raise KeyboardInterrupt
-        write(path, content)
+        write(path, content, *check)
 
     for module in (seqkit.files, directory, checkpoint):
         monkeypatch.setattr(module, "write_atomic", failing)
@@ -133,7 +133,7 @@ def test_the_command_goes_on_says_so_and_can_be_given_twice(run, command):
 def test_a_folder_without_its_first_checkpoint_is_no_run(reviews, tmp_path, monkeypatch):
     from seqkit.runs.session import Session
 
-    def killed(self):
+    def killed(self, run):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Session, "keep_start", killed)

@@ -42,6 +42,13 @@ def test_a_run_of_an_earlier_version_predicts_what_it_predicted(task, tmp_path):
         assert_alike(shown, {name: value for name, value in line.items() if name != "input"})
 
 
+@pytest.mark.parametrize("task", [task for task in TASKS if task not in ("digit", "frames")])
+def test_a_run_made_before_normal_forms_reads_texts_as_they_are(task, tmp_path):
+    model = load(copied(task, tmp_path))
+    assert model.config.normal_form == "none"
+    assert "normal_form" not in str(model.codec.to_json())
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_a_run_that_an_earlier_version_began_goes_on_to_the_same_weights(task, tmp_path):
     run = copied(f"{task}-stopped", tmp_path)

@@ -208,3 +208,30 @@ def test_samples_follow_from_the_seed_alone():
 def test_what_cannot_be_is_refused(call, message):
     with pytest.raises(UsageError, match=message):
         call()
+
+
+def plain_beam(model, sentence, limits, size):
+    """Beam search by its definition: the best extensions in order, and those that have ended keep their places."""
+    growing, ended = [(0.0, ())], []
+    for length in range(limits.max_length + 1):
+        extensions = []
+        for value, tokens in growing:
+            logits = model.logits(sentence, tokens)
+            scores = torch.log_softmax(logits, 0).tolist()
+            allowed = [END] if length == limits.max_length else [s for s in range(model.symbols) if s != START]
+            extensions += [(value + scores[symbol], (*tokens, symbol)) for symbol in allowed]
+        best = sorted(extensions, reverse=True)[: size - len(ended)]
+        ended += [(value, tokens[:-1]) for value, tokens in best if tokens[-1] == END]
+        growing = [(value, tokens) for value, tokens in best if tokens[-1] != END]
+    return sorted(ended, reverse=True)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 1000), size=st.integers(2, 4))
+def test_a_narrow_beam_keeps_the_places_that_its_definition_keeps(seed, size):
+    model, limits = Model(seed, 6), Limits(START, END, 4, banned=[START])
+    found = beam(model, model.start(2), 2, limits, size, n_best=size)
+    for sentence in range(2):
+        truth = plain_beam(model, sentence, limits, size)
+        assert [h.tokens for h in found[sentence]] == [tokens for _, tokens in truth]
+        assert [h.score for h in found[sentence]] == pytest.approx([value for value, _ in truth])

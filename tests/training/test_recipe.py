@@ -6,6 +6,7 @@ import pytest
 from seqkit.tasks.sentiment import SentimentConfig
 
 from seqkit.config import FromData, from_data, make_config, options_of
+from seqkit.data import Example, SourceLocation, Splits
 from seqkit.runs import available_tasks, find_task
 from seqkit.training.recipe import Recipe
 
@@ -33,7 +34,8 @@ def test_patience_follows_from_the_epochs_that_somebody_sets():
 
 
 def test_values_that_were_found_are_no_longer_marked():
-    config = recipe(300)
+    examples = [Example(f"text {n}", "ab"[n % 2], SourceLocation("x", n)) for n in range(300)]
+    config = find_task("sentiment").recipe(SentimentConfig(), Splits(examples, [], []))
     marked = [f.name for f in dataclasses.fields(config) if isinstance(getattr(config, f.name), FromData)]
     assert marked == []
     assert Recipe().apply(config, 10**6).epochs == config.epochs

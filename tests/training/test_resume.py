@@ -62,6 +62,8 @@ def everything(path):
     """All that a run has learned and where it stands, but for times."""
     tensors, facts = read_tensors(RunDirectory(path).checkpoint)
     facts["progress"].pop("seconds")
+    # Runs that write checkpoints at other times have other configurations, and so other identities.
+    facts.pop("run")
     best, _ = read_tensors(RunDirectory(path).model)
     return tensors, best, facts
 

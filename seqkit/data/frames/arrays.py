@@ -5,16 +5,14 @@ T frames, F features of a frame.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from seqkit.data.arrays import read_arrays
 from seqkit.data.frames.clip import Layout
 from seqkit.data.frames.values import LARGEST, Labels, parse_label
 from seqkit.data.readers import DataError, SourceLocation, read_lines
-from seqkit.errors import UsageError
 
 ARRAYS = (".npy", ".npz")
 LABELS = ".labels.txt"
@@ -61,38 +59,8 @@ def _checked_features(path: Path, values: np.ndarray, layout: Layout | None) -> 
 
 def _load(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """The features of a file, and the labels where it holds them."""
-    first = b""
-    try:
-        with path.open("rb") as stream:
-            # Read before numpy does, to tell a pickle from a damaged file in the error.
-            first = stream.peek(1)[:1]
-            return _arrays(path, np.load(stream, allow_pickle=False))
-    except FileNotFoundError:
-        raise UsageError(f"no file {path}; check the path") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise _not_an_array(path, error, first) from None
-
-
-def _arrays(path: Path, loaded: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    if isinstance(loaded, np.ndarray):
-        return loaded, None
-    with loaded:
-        if "features" not in loaded:
-            there = ", ".join(loaded.files) or "nothing"
-            raise DataError(f"{path} has no array 'features' (there is: {there}); np.savez(file, features=…)")
-        return loaded["features"], loaded.get("labels")
-
-
-def _not_an_array(path: Path, error: Exception, first: bytes) -> DataError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    # numpy takes whatever it does not know for a pickle; the pickles of today's protocols begin with this byte.
-    if "Object arrays" in reason or ("pickled" in reason and first == b"\x80"):
-        return DataError(
-            f"{path} holds pickled objects, which could run any code when they are read, so they are not; save "
-            "plain arrays of numbers and texts"
-        )
-    reason = "it has no such header" if "pickled" in reason else reason
-    return DataError(f"{path} is not an array of numpy ({reason}); save it again")
+    arrays = read_arrays(path, ("features", "labels"))
+    return arrays["" if "" in arrays else "features"], arrays.get("labels")
 
 
 def _labels_inside(path: Path, labels: np.ndarray | None) -> Labels:

@@ -8,11 +8,13 @@ from seqkit.data.frames.arrays import ARRAYS, has_matrix, read_array, read_label
 from seqkit.data.frames.clip import Clip, LabelledClip, LabelSetClip, Layout, clip_of
 from seqkit.data.frames.tables import TABLES, read_frame_table
 from seqkit.data.frames.values import Labels
-from seqkit.data.readers import DataError, common_mark, split_labels
+from seqkit.data.readers import PLAIN, DataError, FileForm, common_mark, split_labels
 from seqkit.errors import UsageError
 
 
-def read_clips(path: Path, label_column: str | None = None, layout: Layout | None = None) -> list[LabelledClip]:
+def read_clips(
+    path: Path, label_column: str | None = None, layout: Layout | None = None, form: FileForm = PLAIN
+) -> list[LabelledClip]:
     """The labelled sequences of a folder (and of the folders in it, by their paths), or of one file.
 
     - ``.npy``: features (T, F); more axes are laid out in a row. ``NAME.labels.txt`` beside it has a label a line.
@@ -30,13 +32,17 @@ def read_clips(path: Path, label_column: str | None = None, layout: Layout | Non
     clips: list[LabelledClip] = []
     for file in _files(path):
         name = str(file.relative_to(path)) if path.is_dir() else file.name
-        clips.append(_read_labelled(file, name, label_column, layout))
+        clips.append(_read_labelled(file, name, label_column, layout, form=form))
         layout = layout or clips[0].clip.layout
     return clips
 
 
 def read_label_set_clips(
-    path: Path, label_column: str | None = None, layout: Layout | None = None, separator: str | None = None
+    path: Path,
+    label_column: str | None = None,
+    layout: Layout | None = None,
+    separator: str | None = None,
+    form: FileForm = PLAIN,
 ) -> list[LabelSetClip]:
     """The sequences of a folder or file with a set of labels for each frame.
 
@@ -49,7 +55,7 @@ def read_label_set_clips(
     clips: list[LabelledClip] = []
     for file in _files(path):
         name = str(file.relative_to(path)) if path.is_dir() else file.name
-        clips.append(_read_labelled(file, name, label_column, layout, several=True))
+        clips.append(_read_labelled(file, name, label_column, layout, several=True, form=form))
         layout = layout or clips[0].clip.layout
     mark = separator or common_mark([label for clip in clips for label in clip.labels])
     sets = [
@@ -89,10 +95,15 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read_labelled(
-    path: Path, name: str, label_column: str | None, layout: Layout | None, several: bool = False
+    path: Path,
+    name: str,
+    label_column: str | None,
+    layout: Layout | None,
+    several: bool = False,
+    form: FileForm = PLAIN,
 ) -> LabelledClip:
     if path.suffix.lower() in TABLES:
-        table = read_frame_table(path, layout, label_column, labelled=True, several=several)
+        table = read_frame_table(path, layout, label_column, labelled=True, several=several, form=form)
         return _labelled(clip_of(name, table.features, table.names), table.labels)
     if path.suffix.lower() in ARRAYS:
         features, labels = read_labelled_array(path, layout, several)

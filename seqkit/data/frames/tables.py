@@ -17,7 +17,9 @@ import numpy as np
 from seqkit.data.frames.clip import LabelledClip, Layout
 from seqkit.data.frames.values import Labels, parse_label, parse_number
 from seqkit.data.readers import (
+    PLAIN,
     DataError,
+    FileForm,
     SourceLocation,
     choose_column,
     marked_columns,
@@ -43,6 +45,7 @@ def read_frame_table(
     label_column: str | None = None,
     labelled: bool = False,
     several: bool = False,
+    form: FileForm = PLAIN,
 ) -> FrameTable:
     """The frames of a table, features in the order of the layout; with their labels if ``labelled``.
 
@@ -51,7 +54,7 @@ def read_frame_table(
     """
     names: tuple[str, ...] = ()
     columns, rows, labels = list[str](), list[list[float]](), list[tuple[SourceLocation, str]]()
-    for location, values in read_records(path):
+    for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
         if not rows:
             header = SourceLocation(location.file, 1)
             columns = _label_columns(list(values), label_column, layout, header, several) if labelled else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import DataError, SourceLocation, shown
 
 Labels = Sequence[tuple[SourceLocation, str]]
@@ -37,7 +38,7 @@ def parse_number(text: str) -> float:
 
 def parse_label(text: str, location: SourceLocation, several: bool = False) -> str:
     """The label of a frame; raises :class:`DataError` for an empty one, unless there may be several or none."""
-    label = text.strip()
+    label = canonical(text.strip())
     if not label and not several:
         raise DataError("the frame has no label; give it one, or take the frame out", location)
     return label

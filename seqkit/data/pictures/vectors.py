@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from seqkit.data.arrays import read_npy
 from seqkit.data.pictures.picture import Picture, digest
 from seqkit.data.readers import DataError, read_lines
+from seqkit.data.safetensors_files import read_safetensors
 from seqkit.errors import UsageError
 
 VECTORS = ("vectors.npy", "vectors.safetensors")
@@ -69,13 +71,8 @@ def _from_npy(path: Path, names: Sequence[str]) -> list[np.ndarray]:
 
 
 def _load_npy(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise UsageError(f"no file {path}; check the path") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is not an array of numpy ({str(error).splitlines()[0]}); make it again") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not array.size:
+    array = read_npy(path)
+    if array.dtype.kind not in "fiu" or not array.size:
         raise DataError(f"{path} holds no numbers; save an array of float32")
     return array
 
@@ -96,15 +93,9 @@ def _only_tensor(path: Path) -> np.ndarray:
 
 
 def _load_safetensors(path: Path) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    try:
-        return load(path.read_bytes())
-    except FileNotFoundError:
-        raise UsageError(f"no file {path}; check the path") from None
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} is not a safetensors file ({str(error).splitlines()[0]}); make it again") from None
+    return read_safetensors(path, load)
 
 
 def _vector(path: Path, vectors: dict[str, np.ndarray], name: str) -> np.ndarray:

@@ -1,21 +1,23 @@
 """Readers of people's text files: lines, tables (CSV, TSV, JSONL) and labelled texts, with the location of errors."""
 
+from seqkit.data.readers.columnar import COLUMNAR
 from seqkit.data.readers.columns import choose_column, choose_text_columns, split_names
 from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.examples import Example, read_examples
 from seqkit.data.readers.json_lines import as_text, json_object
 from seqkit.data.readers.label_sets import LabelSetExample, common_mark, marked_columns, read_label_sets, split_labels
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
-from seqkit.data.readers.location import DataError, SourceLocation, shown
+from seqkit.data.readers.location import DataError, Remark, SourceLocation, shown
 from seqkit.data.readers.numbers import LARGEST_NUMBER, NumberExample, read_number_examples
-from seqkit.data.readers.records import Record
-from seqkit.data.readers.tables import FORMATS, delimiter_of, read_records
+from seqkit.data.readers.records import PLAIN, FileForm, Record, Row, file_form
+from seqkit.data.readers.tables import FORMATS, delimiter_in, delimiter_of, read_records
 from seqkit.data.readers.targets import LABEL, LABELS, NUMBER, target_in
 from seqkit.data.readers.text_pair import TextPair, one_line, read_pair
 from seqkit.data.readers.texts import read_texts
 from seqkit.data.readers.weights import LARGEST_WEIGHT, all_weights_zero, left_out, parse_weight
 
 __all__ = [
+    "COLUMNAR",
     "FORMATS",
     "LABEL",
     "LABELS",
@@ -23,13 +25,17 @@ __all__ = [
     "LARGEST_WEIGHT",
     "MAX_LINE",
     "NUMBER",
+    "PLAIN",
     "Broken",
     "DataError",
     "Example",
+    "FileForm",
     "LabelSetExample",
     "Lines",
     "NumberExample",
     "Record",
+    "Remark",
+    "Row",
     "SourceLocation",
     "TextPair",
     "all_weights_zero",
@@ -37,7 +43,9 @@ __all__ = [
     "choose_column",
     "choose_text_columns",
     "common_mark",
+    "delimiter_in",
     "delimiter_of",
+    "file_form",
     "format_ending",
     "json_object",
     "left_out",

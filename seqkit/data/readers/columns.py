@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Literal
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers.location import SourceLocation, shown
 from seqkit.data.readers.tables import twin
 from seqkit.errors import UsageError
@@ -27,12 +28,16 @@ _USUAL_NAMES = {
     ],
     "label": ["label", "sentiment", "class", "category", "target", "rating", "stars", "tag", "y", *_PLURALS],
     "weight": [],
+    "group": [],
 }
 """From the most obvious to the least: where a table has several of them, the first one is it."""
 
 
 def choose_column(
-    columns: Sequence[str], wanted: str | None, kind: Literal["text", "label", "weight"], location: SourceLocation
+    columns: Sequence[str],
+    wanted: str | None,
+    kind: Literal["text", "label", "weight", "group"],
+    location: SourceLocation,
 ) -> str:
     """The column of that name, or the one with the most obvious name for a text or a label; no name is for a weight.
 
@@ -53,7 +58,7 @@ def _choose(columns: Sequence[str], wanted: str | None, kind: str, location: Sou
             return lower[name]
     raise UsageError(
         f"{location}: cannot tell which column holds the {kind} (the columns are {listed(columns)}); the first line "
-        f"must name the columns, --{kind}-column says which"
+        f"must name the columns (else --columns does), --{kind}-column says which"
     )
 
 
@@ -81,6 +86,9 @@ def split_names(columns: Sequence[str], wanted: str | None) -> list[str]:
 def _named_column(columns: Sequence[str], wanted: str, kind: str, location: SourceLocation) -> str:
     if wanted in columns:
         return wanted
+    same = [column for column in columns if canonical(column) == canonical(wanted)]
+    if same:
+        return same[0]
     lower = {column.lower(): column for column in columns}
     near = get_close_matches(wanted.lower(), lower, n=1)
     hint = f"did you mean --{kind}-column {shown(lower[near[0]])}?" if near else f"name one with --{kind}-column"

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -14,8 +15,12 @@ from typing import Any, BinaryIO, cast
 
 from seqkit.data.readers.location import DataError, SourceLocation
 from seqkit.errors import missing
+from seqkit.files import check_ordinary
 
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+DAMAGED = (
+    OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError, struct.error,
+    ValueError,
+)  # fmt: skip
 """What reading a damaged or encrypted archive raises."""
 _NOT_MEMBERS = ("__MACOSX/", ".")
 """What the archives of a Mac have beside the file."""
@@ -38,9 +43,11 @@ def is_compressed(path: Path) -> bool:
 def open_bytes(path: Path) -> BinaryIO:
     """A file for reading, decompressed on the way if its name ends in .gz, .bz2, .xz, .zst or .zip.
 
-    Raises :class:`OSError` as ``open`` does, :class:`DataError` for an archive that is damaged or does not hold one
-    file, :class:`UsageError` where a package is missing.
+    Raises :class:`OSError` as ``open`` does and for a pipe or a device, which may never end, unless the shell hands it
+    over; :class:`DataError` for an archive that is damaged or does not hold one file, :class:`UsageError` where a
+    package is missing.
     """
+    check_ordinary(path)
     opener = _OPENERS.get(path.suffix.lower())
     return path.open("rb") if opener is None else opener(path)
 
@@ -49,7 +56,10 @@ def _open_zip(path: Path) -> BinaryIO:
     archive, member = _member(path)
     if member.flag_bits & 1:
         raise DataError(f"{path} is encrypted; unpack it first")
-    return cast(BinaryIO, archive.open(member))
+    try:
+        return cast(BinaryIO, archive.open(member))
+    except DAMAGED as error:
+        raise _not_zip(path, error) from None
 
 
 def _member(path: Path) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
@@ -57,11 +67,19 @@ def _member(path: Path) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile:
-        raise DataError("this is no zip archive, though its name says so", SourceLocation(str(path), 1)) from None
+        raise DataError(
+            "this is no zip archive, though its name says so; rename it, or pack it again", SourceLocation(str(path), 1)
+        ) from None
+    except (NotImplementedError, RuntimeError, struct.error, ValueError) as error:
+        raise _not_zip(path, error) from None
     members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith(_NOT_MEMBERS)]
     if len(members) != 1:
         raise DataError(f"{path} holds {len(members)} files, and only one can be read; unpack it and name the file")
     return archive, members[0]
+
+
+def _not_zip(path: Path, error: Exception) -> DataError:
+    return DataError(f"this zip archive cannot be unpacked ({error}); pack it again", SourceLocation(str(path), 1))
 
 
 def _open_zstandard(path: Path) -> BinaryIO:

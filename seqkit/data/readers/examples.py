@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers.columns import choose_column, choose_text_columns, listed
 from seqkit.data.readers.location import DataError, SourceLocation, shown
+from seqkit.data.readers.records import PLAIN, FileForm
 from seqkit.data.readers.tables import read_records
 from seqkit.data.readers.text_pair import TextPair
 from seqkit.data.readers.weights import all_weights_zero, left_out, parse_weight
@@ -50,8 +52,9 @@ def read_examples(
     names: Mapping[str, str] | None = None,
     notes: list[str] | None = None,
     weight_column: str | None = None,
+    form: FileForm = PLAIN,
 ) -> list[Example]:
-    """Labelled texts, stripped of outer white space.
+    """Labelled texts, stripped of outer white space; labels in one normal form, NFC.
 
     Args:
         path: a file that :func:`read_records` reads.
@@ -61,6 +64,7 @@ def read_examples(
         names: other names for labels.
         notes: receives sentences about rows that were left out because they have no text, or a weight of 0.
         weight_column: the column of the weights; None: every weight is 1.
+        form: how the file is written.
 
     Raises:
         UsageError: for a column that does not exist or has no obvious name.
@@ -71,14 +75,14 @@ def read_examples(
         column = choose_column(columns, label_column, "label", header)
 
         def parse(values: Mapping[str, str], location: SourceLocation) -> str:
-            label = values[column].strip()
+            label = canonical(values[column].strip())
             if not label:
                 raise DataError(f"column {shown(column)} is empty; give the row a label or take it out", location)
             return (names or {}).get(label, label)
 
         return parse
 
-    rows = read_texts(path, prepare, text_column, keep, notes, weight_column)
+    rows = read_texts(path, prepare, text_column, keep, notes, weight_column, form)
     return [Example(row.text, row.target, row.location, row.weight) for row in rows]
 
 
@@ -89,6 +93,7 @@ def read_texts(
     keep: Mapping[str, str] | None = None,
     notes: list[str] | None = None,
     weight_column: str | None = None,
+    form: FileForm = PLAIN,
 ) -> list[TextRow[T]]:
     """The rows of a table that have a text, with what ``prepare`` reads of each; see :func:`read_examples`."""
     keep = keep or {}
@@ -97,7 +102,7 @@ def read_texts(
     weightless: list[SourceLocation] = []
     texts: tuple[str, ...] = ()
     parse: Parse[T] | None = None
-    for location, values in read_records(path):
+    for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
         if parse is None:
             header = SourceLocation(location.file, 1)
             texts, parse = _columns(values, text_column, prepare, keep, header)

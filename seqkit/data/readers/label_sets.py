@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers.columns import choose_column, split_names
 from seqkit.data.readers.examples import Parse, read_texts
 from seqkit.data.readers.location import DataError, SourceLocation, shown
+from seqkit.data.readers.records import PLAIN, FileForm
 
 _MARKS = ("|", ";", ",")
 """What may join labels; the first of them that a file has is it."""
@@ -34,11 +36,12 @@ def read_label_sets(
     notes: list[str] | None = None,
     weight_column: str | None = None,
     separator: str | None = None,
+    form: FileForm = PLAIN,
 ) -> list[LabelSetExample]:
     """Texts with a set of labels each.
 
     Args:
-        path, text_column, notes, weight_column: as of :func:`read_examples`.
+        path, text_column, notes, weight_column, form: as of :func:`read_examples`.
         label_column: one column: of lists (of JSON, or as Python writes them), or of labels with a mark between; an
             empty one is a text without labels. Several with commas between: each is a label, 1 where a text has it and
             0 or nothing where it has not. None: the column with an obvious name.
@@ -56,7 +59,7 @@ def read_label_sets(
         column = choose_column(columns, label_column, "label", header)
         return lambda values, location: _listed(values[column], column, location)
 
-    rows = read_texts(path, prepare, text_column, None, notes, weight_column)
+    rows = read_texts(path, prepare, text_column, None, notes, weight_column, form)
     mark = separator or common_mark([row.target for row in rows if isinstance(row.target, str)])
     examples = [LabelSetExample(row.text, split_labels(row.target, mark), row.location, row.weight) for row in rows]
     if not any(example.labels for example in examples):
@@ -97,7 +100,7 @@ def marked_columns(values: Mapping[str, str], columns: Sequence[str], location: 
     for column in columns:
         value = values[column].strip().lower()
         if value in _YES:
-            found.append(column)
+            found.append(canonical(column))
         elif value not in _NO:
             what = f"column {shown(column)} is {shown(values[column])}"
             raise DataError(f"{what}, but of several label columns each says 1 or 0; mend the row", location)
@@ -112,4 +115,4 @@ def common_mark(texts: Sequence[str]) -> str:
 def split_labels(target: tuple[str, ...] | str, mark: str) -> tuple[str, ...]:
     """The labels of a list, or of a text that has them with a mark between: sorted, each once."""
     labels = target.split(mark) if isinstance(target, str) else target
-    return tuple(sorted({label.strip() for label in labels} - {""}))
+    return tuple(sorted({canonical(label.strip()) for label in labels} - {""}))

@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 
 from seqkit.data.readers.compressed import DAMAGED, open_bytes
 from seqkit.data.readers.encodings import UTF_8, check_encoding, encoding_by_mark, is_wide, likely_encoding
+from seqkit.data.readers.folders import not_a_file
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.errors import UsageError
 
@@ -84,6 +85,19 @@ def read_lines(
             yield location, text.removeprefix("\ufeff") if number == 1 else text
 
 
+def raw_lines(path: Path, encoding: str | None = None) -> Iterator[bytes]:
+    """The lines that :func:`read_lines` reads, each with ``\\n`` at its end, before they are decoded.
+
+    Those of UTF-16 and UTF-32 come as UTF-8. Raises as :func:`read_lines` does, for what concerns no single line.
+    """
+    top = SourceLocation(str(path), 1)
+    with _open(path) as stream:
+        first = _next_line(stream, top)
+        lines = _byte_lines(stream, first, encoding or encoding_by_mark(first) or UTF_8)
+        while line := _next_line(lines, top):
+            yield line if line.endswith(b"\n") else line + b"\n"
+
+
 def report(error: DataError, broken: Broken | None) -> None:
     """Hands the error on to ``broken``; raises it if there is nobody to receive it."""
     if broken is None:
@@ -95,7 +109,7 @@ def _open(path: Path) -> BinaryIO:
     try:
         return open_bytes(path)
     except IsADirectoryError:
-        raise UsageError(f"{path} is a folder; name a file") from None
+        raise not_a_file(path) from None
     except FileNotFoundError:
         raise UsageError(f"no file {path}{_similar_name(path)}") from None
     except (OSError, ValueError) as error:

@@ -23,11 +23,23 @@ class SourceLocation:
 
 
 class DataError(SeqkitError):
-    """Something in a data file is wrong."""
+    """Something in a data file is wrong.
 
-    def __init__(self, message: str, location: SourceLocation | None = None) -> None:
-        self.location = location
+    Args:
+        message: what, and how to correct it.
+        location: where.
+        of_row: it is one row that is wrong, and others can be read without it; else the location is an example.
+    """
+
+    def __init__(self, message: str, location: SourceLocation | None = None, of_row: bool = True) -> None:
+        self.location, self.of_row = location, of_row
         super().__init__(f"{location}: {message}" if location else message)
+
+
+class Remark(str):
+    """A note on what was decided for somebody, and is as it should be as a rule: nothing has to be mended."""
+
+    __slots__ = ()
 
 
 def shown(text: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from seqkit.data.readers.columns import choose_column, split_names
 from seqkit.data.readers.examples import Parse, read_texts
 from seqkit.data.readers.location import DataError, SourceLocation, shown
+from seqkit.data.readers.records import PLAIN, FileForm
 
 LARGEST_NUMBER = 1e30
 """A number to predict is below it: squares of larger ones overflow in float32."""
@@ -31,11 +32,12 @@ def read_number_examples(
     label_column: str | None = None,
     notes: list[str] | None = None,
     weight_column: str | None = None,
+    form: FileForm = PLAIN,
 ) -> list[NumberExample]:
     """Texts with numbers.
 
     Args:
-        path, text_column, notes, weight_column: as of :func:`read_examples`.
+        path, text_column, notes, weight_column, form: as of :func:`read_examples`.
         label_column: the column of the number, or several with commas between; None: the one with an obvious name.
 
     Raises as :func:`read_examples` does, and :class:`DataError` with file:line for what is no finite number.
@@ -48,7 +50,7 @@ def read_number_examples(
         columns.extend(choose_column(names, name, "label", header) for name in wanted)
         return lambda values, location: _numbers(values, columns, location)
 
-    rows = read_texts(path, prepare, text_column, None, notes, weight_column)
+    rows = read_texts(path, prepare, text_column, None, notes, weight_column, form)
     return [NumberExample(row.text, row.target, tuple(columns), row.location, row.weight) for row in rows]
 
 

@@ -2,19 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from seqkit.data.readers.json_lines import as_text
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 
 
-class Row(dict[str, str]):
-    """Column name to value; asking for a column that this row lacks raises :class:`DataError` with its location."""
+class FileForm(NamedTuple):
+    """How a file is written, where it does not say so itself."""
 
-    def __init__(self, values: Mapping[str, str], location: SourceLocation) -> None:
+    encoding: str | None = None
+    """Of the text; None: UTF-8, or what its byte order mark says"""
+    columns: tuple[str, ...] = ()
+    """The names of a table's columns, where its first line names none"""
+
+
+def file_form(encoding: str | None, columns: str | None) -> FileForm:
+    """The form that options say: names of columns have commas between."""
+    return FileForm(encoding, tuple(name.strip() for name in (columns or "").split(",") if name.strip()))
+
+
+PLAIN = FileForm()
+"""A file that says all of itself"""
+
+
+class Row(dict[str, str]):
+    """Column name to value; asking for a column that this row lacks raises :class:`DataError` with its location.
+
+    Args:
+        values: those of the columns that have a name.
+        location: where the row begins.
+        header: what the file calls the columns, those without a name among them; None: the keys.
+        fields: all that the row has.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, str],
+        location: SourceLocation,
+        header: Sequence[str] | None = None,
+        fields: Sequence[str] = (),
+    ) -> None:
         super().__init__(values)
-        self.location = location
+        self.location, self._header, self._fields = location, header, fields
+
+    @property
+    def header(self) -> list[str]:
+        """The names as the file has them, for whoever writes the table again."""
+        return list(self) if self._header is None else list(self._header)
+
+    @property
+    def cells(self) -> list[str]:
+        """What stands under :attr:`header`."""
+        return list(self.values()) if self._header is None else list(self._fields[: len(self._header)])
 
     def __missing__(self, column: str) -> str:
         raise DataError(f"no key {shown(column)}, which other rows have; correct the row", self.location)

@@ -9,15 +9,18 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from seqkit.data.readers.class_folders import class_folder_records
+from seqkit.data.readers.columnar import ARROW, COLUMNAR, PARQUET, read_columnar
 from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.json_array import read_json_array
 from seqkit.data.readers.json_lines import json_object
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines, report
-from seqkit.data.readers.location import DataError, SourceLocation
+from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.data.readers.records import Record, Row, json_row
 from seqkit.errors import UsageError
 
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
+FORMATS |= {".parquet": PARQUET, ".pq": PARQUET, ".feather": ARROW, ".arrow": ARROW, ".ipc": ARROW}
 """Endings of the names of tables, and what they mean."""
 
 
@@ -33,13 +36,17 @@ def read_records(
     stream: BinaryIO | None = None,
     encoding: str | None = None,
     form: str | None = None,
+    columns: Sequence[str] = (),
 ) -> Iterator[Record]:
     """The rows of a table with named columns, one at a time; the ending of the file decides its format.
 
     ``.csv``: commas (or semicolons, tabs or bars, where the first line has more of them or ``sep=;`` names one), quotes
     as in RFC 4180. ``.tsv``, ``.tab``: a tab separates, a line is a row, quotes are ordinary characters but for those
     that pandas doubles. ``.jsonl``, ``.ndjson``: an object a line; ``.json``: an array of objects. Blank lines are
-    skipped, and so are a comment (``#``) before the header and columns without a name, such as an index.
+    skipped, and so are a comment (``#``) before the header and columns without a name, such as an index. A folder with
+    a folder for each label is a table, too: see :func:`class_folder_records`.
+
+    ``.parquet``, ``.pq``, ``.feather``, ``.arrow``, ``.ipc``: through pyarrow, see :func:`read_columnar`.
 
     Args:
         path: the file.
@@ -47,19 +54,40 @@ def read_records(
         stream: where the bytes come from; the path is then only their name.
         encoding: of the text; None: as in :func:`read_lines`.
         form: csv, tsv, json or jsonl, for a file whose ending does not say it.
+        columns: the names of the columns, if the first line of a CSV or TSV is a row already.
 
     Raises:
         UsageError: for an ending that is none of these.
         DataError: with file:line, for whatever breaks these rules.
     """
+    if stream is None and path.is_dir():
+        return class_folder_records(path, encoding)
     kind = form or FORMATS.get(format_ending(path))
     if kind is None:
         known = ", ".join(FORMATS)
         raise UsageError(f"cannot tell the format of {path} by its ending; name it with one of {known}")
+    if kind in ("csv", "tsv"):
+        after = _AfterHeader(broken)
+        return _read_table(path, kind, read_lines(stream or path, str(path), after, encoding), after, columns)
+    if kind in COLUMNAR:
+        return _read_columnar(path, kind, stream)
     lines = read_lines(stream or path, str(path), broken, encoding)
     if kind == "json":
-        return read_json_array(path, lines)
-    return _read_json(path, lines, broken) if kind == "jsonl" else _read_table(path, kind, lines, broken)
+        return read_json_array(path, lines, broken)
+    return _read_json(path, lines, broken)
+
+
+class _AfterHeader:
+    """Hands errors on once the header is read; before, it raises them: the next line would be taken for the header."""
+
+    def __init__(self, broken: Broken | None) -> None:
+        self.header_read = False
+        self._broken = broken
+
+    def __call__(self, error: DataError) -> None:
+        if self._broken is None or not self.header_read:
+            raise error
+        self._broken(error)
 
 
 def delimiter_of(first: str) -> str:
@@ -68,24 +96,43 @@ def delimiter_of(first: str) -> str:
     return max(_DELIMITERS, key=first.count)
 
 
-def _read_table(path: Path, kind: str, lines: Lines, broken: Broken | None) -> Iterator[Record]:
+def _read_table(path: Path, kind: str, lines: Lines, broken: _AfterHeader, names: Sequence[str]) -> Iterator[Record]:
     rows = _csv_rows(lines, broken) if kind == "csv" else _tsv_rows(lines)
+    broken.header_read = bool(names)
     first = next(rows, None)
+    broken.header_read = True
     if first is None:
-        raise DataError("the file is empty", SourceLocation(str(path), 1))
-    top, fields = first
-    header = _header(fields)
+        raise DataError(
+            "the file is empty; give rows under a line that names the columns", SourceLocation(str(path), 1)
+        )
+    top, raw = first
+    if names:
+        _check_names(names, raw, top)
+        raw, rows = list(names), chain([first], rows)
+    header = _header(raw)
     named = [number for number, name in enumerate(header) if name]
     location: SourceLocation | None = None
     for location, fields in rows:
         # Fields under no name are nobody's, and neither are empty ones behind the last.
         if named[-1] < len(fields) and not "".join(fields[len(header) :]).strip():
-            yield Record(location, Row({header[number]: fields[number] for number in named}, location))
+            values = {header[number]: fields[number] for number in named}
+            yield Record(location, Row(values, location, raw, fields))
         else:
-            counts = f"{_counted(len(fields), 'field')}, but the first line names {_counted(len(header), 'column')}"
-            report(DataError(f"{counts}; correct the row", location), broken)
+            broken(_ragged(fields, len(header), bool(names), location))
     if location is None:
-        raise DataError("the file has a header but no rows", top)
+        raise DataError("the file has a header but no rows; add rows below it", top)
+
+
+def _check_names(names: Sequence[str], first: Sequence[str], location: SourceLocation) -> None:
+    """Raises :class:`DataError` if the first line names the columns itself."""
+    if [field.strip().lower() for field in first] == [name.lower() for name in names]:
+        raise DataError("the first line names the columns itself; leave out --columns", location)
+
+
+def _ragged(fields: Sequence[str], columns: int, named: bool, location: SourceLocation) -> DataError:
+    namer = "--columns" if named else "the first line"
+    counts = f"{_counted(len(fields), 'field')}, but {namer} names {_counted(columns, 'column')}"
+    return DataError(f"{counts}, in {shown(' | '.join(fields))}; correct the row", location)
 
 
 def _counted(number: int, what: str) -> str:
@@ -151,19 +198,33 @@ class _RowLines:
             yield line + "\n"
 
 
-def _csv_rows(lines: Lines, broken: Broken | None) -> Iterator[tuple[SourceLocation, list[str]]]:
-    """Rows with the line on which each starts."""
-    row_lines = _RowLines(lines)
+def delimiter_in(lines: Lines) -> str:
+    """What separates the fields of a CSV; reads its lines up to the header."""
+    return _begin_csv(_RowLines(lines))[1]
+
+
+def _begin_csv(row_lines: _RowLines) -> tuple[str | None, str]:
+    """The first line that has fields, None if there is none; and what separates them."""
     rest = iter(row_lines)
     first = next(rest, None)
     declared = _DECLARED.fullmatch(first.strip()) if first else None
-    # A comment has no fields; a header that begins with # has.
-    if declared or (first is not None and _is_comment(first.strip().split(delimiter_of(first)))):
+    if declared:
         row_lines.begin_row()
         first = next(rest, None)
+    # A comment has no fields; a header that begins with # has.
+    while first is not None and _is_comment(first.strip().split(delimiter_of(first))):
+        row_lines.begin_row()
+        first = next(rest, None)
+    return first, declared[1] if declared else delimiter_of(first or "")
+
+
+def _csv_rows(lines: Lines, broken: Broken | None) -> Iterator[tuple[SourceLocation, list[str]]]:
+    """Rows with the line on which each starts."""
+    row_lines = _RowLines(lines)
+    first, delimiter = _begin_csv(row_lines)
     if first is None:
         return
-    delimiter = declared[1] if declared else delimiter_of(first)
+    rest = iter(row_lines)
     reader = csv.reader(chain([first], rest), delimiter=delimiter, strict=True)
     # Python's own limit, 131,072, holds for all readers of the process: it is raised, never lowered.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
@@ -181,6 +242,12 @@ def _csv_rows(lines: Lines, broken: Broken | None) -> Iterator[tuple[SourceLocat
         row_lines.begin_row()
 
 
+def _read_columnar(path: Path, kind: str, stream: BinaryIO | None) -> Iterator[Record]:
+    for location, names, cells in read_columnar(path, kind, stream):
+        values = zip(_header(names), cells, strict=True)
+        yield Record(location, Row({name: cell for name, cell in values if name and cell is not None}, location))
+
+
 def _read_json(path: Path, lines: Lines, broken: Broken | None) -> Iterator[Record]:
     columns: list[str] = []
     for location, line in lines:
@@ -194,4 +261,4 @@ def _read_json(path: Path, lines: Lines, broken: Broken | None) -> Iterator[Reco
             columns = columns or list(values)
             yield Record(location, values)
     if not columns:
-        raise DataError("the file is empty", SourceLocation(str(path), 1))
+        raise DataError("the file is empty; give an object a line", SourceLocation(str(path), 1))

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from seqkit.data.readers.columns import choose_column, split_names
+from seqkit.data.readers.columnar import COLUMNAR
+from seqkit.data.readers.columns import choose_column, choose_text_columns, split_names
 from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.label_sets import label_list
 from seqkit.data.readers.location import SourceLocation, shown
 from seqkit.data.readers.numbers import parse_finite
-from seqkit.data.readers.records import Record
+from seqkit.data.readers.records import PLAIN, FileForm, Record
 from seqkit.data.readers.tables import FORMATS, read_records
 
 LABEL, LABELS, NUMBER = "label", "labels", "number"
@@ -21,20 +22,24 @@ _DIFFERENT = 20
 """Different decimals, at least, that are numbers rather than classes."""
 
 
-def target_in(path: Path, label_column: str | None, notes: list[str]) -> str:
+def target_in(
+    path: Path, text_column: str | None, label_column: str | None, notes: list[str], form: FileForm = PLAIN
+) -> str:
     """What a file asks for, as far as its first rows leave no doubt, else a label; ``notes`` says so if it is no label.
 
-    - Labels: JSONL whose values are lists, or several columns of nothing but 0 and 1.
+    - Labels: JSON, Parquet or Arrow whose values are lists, or several columns of nothing but 0 and 1.
     - A number: decimals, most of them different; or several columns of numbers.
     """
-    records = list(islice(read_records(path), _LOOKED_AT))
+    records = list(islice(read_records(path, encoding=form.encoding, columns=form.columns), _LOOKED_AT))
     header = SourceLocation(str(path), 1)
     columns = list(records[0].values)
+    # A table without texts is told of these first, as everywhere.
+    choose_text_columns(columns, text_column, header)
     names = split_names(columns, label_column)
     if len(names) > 1:
         found, why = _several(records, [choose_column(columns, name, "label", header) for name in names])
     else:
-        is_json = FORMATS[format_ending(path)] == "jsonl"
+        is_json = FORMATS.get(format_ending(path)) in ("jsonl", "json", *COLUMNAR)
         found, why = _single(records, choose_column(columns, label_column, "label", header), is_json)
     if found != LABEL:
         notes.append(f"{why}; --target says otherwise")

@@ -1,7 +1,19 @@
-"""Sentences with a tag for each word: readers of CoNLL columns, CoNLL-U and JSONL, splits, and repair of tags."""
+"""Sentences with a tag for each word: readers of all usual files, splits, and repair of tags."""
 
-from seqkit.data.tagged.reading import read_tagged
+from seqkit.data.tagged.reading import read_passages, read_tagged
+from seqkit.data.tagged.recognition import holds_words, names_words, tag_columns
 from seqkit.data.tagged.repairing import mended
-from seqkit.data.tagged.sentence import Sentence, split_sentences
+from seqkit.data.tagged.sentence import Sentence, TaggedPassage, TaggedSource, split_sentences
 
-__all__ = ["Sentence", "mended", "read_tagged", "split_sentences"]
+__all__ = [
+    "Sentence",
+    "TaggedPassage",
+    "TaggedSource",
+    "holds_words",
+    "mended",
+    "names_words",
+    "read_passages",
+    "read_tagged",
+    "split_sentences",
+    "tag_columns",
+]

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from seqkit.data.schemes import broken, detect_scheme, repair
+from collections import Counter
+from collections.abc import Sequence
+
+from seqkit.data.readers import Remark
+from seqkit.data.schemes import OUTSIDE, broken, detect_scheme, marked_type, repair, scheme_name
 from seqkit.data.splits import Splits
 from seqkit.data.tagged.sentence import Sentence
+
+_LISTED = 8
+"""Types of spans."""
 
 
 def mended(splits: Splits[Sentence], notes: list[str]) -> Splits[Sentence]:
@@ -13,6 +20,7 @@ def mended(splits: Splits[Sentence], notes: list[str]) -> Splits[Sentence]:
     ``notes`` receives what was repaired, and the tags of validation and test that training does not have.
     """
     scheme = detect_scheme([sentence.tags for sentence in splits.train])
+    notes.append(Remark(_about(scheme, [*splits.train, *splits.valid, *splits.test])))
     by_name = {"training": splits.train, "validation": splits.valid, "test": splits.test}
     if scheme:
         by_name = {name: _repaired(sentences, scheme, name, notes) for name, sentences in by_name.items()}
@@ -22,10 +30,23 @@ def mended(splits: Splits[Sentence], notes: list[str]) -> Splits[Sentence]:
         if new:
             tag, location = new[0]
             notes.append(
-                f"{len(new):,} labels of the {name} split are not in the training split, the first '{tag}' at "
-                f"{location}: the model cannot know them, and each counts as an error"
+                f"{'1 label' if len(new) == 1 else f'{len(new):,} labels'} of the {name} split "
+                f"{'is' if len(new) == 1 else 'are'} not in the training split, the first '{tag}' at {location}: the "
+                "model cannot know them, and each counts as an error"
             )
     return Splits(*by_name.values())
+
+
+def _about(scheme: str | None, sentences: Sequence[Sentence]) -> str:
+    """What the tags are, in a sentence."""
+    counts = Counter(tag for sentence in sentences for tag in sentence.tags)
+    if scheme is None:
+        return f"the tags are {len(counts)} plain labels" + (
+            "; if they mark spans, write them as B-PER, I-PER and O" if OUTSIDE in counts else ""
+        )
+    types = sorted({kind for tag in counts if (kind := marked_type(tag)) is not None})
+    listed = ", ".join(types[:_LISTED]) + (f" and {len(types) - _LISTED} more" if len(types) > _LISTED else "")
+    return f"the tags mark spans in the scheme {scheme_name(scheme)}: {listed}"
 
 
 def _repaired(sentences: list[Sentence], scheme: str, name: str, notes: list[str]) -> list[Sentence]:

@@ -1,13 +1,12 @@
-"""A sentence with a tag for each word."""
+"""A sentence with a tag for each word, and the piece of a file that it is read from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqkit.data.readers import DataError, SourceLocation, read_lines, shown
+from seqkit.data.readers import DataError, SourceLocation, shown
 from seqkit.data.splits import Splits, shuffled_splits
 
 
@@ -18,6 +17,42 @@ class Sentence:
     words: tuple[str, ...]
     tags: tuple[str, ...]
     location: SourceLocation
+
+
+@dataclass(frozen=True)
+class TaggedPassage:
+    """A piece of a file: a sentence, or what stands between sentences, which has no words."""
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+    """Empty where the file has none"""
+    location: SourceLocation
+    answered: Callable[[Sequence[str]], str]
+    """The piece as a text, with these tags in it as answers"""
+    is_sentence: bool = True
+    """Whether it is one, be it without words"""
+
+
+@dataclass(frozen=True)
+class TaggedSource:
+    """A file of sentences, and what was asked of it."""
+
+    path: Path
+    word_column: str | None = None
+    tag_column: str | None = None
+    sentence_column: str | None = None
+    encoding: str | None = None
+    tagged: bool = True
+    """Every word must have its tag; else there may be none, as in a file that is to be tagged"""
+    notes: list[str] = field(default_factory=list)
+    """Receives what was decided, and what was left out"""
+    tag_names: dict[str, str] = field(default_factory=dict)
+    """What tags that are numbers stand for; receives what the file says of that"""
+
+
+def about_file(message: str, location: SourceLocation) -> DataError:
+    """An error of a whole file, with one of its lines for an example: leaving out the line would not help."""
+    return DataError(f"{location}: {message}")
 
 
 def split_sentences(
@@ -39,27 +74,17 @@ def split_sentences(
     )
 
 
-def sentence_of(pairs: Sequence[tuple[str, str]], location: SourceLocation) -> Sentence:
-    """The sentence of these words and tags."""
-    return Sentence(tuple(word for word, _ in pairs), tuple(tag for _, tag in pairs), location)
+def between(text: str, location: SourceLocation) -> TaggedPassage:
+    """What stands between sentences."""
+    return TaggedPassage((), (), location, lambda tags: text, is_sentence=False)
 
 
 def word_and_tag(word: str, tag: str, location: SourceLocation) -> tuple[str, str]:
-    """Both stripped; raises :class:`DataError` if either is empty."""
-    word, tag = word.strip(), tag.strip()
+    """Both without spaces around them; raises :class:`DataError` if either is empty."""
+    # A no-break space can be all there is of a word, as in texts from the web.
+    word, tag = word.strip(" \t"), tag.strip()
     if not word or not tag:
         raise DataError(
             f"word {shown(word)} with tag {shown(tag)}: neither may be empty; correct it or take it out", location
         )
     return word, tag
-
-
-def blocks(path: Path) -> Iterator[list[tuple[SourceLocation, str]]]:
-    """The lines between blank lines (or those of ``-DOCSTART-``): a sentence each."""
-    for inside, lines in groupby(read_lines(path), lambda line: _is_in_a_sentence(line[1])):
-        if inside:
-            yield list(lines)
-
-
-def _is_in_a_sentence(line: str) -> bool:
-    return bool(line.strip()) and not line.startswith("-DOCSTART-")

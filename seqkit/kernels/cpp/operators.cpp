@@ -17,21 +17,23 @@
 #include "sizes.h"
 #include "training.h"
 
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 // Another library with another name for its operators can be loaded beside this one.
 #ifndef SEQKIT_NAMESPACE
 #define SEQKIT_NAMESPACE seqkit
 #endif
-#define SEQKIT_LIBRARY(name, m) TORCH_LIBRARY(name, m)
-#define SEQKIT_LIBRARY_IMPL(name, device, m) TORCH_LIBRARY_IMPL(name, device, m)
+#define SEQKIT_TEXT_OF(name) #name
+#define SEQKIT_TEXT(name) SEQKIT_TEXT_OF(name)
 
 using namespace seqkit;
 
-SEQKIT_LIBRARY(SEQKIT_NAMESPACE, m) {
+static void define_operators(torch::Library& m) {
     m.def("multiplies_bf16() -> bool", &multiplies_bf16);
     m.def("kept_floats(str cell, int hidden_size) -> int", [](std::string_view cell, int64_t H) {
         return visit_cell(cell, [&](auto kind) {
@@ -67,7 +69,7 @@ SEQKIT_LIBRARY(SEQKIT_NAMESPACE, m) {
 }
 
 // Schemas are flat, and here alone arguments have an order.
-SEQKIT_LIBRARY_IMPL(SEQKIT_NAMESPACE, CPU, m) {
+static void implement_operators(torch::Library& m) {
     m.impl("pack", &pack);
     m.impl("forward", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_x,
                          const Tensor& weight_h, const Tensor& bias, const Tensor& own, const Tensor& state,
@@ -106,3 +108,18 @@ SEQKIT_LIBRARY_IMPL(SEQKIT_NAMESPACE, CPU, m) {
         return visit_cell(cell, [&](auto kind) { return backward<decltype(kind)>(a); });
     });
 }
+
+// What TORCH_LIBRARY does, but that of two builds in one process the first serves: torch would abort at the second.
+struct Registration {
+    std::optional<torch::Library> definitions, implementations;
+    Registration() {
+        const char* name = SEQKIT_TEXT(SEQKIT_NAMESPACE);
+        if (c10::Dispatcher::singleton().findSchema({SEQKIT_TEXT(SEQKIT_NAMESPACE) "::forward", ""})) return;
+        definitions.emplace(torch::Library::DEF, name, std::nullopt, __FILE__, __LINE__);
+        define_operators(*definitions);
+        implementations.emplace(torch::Library::IMPL, name, c10::DispatchKey::CPU, __FILE__, __LINE__);
+        implement_operators(*implementations);
+    }
+};
+
+static const Registration registration;

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seqkit.data import DataError, Tokenizer, Vocabulary
 from seqkit.data.batching import pad
+from seqkit.data.normal_forms import NFC
 from seqkit.data.pairs import Pair
 from seqkit.data.placeholders import SLOTS, find_placeholders, is_slot, mask, slot, unmask
 from seqkit.data.spacing import Spacing, plain_spaces
@@ -32,6 +33,8 @@ class PairItem(NamedTuple):
     source: Tensor
     target: Tensor | None
     placeholders: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    """What stands in the source for each of its unknown symbols"""
 
 
 class PairBatch(NamedTuple):
@@ -45,6 +48,8 @@ class PairBatch(NamedTuple):
     inputs: Tensor | None = None
     targets: Tensor | None = None
     target_lengths: Tensor | None = None
+    unknown: Sequence[tuple[str, ...]] = ()
+    """For each source, what stands in it for its unknown symbols"""
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,11 @@ class Side:
     vocabulary: Vocabulary
 
     @classmethod
-    def learn(cls, tokenizer: str, texts: Sequence[str], max_symbols: int, min_count: int, slots: int) -> Side:
+    def learn(
+        cls, tokenizer: str, texts: Sequence[str], max_symbols: int, min_count: int, slots: int, normal_form: str
+    ) -> Side:
         """A tokenizer of that name and a vocabulary of these texts, in which so many placeholders are slots."""
-        tokens = learn_tokenizer(tokenizer, texts, max_symbols)
+        tokens = learn_tokenizer(tokenizer, texts, max_symbols, normal_form)
         specials = (PAD, UNK, START, END, *map(slot, range(slots)))
         return cls(tokens, Vocabulary.build(map(tokens.split, texts), min_count, max_symbols, specials))
 
@@ -83,9 +90,23 @@ class Side:
             for token in self.tokenizer.split(masked)
         ]
 
-    def decode(self, symbols: Sequence[int]) -> str:
+    def unknown(self, masked: str, symbols: Sequence[int]) -> tuple[str, ...]:
+        """What stands in a text for those of its symbols that are unknown."""
+        unk = self.vocabulary.unk
+        if unk not in symbols:
+            return ()
+        surfaces = self.tokenizer.surfaces(masked)
+        return tuple(surface for surface, symbol in zip(surfaces, symbols, strict=True) if symbol == unk)
+
+    def tokens(self, symbols: Sequence[int], unknown: Sequence[str]) -> list[str]:
+        """The tokens of symbols, with these for those that are unknown, as far as they go."""
+        given, unk = iter(unknown), self.vocabulary.unk
+        tokens = zip(self.vocabulary.decode(symbols), symbols, strict=True)
+        return [next(given, token) if symbol == unk else token for token, symbol in tokens]
+
+    def decode(self, symbols: Sequence[int], unknown: Sequence[str] = ()) -> str:
         """A text with slots."""
-        return self.tokenizer.join(self.vocabulary.decode(symbols))
+        return self.tokenizer.join([token for token in self.tokens(symbols, unknown) if token])
 
     @property
     def slots(self) -> list[int]:
@@ -114,6 +135,7 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         max_symbols: int,
         min_count: int = 1,
         joint: bool = False,
+        normal_form: str = NFC,
     ) -> PairCodec:
         """Tokenizers and vocabularies of the training split.
 
@@ -123,6 +145,7 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
             max_symbols: the largest vocabulary of a side.
             min_count: a token seen less often is unknown.
             joint: whether both sides share one tokenizer and vocabulary.
+            normal_form: of Unicode, of both sides, see :mod:`seqkit.data.normal_forms`.
 
         Raises:
             UsageError: for a joint vocabulary of different tokenizers.
@@ -133,10 +156,10 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         if joint:
             if tokenizers[0] != tokenizers[1]:
                 raise UsageError(f"joint tokens need one tokenizer, not {tokenizers[0]} and {tokenizers[1]}")
-            both = Side.learn(tokenizers[0], [*sources, *targets], max_symbols, min_count, slots)
+            both = Side.learn(tokenizers[0], [*sources, *targets], max_symbols, min_count, slots, normal_form)
             return cls(both, both, spacing)
         sides = zip(tokenizers, (sources, targets), strict=True)
-        source, target = (Side.learn(name, texts, max_symbols, min_count, slots) for name, texts in sides)
+        source, target = (Side.learn(name, texts, max_symbols, min_count, slots, normal_form) for name, texts in sides)
         return cls(source, target, spacing)
 
     @classmethod
@@ -153,12 +176,13 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         """Symbols of the source, and of the first reference with an end."""
         slots = len(self.source.slots)
         masked, placeholders = mask(plain_spaces(raw), slots=slots)
-        source = torch.tensor(self.source.encode(masked), dtype=torch.int32)
+        read = self.source.encode(masked)
+        source, unknown = torch.tensor(read, dtype=torch.int32), self.source.unknown(masked, read)
         if example is None:
-            return PairItem(source, None, placeholders)
+            return PairItem(source, None, placeholders, unknown)
         target, _ = mask(plain_spaces(example.references[0]), placeholders, slots)
         symbols = [*self.target.encode(target), self.target.vocabulary.special(END)]
-        return PairItem(source, torch.tensor(symbols, dtype=torch.int32), placeholders)
+        return PairItem(source, torch.tensor(symbols, dtype=torch.int32), placeholders, unknown)
 
     def encoding_report(self, raw: str, example: Pair | None = None) -> EncodingReport:
         """Symbols of the source, and those that are unknown."""
@@ -174,7 +198,8 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         """A batch; it has targets if every item has."""
         tokens, lengths = pad([item.source for item in items], self.source.vocabulary.pad)
         required = [self._required(item) for item in items]
-        batch = PairBatch(tokens, lengths, [item.placeholders for item in items], required)
+        unknown = [item.unknown for item in items]
+        batch = PairBatch(tokens, lengths, [item.placeholders for item in items], required, unknown=unknown)
         known = [item.target for item in items if item.target is not None]
         if not items or len(known) < len(items):
             return batch
@@ -183,9 +208,9 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         inputs = torch.cat([first, targets[:, :-1].clamp(min=self.target.vocabulary.pad)], 1)
         return batch._replace(inputs=inputs, targets=targets, target_lengths=target_lengths)
 
-    def write(self, symbols: Sequence[int], placeholders: Sequence[str]) -> str:
-        """Target symbols as a text, with the placeholders of its source."""
-        return unmask(self.spacing.apply(self.target.decode(symbols)), placeholders)
+    def write(self, symbols: Sequence[int], placeholders: Sequence[str], unknown: Sequence[str] = ()) -> str:
+        """Target symbols as a text, with the placeholders of its source, and tokens for those that are unknown."""
+        return unmask(self.spacing.apply(self.target.decode(symbols, unknown)), placeholders)
 
     def names(self, item: PairItem) -> tuple[list[str], list[str]]:
         """The tokens of both sides as a reader knows them."""

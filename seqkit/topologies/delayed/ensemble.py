@@ -23,4 +23,6 @@ class EncoderDecoderEnsemble(EnsembleHead):
         encoder = ExternalModule(lambda *_: [member.encoder(own.tokens, own.lengths) for member, own in pairs])
         decoder = AverageDecoder([member.decoder for member, _ in pairs])
         twin: EncoderDecoderHead = with_modules(pairs[0][0], encoder=encoder, decoder=decoder)
+        # Decoders that attend to different tokens do not agree on the one to copy.
+        twin.search = twin.search.replace(copy_unknown=False)
         return twin

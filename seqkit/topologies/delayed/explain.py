@@ -14,10 +14,11 @@ def explain_output(head: EncoderDecoderHead, codec: PairCodec, raw: str) -> Expl
     """The log-probability of what is written, every symbol of it given those before, and the tokens of both sides."""
     item = codec.encode(raw)
     batch = codec.collate([item])
-    best = head.hypotheses(batch, head.search)[0][0].tokens
+    found = head.hypotheses(batch, head.search)
+    best = found[0][0].tokens
     source, written = codec.names(item._replace(target=torch.tensor(best, dtype=torch.int64)))
     return Explanation(
-        codec.write(best, item.placeholders),
+        head.texts(batch, found)[0][0],
         _log_probability(head, codec, batch, best),
         {"encoder.recurrent": source, "decoder.recurrent": [START, *written]},
         (source, [*written, END]),

@@ -5,6 +5,7 @@ B batch, S source tokens, T target tokens, V symbols.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from seqkit.layers import Decoder, Encoder, Head, Loss, Source, TeacherForcing
 from seqkit.layers.head import require_targets
 from seqkit.search import Hypothesis
 from seqkit.topologies.delayed.codec import PairBatch, PairCodec, PairItem
+from seqkit.topologies.delayed.copying import check_attention, copied_tokens
 from seqkit.topologies.delayed.guidance import diagonal_penalty
 from seqkit.topologies.delayed.options import DelayedOptions
 from seqkit.topologies.delayed.search import SearchOptions, output_limits, search
@@ -119,6 +121,8 @@ class EncoderDecoderHead(Head):
         n_best: int | None = None,
         max_ratio: float | None = None,
         max_extra: int | None = None,
+        no_repeat_ngram: int | None = None,
+        copy_unknown: bool | None = None,
     ) -> list[Translated]:
         """The best texts for each source; an option that is given replaces the head's own, see :class:`SearchOptions`.
 
@@ -131,12 +135,17 @@ class EncoderDecoderHead(Head):
             n_best=n_best,
             max_ratio=max_ratio,
             max_extra=max_extra,
+            no_repeat_ngram=no_repeat_ngram,
+            copy_unknown=copy_unknown,
         )
-        rows = zip(self.hypotheses(batch, options), batch.placeholders, strict=True)
-        return [self._written(hypotheses, placeholders) for hypotheses, placeholders in rows]
+        hypotheses = self.hypotheses(batch, options)
+        rows = zip(self.texts(batch, hypotheses), hypotheses, strict=True)
+        return [self._written(texts, [h.score for h in found]) for texts, found in rows]
 
     def hypotheses(self, batch: PairBatch, options: SearchOptions) -> list[list[Hypothesis]]:
         """The ``n_best`` sequences of symbols for each source, the best first."""
+        if options.copy_unknown:
+            check_attention(self.decoder)
         encoded, limits = self.encoder(batch.tokens, batch.lengths), output_limits(self.codec.target, batch, options)
         return search(self.decoder, encoded, len(batch.lengths), limits, options)
 
@@ -154,6 +163,13 @@ class EncoderDecoderHead(Head):
             raise UsageError("this decoder has no attention")
         return weights.squeeze(0)
 
-    def _written(self, hypotheses: list[Hypothesis], placeholders: tuple[str, ...]) -> Translated:
-        texts = [(self.codec.write(h.tokens, placeholders), h.score) for h in hypotheses]
-        return Translated(*texts[0], n_best=tuple(texts))
+    def texts(self, batch: PairBatch, hypotheses: Sequence[Sequence[Hypothesis]]) -> list[list[str]]:
+        """What the hypotheses of each source say; words of the source stand for symbols that are unknown."""
+        outputs = [[h.tokens for h in row] for row in hypotheses]
+        copied, written = iter(copied_tokens(self.encoder, self.decoder, self.codec, batch, outputs)), []
+        for row, placeholders in zip(outputs, batch.placeholders, strict=True):
+            written.append([self.codec.write(tokens, placeholders, next(copied)) for tokens in row])
+        return written
+
+    def _written(self, texts: Sequence[str], scores: Sequence[float]) -> Translated:
+        return Translated(texts[0], scores[0], n_best=tuple(zip(texts, scores, strict=True)))

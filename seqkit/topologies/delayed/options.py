@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqkit.config import BeamOptions, RecurrentOptions, SplitOptions, VocabularyOptions, from_data, option
+from seqkit.config.shared import MOST_LAYERS
+from seqkit.data.normal_forms import NFC
 from seqkit.layers.attention import ATTENTIONS
 from seqkit.layers.forcing import FORCING_SCHEDULES
 
@@ -17,6 +19,7 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     source_column: str | None = option(None, "column of the source, in a file with named columns")
     target_column: str | None = option(None, "column of the target, in a file with named columns")
     max_characters: int = option(400, "a pair with a longer side is left out", minimum=1)
+    normal_form: str = NFC
     valid_fraction: float = 0.05
     test_fraction: float = 0.05
     max_symbols: int = option(2000, "largest vocabulary of a side", minimum=30)
@@ -25,7 +28,7 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     hidden_size: int = option(
         256, "units of the decoder; half of them each way in the encoder", minimum=2, tune="128,192,256,384,512"
     )
-    num_layers: int = option(1, "recurrent layers, on each side", minimum=1, tune="1,2")
+    num_layers: int = option(1, "recurrent layers, on each side", minimum=1, below=MOST_LAYERS, tune="1,2")
     attention: str = option("general", "how the decoder attends to the source", choices=lambda: ATTENTIONS)
     coverage: bool = option(False, "attention sees where it has been; needs input_feeding")
     guidance: float = option(0.0, "how strongly attention is led along the diagonal in training", minimum=0)
@@ -46,6 +49,7 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     forcing_steps: int = option(1000, "steps down to it (the k of inverse-sigmoid)", minimum=1)
     length_penalty: float = 1.0
     coverage_penalty: float = option(0.0, "what unread tokens of the source cost", minimum=0)
+    copy_unknown: bool = option(False, "an unknown word of an output is the source's with the most attention")
     n_best: int = option(1, "outputs given for a source, at most beam_size", minimum=1)
     max_ratio: float = option(2.0, "tokens of an output at most: this times those of the source ...", above=0)
     max_extra: int = option(10, "... and so many more", minimum=1)

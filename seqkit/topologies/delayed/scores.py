@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.pairs import Pair
 from seqkit.data.placeholders import find_placeholders
 from seqkit.data.spacing import plain_spaces
@@ -21,10 +22,10 @@ _MISTAKES = 10
 
 def translation_scores(predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, float]:
     """BLEU and chrF, and where sources have placeholders, the fraction of those that keep every one of them."""
-    texts = [prediction.text for prediction in predictions]
-    references = [example.references for example in examples]
+    texts = [canonical(prediction.text) for prediction in predictions]
+    references = [list(map(canonical, example.references)) for example in examples]
     scores = {"bleu": bleu(texts, references), "chrf": chrf(texts, references)}
-    pairs = [(find_placeholders(e.source), text) for e, text in zip(examples, texts, strict=True)]
+    pairs = [(find_placeholders(canonical(e.source)), text) for e, text in zip(examples, texts, strict=True)]
     kept = [sorted(wanted) == sorted(find_placeholders(text)) for wanted, text in pairs if wanted]
     return {**scores, "placeholders_kept": sum(kept) / len(kept)} if kept else scores
 
@@ -34,8 +35,8 @@ def symbol_error_rates(predictions: Sequence[Translated], examples: Sequence[Pai
 
     Each output is held against its nearest reference, see :func:`~seqkit.scores.written.error_rates`.
     """
-    references = [[reference.split() for reference in example.references] for example in examples]
-    return error_rates([prediction.text.split() for prediction in predictions], references)
+    references = [[canonical(reference).split() for reference in example.references] for example in examples]
+    return error_rates([canonical(prediction.text).split() for prediction in predictions], references)
 
 
 def sample_table(predictions: Sequence[Translated], examples: Sequence[Pair], count: int) -> Table:
@@ -57,7 +58,11 @@ def confident_mistakes(
 ) -> Table:
     """Outputs that are none of their references, the highest scores first: source, references, output."""
     pairs = zip(predictions, examples, strict=True)
-    wrong = [(p.score, e.source, " | ".join(e.references), p.text) for p, e in pairs if p.text not in e.references]
+    wrong = [
+        (p.score, e.source, " | ".join(e.references), p.text)
+        for p, e in pairs
+        if canonical(p.text) not in map(canonical, e.references)
+    ]
     rows = [list(row[1:]) for row in sorted(wrong, key=lambda row: -row[0])[:_MISTAKES]]
     return Table(title, list(columns), rows)
 
@@ -71,11 +76,11 @@ def nearest_targets(train: Sequence[Pair], sources: Sequence[str], letters: bool
 
     words = TfidfVectorizer(token_pattern=r"\w+|[^\w\s]")
     vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 3), dtype=np.float32) if letters else words
-    known = vectorizer.fit_transform([pair.source for pair in train]).T.tocsr()
+    known = vectorizer.fit_transform([canonical(pair.source) for pair in train]).T.tocsr()
     targets: list[str] = []
     # In pieces: the similarities of all sources to all of a large training split would not fit into memory.
     for first in range(0, len(sources), 256):
-        similar = (vectorizer.transform(sources[first : first + 256]) @ known).toarray()
+        similar = (vectorizer.transform(list(map(canonical, sources[first : first + 256]))) @ known).toarray()
         targets += [train[number].references[0] for number in similar.argmax(1).tolist()]
     return targets
 

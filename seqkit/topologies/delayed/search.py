@@ -26,6 +26,8 @@ class SearchOptions:
         length_penalty: how much longer outputs are favoured, see :func:`~seqkit.search.length_penalty`.
         coverage_penalty: what unread places of the source cost, see :func:`~seqkit.layers.decoder.coverage_penalty`.
         n_best: outputs given for a source.
+        no_repeat_ngram: n-grams of so many tokens are written once; 0: as often as they come.
+        copy_unknown: whether unknown symbols are written, for which words of the source then stand.
         max_ratio, max_extra: an output has at most ``max_ratio · tokens of the source + max_extra`` tokens.
 
     Raises:
@@ -38,6 +40,8 @@ class SearchOptions:
     n_best: int = 1
     max_ratio: float = 2.0
     max_extra: int = 10
+    no_repeat_ngram: int = 0
+    copy_unknown: bool = False
 
     def __post_init__(self) -> None:
         if self.beam_size < 1:
@@ -84,16 +88,18 @@ def search(
 
 
 def output_limits(target: Side, batch: PairBatch, options: SearchOptions) -> Limits:
-    """What outputs must obey: their length, no padding or unknown symbols, and every placeholder of the source once."""
+    """What outputs must obey: their length, no padding or unknown symbols (unless something is copied for these), and
+    every placeholder of the source once."""
     special = target.vocabulary.special
     pairs = zip(batch.lengths.tolist(), batch.required, strict=True)
     return Limits(
         special(START),
         special(END),
         [max(options.longest(length), len(required)) for length, required in pairs],
-        banned=[special(name) for name in (PAD, UNK, START)],
+        banned=[special(name) for name in ((PAD, START) if options.copy_unknown else (PAD, UNK, START))],
         required=batch.required,
         reserved=target.slots,
+        no_repeat_ngram=options.no_repeat_ngram,
     )
 
 

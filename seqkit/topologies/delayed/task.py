@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from seqkit.data import SourceLocation, Splits
-from seqkit.data.pair_files import read_pairs, side_column
+from seqkit.data.pair_files import read_pairs, side_column, unnamed_fields
 from seqkit.data.pairs import Pair, usable
+from seqkit.data.readers import FileForm
 from seqkit.graphs import Exported
 from seqkit.tables import Table
 from seqkit.topologies.delayed.codec import PairCodec
@@ -63,19 +64,27 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
     def read_source(self, config: C, data: str, notes: list[str]) -> Iterable[Pair]:
         """The pairs of a data set or file; override it for data sets, and leave files to this one."""
         return read_pairs(
-            Path(data), config.source_column, config.target_column, config.encoding, symbols=self.writes_symbols
+            Path(data),
+            config.source_column,
+            config.target_column,
+            config.encoding,
+            symbols=self.writes_symbols,
+            columns=config.form.columns,
         )
 
     def read(self, config: C, notes: list[str]) -> Splits[Pair]:
         """The three splits; those given as files stay as they are, the others are split off at random."""
         return self.divide(config, self.read_source(config, config.data, notes), notes)
 
-    def divide(self, config: C, pairs: Iterable[Pair], notes: list[str]) -> Splits[Pair]:
-        """The three splits, of which these pairs are what no file is given for."""
+    def divide(
+        self, config: C, pairs: Iterable[Pair], notes: list[str], given: Mapping[str, list[Pair]] | None = None
+    ) -> Splits[Pair]:
+        """The three splits, of which these pairs are what no file is given for, and ``given`` has none."""
         return pair_splits(
             config,
             usable(pairs, config.max_characters, notes),
             lambda data: usable(self.read_source(config, data, notes), config.max_characters, notes),
+            given or {},
         )
 
     def read_file(self, config: C, path: Path, codec: PairCodec) -> list[Pair]:
@@ -136,6 +145,10 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
     ) -> tuple[str, ...]:
         """The column of the source; a file of pairs need not name it."""
         return (side_column(columns, config.source_column, False, header, guess=codec is not None),)
+
+    def unnamed_columns(self, config: C, path: Path, form: FileForm) -> tuple[str, ...]:
+        """Those of lines of pairs, which need no header."""
+        return () if config.source_column or config.target_column else unnamed_fields(path, form)
 
     def export(self, head: EncoderDecoderHead, codec: PairCodec) -> Exported:
         """``encoder`` and ``step``."""

@@ -50,7 +50,7 @@ class TextCodec(TextInputs):
     def learn(cls, config: ManyToOneOptions, train: Sequence[Example]) -> TextCodec:
         """Vocabulary, labels with their weights, and n-grams of the training split."""
         learned = learn_texts(config, train)
-        labels, class_weights = labels_of(train, config.class_weight)
+        labels, class_weights = labels_of(train, config.class_weight, config.encoding)
         codec = cls(
             learned.tokenizer, learned.vocabulary, labels, config.max_tokens, class_weights, texts=learned.texts
         )

@@ -11,7 +11,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from seqkit.graphs import Answers, Exported, Graph, Value, add, labelling, sequences
 from seqkit.topologies.many_to_one.head import ClassificationHead
-from seqkit.topologies.many_to_one.text_head import Prior, TextHead
+from seqkit.topologies.many_to_one.prior import GramPrior
+from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextBatch, TextInputs
 
 _SECOND = {"tokens": "second_tokens", "lengths": "second_lengths"}
@@ -92,7 +93,7 @@ def _pair_inputs(batch: TextBatch) -> Mapping[str, Tensor]:
     return inputs if batch.ngrams is None else {**inputs, "ngrams": batch.ngrams}
 
 
-def _add_prior(prior: Prior, graph: Graph, ngrams: Value) -> Value:
+def _add_prior(prior: GramPrior, graph: Graph, ngrams: Value) -> Value:
     """What the prior computes in evaluation."""
     table = (prior.gain * prior.evidence).detach()
     evidence = graph.add("ReduceSum", graph.add("Gather", table, ngrams, axis=0), graph.numbers(1), keepdims=0)

@@ -24,6 +24,7 @@ from seqkit.topologies.many_to_one.ngrams import NgramPrior
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.scores import classification_tables, tfidf_baseline
 from seqkit.topologies.many_to_one.target import Target
+from seqkit.topologies.many_to_one.texts import tokenizer_of
 from seqkit.topologies.many_to_one.threshold import first_threshold, tune_threshold
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.thresholds import AUTO
@@ -38,7 +39,7 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
     def read(self, config: ManyToOneOptions, path: Path, notes: list[str]) -> list[Example]:
         """A column of labels."""
         columns = (config.text_column, config.label_column)
-        return read_examples(path, *columns, notes=notes, weight_column=config.weight_column)
+        return read_examples(path, *columns, notes=notes, weight_column=config.weight_column, form=config.form)
 
     def check(self, examples: Sequence[Example], splits: int) -> None:
         """Raises :class:`DataError` for a class too small to be in every split."""
@@ -77,7 +78,7 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
 
     def predict_baseline(self, config: ManyToOneOptions, splits: Splits[Example]) -> list[Classified]:
         """TF-IDF with logistic regression."""
-        return tfidf_baseline(splits, config.tokenizer)
+        return tfidf_baseline(splits, tokenizer_of(config))
 
     def tune(
         self,

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from seqkit.data import DataError
+from seqkit.topologies.many_to_one.prior import GramPrior
 
 _ORDER = {"word": 2}
 """Longest n-gram for a tokenizer: pairs of words..."""
@@ -93,7 +94,7 @@ class NgramCounts:
         return cls(order, spelled, {tuple(gram.split(_SEPARATOR)): number for number, gram in enumerate(grams)}, counts)
 
 
-class NgramPrior(nn.Module):
+class NgramPrior(GramPrior):
     """Naive Bayes of n-grams as a part of the logits; each training text is judged by the others alone.
 
     ``prior_c = gain / √K · Σ_k (log p(k | c) - mean_c log p(k | c))`` with ``p(k | c) = (n_kc + 1) / (N_c + F)``; in
@@ -105,46 +106,24 @@ class NgramPrior(nn.Module):
 
     counts: Tensor
     totals: Tensor
-    evidence: Tensor
 
     def __init__(self, counts: Sequence[Sequence[int]], classes: int) -> None:
-        super().__init__()
         table = torch.tensor([*counts, [0] * classes], dtype=torch.float32).view(-1, classes)
         # Counts come with the codec; the last row is padding.
-        self.register_buffer("counts", table, persistent=False)
-        self.register_buffer("totals", table.sum(0), persistent=False)
-        evidence = _centered_evidence(table, self.totals, len(table))
+        totals = table.sum(0)
+        evidence = _centered_evidence(table, totals, len(table))
         evidence[-1] = 0
-        self.register_buffer("evidence", evidence, persistent=False)
-        self.log_gain = nn.Parameter(torch.zeros(()))
+        super().__init__(evidence)
+        self.register_buffer("counts", table, persistent=False)
+        self.register_buffer("totals", totals, persistent=False)
 
-    @property
-    def padding(self) -> int:
-        """The number that stands for no n-gram."""
-        return len(self.counts) - 1
-
-    @property
-    def gain(self) -> Tensor:
-        """How much the prior counts, above 0."""
-        return torch.exp(_GAIN_SPEED * self.log_gain)
-
-    def forward(self, ngrams: Tensor, targets: Tensor | None = None) -> Tensor:
-        """Numbers of n-grams (B, K), padded, to (B, C); with targets (B), each text is left out of its own counts."""
-        real = ngrams != self.padding
-        if targets is None:
-            evidence = nn.functional.embedding_bag(ngrams, self.evidence, mode="sum")
-        else:
-            own = nn.functional.one_hot(targets, self.counts.shape[1]).to(self.counts.dtype)
-            counts = (self.counts[ngrams] - own.unsqueeze(1)).clamp(min=0)
-            totals = self.totals - own * real.sum(1, keepdim=True)
-            others = _centered_evidence(counts, totals.unsqueeze(1), len(self.counts))
-            evidence = (others * real.unsqueeze(2)).sum(1)
-        prior: Tensor = self.gain * evidence / real.sum(1, keepdim=True).clamp(min=1).sqrt()
-        return prior
-
-
-_GAIN_SPEED = 10.0
-"""Steps of an optimizer have one size for all parameters, and a gain has far to go."""
+    def from_others(self, ngrams: Tensor, targets: Tensor, real: Tensor) -> Tensor:
+        """See :class:`GramPrior`; targets (B)."""
+        own = nn.functional.one_hot(targets, self.counts.shape[1]).to(self.counts.dtype)
+        counts = (self.counts[ngrams] - own.unsqueeze(1)).clamp(min=0)
+        totals = self.totals - own * real.sum(1, keepdim=True)
+        others = _centered_evidence(counts, totals.unsqueeze(1), len(self.counts))
+        return (others * real.unsqueeze(2)).sum(1)
 
 
 def _centered_evidence(counts: Tensor, totals: Tensor, known: int) -> Tensor:
@@ -161,7 +140,8 @@ def _ngrams(tokens: Sequence[str], order: int, spelled: int) -> Iterable[tuple[s
     return dict.fromkeys(chain(chain.from_iterable(sizes), chain.from_iterable(letters)))
 
 
-@lru_cache(maxsize=100_000)
+# Of the frequent words alone: a word takes about 3 KB, and a collection of reviews has a hundred thousand.
+@lru_cache(maxsize=8_192)
 def _letters(token: str, longest: int) -> tuple[tuple[str, ...], ...]:
     """The n-grams of two letters and more of a token with a space on either side, in lower case."""
     word = f" {token.lower()} "

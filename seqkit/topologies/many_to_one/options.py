@@ -16,6 +16,7 @@ from seqkit.config import (
     sizes_without_vectors,
 )
 from seqkit.data import TOKENIZERS
+from seqkit.data.normal_forms import NFKC
 from seqkit.data.readers import LABEL, LABELS, NUMBER
 
 
@@ -42,8 +43,10 @@ class ManyToOneOptions(
     label_separator: str | None = option(None, "of labels: what separates them in a column (else | or ; or ,)")
     interval: float = option(0.9, "of number: the probability of the interval around a prediction", above=0, below=1)
     weight_column: str | None = option(None, "column of the example's weight in the loss (else 1)")
+    group_column: str | None = option(None, "column of a group, such as a speaker, that is never in two splits")
     tokenizer: str = option("word", "how text is split: word, char or byte", choices=lambda: TOKENIZERS)
     min_count: int = 2
+    normal_form: str = NFKC
     batch_size: int = from_data(64)
     epochs: int = from_data(8)
     patience: int = from_data(3)

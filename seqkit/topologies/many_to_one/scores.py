@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seqkit.data import Example, Splits, tokenizer
+from seqkit.data import Example, Splits, Tokenizer
 from seqkit.data.readers import TextPair, one_line
 from seqkit.tables import Table
 from seqkit.topologies.classification import Classified, labels_and_confusions, misclassified
@@ -25,11 +25,9 @@ def classification_tables(predictions: Sequence[Classified], examples: Sequence[
     ]
 
 
-def tfidf(tokenizer_name: str) -> Any:
+def tfidf(tokens: Tokenizer) -> Any:
     """A vectorizer of scikit-learn: TF-IDF of tokens; those of the second text of a pair are told apart."""
     from sklearn.feature_extraction.text import TfidfVectorizer
-
-    tokens = tokenizer(tokenizer_name)
 
     def split(text: str) -> list[str]:
         return joined([tokens.split(side) for side in (text.sides if isinstance(text, TextPair) else (text,))])
@@ -37,12 +35,12 @@ def tfidf(tokenizer_name: str) -> Any:
     return TfidfVectorizer(tokenizer=split, token_pattern=None, lowercase=False)
 
 
-def tfidf_baseline(splits: Splits[Example], tokenizer_name: str) -> list[Classified]:
+def tfidf_baseline(splits: Splits[Example], tokens: Tokenizer) -> list[Classified]:
     """TF-IDF of tokens with logistic regression, scikit-learn's defaults, trained on the same split and its weights."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    model = make_pipeline(tfidf(tokenizer_name), LogisticRegression(max_iter=1000))
+    model = make_pipeline(tfidf(tokens), LogisticRegression(max_iter=1000))
     weights = [e.weight for e in splits.train]
     model.fit(
         [e.text for e in splits.train], [e.label for e in splits.train], logisticregression__sample_weight=weights

@@ -76,7 +76,9 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
         check_weight_column(config.weight_column, config.data, self.data_sets)
         decided = config
         if config.target == AUTO and config.data and config.data not in self.data_sets:
-            decided = replace(config, target=target_in(Path(config.data), config.label_column, notes))
+            decided = replace(
+                config, target=target_in(Path(config.data), config.text_column, config.label_column, notes, config.form)
+            )
         splits = text_splits(decided, lambda data: self.read_source(decided, data, notes), notes)
         found = target_of(first(splits.train)).name
         if config.target not in (AUTO, found):
@@ -107,6 +109,10 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
         codec: TextInputs = target_of(first(train)).learn_codec(config, train)
         return codec
 
+    def without_counts(self, config: C) -> C:
+        """Without n-grams, whose counts take longer than everything else that is learned of texts."""
+        return replace(config, ngrams=False)
+
     def load_codec(self, files: Mapping[str, Any]) -> TextInputs:
         """The codec of a run."""
         codec: TextInputs = target_of_files(files).load_codec(files)
@@ -131,13 +137,14 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
     def initialize_from_outside(self, config: C, codec: TextInputs, head: TextHead, notes: list[str]) -> None:
         """Starts the embedding from a file of word vectors, if one is named."""
         if config.vectors:
-            vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size)
+            form = codec.tokenizer.normal_form
+            vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size, form)
             notes.extend(vectors.notes)
             head.encoder.start_embedding(vectors.matrix)
 
     def widened(self, config: C, codec: TextInputs, splits: Splits[Any]) -> TextInputs:
         """The codec that knows words of the word vectors, and of the texts that language models read first."""
-        words = load_words(Path(config.vectors)) if config.vectors else []
+        words = list(map(codec.tokenizer.normal, load_words(Path(config.vectors)))) if config.vectors else []
         words += frequent_words(codec, self._unlabelled(config, splits))
         return widened_codec(codec, words, config.max_symbols) if words else codec
 

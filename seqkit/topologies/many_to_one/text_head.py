@@ -5,35 +5,13 @@ B batch, P values of the pooled vector, K outputs.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
 from seqkit.layers import Encoder, Head
+from seqkit.topologies.many_to_one.prior import GramPrior
 from seqkit.topologies.many_to_one.texts import TextBatch
-
-
-class Prior(Protocol):
-    """What n-grams say, a module: ``gain / √K · Σ_k evidence_k`` over those that a text has."""
-
-    evidence: Tensor
-    """(F + 1, outputs), the last row 0"""
-
-    @property
-    def padding(self) -> int:
-        """The number that stands for no n-gram: F."""
-        ...
-
-    @property
-    def gain(self) -> Tensor:
-        """How much it counts."""
-        ...
-
-    def __call__(self, ngrams: Tensor, targets: Tensor | None = None) -> Tensor:
-        """Numbers of n-grams (B, K), padded, to (B, outputs); with targets, each text is judged by the others."""
-        ...
 
 
 class TextHead(Head):
@@ -52,12 +30,12 @@ class TextHead(Head):
     """
 
     def __init__(
-        self, encoder: Encoder, outputs: int, dropout: float = 0.0, prior: Prior | None = None, pairs: bool = False
+        self, encoder: Encoder, outputs: int, dropout: float = 0.0, prior: GramPrior | None = None, pairs: bool = False
     ) -> None:
         super().__init__()
         self.encoder, self.dropout, self.pairs = encoder, dropout, pairs
         self.output = nn.Linear((4 if pairs else 1) * encoder.output_size, outputs)
-        self.prior: Prior | None = prior
+        self.prior: GramPrior | None = prior
 
     def forward(self, batch: TextBatch) -> Tensor:
         """Outputs (B, K)."""

@@ -164,12 +164,17 @@ class LearnedTexts(NamedTuple):
 
 def learn_texts(config: ManyToOneOptions, train: Sequence[TextExample]) -> LearnedTexts:
     """The tokenizer and vocabulary of the training split, and whether its texts are pairs."""
-    tokens = tokenizer(config.tokenizer)
+    tokens = tokenizer_of(config)
     rows = [e.text.sides if isinstance(e.text, TextPair) else (e.text,) for e in train]
     split = [[tokens.split(side)[: config.max_tokens] for side in row] for row in rows]
     read = [side for row in split for side in row]
     vocabulary = Vocabulary.build(read, config.min_count, config.max_symbols)
     return LearnedTexts(tokens, vocabulary, max(map(len, rows)), [joined(row) for row in split])
+
+
+def tokenizer_of(config: ManyToOneOptions) -> Tokenizer:
+    """The tokenizer that a configuration asks for."""
+    return tokenizer(config.tokenizer, normal_form=config.normal_form)
 
 
 def load_texts(files: Mapping[str, Any]) -> tuple[Tokenizer, Vocabulary, int, int]:

@@ -26,7 +26,7 @@ class Text(NamedTuple):
     tokens: np.ndarray
     """(N), perhaps a memory map"""
     characters: int
-    """Code points"""
+    """Code points, in the normal form of the tokenizer"""
     unknown: int
     """Tokens that training has not seen"""
 
@@ -43,7 +43,7 @@ class StreamCodec(Codec[Stretch, Text, list[Text]]):
     @classmethod
     def learn(cls, config: NextStepOptions, train: Sequence[Stretch]) -> StreamCodec:
         """The vocabulary of the training split."""
-        tokens = tokenizer(config.tokenizer)
+        tokens = tokenizer(config.tokenizer, normal_form=config.normal_form)
         blocks = (tokens.split(block) for stretch in train for block in stretch.blocks())
         return cls(tokens, Vocabulary.build(blocks, config.min_count, config.max_symbols), config.reverse)
 
@@ -65,20 +65,22 @@ class StreamCodec(Codec[Stretch, Text, list[Text]]):
 
     def encode(self, raw: str | Stretch, example: Stretch | None = None) -> Text:
         """All tokens of a text in the order in which they are read; those of a stretch of files as a memory map."""
-        unknown = 0
+        unknown = characters = 0
 
         def numbers_of(text: str) -> list[int]:
             # Unknown tokens are counted here: counting them in the map would bring every page of it into memory.
-            nonlocal unknown
+            nonlocal unknown, characters
+            text = self.tokenizer.normal(text)
+            characters += len(text)
             numbers = self.vocabulary.encode(self.tokenizer.split(text))
             unknown += numbers.count(self.vocabulary.unk)
             return numbers
 
         if isinstance(raw, str):
             numbers = numbers_of(raw)
-            tokens, characters = np.array(numbers[::-1] if self.reverse else numbers, dtype=np.int64), len(raw)
+            tokens = np.array(numbers[::-1] if self.reverse else numbers, dtype=np.int64)
         else:
-            tokens, characters = memory_map(map(numbers_of, raw.blocks()), len(self.vocabulary)), raw.characters
+            tokens = memory_map(map(numbers_of, raw.blocks()), len(self.vocabulary))
             tokens = tokens[::-1] if self.reverse else tokens
         return Text(tokens, characters, unknown)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seqkit.layers import Decoder, DecoderState, Head, Loss
-from seqkit.search import Sampling, sample
+from seqkit.search import Repeats, Sampling, sample
 from seqkit.topologies.next_step.carried import from_tensors, to_tensors
 from seqkit.topologies.next_step.codec import Text
 from seqkit.topologies.next_step.windows import STEPS, rows_of, windows
@@ -96,6 +96,7 @@ class LanguageModelHead(Head):
             logits, state = self.decoder.step(token, state)
             return logits.add_(self.ban), state
 
+        size = sampling.no_repeat_ngram
         drawn = sample(
             step,
             *self._begin(prompt),
@@ -103,6 +104,7 @@ class LanguageModelHead(Head):
             temperature=sampling.temperature,
             top_k=sampling.top_k,
             top_p=sampling.top_p,
+            repeats=Repeats(size, [prompt.tolist()]) if size else None,
         )
         yield from map(int, drawn)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from seqkit.config import RecurrentOptions, SplitOptions, VocabularyOptions, from_data, option
 from seqkit.data import TOKENIZERS
+from seqkit.data.normal_forms import NFC
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class NextStepOptions(RecurrentOptions, VocabularyOptions, SplitOptions):
     valid_fraction: float = option(0.05, "fraction of the data for validation, before the test", above=0, below=0.5)
     test_fraction: float = option(0.05, "fraction of the data for the test, its end", above=0, below=0.5)
     tokenizer: str = option("char", "what is predicted: word, char or byte", choices=lambda: TOKENIZERS)
+    normal_form: str = NFC
     reverse: bool = option(False, "read the text from its end: a model of what came before")
     streams: int = option(
         from_data(32), "stretches of the text that are read in parallel, at most", minimum=1, tune="8,16,32,64"

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from seqkit.data import TOKENIZERS, Splits
+from seqkit.data import TOKENIZERS, SourceLocation, Splits
 from seqkit.data.corpus import Corpus, Stretch, column_corpus, open_corpus, stretch
 from seqkit.errors import UsageError
 from seqkit.graphs import Exported
@@ -64,8 +64,8 @@ class NextStep(Task[C, Stretch, Scored, StreamCodec, LanguageModelHead]):
         if not data:
             raise UsageError(f"{self.name} has no data set of its own; give --data: a text file, or a folder of some")
         if config.text_column is not None:
-            return column_corpus(Path(data), config.text_column)
-        return open_corpus(Path(data), notes)
+            return column_corpus(Path(data), config.text_column, config.form)
+        return open_corpus(Path(data), notes, config.encoding)
 
     def read(self, config: C, notes: list[str]) -> Splits[Stretch]:
         """Contiguous stretches in the order training, validation, test; those given as files stay as they are."""
@@ -176,6 +176,14 @@ class NextStep(Task[C, Stretch, Scored, StreamCodec, LanguageModelHead]):
     def export(self, head: LanguageModelHead, codec: StreamCodec) -> Exported:
         """One step: ``token`` and the state to ``logits`` and the next state."""
         return export_language_model(head, codec)
+
+    def input_columns(
+        self, config: C, codec: StreamCodec | None, columns: Sequence[str], header: SourceLocation
+    ) -> tuple[str, ...]:
+        """The column of the texts; to learn from a table, it has to be named, or the table is read as running text."""
+        if codec is None and config.text_column is None:
+            raise UsageError(f"{header}: a table is read as running text; name a column with --text-column")
+        return super().input_columns(config, codec, columns, header)
 
     def agreement(self, head: LanguageModelHead, codec: StreamCodec) -> Mapping[str, Any]:
         """Members of an ensemble read and write the same tokens."""

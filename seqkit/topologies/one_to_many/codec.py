@@ -63,7 +63,7 @@ class CaptionCodec(Codec[Captioned, PictureItem, PictureBatch]):
     def learn(cls, config: OneToManyOptions, train: Sequence[Captioned]) -> CaptionCodec:
         """Vocabulary of the training captions, and the shape of a picture."""
         options = {"lowercase": config.lowercase} if config.tokenizer == "word" else {}
-        tokens = tokenizer(config.tokenizer, **options)
+        tokens = tokenizer(config.tokenizer, normal_form=config.normal_form, **options)
         texts = (tokens.split(caption)[: config.max_tokens] for example in train for caption in example.captions)
         vocabulary = Vocabulary.build(texts, config.min_count, config.max_symbols, (PAD, UNK, START, END))
         return cls(tokens, vocabulary, train[0].picture.values.shape, config.max_tokens)

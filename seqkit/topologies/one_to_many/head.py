@@ -32,7 +32,7 @@ class CaptionHead(Head):
         decoder: with ``encoder.source``, and attention for ``grid``; without a source for ``first``.
         codec: what the tokens are.
         limit: tokens of a caption, at most.
-        beam_size, length_penalty: of the search, unless :meth:`predict` is given others.
+        beam_size, length_penalty, no_repeat_ngram: of the search, unless :meth:`predict` is given others.
         label_smoothing: as in :func:`~seqkit.layers.losses.linear_cross_entropy`.
     """
 
@@ -46,11 +46,12 @@ class CaptionHead(Head):
         beam_size: int = 5,
         length_penalty: float = 0.0,
         label_smoothing: float = 0.0,
+        no_repeat_ngram: int = 0,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.codec = encoder, decoder, codec
         self.limit, self.beam_size, self.length_penalty = limit, beam_size, length_penalty
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.no_repeat_ngram = label_smoothing, no_repeat_ngram
         size = decoder.embedding.embedding_dim
         self.first = nn.Linear(encoder.vector_size, size) if decoder.bridge is None else None
 
@@ -76,15 +77,21 @@ class CaptionHead(Head):
 
     @torch.no_grad()
     def predict(
-        self, batch: PictureBatch, *, beam_size: int | None = None, length_penalty: float | None = None
+        self,
+        batch: PictureBatch,
+        *,
+        beam_size: int | None = None,
+        length_penalty: float | None = None,
+        no_repeat_ngram: int | None = None,
     ) -> list[Caption]:
         """The best captions that beam search finds, ``beam_size`` hypotheses at a time; 1 is greedy search."""
+        size = self.no_repeat_ngram if no_repeat_ngram is None else no_repeat_ngram
         banned = [self.codec.vocabulary.special(name) for name in (PAD, UNK, START)]
         hypotheses = beam(
             self.decoder.step,
             self.start(batch.pictures),
             len(batch.pictures),
-            Limits(self.codec.start, self.codec.end, self.limit, banned=banned),
+            Limits(self.codec.start, self.codec.end, self.limit, banned=banned, no_repeat_ngram=size),
             self.beam_size if beam_size is None else beam_size,
             alpha=self.length_penalty if length_penalty is None else length_penalty,
         )

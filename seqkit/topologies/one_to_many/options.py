@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from seqkit.config import BeamOptions, RecurrentOptions, VocabularyOptions, option
 from seqkit.data import TOKENIZERS
+from seqkit.data.normal_forms import NFC
 from seqkit.layers.attention import ATTENTIONS
 from seqkit.layers.pictures import ConvolutionalEncoder, PictureEncoder, TorchvisionEncoder, VectorEncoder
 
@@ -21,6 +22,7 @@ class OneToManyOptions(RecurrentOptions, VocabularyOptions, BeamOptions):
     valid_fraction: float = option(0.1, "fraction of the pictures for validation", above=0, below=0.5)
     test_fraction: float = option(0.1, "fraction of the pictures for the test", above=0, below=0.5)
     tokenizer: str = option("word", "how captions are split: word, char or byte", choices=lambda: TOKENIZERS)
+    normal_form: str = NFC
     lowercase: bool = option(False, "read and write captions in lower case")
     # Four symbols are special: padding, unknown, start and end.
     max_symbols: int = option(30000, "largest vocabulary", minimum=5)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from seqkit.data import Splits
+from seqkit.data.normal_forms import canonical
 from seqkit.data.pictures import Captioned
 from seqkit.scores.written import bleu, chrf, cider
 from seqkit.tables import Table
@@ -23,7 +24,7 @@ _COLUMN = 38
 
 def caption_scores(predictions: Sequence[Caption], examples: Sequence[Captioned]) -> dict[str, float]:
     """BLEU-4 and chrF of sacrebleu (0 to 100), the fraction that equals a reference, CIDEr-D of words (0 to 10)."""
-    texts, references = [p.text for p in predictions], [list(e.captions) for e in examples]
+    texts, references = [canonical(p.text) for p in predictions], [list(map(canonical, e.captions)) for e in examples]
     exact = sum(text in accepted for text, accepted in zip(texts, references, strict=True))
     words = [[reference.split() for reference in accepted] for accepted in references]
     return {
@@ -50,7 +51,11 @@ def caption_samples(predictions: Sequence[Caption], examples: Sequence[Captioned
 
 def caption_tables(predictions: Sequence[Caption], examples: Sequence[Captioned]) -> list[Table]:
     """The wrong captions that the model was most confident of, each mistake once."""
-    wrong = [(p, e) for p, e in zip(predictions, examples, strict=True) if p.text not in e.captions]
+    wrong = [
+        (p, e)
+        for p, e in zip(predictions, examples, strict=True)
+        if canonical(p.text) not in map(canonical, e.captions)
+    ]
     rows: dict[tuple[str, str], list[str]] = {}
     for p, e in sorted(wrong, key=lambda pair: -pair[0].log_probability):
         rows.setdefault((e.captions[0], p.text), [f"{math.exp(p.log_probability):.2f}", e.captions[0], p.text])

@@ -53,7 +53,7 @@ class OneToMany(Task[C, Captioned, Caption, CaptionCodec, CaptionHead]):
     metric = "bleu"
     # Greedy: choosing the best epoch needs no better search than that.
     validation_options: ClassVar[Mapping[str, Any]] = {"beam_size": 1}
-    prediction_options = ("beam_size", "length_penalty")
+    prediction_options = ("beam_size", "length_penalty", "no_repeat_ngram")
 
     def read_source(self, config: C, notes: list[str]) -> list[Captioned]:
         """All examples; override it for data sets, and leave folders to this one."""

@@ -69,13 +69,19 @@ class VectorCodec(Codec[Example, VectorItem, VectorBatch]):
         self._numbers = {label: number for number, label in enumerate(self.labels)}
 
     @classmethod
-    def learn(cls, names: Sequence[str], train: Sequence[Example], class_weight: str | None = None) -> VectorCodec:
+    def learn(
+        cls,
+        names: Sequence[str],
+        train: Sequence[Example],
+        class_weight: str | None = None,
+        encoding: str | None = None,
+    ) -> VectorCodec:
         """Mean and standard deviation of each number, labels and their weights, of the training split."""
         values = feature_matrix(train)
         mean, scale = values.mean(0), values.std(0)
         # A number that never changes tells nothing in training; should it change later, it is not blown up.
         scale[scale <= _CONSTANT * np.abs(mean)] = 1.0
-        return cls(names, list(mean), list(scale), *labels_of(train, class_weight))
+        return cls(names, list(mean), list(scale), *labels_of(train, class_weight, encoding))
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> VectorCodec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqkit.config import ClassWeightOptions, TeacherOptions, option
+from seqkit.config.shared import MOST_LAYERS
 from seqkit.topologies.one_to_one.head import ACTIVATIONS
 
 
@@ -15,11 +16,12 @@ class OneToOneOptions(TeacherOptions, ClassWeightOptions):
     data: str = option("", "the data: a CSV, TSV or JSONL file with columns of numbers", path=True)
     label_column: str | None = option(None, "column of the label (else guessed by its name)")
     weight_column: str | None = option(None, "column of the example's weight in the loss (else 1)")
+    group_column: str | None = option(None, "column of a group, such as a patient, that is never in two splits")
     feature_columns: str | None = option(None, "columns of numbers, joined by commas (else all but label and weight)")
     valid_fraction: float = option(0.1, "fraction of the examples for validation", above=0, below=0.5)
     test_fraction: float = option(0.1, "fraction of the examples for the test", above=0, below=0.5)
     hidden_size: int = option(128, "units of a layer", minimum=1, tune="32,64,128,256,512")
-    num_layers: int = option(2, "hidden layers; 0: a linear model", minimum=0, tune="0,1,2,3")
+    num_layers: int = option(2, "hidden layers; 0: a linear model", minimum=0, below=MOST_LAYERS, tune="0,1,2,3")
     activation: str = option("relu", "activation function of the hidden layers", choices=lambda: ACTIVATIONS)
     dropout: float = option(0.2, "dropout on the outputs of each layer", minimum=0, below=1, tune="0..0.6")
     noise: float = option(0.0, "standard deviation of the noise on scaled numbers in training", minimum=0, tune="0..1")

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from seqkit.data import DataError, Example, SourceLocation, read_records
-from seqkit.data.readers import all_weights_zero, choose_column, left_out, parse_weight, shown
+from seqkit.data.normal_forms import canonical
+from seqkit.data.readers import PLAIN, FileForm, all_weights_zero, choose_column, left_out, parse_weight, shown
 from seqkit.errors import UsageError
 
 _LARGEST = 1e30
@@ -36,6 +37,7 @@ def read_vectors(
     label_column: str | None,
     weight_column: str | None = None,
     notes: list[str] | None = None,
+    form: FileForm = PLAIN,
 ) -> list[Example]:
     """The rows of a table, their numbers in the order of ``names``, whatever the order of the columns.
 
@@ -47,14 +49,14 @@ def read_vectors(
     examples: list[Example] = []
     weightless: list[SourceLocation] = []
     label_name = ""
-    for location, values in read_records(path):
+    for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
         if not label_name:
             header = SourceLocation(location.file, 1)
             label_name = choose_column(list(values), label_column, "label", header)
             if weight_column is not None:
                 choose_column(list(values), weight_column, "weight", header)
             require_columns(names, list(values), header)
-        label = values[label_name].strip()
+        label = canonical(values[label_name].strip())
         if not label:
             raise DataError(f"column {shown(label_name)} is empty; give the row a label or take it out", location)
         numbers = [parse_number(values[name].strip(), name, location) for name in names]
@@ -70,9 +72,11 @@ def read_vectors(
     return examples
 
 
-def header_of(path: Path) -> tuple[list[str], SourceLocation]:
+def header_of(path: Path, form: FileForm = PLAIN) -> tuple[list[str], SourceLocation]:
     """The names of a table's columns, and where they are."""
-    return list(next(read_records(path)).values), SourceLocation(str(path), 1)
+    return list(next(read_records(path, encoding=form.encoding, columns=form.columns)).values), SourceLocation(
+        str(path), 1
+    )
 
 
 def choose_features(
@@ -80,19 +84,19 @@ def choose_features(
     feature_columns: str | None,
     label_column: str | None,
     header: SourceLocation,
-    weight_column: str | None = None,
+    beside: Sequence[str | None] = (),
 ) -> list[str]:
-    """The columns of numbers: those asked for, joined by commas, else all but those of label and weight.
+    """The columns of numbers: those asked for, joined by commas, else all but that of the label and those ``beside``.
 
-    Raises :class:`UsageError` if there are none, and for a column named twice, for the label's or the weight's.
+    Raises :class:`UsageError` if there are none, and for a column named twice, for the label's or one of ``beside``.
     """
     label = choose_column(columns, label_column, "label", header)
     if feature_columns is None:
-        names = [column for column in columns if column not in (label, weight_column)]
+        names = [column for column in columns if column not in (label, *beside)]
     else:
         names = [name.strip() for name in feature_columns.split(",") if name.strip()]
-        if weight_column in names:
-            raise UsageError(f"--feature-columns must not name the column of the weights, {shown(weight_column or '')}")
+        if taken := [name for name in names if name in beside]:
+            raise UsageError(f"--feature-columns must not name the column of weights or groups, {shown(taken[0])}")
         if label in names or len(set(names)) < len(names):
             raise UsageError(f"--feature-columns must name each column once, and not the label's, {shown(label)}")
     if not names:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from seqkit.data import Example, SourceLocation, Splits, check_classes, stratified
+from seqkit.data.groups import groups_of_files, joined_units, notes_on_groups
 from seqkit.graphs import Exported
 from seqkit.tables import Table
 from seqkit.topologies.classification import ClassificationTask, Classified, check_labels, check_weight_column
@@ -46,33 +47,40 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
 
     def feature_names(self, config: C) -> list[str]:
         """The names of the numbers in a vector; override it for data sets, and leave files to this one."""
-        columns, header = header_of(Path(config.data))
+        columns, header = header_of(Path(config.data), config.form)
         return self._choose_features(config, columns, header)
 
     def read_source(self, config: C, notes: list[str]) -> list[Example]:
         """All examples, see :func:`vector_examples`; override it for data sets, and leave files to this one."""
         names = self.feature_names(config)
-        return read_vectors(Path(config.data), names, config.label_column, config.weight_column, notes)
+        return read_vectors(Path(config.data), names, config.label_column, config.weight_column, notes, config.form)
 
     def read(self, config: C, notes: list[str]) -> Splits[Example]:
         """Three random splits with the same mix of labels; equal vectors are in one of them."""
         check_weight_column(config.weight_column, config.data, self.data_sets)
         examples = self.read_source(config, notes)
         check_classes(examples)
-        return stratified(examples, config.valid_fraction, config.test_fraction, config.seed_of_splits)
+        fractions = (config.valid_fraction, config.test_fraction)
+        if not config.group_column:
+            return stratified(examples, *fractions, config.seed_of_splits)
+        groups = groups_of_files(config.group_column, config.data, [], config.form)
+        splits = stratified(examples, *fractions, config.seed_of_splits, unit=joined_units(examples, groups))
+        check_labels([*splits.valid, *splits.test], {example.label for example in splits.train})
+        notes.extend(notes_on_groups(splits, groups, config.group_column))
+        return splits
 
     def read_file(self, config: C, path: Path, codec: VectorCodec) -> list[Example]:
         """Examples to evaluate on; raises :class:`DataError` for a label that the model does not know.
 
         They need no weights, for scores have none.
         """
-        examples = read_vectors(path, codec.names, config.label_column)
+        examples = read_vectors(path, codec.names, config.label_column, form=config.form)
         check_labels(examples, codec.labels)
         return examples
 
     def learn_codec(self, config: C, train: Sequence[Example]) -> VectorCodec:
         """Scaling, labels and their weights, of the training split."""
-        return VectorCodec.learn(self.feature_names(config), train, config.class_weight)
+        return VectorCodec.learn(self.feature_names(config), train, config.class_weight, config.encoding)
 
     def load_codec(self, files: Mapping[str, Any]) -> VectorCodec:
         """The codec of a run."""
@@ -128,4 +136,5 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
         return export_vector_head(head, codec)
 
     def _choose_features(self, config: C, columns: Sequence[str], header: SourceLocation) -> list[str]:
-        return choose_features(columns, config.feature_columns, config.label_column, header, config.weight_column)
+        beside = (config.weight_column, config.group_column)
+        return choose_features(columns, config.feature_columns, config.label_column, header, beside)

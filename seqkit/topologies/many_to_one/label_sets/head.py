@@ -15,7 +15,8 @@ from seqkit.layers import Encoder, Loss
 from seqkit.layers.head import require_targets
 from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.many_to_one.label_sets.prediction import LabelSet
-from seqkit.topologies.many_to_one.text_head import Prior, TextHead
+from seqkit.topologies.many_to_one.prior import GramPrior
+from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextBatch
 
 
@@ -42,7 +43,7 @@ class LabelSetHead(TextHead):
         dropout: float = 0.0,
         class_weights: Sequence[float] | None = None,
         threshold: float = 0.5,
-        prior: Prior | None = None,
+        prior: GramPrior | None = None,
         pairs: bool = False,
     ) -> None:
         super().__init__(encoder, len(labels), dropout, prior, pairs)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqkit.data import Splits
+from seqkit.data import Splits, Tokenizer
 from seqkit.data.readers import LabelSetExample, one_line
 from seqkit.scores.label_sets import indicators, set_label_scores, set_table
 from seqkit.tables import Table
@@ -43,7 +43,7 @@ def _surprise(prediction: LabelSet, example: LabelSetExample) -> float:
     return -sum(math.log(max(_LEAST, p)) for p in probabilities)
 
 
-def one_vs_rest_baseline(splits: Splits[LabelSetExample], tokenizer_name: str, score: str) -> list[LabelSet]:
+def one_vs_rest_baseline(splits: Splits[LabelSetExample], tokens: Tokenizer, score: str) -> list[LabelSet]:
     """TF-IDF of tokens with a logistic regression for each label, scikit-learn's defaults, on the same split.
 
     One threshold for all labels is tuned on the validation split, as that of the model is.
@@ -51,7 +51,7 @@ def one_vs_rest_baseline(splits: Splits[LabelSetExample], tokenizer_name: str, s
     from sklearn.linear_model import LogisticRegression
 
     labels = sorted({label for example in splits.train for label in example.labels})
-    vectorizer, weights = tfidf(tokenizer_name), [e.weight for e in splits.train]
+    vectorizer, weights = tfidf(tokens), [e.weight for e in splits.train]
     train = vectorizer.fit_transform([e.text for e in splits.train])
     valid, test = (vectorizer.transform([e.text for e in part]) for part in (splits.valid, splits.test))
     columns = []

@@ -31,6 +31,7 @@ from seqkit.topologies.many_to_one.label_sets.prior import LabelSetPrior
 from seqkit.topologies.many_to_one.label_sets.scores import label_set_tables, one_vs_rest_baseline, written
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.target import Target
+from seqkit.topologies.many_to_one.texts import tokenizer_of
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.thresholds import AUTO, SET_SCORES, given_threshold, tune_thresholds
 
@@ -49,7 +50,7 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
     def read(self, config: ManyToOneOptions, path: Path, notes: list[str]) -> list[LabelSetExample]:
         """A column of lists or joined labels, or a column for each label."""
         columns = (config.text_column, config.label_column)
-        return read_label_sets(path, *columns, notes, config.weight_column, config.label_separator)
+        return read_label_sets(path, *columns, notes, config.weight_column, config.label_separator, config.form)
 
     def check(self, examples: Sequence[LabelSetExample], splits: int) -> None:
         """Nothing: a split of its own is given for whatever cannot be divided."""
@@ -97,7 +98,7 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
 
     def predict_baseline(self, config: ManyToOneOptions, splits: Splits[LabelSetExample]) -> list[LabelSet]:
         """TF-IDF with a logistic regression for each label."""
-        return one_vs_rest_baseline(splits, config.tokenizer, METRIC)
+        return one_vs_rest_baseline(splits, tokenizer_of(config), METRIC)
 
     def settled(
         self, config: ManyToOneOptions, predictions: Sequence[LabelSet], examples: Sequence[LabelSetExample]

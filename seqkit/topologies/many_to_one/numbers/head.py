@@ -15,7 +15,8 @@ from seqkit.layers import Encoder, Loss
 from seqkit.layers.head import require_targets
 from seqkit.topologies.many_to_one.numbers.codec import Scale
 from seqkit.topologies.many_to_one.numbers.prediction import Estimate
-from seqkit.topologies.many_to_one.text_head import Prior, TextHead
+from seqkit.topologies.many_to_one.prior import GramPrior
+from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextBatch
 
 
@@ -44,7 +45,7 @@ class NumberHead(TextHead):
     stretch: Tensor
 
     def __init__(
-        self, encoder: Encoder, scale: Scale, dropout: float = 0.0, prior: Prior | None = None, pairs: bool = False
+        self, encoder: Encoder, scale: Scale, dropout: float = 0.0, prior: GramPrior | None = None, pairs: bool = False
     ) -> None:
         super().__init__(encoder, 3 * len(scale.names), dropout, prior, pairs)
         self.scale = scale

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqkit.data import Splits
+from seqkit.data import Splits, Tokenizer
 from seqkit.data.readers import NumberExample, one_line
 from seqkit.scores.numbers import number_counts
 from seqkit.scores.resampling import ScoreCounts
@@ -54,14 +54,14 @@ def _scores_of_each(predictions: Sequence[Estimate], examples: Sequence[NumberEx
     return Table("Numbers", ["", "MAE", "RMSE", "R2", "coverage", "width"], rows)
 
 
-def ridge_baseline(splits: Splits[NumberExample], tokenizer_name: str, interval: float) -> list[Estimate]:
+def ridge_baseline(splits: Splits[NumberExample], tokens: Tokenizer, interval: float) -> list[Estimate]:
     """TF-IDF of tokens with ridge regression, scikit-learn's defaults, trained on the same split and its weights.
 
     Its intervals have one width for each number, that which holds the wanted fraction of the validation split.
     """
     from sklearn.linear_model import Ridge
 
-    vectorizer, names = tfidf(tokenizer_name), splits.train[0].names
+    vectorizer, names = tfidf(tokens), splits.train[0].names
     train = vectorizer.fit_transform([e.text for e in splits.train])
     numbers = np.array([e.numbers for e in splits.train])
     # On one scale, or the penalty, which is the same for all, would mean something else for each number.

@@ -32,6 +32,7 @@ from seqkit.topologies.many_to_one.numbers.scores import (
 )
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.target import Target
+from seqkit.topologies.many_to_one.texts import tokenizer_of
 from seqkit.topologies.powers import Explanation
 
 _SIDES = ("number", "low", "high")
@@ -50,7 +51,7 @@ class NumberTarget(Target[NumberExample, Estimate, NumberCodec, NumberHead]):
     def read(self, config: ManyToOneOptions, path: Path, notes: list[str]) -> list[NumberExample]:
         """A column for each number."""
         columns = (config.text_column, config.label_column)
-        return read_number_examples(path, *columns, notes, config.weight_column)
+        return read_number_examples(path, *columns, notes, config.weight_column, config.form)
 
     def check(self, examples: Sequence[NumberExample], splits: int) -> None:
         """Raises :class:`DataError` for a number that is the same in every text."""
@@ -97,7 +98,7 @@ class NumberTarget(Target[NumberExample, Estimate, NumberCodec, NumberHead]):
 
     def predict_baseline(self, config: ManyToOneOptions, splits: Splits[NumberExample]) -> list[Estimate]:
         """TF-IDF with ridge regression."""
-        return ridge_baseline(splits, config.tokenizer, config.interval)
+        return ridge_baseline(splits, tokenizer_of(config), config.interval)
 
     def tune(
         self,

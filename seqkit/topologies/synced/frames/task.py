@@ -61,7 +61,7 @@ class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
         found = target_of(splits.train[0]).name
         if config.target not in ("auto", found):
             raise UsageError(f"--target {config.target} is for a folder; {config.data} has a {found} for each frame")
-        return replace(config, target=found)
+        return super().recipe(replace(config, target=found), splits)
 
     def read_file(self, config: C, path: Path, codec: FrameCodec) -> list[Any]:
         """Sequences to evaluate on; raises :class:`DataError` for a label that the model does not know."""

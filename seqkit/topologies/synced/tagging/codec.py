@@ -15,6 +15,7 @@ from torch import Tensor
 
 from seqkit.data import DataError, Vocabulary, tokenizer
 from seqkit.data.batching import pad
+from seqkit.data.normal_forms import AS_IT_IS, check_form, normal
 from seqkit.data.punctuation import MARKED, bare
 from seqkit.data.tagged import Sentence
 from seqkit.data.vocab import PAD, UNK
@@ -71,6 +72,8 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
     """Words seen as often as this are not spelled; 0: all are"""
     class_weights: ClassWeights | None = None
     """Those of the labels in the loss; None: all are 1"""
+    normal_form: str = AS_IT_IS
+    """Of words, where they are looked up and spelled; as they are written they come out again"""
 
     @classmethod
     def learn(
@@ -84,18 +87,23 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
         min_count: int = 1,
         max_symbols: int | None = None,
         class_weight: str | None = None,
+        normal_form: str = AS_IT_IS,
     ) -> TagCodec:
         """Words, characters and, unless they are given, labels and their weights, of the training split."""
-        counts = Counter(word.lower() if lowercase else word for s in train for word in s.words)
+        words = Counter(normal(word, normal_form) for sentence in train for word in sentence.words)
+        counts: Counter[str] = Counter()
+        for word, count in words.items():
+            counts[word.lower() if lowercase else word] += count
         repeated = ([word] * count for word, count in counts.items())
         vocabulary = Vocabulary.build(repeated, min_count, max_symbols)
         seen = [0 if symbol in (PAD, UNK) else counts[symbol] for symbol in vocabulary.symbols]
-        alphabet = Vocabulary.build({word for sentence in train for word in sentence.words}, 2)
+        alphabet = Vocabulary.build(words, 2)
         tags = Counter(tag for sentence in train for tag in sentence.tags)
         names = tuple(sorted(tags) if labels is None else labels)
         weights = choose_class_weights(class_weight, names, tags)
         label_counts = [tags[name] for name in names]
-        return cls(vocabulary, seen, alphabet, names, label_counts, scheme, lowercase, spelled_below, weights)
+        spelling = (lowercase, spelled_below)
+        return cls(vocabulary, seen, alphabet, names, label_counts, scheme, *spelling, weights, normal_form)
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> TagCodec:
@@ -114,6 +122,8 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
             bool(vocab.get("lowercase")),
             int(vocab.get("spelled_below", 0)),
             class_weights_from_json(files, names),
+            # Runs that are older than normal forms do not name one.
+            check_form(str(vocab.get("normal_form", AS_IT_IS))),
         )
 
     def encode(self, raw: str | Sequence[str], example: Sentence | None = None) -> TagItem:
@@ -158,7 +168,9 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
 
     def to_json(self) -> dict[str, Any]:
         """``vocab.json``, ``characters.json`` and ``labels.json``, and the weights of labels if they have any."""
-        options = {"lowercase": self.lowercase, "spelled_below": self.spelled_below}
+        options: dict[str, Any] = {"lowercase": self.lowercase, "spelled_below": self.spelled_below}
+        if self.normal_form != AS_IT_IS:
+            options["normal_form"] = self.normal_form
         vocab = {**options, **self.vocabulary.to_json(), "counts": list(self.counts)}
         labels = {"scheme": self.scheme, "labels": list(self.labels), "counts": list(self.label_counts)}
         files = {"vocab.json": vocab, "characters.json": self.alphabet.to_json(), "labels.json": labels}
@@ -166,6 +178,7 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
 
     def _looked_up(self, words: Sequence[str]) -> Sequence[str]:
         """The words as the vocabulary has them."""
+        words = [normal(word, self.normal_form) for word in words]
         return [word.lower() for word in words] if self.lowercase else words
 
     def _spell(self, items: Sequence[TagItem]) -> tuple[Tensor, Tensor, Tensor]:
@@ -174,7 +187,7 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
         often = self.spelled_below or max(self.counts) + 1
         numbers = [
             [
-                rows.setdefault(word, len(rows)) if self.counts[number] < often else 0
+                rows.setdefault(normal(word, self.normal_form), len(rows)) if self.counts[number] < often else 0
                 for word, number in zip(item.words, item.tokens.tolist(), strict=True)
             ]
             for item in items

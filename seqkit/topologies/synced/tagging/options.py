@@ -14,6 +14,7 @@ from seqkit.config import (
     option,
     sizes_without_vectors,
 )
+from seqkit.data.normal_forms import NFKC
 from seqkit.layers.words import SPELLINGS
 
 MARKS_BALANCE = 0.3
@@ -24,11 +25,14 @@ MARKS_BALANCE = 0.3
 class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, VocabularyOptions, SplitOptions):
     """How sentences are read, and the network that labels their words."""
 
-    data: str = option("", "the data: a CoNLL, CoNLL-U or JSONL file of tagged sentences", path=True)
+    data: str = option("", "the data: a CoNLL, CoNLL-U, JSON or CSV file of tagged sentences", path=True)
     word_column: str | None = option(None, "column of the words: a number, or a name (see docs/data.md)")
     tag_column: str | None = option(None, "column of the tags: a number, or a name such as xpos")
+    sentence_column: str | None = option(None, "column that says of which sentence a word is, where no blank line does")
+    tag_names: str | None = option(None, "file with the names of tags that are numbers, one a line or JSON", path=True)
     valid_fraction: float = 0.05
     test_fraction: float = 0.05
+    normal_form: str = NFKC
     lowercase: bool = option(True, "capitals are seen in a word's characters alone")
     embedding_size: int = option(96, "values in a word's vector", minimum=1, tune=sizes_without_vectors)
     hidden_size: int = option(128, "units of a cell, for each direction", minimum=1, tune="64,96,128,192,256")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import torch
 
 from seqkit.cells import make_cell
-from seqkit.data import Splits
+from seqkit.data import SourceLocation, Splits
 from seqkit.data.punctuation import LABELS, MARKED
 from seqkit.data.schemes import detect_scheme, spans
-from seqkit.data.tagged import Sentence, read_tagged
+from seqkit.data.tagged import Sentence, names_words, read_tagged
 from seqkit.data.vectors import read_vectors
+from seqkit.errors import UsageError
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
 from seqkit.layers.encoder import start_embedding
@@ -23,7 +24,8 @@ from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
 from seqkit.topologies.ensemble import LabelEnsemble
-from seqkit.topologies.powers import Explanation
+from seqkit.topologies.powers import Explanation, Passage
+from seqkit.topologies.synced.tagging.answers import tagged_passages
 from seqkit.topologies.synced.tagging.codec import TagCodec
 from seqkit.topologies.synced.tagging.ensemble import join_taggers
 from seqkit.topologies.synced.tagging.export import export_tagger
@@ -37,7 +39,7 @@ from seqkit.topologies.synced.tagging.scores import (
     tagging_samples,
     tagging_tables,
 )
-from seqkit.topologies.synced.tagging.splits import tagged_splits
+from seqkit.topologies.synced.tagging.splits import read_alike, tagged_splits
 from seqkit.topologies.synced.task import Synced
 from seqkit.training.recipe import Recipe
 
@@ -66,7 +68,15 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
 
     def read_source(self, config: C, data: str, notes: list[str]) -> list[Sentence]:
         """The sentences of a data set or file; override it for data sets, and leave files to this one."""
-        return read_tagged(Path(data), config.word_column, config.tag_column, notes)
+        return read_tagged(
+            Path(data),
+            config.word_column,
+            config.tag_column,
+            notes,
+            sentence_column=config.sentence_column,
+            tag_names=Path(config.tag_names) if config.tag_names else None,
+            encoding=config.encoding,
+        )
 
     def scheme_of(self, config: C, train: Sequence[Sentence]) -> str | None:
         """What the labels of the training split mean: a scheme of spans, or None for plain labels."""
@@ -74,11 +84,11 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
 
     def read(self, config: C, notes: list[str]) -> Splits[Sentence]:
         """The three splits; those given as files stay as they are, the others are split off at random."""
-        return tagged_splits(config, lambda data: self.read_source(config, data, notes), notes)
+        return tagged_splits(config, self.read_source, notes)
 
     def read_file(self, config: C, path: Path, codec: TagCodec) -> list[Sentence]:
         """Sentences to evaluate on."""
-        return self.read_source(config, str(path), [])
+        return read_alike(config, str(path), codec.labels, self.read_source, [])
 
     def input_of(self, example: Sentence) -> tuple[str, ...]:
         """The words."""
@@ -95,6 +105,18 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         is_list_of_words = isinstance(words, list) and all(isinstance(word, str) and word for word in words)
         return words if is_list_of_words else text
 
+    def input_columns(
+        self, config: C, codec: TagCodec | None, columns: Sequence[str], header: SourceLocation
+    ) -> tuple[str, ...]:
+        """The column of texts; a table of words has none."""
+        if names_words(columns):
+            raise UsageError(f"{header}: the columns hold words; give the file as it is, not as a table of texts")
+        return super().input_columns(config, codec, columns, header)
+
+    def passages(self, config: C, path: Path, notes: list[str]) -> Iterator[Passage] | None:
+        """The sentences of a file with a word on each line, or with lists of words; None for a file of texts."""
+        return tagged_passages(config, path, notes)
+
     def learn_codec(self, config: C, train: Sequence[Sentence]) -> TagCodec:
         """Words, characters and labels of the training split."""
         scheme = self.scheme_of(config, train)
@@ -107,6 +129,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
             min_count=config.min_count,
             max_symbols=config.max_symbols,
             class_weight=config.class_weight,
+            normal_form=config.normal_form,
         )
 
     def load_codec(self, files: Mapping[str, Any]) -> TagCodec:
@@ -134,7 +157,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
     def initialize_from_outside(self, config: C, codec: TagCodec, head: TaggingHead, notes: list[str]) -> None:
         """Starts the vectors of words from a file, if one is named."""
         if config.vectors:
-            vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size)
+            vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size, codec.normal_form)
             notes.extend(vectors.notes)
             start_embedding(head.encoder.get_submodule("embedding.words"), vectors.matrix)
 

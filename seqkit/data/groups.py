@@ -1,0 +1,88 @@
+"""Examples that belong together, such as those of one speaker: nothing of a group is in two splits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqkit.data.readers import PLAIN, DataError, FileForm, SourceLocation, choose_column, read_records, shown
+from seqkit.data.splits import Splits
+from seqkit.errors import UsageError
+
+Groups = dict[SourceLocation, str]
+"""Where a row is, and the group that it belongs to"""
+
+
+def read_groups(path: Path, column: str, form: FileForm = PLAIN) -> Groups:
+    """The group of each row of a table.
+
+    Raises :class:`UsageError` for a table without the column, and :class:`DataError` for a row without a group.
+    """
+    groups: Groups = {}
+    for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
+        if not groups:
+            choose_column(list(values), column, "group", SourceLocation(location.file, 1))
+        group = values[column].strip()
+        if not group:
+            raise DataError(f"column {shown(column)} is empty; name the group of the row", location)
+        if location in groups:
+            raise DataError("several rows on one line have groups; write an object a line, as .jsonl", location)
+        groups[location] = group
+    return groups
+
+
+def groups_of_files(column: str, data: str, files: Sequence[str | None], form: FileForm) -> Groups:
+    """The groups of the rows of the data, and of the files of other splits that have the column.
+
+    Raises :class:`UsageError` for data that are no file.
+    """
+    if not Path(data).is_file():
+        raise UsageError(f"--group-column is for a file with columns, and {data} is none; leave it out")
+    groups = read_groups(Path(data), column, form)
+    for file in filter(None, files):
+        first = next(read_records(Path(file), encoding=form.encoding, columns=form.columns))
+        if column in first.values:
+            groups |= read_groups(Path(file), column, form)
+    return groups
+
+
+def joined_units(examples: Sequence[Any], groups: Mapping[SourceLocation, str]) -> Callable[[Any], Hashable]:
+    """What must stay in one split: examples of one group, those of one text, and so on from one to the next."""
+    parent: dict[Hashable, Hashable] = {}
+
+    def root(node: Hashable) -> Hashable:
+        parent.setdefault(node, node)
+        while parent[node] != node:
+            # Each look shortens the way for the next.
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for example in examples:
+        group, text = root(("group", groups[example.location])), root(("text", example.text.strip()))
+        parent[text] = group
+    return lambda example: root(("group", groups[example.location]))
+
+
+def notes_on_groups(splits: Splits[Any], groups: Mapping[SourceLocation, str], column: str) -> Iterator[str]:
+    """How many groups each split has, and those of given files that are in the training split, too."""
+    named = {name: _groups_in(getattr(splits, name), groups) for name in ("train", "valid", "test")}
+    counts = ", ".join(f"{len(found):,} in {name}" for name, found in named.items() if found)
+    yield f"no value of {shown(column)} is divided: {counts}"
+    for name in ("valid", "test"):
+        if shared := sorted(named[name].keys() & named["train"].keys()):
+            many = f"{len(shared):,} groups" if len(shared) > 1 else "1 group"
+            location = named[name][shared[0]]
+            yield (
+                f"{many} of the {name} split, {shown(shared[0])} at {location} the first, are in the training split, "
+                "too: its score will flatter"
+            )
+
+
+def _groups_in(examples: Sequence[Any], groups: Mapping[SourceLocation, str]) -> dict[str, SourceLocation]:
+    found: dict[str, SourceLocation] = {}
+    for example in examples:
+        if example.location in groups:
+            found.setdefault(groups[example.location], example.location)
+    return found

@@ -1,0 +1,180 @@
+"""A word a line with its tags beside it, as in CoNLL's files and in tables, a blank line after each sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import NamedTuple
+
+import regex
+
+from seqkit.data.readers import DataError, Remark, SourceLocation, read_lines
+from seqkit.data.schemes import marked_type
+from seqkit.data.tagged.conllu import is_conllu, read_conllu
+from seqkit.data.tagged.finding import ColumnLayout, find_layout, is_number
+from seqkit.data.tagged.lines import (
+    Line,
+    declared_delimiter,
+    fields_of,
+    is_blank,
+)
+from seqkit.data.tagged.sentence import TaggedPassage, TaggedSource, between, word_and_tag
+
+_SAMPLE = 20_000
+"""Lines from which the columns follow."""
+_RANGE = regex.compile(r"\d+[-.]\d+")
+_ANSWER = "predicted_tag"
+
+
+def read_columns(source: TaggedSource) -> Iterator[TaggedPassage]:
+    """The sentences of a file, whose columns are numbers from either end, or names where the first line has them."""
+    lines = (Line(*line) for line in read_lines(source.path, encoding=source.encoding))
+    sample = list(islice(lines, _SAMPLE))
+    if not any(not is_blank(line.text) for line in sample):
+        yield from (between(f"{line.text}\n", line.location) for line in sample)
+        return
+    asked = (source.word_column, source.tag_column)
+    if not any(map(is_number, asked)) and is_conllu([line.text for line in sample if not line.text.startswith("#")]):
+        source.notes.append(Remark(f"{source.path}: read as CoNLL-U, whose ten columns it has"))
+        yield from read_conllu(source)
+        return
+    layout = find_layout(sample, source)
+    _note_columns(layout, source)
+    yield from _Reader(layout, source).passages(chain(sample, lines))
+
+
+def _note_columns(layout: ColumnLayout, source: TaggedSource) -> None:
+    """Says which columns were taken, unless there was no choice."""
+    word, tag, _, sentence = layout.roles
+    told = bool(source.word_column and source.tag_column) if source.tagged else layout.width == 1 or word == 0
+    if told or (layout.width == 2 and word == 0):
+        return
+    mend = "; choose others with --word-column and --tag-column" if source.tagged else ""
+    named = [f" ({name.strip()})" for name in layout.names] or [""] * layout.width
+    taken = f"words are column {word + 1}{named[word]} of {layout.width}"
+    taken += f", tags column {tag + 1}{named[tag]}" if tag is not None and source.tagged else ""
+    taken += f", sentences are told by column {sentence + 1}{named[sentence]}" if sentence is not None else ""
+    source.notes.append(Remark(f"{source.path}: {taken}{mend}"))
+
+
+class _Row(NamedTuple):
+    """A line inside a sentence: a word with its fields, or a comment without any."""
+
+    line: Line
+    fields: Sequence[str] = ()
+
+
+class _Reader:
+    """Reads sentences by a layout."""
+
+    def __init__(self, layout: ColumnLayout, source: TaggedSource) -> None:
+        self.layout, self.source = layout, source
+        self.comments: list[SourceLocation] = []
+        self.uneven: list[SourceLocation] = []
+
+    def passages(self, lines: Iterator[Line]) -> Iterator[TaggedPassage]:
+        """All of the file."""
+        rows: list[_Row] = []
+        top = True
+        for line in lines:
+            # Headers stand again where files were joined.
+            is_header = line.text == self.layout.header
+            if self.layout.cut.is_blank(line.text) or is_header or (top and declared_delimiter(line.text)):
+                yield from self._close(rows)
+                rows = []
+                yield between(self._header() if is_header else f"{line.text}\n", line.location)
+            else:
+                row = self._row(line, any(row.fields for row in rows))
+                if self._begins(row, rows):
+                    yield from self._close(rows)
+                    rows = []
+                rows.append(row)
+            top = False
+        yield from self._close(rows)
+        self._add_notes()
+
+    def _header(self) -> str:
+        return self.layout.cut.join([*self.layout.names, _ANSWER]) + "\n"
+
+    def _row(self, line: Line, inside: bool) -> _Row:
+        if self.layout.comments.has(line, inside):
+            self.comments.append(line.location)
+            return _Row(line)
+        fields = fields_of(self.layout.cut, line, self.layout.width)
+        number = self.layout.roles.number
+        # Ranges of words, 3-4, and empty nodes, 8.1, are no words.
+        is_range = number is not None and number < len(fields) and _RANGE.fullmatch(fields[number].strip())
+        return _Row(line) if is_range else _Row(line, fields)
+
+    def _begins(self, row: _Row, rows: Sequence[_Row]) -> bool:
+        """Whether another sentence begins with a row, though there is no blank line."""
+        before = next((other.fields for other in reversed(rows) if other.fields), None)
+        if before is None or not row.fields:
+            return False
+        _, _, number, sentence = self.layout.roles
+        if sentence is not None and max(len(before), len(row.fields)) > sentence:
+            # Some name the sentence on its first line alone.
+            named = [other.fields[sentence].strip() for other in rows if len(other.fields) > sentence]
+            value = row.fields[sentence].strip() if len(row.fields) > sentence else ""
+            return bool(value) and value != next((name for name in reversed(named) if name), value)
+        if number is None or number >= min(len(before), len(row.fields)):
+            return False
+        one, other = before[number].strip(), row.fields[number].strip()
+        return other in ("0", "1") and one.isdecimal() and int(one) >= int(other)
+
+    def _close(self, rows: Sequence[_Row]) -> Iterator[TaggedPassage]:
+        words = [row for row in rows if row.fields]
+        if not words:
+            yield from (between(f"{row.line.text}\n", row.line.location) for row in rows)
+            return
+        self._check_widths(words)
+        pairs = [self._pair(row) for row in words]
+        tags = tuple(tag for _, tag in pairs) if self.layout.roles.tag is not None else ()
+        kept = tuple(rows)
+        yield TaggedPassage(
+            tuple(word for word, _ in pairs),
+            tags,
+            words[0].line.location,
+            lambda answers: self._answered(kept, answers),
+        )
+
+    def _check_widths(self, rows: Sequence[_Row]) -> None:
+        """Raises for a row with another number of fields, unless all of its sentence have it and known tags."""
+        layout = self.layout
+        odd = next((row for row in rows if len(row.fields) != layout.width), None)
+        if odd is None:
+            return
+        tag, word = layout.roles.tag, layout.roles.word
+        same = len({len(row.fields) for row in rows}) == 1 and len(odd.fields) > max(word, tag or 0)
+        tags = [row.fields[tag].strip() for row in rows] if same and tag is not None else []
+        if not tags or not all(value in layout.comments.tags or marked_type(value) for value in tags):
+            raise DataError(
+                f"{len(odd.fields)} column{'s' if len(odd.fields) != 1 else ''}, but line {layout.first.location.line} "
+                f"has {layout.width}; correct the line",
+                odd.line.location,
+            )
+        self.uneven.append(odd.line.location)
+
+    def _pair(self, row: _Row) -> tuple[str, str]:
+        word, tag = self.layout.roles.word, self.layout.roles.tag
+        value = row.fields[tag] if tag is not None else ""
+        if not self.source.tagged:
+            if not row.fields[word].strip(" \t"):
+                raise DataError("there is no word; write one, or take the line out", row.line.location)
+            return row.fields[word].strip(" \t"), value.strip()
+        return word_and_tag(row.fields[word], value, row.line.location)
+
+    def _answered(self, rows: Sequence[_Row], answers: Sequence[str]) -> str:
+        """The rows with one more column."""
+        waiting, join = iter(answers), self.layout.cut.join
+        return "".join(f"{join([*row.fields, next(waiting)]) if row.fields else row.line.text}\n" for row in rows)
+
+    def _add_notes(self) -> None:
+        notes = self.source.notes
+        if self.comments and self.source.tagged:
+            many = "1 line that begins" if len(self.comments) == 1 else f"{len(self.comments):,} lines that begin"
+            notes.append(Remark(f"{many} with # were taken for comments, the first at {self.comments[0]}"))
+        if self.uneven:
+            many = "1 sentence has" if len(self.uneven) == 1 else f"{len(self.uneven):,} sentences have"
+            notes.append(f"{many} more or fewer columns than the others, the first at {self.uneven[0]}; columns are "
+                         "counted from the left")  # fmt: skip

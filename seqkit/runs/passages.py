@@ -1,0 +1,50 @@
+"""Files in a task's own format: answered passage by passage, and written again with the answers in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+from seqkit.errors import SeqkitError
+from seqkit.runs.model import Model
+from seqkit.topologies import Passage, predict_items
+
+_INPUTS = 2048
+"""Of a group that is answered together, at most: memory is bounded, and batches have little padding."""
+
+
+def answer_passages(
+    model: Model, passages: Iterable[Passage], file: TextIO, as_json: bool = False, **options: Any
+) -> None:
+    """Writes the passages with the model's answers; of ``as_json`` an object for each input instead.
+
+    ``options`` are those of :meth:`Model.predict`. An error of reading is raised after what came before it is written.
+    """
+    for group in _groups(passages):
+        asked = [passage for passage in group if passage.input is not None]
+        items = [model.codec.encode(passage.input) for passage in asked]
+        predictions = iter(predict_items(model.head, model.codec, items, model.config, **options).predictions)
+        for passage in group:
+            prediction = None if passage.input is None else next(predictions)
+            if not as_json:
+                file.write(passage.answered(prediction))
+            elif prediction is not None:
+                facts = model.task.format_prediction(prediction)[1]
+                file.write(json.dumps({"input": passage.input, **facts}, ensure_ascii=False) + "\n")
+        file.flush()
+
+
+def _groups(passages: Iterable[Passage]) -> Iterator[list[Passage]]:
+    """Passages in groups small enough for memory; those before one that cannot be read come before the error."""
+    group: list[Passage] = []
+    try:
+        for passage in passages:
+            group.append(passage)
+            if len(group) == _INPUTS:
+                yield group
+                group = []
+    except SeqkitError:
+        yield group
+        raise
+    yield group

@@ -1,0 +1,175 @@
+"""Where output goes: what is shown may be lost, what is written may not."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from seqkit.commands.answering import PredictRequest, answer
+from seqkit.commands.signals import STOP_AT_END, noted_signals
+from seqkit.commands.terminal import Reporter, print_tables
+from seqkit.data import DataError
+from seqkit.runs import load
+from seqkit.tables import Table
+
+
+class Gone(io.StringIO):
+    """A pipe without a reader."""
+
+    def write(self, text):
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+@pytest.fixture(scope="module")
+def model(trained):
+    return load(trained[0])
+
+
+def ask(model, source, output):
+    answer(model, PredictRequest([], source, None, output, False), {})
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_run_whose_reader_has_gone_and_whose_terminal_is_ascii_is_whole(seqkit, reviews, small, tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    options = {"stdout": writing, "stderr": writing, "capture_output": False, "env": {"PYTHONIOENCODING": "ascii"}}
+    done = seqkit("run", "sentiment", "--data", reviews, *small, "--out", tmp_path / "run", **options)
+    os.close(writing)
+    assert done.returncode == 0
+    assert {"results.json", "report.json", "report.html", "predictions.jsonl"} <= {*names(tmp_path / "run")}
+
+
+def test_a_table_without_a_reader_is_no_failure_of_the_program():
+    # rich itself would end the process with 1.
+    with pytest.raises(BrokenPipeError):
+        print_tables([Table("scores", ["", "value"], [["accuracy", 0.5]])], Gone())
+
+
+def test_progress_without_a_reader_stops_nothing_and_is_logged(tmp_path):
+    Reporter(tmp_path / "log.txt", Gone()).line("epoch 1")
+    assert "epoch 1" in (tmp_path / "log.txt").read_text()
+
+
+def test_progress_that_cannot_be_shown_is_shown_as_far_as_it_can():
+    content = io.BytesIO()
+    stream = io.TextIOWrapper(content, "ascii", write_through=True)
+    Reporter(stream=stream).line("naïve")
+    assert content.getvalue() == b"na?ve\n"
+
+
+def test_a_terminal_that_goes_away_stops_the_work_where_it_can_and_nohup_does_not():
+    with noted_signals() as received:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert received == [signal.SIGHUP]
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with noted_signals() as received:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert received == []
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_process_stops_when_the_one_that_started_it_is_killed():
+    program = (
+        "import signal, sys, time; from seqkit.commands.signals import stop_with_parent; "
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); stop_with_parent(); time.sleep(60)"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, env={**os.environ, STOP_AT_END: "1"}
+    )
+    time.sleep(0.2)
+    assert child.poll() is None
+    child.stdin.close()  # as the system does for one that is killed
+    assert child.wait(30) == 7
+
+
+def test_answers_replace_a_file_when_all_are_there(model, tmp_path):
+    source, output = tmp_path / "in.txt", tmp_path / "out.txt"
+    source.write_text("a fine film\na dull film\n")
+    output.write_text("old")
+    output.chmod(0o640)
+    ask(model, source, output)
+    assert len(output.read_text().splitlines()) == 2
+    assert output.stat().st_mode & 0o777 == 0o640
+    assert names(tmp_path) == ["in.txt", "out.txt"]
+
+
+def test_answers_before_an_error_are_kept_beside_the_old_file(model, tmp_path, monkeypatch, capsys):
+    source, output = tmp_path / "in.txt", tmp_path / "out.txt"
+    source.write_text("a fine film\n")
+    output.write_text("old")
+
+    def fails(*arguments, **options):
+        from seqkit.runs.answers import predict_rows
+
+        yield from predict_rows(*arguments, **options)
+        raise DataError("this line is no text", None)
+
+    monkeypatch.setattr("seqkit.commands.answering.predict_rows", fails)
+    with pytest.raises(DataError):
+        ask(model, source, output)
+    assert output.read_text() == "old"
+    assert (tmp_path / "out.txt.partial").read_text().endswith("\ta fine film\n")
+    assert "out.txt.partial" in capsys.readouterr().err
+
+
+def test_an_input_that_cannot_be_read_leaves_the_old_file_and_nothing_else(trained, command, tmp_path):
+    (tmp_path / "in.csv").write_text("other\nx\n")
+    (tmp_path / "out.csv").write_text("old")
+    done = command("predict", trained[0], "--input", tmp_path / "in.csv", "--output", tmp_path / "out.csv")
+    assert done.returncode != 0
+    assert (tmp_path / "out.csv").read_text() == "old"
+    assert names(tmp_path) == ["in.csv", "out.csv"]
+
+
+def test_what_a_killed_process_left_of_its_answers_is_removed_and_of_a_living_one_is_not(model, tmp_path):
+    import fcntl
+
+    source, output = tmp_path / "in.txt", tmp_path / "out.txt"
+    source.write_text("a fine film\n")
+    killed, living, other = (tmp_path / f".{name}.tmp" for name in ("out.txt.0a", "out.txt.0b", "else.txt.0c"))
+    for path in (killed, living, other):
+        path.write_text("half")
+    with living.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        ask(model, source, output)
+    assert not killed.exists()
+    assert living.exists()
+    assert other.exists()
+
+
+def test_answers_go_through_a_link_and_into_a_pipe(model, tmp_path):
+    source, output = tmp_path / "in.txt", tmp_path / "out.txt"
+    source.write_text("a fine film\n")
+    (tmp_path / "link.txt").symlink_to(output)
+    ask(model, source, tmp_path / "link.txt")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert output.read_text().endswith("\ta fine film\n")
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)
+    ask(model, source, tmp_path / "pipe")
+    assert reader.communicate()[0] == output.read_bytes()
+
+
+def test_closed_standard_input_is_said(trained, command, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    for words in ([], ["--input", "-"]):
+        done = command("predict", trained[0], *words)
+        assert (done.returncode, "standard input is closed" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("compiler", ["'", " ", "no-such-compiler"])
+def test_a_compiler_that_is_no_command_is_no_compiler(compiler, monkeypatch):
+    from seqkit.kernels.build import _compiler
+
+    monkeypatch.setenv("CXX", compiler)
+    assert _compiler() is None
