@@ -15,7 +15,7 @@ from seqkit.topologies.many_to_one.label_sets.prior import LabelSetPrior
 from seqkit.topologies.many_to_one.numbers.codec import Scale
 from seqkit.topologies.many_to_one.numbers.head import pinball
 from seqkit.topologies.many_to_one.numbers.prior import NumberPrior
-from seqkit.topologies.many_to_one.numbers.scores import conformal_quantile
+from seqkit.topologies.many_to_one.numbers.scores import conformal_quantile, shrinkage
 from seqkit.topologies.many_to_one.text_head import pair_features
 from seqkit.topologies.thresholds import tune_thresholds
 
@@ -132,3 +132,14 @@ def test_one_threshold_is_tuned_for_all_labels_and_own_ones_only_where_they_scor
     rare = tune_thresholds(probabilities[:8], truth[:8] & [False, True], "micro_f1", each=True)
     # No text has the first label: its threshold is that of all.
     assert rare.values[0] == tune_thresholds(probabilities[:8], truth[:8] & [False, True], "micro_f1", False).values[0]
+
+
+def test_numbers_that_lie_too_far_from_the_average_are_shrunk_and_never_grown():
+    truth = np.array([[1.0, 1.0], [-1.0, -1.0], [2.0, 2.0]])
+    assert shrinkage(truth * [2.0, 0.5], truth) == pytest.approx([0.5, 1.0])
+
+
+def test_numbers_that_go_against_the_truth_leave_the_average():
+    truth = np.array([[1.0], [-1.0]])
+    assert shrinkage(-truth, truth) == pytest.approx([0.0])
+    assert shrinkage(np.zeros((2, 1)), truth) == pytest.approx([1.0])

@@ -31,8 +31,10 @@ class Bounds(NamedTuple):
 class NumberHead(TextHead):
     """Many to one: ``[m; a; b] = W pooled + b + prior``, the mean m of each number and two quantiles, on one scale.
 
-    The interval of probability p reaches from the quantile (1 - p) / 2, ``m - softplus(a)``, to (1 + p) / 2,
-    ``m + softplus(b)``; both distances are then multiplied by ``stretch``, which is kept with the weights.
+    The expected number is ``shrink · m``: on few texts a network learns deviations from the average that are too large.
+    The interval of probability p reaches from the quantile (1 - p) / 2, ``shrink · m - softplus(a)``, to (1 + p) / 2,
+    ``shrink · m + softplus(b)``; both distances are then multiplied by ``stretch``. Both factors are found on the
+    validation split after training, and kept with the weights.
 
     Args:
         encoder, dropout, prior, pairs: as of :class:`TextHead`.
@@ -42,6 +44,7 @@ class NumberHead(TextHead):
     Patterson and Candès, 2019 (arXiv:1905.03222).
     """
 
+    shrink: Tensor
     stretch: Tensor
 
     def __init__(
@@ -49,6 +52,7 @@ class NumberHead(TextHead):
     ) -> None:
         super().__init__(encoder, 3 * len(scale.names), dropout, prior, pairs)
         self.scale = scale
+        self.register_buffer("shrink", torch.ones(len(scale.names)))
         self.register_buffer("stretch", torch.ones(len(scale.names)))
 
     def loss(self, batch: TextBatch) -> Loss:
@@ -76,6 +80,7 @@ class NumberHead(TextHead):
     def bounds(self, outputs: Tensor) -> Bounds:
         """Means and intervals from outputs (B, 3N)."""
         mean, below, above = outputs.chunk(3, 1)
+        mean = mean * self.shrink
         return Bounds(mean, mean - softplus(below) * self.stretch, mean + softplus(above) * self.stretch)
 
 

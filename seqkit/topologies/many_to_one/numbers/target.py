@@ -29,6 +29,7 @@ from seqkit.topologies.many_to_one.numbers.scores import (
     estimate_counts,
     estimate_tables,
     ridge_baseline,
+    shrinkage,
 )
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.target import Target
@@ -109,17 +110,24 @@ class NumberTarget(Target[NumberExample, Estimate, NumberCodec, NumberHead]):
         criterion: Criterion,
         score: Callable[[Sequence[Estimate], Sequence[NumberExample]], dict[str, float]],
     ) -> dict[str, Any]:
-        """Stretches the intervals until they hold the wanted fraction of the validation split."""
+        """Shrinks the numbers and stretches the intervals to what the validation split asks for."""
         sides = ("numbers", "low", "high")
         mean, low, high = (np.array([getattr(p, side) for p in predictions]) for side in sides)
         truth = np.array([e.numbers for e in examples])
+        before, below, above = score(predictions, examples), mean - low, high - mean
+        shrink = shrinkage(mean - head.scale.mean, truth - head.scale.mean)
+        mean = head.scale.mean + shrink * (mean - head.scale.mean)
         # How much each interval must be stretched to reach the truth.
-        needed = np.maximum((mean - truth) / (mean - low), (truth - mean) / (high - mean))
+        needed = np.maximum((mean - truth) / below, (truth - mean) / above)
         stretch = [conformal_quantile(column, head.scale.interval) for column in needed.T]
-        before = score(predictions, examples)["coverage"]
+        head.shrink.copy_(torch.tensor(shrink))
         head.stretch.copy_(torch.tensor(stretch))
-        by_name = dict(zip(head.scale.names, stretch, strict=True))
-        return {"intervals": {"probability": head.scale.interval, "stretch": by_name, "coverage_before": before}}
+        found = {
+            name: dict(zip(head.scale.names, map(float, values), strict=True))
+            for name, values in (("shrink", shrink), ("stretch", stretch))
+        }
+        facts = {"probability": head.scale.interval, **found, "coverage_before": before["coverage"]}
+        return {"intervals": {**facts, "rmse_before": before["rmse"]}}
 
     def score(self, predictions: Sequence[Estimate], examples: Sequence[NumberExample]) -> dict[str, float]:
         """Mean absolute and root mean squared error, R², and coverage and width of the intervals."""
@@ -183,6 +191,7 @@ def _add_sides(head: NumberHead, graph: Graph, outputs: Value) -> dict[str, Valu
         graph.add("Slice", outputs, graph.numbers(n * count), graph.numbers((n + 1) * count), graph.numbers(1))
         for n in range(3)
     )
+    mean = graph.add("Mul", mean, head.shrink)
     low = graph.add("Sub", mean, graph.add("Mul", graph.add("Softplus", below), head.stretch))
     high = graph.add("Add", mean, graph.add("Mul", graph.add("Softplus", above), head.stretch))
     deviation, average = (torch.tensor(values) for values in (head.scale.deviation, head.scale.mean))
