@@ -78,9 +78,27 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(self.helps.items()))
 
 
-@click.group(cls=LazyGroup, helps=_COMMANDS, context_settings={"max_content_width": 80})
+def _install_completion(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from seqkit.commands.completion import install_completion
+
+        click.echo(install_completion(context.command))
+        context.exit()
+
+
+@click.group(
+    cls=LazyGroup, helps=_COMMANDS, context_settings={"max_content_width": 80, "help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="seqkit")
 @click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
+@click.option(
+    "--install-completion",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_install_completion,
+    help="Complete commands, tasks, options and runs in this shell.",
+)
 def program(debug: bool) -> None:
     """Train, inspect and ship recurrent sequence models.
 
@@ -104,6 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (BrokenPipeError, ReaderGone):
         # The reader has gone (`seqkit predict … | head`): it has what it wanted.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        # The help, as it is laid out: nothing was asked for yet, so nothing was wrong.
+        sys.stdout.write(f"{error.format_message()}\n")
         sys.exit(0)
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted")

@@ -16,7 +16,7 @@ import click
 
 from seqkit.commands.output import echo
 from seqkit.commands.signals import STOP_AT_END, noted_signals
-from seqkit.commands.task_options import TaskGroup, config_options, config_values
+from seqkit.commands.task_options import TaskCommand, TaskGroup, config_options, config_values
 from seqkit.errors import SeqkitError, UsageError
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ def _task_command(task: AnyTask) -> click.Command:
         names = [name.strip() for name in cells.split(",") if name.strip()]
         return _carry_out(task, _plan(task, values, names, seeds, folder), folder)
 
-    return click.Command(
-        task.name, params=[*own, *options], callback=compare, help=f"Compare cells on: {task.summary}."
-    )
+    return TaskCommand(task.name, params=[*own, *options], callback=compare, help=f"Compare cells on: {task.summary}.")
 
 
 @click.group(cls=TaskGroup, task_command=_task_command, subcommand_metavar="TASK [OPTIONS]")

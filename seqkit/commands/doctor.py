@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.output import echo, echo_data
-from seqkit.commands.task_options import TaskGroup, config_options, config_values
+from seqkit.commands.task_options import TaskCommand, TaskGroup, config_options, config_values
 from seqkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _task_command(task: AnyTask) -> click.Command:
         return 0 if report.sound else 1
 
     summary = f"Examine the data of a {task.name} run before training: what is wrong, odd, cut, and what it will cost."
-    return click.Command(task.name, params=[*own, *config_options(task)], callback=examine_data, help=summary)
+    return TaskCommand(task.name, params=[*own, *config_options(task)], callback=examine_data, help=summary)
 
 
 @click.group(cls=TaskGroup, task_command=_task_command, subcommand_metavar="TASK [DATA] [OPTIONS]")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from seqkit.commands.adaptation import dynamic_flag, dynamic_options, dynamic_settings, predict_dynamically
+from seqkit.commands.completion import complete_runs
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
@@ -43,7 +44,7 @@ def _reading_options(function: F) -> F:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option("--data", metavar="FILE", help="Score on this file instead of the run's own test split.")
 @click.option("--source", metavar="FILE", help="Instead of data: a text file, a sentence a line ...")
 @click.option("--target", metavar="FILE", help="... and their translations, line by line.")

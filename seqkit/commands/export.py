@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from seqkit.commands.completion import complete_runs
 from seqkit.commands.output import echo
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option("--format", "format_name", default="onnx", metavar="onnx|torch", help="What is written. [onnx]")
 @click.option("--out", metavar="PATH", help="The folder, or for a single part the file. [RUN/onnx, RUN/torch]")
 @click.option("--int8", is_flag=True, help="ONNX: a second file with int8 weights, and what that costs.")

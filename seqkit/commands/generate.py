@@ -9,11 +9,12 @@ from itertools import chain
 import click
 
 from seqkit.commands.adaptation import adapted_model, dynamic_flag, dynamic_options, dynamic_settings
+from seqkit.commands.completion import complete_runs
 from seqkit.commands.output import data_stream, echo
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option("--prompt", default="", metavar="TEXT", help="What the text begins with. [nothing]")
 @click.option("--length", default=500, metavar="INT", help="Tokens to write; 0: until Ctrl-C. [500]")
 @click.option("--temperature", default=1.0, metavar="FLOAT", help="Below 1: safer; 0: the likeliest. [1.0]")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqkit.commands.completion import complete_runs
 from seqkit.commands.output import echo
 from seqkit.errors import UsageError
 
@@ -18,7 +19,7 @@ _EXAMPLES = 16
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.argument("text", required=False)
 @click.option("--gradient-flow", is_flag=True, help="Show how far gradients flow back in rnn, lstm and gru.")
 @click.option("--beside", metavar="RUN", multiple=True, help="With it: a run with another cell. Repeatable.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqkit.commands.completion import complete_runs
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
@@ -22,9 +23,12 @@ _FORMATS = ("csv", "tsv", "jsonl", "json")
 _LONGEST = 1 << 22
 """Bytes in a line of a stream, at most: a stream without line ends must not fill the memory."""
 
+_LONGEST_PATH = 255
+"""Letters of a name that a file may have; the system refuses to look for a longer one."""
+
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.argument("texts", nargs=-1)
 @click.option("--input", "source", metavar="FILE", help="A file; - for standard input.")
 @click.option("--format", "form", metavar="csv|tsv|jsonl|json", help="Standard input is a table. [a text on each line]")
@@ -79,6 +83,7 @@ def command(
     model = load(run)
     if stream:
         return _follow(model, source or "-", as_json)
+    _check_texts(model, run, texts)
     options = dict(_option(model, setting) for setting in settings)
     answer(model, request, options)
     return 0
@@ -97,6 +102,14 @@ def _checked_source(run: str, texts: Sequence[str], source: str | None) -> str |
     if source is not None and source != "-" and not Path(source).is_file():
         raise UsageError(f"no file {source}; check the path")
     return source
+
+
+def _check_texts(model: Model, run: str, texts: Sequence[str]) -> None:
+    """Raises :class:`UsageError` for the name of a file, where the model takes texts: nobody means its letters."""
+    for text in texts:
+        names_file = "\n" not in text and len(text) < _LONGEST_PATH and Path(text).is_file()
+        if names_file and not isinstance(model.task.parse_input(text), Path):
+            raise UsageError(f"{text} is a file; for what is in it: seqkit predict {run} --input {text}")
 
 
 def _input_path(source: str | None, form: str | None) -> Path | None:

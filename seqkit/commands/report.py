@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from seqkit.commands.completion import complete_runs
 from seqkit.commands.output import echo
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 def command(run: str) -> None:
     """Make report.html of a finished run again, from the files of the run.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqkit.commands.completion import complete_runs
 from seqkit.commands.output import echo
 from seqkit.files import read_json
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option(
     "--epochs", metavar="INT", type=int, help="Train until the run has had so many epochs in all, those before counted."
 )

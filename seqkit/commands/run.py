@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seqkit.commands.task_options import TaskGroup, config_options, config_values
+from seqkit.commands.task_options import TaskCommand, TaskGroup, config_options, config_values
 
 if TYPE_CHECKING:
     from seqkit.topologies import AnyTask
@@ -26,7 +26,7 @@ def _task_command(task: AnyTask) -> click.Command:
         folder = Path(out) if out else next_free(Path("runs"), task.name)
         return train(config.kernel, lambda notes: start(task, config, folder, notes))
 
-    return click.Command(task.name, params=[out_option, *config_options(task)], callback=run, help=_summary(task))
+    return TaskCommand(task.name, params=[out_option, *config_options(task)], callback=run, help=_summary(task))
 
 
 def _summary(task: AnyTask) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.plugins import available_tasks, source_files
@@ -33,6 +34,11 @@ class TaskGroup(click.Group):
         """The names of the tasks, without importing them."""
         return [*available_tasks()]
 
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names of the tasks, and our own options; click would import every task."""
+        options = click.Command.shell_complete(self, context, incomplete)
+        return [CompletionItem(name) for name in self.list_commands(context) if name.startswith(incomplete)] + options
+
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """The command of that task."""
         # Checked before torch is imported, so that a typing error is answered at once.
@@ -49,6 +55,52 @@ class TaskGroup(click.Group):
             formatter.write_dl([(name, summaries.get(name, "")) for name in self.list_commands(context)])
 
 
+class TaskCommand(click.Command):
+    """A command with the options of a task's configuration, under a heading for each kind in its help."""
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options by their headings; what the command itself takes comes first."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for parameter in self.get_params(context):
+            record = parameter.get_help_record(context)
+            if record is not None:
+                heading = parameter.section if isinstance(parameter, ConfigOption) else "Options"
+                sections.setdefault(heading, []).append(record)
+        sections.get("Data", []).sort(key=lambda record: not record[0].startswith("--data "))
+        for heading in sorted(sections, key=_place):
+            with formatter.section(heading):
+                formatter.write_dl(sections[heading])
+
+
+_HEADINGS = ("Options", "Data", "This task", "Model", "Vocabulary", "Training", "Run")
+"""Headings in the order in which people look for them; others follow."""
+
+
+def _place(heading: str) -> int:
+    return _HEADINGS.index(heading) if heading in _HEADINGS else len(_HEADINGS)
+
+
+class ConfigOption(click.Option):
+    """An option of a configuration."""
+
+    def __init__(self, entry: Option) -> None:
+        choices = ["true", "false"] if entry.kind is bool else entry.choices
+        brief = "|".join(choices)
+        plain = "FILE" if entry.limits.get("path") is True else _METAVARS[entry.kind]
+        metavar = f"[{brief}]" if 0 < len(brief) <= _LONGEST_METAVAR else plain
+        text = (
+            _help(entry) if metavar.startswith("[") or not choices else f"{_help(entry)} One of {', '.join(choices)}."
+        )
+        complete = None if not choices else lambda *given: [c for c in choices if c.startswith(given[2])]
+        super().__init__([entry.flag, entry.name], metavar=metavar, help=text, shell_complete=complete)
+        self.section = entry.section
+
+
+_METAVARS: dict[type, str] = {int: "N", float: "X", str: "TEXT", bool: "", dict: "KEY=VALUE"}
+_LONGEST_METAVAR = 24
+"""Letters of the values that are shown beside the name of an option; more of them are in its help."""
+
+
 def config_options(task: AnyTask) -> list[click.Parameter]:
     """``--config``, ``--set``, and an option for each field of the task's configuration.
 
@@ -59,10 +111,7 @@ def config_options(task: AnyTask) -> list[click.Parameter]:
     return [
         click.Option(["--config", "config_file"], metavar="FILE", help="A TOML file of options, as a run writes it."),
         click.Option(["--set", "settings"], metavar="NAME=VALUE", multiple=True, help="Any option by its name."),
-        *(
-            click.Option([entry.flag, name], metavar=entry.kind.__name__.upper(), help=_help(entry))
-            for name, entry in options_of(task.config).items()
-        ),
+        *map(ConfigOption, options_of(task.config).values()),
     ]
 
 
@@ -125,7 +174,7 @@ def _help(entry: Option) -> str:
     from seqkit.config import FromData
 
     text = entry.help[:1].upper() + entry.help[1:] + "."
-    if entry.default is None or entry.default == {}:
+    if entry.default is None or entry.default in ("", {}):
         return text
     if isinstance(entry.default, FromData):
         return f"{text} [follows from the data]"

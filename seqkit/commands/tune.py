@@ -14,7 +14,7 @@ import click
 
 from seqkit.commands.output import echo
 from seqkit.commands.signals import stop_on_signal
-from seqkit.commands.task_options import TaskGroup, asked_values, completed_values, config_options
+from seqkit.commands.task_options import TaskCommand, TaskGroup, asked_values, completed_values, config_options
 from seqkit.errors import SeqkitError, UsageError, missing
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _task_command(task: AnyTask) -> click.Command:
         return _carry_out(task, folder, asked, (searches, only), (trials, minutes))
 
     text = f"Search for good options of: {task.summary}."
-    return click.Command(task.name, params=[*own, *options], callback=tune, help=text)
+    return TaskCommand(task.name, params=[*own, *options], callback=tune, help=text)
 
 
 @click.group(cls=TaskGroup, task_command=_task_command, subcommand_metavar="TASK [OPTIONS]")

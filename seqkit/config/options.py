@@ -25,13 +25,14 @@ def option(
     choices: Callable[[], Iterable[str]] | None = None,
     path: bool | Callable[[str], bool] = False,
     tune: str | Callable[[Any], str | None] | None = None,
+    section: str | None = None,
 ) -> Any:
     """A field of a configuration with its help and limits.
 
     A value is at least ``minimum``, less than ``below`` and more than ``above``, or one of ``choices``. With ``path``
     it may name a file; where only some values do, ``path`` says which. ``tune`` says where ``seqkit tune`` looks for a
     better value, as ``--search`` does: ``"1e-4..1e-2"``, ``"gru,lstm"``; where that depends on other options, it makes
-    the text of the configuration, or None.
+    the text of the configuration, or None. ``section`` is the heading in a command's help, else that of the class.
     """
     metadata = {
         "help": help,
@@ -41,6 +42,7 @@ def option(
         "choices": choices,
         "path": path,
         "tune": tune,
+        "section": section,
     }
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)
@@ -82,6 +84,14 @@ class Option:
     default: Any
     help: str
     limits: Mapping[str, Any]
+    section: str = "This task"
+    """The heading in a command's help that it is under"""
+
+    @property
+    def choices(self) -> list[str]:
+        """The values that it can have, if they are a list."""
+        found = self.limits.get("choices")
+        return [str(value) for value in found()] if found else []
 
     @property
     def flag(self) -> str:
@@ -145,8 +155,8 @@ class Option:
                 raise UsageError(f"{where} must be below {below}, not {value}")
             if above is not None and value <= above:
                 raise UsageError(f"{where} must be above {above}, not {value}")
-        if (choices := self.limits.get("choices")) and value not in (known := list(choices())):
-            raise unknown(self.name.replace("_", " "), value, known)
+        if self.limits.get("choices") and value not in self.choices:
+            raise unknown(self.name.replace("_", " "), value, self.choices)
 
 
 _LARGEST = 2**31
@@ -173,7 +183,8 @@ def options_of(config: type[Any]) -> dict[str, Option]:
         kind, optional = _plain_type(hints[entry.name])
         default = entry.default if entry.default is not dataclasses.MISSING else {}
         metadata = _declared(config, entry.name)
-        options[entry.name] = Option(entry.name, kind, optional, default, metadata["help"], metadata)
+        section = _section(config, entry.name)
+        options[entry.name] = Option(entry.name, kind, optional, default, metadata["help"], metadata, section)
     return options
 
 
@@ -194,6 +205,16 @@ def _declared(config: type[Any], name: str) -> Mapping[str, Any]:
 def _declaration(config: type[Any], name: str) -> dataclasses.Field[Any]:
     declared = (vars(base).get("__dataclass_fields__", {}).get(name) for base in config.__mro__)
     return next(entry for entry in declared if entry is not None and "help" in entry.metadata)
+
+
+def _section(config: type[Any], name: str) -> str:
+    """The heading that the first class to declare an option gives it; a topology's own options have no other."""
+    for base in reversed(config.__mro__):
+        declared = vars(base).get("__dataclass_fields__", {})
+        if name in declared:
+            own: str = declared[name].metadata.get("section") or vars(base).get("section", Option.section)
+            return own
+    raise KeyError(name)
 
 
 def make_config(config: type[C], values: Mapping[str, Any], where: str = "") -> C:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from seqkit.cells import available_cells, make_cell
 from seqkit.config.options import option
@@ -20,6 +20,8 @@ MOST_LAYERS = 1000
 class SplitOptions(TrainingConfig):
     """Where the data come from, and how much of them is for validation and test."""
 
+    section: ClassVar[str] = "Data"
+
     data: str = option("", "the data: a file", path=True)
     valid_data: str | None = option(None, "a file with the validation split (else split off at random)", path=True)
     test_data: str | None = option(None, "a file with the test split (else split off at random)", path=True)
@@ -30,6 +32,8 @@ class SplitOptions(TrainingConfig):
 @dataclass(frozen=True, kw_only=True)
 class VocabularyOptions(TrainingConfig):
     """Which tokens have a symbol of their own."""
+
+    section: ClassVar[str] = "Vocabulary"
 
     min_count: int = option(1, "a token seen less often in training is unknown", minimum=1)
     max_symbols: int = option(30000, "largest vocabulary", minimum=3)
@@ -49,6 +53,8 @@ def _names_weight_file(class_weight: str) -> bool:
 class ClassWeightOptions(TrainingConfig):
     """How much each label counts in the loss."""
 
+    section: ClassVar[str] = "Training"
+
     class_weight: str | None = option(
         None,
         'weights of labels in the loss: balanced, a JSON or CSV file with a weight for each label, or {"label": 2.5}',
@@ -64,6 +70,8 @@ def sizes_without_vectors(config: Any) -> str | None:
 @dataclass(frozen=True, kw_only=True)
 class TeacherOptions(TrainingConfig):
     """What a small model learns from a better one."""
+
+    section: ClassVar[str] = "Learning from other models"
 
     teacher: str | None = option(
         None, "a run, or a file of probabilities, whose predictions this model learns beside the labels", path=True
@@ -81,6 +89,8 @@ def _names_texts(pretrain: str) -> bool:
 class PretrainingOptions(TrainingConfig):
     """What a model learns before its training."""
 
+    section: ClassVar[str] = "Learning from other models"
+
     pretrain: str = option(
         "none",
         "language models come first: none, auto (of the training texts, if they are enough), or a file of texts",
@@ -91,6 +101,8 @@ class PretrainingOptions(TrainingConfig):
 @dataclass(frozen=True, kw_only=True)
 class RecurrentOptions(TrainingConfig):
     """The recurrent layers of a head."""
+
+    section: ClassVar[str] = "Model"
 
     cell: str = option("lstm", "recurrent cell", choices=available_cells, tune="gru,lstm")
     cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
@@ -115,6 +127,8 @@ class RecurrentOptions(TrainingConfig):
 @dataclass(frozen=True, kw_only=True)
 class BeamOptions(TrainingConfig):
     """The search for the output of a decoder."""
+
+    section: ClassVar[str] = "Beam search"
 
     beam_size: int = option(5, "hypotheses that the search keeps; 1: greedy", minimum=1)
     length_penalty: float = option(0.0, "how much the search favours longer outputs", minimum=0)

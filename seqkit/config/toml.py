@@ -50,5 +50,16 @@ def write_toml(task: str, config: TrainingConfig) -> str:
         if value is None:
             document.add(tomlkit.comment(f'{name} = "…"'))
         else:
-            document.add(name, tomlkit.item(value))
+            document.add(name, _item(value))
     return tomlkit.dumps(document)
+
+
+def _item(value: Any) -> Any:
+    """A value of TOML; pairs stay on their line, since every option below a table would belong to it."""
+    import tomlkit
+
+    if not isinstance(value, dict):
+        return tomlkit.item(value)
+    table = tomlkit.inline_table()
+    table.update(value)
+    return table

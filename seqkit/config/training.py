@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from seqkit.config.options import from_data, option
 from seqkit.data.readers import FileForm, file_form
@@ -13,6 +14,8 @@ from seqkit.kernels import NAMES, PRECISIONS
 class TrainingConfig:
     """The options of training; the configuration of a task adds fields of its own."""
 
+    section: ClassVar[str] = "Training"
+
     epochs: int = option(8, "passes over the training data, at most", minimum=1)
     minutes: float = option(
         from_data(0.0), "a training that still improves after its epochs goes on, so long in all at most", minimum=0
@@ -20,9 +23,17 @@ class TrainingConfig:
     learning_rate: float = option(2e-3, "peak learning rate of AdamW", above=0, tune="5e-4..2e-2")
     weight_decay: float = option(0.01, "decoupled weight decay", minimum=0, tune="1e-3..0.3")
     layer_decay: float = option(
-        1.0, "learning rate of each storey (output, recurrent layers, embedding) as a share of that above", above=0
+        1.0,
+        "learning rate of each storey (output, recurrent layers, embedding) as a share of that above",
+        above=0,
+        section="Learning from other models",
     )
-    unfreeze: int = option(0, "epochs after which the next storey below begins to learn; 0: all at once", minimum=0)
+    unfreeze: int = option(
+        0,
+        "epochs after which the next storey below begins to learn; 0: all at once",
+        minimum=0,
+        section="Learning from other models",
+    )
     schedule: str = option(
         "linear", "learning rate after the warm-up", choices=lambda: ("constant", "cosine", "linear")
     )
@@ -37,23 +48,39 @@ class TrainingConfig:
     select: str | None = option(
         None, "validation score that chooses the model: loss, accuracy, ... (else the task's own)"
     )
-    kernel: str = option("auto", "how recurrent layers run", choices=lambda: NAMES)
+    kernel: str = option("auto", "how recurrent layers run", choices=lambda: NAMES, section="Run")
     precision: str = option(
-        "f32", "products of recurrent layers: f32, or bf16 where the processor has it", choices=lambda: PRECISIONS
+        "f32",
+        "products of recurrent layers: f32, or bf16 where the processor has it",
+        choices=lambda: PRECISIONS,
+        section="Run",
     )
     encoding: str | None = option(
-        None, "encoding of the data's text files: utf-8, utf-16, cp1252, ... (else UTF-8, or what their mark says)"
+        None,
+        "encoding of the data's text files: utf-8, utf-16, cp1252, ... (else UTF-8, or what their mark says)",
+        section="Data",
     )
     columns: str | None = option(
-        None, "names of a table's columns, joined by commas, where its first line is a row and names none"
+        None,
+        "names of a table's columns, joined by commas, where its first line is a row and names none",
+        section="Data",
     )
-    checkpoint_seconds: float = option(60.0, "seconds of work that are lost, at most, if the run is killed", minimum=0)
+    checkpoint_seconds: float = option(
+        60.0, "seconds of work that are lost, at most, if the run is killed", minimum=0, section="Run"
+    )
     init_from: str | None = option(
-        None, "a run whose encoder or decoder this one starts from; or several: FORWARD,BACKWARD", path=True
+        None,
+        "a run whose encoder or decoder this one starts from; or several: FORWARD,BACKWARD",
+        path=True,
+        section="Learning from other models",
     )
-    seed: int = option(0, "seed of everything random", minimum=0, below=2**31)
+    seed: int = option(0, "seed of everything random", minimum=0, below=2**31, section="Run")
     split_seed: int | None = option(
-        None, "seed of the random splits, which several runs may share (else the seed)", minimum=0, below=2**31
+        None,
+        "seed of the random splits, which several runs may share (else the seed)",
+        minimum=0,
+        below=2**31,
+        section="Data",
     )
 
     @property

@@ -88,3 +88,17 @@ def test_a_file_name_that_is_no_text_is_refused_before_any_work():
 def test_a_byte_order_mark_is_skipped(path):
     assert configuration(path, b"\xef\xbb\xbfepochs = 3\n").epochs == 3
     assert read_toml(path) == {"epochs": 3}
+
+
+def test_any_line_of_a_written_file_may_be_uncommented(path):
+    config = make_config(TASK.config, {"cell": "gru", "cell_options": {"reset": "before"}})
+    text = write_toml("sentiment", config)
+    for name in ("vectors", "unlabelled", "select"):
+        text = text.replace(f'# {name} = "…"', f'{name} = "loss"')
+    read = configuration(path, text.encode())
+    assert (read.vectors, read.unlabelled, read.select, read.cell_options) == (
+        "loss",
+        "loss",
+        "loss",
+        {"reset": "before"},
+    )
