@@ -27,6 +27,7 @@ _COMMANDS = {
     "evaluate": "score a run's model",
     "predict": "apply a run's model to texts",
     "report": "make a run's page again",
+    "runs": "the runs of a folder: scores, sizes, which are finished",
     "tune": "search for good options, and train the best",
     "compare": "several cells and seeds on one task, side by side",
     "ensemble": "several runs as one: the average of what they predict",

@@ -113,6 +113,13 @@ class FolderLock:
                     os.utime(self.path)
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process is known to be at work in a folder now."""
+    path = folder / LOCK_FILE
+    holder = _read(path)
+    return bool(holder) and _lives(path, folder, holder)
+
+
 def _linked(draft: Path, path: Path) -> bool:
     """Gives the draft its name, unless somebody has it."""
     try:
