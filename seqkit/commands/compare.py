@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from seqkit.commands.completion import complete_runs
 from seqkit.commands.output import echo
 from seqkit.commands.signals import STOP_AT_END, noted_signals
 from seqkit.commands.task_options import TaskCommand, TaskGroup, config_options, config_values
@@ -58,9 +59,26 @@ def _task_command(task: AnyTask) -> click.Command:
     return TaskCommand(task.name, params=[*own, *options], callback=compare, help=f"Compare cells on: {task.summary}.")
 
 
-@click.group(cls=TaskGroup, task_command=_task_command, subcommand_metavar="TASK [OPTIONS]")
+class _TaskOrRuns(TaskGroup):
+    """Commands with a task; the folder of a run, in the place of a task, begins a list of finished runs."""
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of that task, or the one that takes this run and others."""
+        if not (Path(name) / "run.json").is_file():
+            return super().get_command(context, name)
+        return click.Command(
+            name,
+            params=[
+                click.Argument(["others"], nargs=-1, required=True, metavar="RUN ...", shell_complete=complete_runs)
+            ],
+            callback=lambda others: _show_runs([name, *others]),
+            help="Set finished runs of one task side by side.",
+        )
+
+
+@click.group(cls=_TaskOrRuns, task_command=_task_command, subcommand_metavar="TASK [OPTIONS] | RUN RUN ...")
 def command() -> None:
-    """Train each of several cells with several seeds, and compare their scores.
+    """Train each of several cells with several seeds, and compare their scores; or compare runs that are finished.
 
     Every run lies in the folder, named by its cell and seed. A comparison that was stopped goes on when it is started
     again with the same options and --out; more cells or seeds may be asked for, then.
@@ -131,6 +149,14 @@ def _carry_out(task: AnyTask, plan: Sequence[PlannedRun], folder: Path) -> int:
         facts, written = _compare(plan, folder)
     print_tables(tables(facts))
     echo(f"\nIn {folder}: {', '.join(written)}")
+    return 0
+
+
+def _show_runs(paths: Sequence[str]) -> int:
+    from seqkit.commands.terminal import print_tables
+    from seqkit.report.comparison import compare_runs, tables
+
+    print_tables(tables(compare_runs([Path(path) for path in paths])))
     return 0
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from seqkit.drawing.figures import literal, new_figure
-from seqkit.errors import SeqkitError
+from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import read_json
+from seqkit.report.page import write_report
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.schemas import RESULTS
 from seqkit.scores.resampling import paired_p_value
@@ -20,11 +22,14 @@ _COLOUR, _BASELINE = "#0b66a8", "#c2540a"
 
 
 class FinishedRun(NamedTuple):
-    """What a comparison takes from one run: results, the resampled scores, and the digest of its data."""
+    """What a comparison takes from one run: results, the resampled scores, and the digest of its test split.
+
+    Of a run of 0.2.0 and before it is the digest of all its data.
+    """
 
     results: dict[str, Any]
     samples: list[float]
-    data: str
+    test: str
 
     @property
     def score(self) -> float:
@@ -38,11 +43,41 @@ def read_finished(run: RunDirectory) -> FinishedRun:
     run.check_found(facts, run.results.name, run.findings.name)
     results, findings = read_json(run.results, RESULTS), read_json(run.findings)
     try:
-        return FinishedRun(results, list(findings["intervals"]["samples"]), str(facts["data"]))
+        return FinishedRun(results, list(findings["intervals"]["samples"]), str(findings.get("test", facts["data"])))
     except (KeyError, TypeError):
         raise SeqkitError(
             f"{run.findings} is damaged; delete it, and make it again: seqkit report {run.path}"
         ) from None
+
+
+def compare_runs(paths: Sequence[Path]) -> dict[str, Any]:
+    """The content of ``compare.json``, of finished runs of one task, each by the name of its folder.
+
+    Raises :class:`UsageError` for runs that are unfinished, named twice, or not of one task and metric.
+    """
+    runs: dict[str, list[FinishedRun]] = {}
+    for path, name in zip(paths, _names(paths), strict=True):
+        if not RunDirectory(path).results.exists():
+            raise UsageError(f"{path} is not finished; go on with it first: seqkit resume {path}")
+        if not RunDirectory(path).findings.exists():
+            write_report(path)
+        runs[name] = [read_finished(RunDirectory(path))]
+    first, *others = (run.results for (run,) in runs.values())
+    for path, results in zip(paths[1:], others, strict=True):
+        if (results["task"], results["metric"]) != (first["task"], first["metric"]):
+            raise UsageError(
+                f"{path} is scored by {results['metric']} of {results['task']}, and {paths[0]} by {first['metric']} of "
+                f"{first['task']}; compare runs of one task"
+            )
+    return {**compared(runs), "compared": "runs"}
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The names of folders, as much of each path as tells them apart."""
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise UsageError("each run is named once; take the repetition out")
+    names = [path.resolve().name for path in paths]
+    return names if len(set(names)) == len(names) else [str(path) for path in paths]
 
 
 def compared(runs: Mapping[str, Sequence[FinishedRun]]) -> dict[str, Any]:
@@ -88,7 +123,7 @@ def _difference(one: Sequence[FinishedRun], other: Sequence[FinishedRun]) -> flo
 
 def _p(one: Sequence[FinishedRun], other: Sequence[FinishedRun]) -> float | None:
     """None where the two were not scored on the same test splits."""
-    if [run.data for run in one] != [run.data for run in other]:
+    if [run.test for run in one] != [run.test for run in other]:
         return None
     return paired_p_value([(run.score, run.samples) for run in one], [(run.score, run.samples) for run in other])
 
@@ -107,14 +142,16 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
         for cell, summary in facts["cells"].items()
     ]
     seeds = len(next(iter(facts["cells"].values()))["scores"])
-    title = f"{facts['task']}: {facts['metric']} on the test split, {facts['better']} is better; seeds: {seeds}"
-    columns = ["cell", "mean ± deviation", "baseline", "parameters", "seconds", "MB"]
+    what = facts.get("compared", "cells")
+    title = f"{facts['task']}: {facts['metric']} on the test split, {facts['better']} is better"
+    title += f"; seeds: {seeds}" if what == "cells" else ""
+    columns = [what.removesuffix("s"), "mean ± deviation", "baseline", "parameters", "seconds", "MB"]
     pairs = [
         [" – ".join(pair["cells"]), f"{pair['difference']:+.4f}", "–" if pair["p"] is None else f"{pair['p']:.3f}"]
         for pair in facts["p_values"]
     ]
     how = f"paired bootstrap of {facts['resamples']:,}" if facts["resamples"] else "none: nothing to resample"
-    return [Table(title, columns, rows), Table(f"Differences ({how})", ["cells", "difference", "p"], pairs)]
+    return [Table(title, columns, rows), Table(f"Differences ({how})", [what, "difference", "p"], pairs)]
 
 
 def _spread(mean: float | None, deviation: float | None) -> str:

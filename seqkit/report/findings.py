@@ -11,7 +11,7 @@ from typing import Any
 from seqkit.data import Splits
 from seqkit.machine import processor
 from seqkit.runs.model import Model, OpenedRun, load_model
-from seqkit.runs.session import RunOutcome
+from seqkit.runs.session import RunOutcome, content_digest
 from seqkit.runs.verdict import resample_scores
 from seqkit.scores.calibration import calibrate
 from seqkit.scores.resampling import Resampled, interval
@@ -35,6 +35,7 @@ def gather(model: Model, splits: Splits[Any], outcome: RunOutcome, notes: Sequen
         "topology": task.topology,
         "summary": task.summary,
         "data": task.data_sets.get(getattr(model.config, "data", None) or "", ""),
+        "test": content_digest(test),
         "parts": {split: task.size(getattr(splits, split)) for split in ("train", "valid", "test")},
         "versions": _versions(),
         "machine": processor(),

@@ -70,6 +70,7 @@ FINDINGS: dict[str, Any] = {
     "topology": str,
     "summary": str,
     "data": str,
+    "test?": str,
     "parts": {"train": _PART, "valid": _PART, "test": _PART},
     "versions": {str: str},
     "machine": str,

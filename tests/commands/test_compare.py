@@ -105,3 +105,24 @@ def test_a_run_that_fails_ends_the_comparison_with_its_reason(command, capfd, sm
     done = command("compare", "sentiment", "--data", tmp_path / "a.csv", "--cells", "rnn", "--out", tmp_path / "out")
     assert done.returncode == 1 and "rnn-0 failed, as said above; mend that" in done.stderr
     assert "seqkit: " in capfd.readouterr().err
+
+
+def test_finished_runs_are_set_side_by_side_as_in_their_comparison(whole, command):
+    out, _ = whole
+    done = command("compare", out / "rnn-0", out / "gru-0")
+    (pair,) = json.loads((out / "compare.json").read_text())["p_values"]
+    assert done.returncode == 0 and "rnn-0 – gru-0" in done.stdout
+    assert f"{pair['difference']:+.4f}" in done.stdout and f"{pair['p']:.3f}" in done.stdout
+
+
+def test_runs_that_cannot_be_compared_are_refused(whole, command, tmp_path, request):
+    out, _ = whole
+    other = request.config.rootpath / "tests/runs/made_by_0_1_0"
+    for runs, message in (
+        ([out / "rnn-0", out / "rnn-0"], "each run is named once"),
+        ([out / "rnn-0", tmp_path], "is not finished"),
+        ([out / "rnn-0", other / "digit-stopped"], "is not finished; go on with it first: seqkit resume"),
+        ([out / "rnn-0"], "Missing argument"),
+    ):
+        done = command("compare", *runs)
+        assert done.returncode == 2 and message in done.stderr, done.stderr

@@ -30,7 +30,7 @@ def test_runs_are_listed_with_task_score_and_state_wherever_they_lie_below(folde
     results = json.loads((folder / "deeper/tag/results.json").read_text())
     assert found["tag"].score == results["test"][results["metric"]]
     assert (found["tag"].task, found["tag"].state, found["tag-stopped"].state) == ("tag", "finished", "stopped")
-    for expected in ("tag", f"accuracy {found['tag'].score:.4g} (baseline", "stopped"):
+    for expected in ("tag", f"f1 {found['tag'].score:.4g} (baseline", "stopped"):
         assert expected in done.stdout
 
 
