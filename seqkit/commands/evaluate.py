@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from seqkit.commands.adaptation import dynamic_flag, dynamic_options, dynamic_settings, predict_dynamically
+from seqkit.commands.device import device_option
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
@@ -49,6 +50,7 @@ def _reading_options(function: F) -> F:
 @click.option("--target", metavar="FILE", help="... and their translations, line by line.")
 @_reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
+@device_option
 @dynamic_flag
 @dynamic_settings
 def command(
@@ -57,6 +59,7 @@ def command(
     source: str | None,
     target: str | None,
     as_json: bool,
+    device: str | None,
     dynamic: bool,
     settings: tuple[str, ...],
     **reading: str | None,
@@ -72,7 +75,7 @@ def command(
     _check_files(data, source, target, given)
     if not (data or source):
         check_test_split(Path(run))
-    model = load(run)
+    model = load(run, device)
     task = model.task
     examples = _examples(model, data, (source, target), given)
     inputs = [task.input_of(example) for example in examples]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqkit.commands.device import device_option
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
@@ -35,6 +36,7 @@ _LONGEST = 1 << 22
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="An option of the search, by its name.")
 @click.option("--stream", is_flag=True, help="Each line is a step of one sequence; a blank line begins another.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with all that is known.")
+@device_option
 def command(
     run: str,
     texts: tuple[str, ...],
@@ -47,6 +49,7 @@ def command(
     settings: tuple[str, ...],
     stream: bool,
     as_json: bool,
+    device: str | None,
 ) -> int:
     """Apply a run's best model to texts: given as arguments, as a file, or on standard input.
 
@@ -76,7 +79,7 @@ def command(
         texts, path, column, Path(output) if output else None, as_json, streamed, file_form(encoding, columns)
     )
     request.check()
-    model = load(run)
+    model = load(run, device)
     if stream:
         return _follow(model, source or "-", as_json)
     options = dict(_option(model, setting) for setting in settings)

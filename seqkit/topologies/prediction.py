@@ -9,9 +9,13 @@ import torch
 
 from seqkit.config import TrainingConfig
 from seqkit.data.batching import token_batches
+from seqkit.devices import device_of, memory_errors, placed
 from seqkit.layers import Head
 from seqkit.layers.recurrent import weights_stand_still
 from seqkit.topologies.codec import Codec
+
+
+_SMALLER = "lower batch_size or batch_tokens of the run, or answer with --device cpu"
 
 
 class Predicted(NamedTuple):
@@ -43,13 +47,14 @@ def predict_items(
         after_batch: is called after each batch.
     """
     head.eval()
+    device = device_of(head)
     predict = predict or head.predict
     found: list[Any] = [None] * len(items)
     total, count = 0.0, 0.0
     lengths = [codec.length(item) for item in items]
     for group in token_batches(lengths, 2 * config.batch_tokens, 4 * config.batch_size):
-        batch = codec.collate([items[number] for number in group])
-        with weights_stand_still(head):
+        batch = placed(codec.collate([items[number] for number in group]), device)
+        with weights_stand_still(head), memory_errors(device, _SMALLER):
             if with_loss:
                 loss = head.loss(batch)
                 total, count = total + float(loss.sum), count + loss.count

@@ -1,0 +1,109 @@
+"""A device of its own for tests on machines without one: it computes as the CPU does, and mixes with nothing.
+
+Its tensors say ``lazy:0`` where they are asked for their device, and hold an ordinary tensor that does the work. As on
+a GPU, an operator refuses tensors of two devices, but for numbers in a tensor of no dimension and what GPUs allow for
+indices, and a generator of the CPU draws nothing there; numpy cannot read it. So a forgotten ``device=`` fails here.
+The kind ``lazy`` is one that torch knows and whose backward pass it runs in the calling thread.
+"""
+
+from contextlib import contextmanager
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_map
+
+FAR = torch.device("lazy:0")
+aten = torch.ops.aten
+MOVES = {aten._to_copy.default, aten.copy_.default, aten.copy.default}
+TAKES_CPU_INDEX = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._unsafe_index.Tensor}
+
+
+class Far(torch.Tensor):
+    """A tensor on the device."""
+
+    @staticmethod
+    def __new__(cls, near):
+        far = torch.Tensor._make_wrapper_subclass(
+            cls,
+            near.size(),
+            strides=near.stride(),
+            storage_offset=near.storage_offset(),
+            dtype=near.dtype,
+            device=FAR,
+            requires_grad=False,
+        )
+        far.near = near
+        return far
+
+    def __repr__(self, *, tensor_contents=None):
+        return f"Far({self.near!r})"
+
+    def tolist(self):
+        return self.near.tolist()
+
+    def numpy(self, **options):
+        raise TypeError("can't convert lazy:0 device type tensor to numpy")
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        return dispatch(func, args, kwargs or {})
+
+    def __deepcopy__(self, memo):
+        copy = Far(self.near.detach().clone())
+        copy = torch.nn.Parameter(copy, self.requires_grad) if getattr(self, "_is_param", False) else copy
+        return memo.setdefault(id(self), copy)
+
+
+def is_far(device):
+    return device is not None and torch.device(device).type == "lazy"
+
+
+def check(func, tensors, kwargs):
+    near = [t for t in tensors if not isinstance(t, Far) and t.dim() > 0]
+    if near and func not in TAKES_CPU_INDEX:
+        raise RuntimeError(f"Expected all tensors to be on the same device, but {func} got lazy:0 and cpu")
+    if kwargs.get("generator") is not None:
+        raise RuntimeError(f"Expected a 'lazy' device type for generator but found 'cpu' ({func})")
+
+
+def dispatch(func, args, kwargs):
+    tensors = [value for value in tree_flatten((args, kwargs))[0] if isinstance(value, torch.Tensor)]
+    far = any(isinstance(t, Far) for t in tensors)
+    made_far = is_far(kwargs.get("device"))
+    if far and func not in MOVES:
+        check(func, tensors, kwargs)
+    if made_far and kwargs.get("generator") is not None:
+        raise RuntimeError(f"Expected a 'lazy' device type for generator but found 'cpu' ({func})")
+    result_is_far = made_far if "device" in kwargs and kwargs["device"] is not None else far
+    if func is aten.copy_.default:
+        result_is_far = isinstance(args[0], Far)
+    if made_far:
+        kwargs = {**kwargs, "device": torch.device("cpu")}
+    near_args, near_kwargs = tree_map(lambda v: v.near if isinstance(v, Far) else v, (args, kwargs))
+    result = func(*near_args, **near_kwargs)
+    # What an operator changes in place, or gives back as it was, stays the same tensor.
+    known = {id(t.near): t for t in tensors if isinstance(t, Far)}
+
+    def wrap(value):
+        if not isinstance(value, torch.Tensor) or not result_is_far:
+            return value
+        return known[id(value)] if id(value) in known else Far(value)
+
+    return tree_map(wrap, result)
+
+
+class FarMode(TorchDispatchMode):
+    """Makes the tensors that are asked for on the device."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        return dispatch(func, args, kwargs or {})
+
+
+@contextmanager
+def far_device(monkeypatch):
+    """Inside, ``lazy:0`` is a device of the machine, and the one that ``auto`` means."""
+    import seqkit.devices as devices
+
+    monkeypatch.setattr(devices, "available_devices", lambda: ["cpu", "lazy:0"])
+    with FarMode():
+        yield FAR
