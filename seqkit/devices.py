@@ -51,7 +51,9 @@ def find_device(name: str | torch.device) -> torch.device:
     full = next((each for each in present if each in (asked, f"{asked}:0")), None)
     if full is None:
         there = f"{', '.join(present)} {'are' if len(present) > 1 else 'is'} there"
-        raise UsageError(f"there is no device {asked!r:.80} on this machine; {there}: choose one with --device, or auto")
+        raise UsageError(
+            f"there is no device {asked!r:.80} on this machine; {there}: choose one with --device, or auto"
+        )
     device = torch.device(full)
     if device.type == "cuda":
         _start(device)

@@ -329,7 +329,7 @@ def create_folder(
 
 
 def resume(path: Path, notes: list[str], device: str | None = None) -> Session:
-    """A run taken up where it stopped, on the device of its options or another; refuses data that have changed since."""
+    """A run taken up where it stopped, there or on another device; refuses data that have changed since."""
     run, facts, task, config, codec = opened = open_run(path)
     check_single(path, "resumed")
     where = find_device(config.device if device is None else device)

@@ -14,7 +14,6 @@ from seqkit.layers import Head
 from seqkit.layers.recurrent import weights_stand_still
 from seqkit.topologies.codec import Codec
 
-
 _SMALLER = "lower batch_size or batch_tokens of the run, or answer with --device cpu"
 
 

@@ -105,5 +105,10 @@ def far_device(monkeypatch):
     import seqkit.devices as devices
 
     monkeypatch.setattr(devices, "available_devices", lambda: ["cpu", "lazy:0"])
-    with FarMode():
-        yield FAR
+    # As under torch's own fake tensors: `torch.tensor` makes a tensor of the CPU, and moves it where we see it.
+    torch._C._set_only_lift_cpu_tensors(True)
+    try:
+        with FarMode():
+            yield FAR
+    finally:
+        torch._C._set_only_lift_cpu_tensors(False)
