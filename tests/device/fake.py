@@ -107,6 +107,8 @@ def far_device(monkeypatch):
     monkeypatch.setattr(devices, "available_devices", lambda: ["cpu", "lazy:0"])
     # As under torch's own fake tensors: `torch.tensor` makes a tensor of the CPU, and moves it where we see it.
     torch._C._set_only_lift_cpu_tensors(True)
+    # A module that moves keeps its parameters, tied ones too, as it does when it moves to a GPU.
+    monkeypatch.setattr(torch.__future__, "_swap_module_params_on_conversion", True)
     try:
         with FarMode():
             yield FAR
