@@ -37,9 +37,7 @@ class TrainingConfig:
     select: str | None = option(
         None, "validation score that chooses the model: loss, accuracy, ... (else the task's own)"
     )
-    device: str = option(
-        "auto", "where the model computes: cpu, cuda, cuda:1, mps; or auto: cuda if it is there"
-    )
+    device: str = option("auto", "where the model computes: cpu, cuda, cuda:1, mps; or auto: cuda if it is there")
     kernel: str = option("auto", "how recurrent layers run", choices=lambda: NAMES)
     precision: str = option(
         "f32", "products of recurrent layers: f32, or bf16 where the processor has it", choices=lambda: PRECISIONS

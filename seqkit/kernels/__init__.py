@@ -1,8 +1,8 @@
 """Ways to run a cell over time, chosen per call and equal in what they compute.
 
 ``reference`` is the definition: a loop over ``cell.step``. ``aten`` runs the standard cells through torch's own fused
-operators. ``cudnn`` runs them on a GPU. ``native`` is our C++ for the CPU, built once for each machine. ``auto`` takes the fastest way that supports
-the cell and the input, and never waits for a build.
+operators, ``cudnn`` through those of an NVIDIA GPU, whole stacks at once. ``native`` is our C++ for the CPU, built once
+for each machine. ``auto`` takes the fastest way that supports the cell and the input, and never waits for a build.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     """The kernel to run a cell with on such input.
 
     ``native`` is built if need be; where it cannot be built the next one serves, with a warning. Precision "bf16" is
-    leave to round, not an order: only ``native`` and ``cudnn`` have such products. Under ``torch.func`` and in forward mode the
-    reference loop runs, all of whose operators torch transforms.
+    leave to round, not an order: only ``native`` and ``cudnn`` have such products. Under ``torch.func`` and in forward
+    mode the reference loop runs, all of whose operators torch transforms.
 
     Raises:
         UsageError: the one asked for cannot run the cell, or not on such input.

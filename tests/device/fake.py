@@ -9,8 +9,8 @@ The kind ``lazy`` is one that torch knows and whose backward pass it runs in the
 from contextlib import contextmanager
 
 import torch
+from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
 
 FAR = torch.device("lazy:0")
 aten = torch.ops.aten
@@ -66,30 +66,43 @@ def check(func, tensors, kwargs):
         raise RuntimeError(f"Expected a 'lazy' device type for generator but found 'cpu' ({func})")
 
 
+def unwrapped(value, seen):
+    """The value with tensors that the CPU knows; the tensors in it are added to ``seen``."""
+    if isinstance(value, torch.Tensor):
+        seen.append(value)
+        return value.near if isinstance(value, Far) else value
+    return type(value)(unwrapped(entry, seen) for entry in value) if isinstance(value, list | tuple) else value
+
+
+def wrapped(value, known):
+    """The value with its tensors on the device; one that is known stays the same tensor."""
+    if isinstance(value, torch.Tensor):
+        # What an operator changes in place, or gives back as it was.
+        return known[id(value)] if id(value) in known else Far(value)
+    return type(value)(wrapped(entry, known) for entry in value) if isinstance(value, list | tuple) else value
+
+
 def dispatch(func, args, kwargs):
-    tensors = [value for value in tree_flatten((args, kwargs))[0] if isinstance(value, torch.Tensor)]
+    tensors = []
+    near_args = unwrapped(args, tensors)
+    near_kwargs = {name: unwrapped(value, tensors) for name, value in kwargs.items()}
     far = any(isinstance(t, Far) for t in tensors)
     made_far = is_far(kwargs.get("device"))
     if far and func not in MOVES:
         check(func, tensors, kwargs)
-    if made_far and kwargs.get("generator") is not None:
-        raise RuntimeError(f"Expected a 'lazy' device type for generator but found 'cpu' ({func})")
-    result_is_far = made_far if "device" in kwargs and kwargs["device"] is not None else far
+    if made_far:
+        check(func, [], kwargs)
+        near_kwargs["device"] = torch.device("cpu")
+    result = func(*near_args, **near_kwargs)
+    if far and torch.Tag.inplace_view in func.tags:
+        # The sizes of the wrapper change as those of its tensor have.
+        with no_dispatch():
+            func(*args, **kwargs)
+        return args[0]
+    result_is_far = far if kwargs.get("device") is None else made_far
     if func is aten.copy_.default:
         result_is_far = isinstance(args[0], Far)
-    if made_far:
-        kwargs = {**kwargs, "device": torch.device("cpu")}
-    near_args, near_kwargs = tree_map(lambda v: v.near if isinstance(v, Far) else v, (args, kwargs))
-    result = func(*near_args, **near_kwargs)
-    # What an operator changes in place, or gives back as it was, stays the same tensor.
-    known = {id(t.near): t for t in tensors if isinstance(t, Far)}
-
-    def wrap(value):
-        if not isinstance(value, torch.Tensor) or not result_is_far:
-            return value
-        return known[id(value)] if id(value) in known else Far(value)
-
-    return tree_map(wrap, result)
+    return wrapped(result, {id(t.near): t for t in tensors if isinstance(t, Far)}) if result_is_far else result
 
 
 class FarMode(TorchDispatchMode):
@@ -106,6 +119,8 @@ def far_device(monkeypatch):
 
     monkeypatch.setattr(devices, "available_devices", lambda: ["cpu", "lazy:0"])
     # As under torch's own fake tensors: `torch.tensor` makes a tensor of the CPU, and moves it where we see it.
+    # A wrapper cannot be made of a tensor of the inference mode.
+    monkeypatch.setattr(torch, "inference_mode", torch.no_grad)
     torch._C._set_only_lift_cpu_tensors(True)
     # A module that moves keeps its parameters, tied ones too, as it does when it moves to a GPU.
     monkeypatch.setattr(torch.__future__, "_swap_module_params_on_conversion", True)
