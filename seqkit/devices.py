@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, TypeVar, cast
 
 import torch
@@ -82,9 +83,7 @@ def describe_device(device: torch.device) -> str:
 
 def device_of(module: nn.Module) -> torch.device:
     """Where the weights of a module are; the CPU for one that has none."""
-    first = next(module.parameters(), None)
-    if first is None:
-        first = next(module.buffers(), None)
+    first: Tensor | None = next(chain(module.parameters(), module.buffers()), None)
     return CPU if first is None else first.device
 
 

@@ -111,8 +111,8 @@ def pack_steps(lengths: Tensor, steps: int) -> _Packing:
     inside = time < ordered
     rows = (order * steps + time)[inside]
     # One copy to the GPU for both.
-    there = torch.cat([rows, order]).to(device)
-    return _Packing(*there.split([len(rows), len(order)]), inside.sum(1))
+    rows, order = torch.cat([rows, order]).to(device).split([len(rows), len(order)])
+    return _Packing(rows, order, inside.sum(1))
 
 
 def _run_packed(stack: _Stack, x: Tensor, lengths: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, CellState]:

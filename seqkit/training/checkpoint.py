@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -106,12 +106,16 @@ def training_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict
     device = device_of(model)
     if device.type in _GENERATORS:
         # Dropout is drawn where the model is. Only this device's generator: the run may go on on another card.
-        tensors[f"generator.{device.type}"] = _GENERATORS[device.type].get_rng_state(device)
+        read, _ = _GENERATORS[device.type]
+        tensors[f"generator.{device.type}"] = read(device)
     return tensors
 
 
-_GENERATORS: dict[str, Any] = {"cuda": torch.cuda, "mps": torch.mps}
-"""Kinds of device that have a generator of their own"""
+_GENERATORS: dict[str, tuple[Callable[[torch.device], Tensor], Callable[[Tensor, torch.device], None]]] = {
+    "cuda": (torch.cuda.get_rng_state, torch.cuda.set_rng_state),
+    "mps": (lambda device: torch.mps.get_rng_state(), lambda state, device: torch.mps.set_rng_state(state)),
+}
+"""Kinds of device that have a generator of their own: how it is read and set"""
 
 
 def restore_training(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
@@ -126,7 +130,8 @@ def restore_training(tensors: Mapping[str, Tensor], model: nn.Module, optimizer:
     torch.set_rng_state(tensors["generator.torch"])
     device = device_of(model)
     if (state := tensors.get(f"generator.{device.type}")) is not None:
-        _GENERATORS[device.type].set_rng_state(state, device)
+        _, restore = _GENERATORS[device.type]
+        restore(state, device)
 
 
 def generator_facts() -> dict[str, Any]:

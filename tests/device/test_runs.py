@@ -180,12 +180,19 @@ def test_out_of_memory_loses_no_step_and_says_what_to_do(data, no_memory, tmp_pa
     assert again.trainer.progress.finished
 
 
-def test_out_of_memory_while_predicting_says_what_to_do(trained, monkeypatch):
-    model = load(trained[0], "cpu")
+@pytest.mark.parametrize("room", [2, 0])
+def test_a_batch_that_does_not_fit_is_halved_until_one_input_does_not(trained, monkeypatch, room):
+    model, texts = load(trained[0], "cpu"), ["a film", "a wonderful film", "dull", "the story", "we saw an awful film"]
+    expected, predict = model.predict(texts), model.head.predict
 
     def full(batch, **options):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        if len(batch.lengths) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return predict(batch, **options)
 
     monkeypatch.setattr(model.head, "predict", full)
-    with pytest.raises(SeqkitError, match=r"^out of memory on cpu; lower batch_size .*, or answer with --device cpu$"):
-        model.predict(["a film"])
+    if room:
+        assert alike(model.predict(texts), expected)
+        return
+    with pytest.raises(SeqkitError, match=r"^out of memory on cpu; one input alone did not fit; .*--device cpu"):
+        model.predict(texts)
