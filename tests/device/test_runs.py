@@ -109,6 +109,19 @@ def test_a_run_is_finished_and_loaded_anywhere(config, device, tmp_path):
     assert alike(together.predict(inputs), here.predict(inputs))
 
 
+@pytest.mark.slow
+def test_a_training_in_bfloat16_comes_close_to_one_in_float32(data, device, tmp_path):
+    losses = []
+    for where, precision in (("cpu", "f32"), (device, "bf16")):
+        config = config_of("charlm", data, device=where, precision=precision)
+        session = start(find_task("charlm"), config, tmp_path / precision, [])
+        session.train()
+        losses.append(session.trainer.progress.history[-1]["loss"])
+        assert {parameter.dtype for parameter in session.head.parameters()} == {torch.float32}
+    # bfloat16 keeps 8 bits, of which averages over some thousand characters lose little.
+    assert losses[1] == pytest.approx(losses[0], rel=0.03)
+
+
 def test_a_model_that_adapts_does_so_on_its_device(data, device, tmp_path):
     config = config_of("charlm", data, device=device)
     session = start(find_task("charlm"), config, tmp_path / "run", [])

@@ -137,3 +137,16 @@ def test_on_a_gpu_auto_takes_cudnn_for_standard_cells_and_the_loop_for_others(pr
         assert isinstance(choose_kernel(Recurrent(cell, 4, 4, **options).cell, x, "auto", precision), Cudnn)
     for cell, options in (("gru", {"reset": "before"}), ("lstm-layer-norm", {}), ("lstm-peephole", {})):
         assert choose_kernel(Recurrent(cell, 4, 4, **options).cell, x, "auto", precision) is KERNELS["reference"]
+
+
+@gpu
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_on_a_gpu_bfloat16_trains_weights_in_float32(cell):
+    torch.manual_seed(0)
+    layer = Recurrent(cell, 24, 32, 2, True, precision="bf16").cuda()
+    x = torch.randn(5, 7, 24).cuda()
+    exact, rounded = (outputs_and_gradients(layer, x, [5, 2, 7, 0, 1], None, k) for k in ("reference", "auto"))
+    assert {t.dtype for t in rounded} == {torch.float32}
+    for one, other in zip(rounded, exact, strict=True):
+        # 8 bits of each side, in sums that partly cancel: within 5 % of the largest value.
+        assert float((one - other).abs().max()) <= 0.05 * float(other.abs().max()) + 1e-3
