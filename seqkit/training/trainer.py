@@ -202,9 +202,9 @@ class Trainer:
         with memory_errors(self.device, _smaller(progress.step + 1)):
             loss = self.loss(placed(batch, self.device))
             loss.mean.backward()
-        norm_tensor = clip_grad_norm_(self.head.parameters(), self.config.clip or math.inf)
+        length = clip_grad_norm_(self.head.parameters(), self.config.clip or math.inf)
         # Both at once: each number that is read from a GPU waits for all of its work.
-        total, norm = torch.stack([loss.sum.detach().double(), norm_tensor.double()]).tolist()
+        total, norm = torch.stack([loss.sum.detach(), length.to(loss.sum.device)]).tolist()
         if not (math.isfinite(total) and math.isfinite(norm)):
             raise SeqkitError(
                 f"the loss is not finite at step {progress.step + 1} (loss {total / (loss.count or 1):g}, learning "

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 FAR = torch.device("lazy:0")
 aten = torch.ops.aten
 MOVES = {aten._to_copy.default, aten.copy_.default, aten.copy.default}
+JOINS = {aten.cat.default, aten.stack.default}
 TAKES_CPU_INDEX = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._unsafe_index.Tensor}
 
 
@@ -63,7 +64,7 @@ def is_far(device):
 
 
 def check(func, tensors, kwargs):
-    near = [t for t in tensors if not isinstance(t, Far) and t.dim() > 0]
+    near = [t for t in tensors if not isinstance(t, Far) and (t.dim() > 0 or func in JOINS)]
     if near and func not in TAKES_CPU_INDEX:
         raise RuntimeError(f"Expected all tensors to be on the same device, but {func} got lazy:0 and cpu")
     if kwargs.get("generator") is not None:

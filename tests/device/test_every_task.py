@@ -103,6 +103,7 @@ def test_predictions_explanations_and_pictures_are_those_of_the_cpu(case, device
         assert texts[0] == texts[1]
 
 
+@pytest.mark.slow
 def test_a_training_comes_where_that_of_the_cpu_comes(case, device):
     losses = []
     for where in ("cpu", device):
@@ -115,6 +116,7 @@ def test_a_training_comes_where_that_of_the_cpu_comes(case, device):
     assert losses[1] == pytest.approx(losses[0], rel=0.03 if forced else 0.3)
 
 
+@pytest.mark.slow
 def test_nothing_waits_to_be_warned_of(case, device):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -11,6 +11,7 @@ from seqkit import load
 from seqkit.config import make_config
 from seqkit.errors import SeqkitError
 from seqkit.estimators import SequenceClassifier
+from seqkit.inspection.gradient_flow import gradient_flows
 from seqkit.runs import find_task, resume, start
 from seqkit.runs.model import join_models
 from seqkit.topologies.next_step import DynamicEvaluation
@@ -80,6 +81,7 @@ def test_a_run_goes_from_the_cpu_to_a_device_and_back(config, device, tmp_path):
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_run_that_stopped_on_a_device_goes_on_there_as_if_it_had_not(config, device, tmp_path):
     # With dropout, whose generator is the device's own.
     config = dataclasses.replace(config, device=device, dropout=0.3)
@@ -95,6 +97,7 @@ def test_a_run_that_stopped_on_a_device_goes_on_there_as_if_it_had_not(config, d
         torch.testing.assert_close(weight.cpu(), whole.trainer.weights()[name].cpu(), **exact)
 
 
+@pytest.mark.slow
 def test_a_run_is_finished_and_loaded_anywhere(config, device, tmp_path):
     task = find_task(name_of(config))
     session = start(task, dataclasses.replace(config, device=device), tmp_path / "run", [])
@@ -122,6 +125,7 @@ def test_a_training_in_bfloat16_comes_close_to_one_in_float32(data, device, tmp_
     assert losses[1] == pytest.approx(losses[0], rel=0.03)
 
 
+@pytest.mark.slow
 def test_a_model_that_adapts_does_so_on_its_device(data, device, tmp_path):
     config = config_of("charlm", data, device=device)
     session = start(find_task("charlm"), config, tmp_path / "run", [])
@@ -209,3 +213,17 @@ def test_a_batch_that_does_not_fit_is_halved_until_one_input_does_not(trained, m
         return
     with pytest.raises(SeqkitError, match=r"^out of memory on cpu; one input alone did not fit; .*--device cpu"):
         model.predict(texts)
+
+
+@pytest.mark.slow
+def test_gradients_flow_on_a_device_as_on_the_cpu(data, device, tmp_path):
+    session = start(find_task("sentiment"), config_of("sentiment", data, device="cpu"), tmp_path / "run", [])
+    session.train()
+    session.finish()
+    here, there = (
+        gradient_flows([load(tmp_path / "run", where)], ["a film we saw", "the story"]).cells
+        for where in ("cpu", device)
+    )
+    for one, other in zip(there, here, strict=True):
+        assert one.initial == pytest.approx(other.initial, rel=1e-3)
+        assert (one.trained or []) == pytest.approx(other.trained or [], rel=1e-3)
