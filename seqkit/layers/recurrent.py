@@ -38,7 +38,7 @@ class Recurrent(nn.Module):
         dropout: probability of zeroing an output between layers, while training.
         weight_dropout: probability of zeroing a recurrent weight, drawn once a call, while training (Merity, Keskar and
             Socher, 2018, arXiv:1708.02182).
-        kernel: how the time loop runs: ``"auto"``, ``"native"``, ``"aten"`` or ``"reference"``; None: the value of
+        kernel: how the time loop runs: ``"auto"``, or a name of ``seqkit.kernels.KERNELS``; None: the value of
             ``SEQKIT_KERNELS`` when the layer is constructed, else ``"auto"``.
         precision: ``"f32"``, or ``"bf16"``: products of matrices may round both sides to bfloat16 where the processor
             multiplies those faster; sums, gates, states and gradients stay in float32.
