@@ -80,8 +80,9 @@ def _show_opening(session: Session, notes: Sequence[str], reporter: Reporter) ->
     (train, unit), (valid, _), (test, _) = map(session.task.size, (splits.train, splits.valid, splits.test))
     # Lines of their own: the folder's name may be long, the sizes of the splits, too.
     reporter.line(f"{session.task.name} in {session.run.path}")
-    reporter.line(f"on {describe_device(session.device)}")
     reporter.line(f"{train:,} {unit} to train, {valid:,} to validate, {test:,} to test")
+    if session.device.type != "cpu":
+        reporter.line(f"on {describe_device(session.device)}")
     if minutes := session.config.minutes:
         reporter.line(f"{session.config.epochs} epochs, and more while it improves, up to {minutes:g} minutes in all")
 
