@@ -12,6 +12,7 @@ import click
 
 from seqkit.commands.adaptation import dynamic_flag, dynamic_options, dynamic_settings, predict_dynamically
 from seqkit.commands.completion import complete_runs
+from seqkit.commands.device import device_option
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
@@ -50,6 +51,7 @@ def _reading_options(function: F) -> F:
 @click.option("--target", metavar="FILE", help="... and their translations, line by line.")
 @_reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
+@device_option
 @dynamic_flag
 @dynamic_settings
 def command(
@@ -58,6 +60,7 @@ def command(
     source: str | None,
     target: str | None,
     as_json: bool,
+    device: str | None,
     dynamic: bool,
     settings: tuple[str, ...],
     **reading: str | None,
@@ -73,7 +76,7 @@ def command(
     _check_files(data, source, target, given)
     if not (data or source):
         check_test_split(Path(run))
-    model = load(run)
+    model = load(run, device)
     task = model.task
     examples = _examples(model, data, (source, target), given)
     inputs = [task.input_of(example) for example in examples]

@@ -10,6 +10,7 @@ import click
 
 from seqkit.commands.adaptation import adapted_model, dynamic_flag, dynamic_options, dynamic_settings
 from seqkit.commands.completion import complete_runs
+from seqkit.commands.device import device_option
 from seqkit.commands.output import data_stream, echo
 
 
@@ -23,6 +24,7 @@ from seqkit.commands.output import data_stream, echo
 @click.option("--no-repeat-ngram", default=0, metavar="INT", help="Runs of so many tokens come once; 0: at will. [0]")
 @click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; several times: before the first.")
 @click.option("--seed", default=0, metavar="INT", help="Another seed, another text. [0]")
+@device_option
 @dynamic_flag
 @dynamic_settings
 def command(
@@ -35,6 +37,7 @@ def command(
     no_repeat_ngram: int,
     stop: tuple[str, ...],
     seed: int,
+    device: str | None,
     dynamic: bool,
     settings: tuple[str, ...],
 ) -> None:
@@ -50,7 +53,7 @@ def command(
     prompt, notes = prompt.encode("utf-8", "replace").decode(), list[str]()
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     limits = {"length": length, "no_repeat_ngram": no_repeat_ngram, "stop": stop}
-    adaptation, model = dynamic_options(dynamic, settings), load(run)
+    adaptation, model = dynamic_options(dynamic, settings), load(run, device)
     if adaptation is not None:
         model = adapted_model(model, prompt, adaptation)
     pieces = model.generate(prompt, notes=notes, **limits, **options)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.completion import complete_runs
+from seqkit.commands.device import device_option
 from seqkit.commands.output import echo
 from seqkit.errors import UsageError
 
@@ -24,7 +25,10 @@ _EXAMPLES = 16
 @click.option("--gradient-flow", is_flag=True, help="Show how far gradients flow back in rnn, lstm and gru.")
 @click.option("--beside", metavar="RUN", multiple=True, help="With it: a run with another cell. Repeatable.")
 @click.option("--out", metavar="FILE", help="The page. [RUN/inspect.html]")
-def command(run: str, text: str | None, gradient_flow: bool, beside: tuple[str, ...], out: str | None) -> None:
+@device_option
+def command(
+    run: str, text: str | None, gradient_flow: bool, beside: tuple[str, ...], out: str | None, device: str | None
+) -> None:
     """Write a page with the gates and states of a run's model while it reads a text.
 
     For pictures, vectors and frames, TEXT is a file. With --gradient-flow and no TEXT, gradients flow through examples
@@ -44,13 +48,13 @@ def command(run: str, text: str | None, gradient_flow: bool, beside: tuple[str, 
     target = Path(out) if out else Path(run) / "inspect.html"
     if out and not target.absolute().parent.is_dir():
         raise UsageError(f"cannot write {target}: there is no such folder; name another file with --out")
-    model = load(run)
+    model = load(run, device)
     check_has_time(model)
     raw = None if text is None else model.task.parse_input(text)
     inside = None if text is None else look_inside(model, raw)
     flows = None
     if gradient_flow:
-        models = [model, *map(load, beside)]
+        models = [model, *(load(each, device) for each in beside)]
         flows = gradient_flows(models, _examples(model) if text is None else [raw])
     title = f"Inside {Path(run).absolute().name}"
     subtitle = f"{model.task.name}: {model.task.summary}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.completion import complete_runs
+from seqkit.commands.device import device_option
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
@@ -39,6 +40,7 @@ _LONGEST_PATH = 255
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="An option of the search, by its name.")
 @click.option("--stream", is_flag=True, help="Each line is a step of one sequence; a blank line begins another.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with all that is known.")
+@device_option
 def command(
     run: str,
     texts: tuple[str, ...],
@@ -51,6 +53,7 @@ def command(
     settings: tuple[str, ...],
     stream: bool,
     as_json: bool,
+    device: str | None,
 ) -> int:
     """Apply a run's best model to texts: given as arguments, as a file, or on standard input.
 
@@ -80,7 +83,7 @@ def command(
         texts, path, column, Path(output) if output else None, as_json, streamed, file_form(encoding, columns)
     )
     request.check()
-    model = load(run)
+    model = load(run, device)
     if stream:
         return _follow(model, source or "-", as_json)
     _check_texts(model, run, texts)

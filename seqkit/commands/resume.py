@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.completion import complete_runs
+from seqkit.commands.device import device_option
 from seqkit.commands.output import echo
 from seqkit.files import read_json
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 @click.option(
     "--epochs", metavar="INT", type=int, help="Train until the run has had so many epochs in all, those before counted."
 )
-def command(run: str, epochs: int | None) -> int:
+@device_option
+def command(run: str, epochs: int | None, device: str | None) -> int:
     """Go on with a run that was stopped, to the very weights it would have had.
 
     With --epochs a finished run goes on, too; its scores are made anew.
@@ -33,7 +35,7 @@ def command(run: str, epochs: int | None) -> int:
         extend(Path(run), epochs)
     folder, facts = RunDirectory.open(Path(run))
     if folder.results.exists():
-        _complete(folder, facts)
+        _complete(folder, facts, device)
         echo(
             f"{run} is finished; nothing to resume. Its scores: seqkit evaluate {run}\n"
             f"To train on: seqkit resume {run} --epochs {_more(folder)}",
@@ -41,10 +43,10 @@ def command(run: str, epochs: int | None) -> int:
         )
         return 0
     # A run that began with torch's kernels goes on with them: no need to wait for a build.
-    return train("native" if facts.get("native") else "torch", lambda notes: resume(Path(run), notes))
+    return train("native" if facts.get("native") else "torch", lambda notes: resume(Path(run), notes, device))
 
 
-def _complete(run: RunDirectory, facts: dict[str, Any]) -> None:
+def _complete(run: RunDirectory, facts: dict[str, Any], device: str | None) -> None:
     """Makes what a finished run should have and has not: it was killed, or somebody has deleted it."""
     from seqkit.commands.terminal import Reporter
     from seqkit.commands.training import write_findings
@@ -60,7 +62,7 @@ def _complete(run: RunDirectory, facts: dict[str, Any]) -> None:
     if {*missing} == {run.report.name} or is_ensemble(facts):
         write_report(run.path)
     else:
-        session = resume(run.path, [])
+        session = resume(run.path, [], device)
         with session.run.writing():
             write_findings(session, session.make_again(missing), [], Reporter())
     made = [name for name in missing if (run.path / name).exists()]

@@ -19,12 +19,15 @@ def _task_command(task: AnyTask) -> click.Command:
     def run(out: str | None, config_file: str | None, settings: tuple[str, ...], **flags: str | None) -> int:
         from seqkit.commands.training import train
         from seqkit.config import make_config
+        from seqkit.devices import find_device
         from seqkit.runs import start
         from seqkit.runs.directory import next_free
 
         config = make_config(task.config, config_values(task, config_file, settings, flags))
         folder = Path(out) if out else next_free(Path("runs"), task.name)
-        return train(config.kernel, lambda notes: start(task, config, folder, notes))
+        # The native kernels are for the CPU: nobody waits for a build that nothing would use.
+        kernel = config.kernel if find_device(config.device).type == "cpu" else "torch"
+        return train(kernel, lambda notes: start(task, config, folder, notes))
 
     return TaskCommand(task.name, params=[out_option, *config_options(task)], callback=run, help=_summary(task))
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from seqkit.commands.output import echo
 from seqkit.commands.signals import stop_on_signal
 from seqkit.commands.terminal import Reporter, print_tables, print_verdict
+from seqkit.devices import describe_device
 from seqkit.files import json_bytes
 from seqkit.kernels import ensure
 from seqkit.machine import return_freed_memory
@@ -80,6 +81,8 @@ def _show_opening(session: Session, notes: Sequence[str], reporter: Reporter) ->
     # Lines of their own: the folder's name may be long, the sizes of the splits, too.
     reporter.line(f"{session.task.name} in {session.run.path}")
     reporter.line(f"{train:,} {unit} to train, {valid:,} to validate, {test:,} to test")
+    if session.device.type != "cpu":
+        reporter.line(f"on {describe_device(session.device)}")
     if minutes := session.config.minutes:
         reporter.line(f"{session.config.epochs} epochs, and more while it improves, up to {minutes:g} minutes in all")
 

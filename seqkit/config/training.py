@@ -48,6 +48,9 @@ class TrainingConfig:
     select: str | None = option(
         None, "validation score that chooses the model: loss, accuracy, ... (else the task's own)"
     )
+    device: str = option(
+        "auto", "where the model computes: cpu, cuda, cuda:1, mps; or auto: cuda if it is there", section="Run"
+    )
     kernel: str = option("auto", "how recurrent layers run", choices=lambda: NAMES, section="Run")
     precision: str = option(
         "f32",

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqkit.config import TrainingConfig, make_config
 from seqkit.data import Splits
+from seqkit.devices import usable_device
 from seqkit.errors import UsageError
 from seqkit.estimators.arguments import arguments_as_data, objects
 from seqkit.estimators.parameters import TaskParameters, plain
@@ -53,6 +54,7 @@ class SequenceEstimator(TaskParameters):
         validation_fraction: fraction of X that is not trained on, but tells which epoch is the best.
         options: any other option of the task, by its name.
         random_state: the seed; the same one gives the same weights. None draws a new one for each ``fit``.
+        device: where the model is: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; None: CUDA where it is there.
         verbose: whether a line is printed for each epoch, and for whatever is odd about the data.
         warm_start: whether ``fit`` starts from the model that the estimator has, if it has one: symbols and labels by
             their names, whatever is new at random.
@@ -80,13 +82,15 @@ class SequenceEstimator(TaskParameters):
         run.write(run.metrics, json_line_bytes(self.history_))
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, device: str | None = None) -> Self:
         """The estimator that :meth:`save` wrote, or one made of a run of the same task by ``seqkit run``.
+
+        ``device`` is that of :func:`seqkit.load`.
 
         Raises :class:`UsageError` for a folder that is no run, or of another task.
         """
         with own_generators():
-            model, run = load(path), RunDirectory(Path(path))
+            model, run = load(path, device), RunDirectory(Path(path))
         check_single(Path(path), "loaded as an estimator")
         if model.task.name != cls.task:
             raise UsageError(f"{path} is a run of {model.task.name}, but {cls.__name__} loads runs of {cls.task}")
@@ -121,6 +125,7 @@ class SequenceEstimator(TaskParameters):
                 head = task.build_head(config, codec)
             weights = {name: torch.from_numpy(np.array(array)) for name, array in facts["weights"].items()}
             head.load_state_dict(weights)
+            head.to(usable_device(config.device))
             state = {**state, "model_": Model(task, config, codec, head.eval())}
         super().__setstate__(state)
 

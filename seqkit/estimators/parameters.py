@@ -50,6 +50,7 @@ class TaskParameters(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     validation_fraction: float = 0.1
     options: dict[str, Any] | None = None
     random_state: int | np.random.RandomState | None = 0
+    device: str | None = None
     verbose: bool = False
     warm_start: bool = False
 

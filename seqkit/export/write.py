@@ -77,7 +77,7 @@ def export(run: Path, format_name: str = "onnx", out: Path | None = None, int8: 
     file_format = _checked_format(format_name, int8)
     if int8:
         check_test_split(run)
-    model = load(run)
+    model = load(run, "cpu")
     if format_name == "onnx":
         _check_cells(model)
     exported = _parts_of(model)

@@ -1,8 +1,8 @@
 """Ways to run a cell over time, chosen per call and equal in what they compute.
 
 ``reference`` is the definition: a loop over ``cell.step``. ``aten`` runs the standard cells through torch's own fused
-operators. ``native`` is our C++ for the CPU, built once for each machine. ``auto`` takes the fastest way that supports
-the cell and the input, and never waits for a build.
+operators, ``cudnn`` through those of an NVIDIA GPU, whole stacks at once. ``native`` is our C++ for the CPU, built once
+for each machine. ``auto`` takes the fastest way that supports the cell and the input, and never waits for a build.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from seqkit.errors import UsageError, unknown
 from seqkit.kernels.aten import Aten
 from seqkit.kernels.base import Kernel, Weights
 from seqkit.kernels.build import built
+from seqkit.kernels.cudnn import Cudnn
 from seqkit.kernels.native import Native, ensure, ensure_or_warn, ready
 from seqkit.kernels.packed import PackedStack
 from seqkit.kernels.reference import Reference
@@ -27,6 +28,7 @@ __all__ = [
     "KERNELS",
     "NAMES",
     "PRECISIONS",
+    "Cudnn",
     "Kernel",
     "Native",
     "PackedStack",
@@ -40,10 +42,11 @@ __all__ = [
     "transformed",
 ]
 
-KERNELS: dict[str, Kernel] = {"native": Native(), "aten": Aten(), "reference": Reference()}
+KERNELS: dict[str, Kernel] = {"native": Native(), "cudnn": Cudnn(), "aten": Aten(), "reference": Reference()}
 """The kernels by name, the fastest first."""
 
 _NATIVE_BF16 = Native(bf16=True)
+_CUDNN_BF16 = Cudnn(bf16=True)
 _TRACED = Traced()
 _PLAIN = Reference(by_hand=False)
 
@@ -66,8 +69,8 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     """The kernel to run a cell with on such input.
 
     ``native`` is built if need be; where it cannot be built the next one serves, with a warning. Precision "bf16" is
-    leave to round, not an order: only ``native`` has such products. Under ``torch.func`` and in forward mode the
-    reference loop runs, all of whose operators torch transforms.
+    leave to round, not an order: only ``native`` and ``cudnn`` have such products. Under ``torch.func`` and in forward
+    mode the reference loop runs, all of whose operators torch transforms.
 
     Raises:
         UsageError: the one asked for cannot run the cell, or not on such input.
@@ -84,7 +87,8 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     native = _NATIVE_BF16 if precision == "bf16" else KERNELS["native"]
     if name != "torch" and native.supports(cell, x) and (ensure_or_warn() if name == "native" else ready()):
         return native
-    return next(k for k in (KERNELS["aten"], KERNELS["reference"]) if k.supports(cell, x))
+    cudnn = _CUDNN_BF16 if precision == "bf16" else KERNELS["cudnn"]
+    return next(k for k in (cudnn, KERNELS["aten"], KERNELS["reference"]) if k.supports(cell, x))
 
 
 def transformed() -> bool:

@@ -19,14 +19,15 @@ from seqkit.lengths import sequence_mask
 
 # Large enough that a float32 sigmoid is exactly 1 on its one side and vanishes on the other.
 _SHUT = 1e4
+_DEVICES = ("cpu", "cuda", "meta")
 
 
 class Aten(DirectionKernel):
     """Runs rnn, lstm and gru (reset after) through ``torch._VF``: oneDNN or native loops on a CPU, cuDNN on a GPU."""
 
     def supports(self, cell: Cell, x: Tensor) -> bool:
-        """The cells that torch has, and no class derived from them."""
-        return torch_operator(cell) is not None
+        """The cells that torch has, and no class derived from them, where torch's operators are known to be right."""
+        return torch_operator(cell) is not None and x.device.type in _DEVICES
 
     def run_direction(
         self, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: CellState

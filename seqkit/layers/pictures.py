@@ -48,7 +48,7 @@ class PictureEncoder(nn.Module, ABC):
         """The grid as outputs (B, S, F); the picture's vector (B, P), pooled and as the state ``h`` (B, 1, P)."""
         grid = self.grid(pictures)
         vector = dropout(torch.relu(self.summary(grid.flatten(1))), self.dropout, self.training)
-        lengths = torch.full((len(grid),), grid.shape[1], dtype=torch.int64)
+        lengths = torch.full((len(grid),), grid.shape[1], dtype=torch.int64, device=grid.device)
         grid = dropout(grid, self.dropout, self.training)
         return Encoded(grid, vector, State({"h": vector.unsqueeze(1)}), lengths)
 

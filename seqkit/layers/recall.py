@@ -6,6 +6,7 @@ B batch, T steps, H hidden units, E embedding size, A size in which steps are co
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
@@ -88,7 +89,7 @@ class Recall(nn.Module):
         window.
         """
         bf16 = self.precision == "bf16" and multiplies_bf16(outputs.device)
-        with torch.autocast(outputs.device.type, torch.bfloat16, enabled=bf16):
+        with torch.autocast(outputs.device.type, torch.bfloat16) if bf16 else nullcontext():
             features, past = self._forward(outputs, vectors, past)
         return features.to(outputs.dtype), past
 

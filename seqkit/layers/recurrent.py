@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from seqkit.cells import Cell, make_cell
 from seqkit.errors import UsageError, unknown
-from seqkit.kernels import PRECISIONS, Native, PackedStack, Weights, choose_kernel, kernel_name, transformed
+from seqkit.kernels import PRECISIONS, Cudnn, Native, PackedStack, Weights, choose_kernel, kernel_name, transformed
 from seqkit.layers.convert import cell_of, copy_from_torch, copy_to_torch, module_of
 from seqkit.layers.direction import Direction, step_tensors, weights_of
 from seqkit.layers.state import State
@@ -38,7 +38,7 @@ class Recurrent(nn.Module):
         dropout: probability of zeroing an output between layers, while training.
         weight_dropout: probability of zeroing a recurrent weight, drawn once a call, while training (Merity, Keskar and
             Socher, 2018, arXiv:1708.02182).
-        kernel: how the time loop runs: ``"auto"``, ``"native"``, ``"aten"`` or ``"reference"``; None: the value of
+        kernel: how the time loop runs: ``"auto"``, or a name of ``seqkit.kernels.KERNELS``; None: the value of
             ``SEQKIT_KERNELS`` when the layer is constructed, else ``"auto"``.
         precision: ``"f32"``, or ``"bf16"``: products of matrices may round both sides to bfloat16 where the processor
             multiplies those faster; sums, gates, states and gradients stay in float32.
@@ -137,7 +137,7 @@ class Recurrent(nn.Module):
 
     def _run(self, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None) -> tuple[Tensor, State]:
         layers, device = self._layers(), x.device.type
-        if device == "cpu" and torch.is_autocast_enabled(device):
+        if device in ("cpu", "cuda") and torch.is_autocast_enabled(device):
             # Rounded states would not fit weights in float32; products may still be rounded, see `precision`.
             x, state = self._in_own_dtype(x, state)
             with torch.autocast(device, enabled=False):
@@ -149,6 +149,10 @@ class Recurrent(nn.Module):
         initial = None if state is None else [state[name] for name in cell.state_names]
         if len(layers) == 1:
             x, final = runner.run(cell, weights, x, lengths, initial, self._packed.layer(0))
+            return x, State(zip(cell.state_names, final, strict=True))
+        if isinstance(runner, Cudnn) and not (self.training and self.dropout):
+            stack = [weights, *(self._weights(layers, number) for number in range(1, len(layers)))]
+            x, final = runner.run_stack(cell, stack, x, lengths, initial)
             return x, State(zip(cell.state_names, final, strict=True))
         finals, width = [], self.num_directions
         for number in range(len(layers)):
@@ -311,9 +315,11 @@ class Recurrent(nn.Module):
             raise UsageError(f"lengths must be one number for each of {batch} sequences, not {tuple(lengths.shape)}")
         if transformed():
             return lengths  # whose values may be those of many calls at once
-        if batch and not 0 <= int(lengths.min()) <= int(lengths.max()) <= steps:
+        # Read together: each number that is read from a GPU waits for all of its work.
+        shortest, longest = torch.stack(lengths.aminmax()).tolist() if batch else (steps, steps)
+        if not 0 <= shortest <= longest <= steps:
             raise UsageError(f"lengths must lie between 0 and the {steps} steps given, not {lengths.tolist()}")
-        return None if bool((lengths == steps).all()) else lengths
+        return None if shortest == steps else lengths
 
     def _check_state(self, state: State | None, batch: int) -> None:
         if state is None or torch.compiler.is_exporting():

@@ -8,7 +8,10 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from seqkit.config import TrainingConfig, declared_defaults, make_config, read_toml
+from seqkit.devices import device_of, find_device, usable_device
 from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.files import read_json
 from seqkit.layers import Head
@@ -44,6 +47,11 @@ class Model:
 
     def __init__(self, task: AnyTask, config: TrainingConfig, codec: AnyCodec, head: Head) -> None:
         self.task, self.config, self.codec, self.head = task, config, codec, head
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is; ``model.head.to(device)`` moves it."""
+        return device_of(self.head)
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """One prediction for each input, in order; batches by length inside.
@@ -101,19 +109,24 @@ class OpenedRun(NamedTuple):
     codec: AnyCodec
 
 
-def load(path: str | Path) -> Model:
+def load(path: str | Path, device: str | None = None) -> Model:
     """The best model of a run; ``load("runs/my-run").predict(["a great film"])``.
 
-    Raises :class:`UsageError` for a folder that is no run, :class:`SeqkitError` for one that is damaged or newer.
+    ``device`` is ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``; None: what the run's option says, or what ``auto``
+    means where that is not there.
+
+    Raises :class:`UsageError` for a folder that is no run and a device that is not there, :class:`SeqkitError` for a
+    run that is damaged or newer.
     """
-    return load_model(open_run(Path(path)))
+    where = None if device is None else find_device(device)
+    return load_model(open_run(Path(path)), where)
 
 
-def load_model(opened: OpenedRun) -> Model:
+def load_model(opened: OpenedRun, device: torch.device | None = None) -> Model:
     """The best model of a run that is open already; raises :class:`SeqkitError` where there is none yet."""
     run, facts, task, config, codec = opened
     if is_ensemble(facts):
-        return _load_ensemble(run, facts)
+        return _load_ensemble(run, facts, device)
     if config.kernel == "native":
         # Predicting never waits for a build.
         config = dataclasses.replace(config, kernel="auto")
@@ -121,11 +134,12 @@ def load_model(opened: OpenedRun) -> Model:
         raise SeqkitError(f"{run.path} has no trained model yet; finish it with `seqkit resume {run.path}`")
     head = build_head(opened._replace(config=config))
     restore_head(head, run)
+    head.to(usable_device(config.device) if device is None else device)
     return Model(task, config, codec, head.eval())
 
 
-def _load_ensemble(run: RunDirectory, facts: dict[str, Any]) -> Model:
-    return join_models([load(folder) for folder in member_folders(run.path, facts)])
+def _load_ensemble(run: RunDirectory, facts: dict[str, Any], device: torch.device | None) -> Model:
+    return join_models([load_model(open_run(folder), device) for folder in member_folders(run.path, facts)])
 
 
 def join_models(members: Sequence[Model]) -> Model:

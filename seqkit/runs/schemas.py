@@ -22,6 +22,7 @@ RUN: dict[str, Any] = {
     "torch?": str,
     "machine?": str,
     "threads?": Whole(1, MOST_THREADS),
+    "device?": str,
     "codec?": [FileName()],
     "native?": (str, None),
     "data?": (str, None),

@@ -16,6 +16,7 @@ import torch
 from seqkit.checks.splits import stop_at_problems
 from seqkit.config import TrainingConfig, options_of, write_toml
 from seqkit.data import Splits
+from seqkit.devices import describe_device, find_device
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import json_bytes, json_line_bytes, read_json
 from seqkit.kernels import built, ready
@@ -82,6 +83,7 @@ class Session(Training):
         self.run = self.keeper.run = run
         run.checkpoint.parent.mkdir(exist_ok=True)
         with self._generators():
+            self._place()
             self.keeper.save(self.trainer)
         if self.pretraining is not None:
             folder = self._pretraining_folder()
@@ -161,6 +163,7 @@ class Session(Training):
         """Makes those files of a finished run that :meth:`finish` writes before the results; its scores stay."""
         with self.run.writing():
             with self._generators():
+                self._place()
                 self._restore()
             restore_head(self.head, self.run)
             predictions = self._predictions()
@@ -242,7 +245,8 @@ class Keeper(Callback):
 
     def on_stop(self, trainer: Trainer) -> None:
         """A checkpoint, if somebody asked to stop; a training that failed keeps its last good one instead."""
-        if trainer.stopping:
+        # A step that found no memory has changed nothing.
+        if trainer.stopping or trainer.full:
             self.save(trainer)
 
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
@@ -264,6 +268,7 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     Raises :class:`~seqkit.errors.UsageError` if the folder is in use, before any other work.
     """
     check_free(out)
+    find_device(config.device)
     config = absolute_paths(task, config)
     splits = task.read(config, notes)
     stop_at_problems(task, splits, notes, getattr(config, "data", None))
@@ -280,7 +285,8 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
         notes.extend(note_on_splits(Path(str(getattr(config, "teacher", ""))), data))
     if further:
         taught[UNLABELLED_FILE] = to_lines(further)
-    create_folder(out, task, config, codec, data, taught, first=session.keep_start, notes=notes)
+    where = session.device
+    create_folder(out, task, config, codec, data, taught, first=session.keep_start, notes=notes, device=where)
     return session
 
 
@@ -293,6 +299,7 @@ def create_folder(
     extra_files: Mapping[str, bytes] | None = None,
     first: Callable[[RunDirectory], None] = lambda run: None,
     notes: Sequence[str] = (),
+    device: torch.device | None = None,
 ) -> RunDirectory:
     """Makes the folder of a run with the files that never change.
 
@@ -303,6 +310,7 @@ def create_folder(
         extra_files: name to content of files that are guarded like the run's own.
         first: writes what the folder must have before it is a run.
         notes: sentences about the data, for the report.
+        device: where the model is trained; None: the CPU.
     """
     files = {name: json_bytes(value) for name, value in codec.to_json().items()}
     facts = {
@@ -310,6 +318,7 @@ def create_folder(
         "torch": torch.__version__,
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "threads": torch.get_num_threads(),
+        "device": describe_device(device or torch.device("cpu")),
         "codec": list(files),
         **_kernel_facts(config.kernel),
         "data": data,
@@ -319,10 +328,12 @@ def create_folder(
     return RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})}, first)
 
 
-def resume(path: Path, notes: list[str]) -> Session:
-    """A run taken up where it stopped; refuses data that have changed since."""
+def resume(path: Path, notes: list[str], device: str | None = None) -> Session:
+    """A run taken up where it stopped, there or on another device; refuses data that have changed since."""
     run, facts, task, config, codec = opened = open_run(path)
     check_single(path, "resumed")
+    where = find_device(config.device if device is None else device)
+    config = dataclasses.replace(config, device=str(where))
     # Before the data are read: where another process is at work, that would be for nothing.
     with run.writing():
         pass
@@ -341,6 +352,8 @@ def resume(path: Path, notes: list[str]) -> Session:
     config = _as_trained(config, facts, notes)
     if torch.__version__ != facts["torch"]:
         notes.append(f"the run began with torch {facts['torch']}, this is {torch.__version__}: the bits may differ")
+    if (began := facts.get("device", "cpu")) != describe_device(where):
+        notes.append(f"the run began on {began}, this is {describe_device(where)}: the bits may differ")
     session = Session(run, task, config, codec, splits, from_lines(run.path / UNLABELLED_FILE))
     if (run.path / TEACHER_FILE).exists():
         session.learn_from(SoftTargets.from_bytes((run.path / TEACHER_FILE).read_bytes()))

@@ -11,6 +11,7 @@ import torch
 
 from seqkit.config import TrainingConfig
 from seqkit.data import Splits
+from seqkit.devices import find_device
 from seqkit.errors import unknown
 from seqkit.layers import Head
 from seqkit.runs.model import Model
@@ -43,6 +44,7 @@ class Training:
         further: Sequence[Any] = (),
     ) -> None:
         self.task, self.config, self.codec, self.splits = task, config, codec, splits
+        self.device = find_device(config.device)
         self.further = further
         self.teacher: SoftTargets | None = None
         # What cannot be read ends the work here, before a model is built for it.
@@ -115,6 +117,7 @@ class Training:
         """Trains to the end; raises :class:`~seqkit.training.Stopped` if asked to stop on the way."""
         self.trainer.callbacks = callbacks
         with self._generators():
+            self._place()
             self._restore()
             self._pretrain(callbacks)
             self.trainer.fit()
@@ -134,6 +137,10 @@ class Training:
         with seeded(self.config.seed):
             torch.set_rng_state(self._start)
             yield
+
+    def _place(self) -> None:
+        """Moves the model to its device: its first weights are drawn on the CPU, the same for every device."""
+        self.trainer.place(self.device)
 
     def _restore(self) -> None:
         """Puts a training that was stopped back where it stood; only a run keeps what that takes."""
@@ -162,6 +169,7 @@ class Training:
             False,
             callbacks,
         )
+        trainer.place(self.device)
         trainer.stopping = self.trainer.stopping
         # The draws of the training itself are the same with and without.
         with seeded(self.config.seed):

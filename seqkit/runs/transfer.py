@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from seqkit.config import options_of
 from seqkit.data import Vocabulary
 from seqkit.data.vectors import vector_size
+from seqkit.devices import device_of
 from seqkit.errors import UsageError
 from seqkit.layers import Decoder, Encoder, Head
 from seqkit.runs.model import Model, check_single, load, open_run
@@ -95,7 +97,7 @@ def start_from_runs(paths: Sequence[Path], head: Head, codec: AnyCodec) -> list[
     for path in paths:
         check_single(path, "started from")
         with own_generators():
-            model = load(path)
+            model = load(path, "cpu")
         notes += take(model, str(path), head, codec, taken)
         taken = _changed(head, before)
     if new := [name for name in _modules(head.state_dict()) if name not in _modules(taken)]:
@@ -108,6 +110,10 @@ def take(model: Model, name: str, head: Head, codec: AnyCodec, taken: Collection
 
     Raises :class:`UsageError` if nothing at all fits.
     """
+    if model.device != device_of(head):
+        # A new head is on the CPU until its training begins.
+        moved = copy.deepcopy(model.head).to(device_of(head))
+        model = Model(model.task, model.config, model.codec, moved)
     readers, notes, before = _readers(model.head), list[str](), _copies(head)
     own, theirs = codec.vocabularies(), model.codec.vocabularies()
     backward = bool(getattr(model.codec, "reverse", False))

@@ -102,12 +102,15 @@ class Limits:
             self._ask_for_required(allowed, rows, written)
         if self.no_repeat_ngram:
             allowed = block_repeats(allowed, written, self.no_repeat_ngram, (self.end, *self.reserved))
-        full = torch.tensor([position >= self.longest(row) for row in rows])
-        if full.any():
-            allowed[full] = _only(log_probabilities[full], torch.full((int(full.sum()),), self.end))
+        device, full = allowed.device, [position >= self.longest(row) for row in rows]
+        if any(full):
+            places = torch.tensor(full, device=device)
+            ends = torch.full((sum(full),), self.end, device=device)
+            allowed[places] = _only(log_probabilities[places], ends)
         if self.prefixes is not None:
             prefixes = [self.prefixes[row] for row in rows]
-            symbols = torch.tensor([prefix[position] if position < len(prefix) else -1 for prefix in prefixes])
+            following = [prefix[position] if position < len(prefix) else -1 for prefix in prefixes]
+            symbols = torch.tensor(following, device=device)
             inside = symbols >= 0
             allowed[inside] = _only(log_probabilities[inside], symbols[inside])
         return allowed
@@ -115,18 +118,19 @@ class Limits:
     def _ask_for_required(self, allowed: Tensor, rows: Sequence[int], written: Tensor) -> None:
         """Bans reserved symbols that are not required any more, the end while some are missing, and all other symbols
         once there is only just room for the missing ones."""
-        reserved = torch.tensor(self.reserved)
-        if self.required is None or not (required := self._required_counts[torch.tensor(rows)]).any():
+        device = allowed.device
+        reserved = torch.tensor(self.reserved, device=device)
+        if self.required is None or not (required := self._required_counts[torch.tensor(rows)].to(device)).any():
             allowed[:, reserved] = -torch.inf
             return
         missing = required - (written.unsqueeze(2) == reserved).sum(1)
         total_missing = missing.clamp(min=0).sum(1)
-        room = torch.tensor([self.longest(row) for row in rows]) - written.shape[1]
+        room = torch.tensor([self.longest(row) for row in rows], device=device) - written.shape[1]
         allowed[:, reserved] = allowed[:, reserved].masked_fill(missing <= 0, -torch.inf)
         allowed[:, self.end] = allowed[:, self.end].masked_fill(total_missing > 0, -torch.inf)
         urgent = (total_missing > 0) & (total_missing >= room)
         if urgent.any():
-            free = torch.ones(allowed.shape[1], dtype=torch.bool).index_fill_(0, reserved, False)
+            free = torch.ones(allowed.shape[1], dtype=torch.bool, device=device).index_fill_(0, reserved, False)
             allowed.masked_fill_(urgent.unsqueeze(1) & free, -torch.inf)
 
     @cached_property

@@ -35,6 +35,7 @@ def beam(
     alpha: float = 0.0,
     n_best: int = 1,
     penalty: Penalty[S] | None = None,
+    device: torch.device | str = "cpu",
 ) -> list[list[Hypothesis]]:
     """The best sequences of each of ``batch`` rows, the best first.
 
@@ -47,6 +48,7 @@ def beam(
         n_best: sequences wanted for each row, at most K.
         penalty: state after a step to (N) numbers, at most 0, which are added to the score of a hypothesis that ends
             with it, such as a coverage penalty.
+        device: where the step computes.
 
     Raises:
         UsageError: for a beam below 1, and an ``n_best`` that does not fit into it.
@@ -57,7 +59,7 @@ def beam(
         raise UsageError(f"n_best must be between 1 and the beam of {size}, not {n_best}")
     if alpha < 0:
         raise UsageError(f"the length penalty must be at least 0, not {alpha}")
-    search = _Beam(step, limits, size, alpha, n_best, penalty, [[] for _ in range(batch)])
+    search = _Beam(step, limits, size, alpha, n_best, penalty, device, [[] for _ in range(batch)])
     search.run(state, batch)
     return [sorted(ended, key=lambda h: -h.score)[:n_best] for ended in search.ended]
 
@@ -70,6 +72,7 @@ class _Beam(Generic[S]):
     alpha: float
     n_best: int
     penalty: Penalty[S] | None
+    device: torch.device | str
     ended: list[list[Hypothesis]]
     """For each sentence of the batch, the hypotheses that have ended"""
     rows: list[int] = field(default_factory=list)
@@ -77,17 +80,17 @@ class _Beam(Generic[S]):
 
     def run(self, state: S, batch: int) -> None:
         """Fills ``ended``."""
-        self.rows = list(range(batch))
+        self.rows, device = list(range(batch)), self.device
         # All hypotheses of a sentence are the same at first, so only one of them may grow.
-        scores = torch.full((batch, self.size), -torch.inf)
+        scores = torch.full((batch, self.size), -torch.inf, device=device)
         scores[:, 0] = 0
-        tokens = torch.empty(batch, self.size, 0, dtype=torch.int64)
-        state = state.select(torch.arange(batch).repeat_interleave(self.size))
-        last = torch.full((batch * self.size,), self.limits.start)
+        tokens = torch.empty(batch, self.size, 0, dtype=torch.int64, device=device)
+        state = state.select(torch.arange(batch, device=device).repeat_interleave(self.size))
+        last = torch.full((batch * self.size,), self.limits.start, device=device)
         while self.rows:
             logits, state = self.step(last, state)
             parents, symbols, scores = self._grow(logits, scores, tokens)
-            offsets = torch.arange(len(self.rows)).unsqueeze(1) * self.size
+            offsets = torch.arange(len(self.rows), device=device).unsqueeze(1) * self.size
             chosen = (offsets + parents).flatten()
             state = state.select(chosen)
             tokens = torch.cat([tokens.flatten(0, 1)[chosen].view(*parents.shape, -1), symbols.unsqueeze(2)], 2)
@@ -96,7 +99,9 @@ class _Beam(Generic[S]):
             if len(going) < len(self.rows):
                 self.rows = [self.rows[number] for number in going.tolist()]
                 scores, tokens = scores[going], tokens[going]
-                state = state.select((going.unsqueeze(1) * self.size + torch.arange(self.size)).flatten())
+                state = state.select(
+                    (going.unsqueeze(1) * self.size + torch.arange(self.size, device=device)).flatten()
+                )
             last = tokens[:, :, -1].flatten()
 
     def _grow(self, logits: Tensor, scores: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -109,8 +114,8 @@ class _Beam(Generic[S]):
         if missing := self.size - best.shape[1]:
             best, places = pad(best, [0, missing], value=-torch.inf), pad(places, [0, missing])
         # Those that have ended keep their places in the beam.
-        free = torch.tensor([self.size - len(self.ended[row]) for row in self.rows]).unsqueeze(1)
-        best = best.masked_fill(torch.arange(self.size) >= free, -torch.inf)
+        free = torch.tensor([self.size - len(self.ended[row]) for row in self.rows], device=self.device).unsqueeze(1)
+        best = best.masked_fill(torch.arange(self.size, device=self.device) >= free, -torch.inf)
         return places // symbols, places % symbols, best
 
     def _collect(self, tokens: Tensor, scores: Tensor, state: S) -> Tensor:
@@ -138,4 +143,4 @@ class _Beam(Generic[S]):
             enough = len(ended) >= self.n_best and ended[self.n_best - 1] >= best_possible
             if best > -torch.inf and not enough:
                 going.append(number)
-        return torch.tensor(going, dtype=torch.int64)
+        return torch.tensor(going, dtype=torch.int64, device=self.device)

@@ -8,16 +8,18 @@ from seqkit.search.base import Hypothesis, Limits, S, Step
 
 
 @torch.no_grad()
-def greedy(step: Step[S], state: S, batch: int, limits: Limits) -> list[Hypothesis]:
-    """The greedy sequence of each of ``batch`` rows, scored by its log-probability.
+def greedy(
+    step: Step[S], state: S, batch: int, limits: Limits, *, device: torch.device | str = "cpu"
+) -> list[Hypothesis]:
+    """The greedy sequence of each of ``batch`` rows, scored by its log-probability; the step computes on ``device``.
 
     Rows that have ended leave the batch, so that a long one does not keep the others at work.
     """
     sequences: list[tuple[int, ...]] = [()] * batch
     totals = [0.0] * batch
     rows = list(range(batch))
-    last = torch.full((batch,), limits.start)
-    tokens = torch.empty(batch, 0, dtype=torch.int64)
+    last = torch.full((batch,), limits.start, device=device)
+    tokens = torch.empty(batch, 0, dtype=torch.int64, device=device)
     while rows:
         logits, state = step(last, state)
         scores, best = limits.apply(torch.log_softmax(logits, 1), rows, tokens).max(1)

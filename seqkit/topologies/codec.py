@@ -6,7 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from torch import nn
+
 from seqkit.data import DataError, Vocabulary
+from seqkit.devices import device_of, placed
 
 E = TypeVar("E")
 """An example"""
@@ -60,6 +63,11 @@ class Codec(ABC, Generic[E, I, B]):
     def output_labels(self) -> Mapping[str, Sequence[str]]:
         """What each output of a layer of the head is a score of, by the layer's name: ``{"output": labels}``."""
         return {}
+
+
+def batch_for(head: nn.Module, codec: Codec[Any, I, B], items: Sequence[I]) -> B:
+    """A batch of items on the device of a head."""
+    return placed(codec.collate(items), device_of(head))
 
 
 def read_labels(value: Any) -> tuple[str, ...]:

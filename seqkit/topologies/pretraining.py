@@ -12,6 +12,7 @@ from torch import Tensor
 
 from seqkit.config import TrainingConfig
 from seqkit.data.batching import pad, token_batches
+from seqkit.devices import device_of, placed
 from seqkit.layers import Encoder
 from seqkit.topologies.pretraining_head import PretrainingHead, Reading
 from seqkit.training import EpochBatches, Evaluation
@@ -87,7 +88,7 @@ def pretraining(
     def evaluate(after_batch: Callable[[], None]) -> Evaluation:
         costs: list[tuple[float, int]] = []
         for group in token_batches([len(row) for row in valid], own.batch_tokens, own.batch_size):
-            costs += head.predict(collator.collate([valid[number] for number in group]))
+            costs += head.predict(placed(collator.collate([valid[n] for n in group]), device_of(head)))
             after_batch()
         loss = math.fsum(nats for nats, _ in costs) / sum(count for _, count in costs)
         return Evaluation({"loss": loss, "perplexity": math.exp(min(loss, 700.0))})

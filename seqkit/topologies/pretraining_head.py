@@ -113,10 +113,11 @@ class PretrainingHead(Head):
     def _candidates(self, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Targets as places among candidates, these symbols, and what to add to their logits."""
         present, places = targets.unique(return_inverse=True)
-        absent = torch.ones(len(self.bias), dtype=torch.bool)
+        absent = torch.ones(len(self.bias), dtype=torch.bool, device=targets.device)
         absent[present] = False
         rest = absent.nonzero().flatten()
-        drawn = rest[torch.randperm(len(rest))[: self.sampled]]
+        drawn = rest[torch.randperm(len(rest))[: self.sampled].to(rest.device)]
         log_share = math.log(len(rest) / len(drawn)) if len(drawn) else 0.0
-        log_shares = torch.cat([torch.zeros(len(present)), torch.full((len(drawn),), log_share)])
+        log_shares = self.bias.new_zeros(len(present) + len(drawn))
+        log_shares[len(present) :] = log_share
         return places, torch.cat([present, drawn]), log_shares

@@ -29,8 +29,9 @@ class MovingAverage:
     def update(self, step: int) -> None:
         """Adds the weights after ``step`` steps, counted from 1, to the average."""
         share = max(1 - self.decay, 4 / (step + 3))
-        for name, average in self.averages.items():
-            average.lerp_(self.weights[name], share)
+        if self.averages:
+            # On a GPU one launch for all of them, not one for each.
+            torch._foreach_lerp_([*self.averages.values()], [self.weights[name] for name in self.averages], share)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

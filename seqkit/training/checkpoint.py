@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from seqkit.devices import device_of
 from seqkit.errors import SeqkitError
 from seqkit.files import read_ordinary, write_atomic
 from seqkit.schema import Whole, check_schema
@@ -102,9 +103,19 @@ def training_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict
     for number, values in optimizer.state_dict()["state"].items():
         tensors.update({f"optimizer.{number}.{name}": value for name, value in values.items()})
     tensors["generator.torch"] = torch.get_rng_state()
-    for number, state in enumerate(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []):
-        tensors[f"generator.cuda.{number}"] = state
+    device = device_of(model)
+    if device.type in _GENERATORS:
+        # Dropout is drawn where the model is. Only this device's generator: the run may go on on another card.
+        read, _ = _GENERATORS[device.type]
+        tensors[f"generator.{device.type}"] = read(device)
     return tensors
+
+
+_GENERATORS: dict[str, tuple[Callable[[torch.device], Tensor], Callable[[Tensor, torch.device], None]]] = {
+    "cuda": (torch.cuda.get_rng_state, torch.cuda.set_rng_state),
+    "mps": (lambda device: torch.mps.get_rng_state(), lambda state, device: torch.mps.set_rng_state(state)),
+}
+"""Kinds of device that have a generator of their own: how it is read and set"""
 
 
 def restore_training(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
@@ -117,9 +128,10 @@ def restore_training(tensors: Mapping[str, Tensor], model: nn.Module, optimizer:
             moments.setdefault(int(number), {})[key] = tensor
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     torch.set_rng_state(tensors["generator.torch"])
-    cuda = [tensor for name, tensor in sorted(tensors.items()) if name.startswith("generator.cuda.")]
-    if cuda and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(cuda)
+    device = device_of(model)
+    if (state := tensors.get(f"generator.{device.type}")) is not None:
+        _, restore = _GENERATORS[device.type]
+        restore(state, device)
 
 
 def generator_facts() -> dict[str, Any]:
@@ -157,7 +169,8 @@ def own_generators() -> Iterator[None]:
     """Whatever is drawn inside, all generators are as before outside; other threads that are about to enter wait."""
     with _TURNS.lock:
         before = generator_facts()
-        with torch.random.fork_rng():
+        # A CUDA that nobody has used is left alone: to make it ready takes a second and half a gigabyte.
+        with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []):
             try:
                 yield
             finally:
@@ -168,7 +181,9 @@ def own_generators() -> Iterator[None]:
 def seeded(seed: int) -> Iterator[None]:
     """Inside, all generators start from the seed; outside they are as before, so that a run changes nobody's draws."""
     with own_generators():
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(seed)
         random.seed(seed)
         np.random.seed(seed)
         yield

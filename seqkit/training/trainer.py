@@ -12,6 +12,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from seqkit.config import TrainingConfig
+from seqkit.devices import OutOfMemory, device_of, memory_errors, placed
 from seqkit.errors import SeqkitError
 from seqkit.layers import Head, Loss
 from seqkit.scores.direction import Criterion
@@ -118,11 +119,23 @@ class Trainer:
         self.loss: Callable[[Any], Loss] = head.loss
         self.progress = Progress()
         self.carried: Mapping[str, torch.Tensor] | None = None
-        self.stopping = False
+        self.stopping = self.full = False
         self.samples: Sequence[Table] = ()
         self.steps_in_epoch = 0
-        self.optimizer = torch.optim.AdamW(_groups(head, config), lr=config.learning_rate, fused=True)
-        self.average = MovingAverage(head, config.average)
+        self._ready()
+
+    def _ready(self) -> None:
+        """An optimizer and an average for the head where it is."""
+        self.device = device_of(self.head)
+        fused = self.device.type in ("cpu", "cuda", "mps")
+        self.optimizer = torch.optim.AdamW(_groups(self.head, self.config), lr=self.config.learning_rate, fused=fused)
+        self.average = MovingAverage(self.head, self.config.average)
+
+    def place(self, device: torch.device) -> None:
+        """Moves the head to a device, before the first step or :meth:`restore`."""
+        if device != self.device:
+            self.head.to(device)
+            self._ready()
 
     def fit(self) -> None:
         """Trains to the end; raises :class:`Stopped` after the current step once ``stopping`` is set."""
@@ -141,6 +154,9 @@ class Trainer:
                     self.check_stop()
                 self._finish_epoch()
                 self.check_stop()
+        except OutOfMemory:
+            self.full = True
+            raise
         finally:
             for group in self.optimizer.param_groups:
                 _let_learn(group, True)
@@ -183,10 +199,12 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * group.get("share", 1.0)
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss(batch)
-        loss.mean.backward()
-        norm = float(clip_grad_norm_(self.head.parameters(), self.config.clip or math.inf))
-        total = float(loss.sum.detach())
+        with memory_errors(self.device, _smaller(progress.step + 1)):
+            loss = self.loss(placed(batch, self.device))
+            loss.mean.backward()
+        length = clip_grad_norm_(self.head.parameters(), self.config.clip or math.inf)
+        # Both at once: each number that is read from a GPU waits for all of its work.
+        total, norm = torch.stack([loss.sum.detach(), length.to(loss.sum.device)]).tolist()
         if not (math.isfinite(total) and math.isfinite(norm)):
             raise SeqkitError(
                 f"the loss is not finite at step {progress.step + 1} (loss {total / (loss.count or 1):g}, learning "
@@ -277,6 +295,13 @@ def _by_shape(parameters: Iterable[torch.nn.Parameter], weight_decay: float) -> 
         {"params": [p for p in learning if p.dim() > 1], "weight_decay": weight_decay},
         {"params": [p for p in learning if p.dim() <= 1], "weight_decay": 0.0},
     ]
+
+
+def _smaller(step: int) -> str:
+    return (
+        f"step {step} did not fit, and all steps before it are kept; --device cpu goes on with this run, and a new run "
+        "with half the --batch-size, or half the --batch-tokens, needs about half as much"
+    )
 
 
 def _let_learn(group: Mapping[str, Any], learns: bool) -> None:

@@ -62,11 +62,12 @@ def _attention(
     encoder: Encoder, decoder: Decoder, codec: PairCodec, batch: PairBatch, rows: Sequence[int], inputs: Tensor
 ) -> Tensor:
     """The weights (O, T, S) of the sources at ``rows`` for each token of their outputs, 0 at placeholders."""
-    index = torch.tensor(rows)
+    device = batch.tokens.device
+    index = torch.tensor(rows, device=device)
     sources = batch.tokens[index]
-    decoded = decoder(inputs, decoder.start(encoder(sources, batch.lengths[index])))
+    decoded = decoder(inputs.to(device), decoder.start(encoder(sources, batch.lengths[index])))
     weights: Tensor = decoded.weights
-    slots = torch.isin(sources, torch.tensor(codec.source.slots, dtype=sources.dtype))
+    slots = torch.isin(sources, torch.tensor(codec.source.slots, dtype=sources.dtype, device=device))
     return weights.masked_fill(slots.unsqueeze(1), 0.0)
 
 

@@ -16,6 +16,7 @@ from seqkit.errors import UsageError
 from seqkit.layers import Decoder, Encoder, Head, Loss, Source, TeacherForcing
 from seqkit.layers.head import require_targets
 from seqkit.search import Hypothesis
+from seqkit.topologies.codec import batch_for
 from seqkit.topologies.delayed.codec import PairBatch, PairCodec, PairItem
 from seqkit.topologies.delayed.copying import check_attention, copied_tokens
 from seqkit.topologies.delayed.guidance import diagonal_penalty
@@ -155,13 +156,13 @@ class EncoderDecoderHead(Head):
 
         Raises :class:`UsageError` for an item without a target, and a decoder without attention.
         """
-        batch = self.codec.collate([item])
+        batch = batch_for(self, self.codec, [item])
         inputs = require_targets(batch.inputs)
         state = self.decoder.start(self.encoder(batch.tokens, batch.lengths))
         weights: Tensor | None = self.decoder(inputs, state).weights
         if weights is None:
             raise UsageError("this decoder has no attention")
-        return weights.squeeze(0)
+        return weights.squeeze(0).cpu()
 
     def texts(self, batch: PairBatch, hypotheses: Sequence[Sequence[Hypothesis]]) -> list[list[str]]:
         """What the hypotheses of each source say; words of the source stand for symbols that are unknown."""

@@ -71,10 +71,12 @@ def search(
     decoder: Decoder, encoded: Encoded, batch_size: int, limits: Limits, options: SearchOptions
 ) -> list[list[Hypothesis]]:
     """The ``n_best`` sequences of symbols for each source, the best first."""
+    device = encoded.lengths.device
     alpha, beta = options.length_penalty, options.coverage_penalty
     if options.beam_size == 1 and beta == 0:
         # There is nothing to reorder, so this is less work than a beam of 1, for the same output.
-        return [[_rescored(h, alpha)] for h in greedy(decoder.step, decoder.start(encoded), batch_size, limits)]
+        found = greedy(decoder.step, decoder.start(encoded), batch_size, limits, device=device)
+        return [[_rescored(h, alpha)] for h in found]
     return beam(
         decoder.step,
         decoder.start(encoded, track_coverage=beta > 0),
@@ -84,6 +86,7 @@ def search(
         alpha=alpha,
         n_best=options.n_best,
         penalty=_coverage_cost(decoder, beta) if beta > 0 else None,
+        device=device,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from seqkit.topologies.codec import batch_for
 from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextInputs
 from seqkit.topologies.powers import Explanation
@@ -13,7 +14,7 @@ from seqkit.topologies.powers import Explanation
 
 def outputs_apart(head: TextHead, codec: TextInputs, raw: Any) -> Tensor:
     """The outputs (1, K) for an input, the texts of a pair read one after the other."""
-    batch = codec.collate([codec.encode(raw)])
+    batch = batch_for(head, codec, [codec.encode(raw)])
     outputs: Tensor = head.read_apart(batch) if head.pairs else head(batch)
     return outputs
 

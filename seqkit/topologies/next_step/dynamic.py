@@ -114,9 +114,10 @@ class DynamicEvaluation:
         """Nats and tokens of each segment; the model learns from one before the next is asked for."""
         self._reset()
         decoder, state = self.head.decoder, self.head.decoder.start()
-        before = torch.tensor([self.head.start])
+        device = self.head.ban.device
+        before = torch.tensor([self.head.start], device=device)
         for first in range(0, len(tokens), self.options.segment):
-            targets = torch.from_numpy(tokens[first : first + self.options.segment].astype(np.int64))
+            targets = torch.from_numpy(tokens[first : first + self.options.segment].astype(np.int64)).to(device)
             with torch.enable_grad():
                 decoded = decoder(torch.cat([before, targets[:-1]]).unsqueeze(0), state)
                 loss = decoder.nats(decoded.features.squeeze(0), targets)

@@ -11,7 +11,7 @@ from seqkit.topologies.powers import Explanation
 
 def explain_next_token(head: LanguageModelHead, codec: StreamCodec, raw: str) -> Explanation:
     """The likeliest token after a text and its log-probability, and the tokens of the text."""
-    tokens = torch.from_numpy(codec.encode(raw).tokens).unsqueeze(0)
+    tokens = torch.from_numpy(codec.encode(raw).tokens).unsqueeze(0).to(head.ban.device)
     features = head.decoder(tokens, head.decoder.start()).features[:, -1]
     log_probabilities = torch.log_softmax(head.decoder.logits(features)[0] + head.ban, 0)
     best = int(log_probabilities.argmax())

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from seqkit.data.corpus import Stretch
+from seqkit.devices import placed
 from seqkit.topologies.next_step.codec import StreamCodec
 from seqkit.topologies.next_step.head import LanguageModelHead
 from seqkit.training import StreamBatches
@@ -61,7 +62,7 @@ def gradient_rms(
     carried: Mapping[str, Tensor] | None = None
     plan = batches.plan(0)
     for piece in plan:
-        batch = batches.batch(piece, carried)
+        batch = placed(batches.batch(piece, carried), head.ban.device)
         with torch.enable_grad():
             loss = head.loss(batch)
             gradients = segment_gradients(loss.sum / segment, parameters)

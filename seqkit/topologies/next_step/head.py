@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from seqkit.devices import placed
 from seqkit.layers import Decoder, DecoderState, Head, Loss
 from seqkit.search import Repeats, Sampling, sample
 from seqkit.topologies.next_step.carried import from_tensors, to_tensors
@@ -80,7 +81,9 @@ class LanguageModelHead(Head):
         rows = rows_of([len(text.tokens) for text in batch])
         pieces: list[list[tuple[float, int]]] = [[] for _ in batch]
         state: DecoderState | None = None
+        device = self.ban.device
         for window in windows([text.tokens for text in batch], rows, self.start):
+            window = placed(window, device)
             features, state = self._read(window.tokens, state, window.lengths)
             costs = [self._nats(*row).item() for row in zip(features, window.targets, strict=True)]
             for row, cost, counted in zip(rows, costs, (window.targets >= 0).sum(1).tolist(), strict=True):
@@ -111,7 +114,7 @@ class LanguageModelHead(Head):
     @torch.no_grad()
     def _begin(self, prompt: Tensor) -> tuple[DecoderState, Tensor]:
         """The state before the last token of a prompt (N), and that token; of an empty one, the start."""
-        tokens = torch.cat([torch.tensor([self.start]), prompt])
+        tokens = torch.cat([torch.tensor([self.start]), prompt]).to(self.ban.device)
         state = self.decoder.start()
         for window in tokens[:-1].split(STEPS):
             if len(window):

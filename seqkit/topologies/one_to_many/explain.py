@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from seqkit.data.pictures import Picture
+from seqkit.topologies.codec import batch_for
 from seqkit.topologies.one_to_many.codec import END, START, CaptionCodec
 from seqkit.topologies.one_to_many.head import CaptionHead
 from seqkit.topologies.powers import Explanation
@@ -14,12 +15,13 @@ from seqkit.topologies.powers import Explanation
 
 def explain_caption(head: CaptionHead, codec: CaptionCodec, raw: Picture | Path | str) -> Explanation:
     """The log-probability of the predicted caption, its tokens, and the places of the picture's grid."""
-    batch = codec.collate([codec.encode(raw)])
+    batch = batch_for(head, codec, [codec.encode(raw)])
     (caption,) = head.predict(batch)
     symbols = codec.vocabulary.encode(caption.tokens)
-    decoded = head.decoder(torch.tensor([[codec.start, *symbols]]), head.start(batch.pictures))
+    device = batch.pictures.device
+    decoded = head.decoder(torch.tensor([[codec.start, *symbols]], device=device), head.start(batch.pictures))
     log_probabilities = torch.log_softmax(head.decoder.logits(decoded.features), 2)
-    score = log_probabilities.gather(2, torch.tensor([[*symbols, codec.end]]).unsqueeze(2)).sum()
+    score = log_probabilities.gather(2, torch.tensor([[*symbols, codec.end]], device=device).unsqueeze(2)).sum()
     places = [] if decoded.weights is None else [str(place + 1) for place in range(decoded.weights.shape[2])]
     return Explanation(
         caption.text, score, {"decoder.recurrent": [START, *caption.tokens]}, (places, [*caption.tokens, END])

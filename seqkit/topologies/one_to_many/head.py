@@ -67,7 +67,7 @@ class CaptionHead(Head):
     def loss(self, batch: PictureBatch) -> Loss:
         """Cross-entropy of all captions' tokens, in nats; a picture is encoded once however many captions it has."""
         targets, owners = require_targets(batch.targets), require_targets(batch.owners)
-        start = torch.full((len(targets), 1), self.codec.start)
+        start = torch.full((len(targets), 1), self.codec.start, device=targets.device)
         inputs = torch.cat([start, targets[:, :-1].clamp(min=self.codec.vocabulary.pad)], 1)
         state = self.start(batch.pictures).select(owners)
         features = self.decoder(inputs, state).features
@@ -93,6 +93,7 @@ class CaptionHead(Head):
             len(batch.pictures),
             Limits(self.codec.start, self.codec.end, self.limit, banned=banned, no_repeat_ngram=size),
             self.beam_size if beam_size is None else beam_size,
+            device=batch.pictures.device,
             alpha=self.length_penalty if length_penalty is None else length_penalty,
         )
         return [self.codec.decode(best.tokens, best.log_probability) for best, *_ in hypotheses]

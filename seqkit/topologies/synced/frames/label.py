@@ -16,6 +16,7 @@ from seqkit.scores.direction import Criterion
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
+from seqkit.topologies.codec import batch_for
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.synced.frames.codec import FrameCodec
 from seqkit.topologies.synced.frames.export import export_frames
@@ -104,7 +105,7 @@ class LabelFrames(FrameTarget[LabelledClip, Framed]):
 
     def explain(self, head: FrameHead, codec: FrameCodec, raw: Clip | Path) -> Explanation:
         """The log-probabilities of the likeliest labels, summed; and the frames, by their numbers."""
-        best, labels = torch.log_softmax(head(codec.collate([codec.encode(raw)])), 2)[0].max(1)
+        best, labels = torch.log_softmax(head(batch_for(head, codec, [codec.encode(raw)])), 2)[0].max(1)
         answer = " ".join(head.labels[label] for label in labels.tolist())
         return Explanation(answer, best.sum(), {"encoder.recurrent": frame_numbers(head, len(best))})
 

@@ -22,6 +22,7 @@ from seqkit.scores.label_sets import indicators, set_counts, set_label_scores, s
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
+from seqkit.topologies.codec import batch_for
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.synced.frames.export import export_frames
 from seqkit.topologies.synced.frames.head import Framed
@@ -149,7 +150,7 @@ class LabelSetFrames(FrameTarget[LabelSetClip, FramedSets]):
 
     def explain(self, head: LabelSetFrameHead, codec: LabelSetFrameCodec, raw: Clip | Path) -> Explanation:
         """The log-probabilities of what is said of each label of each frame, summed; and the frames."""
-        (logits,) = head(codec.collate([codec.encode(raw)]))
+        (logits,) = head(batch_for(head, codec, [codec.encode(raw)]))
         chosen = torch.sigmoid(logits) >= head.thresholds
         score = logsigmoid(torch.where(chosen, logits, -logits)).sum()
         answer, _ = self.format_prediction(head.label_sets(torch.sigmoid(logits).tolist()))

@@ -17,6 +17,7 @@ from torch.nn.functional import linear
 
 from seqkit.data import DataError
 from seqkit.data.frames import parse_number, split_line
+from seqkit.devices import device_of
 from seqkit.errors import UsageError
 from seqkit.layers import State
 from seqkit.topologies.codec import Codec
@@ -49,7 +50,8 @@ class FrameStream:
         self.head, self.codec = head.eval(), codec
         # nn.Module looks up submodules and parameters in Python: these would cost 3 µs a frame.
         self._encoder, self._labels, self._output = head.encoder, head.labels, (head.output.weight, head.output.bias)
-        self._blank = torch.zeros(1, codec.scaling.size)
+        self._device = device_of(head)
+        self._blank = torch.zeros(1, codec.scaling.size, device=self._device)
         self._columns: list[int] = []
         self._width = 0
         self._state: State | None = None
@@ -79,7 +81,7 @@ class FrameStream:
             features = [parse_number(cell) for cell in self._select(cells)]
         values = np.asarray(features, np.float64)
         self.codec.check(values.shape[-1] if values.ndim == 1 else -1)
-        return self._step(torch.from_numpy(self.codec.scaling(values[None])))
+        return self._step(torch.from_numpy(self.codec.scaling(values[None])).to(self._device))
 
     def read_rest(self) -> Iterator[list[float]]:
         """:meth:`finish` with logits (K) instead of labels."""

@@ -23,6 +23,7 @@ from seqkit.layers.words import WordEmbedding, make_speller
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
+from seqkit.topologies.codec import batch_for
 from seqkit.topologies.ensemble import LabelEnsemble
 from seqkit.topologies.powers import Explanation, Passage
 from seqkit.topologies.synced.tagging.answers import tagged_passages
@@ -225,9 +226,9 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
 
     def explain(self, head: TaggingHead, codec: TagCodec, raw: str | Sequence[str]) -> Explanation:
         """The log-probabilities of the predicted labels, each alone, summed; and the words."""
-        batch = codec.collate([codec.encode(raw)])
+        batch = batch_for(head, codec, [codec.encode(raw)])
         (tagged,) = head.predict(batch)
-        numbers = torch.tensor([head.labels.index(tag) for tag in tagged.tags], dtype=torch.int64)
+        numbers = torch.tensor([head.labels.index(tag) for tag in tagged.tags], device=batch.lengths.device)
         log_probabilities = torch.log_softmax(head(batch)[0, : len(numbers)], 1)
         score = log_probabilities.gather(1, numbers.unsqueeze(1)).sum()
         return Explanation(tagged.text, score, {"encoder.recurrent": tagged.words})
