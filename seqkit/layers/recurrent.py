@@ -133,7 +133,47 @@ class Recurrent(nn.Module):
         Raises:
             UsageError: (a ValueError) for shapes that do not fit.
         """
+        if lengths is None and kernel is None:
+            found = self._quick_run(x, state)
+            if found is not None:
+                return found
         return self._run(x, self._check(x, lengths, state), state, kernel)
+
+    def _quick_run(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
+        """One layer without gradients or padding, with nothing looked up or checked twice; None where it is not that."""
+        kernel = self._quick_kernel(x)
+        layers = self._modules["layers"]._modules  # type: ignore[union-attr]
+        if (
+            kernel is None
+            or len(layers) != 1
+            or x.dim() != 3
+            or not x.size(1)
+            or (self.training and self.weight_dropout)
+        ):
+            return None
+        packed = self._packed
+        try:
+            tensors = step_tensors(layers.values())  # type: ignore[arg-type]
+            if tensors[1].size(1) != self.hidden_size:
+                return None
+            has_c = "c" in self.cell.state_names
+            states = (None, None) if state is None else (state["h"], state["c"] if has_c else None)
+            out, h, c = kernel.infer(
+                self.cell, self._stack, tensors, self.num_directions, x, None, states, packed.layer(0)
+            )
+        except (RuntimeError, KeyError, TypeError, IndexError):
+            return None  # the ordinary way finds out what is wrong and says so
+        return out, State(h=h, c=c) if has_c else State(h=h)
+
+    def _quick_kernel(self, x: Tensor) -> Native | None:
+        """The native kernel, where it is the one for such input, without gradients, and nothing is traced."""
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or not isinstance(x, Tensor) or transformed():
+            return None
+        choice = (self.kernel, self.precision, x.dtype, x.is_cpu)
+        kernel = self._packed.kernel_for.get(choice)
+        if kernel is None:
+            kernel = self._packed.kernel_for[choice] = choose_kernel(self.cell, x, self.kernel, self.precision)
+        return kernel if isinstance(kernel, Native) else None
 
     def _run(self, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None) -> tuple[Tensor, State]:
         layers, device = self._layers(), x.device.type
@@ -213,27 +253,21 @@ class Recurrent(nn.Module):
 
     def _quick_step(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
         """A step without gradients as one operator (1.7 times as fast); None where it does not apply."""
-        if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling() or transformed():
-            return None
-        if not isinstance(x, Tensor):
-            return None
-        choice = (self.kernel, self.precision, x.dtype, x.is_cpu)
-        kernel = self._packed.kernel_for.get(choice)
+        kernel = None if self.training else self._quick_kernel(x)
         if kernel is None:
-            kernel = choose_kernel(self.cell, x, self.kernel, self.precision)
-            self._packed.kernel_for[choice] = kernel
-        if not isinstance(kernel, Native):
             return None
         layers = self._modules["layers"]._modules  # type: ignore[union-attr]
-        tensors = step_tensors(layers.values())  # type: ignore[arg-type]
         try:
-            out, final = kernel.step(self.cell, self._stack, tensors, len(layers), x, state, self._packed)
+            tensors = step_tensors(layers.values())  # type: ignore[arg-type]
+            if tensors[1].size(1) != self.hidden_size:
+                return None
+            out, h, c = kernel.step(self.cell, self._stack, tensors, len(layers), x, state, self._packed)
         except (RuntimeError, KeyError, TypeError, IndexError):
             return None  # the ordinary way finds out what is wrong and says so
-        return out, State(final)
+        return out, State(h=h, c=c) if "c" in self.cell.state_names else State(h=h)
 
-    def _stack(self) -> list[Weights]:
-        return [weights_of(direction) for layer in self._layers() for direction in layer]
+    def _stack(self) -> list[list[Weights]]:
+        return [[weights_of(direction) for direction in layer] for layer in self._layers()]
 
     @contextmanager
     def weights_stand_still(self) -> Iterator[None]:

@@ -25,9 +25,9 @@ def layer_of(cell="gru", seed=0, **options):
 
 
 def assert_equals_the_reference(layer):
-    """Calls of one row and of several, and steps of both."""
+    """Calls of one row and of several, of few steps and of more, and steps of one, a few and many rows."""
     with torch.no_grad():
-        for x in (X, X[:1]):
+        for x in (X[:1], X[:1].repeat(1, 3, 1), X.repeat(7, 1, 1), X):
             out, state = layer(x)
             expected, last = layer(x, kernel="reference")
             torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-6)
@@ -56,6 +56,15 @@ def by_one_number(layer):
     layer.layers[-1][0].bias.data[7] += 1
 
 
+def by_swapped_rows(layer):
+    weight = layer.layers[0][0].weight_h.data
+    weight.copy_(weight.roll(8, 0))
+
+
+def by_signs(layer):
+    layer.layers[0][0].weight_x.data[:, ::2].neg_()
+
+
 def by_reused_buffer(layer):
     vector = nn.utils.parameters_to_vector(layer.parameters()).detach()
     nn.utils.vector_to_parameters(vector, layer.parameters())
@@ -63,7 +72,22 @@ def by_reused_buffer(layer):
     vector.mul_(2)
 
 
-EDITS = [by_data, by_numpy, by_storage, by_one_number, by_reused_buffer]
+EDITS = [by_data, by_numpy, by_storage, by_one_number, by_swapped_rows, by_signs, by_reused_buffer]
+
+
+@pytest.mark.parametrize("words", [1, 2, 16])
+def test_the_smallest_edits_show_in_a_fingerprint(words):
+    fingerprint = torch.ops.seqkit.fingerprint
+    weight = torch.randn(1000, 33, generator=torch.Generator().manual_seed(0))
+    before, bits = fingerprint([weight]), weight.view(torch.int32).view(-1)
+    for bit in range(32):
+        for start in (0, 1, 5000, len(bits) - 129 * words):
+            # Words 128 apart are of one chain: those are the edits that could make up for each other.
+            edited = bits.clone()
+            edited[start::128][:words] ^= 1 << bit if bit < 31 else -(2**31)
+            assert not torch.equal(fingerprint([edited.view(torch.float32).view(1000, 33)]), before)
+    assert torch.equal(fingerprint([weight.t().contiguous().t()]), before)
+    assert not torch.equal(fingerprint([weight.view(33, 1000)]), before)
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -5,7 +5,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
 #include <omp.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
@@ -16,25 +15,27 @@ namespace seqkit {
 
 constexpr int64_t kMaxTeam = 64;
 
-// The barrier of one team. Members spin, since the others are a fraction of a step behind, but not forever: with more
-// threads than cores, the one that is waited for needs the core.
+// The barrier of one team. Members spin, since the others are a fraction of a step behind, but not for long: where
+// other programs hold the cores, the one that is waited for needs the time that waiting would take. Yielding would not
+// do: a scheduler that divides time among groups of processes gives it to the same group again.
 class alignas(64) Team {
   public:
     void meet(int64_t size) {
         if (size == 1) return;
-        const int64_t round = round_.load(std::memory_order_relaxed);
+        const int32_t round = round_.load(std::memory_order_relaxed);
         if (waiting_.fetch_add(1, std::memory_order_acq_rel) == size - 1) {
             waiting_.store(0, std::memory_order_relaxed);
             round_.store(round + 1, std::memory_order_release);
+            round_.notify_all();
             return;
         }
-        for (int64_t spins = 0; round_.load(std::memory_order_acquire) == round; spins++) {
-            if (spins > 10000) sched_yield();
-        }
+        for (int64_t spins = 0; round_.load(std::memory_order_acquire) == round; spins++)
+            if (spins > 20000) round_.wait(round, std::memory_order_acquire);
     }
 
   private:
-    std::atomic<int64_t> waiting_{0}, round_{0};
+    std::atomic<int64_t> waiting_{0};
+    std::atomic<int32_t> round_{0};  // of the size that Linux can wait for
 };
 
 struct Member {
