@@ -117,7 +117,8 @@ class Native(Kernel):
         out, final, _, _ = forward(name, x, lengths, layer, state, Options(units, self._rounds(), slices, team))
         if units != hidden:
             out, final = unpad_outputs(out, len(weights), units), final[..., :units]
-        return out, final.unbind(0)
+        # By number: what `unbind` gives cannot be changed in place, and people reset rows of a state.
+        return out, tuple(final[number] for number in range(len(final)))
 
     def _rounds(self) -> bool:
         return self.bf16 and multiplies_bf16()

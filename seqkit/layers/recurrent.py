@@ -6,7 +6,7 @@ B batch, T time, I input_size, H hidden_size, L num_layers, D directions (1 or 2
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -42,6 +42,8 @@ class Recurrent(nn.Module):
             ``SEQKIT_KERNELS`` when the layer is constructed, else ``"auto"``.
         precision: ``"f32"``, or ``"bf16"``: products of matrices may round both sides to bfloat16 where the processor
             multiplies those faster; sums, gates, states and gradients stay in float32.
+        device: where the weights are; None: torch's default.
+        dtype: of the weights; None: torch's default.
         cell_options: arguments of the cell, such as ``reset="before"`` for a GRU.
 
     Raises:
@@ -60,6 +62,8 @@ class Recurrent(nn.Module):
         weight_dropout: float = 0.0,
         kernel: str | None = None,
         precision: str = "f32",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
         **cell_options: Any,
     ) -> None:
         super().__init__()
@@ -76,9 +80,12 @@ class Recurrent(nn.Module):
         # What the native kernel keeps from call to call; it compares it with the weights.
         self._packed = PackedStack()
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
-        self.layers = nn.ModuleList(
-            nn.ModuleList(Direction(self.cell, size, hidden_size) for _ in range(self.num_directions)) for size in sizes
-        )
+        with torch.device(device) if device is not None else nullcontext():
+            self.layers = nn.ModuleList(
+                nn.ModuleList(Direction(self.cell, size, hidden_size) for _ in range(self.num_directions))
+                for size in sizes
+            )
+        self.to(dtype=dtype)
 
     @property
     def num_layers(self) -> int:
@@ -140,7 +147,7 @@ class Recurrent(nn.Module):
         return self._run(x, self._check(x, lengths, state), state, kernel)
 
     def _quick_run(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
-        """One layer without gradients or padding, with nothing looked up or checked twice; None where it is not that."""
+        """One layer without gradients or padding, with nothing checked twice; None where it is not that."""
         kernel = self._quick_kernel(x)
         layers = self._modules["layers"]._modules  # type: ignore[union-attr]
         if (
