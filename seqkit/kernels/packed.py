@@ -90,10 +90,10 @@ class PackedWeights:
             kept, number = self._kept, self.hold.number
             if kept is not None and kept.bf16 == bf16:
                 verify = operator(name + "_verified")
-                *found, same = verify(*before, *kept.packed, *after, tensors, kept.fingerprint)
+                out, h, c, same = verify(*before, *kept.packed, *after, tensors, kept.fingerprint)
                 if same:
                     self._verified_in = number
-                    return found
+                    return out, h, c
             standing = self._pack(tensors, layers(), bf16)
             self._verified_in = number
         result: Sequence[Tensor] = operator(name)(*before, *standing, *after)

@@ -19,6 +19,7 @@ from seqkit.errors import UsageError, unknown
 from seqkit.kernels import PRECISIONS, Native, PackedStack, Weights, choose_kernel, kernel_name, transformed
 from seqkit.layers.convert import cell_of, copy_from_torch, copy_to_torch, module_of
 from seqkit.layers.direction import Direction, step_tensors, weights_of
+from seqkit.layers.ragged import Mask, packed_like, unpacked
 from seqkit.layers.state import State
 
 __all__ = ["Direction", "Lengths", "Recurrent"]
@@ -123,15 +124,23 @@ class Recurrent(nn.Module):
         return State({name: template.new_zeros(batch_size, *self._state_shape) for name in self.cell.state_names})
 
     def forward(
-        self, x: Tensor, lengths: Lengths | None = None, state: State | None = None, *, kernel: str | None = None
-    ) -> tuple[Tensor, State]:
+        self,
+        x: Tensor | PackedSequence,
+        lengths: Lengths | None = None,
+        state: State | None = None,
+        *,
+        mask: Tensor | None = None,
+        kernel: str | None = None,
+    ) -> tuple[Any, State]:
         """Runs over whole sequences.
 
         Args:
-            x: inputs (B, T, I).
+            x: inputs (B, T, I), or a ``PackedSequence``; then the outputs are one, too, and ``lengths`` is left out.
             lengths: (B) the number of steps of each sequence, 0 to T; None: all T. The steps after them are padding:
                 they change nothing, their output is 0, and the backward direction starts at each sequence's own end.
             state: the state to start from; None: zeros.
+            mask: (B, T) of bool in place of ``lengths``, for real steps (True) that are not the first ones. The others
+                change nothing, and their output is 0.
             kernel: a kernel for this call.
 
         Returns:
@@ -140,11 +149,32 @@ class Recurrent(nn.Module):
         Raises:
             UsageError: (a ValueError) for shapes that do not fit.
         """
+        if isinstance(x, PackedSequence) or mask is not None:
+            return self._run_ragged(x, lengths, state, mask, kernel)
         if lengths is None and kernel is None:
             found = self._quick_run(x, state)
             if found is not None:
                 return found
         return self._run(x, self._check(x, lengths, state), state, kernel)
+
+    def _run_ragged(
+        self,
+        x: Tensor | PackedSequence,
+        lengths: Lengths | None,
+        state: State | None,
+        mask: Tensor | None,
+        kernel: str | None,
+    ) -> tuple[Tensor | PackedSequence, State]:
+        if sum((isinstance(x, PackedSequence), lengths is not None, mask is not None)) > 1:
+            raise UsageError("which steps are real is said twice; give a PackedSequence, or lengths, or a mask")
+        if isinstance(x, PackedSequence):
+            padded, sizes = unpacked(x)
+            out, final = self.forward(padded, sizes, state, kernel=kernel)
+            return packed_like(out, sizes, x), final
+        self._check(x, None, state)
+        real = Mask(cast(Tensor, mask), x)
+        out, final = self.forward(real.together(x), real.lengths, state, kernel=kernel)
+        return real.apart(out), final
 
     def _quick_run(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
         """One layer without gradients or padding, with nothing checked twice; None where it is not that."""
@@ -367,8 +397,6 @@ class Recurrent(nn.Module):
 
 
 def _check_kinds(x: object, state: object) -> None:
-    if isinstance(x, PackedSequence):
-        raise UsageError("input is a PackedSequence; give what pad_packed_sequence(..., batch_first=True) returns")
     if not isinstance(x, Tensor):
         raise UsageError(f"input must be a tensor, not {type(x).__name__}; torch.as_tensor converts it")
     if state is not None and not isinstance(state, Mapping):

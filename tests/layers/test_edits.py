@@ -10,6 +10,7 @@ from torch.nn.utils import parametrizations, prune
 
 from seqkit import Recurrent
 from seqkit.errors import UsageError
+from seqkit.kernels import ensure
 from seqkit.kernels.plan import plan
 from seqkit.layers import State
 from seqkit.layers.crf import CRF
@@ -78,6 +79,8 @@ EDITS = [by_data, by_numpy, by_storage, by_one_number, by_swapped_rows, by_signs
 
 @pytest.mark.parametrize("words", [1, 2, 16])
 def test_the_smallest_edits_show_in_a_fingerprint(words):
+    if not ensure(print):
+        pytest.skip("the native kernels cannot be built here")
     fingerprint = torch.ops.seqkit.fingerprint
     weight = torch.randn(1000, 33, generator=torch.Generator().manual_seed(0))
     before, bits = fingerprint([weight]), weight.view(torch.int32).view(-1)
@@ -315,7 +318,6 @@ def test_frozen_weights_stay_frozen_in_torchs_module_and_back(cell):
     ("x", "lengths", "state", "told"),
     [
         (X.numpy(), None, None, "input must be a tensor, not ndarray"),
-        (nn.utils.rnn.pack_padded_sequence(X, [5, 5, 5], True), None, None, "input is a PackedSequence"),
         (X, [2.9, 5, 5], None, "lengths must be whole numbers, not float32"),
         (X, None, torch.zeros(3, 1, 16), "state must be a State, not Tensor"),
         (X, None, State({"h": torch.zeros(3, 1, 16).double()}), "state 'h' is float64, but the layer's weights"),
