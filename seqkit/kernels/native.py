@@ -9,6 +9,7 @@ B batch, T time, H hidden units, D directions.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,9 +23,11 @@ from seqkit.kernels.packed import PackedStack, PackedWeights, pack_stack, tensor
 from seqkit.kernels.plan import plan
 
 __all__ = [
+    "CellFacts",
     "Native",
     "ensure",
     "ensure_or_warn",
+    "facts_of",
     "layer_of",
     "multiplies_bf16",
     "operator_name",
@@ -38,6 +41,19 @@ _STEPS_IN_PLACE = 8
 """A sequence of fewer steps reads the weights where they lie; of more, a fingerprint takes less than those lose."""
 _ROWS_IN_PLACE = 8
 """A single step of no more sequences reads the weights where they lie."""
+
+
+class CellFacts(NamedTuple):
+    """What a step has to know of a cell, looked up once."""
+
+    operator_name: str | None
+    gates: int
+    has_c: bool
+
+
+def facts_of(cell: Cell) -> CellFacts:
+    """Those of a cell."""
+    return CellFacts(operator_name(cell), len(cell.gate_names), "c" in cell.state_names)
 
 
 class Native(Kernel):
@@ -124,8 +140,8 @@ class Native(Kernel):
         return self.bf16 and multiplies_bf16()
 
     def step(
-        self, cell: Cell, weights: Callable[[], list[list[Weights]]], tensors: list[Tensor], count: int, x: Tensor,
-        state: Mapping[str, Tensor] | None, kept: PackedStack,
+        self, cell: CellFacts, weights: Callable[[], list[list[Weights]]], tensors: list[Tensor], count: int,
+        units: int, x: Tensor, state: Mapping[str, Tensor] | None, kept: PackedStack,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """A step without gradients through a stack of ``count`` layers in one direction.
 
@@ -137,11 +153,11 @@ class Native(Kernel):
             RuntimeError: a shape, dtype or device is not that of a step of this layer.
             KeyError: a state is missing.
         """
-        units, rows, h, c = tensors[1].size(1), x.size(0), None, None
+        name, gates, has_c = cell
+        rows, h, c = x.size(0), None, None
         if state is not None:
-            h, c = state["h"], state["c"] if "c" in cell.state_names else None
-        name = operator_name(cell)
-        slices, team = plan(1, rows, padded(units), len(cell.gate_names), single=True)
+            h, c = state["h"], state["c"] if has_c else None
+        slices, team = plan(1, rows, units + -units % 16, gates, single=True)
         found: tuple[Tensor, Tensor, Tensor]
         few = rows == 1 or (rows <= _ROWS_IN_PLACE and not self._rounds())
         if few and not kept.hold.active:

@@ -112,8 +112,8 @@ class PackedStack:
 
     def __init__(self) -> None:
         self.hold = Hold()
-        self.kernel_for: dict[tuple[Any, ...], Kernel] = {}
-        """The kernel that a step takes, for each choice of kernel, precision, dtype and device"""
+        self.kernel_for: dict[tuple[Any, ...], tuple[Kernel, Any]] = {}
+        """The kernel that a step takes, for each choice of kernel, precision, dtype and device, with the cell in short"""
         self._layers: list[PackedWeights] = []
         self._joined = PackedWeights(self.hold)
 

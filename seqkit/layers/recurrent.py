@@ -16,7 +16,17 @@ from torch.nn.utils.rnn import PackedSequence
 
 from seqkit.cells import Cell, make_cell
 from seqkit.errors import UsageError, unknown
-from seqkit.kernels import PRECISIONS, Native, PackedStack, Weights, choose_kernel, kernel_name, transformed
+from seqkit.kernels import (
+    PRECISIONS,
+    CellFacts,
+    Native,
+    PackedStack,
+    Weights,
+    choose_kernel,
+    facts_of,
+    kernel_name,
+    transformed,
+)
 from seqkit.layers.convert import cell_of, copy_from_torch, copy_to_torch, module_of
 from seqkit.layers.direction import Direction, step_tensors, weights_of
 from seqkit.layers.ragged import Mask, packed_like, unpacked
@@ -178,22 +188,21 @@ class Recurrent(nn.Module):
 
     def _quick_run(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
         """One layer without gradients or padding, with nothing checked twice; None where it is not that."""
-        kernel = self._quick_kernel(x)
+        found = self._quick_kernel(x)
         layers = self._modules["layers"]._modules  # type: ignore[union-attr]
         if (
-            kernel is None
+            found is None
             or len(layers) != 1
             or x.dim() != 3
             or not x.size(1)
             or (self.training and self.weight_dropout)
         ):
             return None
-        packed = self._packed
+        (kernel, (_, _, has_c)), packed = found, self._packed
         try:
             tensors = step_tensors(layers.values())  # type: ignore[arg-type]
             if tensors[1].size(1) != self.hidden_size:
                 return None
-            has_c = "c" in self.cell.state_names
             states = (None, None) if state is None else (state["h"], state["c"] if has_c else None)
             out, h, c = kernel.infer(
                 self.cell, self._stack, tensors, self.num_directions, x, None, states, packed.layer(0)
@@ -202,15 +211,16 @@ class Recurrent(nn.Module):
             return None  # the ordinary way finds out what is wrong and says so
         return out, State(h=h, c=c) if has_c else State(h=h)
 
-    def _quick_kernel(self, x: Tensor) -> Native | None:
+    def _quick_kernel(self, x: Tensor) -> tuple[Native, CellFacts] | None:
         """The native kernel, where it is the one for such input, without gradients, and nothing is traced."""
         if torch.is_grad_enabled() or torch.compiler.is_compiling() or not isinstance(x, Tensor) or transformed():
             return None
         choice = (self.kernel, self.precision, x.dtype, x.is_cpu)
-        kernel = self._packed.kernel_for.get(choice)
-        if kernel is None:
-            kernel = self._packed.kernel_for[choice] = choose_kernel(self.cell, x, self.kernel, self.precision)
-        return kernel if isinstance(kernel, Native) else None
+        found = self._packed.kernel_for.get(choice)
+        if found is None:
+            kernel = choose_kernel(self.cell, x, self.kernel, self.precision)
+            found = self._packed.kernel_for[choice] = kernel, facts_of(self.cell)
+        return found if isinstance(found[0], Native) else None  # type: ignore[return-value]
 
     def _run(self, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None) -> tuple[Tensor, State]:
         layers, device = self._layers(), x.device.type
@@ -290,18 +300,19 @@ class Recurrent(nn.Module):
 
     def _quick_step(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
         """A step without gradients as one operator (1.7 times as fast); None where it does not apply."""
-        kernel = None if self.training else self._quick_kernel(x)
-        if kernel is None:
+        found = None if self.training else self._quick_kernel(x)
+        if found is None:
             return None
-        layers = self._modules["layers"]._modules  # type: ignore[union-attr]
+        kernel, facts = found
+        layers, units = self._modules["layers"]._modules, self.hidden_size  # type: ignore[union-attr]
         try:
             tensors = step_tensors(layers.values())  # type: ignore[arg-type]
-            if tensors[1].size(1) != self.hidden_size:
+            if tensors[1].size(1) != units:
                 return None
-            out, h, c = kernel.step(self.cell, self._stack, tensors, len(layers), x, state, self._packed)
+            out, h, c = kernel.step(facts, self._stack, tensors, len(layers), units, x, state, self._packed)
         except (RuntimeError, KeyError, TypeError, IndexError):
             return None  # the ordinary way finds out what is wrong and says so
-        return out, State(h=h, c=c) if "c" in self.cell.state_names else State(h=h)
+        return out, State(h=h, c=c) if facts.has_c else State(h=h)
 
     def _stack(self) -> list[list[Weights]]:
         return [[weights_of(direction) for direction in layer] for layer in self._layers()]

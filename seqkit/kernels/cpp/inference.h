@@ -197,7 +197,9 @@ Inferred step_in_place(const InPlaceArguments& a) {
     const int64_t L = a.n, each = a.weights.size() / std::max<int64_t>(L, 1);
     Sizes z = sizes_in_place<Cell>(a, 1, 1);
     const InitialStates initial(a.h, a.c, Cell::STATES, {z.B, L, z.units});
-    const Plan plan = make_plan({}, z.B, 1, 1);
+    // That of a single row is made once: it takes as long as a hidden layer of 16 units.
+    static const Plan of_a_row = make_plan({}, 1, 1, 1);
+    const Plan made = z.B == 1 ? Plan() : make_plan({}, z.B, 1, 1), &plan = z.B == 1 ? of_a_row : made;
     const Buffer vectors = buffer((z.G + Cell::OWN) * z.H);
     Tensor x = a.x.contiguous(), h = empty_floats({z.B, L, z.units});
     Tensor c = Cell::STATES > 1 ? empty_floats({z.B, L, z.units}) : empty_floats({0});

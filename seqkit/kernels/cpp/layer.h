@@ -61,7 +61,7 @@ void run_forward(const LayerForward& layer) {
             .shared = *scratch[item],
         };
         loop.template run<Cell>();
-    });
+    }, !layer.in_place[0].x || z.B * z.T >= kRowsWorthPacking);
 }
 
 }  // namespace seqkit
