@@ -113,7 +113,7 @@ class PackedStack:
     def __init__(self) -> None:
         self.hold = Hold()
         self.kernel_for: dict[tuple[Any, ...], tuple[Kernel, Any]] = {}
-        """The kernel that a step takes, for each choice of kernel, precision, dtype and device, with the cell in short"""
+        """The kernel for each choice of kernel, precision, dtype and device, with the cell in short"""
         self._layers: list[PackedWeights] = []
         self._joined = PackedWeights(self.hold)
 
