@@ -15,6 +15,9 @@ L = TypeVar("L")
 MOST_LAYERS = 1000
 """One that somebody means has ten; a thousand million take all memory before the first error."""
 
+IN_MEMORY = "(in memory)"
+"""The option ``data`` of a model whose data were no file"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SplitOptions(TrainingConfig):

@@ -101,7 +101,10 @@ def labels(y: Any) -> np.ndarray:
 
 
 def label_lists(y: Any, sizes: Sequence[int]) -> list[list[Any]]:
-    """The labels of each sequence; raises :class:`UsageError` unless it has as many as steps (``sizes``)."""
+    """The labels of each sequence; raises :class:`UsageError` unless it has as many as steps (``sizes``).
+
+    Numbers with fractions are no labels: ValueError, as from scikit-learn.
+    """
     rows = [list(_plain(row)) for row in one_by_one(y, "y", "lists of labels")]
     same_length(len(sizes), len(rows))
     for number, (row, size) in enumerate(zip(rows, sizes, strict=True)):
@@ -109,6 +112,9 @@ def label_lists(y: Any, sizes: Sequence[int]) -> list[list[Any]]:
             raise UsageError(f"X[{number}] has {size} steps but y[{number}] has {len(row)} labels; give each its own")
         if any(label != label for label in row):
             raise UsageError(f"y[{number}] contains NaN, which is no label")
+    every = [label for row in rows for label in row]
+    if any(isinstance(label, float) for label in every) and all(isinstance(label, (int, float)) for label in every):
+        check_classification_targets(np.array(every))
     return rows
 
 

@@ -15,13 +15,12 @@ from sklearn.base import BaseEstimator
 
 from seqkit.config import TrainingConfig, make_config, options_of
 from seqkit.config.options import Option
+from seqkit.config.shared import IN_MEMORY
 from seqkit.errors import UsageError
 from seqkit.runs import find_task
 from seqkit.runs.transfer import with_sizes_from_outside
 from seqkit.topologies import AnyTask, Task
 
-_IN_MEMORY = "(in memory)"
-"""The option ``data`` of a model whose data were no file."""
 _RENAMED = {"seed": "random_state", "valid_fraction": "validation_fraction"}
 """Options that have another name here: scikit-learn's."""
 _FILES = ("vectors", "init_from", "pretrain", "teacher")
@@ -72,7 +71,7 @@ class TaskParameters(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         for name, parameter in _RENAMED.items():
             value = self._draw_seed() if name == "seed" else getattr(self, parameter)
             values[name] = known[name].check(plain(value), parameter)
-        config: TrainingConfig = make_config(task.config, {**values, "data": _IN_MEMORY})
+        config: TrainingConfig = make_config(task.config, {**values, "data": IN_MEMORY})
         return config
 
     def _own_options(self, known: dict[str, Option], task: AnyTask) -> dict[str, Any]:

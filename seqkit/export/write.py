@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 
+from seqkit.config.shared import IN_MEMORY
 from seqkit.errors import UsageError
 from seqkit.export.comparison import BATCHES, Run, check_difference, largest_difference, scores_through
 from seqkit.export.ensembles import export_ensemble
@@ -78,6 +79,8 @@ def export(run: Path, format_name: str = "onnx", out: Path | None = None, int8: 
     if int8:
         check_test_split(run)
     model = load(run, "cpu")
+    if int8 and str(getattr(model.config, "data", "")).endswith(IN_MEMORY):
+        raise UsageError(f"{run} was trained on data in memory, so there is no test split to show what --int8 costs")
     if format_name == "onnx":
         _check_cells(model)
     exported = _parts_of(model)

@@ -19,7 +19,7 @@ from seqkit.kernels.aten import Aten
 from seqkit.kernels.base import Kernel, Weights
 from seqkit.kernels.build import built
 from seqkit.kernels.cudnn import Cudnn
-from seqkit.kernels.native import Native, ensure, ensure_or_warn, ready
+from seqkit.kernels.native import CellFacts, Native, ensure, ensure_or_warn, facts_of, ready
 from seqkit.kernels.packed import PackedStack
 from seqkit.kernels.reference import Reference
 from seqkit.kernels.traced import Traced
@@ -28,6 +28,7 @@ __all__ = [
     "KERNELS",
     "NAMES",
     "PRECISIONS",
+    "CellFacts",
     "Cudnn",
     "Kernel",
     "Native",
@@ -37,6 +38,7 @@ __all__ = [
     "built",
     "choose_kernel",
     "ensure",
+    "facts_of",
     "kernel_name",
     "ready",
     "transformed",

@@ -8,7 +8,8 @@ B batch, T time, H hidden units, D directions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,13 +19,15 @@ from seqkit.kernels.base import Kernel, LayerCall, Weights
 from seqkit.kernels.layout import layer_of, pad_units, padded, stack, unpad_outputs, weights_of
 from seqkit.kernels.library import ensure, ensure_or_warn, multiplies_bf16, ready
 from seqkit.kernels.operators import Options, forward, operator, operator_name
-from seqkit.kernels.packed import PackedStack, pack, tensors_of
+from seqkit.kernels.packed import PackedStack, PackedWeights, pack_stack, tensors_of
 from seqkit.kernels.plan import plan
 
 __all__ = [
+    "CellFacts",
     "Native",
     "ensure",
     "ensure_or_warn",
+    "facts_of",
     "layer_of",
     "multiplies_bf16",
     "operator_name",
@@ -34,8 +37,23 @@ __all__ = [
     "weights_of",
 ]
 
-_STEPS_WORTH_PACKING = 12
-"""A step of one sequence takes 1.4 times as long from weights as they lie; comparing costs what 12 steps lose."""
+_STEPS_IN_PLACE = 8
+"""A sequence of fewer steps reads the weights where they lie; of more, a fingerprint takes less than those lose."""
+_ROWS_IN_PLACE = 8
+"""A single step of no more sequences reads the weights where they lie."""
+
+
+class CellFacts(NamedTuple):
+    """What a step has to know of a cell, looked up once."""
+
+    operator_name: str | None
+    gates: int
+    has_c: bool
+
+
+def facts_of(cell: Cell) -> CellFacts:
+    """Those of a cell."""
+    return CellFacts(operator_name(cell), len(cell.gate_names), "c" in cell.state_names)
 
 
 class Native(Kernel):
@@ -63,19 +81,43 @@ class Native(Kernel):
     def _infer(self, call: LayerCall, tensors: list[Tensor]) -> tuple[Tensor, CellState]:
         cell, weights, x, lengths, states, cache = call
         h, c = (*(states or ()), None, None)[:2]
-        count, units, bf16 = len(weights), weights[0].weight_h.shape[1], self._rounds()
-        slices, team = plan(count, x.shape[0], padded(units), len(cell.gate_names), single=x.shape[1] == 1)
-        name = operator_name(cell)
-        if x.shape[0] == 1 and x.shape[1] < _STEPS_WORTH_PACKING and lengths is None and not bf16:
-            # A sequence reads each weight once a step, wherever it lies: nothing need be packed, kept or compared.
-            out, *final = operator("infer_in_place")(name, x, tensors, count, h, c, team)
-        else:
-            fresh = cache is None or torch.compiler.is_compiling()
-            packed, vectors = pack(weights, bf16) if fresh else cache.of(weights, bf16)
-            out, *final = operator("infer")(name, x, lengths, packed, vectors, h, c, units, slices, team)
-        if out.shape[2] != count * units:
-            out = unpad_outputs(out, count, units)
+        out, *final = self.infer(cell, lambda: [weights], tensors, len(weights), x, lengths, (h, c), cache)
         return out, tuple(final[: len(cell.state_names)])
+
+    def infer(
+        self, cell: Cell, layers: Callable[[], Sequence[Sequence[Weights]]], tensors: list[Tensor], directions: int,
+        x: Tensor, lengths: Tensor | None, states: tuple[Tensor | None, Tensor | None], kept: PackedWeights | None,
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        """A layer over x (B, T, I) without gradients: the output, h, and c (empty for a cell that has none).
+
+        Args:
+            cell: what happens in a step.
+            layers: gives the weights of the layer, as a list of one, where they have to be packed.
+            tensors: the same, as :func:`~seqkit.kernels.packed.tensors_of` has them.
+            directions: 1 or 2.
+            x: (B, T, I).
+            lengths: (B), None for T.
+            states: h and c to start from, (B, D, H); None for zeros.
+            kept: what is kept of earlier calls.
+
+        Raises:
+            RuntimeError: a shape, dtype or device does not fit.
+        """
+        (batch, steps, _), units, bf16 = x.shape, tensors[1].size(1), self._rounds()
+        name, single = operator_name(cell), steps == 1
+        slices, team = plan(directions, batch, padded(units), len(cell.gate_names), single=single)
+        few = batch <= _ROWS_IN_PLACE if single else batch == 1 and steps < _STEPS_IN_PLACE
+        after = (*states, units, slices, team)
+        found: Sequence[Tensor]
+        if few and lengths is None and not bf16 and (kept is None or not kept.hold.active):
+            # Each weight is read once or a few times, wherever it lies: nothing need be packed, kept or verified.
+            found = operator("infer_in_place")(name, x, tensors, directions, *states, team)
+        elif kept is None or torch.compiler.is_compiling():
+            found = operator("infer")(name, x, lengths, *pack_stack(layers(), bf16), *after)
+        else:
+            found = kept.apply("infer", (name, x, lengths), after, tensors, layers, bf16)
+        out, h, c = found
+        return (out if out.size(2) == directions * units else unpad_outputs(out, directions, units)), h, c
 
     def _run_for_gradients(self, call: LayerCall) -> tuple[Tensor, CellState]:
         cell, weights, x, lengths, states, _ = call
@@ -91,34 +133,36 @@ class Native(Kernel):
         out, final, _, _ = forward(name, x, lengths, layer, state, Options(units, self._rounds(), slices, team))
         if units != hidden:
             out, final = unpad_outputs(out, len(weights), units), final[..., :units]
-        return out, final.unbind(0)
+        # By number: what `unbind` gives cannot be changed in place, and people reset rows of a state.
+        return out, tuple(final[number] for number in range(len(final)))
 
     def _rounds(self) -> bool:
         return self.bf16 and multiplies_bf16()
 
     def step(
-        self, cell: Cell, weights: Callable[[], list[Weights]], tensors: list[Tensor], count: int, x: Tensor,
-        state: Mapping[str, Tensor] | None, kept: PackedStack,
-    ) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
+        self, cell: CellFacts, weights: Callable[[], list[list[Weights]]], tensors: list[Tensor], count: int,
+        units: int, x: Tensor, state: Mapping[str, Tensor] | None, kept: PackedStack,
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """A step without gradients through a stack of ``count`` layers in one direction.
 
-        x (B, I) and each state (B, L, H), None for zeros, to the output (B, H) and the states after it. One sequence
-        reads the weights, ``tensors`` layer after layer, where they lie; several read packed ones, and so does one
-        where the weights stand still.
+        x (B, I) and each state (B, L, H), None for zeros, to the output (B, H) and h and c after it; c is empty for a
+        cell that has none. A few sequences read the weights, ``tensors`` layer after layer, where they lie; more read
+        packed ones, and so do few where the weights stand still.
 
         Raises:
             RuntimeError: a shape, dtype or device is not that of a step of this layer.
             KeyError: a state is missing.
         """
-        has_c, units, h, c = "c" in cell.state_names, tensors[1].shape[1], None, None
+        name, gates, has_c = cell
+        rows, h, c = x.size(0), None, None
         if state is not None:
             h, c = state["h"], state["c"] if has_c else None
-        rows, name = x.shape[0], operator_name(cell)
-        slices, team = plan(1, rows, padded(units), len(cell.gate_names), single=True)
-        if rows == 1 and not kept.hold.active:
-            out, h, c = operator("step_in_place")(name, x, tensors, count, h, c, team)
+        slices, team = plan(1, rows, units + -units % 16, gates, single=True)
+        found: tuple[Tensor, Tensor, Tensor]
+        few = rows == 1 or (rows <= _ROWS_IN_PLACE and not self._rounds())
+        if few and not kept.hold.active:
+            found = operator("step_in_place")(name, x, tensors, count, h, c, team)
         else:
-            bf16 = self._rounds()
-            packed, vectors = kept.standing(bf16) or kept.joined(weights(), bf16)
-            out, h, c = operator("step")(name, x, packed, vectors, h, c, units, slices, team)
-        return out, {"h": h, "c": c} if has_c else {"h": h}
+            after, packed = (h, c, units, slices, team), kept.joined(count)
+            found = packed.apply("step", (name, x), after, tensors, weights, self._rounds())  # type: ignore[assignment]
+        return found

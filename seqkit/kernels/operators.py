@@ -6,8 +6,8 @@ have an order. B batch, T time, I inputs, H hidden units (a multiple of 16), G g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -36,6 +36,10 @@ CELLS: dict[str, Cell] = {
 """The cells that were written in C++, by their names there."""
 _NAMES = {type(c): [(name, o.options) for name, o in CELLS.items() if type(o) is type(c)] for c in CELLS.values()}
 """For each class of cell the names of its C++, with the options that each stands for."""
+
+
+_PIECE = 1 << 16
+"""Bytes of a tensor that have one fingerprint, as ``kPiece`` of the C++ has it."""
 
 
 def operator_name(cell: Cell) -> str | None:
@@ -124,6 +128,9 @@ def register() -> None:
     torch.library.register_fake("seqkit::step", _fake_step)
     torch.library.register_fake("seqkit::infer_in_place", _fake_infer_in_place)
     torch.library.register_fake("seqkit::step_in_place", _fake_step_in_place)
+    torch.library.register_fake("seqkit::infer_verified", partial(_fake_verified, by=_fake_infer))
+    torch.library.register_fake("seqkit::step_verified", partial(_fake_verified, by=_fake_step))
+    torch.library.register_fake("seqkit::fingerprint", _fake_fingerprint)
     torch.library.register_fake("seqkit::backward", _fake_backward)
     torch.library.register_autograd("seqkit::forward", _backward, setup_context=_save)
 
@@ -169,14 +176,24 @@ def _fake_infer_in_place(
 ) -> tuple[Tensor, ...]:
     units = weights[1].shape[1]
     out = x.new_empty(*x.shape[:-1], directions * (units + -units % 16))
-    return out, *_fake_states(cell, x, (1, directions, units))
+    return out, *_fake_states(cell, x, (x.shape[0], directions, units))
 
 
 def _fake_step_in_place(
     cell: str, x: Tensor, weights: Sequence[Tensor], layers: int, h: Tensor | None, c: Tensor | None, team: int
 ) -> tuple[Tensor, ...]:
     units = weights[1].shape[1]
-    return x.new_empty(1, units), *_fake_states(cell, x, (1, layers, units))
+    return x.new_empty(x.shape[0], units), *_fake_states(cell, x, (x.shape[0], layers, units))
+
+
+def _fake_verified(*arguments: Any, by: Callable[..., tuple[Tensor, ...]]) -> tuple[Any, ...]:
+    """Of an operator that is called with the weights and their fingerprint, too, and says whether they fit."""
+    return *by(*arguments[:-2]), True
+
+
+def _fake_fingerprint(weights: Sequence[Tensor]) -> Tensor:
+    pieces = sum(-(-tensor.numel() * tensor.element_size() // _PIECE) for tensor in weights)
+    return weights[0].new_empty(pieces, 8, dtype=torch.int64)
 
 
 def _fake_states(cell: str, x: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:

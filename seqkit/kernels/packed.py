@@ -1,13 +1,13 @@
-"""Packed weights: what inference reads of a layer, kept from call to call with a copy of the weights they are made of.
+"""Packed weights: what inference reads of a layer, kept from call to call with a fingerprint of what they are made of.
 
 No stamp of a tensor shows every edit: one through ``.data``, a view of numpy's or another process leaves none. So each
-call compares the weights with the copy, bit by bit; only where somebody says that they stand still does it not.
+call takes the fingerprint of the weights, and computes again where it is another; only where somebody says that they
+stand still does it not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import is_not
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ class Packed(NamedTuple):
 
 class _Kept(NamedTuple):
     bf16: bool
-    copies: list[Tensor]
+    fingerprint: Tensor
     packed: Packed
 
 
@@ -39,42 +39,72 @@ class Hold:
 
     def __init__(self) -> None:
         self._lock, self._holders, self.number = Lock(), 0, 0
-
-    @property
-    def active(self) -> bool:
-        """Whether the weights stand still now."""
-        return self._holders > 0
+        self.active = False
+        """Whether the weights stand still now"""
 
     def begin(self) -> None:
         """From now to :meth:`end` the weights stand still: they are compared in the first call only."""
         with self._lock:
             self.number += self._holders == 0
             self._holders += 1
+            self.active = True
 
     def end(self) -> None:
         """Ends what one :meth:`begin` began."""
         with self._lock:
             self._holders -= 1
+            self.active = self._holders > 0
 
 
 class PackedWeights:
-    """The packed weights of one layer, made anew when a weight has changed."""
+    """The packed weights of one layer, or of a stack in one direction; made anew when a weight has changed."""
 
     def __init__(self, hold: Hold) -> None:
-        # One tuple, so that threads that share a layer never see the copies of one packing with the result of another.
+        self.hold = hold
+        # One tuple, so that threads that share a layer never see the fingerprint of one packing with another.
         self._kept: _Kept | None = None
-        self._hold, self._compared_in = hold, 0
+        self._verified_in = 0
 
-    def of(self, weights: Sequence[Weights], bf16: bool) -> Packed:
-        """The weights, packed as they are now."""
-        kept, number, tensors = self._kept, self._hold.number, tensors_of(weights)
-        stand_still = self._hold.active and self._compared_in == number
-        if kept is None or kept.bf16 != bf16 or not (stand_still or operator("same")(tensors, kept.copies)):
-            # Packed from the copies: another process may be writing to the weights.
-            copies = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in tensors]
-            kept = self._kept = _Kept(bf16, copies, pack(_with_tensors(weights, copies), bf16))
-        self._compared_in = number
-        return kept.packed
+    def standing(self, bf16: bool) -> Packed | None:
+        """The packed weights, if they were verified since the weights stand still."""
+        kept, hold = self._kept, self.hold
+        trusted = kept is not None and kept.bf16 == bf16 and hold.active and self._verified_in == hold.number
+        return kept.packed if trusted and kept is not None else None
+
+    def apply(
+        self, name: str, before: tuple[Any, ...], after: tuple[Any, ...], tensors: list[Tensor],
+        layers: Callable[[], Sequence[Sequence[Weights]]], bf16: bool,
+    ) -> Sequence[Tensor]:  # fmt: skip
+        """What an operator gives for the weights as they are now, by those that are kept if they still are.
+
+        Args:
+            name: the operator's; there is another, ``NAME_verified``, which also says whether the weights are the same.
+            before: arguments before the packed weights.
+            after: arguments after them.
+            tensors: the weights, as :func:`tensors_of` has them.
+            layers: gives the same for packing, layer by layer.
+            bf16: whether to round.
+        """
+        standing = self.standing(bf16)
+        if standing is None:
+            kept, number = self._kept, self.hold.number
+            if kept is not None and kept.bf16 == bf16:
+                verify = operator(name + "_verified")
+                out, h, c, same = verify(*before, *kept.packed, *after, tensors, kept.fingerprint)
+                if same:
+                    self._verified_in = number
+                    return out, h, c
+            standing = self._pack(tensors, layers(), bf16)
+            self._verified_in = number
+        result: Sequence[Tensor] = operator(name)(*before, *standing, *after)
+        return result
+
+    def _pack(self, tensors: list[Tensor], layers: Sequence[Sequence[Weights]], bf16: bool) -> Packed:
+        # From copies: another process may be writing to the weights.
+        copies = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in tensors]
+        packed = pack_stack(_with_tensors(layers, copies), bf16)
+        self._kept = _Kept(bf16, operator("fingerprint")(copies), packed)
+        return packed
 
 
 class PackedStack:
@@ -82,11 +112,10 @@ class PackedStack:
 
     def __init__(self) -> None:
         self.hold = Hold()
-        self.kernel_for: dict[tuple[Any, ...], Kernel] = {}
-        """The kernel that a step takes, for each choice of kernel, precision, dtype and device"""
+        self.kernel_for: dict[tuple[Any, ...], tuple[Kernel, Any]] = {}
+        """The kernel for each choice of kernel, precision, dtype and device, with the cell in short"""
         self._layers: list[PackedWeights] = []
-        self._joined: tuple[list[Packed], Packed] | None = None
-        self._standing: tuple[int, bool, Packed] | None = None
+        self._joined = PackedWeights(self.hold)
 
     def layer(self, number: int) -> PackedWeights:
         """Those of one layer."""
@@ -94,21 +123,9 @@ class PackedStack:
             self._layers.append(PackedWeights(self.hold))
         return self._layers[number]
 
-    def standing(self, bf16: bool) -> Packed | None:
-        """Those of the stack, if it was compared since its weights stand still."""
-        found = self._standing
-        return found[2] if found and self.hold.active and found[:2] == (self.hold.number, bf16) else None
-
-    def joined(self, weights: Sequence[Weights], bf16: bool) -> Packed:
-        """Those of a stack in one direction, one layer after another."""
-        number = self.hold.number
-        parts = [self.layer(place).of([own], bf16) for place, own in enumerate(weights)]
-        joined = self._joined
-        if joined is None or len(joined[0]) != len(parts) or any(map(is_not, joined[0], parts)):
-            whole = parts[0] if len(parts) == 1 else Packed(*(torch.cat(same) for same in zip(*parts, strict=True)))
-            joined = self._joined = parts, whole
-        self._standing = number, bf16, joined[1]
-        return joined[1]
+    def joined(self, count: int) -> PackedWeights:
+        """Those of a stack of so many layers in one direction, one after another."""
+        return self._joined if count > 1 else self.layer(0)
 
     def __reduce__(self) -> tuple[type[PackedStack], tuple[()]]:
         return PackedStack, ()
@@ -119,19 +136,28 @@ def tensors_of(weights: Sequence[Weights]) -> list[Tensor]:
     return [t for w in weights for t in (*w[:4], *w.own.values()) if t is not None]
 
 
-def _with_tensors(weights: Sequence[Weights], tensors: Sequence[Tensor]) -> list[Weights]:
-    """The inverse of :func:`tensors_of`, for other tensors in the places of the weights'."""
+def _with_tensors(layers: Sequence[Sequence[Weights]], tensors: Sequence[Tensor]) -> list[list[Weights]]:
+    """The inverse of :func:`tensors_of` layer by layer, for other tensors in the places of the weights'."""
     following = iter(tensors)
     return [
-        Weights(
-            next(following),
-            next(following),
-            next(following),
-            None if w.bias_h is None else next(following),
-            {name: next(following) for name in w.own},
-        )
-        for w in weights
+        [
+            Weights(
+                next(following),
+                next(following),
+                next(following),
+                None if w.bias_h is None else next(following),
+                {name: next(following) for name in w.own},
+            )
+            for w in weights
+        ]
+        for weights in layers
     ]
+
+
+def pack_stack(layers: Sequence[Sequence[Weights]], bf16: bool) -> Packed:
+    """The weights of all layers, packed, one after another."""
+    parts = [pack(weights, bf16) for weights in layers]
+    return parts[0] if len(parts) == 1 else Packed(*(torch.cat(same) for same in zip(*parts, strict=True)))
 
 
 def pack(weights: Sequence[Weights], bf16: bool) -> Packed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 
 from seqkit.machine import cpu_quota
@@ -16,7 +18,17 @@ def plan(
     directions: int, batch: int, hidden: int, gates: int, *, single: bool = False, training: bool = False
 ) -> tuple[int, int]:
     """Slices of the batch for each direction, and threads for each slice; ``single``: of one step, not many."""
-    threads = _threads()
+    # torch's threads, but no more than a container's quota of processor time: a team without its cores waits.
+    threads, quota = torch.get_num_threads(), cpu_quota()
+    if quota is not None and quota < threads:
+        threads = max(1, int(quota))
+    return _planned(threads, directions, batch, hidden, gates, single, training)
+
+
+@lru_cache(4096)
+def _planned(
+    threads: int, directions: int, batch: int, hidden: int, gates: int, single: bool, training: bool
+) -> tuple[int, int]:
     workers = threads // directions if threads >= directions else 1
     if workers == 1:
         return 1, 1
@@ -29,9 +41,3 @@ def plan(
     earns_a_team = weights >= (2**17 if single else 2**15)
     team = min(workers // slices, MOST_IN_TEAM, max(1, hidden // _BLOCK)) if earns_a_team else 1
     return slices, team
-
-
-def _threads() -> int:
-    """torch's threads, but no more than a container's quota of processor time: a team without its cores waits."""
-    threads, quota = torch.get_num_threads(), cpu_quota()
-    return threads if quota is None else max(1, min(threads, int(quota)))

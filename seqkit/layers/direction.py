@@ -68,8 +68,12 @@ class Direction(nn.Module):
     def is_plain(self) -> bool:
         """Whether the parameters are the weights: no hook, no wrapper that has put something in a parameter's place."""
         own: nn.Module = self._modules["own"]  # type: ignore[assignment]
-        hooks = self._forward_pre_hooks or self._forward_hooks or own._forward_pre_hooks
-        return not hooks and tuple(self._parameters) == _PARAMETERS
+        return not self.is_hooked() and not own._forward_pre_hooks and tuple(self._parameters) == _PARAMETERS
+
+    def is_hooked(self) -> bool:
+        """Whether a call does something else than :meth:`forward` of this class."""
+        # Some wrappers put a function of their own into an instance.
+        return bool(self._forward_pre_hooks or self._forward_hooks or "forward" in self.__dict__)
 
     def weights(self) -> Weights:
         """The parameters as kernels take them; see :func:`weights_of`."""
@@ -77,13 +81,19 @@ class Direction(nn.Module):
 
 
 def step_tensors(layers: Iterable[nn.Module]) -> list[Tensor]:
-    """The tensors of all directions, one after another, as :func:`~seqkit.kernels.packed.tensors_of` has them."""
+    """The tensors of all directions, one after another, as :func:`~seqkit.kernels.packed.tensors_of` has them.
+
+    Raises KeyError where a parameter has been replaced by something else; :func:`weights_of` knows what to do.
+    """
     tensors: list[Tensor] = []
     for layer in layers:
         for each in layer._modules.values():
-            if type(each) is Direction and not each.has_own and each.is_plain():
+            if type(each) is Direction and not each.has_own and not each.is_hooked():
                 # Without a tuple of weights in between, which takes as long as the rest.
-                tensors += [tensor for tensor in each._parameters.values() if tensor is not None]
+                named = each._parameters
+                tensors += (named["weight_x"], named["weight_h"], named["bias"])  # type: ignore[arg-type]
+                if named["bias_h"] is not None:
+                    tensors.append(named["bias_h"])
             else:
                 tensors += tensors_of([weights_of(cast(nn.Module, each))])
     return tensors

@@ -6,7 +6,7 @@ B batch, T time, I input_size, H hidden_size, L num_layers, D directions (1 or 2
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -16,9 +16,21 @@ from torch.nn.utils.rnn import PackedSequence
 
 from seqkit.cells import Cell, make_cell
 from seqkit.errors import UsageError, unknown
-from seqkit.kernels import PRECISIONS, Cudnn, Native, PackedStack, Weights, choose_kernel, kernel_name, transformed
+from seqkit.kernels import (
+    PRECISIONS,
+    CellFacts,
+    Cudnn,
+    Native,
+    PackedStack,
+    Weights,
+    choose_kernel,
+    facts_of,
+    kernel_name,
+    transformed,
+)
 from seqkit.layers.convert import cell_of, copy_from_torch, copy_to_torch, module_of
 from seqkit.layers.direction import Direction, step_tensors, weights_of
+from seqkit.layers.ragged import Mask, packed_like, unpacked
 from seqkit.layers.state import State
 
 __all__ = ["Direction", "Lengths", "Recurrent"]
@@ -42,6 +54,8 @@ class Recurrent(nn.Module):
             ``SEQKIT_KERNELS`` when the layer is constructed, else ``"auto"``.
         precision: ``"f32"``, or ``"bf16"``: products of matrices may round both sides to bfloat16 where the processor
             multiplies those faster; sums, gates, states and gradients stay in float32.
+        device: where the weights are; None: torch's default.
+        dtype: of the weights; None: torch's default.
         cell_options: arguments of the cell, such as ``reset="before"`` for a GRU.
 
     Raises:
@@ -60,6 +74,8 @@ class Recurrent(nn.Module):
         weight_dropout: float = 0.0,
         kernel: str | None = None,
         precision: str = "f32",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
         **cell_options: Any,
     ) -> None:
         super().__init__()
@@ -76,9 +92,12 @@ class Recurrent(nn.Module):
         # What the native kernel keeps from call to call; it compares it with the weights.
         self._packed = PackedStack()
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
-        self.layers = nn.ModuleList(
-            nn.ModuleList(Direction(self.cell, size, hidden_size) for _ in range(self.num_directions)) for size in sizes
-        )
+        with torch.device(device) if device is not None else nullcontext():
+            self.layers = nn.ModuleList(
+                nn.ModuleList(Direction(self.cell, size, hidden_size) for _ in range(self.num_directions))
+                for size in sizes
+            )
+        self.to(dtype=dtype)
 
     @property
     def num_layers(self) -> int:
@@ -116,15 +135,23 @@ class Recurrent(nn.Module):
         return State({name: template.new_zeros(batch_size, *self._state_shape) for name in self.cell.state_names})
 
     def forward(
-        self, x: Tensor, lengths: Lengths | None = None, state: State | None = None, *, kernel: str | None = None
-    ) -> tuple[Tensor, State]:
+        self,
+        x: Tensor | PackedSequence,
+        lengths: Lengths | None = None,
+        state: State | None = None,
+        *,
+        mask: Tensor | None = None,
+        kernel: str | None = None,
+    ) -> tuple[Any, State]:
         """Runs over whole sequences.
 
         Args:
-            x: inputs (B, T, I).
+            x: inputs (B, T, I), or a ``PackedSequence``; then the outputs are one, too, and ``lengths`` is left out.
             lengths: (B) the number of steps of each sequence, 0 to T; None: all T. The steps after them are padding:
                 they change nothing, their output is 0, and the backward direction starts at each sequence's own end.
             state: the state to start from; None: zeros.
+            mask: (B, T) of bool in place of ``lengths``, for real steps (True) that are not the first ones. The others
+                change nothing, and their output is 0.
             kernel: a kernel for this call.
 
         Returns:
@@ -133,7 +160,68 @@ class Recurrent(nn.Module):
         Raises:
             UsageError: (a ValueError) for shapes that do not fit.
         """
+        if isinstance(x, PackedSequence) or mask is not None:
+            return self._run_ragged(x, lengths, state, mask, kernel)
+        if lengths is None and kernel is None:
+            found = self._quick_run(x, state)
+            if found is not None:
+                return found
         return self._run(x, self._check(x, lengths, state), state, kernel)
+
+    def _run_ragged(
+        self,
+        x: Tensor | PackedSequence,
+        lengths: Lengths | None,
+        state: State | None,
+        mask: Tensor | None,
+        kernel: str | None,
+    ) -> tuple[Tensor | PackedSequence, State]:
+        if sum((isinstance(x, PackedSequence), lengths is not None, mask is not None)) > 1:
+            raise UsageError("which steps are real is said twice; give a PackedSequence, or lengths, or a mask")
+        if isinstance(x, PackedSequence):
+            padded, sizes = unpacked(x)
+            out, final = self.forward(padded, sizes, state, kernel=kernel)
+            return packed_like(out, sizes, x), final
+        self._check(x, None, state)
+        real = Mask(cast(Tensor, mask), x)
+        out, final = self.forward(real.together(x), real.lengths, state, kernel=kernel)
+        return real.apart(out), final
+
+    def _quick_run(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
+        """One layer without gradients or padding, with nothing checked twice; None where it is not that."""
+        found = self._quick_kernel(x)
+        layers = self._modules["layers"]._modules  # type: ignore[union-attr]
+        if (
+            found is None
+            or len(layers) != 1
+            or x.dim() != 3
+            or not x.size(1)
+            or (self.training and self.weight_dropout)
+        ):
+            return None
+        (kernel, (_, _, has_c)), packed = found, self._packed
+        try:
+            tensors = step_tensors(layers.values())  # type: ignore[arg-type]
+            if tensors[1].size(1) != self.hidden_size:
+                return None
+            states = (None, None) if state is None else (state["h"], state["c"] if has_c else None)
+            out, h, c = kernel.infer(
+                self.cell, self._stack, tensors, self.num_directions, x, None, states, packed.layer(0)
+            )
+        except (RuntimeError, KeyError, TypeError, IndexError):
+            return None  # the ordinary way finds out what is wrong and says so
+        return out, State(h=h, c=c) if has_c else State(h=h)
+
+    def _quick_kernel(self, x: Tensor) -> tuple[Native, CellFacts] | None:
+        """The native kernel, where it is the one for such input, without gradients, and nothing is traced."""
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or not isinstance(x, Tensor) or transformed():
+            return None
+        choice = (self.kernel, self.precision, x.dtype, x.is_cpu)
+        found = self._packed.kernel_for.get(choice)
+        if found is None:
+            kernel = choose_kernel(self.cell, x, self.kernel, self.precision)
+            found = self._packed.kernel_for[choice] = kernel, facts_of(self.cell)
+        return found if isinstance(found[0], Native) else None  # type: ignore[return-value]
 
     def _run(self, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None) -> tuple[Tensor, State]:
         layers, device = self._layers(), x.device.type
@@ -217,27 +305,22 @@ class Recurrent(nn.Module):
 
     def _quick_step(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
         """A step without gradients as one operator (1.7 times as fast); None where it does not apply."""
-        if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling() or transformed():
+        found = None if self.training else self._quick_kernel(x)
+        if found is None:
             return None
-        if not isinstance(x, Tensor):
-            return None
-        choice = (self.kernel, self.precision, x.dtype, x.is_cpu)
-        kernel = self._packed.kernel_for.get(choice)
-        if kernel is None:
-            kernel = choose_kernel(self.cell, x, self.kernel, self.precision)
-            self._packed.kernel_for[choice] = kernel
-        if not isinstance(kernel, Native):
-            return None
-        layers = self._modules["layers"]._modules  # type: ignore[union-attr]
-        tensors = step_tensors(layers.values())  # type: ignore[arg-type]
+        kernel, facts = found
+        layers, units = self._modules["layers"]._modules, self.hidden_size  # type: ignore[union-attr]
         try:
-            out, final = kernel.step(self.cell, self._stack, tensors, len(layers), x, state, self._packed)
+            tensors = step_tensors(layers.values())  # type: ignore[arg-type]
+            if tensors[1].size(1) != units:
+                return None
+            out, h, c = kernel.step(facts, self._stack, tensors, len(layers), units, x, state, self._packed)
         except (RuntimeError, KeyError, TypeError, IndexError):
             return None  # the ordinary way finds out what is wrong and says so
-        return out, State(final)
+        return out, State(h=h, c=c) if facts.has_c else State(h=h)
 
-    def _stack(self) -> list[Weights]:
-        return [weights_of(direction) for layer in self._layers() for direction in layer]
+    def _stack(self) -> list[list[Weights]]:
+        return [[weights_of(direction) for direction in layer] for layer in self._layers()]
 
     @contextmanager
     def weights_stand_still(self) -> Iterator[None]:
@@ -332,8 +415,6 @@ class Recurrent(nn.Module):
 
 
 def _check_kinds(x: object, state: object) -> None:
-    if isinstance(x, PackedSequence):
-        raise UsageError("input is a PackedSequence; give what pad_packed_sequence(..., batch_first=True) returns")
     if not isinstance(x, Tensor):
         raise UsageError(f"input must be a tensor, not {type(x).__name__}; torch.as_tensor converts it")
     if state is not None and not isinstance(state, Mapping):

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from seqkit.errors import UsageError
+from seqkit.errors import SeqkitError, UsageError
 from seqkit.search.repeats import block_repeats, check_size
 
 
@@ -37,6 +37,26 @@ class Hypothesis:
     tokens: tuple[int, ...]
     score: float
     log_probability: float
+
+
+def log_probabilities(logits: Tensor) -> Tensor:
+    """Those of each symbol, (N, V).
+
+    Raises:
+        SeqkitError: for logits that are no numbers.
+    """
+    found = torch.log_softmax(logits, 1)
+    refuse_nan(found[:, 0])
+    return found
+
+
+def refuse_nan(values: Tensor) -> None:
+    """Raises :class:`SeqkitError` where something is not a number: nothing could be chosen by it."""
+    if values.isnan().any():
+        raise SeqkitError(
+            "the model gives NaN in place of probabilities, so its weights or its input are not finite; look at the "
+            "loss of its training, and train again with a lower learning rate"
+        )
 
 
 @dataclass(frozen=True)

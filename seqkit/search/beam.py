@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from seqkit.errors import UsageError
-from seqkit.search.base import Hypothesis, Limits, S, Step
+from seqkit.search.base import Hypothesis, Limits, S, Step, log_probabilities
 
 Penalty = Callable[[S], Tensor]
 
@@ -107,7 +107,7 @@ class _Beam(Generic[S]):
     def _grow(self, logits: Tensor, scores: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best extensions of each sentence: their parents, symbols and log-probabilities, (A, K) each."""
         rows = [row for row in self.rows for _ in range(self.size)]
-        allowed = self.limits.apply(torch.log_softmax(logits, 1), rows, tokens.flatten(0, 1))
+        allowed = self.limits.apply(log_probabilities(logits), rows, tokens.flatten(0, 1))
         symbols = allowed.shape[1]
         extensions = (scores.unsqueeze(2) + allowed.view(len(self.rows), self.size, symbols)).flatten(1)
         best, places = extensions.topk(min(self.size, extensions.shape[1]), 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from seqkit.search.base import Hypothesis, Limits, S, Step
+from seqkit.search.base import Hypothesis, Limits, S, Step, log_probabilities
 
 
 @torch.no_grad()
@@ -22,7 +22,7 @@ def greedy(
     tokens = torch.empty(batch, 0, dtype=torch.int64, device=device)
     while rows:
         logits, state = step(last, state)
-        scores, best = limits.apply(torch.log_softmax(logits, 1), rows, tokens).max(1)
+        scores, best = limits.apply(log_probabilities(logits), rows, tokens).max(1)
         for number, (row, token, score) in enumerate(zip(rows, best.tolist(), scores.tolist(), strict=True)):
             totals[row] += score
             if token == limits.end:

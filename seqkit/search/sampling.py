@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 from seqkit.errors import UsageError
-from seqkit.search.base import S, Step
+from seqkit.search.base import S, Step, refuse_nan
 from seqkit.search.repeats import Repeats, check_size
+
+_COLDEST = 1e-30
+"""Logits divided by less may overflow; long before, all but the likeliest symbol have probability 0."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,11 @@ def choose(
 
     Raises:
         UsageError: for values outside of temperature >= 0, top_k >= 0, 0 < top_p <= 1.
+        SeqkitError: for logits that are no numbers.
     """
     _check(temperature, top_k, top_p)
-    if temperature == 0:
+    refuse_nan(logits)
+    if temperature < _COLDEST:
         return logits.argmax(1)
     scaled = logits if temperature == 1 else logits / temperature
     if top_k == 0 and top_p == 1:

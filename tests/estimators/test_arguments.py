@@ -44,6 +44,7 @@ from seqkit.estimators import SequenceClassifier, SequenceLabeler, SequenceTagge
         (SequenceLabeler, [np.zeros((1, 2)), np.zeros((1, 3))], [[0], [1]], "X[0] has 2 features a frame, X[1] has 3"),
         (SequenceLabeler, [np.full((1, 2), np.inf)], [[0]], "X[0] has an infinite feature"),
         (SequenceLabeler, [np.zeros((2, 2))], [[0, float("nan")]], "y[0] contains NaN"),
+        (SequenceLabeler, [np.zeros((2, 2))], [[0.5, 1.25]], "Unknown label type: continuous"),
     ],
 )
 def test_wrong_data_are_reported(kind, X, y, message, make):

@@ -300,8 +300,9 @@ def test_steps_through_a_stack_are_the_whole_call(cell, hidden, threads):
             state = first
             for time in range(4):
                 y, state = layer.step(x[:, time], state)
-                torch.testing.assert_close(y, whole[:, time], rtol=1e-5, atol=1e-6)
-        torch.testing.assert_close(dict(state), dict(last), rtol=1e-5, atol=1e-6)
+                # Weights as they lie are summed in another order, and layer normalization divides by small deviations.
+                torch.testing.assert_close(y, whole[:, time], rtol=1e-5, atol=4e-6)
+        torch.testing.assert_close(dict(state), dict(last), rtol=1e-5, atol=4e-6)
 
 
 def zeros_for(layer):
@@ -340,7 +341,8 @@ def test_a_prepared_step_notices_an_optimizer_and_stays_out_of_training():
     with torch.no_grad():
         before = layer.step(x)[0]
     y = layer.step(x)[0]
-    assert y.requires_grad and torch.equal(y, before)
+    assert y.requires_grad
+    torch.testing.assert_close(y, before)
     y.sum().backward()
     optimizer.step()
     with torch.no_grad():
@@ -435,6 +437,11 @@ def test_torch_finds_the_operators_well_made(name, bf16):
     for lengths, start in ((detached[2], (h, c)), (None, (None, None))):
         given = (name, detached[1], lengths, packed, vectors, *start, 16, 1, 1)
         torch.library.opcheck(torch.ops.seqkit.infer, given, test_utils=checks)
+        weights = [detached[3], detached[4]]
+        given = (*given, weights, torch.ops.seqkit.fingerprint(weights))
+        torch.library.opcheck(torch.ops.seqkit.infer_verified, given, test_utils=checks)
+        assert torch.ops.seqkit.infer_verified(*given)[3]
+        assert not torch.ops.seqkit.infer_verified(*given[:-2], weights[::-1], given[-1])[3]
     packed = torch.ops.seqkit.pack(*(weight[:1] for weight in detached[3:5]), bf16)
     for start in ((h[:, :1], None if c is None else c[:, :1]), (None, None)):
         given = (name, detached[1][:, 0], packed, vectors[:1], *start, 16, 1, 1)

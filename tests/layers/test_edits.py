@@ -10,6 +10,7 @@ from torch.nn.utils import parametrizations, prune
 
 from seqkit import Recurrent
 from seqkit.errors import UsageError
+from seqkit.kernels import ensure
 from seqkit.kernels.plan import plan
 from seqkit.layers import State
 from seqkit.layers.crf import CRF
@@ -25,16 +26,17 @@ def layer_of(cell="gru", seed=0, **options):
 
 
 def assert_equals_the_reference(layer):
-    """Calls of one row and of several, and steps of both."""
+    """Calls of one row and of several, of few steps and of more, and steps of one, a few and many rows."""
+    # Some tests make weights large, and rounding errors grow from step to step.
     with torch.no_grad():
-        for x in (X, X[:1]):
+        for x in (X[:1], X[:1].repeat(1, 2, 1), X.repeat(7, 1, 1), X):
             out, state = layer(x)
             expected, last = layer(x, kernel="reference")
-            torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-6)
-            torch.testing.assert_close(dict(state), dict(last), rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(dict(state), dict(last), rtol=1e-5, atol=1e-5)
             if not layer.bidirectional:
                 stepped = layer.step(x[:, 0])[0]
-                torch.testing.assert_close(stepped, expected[:, 0], rtol=1e-5, atol=1e-6)
+                torch.testing.assert_close(stepped, expected[:, 0], rtol=1e-5, atol=1e-5)
     return out
 
 
@@ -56,6 +58,15 @@ def by_one_number(layer):
     layer.layers[-1][0].bias.data[7] += 1
 
 
+def by_swapped_rows(layer):
+    weight = layer.layers[0][0].weight_h.data
+    weight.copy_(weight.roll(8, 0))
+
+
+def by_signs(layer):
+    layer.layers[0][0].weight_x.data[:, ::2].neg_()
+
+
 def by_reused_buffer(layer):
     vector = nn.utils.parameters_to_vector(layer.parameters()).detach()
     nn.utils.vector_to_parameters(vector, layer.parameters())
@@ -63,7 +74,24 @@ def by_reused_buffer(layer):
     vector.mul_(2)
 
 
-EDITS = [by_data, by_numpy, by_storage, by_one_number, by_reused_buffer]
+EDITS = [by_data, by_numpy, by_storage, by_one_number, by_swapped_rows, by_signs, by_reused_buffer]
+
+
+@pytest.mark.parametrize("words", [1, 2, 16])
+def test_the_smallest_edits_show_in_a_fingerprint(words):
+    if not ensure(print):
+        pytest.skip("the native kernels cannot be built here")
+    fingerprint = torch.ops.seqkit.fingerprint
+    weight = torch.randn(1000, 33, generator=torch.Generator().manual_seed(0))
+    before, bits = fingerprint([weight]), weight.view(torch.int32).view(-1)
+    for bit in range(32):
+        for start in (0, 1, 5000, len(bits) - 129 * words):
+            # Words 128 apart are of one chain: those are the edits that could make up for each other.
+            edited = bits.clone()
+            edited[start::128][:words] ^= 1 << bit if bit < 31 else -(2**31)
+            assert not torch.equal(fingerprint([edited.view(torch.float32).view(1000, 33)]), before)
+    assert torch.equal(fingerprint([weight.t().contiguous().t()]), before)
+    assert not torch.equal(fingerprint([weight.view(33, 1000)]), before)
 
 
 @pytest.mark.parametrize("edit", EDITS)
@@ -290,7 +318,6 @@ def test_frozen_weights_stay_frozen_in_torchs_module_and_back(cell):
     ("x", "lengths", "state", "told"),
     [
         (X.numpy(), None, None, "input must be a tensor, not ndarray"),
-        (nn.utils.rnn.pack_padded_sequence(X, [5, 5, 5], True), None, None, "input is a PackedSequence"),
         (X, [2.9, 5, 5], None, "lengths must be whole numbers, not float32"),
         (X, None, torch.zeros(3, 1, 16), "state must be a State, not Tensor"),
         (X, None, State({"h": torch.zeros(3, 1, 16).double()}), "state 'h' is float64, but the layer's weights"),
@@ -340,3 +367,35 @@ def test_a_quota_of_a_container_is_found_in_both_versions_of_control_groups(tmp_
     assert quota_of_cgroups(tmp_path, groups) == 4
     groups.write_text("0::/elsewhere\n")
     assert quota_of_cgroups(tmp_path, groups) is None
+
+
+@pytest.mark.parametrize("kernel", ["native", "reference"])
+@pytest.mark.parametrize("grad", [False, True])
+def test_a_row_of_a_carried_state_can_be_reset_in_place(kernel, grad):
+    layer = layer_of("lstm", kernel=kernel)
+    with torch.set_grad_enabled(grad):
+        _, state = layer(X)
+        expected, _ = layer(X, None, layer(X)[1].map(lambda t: t.index_fill(0, torch.tensor([1]), 0.0)))
+        state.h[1] = 0
+        state.c[1] = 0
+        out, _ = layer(X, None, state)
+        torch.testing.assert_close(out, expected)
+        if grad:
+            expected.sum().backward()
+            first = [parameter.grad.clone() for parameter in layer.parameters()]
+            layer.zero_grad()
+            out.sum().backward()
+            torch.testing.assert_close([parameter.grad for parameter in layer.parameters()], first)
+
+
+def test_layers_are_made_where_and_as_they_are_asked_for():
+    layer = Recurrent("gru", 8, 16, num_layers=2, dtype=torch.float64)
+    assert {parameter.dtype for parameter in layer.parameters()} == {torch.float64}
+    assert layer(X.double())[0].dtype == torch.float64
+    meta = Recurrent("lstm-peephole", 8, 16, device="meta")
+    assert all(parameter.is_meta for parameter in meta.parameters())
+    torch.manual_seed(3)
+    meta.to_empty(device="cpu").reset_parameters()
+    torch.manual_seed(3)
+    for one, other in zip(meta.parameters(), Recurrent("lstm-peephole", 8, 16).parameters(), strict=True):
+        assert torch.equal(one, other)

@@ -1,13 +1,14 @@
 """Searches against the enumeration of every sequence, on small random models."""
 
 import itertools
+from functools import partial
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqkit import UsageError
+from seqkit.errors import SeqkitError, UsageError
 from seqkit.search import Limits, beam, choose, greedy, length_penalty, sample
 
 START, END = 0, 1
@@ -235,3 +236,21 @@ def test_a_narrow_beam_keeps_the_places_that_its_definition_keeps(seed, size):
         truth = plain_beam(model, sentence, limits, size)
         assert [h.tokens for h in found[sentence]] == [tokens for _, tokens in truth]
         assert [h.score for h in found[sentence]] == pytest.approx([value for value, _ in truth])
+
+
+def test_logits_that_are_no_numbers_are_refused():
+    def broken(last, state):
+        return torch.full((len(last), 5), torch.nan), state
+
+    limits = Limits(START, END, max_length=4)
+    for search in (greedy, partial(beam, size=2)):
+        with pytest.raises(SeqkitError, match="the model gives NaN in place of probabilities"):
+            search(broken, History(torch.arange(2), torch.empty(2, 0, dtype=torch.int64)), 2, limits)
+    with pytest.raises(SeqkitError, match="the model gives NaN"):
+        choose(torch.full((1, 5), torch.nan), torch.Generator())
+
+
+@pytest.mark.parametrize("temperature", [1e-10, 1e-40, 1e-300])
+def test_a_temperature_near_zero_takes_the_likeliest_symbol(temperature):
+    logits = torch.tensor([[0.0, 2.0, 1.0, -torch.inf], [3.0, -100.0, 2.9, 0.0]])
+    assert choose(logits, torch.Generator(), temperature).tolist() == [1, 0]

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bfloat16.h"
+#include "fingerprint.h"
 #include "product.h"
 #include "sizes.h"
 #include "team.h"
@@ -63,16 +64,17 @@ struct InferenceArguments {
     const Tensor &packed, &vectors;  // vectors (n, G + OWN, H): biases, then the cell's own parameters
     const OptionalTensor &h, &c;
     int64_t units, slices, team;
+    Verification* verification = nullptr;
 };
 
-// One sequence, with weights as they lie: of each direction or layer weight_x, weight_h, bias, and what `own` of
+// A few sequences, with weights as they lie: of each direction or layer weight_x, weight_h, bias, and what `own` of
 // LayerWeights is made of, without padding units. n is the number of directions, or, in a step, of layers.
 struct InPlaceArguments {
     std::string_view cell;
-    const Tensor& x;  // (1, T, I), or (1, I) for one step
+    const Tensor& x;  // (B, T, I), or (B, I) for one step
     at::TensorList weights;
     int64_t n;
-    const OptionalTensor &h, &c;  // (1, n, units)
+    const OptionalTensor &h, &c;  // (B, n, units)
     int64_t team;
 };
 

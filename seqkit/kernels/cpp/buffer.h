@@ -11,10 +11,24 @@
 namespace seqkit {
 
 using BFloat16 = c10::BFloat16;
-using Buffer = std::unique_ptr<float[]>;
+// Begins with a cache line, since vectors that lie across two take twice as long to load. The plain allocator is asked,
+// and for more: the one for aligned memory takes several times as long.
+class Buffer {
+  public:
+    Buffer() = default;
+    explicit Buffer(int64_t size) : memory_(new float[size + 16]) {
+        begin_ = reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(memory_.get()) + 63) / 64 * 64);
+    }
+    float* get() const { return begin_; }
+    float& operator[](int64_t n) const { return begin_[n]; }
+
+  private:
+    std::unique_ptr<float[]> memory_;
+    float* begin_ = nullptr;
+};
 using BFloat16Buffer = std::unique_ptr<BFloat16[]>;
 
-inline Buffer buffer(int64_t size) { return Buffer(size ? new float[size] : nullptr); }
+inline Buffer buffer(int64_t size) { return size ? Buffer(size) : Buffer(); }
 
 // Cleared, because rows may be shorter than the width that a product of bfloat16 reads.
 inline BFloat16Buffer bfloat16_buffer(int64_t size) { return BFloat16Buffer(size ? new BFloat16[size]() : nullptr); }

@@ -23,7 +23,7 @@
 namespace seqkit {
 
 constexpr int64_t kInputRows = 128;
-constexpr int64_t kRowsWorthPacking = 4;  // of input, where weights are read as they lie
+constexpr int64_t kRowsWorthPacking = 64;  // of input, where weights are read as they lie
 
 // What the members of a team share while they run a slice.
 struct ForwardScratch {
@@ -60,7 +60,7 @@ struct Forward {
     int64_t t = 0, rows = 0, chunk_row = 0;
     float *h = nullptr, *h_next = nullptr, *c = nullptr;
     int64_t kept_block = 0;
-    Buffer product_of_block{};
+    Buffer product_of_block{}, products_in_place{};
     BFloat16Buffer rounded{};
     std::vector<float*> out_row{};
 
@@ -88,11 +88,19 @@ struct Forward {
 
     // The recurrent product of a stage for one block: (rows, gates of the stage, units of a block).
     void recurrent(int64_t block, const Stage& stage, const Operand& left, float* to) const {
-        if (in_place.h)
-            return block_times(z, in_place.h, block, stage.first_gate, stage.gates, z.units, left.full, to);
+        if (in_place.h) return recurrent_in_place(block, stage, left.full, to);
         const int64_t width = stage.gates * z.NB, pair = z.bf16 ? 2 : 1;  // bfloat16 has two numbers in a column
         const Operand right = weight_h + (block * z.H * z.G + stage.first_gate * pair) * z.NB;
         product(rows, width, z.H, left, z.ld, right, z.G * z.NB, to, width, false);
+    }
+
+    // The first block has those of all blocks of this member computed.
+    void recurrent_in_place(int64_t block, const Stage& stage, const float* left, float* to) const {
+        const int64_t size = rows * stage.gates * z.NB;
+        if (block == first_block)
+            times_in_place(z, in_place.h, stage.first_gate, stage.gates, z.units, first_block, last_block, left, z.ld,
+                           rows, products_in_place.get(), size);
+        std::memcpy(to, products_in_place.get() + (block - first_block) * size, size * sizeof(float));
     }
 
     template <class Cell>
@@ -127,6 +135,7 @@ struct Forward {
     template <class Cell>
     void begin() {
         product_of_block = buffer(s.size() * z.G * z.NB);
+        if (in_place.h) products_in_place = buffer(s.size() * z.G * unit_count);
         rounded = bfloat16_buffer(z.bf16 ? s.size() * z.ld : 0);
         out_row.resize(s.size());
         kept_block = kept_block_size<Cell>(z);
@@ -161,14 +170,15 @@ struct Forward {
                     std::memcpy(x_rows + row * z.I, from, z.I * sizeof(float));
             }
         const int64_t width = z.G * z.NB, K = z.inputs();
-        const Buffer packed = buffer(in_place.x && count >= kRowsWorthPacking ? K * width : 0);
+        if (in_place.x && count < kRowsWorthPacking) {
+            float* to = shared.x.get() + first_block * ForwardScratch::x_rows(s) * width;
+            times_in_place(z, in_place.x, 0, z.G, K, first_block, last_block, x_rows, K, count, to,
+                           ForwardScratch::x_rows(s) * width);
+            return member.meet();
+        }
+        const Buffer packed = buffer(in_place.x ? K * width : 0);
         for (int64_t block = first_block; block < last_block; block++) {
             float* to = shared.x.get() + block * ForwardScratch::x_rows(s) * width;
-            if (in_place.x && count < kRowsWorthPacking) {
-                for (int64_t i = 0; i < count; i++)
-                    block_times(z, in_place.x, block, 0, z.G, K, x_rows + i * K, to + i * width);
-                continue;
-            }
             if (in_place.x) pack_block(z, in_place.x, block, K, packed.get());
             const Operand right = in_place.x ? Operand{packed.get(), nullptr} : weight_x + block * K * width;
             product(count, width, K, {x_rows, rounded_x}, K, right, width, to, width, false);

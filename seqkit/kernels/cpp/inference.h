@@ -1,5 +1,5 @@
-// The operators of inference: forward alone, from packed weights or one row's weights as they lie, with nothing kept. They are operators of their own so
-// that autograd need not look at them.
+// The operators of inference: forward alone, from packed weights or from weights as they lie, with nothing kept. They are
+// operators of their own so that autograd need not look at them.
 #pragma once
 
 #include "arguments.h"
@@ -71,6 +71,7 @@ Inferred infer(const InferenceArguments& a) {
         .initial = {initial.data(0, 0), initial.data(1, 0)},
         .out = out.mutable_data_ptr<float>(),
         .final = {h.mutable_data_ptr<float>(), c.mutable_data_ptr<float>()},
+        .verification = a.verification,
     });
     return {out, h, c};
 }
@@ -106,6 +107,7 @@ Inferred step(const InferenceArguments& a) {
             .initial = {initial.data(0, l * units), initial.data(1, l * units)},
             .out = out.mutable_data_ptr<float>(),
             .final = {final_h + l * units, Cell::STATES > 1 ? final_c + l * units : nullptr},
+            .verification = l ? nullptr : a.verification,
         });
         packed += packed_size(z);
         x = units == z.H ? out : out.narrow(1, 0, units).contiguous();
@@ -152,26 +154,25 @@ Sizes sizes_in_place(const InPlaceArguments& a, int64_t T, int64_t D) {
     const int64_t each = a.n > 0 ? a.weights.size() / a.n : 0;
     TORCH_CHECK(each >= 3 && a.weights[1].dim() == 2 && a.x.dim() >= 2, "weights or x do not fit");
     check(a.x, "x", a.x.sizes());
-    TORCH_CHECK(a.x.size(0) == 1, "only one sequence is run from weights as they lie");
     const int64_t units = a.weights[1].size(1), H = (units + kUnitMultiple - 1) / kUnitMultiple * kUnitMultiple;
-    Sizes z(1, T, a.x.size(-1), D, Cell::GATES, H, units, false);
+    Sizes z(a.x.size(0), T, a.x.size(-1), D, Cell::GATES, H, units, false);
     z.set_unpadded_states(a.n);
     check_sizes(z, 1, a.team);
     return z;
 }
 
-// One sequence through one layer, as `infer`, from weights as they lie.
+// Sequences of one length through one layer, as `infer`, from weights as they lie.
 template <class Cell>
 Inferred infer_in_place(const InPlaceArguments& a) {
-    TORCH_CHECK(a.x.dim() == 3, "x must be (1, T, I)");
+    TORCH_CHECK(a.x.dim() == 3, "x must be (B, T, I)");
     const Sizes z = sizes_in_place<Cell>(a, a.x.size(1), a.n);
-    const InitialStates initial(a.h, a.c, Cell::STATES, {1, z.D, z.units});
-    const Plan plan = make_plan({}, 1, z.T, 1);
+    const InitialStates initial(a.h, a.c, Cell::STATES, {z.B, z.D, z.units});
+    const Plan plan = make_plan({}, z.B, z.T, 1);
     const int64_t each = a.weights.size() / a.n, floats = (z.G + Cell::OWN) * z.H;
     const Buffer vectors = buffer(z.D * floats);
     const Tensor x = a.x.contiguous();
-    Tensor out = empty_floats({1, z.T, z.D * z.H}), h = empty_floats({1, z.D, z.units});
-    Tensor c = Cell::STATES > 1 ? empty_floats({1, z.D, z.units}) : empty_floats({0});
+    Tensor out = empty_floats({z.B, z.T, z.D * z.H}), h = empty_floats({z.B, z.D, z.units});
+    Tensor c = Cell::STATES > 1 ? empty_floats({z.B, z.D, z.units}) : empty_floats({0});
     const InPlace<Cell> first(a.weights.slice(0, each), z, vectors.get());
     const InPlace<Cell> last(a.weights.slice((z.D - 1) * each, each), z, vectors.get() + (z.D - 1) * floats);
     run_forward<Cell>({
@@ -189,21 +190,23 @@ Inferred infer_in_place(const InPlaceArguments& a) {
     return {out, h, c};
 }
 
-// One time step of one sequence, as `step`, from weights as they lie.
+// One time step, as `step`, from weights as they lie.
 template <class Cell>
 Inferred step_in_place(const InPlaceArguments& a) {
-    TORCH_CHECK(a.x.dim() == 2, "x must be (1, I)");
+    TORCH_CHECK(a.x.dim() == 2, "x must be (B, I)");
     const int64_t L = a.n, each = a.weights.size() / std::max<int64_t>(L, 1);
     Sizes z = sizes_in_place<Cell>(a, 1, 1);
-    const InitialStates initial(a.h, a.c, Cell::STATES, {1, L, z.units});
-    const Plan plan = make_plan({}, 1, 1, 1);
+    const InitialStates initial(a.h, a.c, Cell::STATES, {z.B, L, z.units});
+    // That of a single row is made once: it takes as long as a hidden layer of 16 units.
+    static const Plan of_a_row = make_plan({}, 1, 1, 1);
+    const Plan made = z.B == 1 ? Plan() : make_plan({}, z.B, 1, 1), &plan = z.B == 1 ? of_a_row : made;
     const Buffer vectors = buffer((z.G + Cell::OWN) * z.H);
-    Tensor x = a.x.contiguous(), h = empty_floats({1, L, z.units});
-    Tensor c = Cell::STATES > 1 ? empty_floats({1, L, z.units}) : empty_floats({0});
+    Tensor x = a.x.contiguous(), h = empty_floats({z.B, L, z.units});
+    Tensor c = Cell::STATES > 1 ? empty_floats({z.B, L, z.units}) : empty_floats({0});
     float *final_h = h.mutable_data_ptr<float>(), *final_c = c.mutable_data_ptr<float>();
     for (int64_t l = 0; l < L; l++) {
         const InPlace<Cell> layer(a.weights.slice(l * each, each), z, vectors.get());
-        Tensor out = empty_floats({1, z.H});
+        Tensor out = empty_floats({z.B, z.H});
         run_forward<Cell>({
             .z = z,
             .plan = plan,

@@ -3,6 +3,7 @@
 
 #include "bfloat16.h"
 #include "cells/cell.h"
+#include "fingerprint.h"
 #include "forward.h"
 #include "plan.h"
 #include "sizes.h"
@@ -25,6 +26,7 @@ struct LayerForward {
     float* out;
     float* final[kMaxStates];
     WeightsInPlace in_place[2] = {};           // of each direction, instead of packed ones, for a single row
+    Verification* verification = nullptr;      // of the weights that were packed
     float *kept_h = nullptr, *kept = nullptr;  // what backward needs, of all directions; null if it is not to be kept
 };
 
@@ -37,6 +39,7 @@ void run_forward(const LayerForward& layer) {
         scratch.push_back(
             std::make_unique<ForwardScratch>(z, layer.plan.slices[item / z.D], Cell::STATES, Cell::forward_scratch(z)));
     run_in_teams(items, layer.team, z.bf16, [&](int64_t item, const Member& member) {
+        if (layer.verification) layer.verification->check_share(item * member.size + member.number, items * member.size);
         const int64_t d = item % z.D;
         const float* bias = layer.vectors + d * (z.G + Cell::OWN) * z.H;
         Forward loop{
@@ -58,7 +61,7 @@ void run_forward(const LayerForward& layer) {
             .shared = *scratch[item],
         };
         loop.template run<Cell>();
-    });
+    }, !layer.in_place[0].x || z.B * z.T >= kRowsWorthPacking);
 }
 
 }  // namespace seqkit

@@ -4,6 +4,7 @@
 //   vector.h squash.h buffer.h bfloat16.h        numbers
 //   sizes.h plan.h team.h                        how hidden units, the batch and threads are divided
 //   product.h pack.h in_place.h                  matrix products, and weights in the order in which they are read
+//   fingerprint.h                                whether packed weights are still those of now
 //   forward.h backward.h                         the loops over time
 //   cells/                                       what happens in one step; cell.h says what the loops ask of a cell
 //   gradients.h                                  products over all time steps at once
@@ -23,6 +24,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <tuple>
 
 // Another library with another name for its operators can be loaded beside this one.
 #ifndef SEQKIT_NAMESPACE
@@ -61,7 +63,13 @@ static void define_operators(torch::Library& m) {
     m.def(
         "step_in_place(str cell, Tensor x, Tensor[] weights, int layers, Tensor? h, Tensor? c, int team) -> (Tensor, "
         "Tensor, Tensor)");
-    m.def("same(Tensor[] now, Tensor[] before) -> bool");
+    m.def("fingerprint(Tensor[] weights) -> Tensor");
+    m.def(
+        "infer_verified(str cell, Tensor x, Tensor? lengths, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int "
+        "units, int slices, int team, Tensor[] weights, Tensor fingerprint) -> (Tensor, Tensor, Tensor, bool)");
+    m.def(
+        "step_verified(str cell, Tensor x, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int units, int slices, "
+        "int team, Tensor[] weights, Tensor fingerprint) -> (Tensor, Tensor, Tensor, bool)");
     m.def(
         "backward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
         "Tensor kept_h, Tensor kept, Tensor grad_out, Tensor grad_final, int units, bool bf16, int slices, int team, "
@@ -98,7 +106,24 @@ static void implement_operators(torch::Library& m) {
         const InPlaceArguments a{cell, x, weights, layers, h, c, team};
         return visit_cell(cell, [&](auto kind) { return step_in_place<decltype(kind)>(a); });
     });
-    m.impl("same", &same);
+    m.impl("fingerprint", &fingerprint);
+    m.impl("infer_verified",
+           [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& packed,
+              const Tensor& vectors, const OptionalTensor& h, const OptionalTensor& c, int64_t units, int64_t slices,
+              int64_t team, at::TensorList weights, const Tensor& fingerprint) {
+               Verification verification(weights, fingerprint);
+               const InferenceArguments a{cell, x, lengths, packed, vectors, h, c, units, slices, team, &verification};
+               const Inferred found = visit_cell(cell, [&](auto kind) { return infer<decltype(kind)>(a); });
+               return std::tuple_cat(found, std::tuple(verification.same()));
+           });
+    m.impl("step_verified", [](std::string_view cell, const Tensor& x, const Tensor& packed, const Tensor& vectors,
+                               const OptionalTensor& h, const OptionalTensor& c, int64_t units, int64_t slices,
+                               int64_t team, at::TensorList weights, const Tensor& fingerprint) {
+        Verification verification(weights, fingerprint);
+        const InferenceArguments a{cell, x, {}, packed, vectors, h, c, units, slices, team, &verification};
+        const Inferred found = visit_cell(cell, [&](auto kind) { return step<decltype(kind)>(a); });
+        return std::tuple_cat(found, std::tuple(verification.same()));
+    });
     m.impl("backward", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_x,
                           const Tensor& weight_h, const Tensor& bias, const Tensor& own, const Tensor& kept_h,
                           const Tensor& kept, const Tensor& grad_out, const Tensor& grad_final, int64_t units,

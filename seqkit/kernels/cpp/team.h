@@ -5,7 +5,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
 #include <omp.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
@@ -16,25 +15,27 @@ namespace seqkit {
 
 constexpr int64_t kMaxTeam = 64;
 
-// The barrier of one team. Members spin, since the others are a fraction of a step behind, but not forever: with more
-// threads than cores, the one that is waited for needs the core.
+// The barrier of one team. Members spin, since the others are a fraction of a step behind, but not for long: where
+// other programs hold the cores, the one that is waited for needs the time that waiting would take. Yielding would not
+// do: a scheduler that divides time among groups of processes gives it to the same group again.
 class alignas(64) Team {
   public:
     void meet(int64_t size) {
         if (size == 1) return;
-        const int64_t round = round_.load(std::memory_order_relaxed);
+        const int32_t round = round_.load(std::memory_order_relaxed);
         if (waiting_.fetch_add(1, std::memory_order_acq_rel) == size - 1) {
             waiting_.store(0, std::memory_order_relaxed);
             round_.store(round + 1, std::memory_order_release);
+            round_.notify_all();
             return;
         }
-        for (int64_t spins = 0; round_.load(std::memory_order_acquire) == round; spins++) {
-            if (spins > 10000) sched_yield();
-        }
+        for (int64_t spins = 0; round_.load(std::memory_order_acquire) == round; spins++)
+            if (spins > 20000) round_.wait(round, std::memory_order_acquire);
     }
 
   private:
-    std::atomic<int64_t> waiting_{0}, round_{0};
+    std::atomic<int64_t> waiting_{0};
+    std::atomic<int32_t> round_{0};  // of the size that Linux can wait for
 };
 
 struct Member {
@@ -49,14 +50,14 @@ struct Member {
 // Calls body(item, member) for each item, by every member of one team; teams take turns at the items. oneDNN keeps
 // state of a thread from one product to the next, which has to be released at the end.
 template <class Body>
-void run_in_teams(int64_t items, int64_t team_size, bool bf16, const Body& body) {
+void run_in_teams(int64_t items, int64_t team_size, bool bf16, const Body& body, bool uses_products = true) {
     const int64_t threads = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), items * team_size);
     std::vector<Team> teams(threads);
     const auto run = [&](int64_t thread, int64_t running) {
         const int64_t size = std::min(team_size, running), count = running / size, mine = thread / size;
         if (mine < count)
             for (int64_t item = mine; item < items; item += count) body(item, Member{thread % size, size, teams[mine]});
-        at::native::cpublas::brgemm_release(bf16);
+        if (uses_products) at::native::cpublas::brgemm_release(bf16);
     };
     if (threads == 1) return run(0, 1);  // even a parallel region of one thread calls into the operating system
 #pragma omp parallel num_threads(threads)
