@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 
@@ -130,15 +130,23 @@ class Packed:
         return out * self._pad(_noise(out, (len(self._rows), out.shape[2]), p))
 
 
-def form_of(x: object, module: nn.RNNBase) -> Form | None:
-    """The form of an input, or None for what torch's own code is to run, or to refuse."""
+def steps_and_rows(x: object, input_size: int, batch_first: bool) -> tuple[int, int] | None:
+    """The number of time steps, and of the steps of all sequences; None for what is no input of such a size."""
     if isinstance(x, PackedSequence):
-        right = x.data.dim() == 2 and x.data.shape[1] == module.input_size and len(x.data) > 0
-        return Packed(x) if right and x.batch_sizes.is_cpu else None
+        fits = x.data.dim() == 2 and x.data.shape[1] == input_size and x.batch_sizes.is_cpu
+        return (len(x.batch_sizes), len(x.data)) if fits and len(x.data) else None
     assert isinstance(x, Tensor)
-    if x.dim() not in (2, 3) or x.shape[-1] != module.input_size or 0 in x.shape:
+    if x.dim() not in (2, 3) or x.shape[-1] != input_size or 0 in x.shape:
         return None
-    return Unbatched(x) if x.dim() == 2 else Padded(x, module.batch_first)
+    steps = x.shape[0] if x.dim() == 2 or not batch_first else x.shape[1]
+    return steps, x.numel() // input_size
+
+
+def form_of(x: Tensor | PackedSequence, batch_first: bool) -> Form:
+    """The form of an input that :func:`steps_and_rows` takes."""
+    if isinstance(x, PackedSequence):
+        return Packed(x)
+    return Unbatched(x) if x.dim() == 2 else Padded(x, batch_first)
 
 
 def _noise(like: Tensor, shape: tuple[int, ...], p: float) -> Tensor:

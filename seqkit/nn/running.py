@@ -15,12 +15,12 @@ from seqkit.cells import Cell, CellState
 from seqkit.cells.gru import GRU
 from seqkit.cells.lstm import LSTM
 from seqkit.cells.rnn import RNN
-from seqkit.kernels import KERNELS
 from seqkit.kernels.aten import from_torch_layout
 from seqkit.kernels.layout import padded, unpad_outputs
 from seqkit.kernels.operators import operator, operator_name
 from seqkit.kernels.packed import Packed, pack
 from seqkit.kernels.plan import plan
+from seqkit.nn.training import run_layer
 
 CELLS: dict[str, Cell] = {"LSTM": LSTM(), "GRU": GRU("after"), "RNN_TANH": RNN("tanh"), "RNN_RELU": RNN("relu")}
 """Our cells by the names that torch has for them, its modules' ``mode``."""
@@ -69,23 +69,24 @@ class Stack(NamedTuple):
     kept: KeptWeights
     between: Callable[[Tensor], Tensor] | None = None
 
-    def run(self, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...] | None) -> tuple[Tensor, CellState]:
+    def run(
+        self, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...] | None, learns: bool
+    ) -> tuple[Tensor, CellState]:
         """x (B, T, I) and states (L·D, B, H), None for zeros, to outputs (B, T, D·H) and the last states."""
-        flat = [tensor for layer in self.layers for direction in layer for tensor in direction]
-        learns = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *(states or ()), *flat))
         finals = []
         for number, layer in enumerate(self.layers):
             if number and self.between is not None:
                 x = self.between(x)
             own = slice(number * len(layer), (number + 1) * len(layer))
-            start = None if states is None else tuple(state[own].transpose(0, 1) for state in states)
+            start = None if states is None else tuple(state[own] for state in states)
             if learns:
-                weights = [from_torch_layout(self.cell, direction) for direction in layer]
-                x, final = KERNELS["native"].run(self.cell, weights, x, lengths, start)
+                x, final = run_layer(self.cell, x, lengths, start, layer)
             else:
                 x, final = self._infer(number, x, lengths, start)
             finals.append(final)
-        return x, tuple(_joined(parts) for parts in zip(*finals, strict=True))
+        if len(finals) == 1:
+            return x, finals[0]
+        return x, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
 
     def _infer(
         self, number: int, x: Tensor, lengths: Tensor | None, start: CellState | None
@@ -93,15 +94,9 @@ class Stack(NamedTuple):
         cell, layer = self.cell, self.layers[number]
         count, units = len(layer), layer[0][1].shape[1]
         packed, vectors = self.kept.of(number, cell, layer)
-        h, c = (*(start or ()), None, None)[:2]
+        h, c = (*(state.transpose(0, 1) for state in start or ()), None, None)[:2]
         slices, team = plan(count, x.shape[0], padded(units), len(cell.gate_names), single=x.shape[1] == 1)
         out, *final = operator("infer")(operator_name(cell), x, lengths, packed, vectors, h, c, units, slices, team)
         if out.shape[2] != count * units:
             out = unpad_outputs(out, count, units)
-        return out, tuple(final[: len(cell.state_names)])
-
-
-def _joined(parts: Sequence[Tensor]) -> Tensor:
-    """The states (B, D, H) of all layers as (L·D, B, H)."""
-    turned = [part.transpose(0, 1) for part in parts]
-    return turned[0].contiguous() if len(turned) == 1 else torch.cat(turned)
+        return out, tuple(state.transpose(0, 1).contiguous() for state in final[: len(cell.state_names)])
