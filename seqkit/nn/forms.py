@@ -135,11 +135,11 @@ def steps_and_rows(x: object, input_size: int, batch_first: bool) -> tuple[int, 
     if isinstance(x, PackedSequence):
         fits = x.data.dim() == 2 and x.data.shape[1] == input_size and x.batch_sizes.is_cpu
         return (len(x.batch_sizes), len(x.data)) if fits and len(x.data) else None
-    assert isinstance(x, Tensor)
-    if x.dim() not in (2, 3) or x.shape[-1] != input_size or 0 in x.shape:
+    shape: tuple[int, ...] = tuple(x.shape) if isinstance(x, Tensor) else ()
+    if len(shape) not in (2, 3) or shape[-1] != input_size or 0 in shape:
         return None
-    steps = x.shape[0] if x.dim() == 2 or not batch_first else x.shape[1]
-    return steps, x.numel() // input_size
+    steps = shape[1] if batch_first and len(shape) == 3 else shape[0]
+    return steps, steps if len(shape) == 2 else shape[0] * shape[1]
 
 
 def form_of(x: Tensor | PackedSequence, batch_first: bool) -> Form:

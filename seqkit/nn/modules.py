@@ -5,7 +5,6 @@ B batch, T time, L layers, D directions, H hidden units.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -15,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from seqkit.nn.conditions import is_plain, runs_plainly
 from seqkit.nn.forms import form_of, steps_and_rows
-from seqkit.nn.running import CELLS, KeptWeights, Stack, Tensors
+from seqkit.nn.running import CELLS, KeptWeights, Stack
 from seqkit.nn.worth import Size, worth_inferring, worth_training
 
 
@@ -109,6 +108,9 @@ def recorded(module: nn.Module, input: fx.Proxy, hx: Any) -> fx.Proxy:
 
 def _run(module: nn.RNNBase, input: Any, hx: object) -> Any:
     """The call on our kernels; None where torch's own code has to run it, or to refuse it in its own words."""
+    # Small calls are many, and end here; a compiler is told so before it would look at sizes.
+    if torch.compiler.is_compiling() or not _is_worth_it(module, input):
+        return None
     if not runs_plainly() or module.proj_size or not 0 <= module.dropout < 1:
         return None
     states = _states(module, hx)
@@ -118,14 +120,12 @@ def _run(module: nn.RNNBase, input: Any, hx: object) -> Any:
     weights = cast(list[Tensor], module._flat_weights)
     if states is None or not all(map(is_plain, (data, *states, *weights))):
         return None
-    layers, counts = _layers(module, weights), steps_and_rows(input, module.input_size, module.batch_first)
+    layers, form = _layers(module, weights), form_of(input, module.batch_first)
+    if layers is None or any(
+        s.shape != form.state_shape(len(layers) * len(layers[0]), module.hidden_size) for s in states
+    ):
+        return None
     learns = torch.is_grad_enabled() and any(t.requires_grad for t in (data, *states, *weights))
-    if layers is None or counts is None or not _is_worth_it(input, counts, layers, learns):
-        return None
-    form = form_of(input, module.batch_first)
-    shape = form.state_shape(len(layers) * len(layers[0]), module.hidden_size)
-    if any(state.shape != shape for state in states):
-        return None
     p = module.dropout if module.training else 0.0
     stack = Stack(CELLS[module.mode], layers, kept_weights(module), partial(form.dropout, p=p) if p else None)
     out, final = stack.run(form.x, form.lengths, form.states_in(states) if states else None, learns)
@@ -133,12 +133,16 @@ def _run(module: nn.RNNBase, input: Any, hx: object) -> Any:
     return form.output(out), last if module.mode == "LSTM" else last[0]
 
 
-def _is_worth_it(input: object, counts: tuple[int, int], layers: Sequence[Sequence[Tensors]], learns: bool) -> bool:
-    (steps, rows), first = counts, layers[0][0]
-    gates = len(first[0]) // first[1].shape[1]
-    products = rows * len(first[0]) * (first[0].shape[1] + first[1].shape[1])
-    fused = gates == 4 and not isinstance(input, PackedSequence)
-    return (worth_training if learns else worth_inferring)(Size(steps, rows, products), fused)
+def _is_worth_it(module: nn.RNNBase, input: object) -> bool:
+    """Whether the input is one of torch's forms, in its size, and large enough for us to gain."""
+    inputs, units, mode = module.input_size, module.hidden_size, module.mode
+    counts = steps_and_rows(input, inputs, module.batch_first)
+    if counts is None or mode not in CELLS:
+        return False
+    steps, rows = counts
+    size = Size(steps, rows, rows * len(CELLS[mode].gate_names) * units * (inputs + units))
+    fused = mode == "LSTM" and not isinstance(input, PackedSequence)
+    return worth_training(size, fused) if torch.is_grad_enabled() else worth_inferring(size, fused)
 
 
 def _states(module: nn.RNNBase, hx: Any) -> tuple[Any, ...] | None:

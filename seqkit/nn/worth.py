@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
 FEWEST_ROWS = 16
 """Sequences from which on a single step may gain"""
 

@@ -53,10 +53,8 @@ def classes_of(model):
 
 def outcome(model):
     out = model(X)
-    return [
-        out,
-        *torch.autograd.grad(out.square().sum(), list(model.head.parameters()) + list(model.encoder.parameters())),
-    ]
+    learning = [*model.head.parameters(), *model.encoder.parameters()]
+    return [out, *torch.autograd.grad(out.square().sum(), learning)]
 
 
 def test_every_module_that_can_be_is_replaced_and_the_others_are_named_with_the_reason(ours):
@@ -166,13 +164,13 @@ def test_scripted_modules_are_named():
     assert left.name == "0" and "TorchScript" in left.reason
 
 
-def test_compiled_models_run_on_our_kernels(ours):
+def test_compiled_models_compute_the_same_by_torchs_own_code(ours):
     model = torch.nn.GRU(4, 8)
     expected = model(X)[0]
     compiled = torch.compile(model, backend="eager")
     seqkit.speed_up(compiled)
     torch.testing.assert_close(compiled(X)[0], expected, rtol=1e-5, atol=1e-6)
-    assert ours.of == [model]
+    assert not ours
 
 
 def test_the_environment_decides(monkeypatch):
@@ -188,9 +186,8 @@ def test_what_is_no_module_is_refused():
 
 def test_the_account_fits_a_terminal():
     model = Model()
-    model.add_module(
-        "a_name_that_is_as_long_as_names_of_modules_become", torch.nn.LSTM(400, 800, 2, bidirectional=True)
-    )
+    long = "a_name_that_is_as_long_as_names_of_modules_become"
+    model.add_module(long, torch.nn.LSTM(400, 800, 2, bidirectional=True))
     done = seqkit.speed_up(model)
     assert repr(done).splitlines()[:2] == [
         "seqkit's kernels run 5 of 8 recurrent modules",
