@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from seqkit.inspection.record import record
     from seqkit.layers import CRF, Attention, Decoder, Encoded, Encoder, Head, Loss, Pooling, Recurrent, State
+    from seqkit.nn import speed_up
     from seqkit.runs import Model, load
 
 __all__ = [
@@ -50,10 +51,12 @@ __all__ = [
     "UsageError",
     "load",
     "record",
+    "speed_up",
 ]
 
 _HOMES = {
     "record": "seqkit.inspection.record",
+    "speed_up": "seqkit.nn",
     "Cell": "seqkit.cells",
     "Model": "seqkit.runs",
     "load": "seqkit.runs",

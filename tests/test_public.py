@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
         "seqkit.data",
         "seqkit.kernels",
         "seqkit.layers",
+        "seqkit.nn",
         "seqkit.runs",
         "seqkit.estimators",
         "seqkit.training",

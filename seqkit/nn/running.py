@@ -1,0 +1,102 @@
+"""Torch's recurrent modules on our kernels: a stack of layers over sequences, with the parameters that torch holds.
+
+B batch, T time, I inputs, H hidden units, L layers, D directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqkit.cells import Cell, CellState
+from seqkit.cells.gru import GRU
+from seqkit.cells.lstm import LSTM
+from seqkit.cells.rnn import RNN
+from seqkit.kernels.aten import from_torch_layout
+from seqkit.kernels.layout import padded, unpad_outputs
+from seqkit.kernels.operators import operator, operator_name
+from seqkit.kernels.packed import Packed, pack
+from seqkit.kernels.plan import plan
+from seqkit.nn.training import run_layer
+
+CELLS: dict[str, Cell] = {"LSTM": LSTM(), "GRU": GRU("after"), "RNN_TANH": RNN("tanh"), "RNN_RELU": RNN("relu")}
+"""Our cells by the names that torch has for them, its modules' ``mode``."""
+
+Tensors = Sequence[Tensor]
+"""The weights of one direction of a layer as torch lays them out: w_ih, w_hh and, with biases, b_ih, b_hh"""
+
+
+class _Kept(NamedTuple):
+    copies: list[Tensor]
+    packed: Packed
+
+
+class KeptWeights:
+    """Packed weights of a module's layers, kept from call to call and compared in each with the weights themselves.
+
+    Copies and pickles of it start empty.
+    """
+
+    def __init__(self) -> None:
+        # Each entry is one tuple, so that threads that share a module never see copies and packings of different calls.
+        self._layers: dict[int, _Kept] = {}
+
+    def of(self, number: int, cell: Cell, directions: Sequence[Tensors]) -> Packed:
+        """Those of a layer as its weights are now."""
+        tensors = [tensor for direction in directions for tensor in direction]
+        kept = self._layers.get(number)
+        if kept is None or not operator("same")(tensors, kept.copies):
+            # Packed from the copies: another process may be writing to the weights.
+            copies = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in tensors]
+            each = len(directions[0])
+            ours = [from_torch_layout(cell, copies[at : at + each]) for at in range(0, len(copies), each)]
+            kept = self._layers[number] = _Kept(copies, pack(ours, False))
+        return kept.packed
+
+    def __reduce__(self) -> tuple[type[KeptWeights], tuple[()]]:
+        return KeptWeights, ()
+
+
+class Stack(NamedTuple):
+    """What is run: the weights of all layers, layer by layer, and what stands between two of them."""
+
+    cell: Cell
+    layers: Sequence[Sequence[Tensors]]
+    """of each layer the weights of each direction"""
+    kept: KeptWeights
+    between: Callable[[Tensor], Tensor] | None = None
+
+    def run(
+        self, x: Tensor, lengths: Tensor | None, states: tuple[Tensor, ...] | None, learns: bool
+    ) -> tuple[Tensor, CellState]:
+        """x (B, T, I) and states (L·D, B, H), None for zeros, to outputs (B, T, D·H) and the last states."""
+        finals = []
+        for number, layer in enumerate(self.layers):
+            if number and self.between is not None:
+                x = self.between(x)
+            own = slice(number * len(layer), (number + 1) * len(layer))
+            start = None if states is None else tuple(state[own] for state in states)
+            if learns:
+                x, final = run_layer(self.cell, x, lengths, start, layer)
+            else:
+                x, final = self._infer(number, x, lengths, start)
+            finals.append(final)
+        if len(finals) == 1:
+            return x, finals[0]
+        return x, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
+
+    def _infer(
+        self, number: int, x: Tensor, lengths: Tensor | None, start: CellState | None
+    ) -> tuple[Tensor, CellState]:
+        cell, layer = self.cell, self.layers[number]
+        count, units = len(layer), layer[0][1].shape[1]
+        packed, vectors = self.kept.of(number, cell, layer)
+        h, c = (*(state.transpose(0, 1) for state in start or ()), None, None)[:2]
+        slices, team = plan(count, x.shape[0], padded(units), len(cell.gate_names), single=x.shape[1] == 1)
+        out, *final = operator("infer")(operator_name(cell), x, lengths, packed, vectors, h, c, units, slices, team)
+        if out.shape[2] != count * units:
+            out = unpad_outputs(out, count, units)
+        return out, tuple(state.transpose(0, 1).contiguous() for state in final[: len(cell.state_names)])
