@@ -123,7 +123,8 @@ class DataUnderTest:
             )
             for f in report.findings
         ]
-        wrong = join_equal(finding for finding in report.findings if finding.level == "wrong")
+        # What both the pass over a file and the task say of it is said once.
+        wrong = join_equal(dict.fromkeys(finding for finding in report.findings if finding.level == "wrong"))
         report.findings[:] = [*wrong, *(finding for finding in report.findings if finding.level != "wrong")]
 
     def _of_file(self, where: str | None) -> str | None:
@@ -196,7 +197,8 @@ class DataUnderTest:
         for original in notes:
             note = self._restored(original)
             if isinstance(original, Remark):
-                findings.append(Finding("note", "reading", note))
+                found = Finding("note", "reading", note)
+                findings.extend(() if found in findings else (found,))
                 continue
             match = _LOCATION.search(note)
             where = match and match[1]

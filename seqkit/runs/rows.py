@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import regex
-
 from seqkit.data import DataError, SourceLocation, read_lines, read_records
 from seqkit.data.readers import FORMATS, PLAIN, FileForm, as_text, format_ending, json_object, shown
 from seqkit.data.readers.json_array import checked_object, json_elements
@@ -17,8 +15,6 @@ _ROWS = 8192
 _CHARACTERS = 1 << 22
 """A window has no more rows and characters than these, so that memory does not grow with a file; yet it has rows enough
 to be batched by length with little padding."""
-
-_VISIBLE = regex.compile(r"[^\s\p{C}]")
 
 ChooseColumns = Callable[[Sequence[str], SourceLocation], tuple[str, ...]]
 """Of the columns of a table, those of the input; takes the location of the header, too, for errors."""
@@ -37,11 +33,6 @@ class InputRow(NamedTuple):
 def is_table(path: Path) -> bool:
     """Whether a file's ending says that its columns have names."""
     return format_ending(path) in FORMATS
-
-
-def is_blank(text: str) -> bool:
-    """Whether a text has nothing in it that could be read: white space, and characters that nobody sees."""
-    return not text.strip() or not (text.isascii() or _VISIBLE.search(text))
 
 
 def read_rows(

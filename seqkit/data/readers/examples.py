@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from seqkit.data.normal_forms import canonical
+from seqkit.data.readers.blank import is_blank
 from seqkit.data.readers.columns import choose_column, choose_text_columns, listed
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.data.readers.records import PLAIN, FileForm
@@ -102,7 +103,7 @@ def read_texts(
     weightless: list[SourceLocation] = []
     texts: tuple[str, ...] = ()
     parse: Parse[T] | None = None
-    for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
+    for location, values in read_records(path, encoding=form.encoding, columns=form.columns, notes=notes):
         if parse is None:
             header = SourceLocation(location.file, 1)
             texts, parse = _columns(values, text_column, prepare, keep, header)
@@ -112,7 +113,7 @@ def read_texts(
             continue
         text, target = _text_of(values, texts), parse(values, location)
         weight = 1.0 if weight_column is None else parse_weight(values[weight_column], weight_column, location)
-        if not text.strip():
+        if is_blank(text):
             empty.append(location)
         elif not weight:
             weightless.append(location)
