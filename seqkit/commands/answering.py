@@ -94,10 +94,11 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
 def _with_columns(model: Model, request: PredictRequest) -> PredictRequest:
     """The request with names for the columns of a table in which the task sees none."""
     path = request.path
-    if path is None or request.streamed or request.column or request.form.columns or not is_table(path):
+    if path is None or request.streamed or request.column or request.form.columns:
         return request
     names = model.task.unnamed_columns(model.config, path, request.form)
-    if not names:
+    # Lines of one text are what any other file has.
+    if not names or (len(names) == 1 and not is_table(path)):
         return request
     _print_note(f"{path} names no columns: its first line is an input, too; --text-column names a column")
     return replace(request, form=request.form._replace(columns=names))

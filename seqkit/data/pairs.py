@@ -84,7 +84,7 @@ def split_pairs(
     Raises :class:`DataError` for fewer different sources than splits.
     """
     valid, test = (0.0 if name in from_files else f for name, f in (("valid", valid_fraction), ("test", test_fraction)))
-    return shuffled_splits(pairs, unit or attrgetter("source"), valid, test, seed, "source")
+    return shuffled_splits(pairs, unit or attrgetter("source"), valid, test, seed, "group" if unit else "source")
 
 
 def one_reference_each(pairs: Iterable[Pair]) -> list[Pair]:

@@ -13,7 +13,7 @@ import regex
 from seqkit.checks.finding import Finding, join_equal
 from seqkit.config import TrainingConfig, options_of
 from seqkit.data import SourceLocation, Splits
-from seqkit.data.readers import Remark, format_ending
+from seqkit.data.readers import COLUMNAR, Remark, format_ending
 from seqkit.doctor.copies import ALL_LINES, Copy
 from seqkit.doctor.report import Report
 from seqkit.doctor.scanning import Scan, scan
@@ -168,7 +168,7 @@ class DataUnderTest:
             copy = self.copies.get(name) or Copy(result.path, self._new_path(result.path), [ALL_LINES], form)
             # Without its header a table would be another one, and an array of JSON has no lines.
             above = result.format in ("csv", "tsv") and (copy.original_line(line) < (result.first_row or _END))
-            if above or result.format == "json":
+            if above or result.format in ("json", *COLUMNAR):
                 return False
             self._use(name, copy.without(line, self._new_path(result.path)))
         except SeqkitError:

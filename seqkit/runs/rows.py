@@ -46,7 +46,7 @@ def read_rows(
 
     With a ``stream`` the bytes come from there, and the path is only their name. ``form`` says how the file is written.
     """
-    if not is_table(path):
+    if not (is_table(path) or form.columns):
         lines = read_lines(stream or path, str(path), encoding=form.encoding)
         yield from (InputRow(line, location) for location, line in lines)
         return
@@ -68,14 +68,14 @@ def _read_objects(
     path: Path, stream: BinaryIO | None, form: FileForm
 ) -> Iterator[tuple[SourceLocation, Mapping[str, object]]]:
     """The rows of a table; those of JSON with their types, which ``read_records`` turns into texts."""
-    kind = FORMATS[format_ending(path)]
+    kind = FORMATS.get(format_ending(path), "tsv")
     lines = read_lines(stream or path, str(path), encoding=form.encoding)
     if kind == "json":
         yield from ((location, checked_object(value, location)) for location, value in json_elements(path, lines))
     elif kind == "jsonl":
         yield from ((location, json_object(line, location)) for location, line in lines if line.strip())
     else:
-        yield from read_records(path, stream=stream, encoding=form.encoding, columns=form.columns)
+        yield from read_records(path, stream=stream, encoding=form.encoding, form=kind, columns=form.columns)
 
 
 def windows(rows: Iterable[InputRow]) -> Iterator[list[InputRow]]:

@@ -85,8 +85,11 @@ def _opened(value: str) -> Any:
             found = parse(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
+        if not isinstance(found, list):
+            continue
         # Python joins texts that have no comma between them, as NumPy writes them.
-        if isinstance(found, list) and not (len(found) == 1 and len(_QUOTED.findall(text)) > 1):
+        joined = len(found) == 1 and isinstance(found[0], str) and len(_QUOTED.findall(text)) > 1
+        if not joined:
             return found
     quoted = [regex.sub(r"\\(.)", r"\1", one or other) for one, other in _QUOTED.findall(text)]
     return quoted or _numbers(text) or value

@@ -187,8 +187,9 @@ class _Reader:
     def _add_notes(self) -> None:
         notes = self.source.notes
         if self.comments and self.source.tagged:
-            many = "1 line that begins" if len(self.comments) == 1 else f"{len(self.comments):,} lines that begin"
-            notes.append(Remark(f"{many} with # were taken for comments, the first at {self.comments[0]}"))
+            one = len(self.comments) == 1
+            many = "1 line that begins with # was" if one else f"{len(self.comments):,} lines that begin with # were"
+            notes.append(Remark(f"{many} taken for comments, the first at {self.comments[0]}"))
         if self.uneven:
             many = "1 sentence has" if len(self.uneven) == 1 else f"{len(self.uneven):,} sentences have"
             notes.append(f"{many} more or fewer columns than the others, the first at {self.uneven[0]}; columns are "

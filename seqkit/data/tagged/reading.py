@@ -106,7 +106,7 @@ def read_tagged(
         elif passage.is_sentence:
             empty.append(passage.location)
     if not sentences:
-        raise DataError(f"{path}: there is no sentence with words; check the file")
+        raise about_file("there is no sentence with words; check the file", SourceLocation(str(path), 1))
     _check_lengths(sentences, source)
     _note_words(sentences, empty, notes)
     return _spelled(unbracketed(_named(sentences, source), notes), notes)

@@ -82,7 +82,7 @@ def split_sentences(
         valid_fraction,
         test_fraction,
         seed,
-        "sentence",
+        "sentence" if unit is None else "group",
         last_first=True,  # as the first version drew them: its runs can still be resumed
     )
 

@@ -88,6 +88,10 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
         """The codec of a run."""
         return VectorCodec.from_json(files)
 
+    def join_columns(self, values: Sequence[str]) -> str:
+        """The numbers of a row, between tabs."""
+        return "\t".join(value.strip() for value in values)
+
     def build_head(self, config: C, codec: VectorCodec) -> VectorHead:
         """Layers of units, and a softmax over the labels."""
         return VectorHead(

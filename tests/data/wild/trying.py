@@ -74,8 +74,8 @@ def laid_out(task, file, made, folder):
 
 def sentences(text, path):
     """The lines of an output that say something of the data, without the folder of the file."""
-    text = text.replace(f"{path.parent}/", "")
-    return re.findall(r"^(?:wrong|warning|note|seqkit|error): (.*)$", text, re.MULTILINE)
+    text = re.sub(r"\n +(?=\S)", " ", text).replace(f"{path.parent}/", "")
+    return re.findall(r"^(?:wrong|warning|note|seqkit): (.*)$", text, re.MULTILINE)
 
 
 class Commands:
@@ -102,10 +102,14 @@ class Commands:
     def predict(self, model):
         """An answer for each input; those without any keep their place."""
         output = self.folder / "answers"
-        done = self.command("predict", model, "--input", self.path, "--json", "--output", output, *self.of_the_input)
+        # Models of frames and pictures are given the names of files.
+        kinds = {"frames": "*.[ct]sv", "caption": "*.png"}
+        names = sorted(self.path.rglob(kinds[self.task])) if self.task in kinds and self.path.is_dir() else []
+        inputs = [name for name in names if not name.name.startswith(".")] or ["--input", self.path]
+        done = self.command("predict", model, *inputs, "--json", "--output", output, *self.of_the_input)
         count = ""
         if done.returncode == 0:
-            rows = [json.loads(line) for line in output.read_text().splitlines()]
+            rows = [json.loads(line) for line in output.read_text(encoding="utf-8").split("\n") if line]
             blank = sum(is_blank(row) for row in rows)
             count = f"{len(rows) - blank}" + (f" + {blank} blank" if blank else "")
         return Said(done.returncode, sentences(done.stderr, self.path), count)
@@ -119,7 +123,8 @@ class Commands:
 def is_blank(row):
     """Whether nothing was answered."""
     answers = [value for name, value in row.items() if name.startswith("predicted")]
-    answers = answers or [value for name, value in row.items() if name not in ("input", "words")]
+    if not answers and "input" in row:
+        answers = [value for name, value in row.items() if name not in ("input", "words")]
     return all(
         value in ("", None, [], {}) or (isinstance(value, dict) and not any(value.values())) for value in answers
     )
