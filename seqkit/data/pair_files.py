@@ -37,6 +37,8 @@ _SENTENCE = ("sentence", "sentences", "text", "phrase", "word", "words")
 _NUMBERING = ("id", "ids", "index", "no", "number", "line", "key", "name", "score")
 _NEUTRAL = frozenset((*_SENTENCE, *_NUMBERING, "lang", "language", "license", "attribution"))
 """Words that stand in a header beside those."""
+_SURELY_SOURCE, _SURELY_TARGET = {"source", "src"}, {"target", "tgt", "trg"}
+"""Names that no pair of texts has on its two sides, whatever stands beside them"""
 _COMMENT = ";;;"
 _TABLES = tuple(ending for ending, kind in FORMATS.items() if kind != "tsv")
 _SAMPLE = 500
@@ -55,6 +57,7 @@ def read_pairs(
     symbols: bool = False,
     columns: Sequence[str] = (),
     notes: list[str] | None = None,
+    header: bool = False,
 ) -> Iterator[Pair]:
     """The pairs of a file, one reference each; sides may be empty.
 
@@ -72,12 +75,13 @@ def read_pairs(
             dictionaries have it, and one that begins with ``;;;`` is a comment.
         columns: names of all columns, where the first line is a pair already.
         notes: receives a sentence where a first line that names no sides was taken for names.
+        header: the first line is certainly one.
 
     Raises:
         DataError: with file:line for a line without a tab, and for one with more fields than the others.
         UsageError: for columns that do not exist or that no name tells.
     """
-    named = source_column is not None or target_column is not None or bool(columns)
+    named = header or source_column is not None or target_column is not None or bool(columns)
     if named or format_ending(path) in _TABLES:
         form = FileForm(encoding, tuple(columns))
         yield from _named_columns(path, source_column, target_column, form, [] if notes is None else notes)
@@ -85,7 +89,9 @@ def read_pairs(
     lines = _fields(path, encoding, symbols)
     sample = list(islice(lines, _SAMPLE))
     if not sample:
-        raise DataError("there is no pair in the file; a line is a source, a tab and a target", _top(path))
+        raise DataError(
+            "there is no pair in the file; a line is a source, a tab and a target", _top(path), of_row=False
+        )
     yield from _by_position(chain(sample, lines), _layout(sample, symbols))
 
 
@@ -149,6 +155,9 @@ def _usual_count(sample: Sequence[_Fields]) -> int:
 
 
 def _is_header(values: Sequence[str]) -> bool:
+    plain = {value.strip().lower() for value in values}
+    if plain & _SURELY_SOURCE and plain & _SURELY_TARGET:
+        return True
     words = [_words(value) for value in values]
     # Names only, two of them of sides; numbers and blanks are no names.
     names_only = all(some and some <= _HEADER | _NEUTRAL for some in words)

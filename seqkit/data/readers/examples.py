@@ -122,7 +122,7 @@ def read_texts(
     if weightless and not rows:
         raise all_weights_zero(weight_column, path)
     if not rows:
-        raise _nothing_left(path, keep, bool(empty))
+        raise _nothing_left(path, keep, empty)
     if notes is not None:
         notes.extend([*left_out(empty, "without text"), *left_out(weightless, "with a weight of 0")])
     return rows
@@ -149,8 +149,9 @@ def _columns(
     return texts, parse
 
 
-def _nothing_left(path: Path, keep: Mapping[str, str], has_rows: bool) -> DataError:
-    if has_rows:
-        return DataError(f"{path}: every text is empty; check the file, or name the text's column with --text-column")
+def _nothing_left(path: Path, keep: Mapping[str, str], empty: Sequence[SourceLocation]) -> DataError:
+    if empty:
+        what = "every text is empty; check the file, or name the text's column with --text-column"
+        return DataError(what, empty[0], of_row=False)
     wanted = " and ".join(f"{shown(column)} is {shown(value)}" for column, value in keep.items())
     return DataError(f"{path}: there is no row where {wanted}; check the value")

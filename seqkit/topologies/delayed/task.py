@@ -71,6 +71,7 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
             symbols=self.writes_symbols,
             columns=config.form.columns,
             notes=notes,
+            header=config.group_column is not None,
         )
 
     def read(self, config: C, notes: list[str]) -> Splits[Pair]:
