@@ -122,6 +122,8 @@ def _open(path: Path) -> BinaryIO:
     except IsADirectoryError:
         raise not_a_file(path) from None
     except FileNotFoundError:
+        if path.is_symlink():
+            raise UsageError(f"{path} is a link to {path.readlink()}, which is not there; check the link") from None
         raise UsageError(f"no file {path}{_similar_name(path)}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
