@@ -579,3 +579,15 @@ def test_parallel_files_can_be_given_for_every_split(found, tmp_path):
 def test_whether_a_file_to_translate_names_its_columns(tmp_path, content, names):
     (tmp_path / "a.tsv").write_text(content)
     assert unnamed_fields(tmp_path / "a.tsv", PLAIN) == names
+
+
+def test_links_in_a_circle_are_not_followed_and_one_into_nothing_is_named(wild, tmp_path):
+    folder = tmp_path / "texts"
+    for number, (text, label) in enumerate(ROWS):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        (folder / label / f"{number}.txt").write_text(text)
+    (folder / "pos" / "up").symlink_to("..")
+    (folder / "itself").symlink_to("itself")
+    assert len(wild("sentiment", str(folder)).examples) == len(ROWS)
+    (tmp_path / "a.csv").symlink_to("gone.csv")
+    assert "a.csv is a link to gone.csv, which is not there" in wild("sentiment", str(tmp_path / "a.csv")).error
