@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from seqkit.data import DataError, Vocabulary
+from seqkit.data.normal_forms import canonical
 
 E = TypeVar("E")
 """An example"""
@@ -66,4 +67,6 @@ def read_labels(value: Any) -> tuple[str, ...]:
     """The content of ``labels.json``; raises :class:`DataError` for anything but a list of texts."""
     if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
         raise DataError("labels.json must be a list of texts; restore it from a copy")
-    return tuple(value)
+    labels = tuple(map(canonical, value))
+    # Runs that are older than normal forms have labels as their data had them, and perhaps one in two forms.
+    return labels if len({*labels}) == len({*value}) else tuple(value)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import (
     COLUMNAR_ENDINGS,
     DataError,
@@ -102,7 +103,8 @@ def read_tagged(
         if passage.words:
             if group_column is not None and not passage.group:
                 raise DataError(f"{shown(group_column)} is empty; name the group of the sentence", passage.location)
-            sentences.append(Sentence(passage.words, passage.tags, passage.location, passage.group))
+            tags = tuple(map(canonical, passage.tags))
+            sentences.append(Sentence(passage.words, tags, passage.location, passage.group))
         elif passage.is_sentence:
             empty.append(passage.location)
     if not sentences:
