@@ -216,7 +216,7 @@ def test_deep_json_is_read_or_refused_but_never_crashes(file, depth):
 
 
 def test_an_unknown_suffix_names_those_that_are_read(file):
-    message = fault(file("a.xlsx", b"PK"), UsageError)
+    message = fault(file("a.dat", b"PK"), UsageError)
     assert all(suffix in message for suffix in (".csv", ".tsv", ".tab", ".jsonl", ".ndjson"))
 
 

@@ -232,4 +232,4 @@ def test_errors_on_standard_input_name_it_and_no_copy(piped):
 def test_nothing_in_nothing_out_in_python_and_the_place_is_kept(names):
     model = load(names)
     blank, sentence, empty = model.predict([" \u200b", ["Ada", "left"], []])
-    assert blank is None and empty is None and sentence.tags == ["B-PER", "O"]
+    assert blank is None and empty is None and sentence.tags == ("B-PER", "O")
