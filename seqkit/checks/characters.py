@@ -22,6 +22,9 @@ _MEND = "export the text again as UTF-8, or mend the row"
 
 def odd_character(text: str, where: object = None) -> Finding | None:
     """The first character of a text that should not be there, as a warning."""
+    if text.startswith('="') and text.endswith('"'):
+        what = f"a formula of Excel stands around the text, {shown(text)}"
+        return Finding("warning", "characters", what, "export values", None if where is None else str(where))
     # Nearly every text passes the first test, which takes a fifth of the time of the search.
     if (text.isascii() and text.isprintable()) or not (match := _ODD.search(text)):
         return None

@@ -11,6 +11,7 @@ from seqkit.checks.characters import odd_character, odd_line
 from seqkit.checks.finding import Finding, join_equal
 from seqkit.checks.labels import check_label_names
 from seqkit.data import DataError, Splits
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import shown
 from seqkit.topologies import AnyTask
 
@@ -142,7 +143,11 @@ def location_of(example: Any) -> str | None:
 
 
 def _key(task: AnyTask, example: Any) -> Hashable:
-    """What equal inputs have in common; of a file, the digest of its content."""
+    """What equal inputs have in common, in whatever form of Unicode; of a file, the digest of its content."""
     raw = task.input_of(example)
+    if isinstance(raw, str):
+        return canonical(raw)
+    if isinstance(raw, tuple) and all(isinstance(text, str) for text in raw):
+        return tuple(map(canonical, raw))
     key: Hashable = getattr(raw, "digest", raw)
     return key

@@ -11,10 +11,12 @@ import os
 import queue
 import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -29,7 +31,7 @@ from seqkit.runs.answers import predict_rows
 from seqkit.runs.passages import answer_passages
 from seqkit.runs.rows import InputRow, is_table, read_rows, windows
 from seqkit.runs.writers import JsonRowWriter, JsonWriter, Writer, writer_for
-from seqkit.topologies import AnswersFiles, Passage
+from seqkit.topologies import AnswersFiles, NamesFiles, Passage
 
 _TOGETHER = 1024
 """Lines of a stream that are answered together, at most: enough for full batches, and the default model of sentiment
@@ -56,8 +58,6 @@ class PredictRequest:
             raise UsageError(
                 "--text-column is of a table; give one with --input FILE.csv (or .tsv, .jsonl, .json), or --format csv"
             )
-        if self.form != PLAIN and self.path is None and self.texts:
-            raise UsageError("--encoding and --columns say how a file is written; give one with --input FILE")
         if self.output and self.path and not self.streamed and self.output.exists() and self.output.samefile(self.path):
             raise UsageError("--output must be another file than --input, which is still read while it is written")
 
@@ -73,13 +73,16 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
         for note in notes:
             _print_note(note)
         return
+    if request.form != PLAIN and request.texts and not isinstance(model.task, NamesFiles):
+        raise UsageError("--encoding and --columns say how a file is written; give one with --input FILE")
     request = _with_columns(model, request)
     groups = [[InputRow(text) for text in request.texts]] if request.texts else _row_groups(model, request)
     is_file = request.path is not None and not request.streamed
     with _open_output(request.output) as file:
         writer = _writer(model, request, file)
         try:
-            for answers in predict_rows(model, groups, _print_note, is_file, **options):
+            named = request.form if request.texts else PLAIN
+            for answers in predict_rows(model, groups, _print_note, is_file, named, **options):
                 writer.write(answers)
         except SeqkitError:
             # What has been answered before the error is whole.
@@ -91,10 +94,11 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
 def _with_columns(model: Model, request: PredictRequest) -> PredictRequest:
     """The request with names for the columns of a table in which the task sees none."""
     path = request.path
-    if path is None or request.streamed or request.column or request.form.columns or not is_table(path):
+    if path is None or request.streamed or request.column or request.form.columns:
         return request
     names = model.task.unnamed_columns(model.config, path, request.form)
-    if not names:
+    # Lines of one text are what any other file has.
+    if not names or (len(names) == 1 and not is_table(path)):
         return request
     _print_note(f"{path} names no columns: its first line is an input, too; --text-column names a column")
     return replace(request, form=request.form._replace(columns=names))
@@ -102,10 +106,35 @@ def _with_columns(model: Model, request: PredictRequest) -> PredictRequest:
 
 def _own_passages(model: Model, request: PredictRequest, notes: list[str]) -> Iterator[Passage] | None:
     """The pieces of a file in a format of the task's own."""
-    if request.path is None or request.streamed or request.column or not isinstance(model.task, AnswersFiles):
+    if request.path is None or request.column or not isinstance(model.task, AnswersFiles):
         return None
+    if request.streamed:
+        return _arrived_passages(model, model.task, request, notes)
     # In which encoding the training data were says nothing about this file.
     return model.task.passages(replace(model.config, encoding=request.form.encoding), request.path, notes)
+
+
+def _arrived_passages(
+    model: Model, task: AnswersFiles, request: PredictRequest, notes: list[str]
+) -> Iterator[Passage] | None:
+    """Those of standard input, which is read to its end; None where its beginning has texts."""
+    stream, config = sys.stdin.buffer, replace(model.config, encoding=request.form.encoding)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, str(request.path))
+        head = stream.peek() if isinstance(stream, BufferedReader) else b""
+        copy.write_bytes(head[: head.rfind(b"\n") + 1] or head)
+        if task.passages(config, copy, []) is None:
+            return None
+        with copy.open("wb") as file:
+            shutil.copyfileobj(stream, file)
+        found = task.passages(config, copy, notes)
+        try:
+            passages = None if found is None else list(found)
+        except SeqkitError as error:
+            # Nobody knows the copy.
+            raise SeqkitError(str(error).replace(f"{folder}/", "")) from None
+        notes[:] = [note.replace(f"{folder}/", "") for note in notes]
+        return None if passages is None else iter(passages)
 
 
 def _print_note(note: str) -> None:

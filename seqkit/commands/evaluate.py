@@ -80,7 +80,7 @@ def command(
     task = model.task
     examples = _examples(model, data, (source, target), given)
     inputs = [task.input_of(example) for example in examples]
-    predictions = model.predict(inputs) if options is None else predict_dynamically(model, inputs, options)
+    predictions = model.answers(inputs) if options is None else predict_dynamically(model, inputs, options)
     scores = task.score(predictions, examples)
     if as_json:
         echo_data(json.dumps({"examples": len(examples), **scores}))

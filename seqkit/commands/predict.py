@@ -20,7 +20,7 @@ from seqkit.errors import UsageError
 if TYPE_CHECKING:
     from seqkit.runs import Model
 
-_FORMATS = ("csv", "tsv", "jsonl", "json")
+_FORMATS = ("csv", "tsv", "jsonl", "json", "conll", "conllu")
 _LONGEST = 1 << 22
 """Bytes in a line of a stream, at most: a stream without line ends must not fill the memory."""
 
@@ -32,7 +32,9 @@ _LONGEST_PATH = 255
 @click.argument("run", shell_complete=complete_runs)
 @click.argument("texts", nargs=-1)
 @click.option("--input", "source", metavar="FILE", help="A file; - for standard input.")
-@click.option("--format", "form", metavar="csv|tsv|jsonl|json", help="Standard input is a table. [a text on each line]")
+@click.option(
+    "--format", "form", metavar="csv|tsv|jsonl|json|conll|conllu", help="What standard input is. [a text on each line]"
+)
 @click.option("--text-column", "column", metavar="NAME", help="Column of the text in a table. [the run's own]")
 @click.option("--encoding", metavar="NAME", help="Encoding of the file. [UTF-8, or what its mark says]")
 @click.option("--columns", metavar="A,B,C", help="Names of a table's columns, where its first line names none.")
@@ -102,6 +104,8 @@ def _checked_source(run: str, texts: Sequence[str], source: str | None) -> str |
         source = "-"
     if source == "-" and sys.stdin is None:
         raise UsageError("standard input is closed; give a text, or a file with --input FILE")
+    if source is not None and Path(source).is_dir():
+        raise UsageError(f"{source} is a folder; name a file in it")
     if source is not None and source != "-" and not Path(source).is_file():
         raise UsageError(f"no file {source}; check the path")
     return source

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import PLAIN, DataError, FileForm, SourceLocation, choose_column, read_records, shown
 from seqkit.data.splits import Splits
 from seqkit.errors import UsageError
 
-Groups = dict[SourceLocation, str]
-"""Where a row is, and the group that it belongs to"""
+
+class Groups(dict[SourceLocation, str]):
+    """Where a row is, and the group that it belongs to."""
+
+    def of(self, example: Any) -> str | None:
+        """The group of an example, by its location."""
+        return self.get(example.location)
 
 
 def read_groups(path: Path, column: str, form: FileForm = PLAIN) -> Groups:
@@ -19,7 +25,7 @@ def read_groups(path: Path, column: str, form: FileForm = PLAIN) -> Groups:
 
     Raises :class:`UsageError` for a table without the column, and :class:`DataError` for a row without a group.
     """
-    groups: Groups = {}
+    groups = Groups()
     for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
         if not groups:
             choose_column(list(values), column, "group", SourceLocation(location.file, 1))
@@ -43,12 +49,14 @@ def groups_of_files(column: str, data: str, files: Sequence[str | None], form: F
     for file in filter(None, files):
         first = next(read_records(Path(file), encoding=form.encoding, columns=form.columns))
         if column in first.values:
-            groups |= read_groups(Path(file), column, form)
+            groups.update(read_groups(Path(file), column, form))
     return groups
 
 
-def joined_units(examples: Sequence[Any], groups: Mapping[SourceLocation, str]) -> Callable[[Any], Hashable]:
-    """What must stay in one split: examples of one group, those of one text, and so on from one to the next."""
+def joined_units(
+    examples: Iterable[Any], group: Callable[[Any], Hashable], content: Callable[[Any], Hashable]
+) -> Callable[[Any], Hashable]:
+    """What must stay in one split: examples of one group, those of one content, and so on from one to the next."""
     parent: dict[Hashable, Hashable] = {}
 
     def root(node: Hashable) -> Hashable:
@@ -60,14 +68,19 @@ def joined_units(examples: Sequence[Any], groups: Mapping[SourceLocation, str]) 
         return node
 
     for example in examples:
-        group, text = root(("group", groups[example.location])), root(("text", example.text.strip()))
-        parent[text] = group
-    return lambda example: root(("group", groups[example.location]))
+        of_group, of_content = root(("group", group(example))), root(("content", content(example)))
+        parent[of_content] = of_group
+    return lambda example: root(("group", group(example)))
 
 
-def notes_on_groups(splits: Splits[Any], groups: Mapping[SourceLocation, str], column: str) -> Iterator[str]:
+def stripped_text(example: Any) -> str:
+    """What copies of a text have in common."""
+    return canonical(example.text.strip())
+
+
+def notes_on_groups(splits: Splits[Any], group: Callable[[Any], str | None], column: str) -> Iterator[str]:
     """How many groups each split has, and those of given files that are in the training split, too."""
-    named = {name: _groups_in(getattr(splits, name), groups) for name in ("train", "valid", "test")}
+    named = {name: _groups_in(getattr(splits, name), group) for name in ("train", "valid", "test")}
     counts = ", ".join(f"{len(found):,} in {name}" for name, found in named.items() if found)
     yield f"no value of {shown(column)} is divided: {counts}"
     for name in ("valid", "test"):
@@ -80,9 +93,9 @@ def notes_on_groups(splits: Splits[Any], groups: Mapping[SourceLocation, str], c
             )
 
 
-def _groups_in(examples: Sequence[Any], groups: Mapping[SourceLocation, str]) -> dict[str, SourceLocation]:
+def _groups_in(examples: Sequence[Any], group: Callable[[Any], str | None]) -> dict[str, SourceLocation]:
     found: dict[str, SourceLocation] = {}
     for example in examples:
-        if example.location in groups:
-            found.setdefault(groups[example.location], example.location)
+        if name := group(example):
+            found.setdefault(name, example.location)
     return found

@@ -37,6 +37,8 @@ _SENTENCE = ("sentence", "sentences", "text", "phrase", "word", "words")
 _NUMBERING = ("id", "ids", "index", "no", "number", "line", "key", "name", "score")
 _NEUTRAL = frozenset((*_SENTENCE, *_NUMBERING, "lang", "language", "license", "attribution"))
 """Words that stand in a header beside those."""
+_SURELY_SOURCE, _SURELY_TARGET = {"source", "src"}, {"target", "tgt", "trg"}
+"""Names that no pair of texts has on its two sides, whatever stands beside them"""
 _COMMENT = ";;;"
 _TABLES = tuple(ending for ending, kind in FORMATS.items() if kind != "tsv")
 _SAMPLE = 500
@@ -54,6 +56,8 @@ def read_pairs(
     encoding: str | None = None,
     symbols: bool = False,
     columns: Sequence[str] = (),
+    notes: list[str] | None = None,
+    header: bool = False,
 ) -> Iterator[Pair]:
     """The pairs of a file, one reference each; sides may be empty.
 
@@ -70,19 +74,29 @@ def read_pairs(
         symbols: targets are symbols with spaces or tabs between; a line without a tab is cut at its first space, as
             dictionaries have it, and one that begins with ``;;;`` is a comment.
         columns: names of all columns, where the first line is a pair already.
+        notes: receives a sentence where a first line that names no sides was taken for names.
+        header: the first line is certainly one.
 
     Raises:
         DataError: with file:line for a line without a tab, and for one with more fields than the others.
         UsageError: for columns that do not exist or that no name tells.
     """
-    named = source_column is not None or target_column is not None or bool(columns)
+    named = header or source_column is not None or target_column is not None or bool(columns)
     if named or format_ending(path) in _TABLES:
-        yield from _named_columns(path, source_column, target_column, FileForm(encoding, tuple(columns)))
+        form = FileForm(encoding, tuple(columns))
+        yield from _named_columns(path, source_column, target_column, form, [] if notes is None else notes)
         return
     lines = _fields(path, encoding, symbols)
     sample = list(islice(lines, _SAMPLE))
-    if sample:
-        yield from _by_position(chain(sample, lines), _layout(sample, symbols))
+    if not sample:
+        raise DataError(
+            "there is no pair in the file; a line is a source, a tab and a target", _top(path), of_row=False
+        )
+    yield from _by_position(chain(sample, lines), _layout(sample, symbols))
+
+
+def _top(path: Path) -> SourceLocation:
+    return SourceLocation(str(path), 1)
 
 
 class _Fields(NamedTuple):
@@ -141,6 +155,9 @@ def _usual_count(sample: Sequence[_Fields]) -> int:
 
 
 def _is_header(values: Sequence[str]) -> bool:
+    plain = {value.strip().lower() for value in values}
+    if plain & _SURELY_SOURCE and plain & _SURELY_TARGET:
+        return True
     words = [_words(value) for value in values]
     # Names only, two of them of sides; numbers and blanks are no names.
     names_only = all(some and some <= _HEADER | _NEUTRAL for some in words)
@@ -207,6 +224,8 @@ def side_column(
     that of a side.
     """
     both = len({column.strip().lower() for column in columns} & _HEADER) >= 2
+    # Codes of languages stand in lines without names, too.
+    both = both and (guess or _is_header(columns))
     lower = {column.strip().lower(): column for column in reversed(columns)}
     obvious = [lower[name] for name in (_TARGETS if target else _SOURCES) if name in lower]
     # The other side may be missing: a table to translate has sources only.
@@ -241,13 +260,32 @@ def _names_a_side(values: Sequence[str]) -> bool:
     return all(some and some <= known for some in words) and any(some & (_HEADER | {*_SENTENCE}) for some in words)
 
 
-def _named_columns(path: Path, source_column: str | None, target_column: str | None, form: FileForm) -> Iterator[Pair]:
+def _named_columns(
+    path: Path, source_column: str | None, target_column: str | None, form: FileForm, notes: list[str]
+) -> Iterator[Pair]:
     columns: tuple[str, str] | None = None
-    for location, row in read_records(path, encoding=form.encoding, columns=form.columns):
+    for location, row in read_records(path, encoding=form.encoding, columns=form.columns, notes=notes):
         values = _with_inner_values(row)
         if columns is None:
             columns = _side_columns(list(values), source_column, target_column, SourceLocation(location.file, 1))
-        yield pair_of(values[columns[0]], values[columns[1]], location)
+            if not (source_column or target_column) and not any(_words(name) & _HEADER for name in columns):
+                some = " and ".join(map(shown, columns))
+                notes.append(f"{_top(path)}: {some} were taken for names of columns; give --columns if they are a pair")
+        source, target = (_joined(values[column], column, location) for column in columns)
+        yield pair_of(source, target, location)
+
+
+def _joined(value: str, column: str, location: SourceLocation) -> str:
+    """A side; a list of symbols or words in JSON as a text with spaces between them."""
+    if not (value.startswith('["') and value.endswith('"]')):
+        return value
+    try:
+        symbols = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    if not all(isinstance(symbol, str) and " " not in symbol.strip() for symbol in symbols):
+        raise DataError(f"column {shown(column)} holds a list of texts; write one text, or a row for each", location)
+    return " ".join(symbols)
 
 
 def _with_inner_values(row: Row) -> Row:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from seqkit.data.normal_forms import canonical
-from seqkit.data.readers import DataError, SourceLocation
+from seqkit.data.readers import DataError, SourceLocation, is_blank
 from seqkit.data.spacing import plain_spaces
 from seqkit.data.splits import Splits, shuffled_splits
 
@@ -47,7 +48,7 @@ def usable(pairs: Iterable[Pair], max_characters: int, notes: list[str]) -> list
     by_source: dict[str, Pair] = {}
     for pair in pairs:
         sides = (pair.source, *pair.references)
-        if not all(sides):
+        if any(map(is_blank, sides)):
             empty.append(pair.location)
         elif max(len(canonical(side)) for side in sides) > max_characters:
             long.append(pair.location)
@@ -69,14 +70,21 @@ def usable(pairs: Iterable[Pair], max_characters: int, notes: list[str]) -> list
 
 
 def split_pairs(
-    pairs: Sequence[Pair], valid_fraction: float, test_fraction: float, seed: int, from_files: Sequence[str] = ()
+    pairs: Sequence[Pair],
+    valid_fraction: float,
+    test_fraction: float,
+    seed: int,
+    from_files: Sequence[str] = (),
+    unit: Callable[[Pair], Hashable] | None = None,
 ) -> Splits[Pair]:
-    """Random splits that share no source; those named in ``from_files`` have files of their own, and stay empty here.
+    """Random splits that share no source, nor what is one ``unit``.
+
+    Those named in ``from_files`` have files of their own, and stay empty here.
 
     Raises :class:`DataError` for fewer different sources than splits.
     """
     valid, test = (0.0 if name in from_files else f for name, f in (("valid", valid_fraction), ("test", test_fraction)))
-    return shuffled_splits(pairs, lambda pair: pair.source, valid, test, seed, "source")
+    return shuffled_splits(pairs, unit or attrgetter("source"), valid, test, seed, "group" if unit else "source")
 
 
 def one_reference_each(pairs: Iterable[Pair]) -> list[Pair]:

@@ -8,8 +8,11 @@ from dataclasses import replace
 import regex
 
 from seqkit.data.pairs import Pair
-from seqkit.data.readers import shown
+from seqkit.data.readers import Remark, shown
 
+_COMMENT = regex.compile(r"\s+#+\s+")
+_PROBABILITY = regex.compile(r"(?:(?:0|1)?\.\d+|[01](?:\.\d+)?)(?:\s+\d+(?:\.\d+)?)*\s+")
+_SEVERAL = regex.compile(r"(?<=[/\]])\s*,\s*(?=[/\[])")
 _VARIANT = regex.compile(r"(.*\S)\(\d+\)")
 _ENCLOSED = regex.compile(r"/(.*)/|\[(.*)\]", regex.DOTALL)
 _VOWELS = "AA|AE|AH|AO|AW|AY|EH|ER|EY|IH|IY|OW|OY|UH|UW"
@@ -27,10 +30,11 @@ def pronunciations(pairs: Iterable[Pair], notes: list[str], stress: bool = True)
 
     ``read(2)`` is another pronunciation of ``read``; slashes and brackets around a pronunciation are taken away; and
     where nine in ten of the pronunciations have no spaces, they are cut into the phonemes of ARPABET (``KAE1T``), if
-    that is what they are, else into letters with their marks, as in IPA (``tʃʰ``). ``notes`` says so. Without
+    that is what they are, else into letters with their marks, as in IPA (``tʃʰ``). ``/a/, /b/`` are two
+    pronunciations; comments behind ``#`` and probabilities before the phonemes are left out. ``notes`` says so. Without
     ``stress`` its marks are left out.
     """
-    entries = [_unwrapped(pair) for pair in pairs]
+    entries = [_unwrapped(pair) for pair in _without_comments(list(pairs), notes)]
     variants = [pair.source for pair in entries if _VARIANT.fullmatch(pair.source)]
     if variants:
         notes.append(f"{shown(variants[0])} and the like are read as other pronunciations of the same word")
@@ -45,6 +49,26 @@ def pronunciations(pairs: Iterable[Pair], notes: list[str], stress: bool = True)
         yield replace(pair, source=spelling(pair.source), references=texts)
 
 
+def _without_comments(pairs: list[Pair], notes: list[str]) -> list[Pair]:
+    """Pairs without what follows ``#``, unless that are phonemes, too, and without a probability before phonemes."""
+    cut = [(pair, *_COMMENT.split(pair.references[0], 1)) for pair in pairs]
+    said = {symbol for _, phonemes, *_ in cut for symbol in phonemes.split()}
+    after = [symbol for _, _, *comment in cut for text in comment for symbol in text.split()]
+    if after and sum(symbol in said for symbol in after) < len(after) / 2:
+        example = next(pair for pair, _, *comment in cut if comment)
+        notes.append(Remark(f"what follows # is read as a comment, the first at {example.location}"))
+        pairs = [replace(pair, references=(phonemes.strip(),)) for pair, phonemes, *_ in cut]
+    numbered = [_PROBABILITY.match(pair.references[0]) for pair in pairs]
+    if pairs and all(numbered):
+        notes.append(Remark("the numbers before the phonemes are read as probabilities, and left out"))
+        pairs = [
+            replace(pair, references=(pair.references[0][match.end() :],))
+            for pair, match in zip(pairs, numbered, strict=True)
+            if match
+        ]
+    return pairs
+
+
 def spelling(entry: str) -> str:
     """The word of a dictionary's entry: ``read`` of ``read(2)``."""
     variant = _VARIANT.fullmatch(entry)
@@ -52,7 +76,9 @@ def spelling(entry: str) -> str:
 
 
 def _unwrapped(pair: Pair) -> Pair:
-    return replace(pair, references=tuple(_inside(reference) for reference in pair.references))
+    found = [one for reference in pair.references for one in _SEVERAL.split(reference)]
+    several = len(found) > len(pair.references) and all(_ENCLOSED.fullmatch(one) for one in found)
+    return replace(pair, references=tuple(_inside(one) for one in (found if several else pair.references)))
 
 
 def _inside(reference: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import DataError, Example, SourceLocation, shown
 from seqkit.errors import UsageError
 
@@ -78,7 +79,7 @@ def split_off(
     if not 0 <= fraction < 1:
         raise UsageError(f"a fraction of {fraction} cannot be split off; it must be at least 0 and below 1")
     strata: dict[str, list[list[int]]] = defaultdict(list)
-    for group in _grouped(range(len(examples)), lambda n: unit(examples[n]) if unit else examples[n].text.strip()):
+    for group in _grouped(range(len(examples)), lambda n: unit(examples[n]) if unit else _plain(examples[n])):
         strata[_most_frequent(label(examples[number]) for number in group)].append(group)
     drawn: set[int] = set()
     generator = random.Random(seed)
@@ -183,8 +184,13 @@ def check_classes(examples: Sequence[Example], splits: int = 3) -> None:
 
 def shared_texts(a: Sequence[HasText], b: Sequence[HasText]) -> int:
     """How many examples of ``b`` have a text that is in ``a``."""
-    known = {example.text.strip() for example in a}
-    return sum(example.text.strip() in known for example in b)
+    known = {_plain(example) for example in a}
+    return sum(_plain(example) in known for example in b)
+
+
+def _plain(example: HasText) -> str:
+    """What copies of a text have in common, whatever form of Unicode they are in."""
+    return canonical(example.text.strip())
 
 
 def _check_fractions(valid: float, test: float) -> None:

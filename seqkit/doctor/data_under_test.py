@@ -13,7 +13,7 @@ import regex
 from seqkit.checks.finding import Finding, join_equal
 from seqkit.config import TrainingConfig, options_of
 from seqkit.data import SourceLocation, Splits
-from seqkit.data.readers import Remark, format_ending
+from seqkit.data.readers import COLUMNAR, Remark, format_ending
 from seqkit.doctor.copies import ALL_LINES, Copy
 from seqkit.doctor.report import Report
 from seqkit.doctor.scanning import Scan, scan
@@ -123,7 +123,8 @@ class DataUnderTest:
             )
             for f in report.findings
         ]
-        wrong = join_equal(finding for finding in report.findings if finding.level == "wrong")
+        # What both the pass over a file and the task say of it is said once.
+        wrong = join_equal(dict.fromkeys(finding for finding in report.findings if finding.level == "wrong"))
         report.findings[:] = [*wrong, *(finding for finding in report.findings if finding.level != "wrong")]
 
     def _of_file(self, where: str | None) -> str | None:
@@ -167,7 +168,7 @@ class DataUnderTest:
             copy = self.copies.get(name) or Copy(result.path, self._new_path(result.path), [ALL_LINES], form)
             # Without its header a table would be another one, and an array of JSON has no lines.
             above = result.format in ("csv", "tsv") and (copy.original_line(line) < (result.first_row or _END))
-            if above or result.format == "json":
+            if above or result.format in ("json", *COLUMNAR):
                 return False
             self._use(name, copy.without(line, self._new_path(result.path)))
         except SeqkitError:
@@ -196,7 +197,8 @@ class DataUnderTest:
         for original in notes:
             note = self._restored(original)
             if isinstance(original, Remark):
-                findings.append(Finding("note", "reading", note))
+                found = Finding("note", "reading", note)
+                findings.extend(() if found in findings else (found,))
                 continue
             match = _LOCATION.search(note)
             where = match and match[1]

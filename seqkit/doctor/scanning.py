@@ -10,6 +10,7 @@ from typing import Literal
 
 from seqkit.checks.characters import odd_character
 from seqkit.checks.finding import Finding
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import (
     COLUMNAR,
     FORMATS,
@@ -19,6 +20,7 @@ from seqkit.data.readers import (
     SourceLocation,
     delimiter_in,
     format_ending,
+    is_blank,
     read_lines,
     read_records,
 )
@@ -57,6 +59,8 @@ class Scan:
     tried_lines: list[LineRange] = field(default_factory=list)
     """Those of the rows to try; none if the whole file is"""
     tried_rows: int = 0
+    notes: list[str] = field(default_factory=list)
+    """What the reader decided"""
     first_row: int = 0
     """The line of a table on which its first row begins; what stands above it is no row"""
     _by_fault: dict[object, int] = field(default_factory=dict)
@@ -115,6 +119,7 @@ def scan(path: Path, choose: ChooseColumns, seed: int = 0, small: int = SMALL, f
         # Where no row can be read, that there is none is no news.
         if not (result.broken and not result.rows):
             result.join(Finding.of(error))
+    result.findings += [Finding("note", "reading", note) for note in result.notes]
     _add_counts(result)
     _add_repetitions(result, repeats)
     if result.tried_lines and rate < 1:
@@ -180,7 +185,8 @@ def _scan_table(
 
     # The header is copied, too; a JSONL has none.
     tried.begin_row(1, result.format in ("csv", "tsv"))
-    for location, values in read_records(result.path, broken, encoding=form.encoding, columns=form.columns):
+    rows = read_records(result.path, broken, encoding=form.encoding, columns=form.columns, notes=result.notes)
+    for location, values in rows:
         if not result.columns:
             result.columns = list(values)
             result.inputs = choose(result.columns, SourceLocation(location.file, 1))
@@ -189,13 +195,13 @@ def _scan_table(
         tried.begin_row(location.line, drawn)
         result.rows, result.tried_rows = result.rows + 1, result.tried_rows + drawn
         text = " ".join([values[name] for name in result.inputs if name in values]).strip()
-        if not text:
+        if is_blank(text):
             result.empty += 1
             result.join(
                 Finding("warning", "empty", "the input is empty", "fill it in or remove the row", str(location))
             )
             continue
-        repeats.add(text, location.line)
+        repeats.add(canonical(text), location.line)
         if found := odd_character(text, location):
             result.join(found)
     if (rate < 1 or result.broken) and result.format != "json":

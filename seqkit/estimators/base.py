@@ -175,7 +175,7 @@ class SequenceEstimator(TaskParameters):
     def _predictions(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         check_is_fitted(self)
         with arguments_as_data():
-            return self.model_.predict(inputs, **options)
+            return self.model_.answers(inputs, **options)
 
     @classmethod
     def _restored_parameters(cls, facts: dict[str, Any], model: Model) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class SequenceClassifier(ClassifierMixin, ClassedEstimator):  # type: ignore[mis
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probabilities (N, classes) in the order of ``classes_``."""
         check_is_fitted(self)
-        names, rows = names_of(self.classes_), self.model_.predict_proba(text_inputs(X))
+        names, rows = names_of(self.classes_), self.model_.probabilities(self._predictions(text_inputs(X)))
         return np.array([[row[name] for name in names] for row in rows]).reshape(-1, len(names))
 
     def __sklearn_tags__(self) -> Any:

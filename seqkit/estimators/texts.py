@@ -135,7 +135,7 @@ class SequenceMultiLabelClassifier(ClassedEstimator, TextEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each label, (N, L) in the order of ``classes_``; 0 of one that training did not have."""
         check_is_fitted(self)
-        names, rows = names_of(self.classes_), self.model_.predict_proba(text_inputs(X))
+        names, rows = names_of(self.classes_), self.model_.probabilities(self._predictions(text_inputs(X)))
         return np.array([[row.get(name, 0.0) for name in names] for row in rows]).reshape(-1, len(names))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -50,7 +50,7 @@ def explain(model: Model, raw: Any, calls: dict[str, LayerCall]) -> Explanation:
     if isinstance(model.task, Explains):
         with torch.enable_grad():
             return model.task.explain(model.head, model.codec, raw)
-    (prediction,) = model.predict([raw])
+    (prediction,) = model.answers([raw])
     steps = {name: [str(n + 1) for n in range(call.steps)] for name, call in calls.items() if len(call.x) == 1}
     return Explanation(model.task.format_prediction(prediction)[0], torch.zeros(()), steps)
 

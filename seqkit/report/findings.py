@@ -55,7 +55,7 @@ def gather_again(opened: OpenedRun, results: dict[str, Any]) -> dict[str, Any]:
     model, notes = load_model(opened), list[str]()
     task = model.task
     splits = task.read(model.config, notes)
-    predictions = model.predict([task.input_of(example) for example in splits.test])
+    predictions = model.answers([task.input_of(example) for example in splits.test])
     # Runs of 0.2.0 and before do not name theirs.
     pictures = [*opened.facts.get("files", {})] or sorted(file.name for file in opened.run.path.iterdir())
     baseline = task.predict_baseline(model.config, splits)

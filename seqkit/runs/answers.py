@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 from seqkit.data import DataError
+from seqkit.data.readers import PLAIN, FileForm, is_blank
 from seqkit.errors import SeqkitError
 from seqkit.runs.model import Model
-from seqkit.runs.rows import InputRow, is_blank
-from seqkit.topologies import predict_items
+from seqkit.runs.rows import InputRow
+from seqkit.topologies import NamesFiles, predict_items
 
 T = TypeVar("T")
 
@@ -23,7 +24,12 @@ class AnsweredRow(NamedTuple):
 
 
 def predict_rows(
-    model: Model, groups: Iterable[Sequence[InputRow]], say: Callable[[str], None], eager: bool = False, **options: Any
+    model: Model,
+    groups: Iterable[Sequence[InputRow]],
+    say: Callable[[str], None],
+    eager: bool = False,
+    named_files: FileForm = PLAIN,
+    **options: Any,
 ) -> Iterator[list[AnsweredRow]]:
     """The predictions for each group of rows, in order; batches by length inside.
 
@@ -32,10 +38,11 @@ def predict_rows(
         groups: rows; a group that was read is predicted before the next one is waited for.
         say: is called once, with a sentence, if an input was cut.
         eager: encode a group while the one before it is predicted: for a file, whose next group is there already.
+        named_files: how the files are written that inputs name, where that is what inputs do.
 
     Raises :class:`DataError` with the location of an input that cannot be encoded, after the answers before it.
     """
-    encoded = _encoded(model, groups, _CutNotice(model, say))
+    encoded = _encoded(model, groups, _CutNotice(model, say), named_files)
     for rows, items in ahead(encoded) if eager else encoded:
         present = [item for item in items if item is not None]
         predictions = iter(predict_items(model.head, model.codec, present, model.config, **options).predictions)
@@ -45,7 +52,7 @@ def predict_rows(
 
 
 def _encoded(
-    model: Model, groups: Iterable[Sequence[InputRow]], notice: _CutNotice
+    model: Model, groups: Iterable[Sequence[InputRow]], notice: _CutNotice, named_files: FileForm
 ) -> Iterator[tuple[Sequence[InputRow], Sequence[Any]]]:
     """Rows with the items made of them, None of a blank one; those before one that cannot be encoded come first."""
     for group in groups:
@@ -55,7 +62,7 @@ def _encoded(
                 items.append(None)
                 continue
             try:
-                value = model.task.parse_input(row.text)
+                value = _parsed(model, row.text, named_files)
                 items.append(model.codec.encode(value))
             except SeqkitError as error:
                 problem = error if row.location is None else DataError(str(error), row.location)
@@ -64,6 +71,13 @@ def _encoded(
         yield group[: len(items)], items
         if problem is not None:
             raise problem
+
+
+def _parsed(model: Model, text: str, named_files: FileForm) -> Any:
+    task = model.task
+    if named_files != PLAIN and isinstance(task, NamesFiles):
+        return task.read_named_file(text, model.codec, named_files)
+    return task.parse_input(text)
 
 
 def ahead(source: Iterator[T]) -> Iterator[T]:

@@ -78,7 +78,7 @@ def score_ensemble(ensemble: Ensemble) -> RunOutcome:
     assert splits is not None
     task, start = model.task, time.perf_counter()
     inputs = [task.input_of(example) for example in splits.test]
-    predictions = model.predict(inputs)
+    predictions = model.answers(inputs)
     seconds = time.perf_counter() - start
     baseline = task.predict_baseline(model.config, splits)
     labels = task.label_scores(predictions, splits.test)
@@ -207,4 +207,4 @@ def _member_scores(member: Member, inputs: Sequence[Any], splits: Splits[Any]) -
         run.check_found(member.opened.facts, run.results.name)
         scores: Mapping[str, float] = read_json(run.results, RESULTS)["test"]
         return scores
-    return member.model.task.score(member.model.predict(inputs), splits.test)
+    return member.model.task.score(member.model.answers(inputs), splits.test)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from seqkit.config import TrainingConfig, declared_defaults, make_config, read_toml
+from seqkit.data.readers import is_blank
 from seqkit.devices import device_of, find_device, usable_device
 from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.files import read_json
@@ -54,10 +55,17 @@ class Model:
         return device_of(self.head)
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
-        """One prediction for each input, in order; batches by length inside.
+        """One prediction for each input, in order; batches by length inside. Of an input with nothing in it, such as a
+        blank text, it is None.
 
         ``options`` are those of the head's ``predict``, such as ``beam_size=1``; raises :class:`UsageError` for others.
         """
+        present = [number for number, value in enumerate(inputs) if not _has_nothing(value)]
+        answers = dict(zip(present, self.answers([inputs[number] for number in present], **options), strict=True))
+        return [answers.get(number) for number in range(len(inputs))]
+
+    def answers(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
+        """As :meth:`predict`, but with whatever the head says of nothing, for who needs a prediction of every input."""
         check_options(self.head, options)
         items = [self.codec.encode(value) for value in inputs]
         return predict_items(self.head, self.codec, items, self.config, **options).predictions
@@ -65,10 +73,18 @@ class Model:
     def predict_proba(self, inputs: Sequence[Any], **options: Any) -> list[dict[str, float]]:
         """The probability of every label, for each input in order.
 
-        Raises :class:`UsageError` where predictions have none, such as texts that are written.
+        An input with nothing in it has none of any label. Raises :class:`UsageError` where predictions have no
+        probabilities, such as texts that are written.
         """
+        return self.probabilities(self.predict(inputs, **options))
+
+    def probabilities(self, predictions: Sequence[Any]) -> list[dict[str, float]]:
+        """The probability of every label in each prediction; raises as :meth:`predict_proba` does."""
         rows: list[dict[str, float]] = []
-        for prediction in self.predict(inputs, **options):
+        for prediction in predictions:
+            if prediction is None:
+                rows.append({})
+                continue
             row = self.task.probabilities(prediction)
             if row is None:
                 raise UsageError(f"a {self.task.name} model gives no probability of each label; use predict")
@@ -96,6 +112,11 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model(task={self.task.name!r}, parameters={count_parameters(self.head):,})"
+
+
+def _has_nothing(value: Any) -> bool:
+    """Whether an input is a blank text, or a list without elements."""
+    return is_blank(value) if isinstance(value, str) else isinstance(value, (list, tuple)) and not value
 
 
 class OpenedRun(NamedTuple):

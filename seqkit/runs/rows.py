@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import regex
-
 from seqkit.data import DataError, SourceLocation, read_lines, read_records
 from seqkit.data.readers import FORMATS, PLAIN, FileForm, as_text, format_ending, json_object, shown
 from seqkit.data.readers.json_array import checked_object, json_elements
@@ -17,8 +15,6 @@ _ROWS = 8192
 _CHARACTERS = 1 << 22
 """A window has no more rows and characters than these, so that memory does not grow with a file; yet it has rows enough
 to be batched by length with little padding."""
-
-_VISIBLE = regex.compile(r"[^\s\p{C}]")
 
 ChooseColumns = Callable[[Sequence[str], SourceLocation], tuple[str, ...]]
 """Of the columns of a table, those of the input; takes the location of the header, too, for errors."""
@@ -39,11 +35,6 @@ def is_table(path: Path) -> bool:
     return format_ending(path) in FORMATS
 
 
-def is_blank(text: str) -> bool:
-    """Whether a text has nothing in it that could be read: white space, and characters that nobody sees."""
-    return not text.strip() or not (text.isascii() or _VISIBLE.search(text))
-
-
 def read_rows(
     path: Path,
     choose: ChooseColumns,
@@ -55,7 +46,7 @@ def read_rows(
 
     With a ``stream`` the bytes come from there, and the path is only their name. ``form`` says how the file is written.
     """
-    if not is_table(path):
+    if not (is_table(path) or form.columns):
         lines = read_lines(stream or path, str(path), encoding=form.encoding)
         yield from (InputRow(line, location) for location, line in lines)
         return
@@ -77,14 +68,14 @@ def _read_objects(
     path: Path, stream: BinaryIO | None, form: FileForm
 ) -> Iterator[tuple[SourceLocation, Mapping[str, object]]]:
     """The rows of a table; those of JSON with their types, which ``read_records`` turns into texts."""
-    kind = FORMATS[format_ending(path)]
+    kind = FORMATS.get(format_ending(path), "tsv")
     lines = read_lines(stream or path, str(path), encoding=form.encoding)
     if kind == "json":
         yield from ((location, checked_object(value, location)) for location, value in json_elements(path, lines))
     elif kind == "jsonl":
         yield from ((location, json_object(line, location)) for location, line in lines if line.strip())
     else:
-        yield from read_records(path, stream=stream, encoding=form.encoding, columns=form.columns)
+        yield from read_records(path, stream=stream, encoding=form.encoding, form=kind, columns=form.columns)
 
 
 def windows(rows: Iterable[InputRow]) -> Iterator[list[InputRow]]:

@@ -399,14 +399,18 @@ def _add_content(digest: hashlib.blake2b, examples: Sequence[Any]) -> None:
         digest.update(repr(_content(example)).encode("utf-8", "surrogatepass"))
 
 
+_ABSENT = {"weight": 1, "group": ""}
+"""What an example has that says nothing of it"""
+
+
 def _content(example: Any) -> Any:
     """An example without its location, which changes with the file's name.
 
-    A weight of 1 is left out, too: the examples of earlier versions had none.
+    A weight of 1 is left out, too, and so is no group: the examples of earlier versions had neither.
     """
     if not dataclasses.is_dataclass(example):
         return example
-    left_out = {"location", "weight"} if getattr(example, "weight", 1) == 1 else {"location"}
+    left_out = {"location", *(name for name, none in _ABSENT.items() if getattr(example, name, none) == none)}
     return [getattr(example, f.name) for f in dataclasses.fields(example) if f.name not in left_out]
 
 

@@ -80,7 +80,7 @@ def _ask_run(path: Path, task: AnyTask, codec: AnyCodec, train: Sequence[Any]) -
     inputs = [task.input_of(example) for example in train]
     if isinstance(model.task, Synced):
         order = [known.index(label) for label in labels]
-        predictions = model.predict(inputs, all_probabilities=True)
+        predictions = model.answers(inputs, all_probabilities=True)
         return [torch.tensor(prediction.probabilities).view(-1, len(order))[:, order] for prediction in predictions]
     return [torch.tensor([row[label] for label in labels]) for row in model.predict_proba(inputs)]
 

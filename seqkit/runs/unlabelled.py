@@ -81,7 +81,7 @@ def _labels(
             model = load(teacher)
         if model.task.topology != task.topology:
             raise UsageError(f"{teacher} is a {model.task.name} model, which cannot teach {task.name}")
-        return [prediction.label for prediction in model.predict(texts)]
+        return [prediction.label for prediction in model.answers(texts)]
     rows = read_probabilities(teacher, labels, lambda names, at: task.input_columns(config, None, names, at), str.strip)
     if missing := [text for text in texts if text not in rows]:
         raise DataError(f"{teacher} has no probabilities of the unlabelled text {missing[0]!r:.80}; add them")

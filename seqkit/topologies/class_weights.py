@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seqkit.data import DataError
 from seqkit.data.label_weights import read_label_weights
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import shown
 from seqkit.errors import UsageError
 
@@ -84,6 +85,8 @@ def class_weights_from_json(files: Mapping[str, Any], labels: Sequence[str]) -> 
     if CLASS_WEIGHTS_FILE not in files:
         return None
     weights = files[CLASS_WEIGHTS_FILE]
+    if isinstance(weights, dict) and set(weights) != set(labels):
+        weights = {canonical(label): weight for label, weight in weights.items()}
     if not isinstance(weights, dict) or set(weights) != set(labels):
         raise DataError(f"{CLASS_WEIGHTS_FILE} must have a weight for each label; restore it from a copy")
     if not all(isinstance(weight, (int, float)) for weight in weights.values()):

@@ -15,6 +15,7 @@ from seqkit.data import SourceLocation
 
 if TYPE_CHECKING:
     from seqkit.data import Splits
+    from seqkit.data.readers import FileForm
     from seqkit.graphs import Exported
     from seqkit.search import Sampling
     from seqkit.topologies.ensemble import EnsembleHead
@@ -68,6 +69,15 @@ class AnswersFiles(Protocol):
 
     def passages(self, config: Any, path: Path, notes: list[str]) -> Iterator[Passage] | None:
         """The pieces of a file in order; None for a file that is a table, or a text on each line."""
+        ...
+
+
+@runtime_checkable
+class NamesFiles(Protocol):
+    """Inputs that are typed name files."""
+
+    def read_named_file(self, text: str, codec: Any, form: FileForm) -> Any:
+        """What is in the file, which is written in that form."""
         ...
 
 

@@ -82,7 +82,7 @@ def test_two_columns_of_one_name_stop_what_needs_them_alone(file):
         ("a.csv", ",\na,b\n", "a.csv:2: the file has a header but no rows"),
         ("a.csv", "text,label\na\n", "a.csv:2: 1 field, but the first line names 2 columns"),
         ("a.csv", "text,label\na,b,c\n", "a.csv:2: 3 fields, but the first line names 2 columns"),
-        ("a.csv", 'text,label\n"a \\"b\\" c",d\n', "a.csv:2: the quoting is broken"),
+        ("a.csv", 'text,label\n"a ""b"" c",d\n"a \\"b\\" c",d\n', "a.csv:3: the quoting is broken"),
         ("a.json", "", "a.json:1: the file is empty"),
         ("a.json", '{"text": "a"}', "a.json:1: the file is not a JSON array"),
         ("a.json", '[{"text": "a"},\n\n3]', "a.json:3: '3' in the array is no object"),

@@ -11,7 +11,7 @@ from seqkit import UsageError, load
 
 def test_probabilities_are_those_of_the_predictions_in_order(trained, pointed):
     model = load(trained[0])
-    texts = ["a wonderful story", "dull", "", "an awful and boring film with an actor"]
+    texts = ["a wonderful story", "dull", "?", "an awful and boring film with an actor"]
     found = model.predict_proba(texts)
     assert found == [prediction.probabilities for prediction in model.predict(texts)]
     assert all(set(row) == {"good", "bad"} and sum(row.values()) == pytest.approx(1) for row in found)

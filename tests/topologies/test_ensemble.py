@@ -47,7 +47,7 @@ def test_the_probability_of_a_label_is_the_average_of_the_members_though_they_re
         made("sentiment", texts(["awful", "moving"]), 1, cell="gru", tokenizer="char"),
         made("sentiment", texts(["dull", "moving"]), 2, ngrams=False),
     ]
-    inputs = ["a dull film", "moving", ""]
+    inputs = ["a dull film", "moving", "?"]
     ensemble = join_models(members)
     assert isinstance(ensemble.codec, EnsembleCodec)
     rows = zip(*(member.predict_proba(inputs) for member in members), strict=True)

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from seqkit.data.groups import joined_units
 from seqkit.data.readers import SourceLocation
 from seqkit.data.splits import Splits, ordered_splits
 
@@ -47,6 +48,8 @@ class LabelledClip:
     """Of the first label"""
     lines: tuple[int, ...] = ()
     """The line of each label, where they do not simply follow one another from 1"""
+    group: str = ""
+    """Such as the person in it, if that was asked for"""
 
     def location_of(self, number: int) -> SourceLocation:
         """Where the label of a frame stands; frames are counted from 0."""
@@ -67,6 +70,8 @@ class LabelSetClip:
     """Of the first label"""
     lines: tuple[int, ...] = ()
     """The line of each set, where they do not simply follow one another from 1"""
+    group: str = ""
+    """Such as the person in it, if that was asked for"""
 
     def location_of(self, number: int) -> SourceLocation:
         """Where the labels of a frame stand; frames are counted from 0."""
@@ -95,8 +100,12 @@ def clip_of(name: str, features: np.ndarray, names: tuple[str, ...] | None = Non
 
 
 def split_clips(clips: Sequence[L], valid: float, test: float, seed: int) -> Splits[L]:
-    """Random splits of whole sequences; those of the same content stay together. A fraction of 0 leaves a split empty.
+    """Random splits of whole sequences; those of the same content stay together, and those of one group, where they
+    have one. A fraction of 0 leaves a split empty.
 
-    Raises :class:`DataError` for fewer different sequences than splits.
+    Raises :class:`DataError` for fewer different sequences, or groups, than splits.
     """
+    if any(clip.group for clip in clips):
+        unit = joined_units(clips, lambda example: example.group, lambda example: example.clip.digest)
+        return ordered_splits(clips, lambda example: str(unit(example)), valid, test, seed, "group")
     return ordered_splits(clips, lambda example: example.clip.digest, valid, test, seed, "sequence")

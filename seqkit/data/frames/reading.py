@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from seqkit.data.frames.arrays import ARRAYS, has_matrix, read_array, read_labelled_array
 from seqkit.data.frames.clip import Clip, LabelledClip, LabelSetClip, Layout, clip_of
 from seqkit.data.frames.tables import TABLES, read_frame_table
 from seqkit.data.frames.values import Labels
-from seqkit.data.readers import PLAIN, DataError, FileForm, common_mark, split_labels
+from seqkit.data.readers import PLAIN, DataError, FileForm, SourceLocation, common_mark, shown, split_labels
 from seqkit.errors import UsageError
 
 
 def read_clips(
-    path: Path, label_column: str | None = None, layout: Layout | None = None, form: FileForm = PLAIN
+    path: Path,
+    label_column: str | None = None,
+    layout: Layout | None = None,
+    form: FileForm = PLAIN,
+    group_column: str | None = None,
 ) -> list[LabelledClip]:
     """The labelled sequences of a folder (and of the folders in it, by their paths), or of one file.
 
@@ -32,7 +37,7 @@ def read_clips(
     clips: list[LabelledClip] = []
     for file in _files(path):
         name = str(file.relative_to(path)) if path.is_dir() else file.name
-        clips.append(_read_labelled(file, name, label_column, layout, form=form))
+        clips.append(_read_labelled(file, name, label_column, layout, form=form, group_column=group_column))
         layout = layout or clips[0].clip.layout
     return clips
 
@@ -43,6 +48,7 @@ def read_label_set_clips(
     layout: Layout | None = None,
     separator: str | None = None,
     form: FileForm = PLAIN,
+    group_column: str | None = None,
 ) -> list[LabelSetClip]:
     """The sequences of a folder or file with a set of labels for each frame.
 
@@ -55,11 +61,12 @@ def read_label_set_clips(
     clips: list[LabelledClip] = []
     for file in _files(path):
         name = str(file.relative_to(path)) if path.is_dir() else file.name
-        clips.append(_read_labelled(file, name, label_column, layout, several=True, form=form))
+        clips.append(_read_labelled(file, name, label_column, layout, True, form, group_column))
         layout = layout or clips[0].clip.layout
     mark = separator or common_mark([label for clip in clips for label in clip.labels])
     sets = [
-        LabelSetClip(c.clip, tuple(split_labels(label, mark) for label in c.labels), c.location, c.lines) for c in clips
+        LabelSetClip(c.clip, tuple(split_labels(label, mark) for label in c.labels), c.location, c.lines, c.group)
+        for c in clips
     ]
     if not any(any(clip.labels) for clip in sets):
         raise DataError(f"{path}: no frame has a label; check the labels, or name their column with --label-column")
@@ -73,12 +80,12 @@ def has_label_sets(path: Path, label_column: str | None) -> bool:
     return any(has_matrix(file) for file in _files(path)[:1] if file.suffix.lower() in ARRAYS)
 
 
-def read_clip(path: Path, layout: Layout) -> Clip:
+def read_clip(path: Path, layout: Layout, form: FileForm = PLAIN) -> Clip:
     """One sequence to predict on; its labels, if it has any, are not read. Raises as :func:`read_clips` does."""
     if path.suffix.lower() in ARRAYS:
         return clip_of(str(path), read_array(path, layout), layout.names)
     if path.suffix.lower() in TABLES:
-        return clip_of(str(path), read_frame_table(path, layout).features, layout.names)
+        return clip_of(str(path), read_frame_table(path, layout, form=form).features, layout.names)
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name the files in it")
     raise _unknown_ending(path)
@@ -101,10 +108,15 @@ def _read_labelled(
     layout: Layout | None,
     several: bool = False,
     form: FileForm = PLAIN,
+    group_column: str | None = None,
 ) -> LabelledClip:
     if path.suffix.lower() in TABLES:
-        table = read_frame_table(path, layout, label_column, labelled=True, several=several, form=form)
-        return _labelled(clip_of(name, table.features, table.names), table.labels)
+        table = read_frame_table(path, layout, label_column, True, several, form, group_column)
+        if group_column and not layout and not table.group:
+            raise DataError(f"column {shown(group_column)} is empty; name the group", SourceLocation(str(path), 2))
+        return replace(_labelled(clip_of(name, table.features, table.names), table.labels), group=table.group)
+    if group_column and not layout:
+        raise UsageError(f"--group-column is for tables, and {path} is none; leave it out")
     if path.suffix.lower() in ARRAYS:
         features, labels = read_labelled_array(path, layout, several)
         return _labelled(clip_of(name, features, layout.names if layout else None), labels)

@@ -37,6 +37,8 @@ class FrameTable(NamedTuple):
     features: np.ndarray
     names: tuple[str, ...]
     labels: Labels
+    group: str = ""
+    """What the sequence belongs to, if a column says so"""
 
 
 def read_frame_table(
@@ -46,25 +48,40 @@ def read_frame_table(
     labelled: bool = False,
     several: bool = False,
     form: FileForm = PLAIN,
+    group_column: str | None = None,
 ) -> FrameTable:
     """The frames of a table, features in the order of the layout; with their labels if ``labelled``.
 
     With ``several``, a frame may have any number of labels: as the column has them, or ``a|b`` of the columns that are
-    1, where ``label_column`` names several.
+    1, where ``label_column`` names several. ``group_column`` is no feature, and has one value in all of the file; only
+    the first file (without a layout) must have it.
     """
     names: tuple[str, ...] = ()
     columns, rows, labels = list[str](), list[list[float]](), list[tuple[SourceLocation, str]]()
+    group = ""
     for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
         if not rows:
             header = SourceLocation(location.file, 1)
             columns = _label_columns(list(values), label_column, layout, header, several) if labelled else []
-            names = _feature_names([c for c in values if c not in columns], layout, header, labelled)
+            if group_column is not None and layout is None:
+                choose_column(list(values), group_column, "group", header)
+            features = [column for column in values if column not in (*columns, group_column)]
+            names = _feature_names(features, layout, header, labelled)
+        group = _same_group(group, values.get(group_column or "", "").strip(), location)
         rows.append([_number(values[name], name, location) for name in names])
         if len(columns) > 1:
             labels.append((location, "|".join(marked_columns(values, columns, location))))
         elif labelled:
             labels.append((location, parse_label(values[columns[0]], location, several)))
-    return FrameTable(np.array(rows), names, labels)
+    return FrameTable(np.array(rows), names, labels, group)
+
+
+def _same_group(before: str, group: str, location: SourceLocation) -> str:
+    """The group of a sequence, which its first row may name alone."""
+    if before and group and group != before:
+        what = f"the group is {shown(group)}, but {shown(before)} above; a sequence is of one group, so divide the file"
+        raise DataError(what, location)
+    return before or group
 
 
 def table_of(example: LabelledClip) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 from seqkit.data.pictures.listing import Listed, read_listing
 from seqkit.data.pictures.picture import SUFFIXES, Picture, read_picture
 from seqkit.data.pictures.vectors import read_vectors_of
-from seqkit.data.readers import DataError, SourceLocation, shown
+from seqkit.data.readers import PLAIN, DataError, FileForm, SourceLocation, shown
 from seqkit.data.splits import Splits, ordered_splits
 from seqkit.errors import UsageError
 
@@ -28,7 +28,12 @@ class Captioned:
 
 
 def read_captioned(
-    path: Path, size: int, color: bool, vectors: Path | None = None, notes: list[str] | None = None
+    path: Path,
+    size: int,
+    color: bool,
+    vectors: Path | None = None,
+    notes: list[str] | None = None,
+    form: FileForm = PLAIN,
 ) -> list[Captioned]:
     """The pictures of a folder with their captions, in the order of its captions file.
 
@@ -36,13 +41,14 @@ def read_captioned(
     :func:`~seqkit.data.pictures.listing.read_listing` for its forms. A picture is looked for beside the file, by its
     name whatever the form of its accents, then in the folders below and beside that. With ``vectors`` (see
     :func:`read_vectors_of`) no picture is read. ``notes`` says how many pictures have no caption.
+    ``form`` is that of the captions file.
 
     Raises:
         UsageError, DataError: for a folder without captions file; pictures that cannot be read; a caption without its
             picture, an empty caption.
     """
     file = path if path.is_file() else _captions_file(path)
-    listed = read_listing(file)
+    listed = read_listing(file, form)
     if not listed:
         raise DataError(f"{file} has no captions in it; write a file name and a caption on each line")
     if vectors:

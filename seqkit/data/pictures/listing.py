@@ -10,7 +10,16 @@ from typing import Any
 import regex
 
 from seqkit.data.pictures.picture import SUFFIXES
-from seqkit.data.readers import DataError, SourceLocation, format_ending, read_lines, read_records, shown
+from seqkit.data.readers import (
+    PLAIN,
+    DataError,
+    FileForm,
+    SourceLocation,
+    format_ending,
+    read_lines,
+    read_records,
+    shown,
+)
 
 _NAME_COLUMNS = ("file", "file_name", "filename", "picture", "image", "name", "path")
 _CAPTION_COLUMNS = ("caption", "text", "sentence", "description", "comment")
@@ -23,7 +32,7 @@ Listed = dict[str, tuple[list[str], SourceLocation]]
 """The content of a captions file: name of a picture to its captions and the location of the first"""
 
 
-def read_listing(file: Path) -> Listed:
+def read_listing(file: Path, form: FileForm = PLAIN) -> Listed:
     """The captions of each picture.
 
     A table has a column of file names (file, image, …) and one of captions; a picture may have several rows. A table
@@ -34,9 +43,10 @@ def read_listing(file: Path) -> Listed:
     Raises :class:`DataError` for anything else, and for an empty caption.
     """
     if format_ending(file) == ".json":
-        captions = _json_captions(file)
+        captions = _json_captions(file, form)
     else:
-        captions = _numbered_captions(file) if _is_numbered(file) else _table_captions(file)
+        numbered = not form.columns and _is_numbered(file, form)
+        captions = _numbered_captions(file, form) if numbered else _table_captions(file, form)
     listed: Listed = {}
     for location, name, caption in captions:
         text = " ".join(caption.split())
@@ -46,9 +56,9 @@ def read_listing(file: Path) -> Listed:
     return listed
 
 
-def _numbered_captions(file: Path) -> Iterator[Caption]:
+def _numbered_captions(file: Path, form: FileForm) -> Iterator[Caption]:
     """``picture.jpg#0``, a tab, a caption, as Flickr8k has them; or the picture without a number."""
-    for location, line in read_lines(file):
+    for location, line in read_lines(file, encoding=form.encoding):
         if not line.strip():
             continue
         name, tab, caption = line.partition("\t")
@@ -57,14 +67,15 @@ def _numbered_captions(file: Path) -> Iterator[Caption]:
         yield location, _NUMBER.sub("", name.strip()), caption
 
 
-def _is_numbered(file: Path) -> bool:
-    first = next((line for _, line in read_lines(file) if line.strip()), "")
+def _is_numbered(file: Path, form: FileForm) -> bool:
+    first = next((line for _, line in read_lines(file, encoding=form.encoding) if line.strip()), "")
     return "\t" in first and Path(_NUMBER.sub("", first.partition("\t")[0].strip())).suffix.lower() in SUFFIXES
 
 
-def _table_captions(file: Path) -> Iterator[Caption]:
+def _table_captions(file: Path, form: FileForm) -> Iterator[Caption]:
     columns: tuple[str, str] | None = None
-    for location, values in read_records(file, form="csv" if file.suffix == ".txt" else None):
+    kind = "csv" if format_ending(file) == ".txt" else None
+    for location, values in read_records(file, form=kind, encoding=form.encoding, columns=form.columns):
         columns = columns or _columns(list(values), SourceLocation(location.file, 1))
         yield location, values[columns[0]].strip(), values[columns[1]]
 
@@ -77,9 +88,9 @@ def _columns(header: Sequence[str], location: SourceLocation) -> tuple[str, str]
     return names[0], captions[0]
 
 
-def _json_captions(file: Path) -> Iterator[Caption]:
+def _json_captions(file: Path, form: FileForm) -> Iterator[Caption]:
     top = SourceLocation(str(file), 1)
-    content = _read_json(file, top)
+    content = _read_json(file, top, form)
     if not isinstance(content, dict):
         raise DataError('the file must hold one object: {"a.png": "its caption"}, or the one of COCO', top)
     if isinstance(content.get("annotations"), list):
@@ -109,9 +120,9 @@ def _karpathy_captions(images: list[Any], top: SourceLocation) -> Iterator[Capti
         yield from ((top, str(name), str(sentence)) for sentence in sentences)
 
 
-def _read_json(file: Path, top: SourceLocation) -> Any:
+def _read_json(file: Path, top: SourceLocation, form: FileForm) -> Any:
     # Read line by line, so that the error for bytes that are not text has its line.
-    text = "\n".join(line for _, line in read_lines(file))
+    text = "\n".join(line for _, line in read_lines(file, encoding=form.encoding))
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:

@@ -1,8 +1,10 @@
 """Readers of people's text files: lines, tables (CSV, TSV, JSONL) and labelled texts, with the location of errors."""
 
+from seqkit.data.readers.blank import is_blank
 from seqkit.data.readers.columnar import COLUMNAR
 from seqkit.data.readers.columns import choose_column, choose_text_columns, split_names
 from seqkit.data.readers.compressed import format_ending
+from seqkit.data.readers.csv_rows import delimiter_in, delimiter_of
 from seqkit.data.readers.examples import Example, read_examples
 from seqkit.data.readers.json_lines import as_text, json_object
 from seqkit.data.readers.label_sets import LabelSetExample, common_mark, marked_columns, read_label_sets, split_labels
@@ -10,7 +12,7 @@ from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
 from seqkit.data.readers.location import DataError, Remark, SourceLocation, shown
 from seqkit.data.readers.numbers import LARGEST_NUMBER, NumberExample, read_number_examples
 from seqkit.data.readers.records import PLAIN, FileForm, Record, Row, file_form
-from seqkit.data.readers.tables import FORMATS, delimiter_in, delimiter_of, read_records
+from seqkit.data.readers.tables import COLUMNAR_ENDINGS, FORMATS, read_records
 from seqkit.data.readers.targets import LABEL, LABELS, NUMBER, target_in
 from seqkit.data.readers.text_pair import TextPair, one_line, read_pair
 from seqkit.data.readers.texts import read_texts
@@ -18,6 +20,7 @@ from seqkit.data.readers.weights import LARGEST_WEIGHT, all_weights_zero, left_o
 
 __all__ = [
     "COLUMNAR",
+    "COLUMNAR_ENDINGS",
     "FORMATS",
     "LABEL",
     "LABELS",
@@ -47,6 +50,7 @@ __all__ = [
     "delimiter_of",
     "file_form",
     "format_ending",
+    "is_blank",
     "json_object",
     "left_out",
     "marked_columns",

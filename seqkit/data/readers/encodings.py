@@ -55,6 +55,21 @@ def is_wide(encoding: str) -> bool:
     return "\n".encode(encoding) != b"\n"
 
 
+def mostly_utf_8(head: bytes) -> bool:
+    """Whether, of the lines with more than ASCII in the beginning of a file, most are UTF-8."""
+    # The last line may be cut.
+    lines = [line for line in head.splitlines()[: -1 if len(head) >= _SAMPLE else None] if not line.isascii()]
+    return 2 * sum(_is_utf_8(line) for line in lines) > len(lines)
+
+
+def _is_utf_8(line: bytes) -> bool:
+    try:
+        line.decode(UTF_8)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def likely_encoding(sample: bytes) -> str | None:
     """The likeliest encoding of bytes that are not UTF-8; None if nothing fits."""
     sample = sample[:_SAMPLE]

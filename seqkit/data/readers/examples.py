@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from seqkit.data.normal_forms import canonical
+from seqkit.data.readers.blank import is_blank
 from seqkit.data.readers.columns import choose_column, choose_text_columns, listed
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.data.readers.records import PLAIN, FileForm
@@ -102,7 +103,7 @@ def read_texts(
     weightless: list[SourceLocation] = []
     texts: tuple[str, ...] = ()
     parse: Parse[T] | None = None
-    for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
+    for location, values in read_records(path, encoding=form.encoding, columns=form.columns, notes=notes):
         if parse is None:
             header = SourceLocation(location.file, 1)
             texts, parse = _columns(values, text_column, prepare, keep, header)
@@ -112,7 +113,7 @@ def read_texts(
             continue
         text, target = _text_of(values, texts), parse(values, location)
         weight = 1.0 if weight_column is None else parse_weight(values[weight_column], weight_column, location)
-        if not text.strip():
+        if is_blank(text):
             empty.append(location)
         elif not weight:
             weightless.append(location)
@@ -121,7 +122,7 @@ def read_texts(
     if weightless and not rows:
         raise all_weights_zero(weight_column, path)
     if not rows:
-        raise _nothing_left(path, keep, bool(empty))
+        raise _nothing_left(path, keep, empty)
     if notes is not None:
         notes.extend([*left_out(empty, "without text"), *left_out(weightless, "with a weight of 0")])
     return rows
@@ -148,8 +149,9 @@ def _columns(
     return texts, parse
 
 
-def _nothing_left(path: Path, keep: Mapping[str, str], has_rows: bool) -> DataError:
-    if has_rows:
-        return DataError(f"{path}: every text is empty; check the file, or name the text's column with --text-column")
+def _nothing_left(path: Path, keep: Mapping[str, str], empty: Sequence[SourceLocation]) -> DataError:
+    if empty:
+        what = "every text is empty; check the file, or name the text's column with --text-column"
+        return DataError(what, empty[0], of_row=False)
     wanted = " and ".join(f"{shown(column)} is {shown(value)}" for column, value in keep.items())
     return DataError(f"{path}: there is no row where {wanted}; check the value")

@@ -13,6 +13,9 @@ def json_object(line: str, location: SourceLocation, shape: str = '{"text": "…
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
+        if line.rstrip().endswith("},"):
+            what = "a comma follows the object; take it out, or put [ and ] around all and name the file .json"
+            raise DataError(what, location) from None
         raise DataError(
             f"the line is not JSON ({str(error).splitlines()[0]}); write one object a line", location
         ) from None

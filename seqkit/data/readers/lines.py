@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from seqkit.data.readers.compressed import DAMAGED, open_bytes
-from seqkit.data.readers.encodings import UTF_8, check_encoding, encoding_by_mark, is_wide, likely_encoding
+from seqkit.data.readers.disguises import check_is_text
+from seqkit.data.readers.encodings import (
+    UTF_8,
+    check_encoding,
+    encoding_by_mark,
+    is_wide,
+    likely_encoding,
+    mostly_utf_8,
+)
 from seqkit.data.readers.folders import not_a_file
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.errors import UsageError
@@ -66,6 +74,7 @@ def read_lines(
         check_encoding(encoding)
     with _open(source) if isinstance(source, Path) else nullcontext(source) as stream:
         first = _next_line(stream, SourceLocation(file, 1))
+        check_is_text(first, SourceLocation(file, 1))
         text_encoding = encoding or encoding_by_mark(first) or UTF_8
         lines, number = _byte_lines(stream, first, text_encoding), 0
         decoder = _Decoder(UTF_8 if is_wide(text_encoding) else text_encoding, source)
@@ -91,6 +100,8 @@ def raw_lines(path: Path, encoding: str | None = None) -> Iterator[bytes]:
     Those of UTF-16 and UTF-32 come as UTF-8. Raises as :func:`read_lines` does, for what concerns no single line.
     """
     top = SourceLocation(str(path), 1)
+    if encoding is not None:
+        check_encoding(encoding)
     with _open(path) as stream:
         first = _next_line(stream, top)
         lines = _byte_lines(stream, first, encoding or encoding_by_mark(first) or UTF_8)
@@ -111,6 +122,8 @@ def _open(path: Path) -> BinaryIO:
     except IsADirectoryError:
         raise not_a_file(path) from None
     except FileNotFoundError:
+        if path.is_symlink():
+            raise UsageError(f"{path} is a link to {path.readlink()}, which is not there; check the link") from None
         raise UsageError(f"no file {path}{_similar_name(path)}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -234,7 +247,15 @@ class _Decoder:
     def _about_byte(self, line: bytes, start: int) -> str:
         column = len(line[:start].decode(self._encoding, "replace")) + 1
         fault = f"byte {line[start]:#04x} at column {column} is not {self._encoding.upper()}"
-        guess = likely_encoding(self._head() + line)
+        head = self._head()
+        if mostly_utf_8(head):
+            if self._encoding != UTF_8:
+                return f"{fault}, but the file seems to be UTF-8; leave out --encoding"
+            # Another encoding would spoil all of the other lines.
+            other = line.decode("cp1252", "replace").rstrip("\r\n")
+            part = other[max(0, start - _AROUND) : start + _AROUND]
+            return f"{fault}, as the other lines are; as cp1252 it reads {shown(part)}: write this line in UTF-8"
+        guess = likely_encoding(head + line)
         if guess is None or guess == self._encoding:
             return f"{fault}; say which encoding the file has with --encoding, or convert it to UTF-8"
         before = len(line[:start].decode(guess, "replace"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -12,9 +10,11 @@ from typing import BinaryIO
 from seqkit.data.readers.class_folders import class_folder_records
 from seqkit.data.readers.columnar import ARROW, COLUMNAR, PARQUET, read_columnar
 from seqkit.data.readers.compressed import format_ending
+from seqkit.data.readers.csv_rows import LocatedRows, csv_rows, is_comment
+from seqkit.data.readers.disguises import check_is_table
 from seqkit.data.readers.json_array import read_json_array
 from seqkit.data.readers.json_lines import json_object
-from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines, report
+from seqkit.data.readers.lines import Broken, Lines, read_lines, report
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.data.readers.records import Record, Row, json_row
 from seqkit.errors import UsageError
@@ -22,12 +22,8 @@ from seqkit.errors import UsageError
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
 FORMATS |= {".parquet": PARQUET, ".pq": PARQUET, ".feather": ARROW, ".arrow": ARROW, ".ipc": ARROW}
 """Endings of the names of tables, and what they mean."""
-
-
-_DELIMITERS = ",;\t|"
-"""The most usual first."""
-_DECLARED = re.compile(r"sep=(.)\s*")
-"""The line with which Excel says what separates the fields."""
+COLUMNAR_ENDINGS = tuple(ending for ending, kind in FORMATS.items() if kind in COLUMNAR)
+_WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
 
 
 def read_records(
@@ -37,14 +33,16 @@ def read_records(
     encoding: str | None = None,
     form: str | None = None,
     columns: Sequence[str] = (),
+    notes: list[str] | None = None,
 ) -> Iterator[Record]:
     """The rows of a table with named columns, one at a time; the ending of the file decides its format.
 
     ``.csv``: commas (or semicolons, tabs or bars, where the first line has more of them or ``sep=;`` names one), quotes
-    as in RFC 4180. ``.tsv``, ``.tab``: a tab separates, a line is a row, quotes are ordinary characters but for those
-    that pandas doubles. ``.jsonl``, ``.ndjson``: an object a line; ``.json``: an array of objects. Blank lines are
-    skipped, and so are a comment (``#``) before the header and columns without a name, such as an index. A folder with
-    a folder for each label is a table, too: see :func:`class_folder_records`.
+    as in RFC 4180, or with a backslash before them where no field doubles them. ``.tsv``, ``.tab``: a tab separates, a
+    line is a row, quotes are ordinary characters but for those that pandas doubles. ``.jsonl``, ``.ndjson``: an object
+    a line; ``.json``: an array of objects. Blank lines are skipped, and so are a comment (``#``) before the header and
+    columns without a name, such as an index. A folder with a folder for each label is a table, too: see
+    :func:`class_folder_records`.
 
     ``.parquet``, ``.pq``, ``.feather``, ``.arrow``, ``.ipc``: through pyarrow, see :func:`read_columnar`.
 
@@ -55,6 +53,7 @@ def read_records(
         encoding: of the text; None: as in :func:`read_lines`.
         form: csv, tsv, json or jsonl, for a file whose ending does not say it.
         columns: the names of the columns, if the first line of a CSV or TSV is a row already.
+        notes: receives a sentence where quotes are written in an unusual way.
 
     Raises:
         UsageError: for an ending that is none of these.
@@ -64,17 +63,24 @@ def read_records(
         return class_folder_records(path, encoding)
     kind = form or FORMATS.get(format_ending(path))
     if kind is None:
-        known = ", ".join(FORMATS)
-        raise UsageError(f"cannot tell the format of {path} by its ending; name it with one of {known}")
+        raise _unknown_format(path)
     if kind in ("csv", "tsv"):
         after = _AfterHeader(broken)
-        return _read_table(path, kind, read_lines(stream or path, str(path), after, encoding), after, columns)
+        lines = read_lines(stream or path, str(path), after, encoding)
+        rows = csv_rows(lines, after, notes) if kind == "csv" else _tsv_rows(lines)
+        return _read_table(path, rows, after, columns)
     if kind in COLUMNAR:
         return _read_columnar(path, kind, stream)
     lines = read_lines(stream or path, str(path), broken, encoding)
     if kind == "json":
         return read_json_array(path, lines, broken)
     return _read_json(path, lines, broken)
+
+
+def _unknown_format(path: Path) -> UsageError:
+    if path.suffix.lower() in _WORKBOOKS:
+        return UsageError(f"{path} is a workbook; save its sheet as CSV (UTF-8) and give that")
+    return UsageError(f"cannot tell the format of {path} by its ending; name it with one of {', '.join(FORMATS)}")
 
 
 class _AfterHeader:
@@ -90,14 +96,7 @@ class _AfterHeader:
         self._broken(error)
 
 
-def delimiter_of(first: str) -> str:
-    """What separates the fields of a CSV, by its first line."""
-    # max takes the first among equals.
-    return max(_DELIMITERS, key=first.count)
-
-
-def _read_table(path: Path, kind: str, lines: Lines, broken: _AfterHeader, names: Sequence[str]) -> Iterator[Record]:
-    rows = _csv_rows(lines, broken) if kind == "csv" else _tsv_rows(lines)
+def _read_table(path: Path, rows: LocatedRows, broken: _AfterHeader, names: Sequence[str]) -> Iterator[Record]:
     broken.header_read = bool(names)
     first = next(rows, None)
     broken.header_read = True
@@ -106,6 +105,7 @@ def _read_table(path: Path, kind: str, lines: Lines, broken: _AfterHeader, names
             "the file is empty; give rows under a line that names the columns", SourceLocation(str(path), 1)
         )
     top, raw = first
+    check_is_table(raw, top)
     if names:
         _check_names(names, raw, top)
         raw, rows = list(names), chain([first], rows)
@@ -113,6 +113,9 @@ def _read_table(path: Path, kind: str, lines: Lines, broken: _AfterHeader, names
     named = [number for number, name in enumerate(header) if name]
     location: SourceLocation | None = None
     for location, fields in rows:
+        if fields[-1:] == raw[-1:] and _is_header_again(fields, raw):
+            broken(DataError("the line that names the columns stands here again; take it out", location))
+            continue
         # Fields under no name are nobody's, and neither are empty ones behind the last.
         if named[-1] < len(fields) and not "".join(fields[len(header) :]).strip():
             values = {header[number]: fields[number] for number in named}
@@ -121,6 +124,11 @@ def _read_table(path: Path, kind: str, lines: Lines, broken: _AfterHeader, names
             broken(_ragged(fields, len(header), bool(names), location))
     if location is None:
         raise DataError("the file has a header but no rows; add rows below it", top)
+
+
+def _is_header_again(fields: Sequence[str], header: Sequence[str]) -> bool:
+    """Whether a row is the header of a file that was joined to the one before it."""
+    return len(header) > 1 and [fields[0].removeprefix("\ufeff"), *fields[1:]] == [*header]
 
 
 def _check_names(names: Sequence[str], first: Sequence[str], location: SourceLocation) -> None:
@@ -153,18 +161,13 @@ def twin(name: str, number: int = 2) -> str:
     return f"{name} ({number})"
 
 
-def _tsv_rows(lines: Lines) -> Iterator[tuple[SourceLocation, list[str]]]:
+def _tsv_rows(lines: Lines) -> LocatedRows:
     begun = False
     for location, line in lines:
         fields = line.split("\t")
-        if line.strip() and (begun or not _is_comment(fields)):
+        if line.strip() and (begun or not is_comment(fields)):
             begun = True
             yield location, [_unquoted(field) for field in fields]
-
-
-def _is_comment(fields: Sequence[str]) -> bool:
-    """Whether a line before the header is a comment: a header has several names."""
-    return len(fields) == 1 and fields[0].startswith("#")
 
 
 def _unquoted(field: str) -> str:
@@ -173,73 +176,6 @@ def _unquoted(field: str) -> str:
         return field
     inside = field[1:-1]
     return inside.replace('""', '"') if '"' not in inside.replace('""', "") else field
-
-
-class _RowLines:
-    """The lines of one row after the other, for ``csv.reader``; knows where the row started."""
-
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
-        self._size = 0
-        self.start = SourceLocation("", 1)
-
-    def begin_row(self) -> None:
-        """The next line is the first of a row."""
-        self._size = 0
-
-    def __iter__(self) -> Iterator[str]:
-        for location, line in self._lines:
-            if not self._size:
-                self.start = location
-            self._size += len(line) + 1
-            # Without this, one quote that is never closed would read the rest of the file as a field.
-            if self._size > MAX_LINE:
-                raise DataError(f"the row runs on for {MAX_LINE:,} characters: is a closing quote missing?", self.start)
-            yield line + "\n"
-
-
-def delimiter_in(lines: Lines) -> str:
-    """What separates the fields of a CSV; reads its lines up to the header."""
-    return _begin_csv(_RowLines(lines))[1]
-
-
-def _begin_csv(row_lines: _RowLines) -> tuple[str | None, str]:
-    """The first line that has fields, None if there is none; and what separates them."""
-    rest = iter(row_lines)
-    first = next(rest, None)
-    declared = _DECLARED.fullmatch(first.strip()) if first else None
-    if declared:
-        row_lines.begin_row()
-        first = next(rest, None)
-    # A comment has no fields; a header that begins with # has.
-    while first is not None and _is_comment(first.strip().split(delimiter_of(first))):
-        row_lines.begin_row()
-        first = next(rest, None)
-    return first, declared[1] if declared else delimiter_of(first or "")
-
-
-def _csv_rows(lines: Lines, broken: Broken | None) -> Iterator[tuple[SourceLocation, list[str]]]:
-    """Rows with the line on which each starts."""
-    row_lines = _RowLines(lines)
-    first, delimiter = _begin_csv(row_lines)
-    if first is None:
-        return
-    rest = iter(row_lines)
-    reader = csv.reader(chain([first], rest), delimiter=delimiter, strict=True)
-    # Python's own limit, 131,072, holds for all readers of the process: it is raised, never lowered.
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
-    while True:
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            what = f"the quoting is broken ({error}); a quote inside quotes is written twice, not with a backslash"
-            report(DataError(what, row_lines.start), broken)
-        else:
-            if fields is None:
-                return
-            if "".join(fields).strip():
-                yield row_lines.start, fields
-        row_lines.begin_row()
 
 
 def _read_columnar(path: Path, kind: str, stream: BinaryIO | None) -> Iterator[Record]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import regex
 
-from seqkit.data.readers import DataError, format_ending, read_records
-from seqkit.data.tagged.json_values import Entry
+from seqkit.data.readers import COLUMNAR_ENDINGS, DataError, format_ending, read_records
+from seqkit.data.tagged.json_values import Entry, line_writer
 from seqkit.data.tagged.layout import TAG_NAMES, TEXT_NAMES, WORD_NAMES
 from seqkit.data.tagged.sentence import TaggedSource
 from seqkit.errors import UsageError
@@ -45,11 +45,14 @@ def holds_lists(path: Path, encoding: str | None = None) -> bool:
 
 def read_cells(source: TaggedSource) -> Iterator[Entry]:
     """The rows of a table, with lists where cells hold them."""
-    delimiter = "," if format_ending(source.path) == ".csv" else "\t"
+    ending = format_ending(source.path)
+    delimiter = "," if ending == ".csv" else "\t"
     written: list[bool] = []
     for location, row in read_records(source.path, encoding=source.encoding):
         values = {name: _opened(value) for name, value in row.items()}
-        yield Entry(location, values, _row_writer(row, delimiter, written))
+        # Nobody reads Parquet line by line: its answers are lines of JSON.
+        writer = line_writer(values) if ending in COLUMNAR_ENDINGS else _row_writer(row, delimiter, written)
+        yield Entry(location, values, writer)
 
 
 def _row_writer(row: Mapping[str, str], delimiter: str, written: list[bool]) -> Callable[[Mapping[str, Any]], str]:
@@ -82,8 +85,11 @@ def _opened(value: str) -> Any:
             found = parse(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
+        if not isinstance(found, list):
+            continue
         # Python joins texts that have no comma between them, as NumPy writes them.
-        if isinstance(found, list) and not (len(found) == 1 and len(_QUOTED.findall(text)) > 1):
+        joined = len(found) == 1 and isinstance(found[0], str) and len(_QUOTED.findall(text)) > 1
+        if not joined:
             return found
     quoted = [regex.sub(r"\\(.)", r"\1", one or other) for one, other in _QUOTED.findall(text)]
     return quoted or _numbers(text) or value

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import regex
 
-from seqkit.data.readers import DataError, Remark, SourceLocation, read_lines
+from seqkit.data.readers import DataError, Remark, SourceLocation, read_lines, shown
 from seqkit.data.schemes import marked_type
 from seqkit.data.tagged.conllu import is_conllu, read_conllu
 from seqkit.data.tagged.finding import ColumnLayout, find_layout, is_number
@@ -136,7 +136,22 @@ class _Reader:
             tags,
             words[0].line.location,
             lambda answers: self._answered(kept, answers),
+            group=self._group(words),
         )
+
+    def _group(self, words: Sequence[_Row]) -> str:
+        """What a sentence belongs to; it may be named on its first line alone."""
+        number = self.layout.group
+        named = [
+            row
+            for row in words
+            if number is not None and row.fields[number : number + 1] and row.fields[number].strip()
+        ]
+        values = list(dict.fromkeys(row.fields[number or 0].strip() for row in named))
+        if len(values) > 1:
+            what = f"the words of a sentence are of two groups, {shown(values[0])} and {shown(values[1])}"
+            raise DataError(f"{what}; correct it, or put a blank line between", words[0].line.location)
+        return values[0] if values else ""
 
     def _check_widths(self, rows: Sequence[_Row]) -> None:
         """Raises for a row with another number of fields, unless all of its sentence have it and known tags."""
@@ -172,8 +187,9 @@ class _Reader:
     def _add_notes(self) -> None:
         notes = self.source.notes
         if self.comments and self.source.tagged:
-            many = "1 line that begins" if len(self.comments) == 1 else f"{len(self.comments):,} lines that begin"
-            notes.append(Remark(f"{many} with # were taken for comments, the first at {self.comments[0]}"))
+            one = len(self.comments) == 1
+            many = "1 line that begins with # was" if one else f"{len(self.comments):,} lines that begin with # were"
+            notes.append(Remark(f"{many} taken for comments, the first at {self.comments[0]}"))
         if self.uneven:
             many = "1 sentence has" if len(self.uneven) == 1 else f"{len(self.uneven):,} sentences have"
             notes.append(f"{many} more or fewer columns than the others, the first at {self.uneven[0]}; columns are "

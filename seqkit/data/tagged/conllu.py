@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
@@ -72,7 +73,7 @@ def read_conllu(source: TaggedSource) -> Iterator[TaggedPassage]:
     word = _column(source.word_column or "form", "word")
     tag = _tag_place(source.tag_column or "upos")
     lines = (Line(*line) for line in read_lines(source.path, encoding=source.encoding))
-    keys, found = set[str](), False
+    keys, found, of_group = set[str](), False, ""
     for blank, group in groupby(lines, lambda line: is_blank(line.text)):
         block = list(group)
         if blank:
@@ -83,12 +84,19 @@ def read_conllu(source: TaggedSource) -> Iterator[TaggedPassage]:
         keys.update(_feature(entry)[0] for _, fields in words for entry in fields[9].split("|") if "=" in entry)
         found = found or any(tag.is_in(fields) for _, fields in words)
         pairs = [_pair(line.location, fields, word, tag, keys, source.tagged) for line, fields in words]
-        yield _passage(rows, pairs, tag)
+        of_group = _group(block, source.group_column, of_group)
+        yield replace(_passage(rows, pairs, tag), group=of_group)
     if source.tagged and tag.key is not None and not found:
         raise UsageError(
             f"{source.path}: no word has {tag.name}{', only ' + ', '.join(sorted(keys)[:20]) if keys else ''}; choose "
             "another with --tag-column"
         )
+
+
+def _group(block: Sequence[Line], name: str | None, before: str) -> str:
+    """What a comment such as ``# newdoc id = a`` says, which holds until the next one."""
+    comments = (line.text[1:].partition("=") for line in block if line.text.startswith("#"))
+    return next((value.strip() for key, mark, value in comments if mark and key.strip() == name), before)
 
 
 def _words(rows: Sequence[tuple[Line, Sequence[str]]]) -> list[tuple[Line, Sequence[str]]]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import regex
 
-from seqkit.data.readers import SourceLocation, format_ending, shown
+from seqkit.data.readers import DataError, SourceLocation, format_ending, shown
 from seqkit.data.tagged.layout import Column, Columns, Roles, is_header, is_name_of_words, roles_by_name
 from seqkit.data.tagged.lines import Comments, Cut, Line, choose_cut, declared_delimiter, is_blank, trimmed, usual_width
 from seqkit.data.tagged.sentence import TaggedSource, about_file
@@ -34,6 +34,8 @@ class ColumnLayout:
     header: str | None
     """The line with the names of the columns"""
     names: Sequence[str]
+    group: int | None = None
+    """The column of groups, if it was asked for"""
 
 
 class _Sample(NamedTuple):
@@ -63,15 +65,18 @@ def find_layout(sample: Sequence[Line], source: TaggedSource) -> ColumnLayout:
     if source.tagged and width == 1:
         sign = shown(cut.delimiter) if cut.delimiter else "white space"
         raise about_file(f"one column only; a line is a word and its tag, with {sign} between", first.location)
+    if source.columns and len(names) != width:
+        raise about_file(f"{width} columns, but --columns names {len(names)}; name each once", first.location)
     names = names if len(names) == width or header else []
     roles = _roles(rows, width, names, source, first.location)
-    if header is None and (top := _unknown_header(sample, cut, rows, width, roles.tag)):
+    if header is None and not source.columns and (top := _unknown_header(sample, cut, rows, width, roles.tag)):
         rows = [block for block in ([row for row in block if row != cells[top]] for block in rows) if block]
         header, names = top, cells[top]
         roles = _roles(rows, width, [], source, first.location)
     tag = roles.tag
     comments = Comments(cut, _known(rows, width), tag, _tags_inside(sample, cut, tag))
-    return ColumnLayout(cut, first, width, roles, comments, header.text if header else None, names)
+    group = _index(source.group_column, names, width, "group", first.location)
+    return ColumnLayout(cut, first, width, roles, comments, header.text if header else None, names, group)
 
 
 def _cut_sample(sample: Sequence[Line], source: TaggedSource) -> _Sample:
@@ -82,7 +87,15 @@ def _cut_sample(sample: Sequence[Line], source: TaggedSource) -> _Sample:
     top = next((line for line in filled[start:] if not line.text.startswith("#")), None)
     names = trimmed(cut.split(top.text), 1) if top else []
     is_table = format_ending(source.path) in (".csv", ".tsv", ".tab")
-    header = top if top and (is_header(names) or (is_table and is_name_of_words(names))) else None
+    if source.columns and top and [name.strip().lower() for name in names] == [n.lower() for n in source.columns]:
+        raise DataError("the first line names the columns itself; leave out --columns", top.location)
+    header = (
+        None
+        if source.columns
+        else top
+        if top and (is_header(names) or (is_table and is_name_of_words(names)))
+        else None
+    )
     passed = {*filled[:start], *([header] if header else [])}
     blocks: list[list[Line]] = [[]]
     for line in sample:
@@ -90,7 +103,9 @@ def _cut_sample(sample: Sequence[Line], source: TaggedSource) -> _Sample:
             blocks.append([])
         elif line not in passed and (top is None or not line.text.startswith("#")):
             blocks[-1].append(line)
-    declared: list[str] = next((match[1].lower().split() for line in sample if (match := _GLOBAL.match(line.text))), [])
+    declared: list[str] = list(source.columns) or next(
+        (match[1].lower().split() for line in sample if (match := _GLOBAL.match(line.text))), []
+    )
     return _Sample(cut, header, names if header else declared, [block for block in blocks if block])
 
 

@@ -34,10 +34,11 @@ def read_json_lines(source: TaggedSource, shape: str) -> Iterator[Entry]:
         values = _pair(line) or json_object(line, location, shape)
         if _only_names(values, source):
             continue
-        yield Entry(location, values, _line_writer(values))
+        yield Entry(location, values, line_writer(values))
 
 
-def _line_writer(values: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], str]:
+def line_writer(values: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], str]:
+    """Writes an object with more in it, on a line."""
     return lambda more: json.dumps({**values, **more}, ensure_ascii=False) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from seqkit.data.readers import DataError, Remark, SourceLocation, as_text, format_ending, shown
@@ -21,14 +22,14 @@ _SHOWN = 20
 
 def read_objects(source: TaggedSource) -> Iterator[TaggedPassage]:
     """The sentences of JSON, or of a table with lists in its cells."""
+    yield from _passages(_entries(source), source)
+
+
+def _entries(source: TaggedSource) -> Iterator[Entry]:
     ending = format_ending(source.path)
     if ending == ".json":
-        entries = read_json_file(source)
-    elif ending in (".jsonl", ".ndjson"):
-        entries = read_json_lines(source, _shape_text(source))
-    else:
-        entries = read_cells(source)
-    yield from _passages(entries, source)
+        return read_json_file(source)
+    return read_json_lines(source, _shape_text(source)) if ending in (".jsonl", ".ndjson") else read_cells(source)
 
 
 def _shape_text(source: TaggedSource) -> str:
@@ -44,9 +45,17 @@ def _passages(entries: Iterator[Entry], source: TaggedSource) -> Iterator[Tagged
         if reader is None:
             reader = _choose(entry.values, source, entry.location)
         source.tag_names.update(names_beside(entry.values) or {})
-        yield reader.passage(entry)
+        yield replace(reader.passage(entry), group=_group(entry, source))
     if isinstance(reader, SpannedTexts) and source.tagged:
         source.notes.extend(reader.alignment.notes())
+
+
+def _group(entry: Entry, source: TaggedSource) -> str:
+    key = source.group_column
+    if key is None:
+        return ""
+    check_key(entry.values, key, "group", entry.location)
+    return as_text(entry.values[key], entry.location).strip()
 
 
 def _choose(values: Mapping[str, Any], source: TaggedSource, location: SourceLocation) -> _Lists | SpannedTexts:
@@ -108,10 +117,8 @@ def _are_spans(value: object) -> bool:
 
 
 def _first_object(source: TaggedSource) -> Mapping[str, Any]:
-    shape = _shape_text(source)
-    entries = read_json_file(source) if format_ending(source.path) == ".json" else read_json_lines(source, shape)
     try:
-        return next((entry.values for entry in entries), {})
+        return next((entry.values for entry in _entries(source)), {})
     except DataError:
         return {}
 

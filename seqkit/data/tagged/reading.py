@@ -7,13 +7,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from seqkit.data.readers import DataError, Remark, SourceLocation, format_ending, shown
+from seqkit.data.normal_forms import canonical
+from seqkit.data.readers import (
+    COLUMNAR_ENDINGS,
+    DataError,
+    Remark,
+    SourceLocation,
+    format_ending,
+    shown,
+)
 from seqkit.data.schemes import respelled
+from seqkit.data.tagged.brackets import unbracketed
 from seqkit.data.tagged.cells import holds_lists
 from seqkit.data.tagged.columns import read_columns
 from seqkit.data.tagged.conllu import read_conllu
 from seqkit.data.tagged.objects import read_objects
 from seqkit.data.tagged.sentence import Sentence, TaggedPassage, TaggedSource, about_file
+from seqkit.data.tagged.standoff import read_standoff
 from seqkit.data.tagged.tag_names import read_tag_names
 from seqkit.errors import UsageError
 
@@ -21,7 +31,7 @@ _TABLES = (".csv", ".tsv", ".tab")
 _READERS: dict[str, Callable[[TaggedSource], Iterator[TaggedPassage]]] = {
     ".conllu": read_conllu,
     **dict.fromkeys((".conll", ".conllup", ".bio", ".bioes", ".iob", ".iob2", ".txt", *_TABLES), read_columns),
-    **dict.fromkeys((".jsonl", ".ndjson", ".json"), read_objects),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json", *COLUMNAR_ENDINGS), read_objects),
 }
 _LONG = 200
 """Words of a sentence that is the only one of its file; no sentence is so long."""
@@ -37,6 +47,8 @@ def read_tagged(
     sentence_column: str | None = None,
     tag_names: Path | None = None,
     encoding: str | None = None,
+    columns: Sequence[str] = (),
+    group_column: str | None = None,
 ) -> list[Sentence]:
     """The sentences of a file, whose ending decides its format; those without words are left out.
 
@@ -44,8 +56,10 @@ def read_tagged(
     will do, and any key in misc or feats, such as ``NER``. Comments, ranges of words (``3-4``) and empty nodes
     (``8.1``) are not read. A tag ``_`` is an error, except in feats, deps and misc, and where the word is ``_``, too.
 
-    ``.jsonl``, ``.ndjson``, ``.json``: an object for each sentence, with lists of texts under ``tokens`` and ``tags``,
-    or other keys; or with a text, which is cut into words, and spans of it.
+    ``.jsonl``, ``.ndjson``, ``.json``, and rows of Parquet and Arrow: an object for each sentence, with lists of texts
+    under ``tokens`` and ``tags``, or other keys; or with a text, which is cut into words, and spans of it.
+
+    A folder of texts, each with its spans in a file beside it: see :func:`read_standoff`.
 
     ``.conll``, ``.bio``, ``.bioes``, ``.iob``, ``.iob2``, ``.txt``, ``.tsv``, ``.csv``: a line is a word with its
     columns, and a blank line, or one that starts with ``-DOCSTART-``, ends a sentence. Tabs separate columns if half
@@ -62,37 +76,54 @@ def read_tagged(
         sentence_column: the column that says of which sentence a word is.
         tag_names: a file with the names of tags that are numbers (see :func:`read_tag_names`).
         encoding: of the text; None: as in :func:`~seqkit.data.readers.read_lines`.
+        columns: the names of columns, where the file has none.
+        group_column: the column or key of what sentences belong to, such as their document; in CoNLL-U the name of a
+            comment, such as ``newdoc id``.
 
     Raises:
         DataError: with file:line for what breaks these rules, or if there is no sentence.
         UsageError: for a column that does not exist, or an ending that is none of these.
     """
     notes = [] if notes is None else notes
-    source = TaggedSource(path, word_column, tag_column, sentence_column, encoding, notes=notes)
+    source = TaggedSource(
+        path,
+        word_column,
+        tag_column,
+        sentence_column,
+        encoding,
+        notes=notes,
+        group_column=group_column,
+        columns=columns,
+    )
     if tag_names is not None:
         source.tag_names.update(read_tag_names(tag_names, tag_column))
     sentences: list[Sentence] = []
     empty: list[SourceLocation] = []
     for passage in read_passages(source):
         if passage.words:
-            sentences.append(Sentence(passage.words, passage.tags, passage.location))
+            if group_column is not None and not passage.group:
+                raise DataError(f"{shown(group_column)} is empty; name the group of the sentence", passage.location)
+            tags = tuple(map(canonical, passage.tags))
+            sentences.append(Sentence(passage.words, tags, passage.location, passage.group))
         elif passage.is_sentence:
             empty.append(passage.location)
     if not sentences:
-        raise DataError(f"{path}: there is no sentence with words; check the file")
+        raise about_file("there is no sentence with words; check the file", SourceLocation(str(path), 1))
     _check_lengths(sentences, source)
     _note_words(sentences, empty, notes)
-    return _spelled(_named(sentences, source), notes)
+    return _spelled(unbracketed(_named(sentences, source), notes), notes)
 
 
 def read_passages(source: TaggedSource) -> Iterator[TaggedPassage]:
     """The pieces of a file, in order: sentences, and what stands between them."""
+    if source.path.is_dir():
+        return read_standoff(source)
     ending = format_ending(source.path)
     reader = _READERS.get(ending)
     if reader is None:
         known = ", ".join(_READERS)
         raise UsageError(f"cannot tell the format of {source.path} by its ending; name it with one of {known}")
-    if ending in _TABLES and holds_lists(source.path, source.encoding):
+    if ending in _TABLES and not source.columns and holds_lists(source.path, source.encoding):
         reader = read_objects
     return reader(source)
 
@@ -100,7 +131,7 @@ def read_passages(source: TaggedSource) -> Iterator[TaggedPassage]:
 def _check_lengths(sentences: Sequence[Sentence], source: TaggedSource) -> None:
     """Stops where all words are one sentence, and notes what looks as if sentences ended elsewhere."""
     longest = max(sentences, key=lambda sentence: len(sentence.words))
-    if format_ending(source.path) in (".jsonl", ".ndjson", ".json"):
+    if _READERS.get(format_ending(source.path)) is read_objects:
         return
     if len(sentences) == 1 and len(longest.words) > _LONG:
         raise about_file(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from seqkit.data.readers import DataError, format_ending, read_lines
+from seqkit.data.readers import COLUMNAR_ENDINGS, DataError, format_ending, read_lines
 from seqkit.data.tagged.cells import holds_lists
 from seqkit.data.tagged.finding import find_layout
 from seqkit.data.tagged.layout import TEXT_NAMES, WORD_NAMES, Column, Columns, plain_name
@@ -15,6 +15,7 @@ from seqkit.data.tagged.sentence import TaggedSource
 from seqkit.errors import UsageError
 
 _ALWAYS = (".conllu", ".conll", ".conllup", ".bio", ".bioes", ".iob", ".iob2")
+_OBJECTS = (".jsonl", ".ndjson", ".json", *COLUMNAR_ENDINGS)
 _SAMPLE = 2000
 """Lines that are looked at."""
 _ODD = 0.05
@@ -35,7 +36,7 @@ def holds_words(source: TaggedSource) -> bool:
     ending = format_ending(source.path)
     if ending in _ALWAYS:
         return True
-    if ending in (".jsonl", ".ndjson", ".json"):
+    if ending in _OBJECTS:
         return has_words(source)
     if ending in (".csv", ".tsv", ".tab") and holds_lists(source.path, source.encoding):
         return True
@@ -45,7 +46,7 @@ def holds_words(source: TaggedSource) -> bool:
 def tag_columns(source: TaggedSource) -> list[str]:
     """The columns, or keys, of a file that may hold tags, from the likeliest to the least."""
     ending = format_ending(source.path)
-    if ending in (".jsonl", ".ndjson", ".json"):
+    if ending in _OBJECTS:
         return tag_keys(source)
     lines = [Line(*line) for line in islice(read_lines(source.path, encoding=source.encoding), _SAMPLE)]
     if ending == ".conllu" or not any(line.text.strip() for line in lines):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import DataError, SourceLocation, shown
 from seqkit.data.splits import Splits, shuffled_splits
 
@@ -17,6 +18,8 @@ class Sentence:
     words: tuple[str, ...]
     tags: tuple[str, ...]
     location: SourceLocation
+    group: str = ""
+    """Such as its document, if that was asked for: see :attr:`TaggedSource.group_column`"""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class TaggedPassage:
     """The piece as a text, with these tags in it as answers"""
     is_sentence: bool = True
     """Whether it is one, be it without words"""
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class TaggedSource:
     """Receives what was decided, and what was left out"""
     tag_names: dict[str, str] = field(default_factory=dict)
     """What tags that are numbers stand for; receives what the file says of that"""
+    group_column: str | None = None
+    """The column or key of what sentences belong to, such as their document"""
+    columns: Sequence[str] = ()
+    """The names of columns that the file does not name itself"""
 
 
 def about_file(message: str, location: SourceLocation) -> DataError:
@@ -56,22 +64,32 @@ def about_file(message: str, location: SourceLocation) -> DataError:
 
 
 def split_sentences(
-    sentences: Sequence[Sentence], valid_fraction: float, test_fraction: float, seed: int
+    sentences: Sequence[Sentence],
+    valid_fraction: float,
+    test_fraction: float,
+    seed: int,
+    unit: Callable[[Sentence], Hashable] | None = None,
 ) -> Splits[Sentence]:
-    """Random splits; sentences with the same words stay together. A split with a fraction above 0 is never empty.
+    """Random splits; sentences with the same words, or what is one ``unit``, stay together. A split with a fraction
+    above 0 is never empty.
 
     Raises :class:`UsageError` for fractions that leave nothing to train on, and :class:`DataError` for fewer different
     sentences than splits.
     """
     return shuffled_splits(
         sentences,
-        lambda sentence: sentence.words,
+        unit or words_of,
         valid_fraction,
         test_fraction,
         seed,
-        "sentence",
+        "sentence" if unit is None else "group",
         last_first=True,  # as the first version drew them: its runs can still be resumed
     )
+
+
+def words_of(sentence: Sentence) -> tuple[str, ...]:
+    """What copies of a sentence have in common, whatever form of Unicode they are in."""
+    return tuple(map(canonical, sentence.words))
 
 
 def between(text: str, location: SourceLocation) -> TaggedPassage:

@@ -18,6 +18,7 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     data: str = option("", "the data: a file of pairs, TSV, CSV or JSONL", path=True)
     source_column: str | None = option(None, "column of the source, in a file with named columns")
     target_column: str | None = option(None, "column of the target, in a file with named columns")
+    group_column: str | None = option(None, "column of a group, such as a document, that is never in two splits")
     max_characters: int = option(400, "a pair with a longer side is left out", minimum=1)
     normal_form: str = NFC
     valid_fraction: float = 0.05

@@ -70,6 +70,8 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
             config.encoding,
             symbols=self.writes_symbols,
             columns=config.form.columns,
+            notes=notes,
+            header=config.group_column is not None,
         )
 
     def read(self, config: C, notes: list[str]) -> Splits[Pair]:
@@ -80,12 +82,7 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
         self, config: C, pairs: Iterable[Pair], notes: list[str], given: Mapping[str, list[Pair]] | None = None
     ) -> Splits[Pair]:
         """The three splits, of which these pairs are what no file is given for, and ``given`` has none."""
-        return pair_splits(
-            config,
-            usable(pairs, config.max_characters, notes),
-            lambda data: usable(self.read_source(config, data, notes), config.max_characters, notes),
-            given or {},
-        )
+        return pair_splits(config, pairs, lambda data: self.read_source(config, data, notes), given or {}, notes)
 
     def read_file(self, config: C, path: Path, codec: PairCodec) -> list[Pair]:
         """Pairs to evaluate on."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from seqkit.data import Example, Splits, check_classes, read_examples
+from seqkit.data import DataError, Example, Splits, check_classes, read_examples
 from seqkit.data.readers import LABEL
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
@@ -29,6 +29,9 @@ from seqkit.topologies.many_to_one.threshold import first_threshold, tune_thresh
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.thresholds import AUTO
 
+_FEW = 10
+"""Different numbers as labels, from which on they are hardly classes"""
+
 
 class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
     """One label of several: a softmax, accuracy and macro-F1, held against TF-IDF with logistic regression."""
@@ -43,7 +46,12 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
 
     def check(self, examples: Sequence[Example], splits: int) -> None:
         """Raises :class:`DataError` for a class too small to be in every split."""
-        check_classes(examples, splits)
+        try:
+            check_classes(examples, splits)
+        except DataError as error:
+            hint = _other_target({example.label for example in examples})
+            message = str(error).removeprefix(f"{error.location}: ")
+            raise DataError(f"{message}{hint}", error.location, of_row=False) from None
 
     def check_known(self, examples: Sequence[Example], codec: TextCodec) -> None:
         """Raises :class:`DataError` for a label that the model does not know."""
@@ -133,3 +141,20 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
         (best,) = head.decide(log_probabilities.exp()).tolist()
         label, score = head.labels[best], log_probabilities[0, best]
         return explained(codec, raw, f"{label} ({score.exp().item():.3f})", label, score)
+
+
+def _other_target(labels: Collection[str]) -> str:
+    """What these labels may be if they are no classes, as the end of a sentence."""
+    if any(mark in label and all(part.strip() for part in label.split(mark)) for label in labels for mark in "|;,"):
+        return "; if a cell has several labels, --target labels learns them as a set"
+    if len(labels) > _FEW and all(_is_number(label) for label in labels):
+        return "; if the labels are numbers to be predicted, give --target number"
+    return ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

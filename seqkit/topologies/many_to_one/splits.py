@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from seqkit.data import Splits, shared_texts, split_off, stratified
-from seqkit.data.groups import Groups, groups_of_files, joined_units, notes_on_groups
+from seqkit.data.groups import Groups, groups_of_files, joined_units, notes_on_groups, stripped_text
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.targets import AnyTarget, first, target_of
 
@@ -25,7 +25,7 @@ def text_splits(config: ManyToOneOptions, read: Callable[[str], list[Any]], note
     groups, unit = Groups(), None
     if config.group_column:
         groups = groups_of_files(config.group_column, config.data, list(named.values()), config.form)
-        unit = joined_units(examples, groups)
+        unit = joined_units(examples, groups.of, stripped_text)
     seed = config.seed_of_splits
     if not given:
         splits = stratified(examples, config.valid_fraction, config.test_fraction, seed, stratum, unit)
@@ -39,7 +39,7 @@ def text_splits(config: ManyToOneOptions, read: Callable[[str], list[Any]], note
         splits = Splits(examples, given["valid"], given["test"])
     if config.group_column:
         target.check_given([*splits.valid, *splits.test], splits.train)
-        notes.extend(notes_on_groups(splits, groups, config.group_column))
+        notes.extend(notes_on_groups(splits, groups.of, config.group_column))
     return splits
 
 

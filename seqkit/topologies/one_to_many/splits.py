@@ -19,7 +19,7 @@ def read_folder(
     file = None
     if config.encoder == "vectors":
         file = Path(vectors) if vectors else vectors_in(path if path.is_dir() else path.parent)
-    return read_captioned(path, config.picture_size, config.color, file, notes)
+    return read_captioned(path, config.picture_size, config.color, file, notes, config.form)
 
 
 def apply_case(config: OneToManyOptions, examples: list[Captioned]) -> list[Captioned]:

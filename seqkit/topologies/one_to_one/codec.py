@@ -103,7 +103,11 @@ class VectorCodec(Codec[Example, VectorItem, VectorBatch]):
 
         Raises :class:`UsageError` for what is not a number, and for too many or too few.
         """
-        texts = _NUMBERS.findall(raw) if isinstance(raw, str) else raw
+        # Between tabs a number may be missing, and then that is what is wrong.
+        if isinstance(raw, str):
+            texts: Sequence[str | float] = raw.split("\t") if "\t" in raw else _NUMBERS.findall(raw)
+        else:
+            texts = raw
         if len(texts) != len(self.names):
             first, last = self.names[0], self.names[-1]
             names = f"{first} to {last}" if len(self.names) > 1 else first

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from seqkit.data import Example, SourceLocation, Splits, check_classes, stratified
-from seqkit.data.groups import groups_of_files, joined_units, notes_on_groups
+from seqkit.data.groups import groups_of_files, joined_units, notes_on_groups, stripped_text
 from seqkit.graphs import Exported
 from seqkit.tables import Table
 from seqkit.topologies.classification import ClassificationTask, Classified, check_labels, check_weight_column
@@ -64,9 +64,11 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
         if not config.group_column:
             return stratified(examples, *fractions, config.seed_of_splits)
         groups = groups_of_files(config.group_column, config.data, [], config.form)
-        splits = stratified(examples, *fractions, config.seed_of_splits, unit=joined_units(examples, groups))
+        splits = stratified(
+            examples, *fractions, config.seed_of_splits, unit=joined_units(examples, groups.of, stripped_text)
+        )
         check_labels([*splits.valid, *splits.test], {example.label for example in splits.train})
-        notes.extend(notes_on_groups(splits, groups, config.group_column))
+        notes.extend(notes_on_groups(splits, groups.of, config.group_column))
         return splits
 
     def read_file(self, config: C, path: Path, codec: VectorCodec) -> list[Example]:
@@ -85,6 +87,10 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
     def load_codec(self, files: Mapping[str, Any]) -> VectorCodec:
         """The codec of a run."""
         return VectorCodec.from_json(files)
+
+    def join_columns(self, values: Sequence[str]) -> str:
+        """The numbers of a row, between tabs."""
+        return "\t".join(value.strip() for value in values)
 
     def build_head(self, config: C, codec: VectorCodec) -> VectorHead:
         """Layers of units, and a softmax over the labels."""

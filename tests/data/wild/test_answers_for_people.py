@@ -158,3 +158,10 @@ def test_evaluate_reads_a_file_whose_columns_have_other_names(trained, command, 
 def test_options_of_reading_that_a_model_has_not_are_refused(trained, command, options, message):
     done = command("evaluate", trained[0], *options)
     assert done.returncode == 2 and message in done.stderr
+
+
+def test_nothing_in_nothing_out_in_python_and_every_text_keeps_its_place(model, labels):
+    answers = model.predict(["", TEXTS[0], " \t", "\u200b\u2060", TEXTS[1]])
+    assert [answer and answer.label for answer in answers] == [None, labels[0], None, None, labels[1]]
+    none, some = model.predict_proba(["  ", TEXTS[0]])
+    assert none == {} and set(some) == {"good", "bad"}

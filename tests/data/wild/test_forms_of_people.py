@@ -4,6 +4,9 @@ from unicodedata import normalize
 
 import pytest
 
+from seqkit.topologies.class_weights import CLASS_WEIGHTS_FILE, class_weights_from_json
+from seqkit.topologies.codec import read_labels
+
 FORMS = {
     "composed": lambda text: normalize("NFC", text),
     "decomposed": lambda text: normalize("NFD", text),
@@ -54,3 +57,28 @@ def test_one_run_scores_both_forms_alike(command, small, tmp_path):
     assert normalize("NFC", second.stdout) == normalize("NFC", first.stdout.replace("a.csv", "b.csv"))
     answers = [command("predict", run, normalize(form, ROWS[0][0])).stdout for form in ("NFC", "NFD", "NFKD")]
     assert len({normalize("NFC", answer) for answer in answers}) == 1
+
+
+def test_labels_of_a_run_older_than_normal_forms_are_those_of_data_read_today():
+    labels = [normalize("NFD", label) for label in ("là", "où")]
+    assert read_labels(labels) == ("là", "où")
+    files = {CLASS_WEIGHTS_FILE: dict(zip(labels, (1, 2), strict=True))}
+    assert class_weights_from_json(files, ("là", "où")) == (1.0, 2.0)
+    # Such a run may have learned both forms; its head has a score for each.
+    twins = ("où", normalize("NFD", "où"))
+    assert read_labels(list(twins)) == twins
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_tags_are_the_same_in_every_form(wild, form):
+    lines = form("le\tdét\nchat\tnoun\n\nété\tnoun\nlà\tadvérbe\n\nun\tdét\n")
+    tags = {tag for sentence in wild("tag", "a.conll", lines).examples for tag in sentence.tags}
+    assert tags == {"dét", "noun", "advérbe"}
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_text_in_another_form_in_the_test_file_is_a_leak(wild, tmp_path, form):
+    (tmp_path / "test.csv").write_text("text,label\n" + "\n".join(",".join(row) for row in ROWS[:2]))
+    content = normalize(form, "text,label\n" + "\n".join(",".join(row) for row in ROWS))
+    reading = wild("sentiment", "a.csv", content, test_data=str(tmp_path / "test.csv"))
+    assert any("2 of 2 inputs of the test split are in the training split, too" in f for f in reading.findings)

@@ -134,6 +134,29 @@ def test_a_table_is_read_as_it_is_meant(found, name, content, rows, options):
     assert reading.report.sound
 
 
+ESCAPED = {
+    "every row": [(f'"{a} \\"so\\" b"', b) for a, b in ROWS],
+    "the last row": [*ROWS[:-1], (f'"{ROWS[-1][0]} \\"so\\" b"', ROWS[-1][1])],
+    "a row of two lines": [(f'"{ROWS[0][0]}\n\\"so\\" b"', ROWS[0][1]), *ROWS[1:]],
+    "at both ends": [(f'"\\"{a}\\""', b) for a, b in ROWS],
+}
+
+
+@pytest.mark.parametrize("rows", ESCAPED.values(), ids=ESCAPED)
+def test_quotes_behind_a_backslash_are_quotes_where_none_is_doubled_and_a_note_says_so(found, rows):
+    reading = found("sentiment", "a.csv", table(rows))
+    meant = [(a[1:-1].replace('\\"', '"') if a[0] == '"' else a, b) for a, b in rows]
+    assert reading.texts == sorted(meant)
+    (note,) = reading.notes
+    assert note.startswith("quotes inside quotes have a backslash before them, the first at a.csv:")
+    assert reading.report.sound
+
+
+def test_a_backslash_before_the_closing_quote_is_the_end_of_a_path(found):
+    reading = found("sentiment", "a.csv", table([*ROWS, ('"films in C:\\old\\"', "pos")]))
+    assert ("films in C:\\old\\", "pos") in reading.texts and not reading.notes
+
+
 MORE = "a strange film about "
 STOPPED = {
     "cp1252": (
@@ -219,9 +242,15 @@ STOPPED = {
         "a.tsv:18: 3 fields, but the first line names 2 columns",
         0,
     ),
-    "backslashes": ("a.csv", table([(f'"{a} \\"so\\" b"', b) for a, b in ROWS]), "a.csv:2: the quoting is broken", 15),
-    "one backslash": ("a.csv", table() + '"he \\"said\\" so",pos\n', "a.csv:18: the quoting is broken", 0),
-    "open quote": ("a.csv", table() + '"never closed,pos\n', "a.csv:18: the quoting is broken", 0),
+    "backslashes after doubled quotes": (
+        "a.csv",
+        table([(f'"{a} ""so"" b"', b) for a, b in ROWS]) + '"he \\"said\\" so",pos\n',
+        "a.csv:18: the quoting is broken",
+        0,
+    ),
+    "open quote": ("a.csv", table() + '"never closed,pos\n', "a.csv:18: a quote that opens here is never closed", 0),
+    "mixed ends": ("a.csv", table() + "a film\rof war,pos\n", "a.csv:18: a carriage return (\\r) stands alone", 0),
+    "joined": ("a.csv", table() + "\ufeff" + table(), "a.csv:18: the line that names the columns stands here again", 0),
     "no names": ("a.csv", table(header=""), "a.csv:1: cannot tell which column holds the text", 0),
     "named twice": ("a.csv", table(), "a.csv:1: the first line names the columns itself; leave out --columns", 0),
     "one class": ("a.csv", table([(a, "pos") for a, _ in ROWS]), "a.csv:2: there is only one class, 'pos'", 0),
@@ -550,3 +579,15 @@ def test_parallel_files_can_be_given_for_every_split(found, tmp_path):
 def test_whether_a_file_to_translate_names_its_columns(tmp_path, content, names):
     (tmp_path / "a.tsv").write_text(content)
     assert unnamed_fields(tmp_path / "a.tsv", PLAIN) == names
+
+
+def test_links_in_a_circle_are_not_followed_and_one_into_nothing_is_named(wild, tmp_path):
+    folder = tmp_path / "texts"
+    for number, (text, label) in enumerate(ROWS):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        (folder / label / f"{number}.txt").write_text(text)
+    (folder / "pos" / "up").symlink_to("..")
+    (folder / "itself").symlink_to("itself")
+    assert len(wild("sentiment", str(folder)).examples) == len(ROWS)
+    (tmp_path / "a.csv").symlink_to("gone.csv")
+    assert "a.csv is a link to gone.csv, which is not there" in wild("sentiment", str(tmp_path / "a.csv")).error

@@ -1,11 +1,13 @@
 """Files of words come back in their own format with the answers in them; the answers here are the true tags."""
 
+import io
 import json
 import random
 
 import pytest
 
 from seqkit.data.tagged import TaggedSource, holds_words, read_passages, read_tagged
+from seqkit.runs import load
 from tests.data.wild.tagged_forms import COLUMNS, CONLLU, LISTED, OFFSETS, SENTENCES, SPANNED, TABLES, TEXTS
 
 TAGS = {word: tag for sentence in SENTENCES for word, tag in sentence}
@@ -181,3 +183,53 @@ def test_evaluate_takes_the_column_with_the_tags_of_training(names, command, tmp
     path.write_text("saw V B-VP O\n. . O O\n\nleft V B-VP O\n. . O O\n")
     done = command("evaluate", names, "--data", path, "--json")
     assert json.loads(done.stdout)["accuracy"] == 1
+
+
+@pytest.fixture
+def piped(names, command, monkeypatch):
+    """What `predict` makes of bytes on standard input."""
+
+    def run(content, *options):
+        stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content.encode())))
+        monkeypatch.setattr("sys.stdin", stream)
+        return command("predict", names, "--input", "-", *options)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "answered"),
+    [
+        ("conll", "1\tAda\t_\n2\tleft\t_\n", "1\tAda\t_\tB-PER\n2\tleft\t_\tO\n"),
+        ("tsv", "word\ttag\nAda\tO\nleft\tO\n", "word\ttag\tpredicted_tag\nAda\tO\tB-PER\nleft\tO\tO\n"),
+        ("csv", "word,tag\nAda,O\nleft,O\n", "word,tag,predicted_tag\nAda,O,B-PER\nleft,O,O\n"),
+        (
+            "jsonl",
+            '{"tokens": ["Ada", "left"]}\n',
+            '{"tokens": ["Ada", "left"], "predicted_tags": ["B-PER", "O"]}\n',
+        ),
+    ],
+)
+def test_words_on_standard_input_come_back_as_they_came(piped, form, content, answered):
+    done = piped(content, "--format", form)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == answered
+
+
+def test_texts_on_standard_input_stay_texts(piped):
+    done = piped("text\nAda left\n", "--format", "csv", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["predicted_tags"] == ["B-PER", "O"]
+
+
+def test_errors_on_standard_input_name_it_and_no_copy(piped):
+    done = piped("Ada\t_\nleft\t_\n\nRome\n", "--format", "conll")
+    assert done.returncode == 1
+    assert "standard input.conll:4: 1 column, but line 1 has 2; correct the line" in " ".join(done.stderr.split())
+    assert "/tmp" not in done.stderr
+
+
+def test_nothing_in_nothing_out_in_python_and_the_place_is_kept(names):
+    model = load(names)
+    blank, sentence, empty = model.predict([" \u200b", ["Ada", "left"], []])
+    assert blank is None and empty is None and sentence.tags == ("B-PER", "O")

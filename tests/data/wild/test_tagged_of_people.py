@@ -243,7 +243,7 @@ def test_sentences_may_have_more_columns_than_others(wild):
             "a.conll:1: no blank line ends a sentence, so that all 300 words are one",
         ),
         ("\n".join(f"{n}\tword{n % 7}" for n in range(1, 30)), "a.conll:1: one column of words and none of tags"),
-        ("", "a.conll: there is no sentence with words"),
+        ("", "a.conll:1: there is no sentence with words"),
     ],
 )
 def test_lines_that_do_not_fit_are_named(wild, content, message):

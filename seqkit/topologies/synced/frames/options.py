@@ -25,6 +25,9 @@ class FrameOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, SplitOp
         "of tables: the column of the label (else guessed by its name); several with commas between: a label each, 0 "
         "or 1",
     )
+    group_column: str | None = option(
+        None, "of tables: column of a group, such as a person, that is never in two splits"
+    )
     label_separator: str | None = option(None, "of labels: what separates them (else | or ; or ,)")
     test_fraction: float = 0.2
     frame_size: int = option(0, "units of a layer that reads each frame first; 0: none", minimum=0, tune="0,64,128")

@@ -8,6 +8,7 @@ from typing import Any
 
 from seqkit.data import DataError, Splits
 from seqkit.data.frames import AnyClip, Scaling, split_clips
+from seqkit.data.groups import notes_on_groups
 from seqkit.data.readers import shown
 from seqkit.topologies.synced.frames.options import FrameOptions
 from seqkit.topologies.synced.frames.targets import target_in
@@ -33,6 +34,8 @@ def clip_splits(config: FrameOptions, notes: list[str]) -> Splits[Any]:
     test_fraction = 0.0 if "test" in own else config.test_fraction
     splits = split_clips(train, valid_fraction, test_fraction, config.seed_of_splits)
     splits = Splits(splits.train, own.get("valid", splits.valid), own.get("test", splits.test))
+    if config.group_column:
+        notes.extend(notes_on_groups(splits, lambda clip: clip.group, config.group_column))
     notes.extend(_notes(splits))
     return splits
 

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, TypeVar
 from torch import nn
 
 from seqkit.data import Splits
-from seqkit.data.frames import AnyClip, Clip
-from seqkit.data.readers import LABEL
+from seqkit.data.frames import AnyClip, Clip, read_clip
+from seqkit.data.readers import LABEL, FileForm
 from seqkit.errors import UsageError
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
@@ -76,6 +76,10 @@ class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
     def parse_input(self, text: str) -> Path:
         """The file that a text names."""
         return Path(text)
+
+    def read_named_file(self, text: str, codec: FrameCodec, form: FileForm) -> Clip:
+        """The sequence in the file that a text names, which is written in that form."""
+        return read_clip(Path(text), codec.layout, form)
 
     def learn_codec(self, config: C, train: Sequence[Any]) -> FrameCodec:
         """Layout, scaling, labels and their weights, of the training split."""

@@ -20,6 +20,7 @@ def tagged_passages(config: TaggingOptions, path: Path, notes: list[str]) -> Ite
         config.encoding,
         tagged=False,
         notes=notes,
+        columns=config.form.columns,
     )
     return map(_passage, read_passages(source)) if holds_words(source) else None
 

@@ -29,6 +29,7 @@ class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, Vocab
     word_column: str | None = option(None, "column of the words: a number, or a name (see docs/data.md)")
     tag_column: str | None = option(None, "column of the tags: a number, or a name such as xpos")
     sentence_column: str | None = option(None, "column that says of which sentence a word is, where no blank line does")
+    group_column: str | None = option(None, "column of a group, such as a document, that is never in two splits")
     tag_names: str | None = option(None, "file with the names of tags that are numbers, one a line or JSON", path=True)
     valid_fraction: float = 0.05
     test_fraction: float = 0.05

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -77,6 +78,8 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
             sentence_column=config.sentence_column,
             tag_names=Path(config.tag_names) if config.tag_names else None,
             encoding=config.encoding,
+            columns=config.form.columns,
+            group_column=config.group_column,
         )
 
     def scheme_of(self, config: C, train: Sequence[Sentence]) -> str | None:
@@ -89,7 +92,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
 
     def read_file(self, config: C, path: Path, codec: TagCodec) -> list[Sentence]:
         """Sentences to evaluate on."""
-        return read_alike(config, str(path), codec.labels, self.read_source, [])
+        return read_alike(replace(config, group_column=None), str(path), codec.labels, self.read_source, [])
 
     def input_of(self, example: Sentence) -> tuple[str, ...]:
         """The words."""

@@ -1,0 +1,12 @@
+"""What is no text: nothing that anybody could read."""
+
+from __future__ import annotations
+
+import regex
+
+_VISIBLE = regex.compile(r"[^\s\p{C}]")
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text has nothing in it that could be read: white space, and characters that nobody sees."""
+    return not text.strip() or not (text.isascii() or _VISIBLE.search(text))
