@@ -148,7 +148,7 @@ class EncoderDecoderHead(Head):
         if options.copy_unknown:
             check_attention(self.decoder)
         encoded, limits = self.encoder(batch.tokens, batch.lengths), output_limits(self.codec.target, batch, options)
-        return search(self.decoder, encoded, len(batch.lengths), limits, options)
+        return search(self.decoder, encoded, batch.lengths, limits, options)
 
     @torch.no_grad()
     def attention(self, item: PairItem) -> Tensor:

@@ -68,10 +68,10 @@ SEARCH_OPTIONS = tuple(field.name for field in fields(SearchOptions))
 
 
 def search(
-    decoder: Decoder, encoded: Encoded, batch_size: int, limits: Limits, options: SearchOptions
+    decoder: Decoder, encoded: Encoded, lengths: Tensor, limits: Limits, options: SearchOptions
 ) -> list[list[Hypothesis]]:
-    """The ``n_best`` sequences of symbols for each source, the best first."""
-    device = encoded.lengths.device
+    """The ``n_best`` sequences of symbols for each source, whose lengths are (B), the best first."""
+    batch_size, device = len(lengths), lengths.device
     alpha, beta = options.length_penalty, options.coverage_penalty
     if options.beam_size == 1 and beta == 0:
         # There is nothing to reorder, so this is less work than a beam of 1, for the same output.
