@@ -19,7 +19,7 @@ from seqkit.kernels.base import Kernel, LayerCall, Weights
 from seqkit.kernels.layout import layer_of, pad_units, padded, stack, unpad_outputs, weights_of
 from seqkit.kernels.library import ensure, ensure_or_warn, multiplies_bf16, ready
 from seqkit.kernels.operators import Options, forward, operator, operator_name
-from seqkit.kernels.packed import PackedStack, PackedWeights, pack_stack, tensors_of
+from seqkit.kernels.packed import PackedStack, PackedWeights, pack_stack, packing_of, tensors_of
 from seqkit.kernels.plan import plan
 
 __all__ = [
@@ -115,7 +115,7 @@ class Native(Kernel):
         elif kept is None or torch.compiler.is_compiling():
             found = operator("infer")(name, x, lengths, *pack_stack(layers(), bf16), *after)
         else:
-            found = kept.apply("infer", (name, x, lengths), after, tensors, layers, bf16)
+            found = kept.apply("infer", (name, x, lengths), after, tensors, packing_of(layers, bf16), bf16)
         out, h, c = found
         return (out if out.size(2) == directions * units else unpad_outputs(out, directions, units)), h, c
 
@@ -163,6 +163,6 @@ class Native(Kernel):
         if few and not kept.hold.active:
             found = operator("step_in_place")(name, x, tensors, count, h, c, team)
         else:
-            after, packed = (h, c, units, slices, team), kept.joined(count)
-            found = packed.apply("step", (name, x), after, tensors, weights, self._rounds())  # type: ignore[assignment]
+            after, packed, bf16 = (h, c, units, slices, team), kept.joined(count), self._rounds()
+            found = packed.apply("step", (name, x), after, tensors, packing_of(weights, bf16), bf16)  # type: ignore[assignment]
         return found

@@ -73,7 +73,7 @@ class PackedWeights:
 
     def apply(
         self, name: str, before: tuple[Any, ...], after: tuple[Any, ...], tensors: list[Tensor],
-        layers: Callable[[], Sequence[Sequence[Weights]]], bf16: bool,
+        packing: Callable[[list[Tensor]], Packed], bf16: bool = False,
     ) -> Sequence[Tensor]:  # fmt: skip
         """What an operator gives for the weights as they are now, by those that are kept if they still are.
 
@@ -81,9 +81,9 @@ class PackedWeights:
             name: the operator's; there is another, ``NAME_verified``, which also says whether the weights are the same.
             before: arguments before the packed weights.
             after: arguments after them.
-            tensors: the weights, as :func:`tensors_of` has them.
-            layers: gives the same for packing, layer by layer.
-            bf16: whether to round.
+            tensors: the weights.
+            packing: packs copies of them.
+            bf16: whether that rounds.
         """
         standing = self.standing(bf16)
         if standing is None:
@@ -94,17 +94,13 @@ class PackedWeights:
                 if same:
                     self._verified_in = number
                     return out, h, c
-            standing = self._pack(tensors, layers(), bf16)
+            # From copies: another process may be writing to the weights.
+            copies = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in tensors]
+            standing = packing(copies)
+            self._kept = _Kept(bf16, operator("fingerprint")(copies), standing)
             self._verified_in = number
         result: Sequence[Tensor] = operator(name)(*before, *standing, *after)
         return result
-
-    def _pack(self, tensors: list[Tensor], layers: Sequence[Sequence[Weights]], bf16: bool) -> Packed:
-        # From copies: another process may be writing to the weights.
-        copies = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in tensors]
-        packed = pack_stack(_with_tensors(layers, copies), bf16)
-        self._kept = _Kept(bf16, operator("fingerprint")(copies), packed)
-        return packed
 
 
 class PackedStack:
@@ -158,6 +154,11 @@ def pack_stack(layers: Sequence[Sequence[Weights]], bf16: bool) -> Packed:
     """The weights of all layers, packed, one after another."""
     parts = [pack(weights, bf16) for weights in layers]
     return parts[0] if len(parts) == 1 else Packed(*(torch.cat(same) for same in zip(*parts, strict=True)))
+
+
+def packing_of(layers: Callable[[], Sequence[Sequence[Weights]]], bf16: bool) -> Callable[[list[Tensor]], Packed]:
+    """What packs the tensors of layers (:func:`tensors_of` of each in turn), given in their order."""
+    return lambda tensors: pack_stack(_with_tensors(layers(), tensors), bf16)
 
 
 def pack(weights: Sequence[Weights], bf16: bool) -> Packed:

@@ -6,6 +6,7 @@ B batch, H hidden units.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,11 +14,11 @@ from torch import Tensor, fx, nn
 
 from seqkit.cells import Cell
 from seqkit.kernels.layout import padded
-from seqkit.kernels.operators import operator, operator_name
+from seqkit.kernels.operators import operator_name
 from seqkit.kernels.plan import plan
 from seqkit.nn.conditions import is_plain, runs_plainly
 from seqkit.nn.modules import as_torch, kept_weights, recorded
-from seqkit.nn.running import CELLS
+from seqkit.nn.running import CELLS, packed_directions
 from seqkit.nn.training import run_layer
 from seqkit.nn.worth import FEWEST_ROWS, worth_a_step
 
@@ -124,8 +125,9 @@ def _infer(
     module: nn.RNNCellBase, cell: Cell, weights: list[Tensor], x: Tensor, states: Sequence[Tensor]
 ) -> tuple[Tensor, ...]:
     units = module.hidden_size
-    packed, vectors = kept_weights(module).of(0, cell, [weights])
     h, c = (*(state.unsqueeze(1) for state in states), None, None)[:2]
     slices, team = plan(1, len(x), padded(units), len(cell.gate_names), single=True)
-    _, *final = operator("step")(operator_name(cell), x, packed, vectors, h, c, units, slices, team)
+    packing = partial(packed_directions, cell, len(weights))
+    packed, after = kept_weights(module).layer(0), (h, c, units, slices, team)
+    _, *final = packed.apply("step", (operator_name(cell), x), after, weights, packing)
     return tuple(state.squeeze(1) for state in final[: len(cell.state_names)])

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from seqkit.kernels.packed import PackedStack
 from seqkit.nn.conditions import is_plain, runs_plainly
 from seqkit.nn.forms import form_of, steps_and_rows
-from seqkit.nn.running import CELLS, KeptWeights, Stack
+from seqkit.nn.running import CELLS, Stack
 from seqkit.nn.worth import Size, worth_inferring, worth_training
 
 
@@ -86,12 +87,12 @@ def as_torch(module: nn.Module) -> nn.Module:
     return other
 
 
-def kept_weights(module: nn.Module) -> KeptWeights:
+def kept_weights(module: nn.Module) -> PackedStack:
     """What a module keeps of its weights for inference; it may have come by our class without our constructor."""
     kept = module.__dict__.get("_kept_weights")
     if kept is None:
-        kept = module.__dict__["_kept_weights"] = KeptWeights()
-    return cast(KeptWeights, kept)
+        kept = module.__dict__["_kept_weights"] = PackedStack()
+    return cast(PackedStack, kept)
 
 
 def drop_kept_weights(module: nn.Module) -> None:

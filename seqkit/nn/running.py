@@ -6,6 +6,7 @@ B batch, T time, I inputs, H hidden units, L layers, D directions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -17,8 +18,8 @@ from seqkit.cells.lstm import LSTM
 from seqkit.cells.rnn import RNN
 from seqkit.kernels.aten import from_torch_layout
 from seqkit.kernels.layout import padded, unpad_outputs
-from seqkit.kernels.operators import operator, operator_name
-from seqkit.kernels.packed import Packed, pack
+from seqkit.kernels.operators import operator_name
+from seqkit.kernels.packed import Packed, PackedStack, pack
 from seqkit.kernels.plan import plan
 from seqkit.nn.training import run_layer
 
@@ -29,44 +30,13 @@ Tensors = Sequence[Tensor]
 """The weights of one direction of a layer as torch lays them out: w_ih, w_hh and, with biases, b_ih, b_hh"""
 
 
-class _Kept(NamedTuple):
-    copies: list[Tensor]
-    packed: Packed
-
-
-class KeptWeights:
-    """Packed weights of a module's layers, kept from call to call and compared in each with the weights themselves.
-
-    Copies and pickles of it start empty.
-    """
-
-    def __init__(self) -> None:
-        # Each entry is one tuple, so that threads that share a module never see copies and packings of different calls.
-        self._layers: dict[int, _Kept] = {}
-
-    def of(self, number: int, cell: Cell, directions: Sequence[Tensors]) -> Packed:
-        """Those of a layer as its weights are now."""
-        tensors = [tensor for direction in directions for tensor in direction]
-        kept = self._layers.get(number)
-        if kept is None or not operator("same")(tensors, kept.copies):
-            # Packed from the copies: another process may be writing to the weights.
-            copies = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in tensors]
-            each = len(directions[0])
-            ours = [from_torch_layout(cell, copies[at : at + each]) for at in range(0, len(copies), each)]
-            kept = self._layers[number] = _Kept(copies, pack(ours, False))
-        return kept.packed
-
-    def __reduce__(self) -> tuple[type[KeptWeights], tuple[()]]:
-        return KeptWeights, ()
-
-
 class Stack(NamedTuple):
     """What is run: the weights of all layers, layer by layer, and what stands between two of them."""
 
     cell: Cell
     layers: Sequence[Sequence[Tensors]]
     """of each layer the weights of each direction"""
-    kept: KeptWeights
+    kept: PackedStack
     between: Callable[[Tensor], Tensor] | None = None
 
     def run(
@@ -93,10 +63,16 @@ class Stack(NamedTuple):
     ) -> tuple[Tensor, CellState]:
         cell, layer = self.cell, self.layers[number]
         count, units = len(layer), layer[0][1].shape[1]
-        packed, vectors = self.kept.of(number, cell, layer)
         h, c = (*(state.transpose(0, 1) for state in start or ()), None, None)[:2]
         slices, team = plan(count, x.shape[0], padded(units), len(cell.gate_names), single=x.shape[1] == 1)
-        out, *final = operator("infer")(operator_name(cell), x, lengths, packed, vectors, h, c, units, slices, team)
+        tensors, after = [tensor for direction in layer for tensor in direction], (h, c, units, slices, team)
+        packing = partial(packed_directions, cell, len(layer[0]))
+        out, *final = self.kept.layer(number).apply("infer", (operator_name(cell), x, lengths), after, tensors, packing)
         if out.shape[2] != count * units:
             out = unpad_outputs(out, count, units)
         return out, tuple(state.transpose(0, 1).contiguous() for state in final[: len(cell.state_names)])
+
+
+def packed_directions(cell: Cell, each: int, tensors: Tensors) -> Packed:
+    """The weights of all directions of a layer, ``each`` tensors of one after another, as our kernels read them."""
+    return pack([from_torch_layout(cell, tensors[at : at + each]) for at in range(0, len(tensors), each)], False)

@@ -136,7 +136,7 @@ BAD = [
     ("a\tb\n", [], 1, "1 different source cannot be divided into training, validation and test"),
     ("a\t\n\tb\n", [], 1, "there is no usable pair (2 are empty or too long)"),
     ("".join(f"word {n}\tword {n}\n" for n in range(30)), [], 1, "source and target are the same in 100% of the pairs"),
-    ("", [], 1, "there is no usable pair"),
+    ("", [], 1, "there is no pair in the file"),
 ]
 
 

@@ -95,7 +95,7 @@ def saved(monkeypatch):
     """Lets a model in memory be exported as if it were the run of any path."""
 
     def of(model):
-        monkeypatch.setattr(exporting, "load", lambda path: model)
+        monkeypatch.setattr(exporting, "load", lambda path, device: model)
 
     return of
 
@@ -118,7 +118,7 @@ def test_predictions_through_the_files_are_the_model_s(name, form, tmp_path, sav
     runs = {f.path.stem: run(f.path.read_bytes()) for f in report.files if f.path.suffix != ".json"}
     exported = model.task.export(model.head, model.codec)
     found = predict_through(model, exported, runs, examples)
-    wanted = model.predict([model.task.input_of(example) for example in examples])
+    wanted = model.answers([model.task.input_of(example) for example in examples])
     assert len(found) == len(wanted) == len(examples)
     for ours, theirs in zip(wanted, found, strict=True):
         assert alike(dataclasses.asdict(theirs), dataclasses.asdict(ours))
