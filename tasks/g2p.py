@@ -70,7 +70,12 @@ class G2P(Delayed[G2PConfig]):
         """Letters and phonemes of the training split."""
         pairs = [(pair.source, pair.references[0]) for pair in train]
         return PairCodec.learn(
-            pairs, ("char", "space"), config.max_symbols, config.min_count, normal_form=config.normal_form
+            pairs,
+            ("char", "space"),
+            config.max_symbols,
+            config.min_count,
+            normal_form=config.normal_form,
+            memory=config.memory,
         )
 
     def score(self, predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, float]:

@@ -23,6 +23,9 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     valid_fraction: float = 0.05
     test_fraction: float = 0.05
     max_symbols: int = option(2000, "largest vocabulary of a side", minimum=30)
+    memory: int = option(
+        0, "training pairs that are kept for texts like them, if there are no more than so many", minimum=0
+    )
     cell: str = "gru"
     embedding_size: int = option(128, "values in a token's vector", minimum=1, tune="64,96,128,192,256")
     hidden_size: int = option(
