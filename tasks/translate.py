@@ -72,6 +72,8 @@ class TranslateConfig(DelayedOptions):
     tokenizer: str = option("bpe", "tokens: bpe (subwords), word, char or space", choices=lambda: WRITABLE)
     joint: bool = option(False, "one tokenizer and vocabulary for both sides")
     memory: int = 5000
+    # Of 1,000 pairs of Tatoeba learned, others got 10.0 BLEU with it, 8.5 without.
+    lexical: bool = True
     length_penalty: float = 1.5
     learning_rate: float = 3e-3
     batch_size: int = from_data(32)

@@ -96,6 +96,7 @@ class EncoderDecoderHead(Head):
             source=Source.of(encoder.recurrent),
             attention=config.attention,
             coverage=config.coverage,
+            lexical=config.embedding_size if config.lexical and config.attention else 0,
             input_feeding=config.input_feeding,
             tie=config.tie,
             **dropouts,

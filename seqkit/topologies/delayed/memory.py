@@ -93,7 +93,7 @@ class PairMemory:
 
 
 class MemoryGate(nn.Module):
-    """Lets the memory answer where a text is so similar to a source, or more; the threshold is kept with the weights."""
+    """Lets the memory answer for texts that are at least so similar to a source. The weights hold the threshold."""
 
     threshold: Tensor
 
