@@ -39,6 +39,8 @@ class G2PConfig(DelayedOptions):
     max_characters: int = 200
     embedding_size: int = 64
     hidden_size: int = 512
+    # Of a few dozen words the fraction with an error is mostly luck, that of the phonemes is less so.
+    select: str | None = "per"
     batch_size: int = from_data(256)
     epochs: int = from_data(12)
     learning_rate: float = 2e-3
@@ -60,7 +62,7 @@ class G2P(Delayed[G2PConfig]):
     higher_is_better = False
     writes_symbols = True
     output_name = "phonemes"
-    rules = Recipe(steps=2500, least_batch=32, most_batch=256, least_epochs=12)
+    rules = Recipe(steps=2500, least_batch=32, most_batch=256, least_epochs=12, patience=3)
 
     def read_source(self, config: G2PConfig, data: str, notes: list[str]) -> Iterable[Pair]:
         """The words of the dictionary, or of a file."""

@@ -13,7 +13,7 @@ from seqkit.kernels import ensure
 from seqkit.machine import return_freed_memory
 from seqkit.report.findings import gather
 from seqkit.report.page import write_page
-from seqkit.report.results import scored_before
+from seqkit.report.results import memory_sentence, scored_before
 from seqkit.report.run_files import RunFiles
 from seqkit.runs import RunOutcome, Session
 from seqkit.tables import Table
@@ -100,6 +100,8 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
             f"{tuned['label']} is predicted from a probability of {tuned['value']:.3f}, tuned on validation: "
             f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
         )
+    if remembered := memory_sentence(results):
+        echo(remembered)
     if scored := results.get("scored_before"):
         echo(scored_before(results["metric"], scored))
     if tuned := results.get("thresholds"):
