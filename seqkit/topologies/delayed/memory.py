@@ -47,10 +47,15 @@ class PairMemory:
 
     @classmethod
     def from_json(cls, content: Any) -> PairMemory:
-        """The memory that :meth:`to_json` described; raises :class:`DataError` for sides of different lengths."""
-        if len(content["sources"]) != len(content["targets"]):
+        """The memory that :meth:`to_json` described; raises :class:`DataError` for anything else."""
+        try:
+            memory = cls(content["sources"], content["targets"])
+            valid = len(memory.sources) == len(memory.targets)
+        except (TypeError, KeyError):
+            valid = False
+        if not valid:
             raise DataError("memory.json must hold as many sources as targets; restore it from a copy")
-        return cls(content["sources"], content["targets"])
+        return memory
 
     def to_json(self) -> dict[str, list[str]]:
         """Both sides."""
