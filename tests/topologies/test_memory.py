@@ -137,6 +137,13 @@ def test_a_memory_that_makes_nothing_better_never_answers():
     assert chosen.to_json()["similarity"] is None
 
 
+def test_a_gain_that_may_be_luck_opens_no_memory():
+    # Two answers are better with memory and one is worse: the gain is 1, and its deviation √3.
+    written, recalled = ["no", "no", "yes", *["no"] * 17], ["yes", "yes", "no", *["no"] * 17]
+    chosen = tuned([0.9] * 3 + [0.1] * 17, written, recalled, ["yes"] * 20)
+    assert (chosen.threshold, chosen.tuned) == (NEVER, 1)
+
+
 def test_the_explanation_of_a_recalled_answer_says_which_pair_it_is_of():
     codec, head = built()
     head.gate.threshold.fill_(0.5)
