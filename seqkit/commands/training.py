@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from seqkit.commands.output import echo
 from seqkit.commands.signals import stop_on_signal
-from seqkit.commands.terminal import Reporter, print_tables, print_verdict
+from seqkit.commands.terminal import Reporter, print_tables, print_verdict, wrapped
 from seqkit.files import json_bytes
 from seqkit.kernels import ensure
 from seqkit.machine import return_freed_memory
@@ -101,7 +101,7 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
             f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
         )
     if remembered := memory_sentence(results):
-        echo(remembered)
+        echo(wrapped(remembered))
     if scored := results.get("scored_before"):
         echo(scored_before(results["metric"], scored))
     if tuned := results.get("thresholds"):
