@@ -74,7 +74,7 @@ class TranslateConfig(DelayedOptions):
     # Of a few dozen sentences BLEU, which looks for four words in a row, is mostly luck; chrF looks for letters.
     select: str | None = "chrf"
     memory: int = 5000
-    # Of 1,000 pairs of Tatoeba learned, others got 9.5 BLEU with it, 8.5 without.
+    # Of 1,000 pairs of Tatoeba learned, others got 9.5 BLEU with it and chrF, 8.5 without both.
     lexical: bool = True
     length_penalty: float = 1.5
     learning_rate: float = 3e-3
