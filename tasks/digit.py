@@ -28,6 +28,7 @@ class DigitConfig(OneToOneOptions):
     data: str = option(_DIGITS, "the data: digits, or a CSV, TSV or JSONL file with columns of numbers", path=True)
     test_fraction: float = 0.2
     noise: float = 0.5
+    linear: bool = True
     epochs: int = from_data(80)
     batch_size: int = from_data(32)
     patience: int = 0

@@ -71,6 +71,11 @@ class TranslateConfig(DelayedOptions):
     reverse: bool = option(False, "translate from the target to the source")
     tokenizer: str = option("bpe", "tokens: bpe (subwords), word, char or space", choices=lambda: WRITABLE)
     joint: bool = option(False, "one tokenizer and vocabulary for both sides")
+    # Of a few dozen sentences BLEU, which looks for four words in a row, is mostly luck; chrF looks for letters.
+    select: str | None = "chrf"
+    memory: int = 5000
+    # Of 1,000 pairs of Tatoeba learned, others got 9.5 BLEU with it and chrF, 8.5 without both.
+    lexical: bool = True
     length_penalty: float = 1.5
     learning_rate: float = 3e-3
     batch_size: int = from_data(32)
@@ -112,7 +117,9 @@ class Translate(Delayed[TranslateConfig]):
     def learn_codec(self, config: TranslateConfig, train: Sequence[Pair]) -> PairCodec:
         """Tokenizers and vocabularies of the training split."""
         pairs, names = [(pair.source, pair.references[0]) for pair in train], (config.tokenizer, config.tokenizer)
-        return PairCodec.learn(pairs, names, config.max_symbols, config.min_count, config.joint, config.normal_form)
+        return PairCodec.learn(
+            pairs, names, config.max_symbols, config.min_count, config.joint, config.normal_form, config.memory
+        )
 
     def score(self, predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, float]:
         """BLEU, chrF, and the fraction of the translations that keep every placeholder."""

@@ -120,12 +120,15 @@ class Reporter(Callback):
         ended = trainer.progress.finished or trainer.done == 1
         left = "" if ended else f"  {clock(self._left(trainer))} left"
         star = " *" if better else ""
-        losses = f"loss {record['train_loss']:.3f}  valid loss {record['loss']:.3f}"
         scores = "  ".join(f"{name} {record[name]:.3f}" for name in _shown_scores(trainer))
-        score = f"{scores}  {self._speed(trainer):,.0f}/s{left}{star}"
+        valid, train = f"valid loss {record['loss']:.3f}  {scores}", f"loss {record['train_loss']:.3f}  "
+        speed, end = f"  {self._speed(trainer):,.0f}/s", f"{left}{star}"
         digits = len(str(trainer.config.epochs))
         width = max(2, digits) + 1 + digits
-        self.line(f"epoch {_epoch(record['epoch'], trainer):>{width}}  {losses}  {score}")
+        start = f"epoch {_epoch(record['epoch'], trainer):>{width}}  "
+        # With a second score there is no room for everything.
+        lines = (f"{start}{one}{valid}{other}{end}" for one, other in ((train, speed), ("", speed), ("", "")))
+        self.line(next((line for line in lines if len(line) <= WIDTH), f"{start}{valid}{end}"))
         for table in trainer.samples:
             self.table(table)
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 
 from seqkit.commands.output import echo
 from seqkit.commands.signals import stop_on_signal
-from seqkit.commands.terminal import Reporter, print_tables, print_verdict
+from seqkit.commands.terminal import Reporter, print_tables, print_verdict, wrapped
 from seqkit.devices import describe_device
 from seqkit.files import json_bytes
 from seqkit.kernels import ensure
 from seqkit.machine import return_freed_memory
 from seqkit.report.findings import gather
 from seqkit.report.page import write_page
-from seqkit.report.results import scored_before
+from seqkit.report.results import memory_sentence, scored_before
 from seqkit.report.run_files import RunFiles
 from seqkit.runs import RunOutcome, Session
 from seqkit.tables import Table
@@ -103,6 +103,8 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
             f"{tuned['label']} is predicted from a probability of {tuned['value']:.3f}, tuned on validation: "
             f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
         )
+    if remembered := memory_sentence(results):
+        echo(wrapped(remembered))
     if scored := results.get("scored_before"):
         echo(scored_before(results["metric"], scored))
     if tuned := results.get("thresholds"):

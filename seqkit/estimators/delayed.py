@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class SequenceTranslator(SequenceEstimator):
     """A text for each text, such as its translation, by attention and beam search: the task ``translate``.
 
-    X and y are lists, arrays or Series of N texts. Models are compared by BLEU, and of the same BLEU by their loss;
+    X and y are lists, arrays or Series of N texts. Models are compared by chrF, and of the same chrF by their loss;
     ``score`` is chrF2 / 100 (sacrebleu), 0 to 1, which differs even between small models whose BLEU is 0. Pairs with an
     empty side, or a longer one than the option ``max_characters``, are not trained on.
 

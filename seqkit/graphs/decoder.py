@@ -2,7 +2,8 @@
 
 B batch, S places of the memory, F features of each, A size in which they are compared, H hidden units, V symbols.
 The state between steps has names: ``h``, ``c``, as the cell has them, (B, L, H); with attention ``values`` (B, S, F),
-``keys`` (B, S, A) and ``mask`` (B, S) of the memory, which stay as they are; ``feed`` (B, H) and ``coverage`` (B, S).
+of which the last are the token vectors of a lexical path, ``keys`` (B, S, A) and ``mask`` (B, S) of the memory, which
+stay as they are; ``feed`` (B, H) and ``coverage`` (B, S).
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def sizes_of(decoder: Decoder) -> dict[str, tuple[str | int, ...]]:
     if attention is None:
         return sizes
     features = decoder.mix.in_features - decoder.hidden_size
-    compared = attention.key.out_features if isinstance(attention.key, nn.Linear) else features
+    beside = decoder.features_size - decoder.hidden_size
+    compared = attention.key.out_features if isinstance(attention.key, nn.Linear) else features - beside
     sizes.update(values=("batch", "time", features), keys=("batch", "time", compared), mask=("batch", "time"))
     if decoder.input_feeding:
         sizes["feed"] = ("batch", decoder.hidden_size)
@@ -74,7 +76,10 @@ def add_start(
     if attention is None:
         return state
     mask = inside_mask(graph, tokens, lengths)
-    state.update(values=encoded.outputs, keys=add(attention.key, graph, encoded.outputs), mask=mask)
+    values, keys = encoded.outputs, add(attention.key, graph, encoded.outputs)
+    if decoder.lexical is not None:
+        values = graph.add("Concat", values, encoded.vectors, axis=2)
+    state.update(values=values, keys=keys, mask=mask)
     batch = graph.add("Shape", lengths)
     if decoder.input_feeding:
         state["feed"] = _zeros(graph, graph.add("Concat", batch, graph.numbers(decoder.hidden_size), axis=0))
@@ -94,15 +99,18 @@ def add_step(
     one = graph.numbers(1)
     ran = add_recurrent(decoder.recurrent, graph, graph.add("Unsqueeze", vector, one), None, before)
     features, after = graph.add("Squeeze", ran.outputs, one), dict(ran.state)
-    attention = decoder.attention
+    attention, vectors = decoder.attention, None
     if attention is not None:
         context, weights = _attend(attention, graph, features, state)
         features = graph.add("Tanh", add(decoder.mix, graph, graph.add("Concat", features, context, axis=1)))
+        vectors = _last(graph, context, decoder.features_size - decoder.hidden_size)
         if decoder.input_feeding:
             after["feed"] = features
         if attention.covered is not None:
             after["coverage"] = graph.add("Add", state["coverage"], weights)
     narrowed = features if decoder.narrow is None else add(decoder.narrow, graph, features)
+    if decoder.lexical is not None:
+        narrowed = graph.add("Add", narrowed, add(decoder.lexical, graph, vectors))
     return add(decoder.output, graph, narrowed), after
 
 
@@ -141,6 +149,11 @@ def _scores(attention: Attention, graph: Graph, query: Value, state: Mapping[str
     scores = graph.add("MatMul", state["keys"], graph.add("Unsqueeze", query, two))
     scores = scores if extra is None else graph.add("Add", scores, extra)
     return graph.add("Squeeze", scores, two)
+
+
+def _last(graph: Graph, x: Value, size: int) -> Value:
+    """The last so many features of (B, F)."""
+    return graph.add("Slice", x, graph.numbers(-size), graph.numbers(torch.iinfo(torch.int64).max), graph.numbers(1))
 
 
 def _zeros(graph: Graph, shape: Value) -> Value:

@@ -27,6 +27,7 @@ class EncoderValues(NamedTuple):
     outputs: Value
     state: dict[str, Value]
     pooled: Value | None
+    vectors: Value | None = None
 
 
 class WordValues(NamedTuple):
@@ -113,7 +114,7 @@ def _(module: Encoder, graph: Graph, inputs: Any, lengths: Value) -> EncoderValu
     vectors = add(module.embedding, graph, inputs)
     ran = add_recurrent(module.recurrent, graph, vectors, lengths)
     pooled = None if module.pooling is None else add(module.pooling, graph, ran.outputs, ran.final, lengths)
-    return EncoderValues(ran.outputs, ran.state, pooled)
+    return EncoderValues(ran.outputs, ran.state, pooled, vectors)
 
 
 @add.register

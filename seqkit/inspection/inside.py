@@ -51,6 +51,7 @@ def look_inside(model: Model, raw: Any) -> Inside:
     notes = _check_input(model, raw)
     with record(model) as trace, layer_calls(model.head) as calls:
         explanation = explain(model, raw, calls)
+    notes += explanation.notes
     layers = unrolled_layers(trace, explanation.steps, notes)
     influence = _influence(explanation, calls)
     if not influence:

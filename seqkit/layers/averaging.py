@@ -79,7 +79,7 @@ class AverageDecoder(nn.Module):
 
     def logits(self, features: Tensor) -> Tensor:
         """Features (…, H) to the logarithms of the average probabilities (…, V)."""
-        pieces = features.split([member.hidden_size for member in self.members], -1)
+        pieces = features.split([member.features_size for member in self.members], -1)
         return log_average([member.logits(piece) for member, piece in zip(self.members, pieces, strict=True)])
 
     def nats(self, features: Tensor, targets: Tensor, precision: str = "f32") -> Tensor:

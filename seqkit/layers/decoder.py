@@ -61,7 +61,7 @@ class Decoded(NamedTuple):
     """The output of a decoder."""
 
     features: Tensor
-    """(B, T, H): :meth:`Decoder.logits` turns them into scores"""
+    """(B, T, H), and what stands beside them: :meth:`Decoder.logits` turns them into scores"""
     state: DecoderState
     weights: Tensor | None
     """(B, T, S) of the attention"""
@@ -82,6 +82,10 @@ class Decoder(nn.Module):
     feeding, the features of the step before stand beside a token's vector (Luong, Pham and Manning, 2015,
     arXiv:1508.04025). Without it, a whole sequence runs through the recurrent layer at once.
 
+    With ``lexical``, attention averages the vectors of the source's tokens, too, and that average e has a path of its
+    own to the scores, ``W_o (features + L e) + b``: which token translates which is learned from far fewer pairs than
+    by way of recurrent layers (after Nguyen and Chiang, 2018, N18-1031).
+
     Args:
         vocab_size: V; symbol ``pad`` has the vector 0 and does not learn.
         embedding_size: E.
@@ -89,6 +93,7 @@ class Decoder(nn.Module):
         source: the sizes of what starts the decoder; None: it starts from zeros.
         attention: the kind, as in :class:`Attention`; None: no attention.
         coverage: whether attention sees where it has been; goes with input feeding.
+        lexical: the size of the source's token vectors, for the path above, which needs attention; 0: there is none.
         input_feeding: see above; it needs attention.
         recall: steps of its own past that a decoder without attention looks back on, as in :class:`Recall`; 0: none.
         tie: whether scores use the embedding's weights (Press and Wolf, 2017, arXiv:1608.05859); where E is not H, the
@@ -112,6 +117,7 @@ class Decoder(nn.Module):
         source: Source | None = None,
         attention: str | None = None,
         coverage: bool = False,
+        lexical: int = 0,
         input_feeding: bool = False,
         recall: int = 0,
         tie: bool = False,
@@ -125,6 +131,8 @@ class Decoder(nn.Module):
     ) -> None:
         super().__init__()
         _check(source, attention, coverage, input_feeding, recall)
+        if lexical and attention is None:
+            raise UsageError("the lexical path goes through attention; choose an attention, or leave out lexical")
         self.dropout, self.embedding_dropout, self.input_feeding = dropout, embedding_dropout, input_feeding
         self.hidden_size = hidden_size
         self.embedding = nn.Embedding(vocab_size, embedding_size, padding_idx=pad)
@@ -142,21 +150,22 @@ class Decoder(nn.Module):
             **cell_options,
         )
         self.bridge = Bridge(source, self.recurrent) if source is not None else None
-        self._add_attention(attention, source, coverage)
+        self._add_attention(attention, source, coverage, lexical)
         self.recall = Recall(hidden_size, embedding_size, recall, precision=precision) if recall else None
-        self._add_output(vocab_size, tie)
+        self._add_output(vocab_size, tie, lexical)
 
-    def _add_attention(self, kind: str | None, source: Source | None, coverage: bool) -> None:
+    def _add_attention(self, kind: str | None, source: Source | None, coverage: bool, lexical: int) -> None:
         """Attention to the outputs of the source, and what mixes its context with the decoder's own output."""
         self.attention: Attention | None = None
         if kind is not None and source is not None:
             self.attention = Attention(kind, self.hidden_size, source.output_size, coverage=coverage)
-            self.mix = nn.Linear(self.hidden_size + source.output_size, self.hidden_size, bias=False)
+            self.mix = nn.Linear(self.hidden_size + source.output_size + lexical, self.hidden_size, bias=False)
 
-    def _add_output(self, vocab_size: int, tie: bool) -> None:
+    def _add_output(self, vocab_size: int, tie: bool, lexical: int) -> None:
         """Features to scores, by way of the embedding's size where both share weights."""
         size = self.embedding.embedding_dim if tie else self.hidden_size
         self.narrow = None if size == self.hidden_size else nn.Linear(self.hidden_size, size, bias=False)
+        self.lexical = nn.Linear(lexical, size, bias=False) if lexical else None
         self.output = nn.Linear(size, vocab_size)
         if tie:
             self.output.weight = self.embedding.weight
@@ -181,12 +190,25 @@ class Decoder(nn.Module):
         state = DecoderState(self.bridge(encoded.state), past=self._new_past(encoded.lengths.shape[0]))
         if self.attention is None:
             return state
-        memory = self.attention.memory(encoded.outputs, encoded.lengths)
+        memory = self._memory(self.attention, encoded)
         batch = encoded.lengths.shape[0]
         feed = encoded.outputs.new_zeros(batch, self.hidden_size) if self.input_feeding else None
         tracked = track_coverage or self.attention.covered is not None
         coverage = memory.values.new_zeros(memory.mask.shape) if tracked else None
         return replace(state, memory=memory, feed=feed, coverage=coverage)
+
+    def _memory(self, attention: Attention, encoded: Encoded) -> Memory:
+        """What is attended to: outputs of the encoder, and beside them the vectors of its tokens if they have a path.
+
+        Raises :class:`UsageError` where the path has no vectors.
+        """
+        memory = attention.memory(encoded.outputs, encoded.lengths)
+        if self.lexical is None:
+            return memory
+        if encoded.vectors is None:
+            raise UsageError("a decoder with a lexical path needs the token vectors of its source")
+        # Only outputs are compared with the decoder's: a vector says nothing of where its token stands.
+        return memory._replace(values=torch.cat([encoded.outputs, encoded.vectors], 2))
 
     def step(self, token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The last token (B) and the state before it to logits of the next one (B, V), and the state after it."""
@@ -252,14 +274,31 @@ class Decoder(nn.Module):
 
     def logits(self, features: Tensor) -> Tensor:
         """Features (…, H) to logits (…, V)."""
-        narrowed = features if self.narrow is None else self.narrow(features)
-        logits: Tensor = self.output(narrowed)
+        logits: Tensor = self.output(self._narrowed(features))
         return logits
 
     def nats(self, features: Tensor, targets: Tensor, label_smoothing: float = 0.0, precision: str = "f32") -> Tensor:
         """The cross-entropy of targets (N) given features (N, H), summed; see :func:`linear_cross_entropy`."""
-        narrowed = features if self.narrow is None else self.narrow(features)
+        narrowed = self._narrowed(features)
         return linear_cross_entropy(narrowed, self.output.weight, self.output.bias, targets, label_smoothing, precision)
+
+    @property
+    def features_size(self) -> int:
+        """Of the features of a step: H, and of the vectors beside them."""
+        return self.hidden_size + (0 if self.lexical is None else self.lexical.in_features)
+
+    def _narrowed(self, features: Tensor) -> Tensor:
+        """Features (…, H) to what the output layer reads."""
+        own, vectors = features.split([self.hidden_size, self.features_size - self.hidden_size], -1)
+        narrowed: Tensor = own if self.narrow is None else self.narrow(own)
+        return narrowed if self.lexical is None else narrowed + self.lexical(vectors)
+
+    def _mixed(self, outputs: Tensor, context: Tensor) -> Tensor:
+        """Outputs (…, H) and what attention has found, to features; the average token vector stands beside them."""
+        features = torch.tanh(self.mix(torch.cat([outputs, context], -1)))
+        if self.lexical is None:
+            return features
+        return torch.cat([features, context[..., -self.lexical.in_features :]], -1)
 
     def coverage_penalty(self, state: DecoderState, beta: float) -> Tensor:
         """See :func:`coverage_penalty`."""
@@ -276,11 +315,11 @@ class Decoder(nn.Module):
             return _Step(output, DecoderState(recurrent), None)
         coverage = state.coverage if self.attention.covered is not None else None
         context, weights = self.attention(output, state.memory, coverage)
-        features = torch.tanh(self.mix(torch.cat([output, context], 1)))
+        features = self._mixed(output, context)
         state = replace(
             state,
             recurrent=recurrent,
-            feed=features if self.input_feeding else None,
+            feed=features[:, : self.hidden_size] if self.input_feeding else None,
             coverage=None if state.coverage is None else state.coverage + weights,
         )
         return _Step(features, state, weights)
@@ -292,7 +331,7 @@ class Decoder(nn.Module):
         if self.attention is None or memory is None:
             return outputs, None
         context, weights = self.attention.all_steps(outputs, memory)
-        return torch.tanh(self.mix(torch.cat([outputs, context], 2))), weights
+        return self._mixed(outputs, context), weights
 
     def _drop(self, features: Tensor) -> Tensor:
         return dropout(features, self.dropout, self.training)

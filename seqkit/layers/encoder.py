@@ -28,6 +28,8 @@ class Encoded(NamedTuple):
     state: State
     lengths: Tensor
     """(B)"""
+    vectors: Tensor | None = None
+    """(B, T, E): what the recurrent layer has read"""
 
 
 class Encoder(nn.Module):
@@ -109,9 +111,9 @@ class Encoder(nn.Module):
         outputs, state = self.recurrent(vectors, lengths, state)
         outputs = locked_dropout(outputs, self.dropout, self.training)
         if self.pooling is None:
-            return Encoded(outputs, outputs.new_empty(outputs.shape[0], 0), state, lengths)
+            return Encoded(outputs, outputs.new_empty(outputs.shape[0], 0), state, lengths, vectors)
         final = state.h[:, -self.recurrent.num_directions :].flatten(1)
-        return Encoded(outputs, self.pooling(outputs, final, lengths), state, lengths)
+        return Encoded(outputs, self.pooling(outputs, final, lengths), state, lengths, vectors)
 
     def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One step of one direction, for streams: inputs (B, ...) to the output (B, F) and the next state.

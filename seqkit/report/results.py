@@ -40,7 +40,8 @@ def _verdict(files: RunFiles) -> str:
     verdict = files.results.get("verdict")
     if verdict is None:
         return ""
-    sentences = "".join(f"<p>{safe(sentence)}</p>" for sentence in verdict["remarks"])
+    said = [*verdict["remarks"], *filter(None, [memory_sentence(files.results)])]
+    sentences = "".join(f"<p>{safe(sentence)}</p>" for sentence in said)
     path = shlex.quote(str(files.run.path))
     command = verdict["suggestion"]
     tried = f"<p>Try: <code>{safe(command.replace(RUN, path))}</code></p>" if command else ""
@@ -78,6 +79,18 @@ def scored_before(metric: str, scored: Sequence[Mapping[str, Any]]) -> str:
     """The sentence on a run that went on after its test split had been scored."""
     times = ", ".join(f"after {entry['epochs']} epochs ({number(entry['test'][metric])})" for entry in scored)
     return f"The test split was scored before, {times}: what was chosen since then has seen it."
+
+
+def memory_sentence(results: Mapping[str, Any]) -> str:
+    """The sentence on training pairs whose targets a model answers with; empty where it answers with none."""
+    tuned = results.get("memory")
+    if tuned is None or tuned["similarity"] is None:
+        return ""
+    scores = f"{tuned['score'].replace('_', '-')} {number(tuned['tuned'])}, without {number(tuned['alone'])}"
+    return (
+        f"A text with a similarity of {tuned['similarity']:.2f} or more to a source of the training split is answered "
+        f"with its target, as {tuned['answered']:.0%} of the validation split were: {scores}."
+    )
 
 
 def _how_intervals_were_made(resamples: int, examples: int) -> str:

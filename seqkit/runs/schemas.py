@@ -56,6 +56,7 @@ RESULTS: dict[str, Any] = {
     "tuning?": {"trial": _COUNT, "trials": _COUNT, "score": str, "valid": (float, None)},
     "threshold?": {**_TUNED, "label": str, "value": float},
     "thresholds?": {**_TUNED, "values": {str: float}},
+    "memory?": {"score": str, "tuned": float, "alone": float, "answered": float, "similarity": (float, None)},
     "verdict?": _VERDICT,
 }
 """``results.json``"""

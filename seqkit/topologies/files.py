@@ -35,6 +35,7 @@ CODEC_FILES: dict[str, Schema] = {
         "masked?": [_COUNT],
     },
     "pictures.json": {"shape": [Whole(1, 2**20)]},
+    "memory.json": {"sources": [str], "targets": [str]},
     "spacing.json": {"before": {str: str}, "after": {str: str}},
     "class_weights.json": {str: float},
     "ngrams.json": {"ngrams": [str], "counts": [[_COUNT]], "order": Whole(1, 16), "spelled?": Whole(0, 64)},

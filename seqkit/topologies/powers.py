@@ -137,6 +137,8 @@ class Explanation(NamedTuple):
     """For recurrent layers by their name in the head, what each step read"""
     attention: tuple[Sequence[str], Sequence[str]] = ((), ())
     """Where there is attention: what was looked at, and what was written or read while looking"""
+    notes: Sequence[str] = ()
+    """What else should be known of the answer, a sentence each"""
 
 
 @runtime_checkable

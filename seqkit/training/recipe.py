@@ -26,7 +26,7 @@ class Recipe:
 
     - the batch: the largest of ``least_batch``, twice that, … ``most_batch`` with 48 steps an epoch or more;
     - ``epochs``: those that take about ``steps`` steps, between ``least_epochs`` and ``most_epochs``;
-    - ``patience``: a fifth of the epochs, 3 at least;
+    - ``patience``: a fifth of the epochs, or another part of them, 3 at least;
     - ``minutes``: 10 if the epochs are not set and the learning rate does not fall to 0 in them, else 0.
 
     Args:
@@ -34,6 +34,7 @@ class Recipe:
         least_batch, most_batch: examples in a batch.
         least_epochs, most_epochs: passes over the training split.
         batch: the option that says how large a batch is.
+        patience: which part of the epochs: 5 for a fifth.
     """
 
     steps: int = 1700
@@ -42,6 +43,7 @@ class Recipe:
     least_epochs: int = 8
     most_epochs: int = 60
     batch: str = "batch_size"
+    patience: int = 5
 
     def apply(self, config: C, train: int) -> C:
         """The configuration for so many training examples."""
@@ -51,7 +53,7 @@ class Recipe:
         values: dict[str, Any] = {
             self.batch: batch,
             "epochs": epochs,
-            "patience": _derived(config, "patience", max(3, epochs // 5)),
+            "patience": _derived(config, "patience", max(3, epochs // self.patience)),
             "minutes": _derived(config, "minutes", _MINUTES if _may_go_on(config) else 0.0),
         }
         return dataclasses.replace(config, **values)

@@ -187,3 +187,44 @@ def test_the_coverage_penalty_is_that_of_its_formula():
     assert found[2].item() == 0
     with pytest.raises(UsageError, match="track_coverage=True"):
         coverage_penalty(decoder.start(encoder(tokens, LENGTHS)), 0.3)
+
+
+def lexical_decoder(**options):
+    torch.manual_seed(0)
+    encoder = Encoder(9, 5, cell="gru", hidden_size=4)
+    source = Source.of(encoder.recurrent)
+    decoder = Decoder(11, 6, cell="gru", hidden_size=7, source=source, attention="general", lexical=5, **options)
+    encoded = encoder(torch.tensor([[1, 2, 3], [4, 5, 0]]), torch.tensor([3, 2]))
+    return decoder.eval(), encoded
+
+
+@pytest.mark.parametrize("options", [{}, {"tie": True}, {"input_feeding": True}])
+def test_the_lexical_path_adds_the_token_vectors_that_attention_has_averaged(options):
+    decoder, encoded = lexical_decoder(**options)
+    decoded = decoder(torch.tensor([[1, 2], [3, 4]]), decoder.start(encoded))
+    average = decoded.weights @ encoded.vectors
+    torch.testing.assert_close(decoded.features[..., 7:], average)
+    with_path = decoder.logits(decoded.features)
+    added = decoder.lexical(average) @ decoder.output.weight.T
+    with torch.no_grad():
+        decoder.lexical.weight.zero_()
+    torch.testing.assert_close(with_path, decoder.logits(decoded.features) + added)
+
+
+@pytest.mark.parametrize("options", [{}, {"input_feeding": True}])
+def test_steps_with_a_lexical_path_are_those_of_a_whole_sequence(options):
+    decoder, encoded = lexical_decoder(**options)
+    tokens = torch.tensor([[1, 2, 3], [3, 4, 5]])
+    whole = decoder.logits(decoder(tokens, decoder.start(encoded)).features)
+    state = decoder.start(encoded)
+    for t in range(3):
+        logits, state = decoder.step(tokens[:, t], state)
+        torch.testing.assert_close(logits, whole[:, t])
+
+
+def test_a_lexical_path_without_attention_or_vectors_is_refused():
+    with pytest.raises(UsageError, match="goes through attention"):
+        Decoder(11, 6, lexical=5)
+    decoder, encoded = lexical_decoder()
+    with pytest.raises(UsageError, match="needs the token vectors"):
+        decoder.start(encoded._replace(vectors=None))

@@ -243,3 +243,19 @@ def test_the_most_confident_mistake_comes_first():
     assert labels.rows == [["a", 1.0, 1 / 3, 0.5, 3], ["b", 0.0, 0.0, 0.0, 0]]
     assert list(confusion.rows) == [["a", 1, 2], ["b", 0, 0]]
     assert wrong.rows == [["a", "b", "0.90", "x.csv:3"], ["a", "b", "0.60", "x.csv:2"]]
+
+
+def test_the_linear_path_adds_what_a_linear_model_says_of_the_vector():
+    torch.manual_seed(0)
+    head = VectorHead(3, ["a", "b"], 4, linear=True).eval()
+    batch = VectorBatch(torch.randn(5, 3))
+    # It begins at nothing, so that a new head is that of the layers alone.
+    torch.testing.assert_close(head(batch), head.output(head.layers(batch.vectors)))
+    torch.nn.init.normal_(head.beside.weight)
+    expected = head.output(head.layers(batch.vectors)) + batch.vectors @ head.beside.weight.T
+    torch.testing.assert_close(head(batch), expected)
+    assert any(parameter is head.beside.weight for parameter in head.storeys()[0])
+
+
+def test_a_linear_model_has_one_linear_path():
+    assert VectorHead(3, ["a", "b"], num_layers=0, linear=True).beside is None

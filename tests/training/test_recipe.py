@@ -33,6 +33,11 @@ def test_patience_follows_from_the_epochs_that_somebody_sets():
     assert recipe(270, epochs=100).patience == 20
 
 
+def test_a_topology_may_wait_for_another_part_of_its_epochs():
+    config = Recipe(patience=3).apply(SentimentConfig(), 270)
+    assert (config.epochs, config.patience) == (60, 20)
+
+
 def test_values_that_were_found_are_no_longer_marked():
     examples = [Example(f"text {n}", "ab"[n % 2], SourceLocation("x", n)) for n in range(300)]
     config = find_task("sentiment").recipe(SentimentConfig(), Splits(examples, [], []))

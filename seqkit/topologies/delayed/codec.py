@@ -22,6 +22,7 @@ from seqkit.data.subwords import learn_tokenizer, load_tokenizer
 from seqkit.data.vocab import PAD, UNK
 from seqkit.errors import UsageError
 from seqkit.topologies.codec import Codec, EncodingReport
+from seqkit.topologies.delayed.memory import PairMemory, Recalled
 
 START, END = "<s>", "</s>"
 """What the decoder reads first, and writes last"""
@@ -35,6 +36,8 @@ class PairItem(NamedTuple):
     placeholders: tuple[str, ...]
     unknown: tuple[str, ...] = ()
     """What stands in the source for each of its unknown symbols"""
+    masked: str = ""
+    """The source with slots, where a memory may know one like it"""
 
 
 class PairBatch(NamedTuple):
@@ -50,6 +53,8 @@ class PairBatch(NamedTuple):
     target_lengths: Tensor | None = None
     unknown: Sequence[tuple[str, ...]] = ()
     """For each source, what stands in it for its unknown symbols"""
+    masked: Sequence[str] = ()
+    """Each source with slots, where a memory may know one like it"""
 
 
 @dataclass(frozen=True)
@@ -121,11 +126,13 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
     Args:
         source, target: how each side is split into symbols.
         spacing: which kind of space stands beside the marks of the target.
+        memory: training pairs that are looked up; None: nothing is.
     """
 
     source: Side
     target: Side
     spacing: Spacing
+    memory: PairMemory | None = None
 
     @classmethod
     def learn(
@@ -136,6 +143,7 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         min_count: int = 1,
         joint: bool = False,
         normal_form: str = NFC,
+        memory: int = 0,
     ) -> PairCodec:
         """Tokenizers and vocabularies of the training split.
 
@@ -146,6 +154,7 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
             min_count: a token seen less often is unknown.
             joint: whether both sides share one tokenizer and vocabulary.
             normal_form: of Unicode, of both sides, see :mod:`seqkit.data.normal_forms`.
+            memory: the pairs are kept, to be looked up, if there are at most so many.
 
         Raises:
             UsageError: for a joint vocabulary of different tokenizers.
@@ -153,14 +162,15 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         slots = min(SLOTS, max((len(find_placeholders(source)) for source, _ in pairs), default=0))
         sources, targets = _masked(pairs, slots)
         spacing = Spacing.learn(target for _, target in pairs)
+        kept = PairMemory(sources, targets) if len(pairs) <= memory else None
         if joint:
             if tokenizers[0] != tokenizers[1]:
                 raise UsageError(f"joint tokens need one tokenizer, not {tokenizers[0]} and {tokenizers[1]}")
             both = Side.learn(tokenizers[0], [*sources, *targets], max_symbols, min_count, slots, normal_form)
-            return cls(both, both, spacing)
+            return cls(both, both, spacing, kept)
         sides = zip(tokenizers, (sources, targets), strict=True)
         source, target = (Side.learn(name, texts, max_symbols, min_count, slots, normal_form) for name, texts in sides)
-        return cls(source, target, spacing)
+        return cls(source, target, spacing, kept)
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> PairCodec:
@@ -170,7 +180,8 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
             spacing = Spacing(**files["spacing.json"])
         except (TypeError, ValueError):
             raise DataError("spacing.json must map marks to spaces, before and after; restore it from a copy") from None
-        return cls(source, target, spacing)
+        memory = PairMemory.from_json(files["memory.json"]) if "memory.json" in files else None
+        return cls(source, target, spacing, memory)
 
     def encode(self, raw: str, example: Pair | None = None) -> PairItem:
         """Symbols of the source, and of the first reference with an end."""
@@ -178,11 +189,12 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         masked, placeholders = mask(plain_spaces(raw), slots=slots)
         read = self.source.encode(masked)
         source, unknown = torch.tensor(read, dtype=torch.int32), self.source.unknown(masked, read)
+        kept = masked if self.memory else ""
         if example is None:
-            return PairItem(source, None, placeholders, unknown)
+            return PairItem(source, None, placeholders, unknown, kept)
         target, _ = mask(plain_spaces(example.references[0]), placeholders, slots)
         symbols = [*self.target.encode(target), self.target.vocabulary.special(END)]
-        return PairItem(source, torch.tensor(symbols, dtype=torch.int32), placeholders, unknown)
+        return PairItem(source, torch.tensor(symbols, dtype=torch.int32), placeholders, unknown, kept)
 
     def encoding_report(self, raw: str, example: Pair | None = None) -> EncodingReport:
         """Symbols of the source, and those that are unknown."""
@@ -199,7 +211,8 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         tokens, lengths = pad([item.source for item in items], self.source.vocabulary.pad)
         required = [self._required(item) for item in items]
         unknown = [item.unknown for item in items]
-        batch = PairBatch(tokens, lengths, [item.placeholders for item in items], required, unknown=unknown)
+        placeholders, masked = [item.placeholders for item in items], [item.masked for item in items]
+        batch = PairBatch(tokens, lengths, placeholders, required, unknown=unknown, masked=masked)
         known = [item.target for item in items if item.target is not None]
         if not items or len(known) < len(items):
             return batch
@@ -211,6 +224,14 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
     def write(self, symbols: Sequence[int], placeholders: Sequence[str], unknown: Sequence[str] = ()) -> str:
         """Target symbols as a text, with the placeholders of its source, and tokens for those that are unknown."""
         return unmask(self.spacing.apply(self.target.decode(symbols, unknown)), placeholders)
+
+    def recall(self, masked: str, placeholders: Sequence[str]) -> Recalled | None:
+        """The kept pair whose source is most like one with slots, and the placeholders of that in it; None: none is."""
+        found = None if self.memory is None else self.memory.nearest(masked)
+        if found is None:
+            return None
+        target = unmask(self.spacing.apply(found.target), placeholders)
+        return Recalled(found.similarity, unmask(found.source, placeholders), target)
 
     def names(self, item: PairItem) -> tuple[list[str], list[str]]:
         """The tokens of both sides as a reader knows them."""
@@ -224,12 +245,13 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         return {"encoder.embedding": self.source.vocabulary, "decoder.embedding": self.target.vocabulary}
 
     def to_json(self) -> dict[str, Any]:
-        """``source.json``, ``target.json`` and ``spacing.json``."""
-        return {
+        """``source.json``, ``target.json`` and ``spacing.json``, and ``memory.json`` where pairs are kept."""
+        files = {
             "source.json": self.source.to_json(),
             "target.json": self.target.to_json(),
             "spacing.json": self.spacing.to_json(),
         }
+        return {**files, **({"memory.json": self.memory.to_json()} if self.memory else {})}
 
     def _required(self, item: PairItem) -> list[int]:
         """The slots of the target for those that the source has."""

@@ -26,13 +26,14 @@ from seqkit.graphs import (
 from seqkit.layers import Decoder, Encoder, State
 from seqkit.topologies.delayed.codec import PairBatch, PairCodec
 from seqkit.topologies.delayed.head import EncoderDecoderHead, Translated
+from seqkit.topologies.delayed.memory import MemoryGate
 
 
 def export_encoder_decoder(head: EncoderDecoderHead, codec: PairCodec) -> Exported:
     """``encoder``, from ``tokens`` and ``lengths`` of a source to the decoder's first state, and ``step``, which goes
     from one state to the next.
 
-    The first token that a step reads is ``<s>``, the last that it writes is ``</s>``.
+    The first token that a step reads is ``<s>``, the last that it writes is ``</s>``. A memory stays behind.
     """
     start = _encoder_part(head.encoder, head.decoder, len(codec.source.vocabulary))
 
@@ -43,7 +44,8 @@ def export_encoder_decoder(head: EncoderDecoderHead, codec: PairCodec) -> Export
         # The exported state sums up no attention unless the model has learned coverage.
         return _run_by(head, runs).predict(batch, coverage_penalty=0.0)
 
-    return Exported([start, step_part(head.decoder, sample_state)], codec.to_json(), predict)
+    symbols = {name: content for name, content in codec.to_json().items() if name != "memory.json"}
+    return Exported([start, step_part(head.decoder, sample_state)], symbols, predict)
 
 
 def _encoder_part(encoder: Encoder, decoder: Decoder, symbols: int) -> Part:
@@ -67,4 +69,4 @@ def _run_by(head: EncoderDecoderHead, runs: Mapping[str, Any]) -> EncoderDecoder
         return State(runs["encoder"](tokens=tokens, lengths=lengths))
 
     decoder = ExternalDecoder(runs["step"], lambda state, **_: state)
-    return with_modules(head, encoder=ExternalModule(encode), decoder=decoder)
+    return with_modules(head, encoder=ExternalModule(encode), decoder=decoder, gate=MemoryGate())

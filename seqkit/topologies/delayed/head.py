@@ -20,21 +20,28 @@ from seqkit.topologies.codec import batch_for
 from seqkit.topologies.delayed.codec import PairBatch, PairCodec, PairItem
 from seqkit.topologies.delayed.copying import check_attention, copied_tokens
 from seqkit.topologies.delayed.guidance import diagonal_penalty
+from seqkit.topologies.delayed.memory import MemoryGate, Recalled
 from seqkit.topologies.delayed.options import DelayedOptions
 from seqkit.topologies.delayed.search import SearchOptions, output_limits, search
 
 
 @dataclass(frozen=True)
 class Translated:
-    """A prediction: the best text, its score, and all that were asked for, the best first."""
+    """A prediction: the best text, its score, and all that were asked for, the best first.
+
+    A text from memory has the score of the best that the network wrote, whose place it takes.
+    """
 
     text: str
     score: float
     n_best: tuple[tuple[str, float], ...]
+    recalled: str | None = None
+    """The source of the training pair that the text is the target of; None: the network wrote it"""
 
     def to_json(self, name: str) -> dict[str, Any]:
         """Text and score, and those of the others where more than one was asked for; ``name`` says what the text is."""
         best = {name: self.text, "score": self.score}
+        best |= {} if self.recalled is None else {"recalled": self.recalled}
         candidates = [{name: text, "score": score} for text, score in self.n_best]
         return {**best, "n_best": candidates} if len(candidates) > 1 else best
 
@@ -66,6 +73,8 @@ class EncoderDecoderHead(Head):
         self.forcing = forcing or TeacherForcing()
         self.label_smoothing, self.search = label_smoothing, search or SearchOptions()
         self.guidance = guidance
+        # Without a memory there is no such module, so that runs have the weights that they always had.
+        self.gate = None if codec.memory is None else MemoryGate()
 
     @classmethod
     def build(cls, config: DelayedOptions, codec: PairCodec) -> EncoderDecoderHead:
@@ -88,6 +97,7 @@ class EncoderDecoderHead(Head):
             source=Source.of(encoder.recurrent),
             attention=config.attention,
             coverage=config.coverage,
+            lexical=config.embedding_size if config.lexical and config.attention else 0,
             input_feeding=config.input_feeding,
             tie=config.tie,
             **dropouts,
@@ -140,8 +150,16 @@ class EncoderDecoderHead(Head):
             copy_unknown=copy_unknown,
         )
         hypotheses = self.hypotheses(batch, options)
-        rows = zip(self.texts(batch, hypotheses), hypotheses, strict=True)
-        return [self._written(texts, [h.score for h in found]) for texts, found in rows]
+        rows = zip(self.texts(batch, hypotheses), hypotheses, self.recalled(batch), strict=True)
+        return [self._written(texts, [h.score for h in found], recalled) for texts, found, recalled in rows]
+
+    def recalled(self, batch: PairBatch) -> list[Recalled | None]:
+        """For each source the training pair whose target answers it; None where the network does."""
+        gate = self.gate
+        if gate is None or not gate.open:
+            return [None] * len(batch.lengths)
+        found = [self.codec.recall(*source) for source in zip(batch.masked, batch.placeholders, strict=True)]
+        return [pair if pair is not None and gate(pair.similarity) else None for pair in found]
 
     def hypotheses(self, batch: PairBatch, options: SearchOptions) -> list[list[Hypothesis]]:
         """The ``n_best`` sequences of symbols for each source, the best first."""
@@ -172,5 +190,9 @@ class EncoderDecoderHead(Head):
             written.append([self.codec.write(tokens, placeholders, next(copied)) for tokens in row])
         return written
 
-    def _written(self, texts: Sequence[str], scores: Sequence[float]) -> Translated:
-        return Translated(texts[0], scores[0], n_best=tuple(zip(texts, scores, strict=True)))
+    def _written(self, texts: Sequence[str], scores: Sequence[float], recalled: Recalled | None) -> Translated:
+        if recalled is None:
+            return Translated(texts[0], scores[0], n_best=tuple(zip(texts, scores, strict=True)))
+        # The likeliest text of the network comes after the one from memory, and the last one leaves the list.
+        texts = [recalled.target, *(text for text in texts if text != recalled.target)][: len(texts)]
+        return Translated(texts[0], scores[0], tuple(zip(texts, scores, strict=False)), recalled.source)

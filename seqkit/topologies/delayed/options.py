@@ -24,6 +24,9 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     valid_fraction: float = 0.05
     test_fraction: float = 0.05
     max_symbols: int = option(2000, "largest vocabulary of a side", minimum=30)
+    memory: int = option(
+        0, "training pairs that are kept for texts like them, if there are no more than so many", minimum=0
+    )
     cell: str = "gru"
     embedding_size: int = option(128, "values in a token's vector", minimum=1, tune="64,96,128,192,256")
     hidden_size: int = option(
@@ -32,6 +35,7 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     num_layers: int = option(1, "recurrent layers, on each side", minimum=1, below=MOST_LAYERS, tune="1,2")
     attention: str = option("general", "how the decoder attends to the source", choices=lambda: ATTENTIONS)
     coverage: bool = option(False, "attention sees where it has been; needs input_feeding")
+    lexical: bool = option(False, "the source's token vectors have a path of their own to the scores")
     guidance: float = option(0.0, "how strongly attention is led along the diagonal in training", minimum=0)
     input_feeding: bool = option(False, "what attention found goes into the next step")
     tie: bool = option(True, "the output layer uses the weights of the token vectors")

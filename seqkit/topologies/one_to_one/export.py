@@ -16,7 +16,7 @@ def export_vector_head(head: VectorHead, codec: VectorCodec) -> Exported:
 
     def add_logits(graph: Graph, values: dict[str, Value]) -> Value:
         logits: Value = add(head.output, graph, add(head.layers, graph, values["vectors"]))
-        return logits
+        return logits if head.beside is None else graph.add("Add", logits, add(head.beside, graph, values["vectors"]))
 
     def sample(generator: torch.Generator, lengths: Tensor, time: int) -> dict[str, Tensor]:
         return {"vectors": torch.randn(len(lengths), size, generator=generator)}

@@ -23,6 +23,9 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "ge
 class VectorHead(Head):
     """One to one: ``softmax(W_o h_n + b_o)`` with ``h_l = f(W_l h_(l-1) + b_l)`` and ``h_0`` the vector, for n layers.
 
+    With a linear path beside the layers, ``softmax(W_o h_n + W_s h_0 + b_o)``: what logistic regression can say of the
+    vector, the layers need not learn.
+
     Args:
         input_size: F.
         labels: their names, in the order of the outputs.
@@ -34,6 +37,7 @@ class VectorHead(Head):
         label_smoothing: in training, the fraction of a target that all labels share (Szegedy et al., 2016,
             arXiv:1512.00567).
         class_weights: of the labels in the loss; None: all are 1.
+        linear: whether there is a linear path beside the layers; a linear model has no other.
     """
 
     class_weights: Tensor | None
@@ -49,6 +53,7 @@ class VectorHead(Head):
         noise: float = 0.0,
         label_smoothing: float = 0.0,
         class_weights: Sequence[float] | None = None,
+        linear: bool = False,
     ) -> None:
         super().__init__()
         self.labels, self.noise, self.label_smoothing = tuple(labels), noise, label_smoothing
@@ -57,11 +62,15 @@ class VectorHead(Head):
             layers += [nn.Linear(size, hidden_size), ACTIVATIONS[activation](), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*layers)
         self.output = nn.Linear(hidden_size if num_layers else input_size, len(self.labels))
+        self.beside = nn.Linear(input_size, len(self.labels), bias=False) if linear and num_layers else None
+        if self.beside is not None:
+            nn.init.zeros_(self.beside.weight)
         self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
 
     def storeys(self) -> list[list[nn.Parameter]]:
-        """The output, then the layers from the last to the first."""
-        storeys = [list(module.parameters()) for module in (self.output, *reversed(self.layers))]
+        """The outputs, then the layers from the last to the first."""
+        beside = [] if self.beside is None else [*self.beside.parameters()]
+        storeys = [[*self.output.parameters(), *beside], *(list(layer.parameters()) for layer in reversed(self.layers))]
         return [storey for storey in storeys if storey]
 
     def forward(self, batch: VectorBatch) -> Tensor:
@@ -70,7 +79,7 @@ class VectorHead(Head):
         if self.training and self.noise:
             vectors = vectors + self.noise * torch.randn_like(vectors)
         logits: Tensor = self.output(self.layers(vectors))
-        return logits
+        return logits if self.beside is None else logits + self.beside(vectors)
 
     def loss(self, batch: VectorBatch) -> Loss:
         """Cross-entropy, in nats, with the weights of labels and vectors."""

@@ -22,6 +22,7 @@ class OneToOneOptions(TeacherOptions, ClassWeightOptions):
     test_fraction: float = option(0.1, "fraction of the examples for the test", above=0, below=0.5)
     hidden_size: int = option(128, "units of a layer", minimum=1, tune="32,64,128,256,512")
     num_layers: int = option(2, "hidden layers; 0: a linear model", minimum=0, below=MOST_LAYERS, tune="0,1,2,3")
+    linear: bool = option(False, "a linear path from the numbers to the labels beside the hidden layers")
     activation: str = option("relu", "activation function of the hidden layers", choices=lambda: ACTIVATIONS)
     dropout: float = option(0.2, "dropout on the outputs of each layer", minimum=0, below=1, tune="0..0.6")
     noise: float = option(0.0, "standard deviation of the noise on scaled numbers in training", minimum=0, tune="0..1")

@@ -104,6 +104,7 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
             config.noise,
             config.label_smoothing,
             codec.class_weights,
+            config.linear,
         )
 
     def baseline_name(self, config: C) -> str:
