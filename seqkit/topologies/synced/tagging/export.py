@@ -57,6 +57,8 @@ def export_tagger(head: TaggingHead, codec: TagCodec) -> Exported:
 
 def _add_features(features: FeatureScores, graph: Graph, logits: Value, numbers: Value) -> Value:
     """The average of the logits and the scores of features."""
-    rows = graph.add("Gather", features.weight.detach(), numbers, axis=0)
+    table = features.weight.detach().clone()
+    table[features.padding] = 0
+    rows = graph.add("Gather", table, numbers, axis=0)
     scores = graph.add("ReduceSum", rows, graph.numbers(2), keepdims=0)
     return graph.add("Mul", graph.add("Add", logits, scores), torch.tensor(0.5))

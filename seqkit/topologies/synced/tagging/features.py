@@ -73,6 +73,12 @@ class WordFeatures:
     def __len__(self) -> int:
         return len(self.names)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WordFeatures) and self.names == other.names
+
+    def __hash__(self) -> int:
+        return hash(self.names)
+
     def encode(self, words: Sequence[str]) -> tuple[Tensor, Tensor]:
         """The rows of the features of all words, one word after the other, and how many each word has (T)."""
         own: list[list[int]] = [[] for _ in words]
@@ -80,8 +86,8 @@ class WordFeatures:
             own[place].extend(self._known(key))
         for rows, names in zip(own, _joint_of_each(words), strict=True):
             rows.extend(self._rows[name] for name in names if name in self._rows)
-        rows = torch.tensor(list(chain.from_iterable(own)), dtype=torch.int32)
-        return rows, torch.tensor([len(one) for one in own], dtype=torch.int32)
+        numbers = torch.tensor(list(chain.from_iterable(own)), dtype=torch.int32)
+        return numbers, torch.tensor([len(one) for one in own], dtype=torch.int32)
 
     def to_json(self) -> dict[str, Any]:
         """All of it."""
