@@ -16,7 +16,9 @@ def export_tagger(head: TaggingHead, codec: TagCodec) -> Exported:
     """Words and their spelling, as :class:`Words`, and ``lengths`` to ``logits`` (B, T, K) and ``probabilities``.
 
     A head that reads features of words has ``features`` (B, T, N), too: the rows that a word has of the ``features``
-    among the symbols, padded with their number. A CRF is not in the graph, nor are probabilities then: the user of the file searches the best labelling of the
+    among the symbols, padded with their number.
+
+    A CRF is not in the graph, nor are probabilities then: the user of the file searches the best labelling of the
     logits (Viterbi) by ``crf`` among the symbols, which has the scores of transitions, start and end, very low ones
     where they are forbidden.
     """

@@ -55,6 +55,11 @@ def tagged_text(words: Sequence[str], tags: Sequence[str], scheme: str | None) -
 class TaggingHead(Head):
     """Synced: ``softmax(W h_t + b)`` over the labels of each word, or a linear-chain CRF on these scores.
 
+    With features, ``s_t`` of :class:`FeatureScores` are the scores of a second, linear tagger. Each learns the labels
+    for itself, and ``(W h_t + b + s_t) / 2`` answers, a logarithmic opinion pool (Smith, Cohn and Osborne, 2005, ACL).
+    Trained on their sum, the features of 2,000 sentences explain nearly all after five epochs, and leave the recurrent
+    layer nothing to learn from.
+
     Args:
         encoder: reads :class:`Words`; its outputs are not pooled.
         labels: what a word can be.
