@@ -120,11 +120,12 @@ def test_the_recurrent_layer_and_the_features_learn_apart_and_answer_together(cr
     def loss_of(logits):
         return head._loss_of(logits, batch.targets, batch.lengths)
 
-    torch.testing.assert_close(head(batch), (recurrent + linear) / 2)
+    answer = recurrent + linear if crf else (recurrent + linear) / 2
+    torch.testing.assert_close(head(batch), answer)
     found, apart = head.train().loss(batch), [loss_of(recurrent), loss_of(linear)]
     torch.testing.assert_close(found.sum, (apart[0].sum + apart[1].sum) / 2)
     assert found.count == apart[0].count
-    torch.testing.assert_close(head.eval().loss(batch).sum, loss_of((recurrent + linear) / 2).sum)
+    torch.testing.assert_close(head.eval().loss(batch).sum, loss_of(answer).sum)
 
 
 def test_a_codec_of_the_files_of_another_makes_the_same_batches():

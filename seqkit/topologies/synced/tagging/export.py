@@ -49,7 +49,7 @@ def export_tagger(head: TaggingHead, codec: TagCodec) -> Exported:
     def add_logits(graph: Graph, values: dict[str, Value]) -> Value:
         words = WordValues(*(values[name] for name in WordValues._fields))
         logits: Value = add(head.output, graph, add(head.encoder, graph, words, values["lengths"]).outputs)
-        return logits if features is None else _add_features(features, graph, logits, values["features"])
+        return logits if features is None else _add_features(features, head.share, graph, logits, values["features"])
 
     choice = {"balance": head.balance, "frequency": head.frequency.tolist()}
     symbols = {**codec.to_json(), **choice, "crf": crf_symbols(head.crf)}
@@ -57,10 +57,10 @@ def export_tagger(head: TaggingHead, codec: TagCodec) -> Exported:
     return labelling(head, inputs, sample, add_logits, sizes, symbols, make, feed, probabilities=head.crf is None)
 
 
-def _add_features(features: FeatureScores, graph: Graph, logits: Value, numbers: Value) -> Value:
-    """The average of the logits and the scores of features."""
+def _add_features(features: FeatureScores, share: float, graph: Graph, logits: Value, numbers: Value) -> Value:
+    """Their share of the logits and of the scores of features."""
     table = features.weight.detach().clone()
     table[features.padding] = 0
     rows = graph.add("Gather", table, numbers, axis=0)
     scores = graph.add("ReduceSum", rows, graph.numbers(2), keepdims=0)
-    return graph.add("Mul", graph.add("Add", logits, scores), torch.tensor(0.5))
+    return graph.add("Mul", graph.add("Add", logits, scores), torch.tensor(share))
