@@ -28,6 +28,7 @@ _RUNNING_TEXT = {
     "spelled_below": 10,
     "spelling_size": 32,
     "forgetting": 0.25,
+    "features": False,
     "dropout": 0.1,
     "embedding_dropout": 0.1,
     "learning_rate": 6e-3,

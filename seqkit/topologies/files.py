@@ -39,6 +39,7 @@ CODEC_FILES: dict[str, Schema] = {
     "spacing.json": {"before": {str: str}, "after": {str: str}},
     "class_weights.json": {str: float},
     "ngrams.json": {"ngrams": [str], "counts": [[_COUNT]], "order": Whole(1, 16), "spelled?": Whole(0, 64)},
+    "word_features.json": {"features": [str]},
     # The vocabulary of a written side, or what a text is given: three tasks have a file of this name.
     "target.json": ({**_VOCABULARY, "tokenizer": _TOKENIZER}, _NUMBERS, _SET),
 }

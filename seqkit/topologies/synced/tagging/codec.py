@@ -27,9 +27,11 @@ from seqkit.topologies.class_weights import (
     class_weights_to_json,
 )
 from seqkit.topologies.codec import Codec, EncodingReport, read_labels
+from seqkit.topologies.synced.tagging.features import WordFeatures
 
 _SPELLED = ("encoder.embedding.speller.encoder.embedding", "encoder.embedding.speller.embedding")
 """The embedding of characters in a head, where a recurrent layer reads them and where a convolution does."""
+_FEATURES = "word_features.json"
 _LONGEST = 32
 """Characters of a word that are read."""
 
@@ -37,21 +39,26 @@ _LONGEST = 32
 class TagBatch(NamedTuple):
     """Sentences: their words as texts and as the encoder reads them, lengths (B), and labels (B, T) where known.
 
-    A label of -1 is padding, or one that training has not seen.
+    A label of -1 is padding, or one that training has not seen. ``features`` (B, T, N) are padded; None: none count.
     """
 
     words: Sequence[tuple[str, ...]]
     inputs: Words
     lengths: Tensor
     targets: Tensor | None = None
+    features: Tensor | None = None
 
 
 class TagItem(NamedTuple):
-    """A sentence: its words as texts and as numbers (T), and the numbers of its labels (T) where known."""
+    """A sentence: its words as texts and as numbers (T), and the numbers of its labels (T) where known.
+
+    ``features`` are those of all words in a row, and how many each word has (T); see :class:`WordFeatures`.
+    """
 
     words: tuple[str, ...]
     tokens: Tensor
     targets: Tensor | None
+    features: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,8 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
     """Those of the labels in the loss; None: all are 1"""
     normal_form: str = AS_IT_IS
     """Of words, where they are looked up and spelled; as they are written they come out again"""
+    features: WordFeatures | None = None
+    """What a linear part of the head reads; None: there is none"""
 
     @classmethod
     def learn(
@@ -88,6 +97,7 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
         max_symbols: int | None = None,
         class_weight: str | None = None,
         normal_form: str = AS_IT_IS,
+        features: bool = False,
     ) -> TagCodec:
         """Words, characters and, unless they are given, labels and their weights, of the training split."""
         words = Counter(normal(word, normal_form) for sentence in train for word in sentence.words)
@@ -103,7 +113,8 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
         weights = choose_class_weights(class_weight, names, tags)
         label_counts = [tags[name] for name in names]
         spelling = (lowercase, spelled_below)
-        return cls(vocabulary, seen, alphabet, names, label_counts, scheme, *spelling, weights, normal_form)
+        known = WordFeatures.learn((_normal(s.words, normal_form) for s in train), len(names)) if features else None
+        return cls(vocabulary, seen, alphabet, names, label_counts, scheme, *spelling, weights, normal_form, known)
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> TagCodec:
@@ -124,16 +135,19 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
             class_weights_from_json(files, names),
             # Runs that are older than normal forms do not name one.
             check_form(str(vocab.get("normal_form", AS_IT_IS))),
+            WordFeatures.from_json(files[_FEATURES], _FEATURES) if _FEATURES in files else None,
         )
 
     def encode(self, raw: str | Sequence[str], example: Sentence | None = None) -> TagItem:
         """A typed sentence, or its words as they are; with an example, its labels go along."""
         words = self.words(raw)
         tokens = torch.tensor(self.vocabulary.encode(self._looked_up(words)), dtype=torch.int32)
+        features = None if self.features is None else self.features.encode(_normal(words, self.normal_form))
         if example is None:
-            return TagItem(words, tokens, None)
+            return TagItem(words, tokens, None, features)
         numbers = {label: number for number, label in enumerate(self.labels)}
-        return TagItem(words, tokens, torch.tensor([numbers.get(tag, -1) for tag in example.tags], dtype=torch.int32))
+        targets = torch.tensor([numbers.get(tag, -1) for tag in example.tags], dtype=torch.int32)
+        return TagItem(words, tokens, targets, features)
 
     def words(self, raw: str | Sequence[str]) -> tuple[str, ...]:
         """The words of a typed sentence; words are taken as they are."""
@@ -156,7 +170,8 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
         inputs = Words(tokens, *self._spell(items))
         targets = [item.targets for item in items if item.targets is not None]
         padded = pad(targets, -1)[0] if targets and len(targets) == len(items) else None
-        return TagBatch([item.words for item in items], inputs, lengths, padded)
+        features = None if self.features is None else _pad_features(items, len(self.features))
+        return TagBatch([item.words for item in items], inputs, lengths, padded, features)
 
     def vocabularies(self) -> Mapping[str, Vocabulary]:
         """Words, and the characters of their spelling."""
@@ -174,11 +189,13 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
         vocab = {**options, **self.vocabulary.to_json(), "counts": list(self.counts)}
         labels = {"scheme": self.scheme, "labels": list(self.labels), "counts": list(self.label_counts)}
         files = {"vocab.json": vocab, "characters.json": self.alphabet.to_json(), "labels.json": labels}
+        if self.features is not None:
+            files[_FEATURES] = self.features.to_json()
         return {**files, **class_weights_to_json(self.class_weights, self.labels)}
 
     def _looked_up(self, words: Sequence[str]) -> Sequence[str]:
         """The words as the vocabulary has them."""
-        words = [normal(word, self.normal_form) for word in words]
+        words = _normal(words, self.normal_form)
         return [word.lower() for word in words] if self.lowercase else words
 
     def _spell(self, items: Sequence[TagItem]) -> tuple[Tensor, Tensor, Tensor]:
@@ -193,6 +210,20 @@ class TagCodec(Codec[Sentence, TagItem, TagBatch]):
             for item in items
         ]
         return pad(numbers)[0], *pad([self.alphabet.encode(_shorten(word)) for word in rows])
+
+
+def _normal(words: Sequence[str], form: str) -> list[str]:
+    return [normal(word, form) for word in words]
+
+
+def _pad_features(items: Sequence[TagItem], padding: int) -> Tensor:
+    """(B, T, N)"""
+    rows = [item.features for item in items if item.features is not None]
+    counts, _ = pad([row_counts for _, row_counts in rows])
+    most = max(1, int(counts.max()))
+    features = torch.full((*counts.shape, most), padding, dtype=torch.int64)
+    features[torch.arange(most) < counts.unsqueeze(2)] = torch.cat([numbers for numbers, _ in rows]).long()
+    return features
 
 
 def _shorten(word: str) -> str:

@@ -20,6 +20,7 @@ from seqkit.layers.label_loss import label_loss
 from seqkit.lengths import sequence_mask
 from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.synced.tagging.codec import TagBatch
+from seqkit.topologies.synced.tagging.features import FeatureScores
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ def tagged_text(words: Sequence[str], tags: Sequence[str], scheme: str | None) -
 class TaggingHead(Head):
     """Synced: ``softmax(W h_t + b)`` over the labels of each word, or a linear-chain CRF on these scores.
 
+    With features, ``s_t`` of :class:`FeatureScores` are the scores of a second, linear tagger. Each learns the labels
+    for itself, and ``(W h_t + b + s_t) / 2`` answers, a logarithmic opinion pool (Smith, Cohn and Osborne, 2005, ACL).
+    With a CRF it is ``W h_t + b + s_t``, a product of experts: of half the scores the transitions, most of which lead
+    to no span, would make less. Trained on their sum, the features of 2,000 sentences explain nearly all after five
+    epochs, and leave the recurrent layer nothing to learn from.
+
     Args:
         encoder: reads :class:`Words`; its outputs are not pooled.
         labels: what a word can be.
@@ -64,6 +71,7 @@ class TaggingHead(Head):
             though another is likelier.
         n_best: labellings given for a sentence; more than one needs a CRF.
         class_weights: of the labels in the loss; None: all are 1.
+        features: what features of words add to the scores; None: nothing.
 
     Raises:
         UsageError: for weights with a CRF, whose loss is one of whole sentences.
@@ -82,6 +90,7 @@ class TaggingHead(Head):
         balance: float = 0.0,
         n_best: int = 1,
         class_weights: Sequence[float] | None = None,
+        features: FeatureScores | None = None,
     ) -> None:
         super().__init__()
         if crf and class_weights is not None:
@@ -90,6 +99,7 @@ class TaggingHead(Head):
             )
         self.encoder, self.labels, self.scheme = encoder, tuple(labels), scheme
         self.balance, self.n_best = balance, n_best
+        self.features: FeatureScores | None = features
         self.output = nn.Linear(encoder.recurrent.output_size, len(self.labels))
         limits = allowed_transitions(self.labels, scheme) if scheme not in (None, MARKED) else ()
         self.crf = CRF(len(self.labels), *limits) if crf else None
@@ -98,20 +108,46 @@ class TaggingHead(Head):
         self.register_buffer("frequency", seen.clamp(min=1) / seen.clamp(min=1).sum(), persistent=False)
 
     def forward(self, batch: TagBatch) -> Tensor:
-        """Logits (B, T, K)."""
-        logits: Tensor = self.output(self.encoder(batch.inputs, batch.lengths).outputs)
-        return logits
+        """Logits (B, T, K); where there are features, the average of those of both parts, or with a CRF their sum."""
+        logits, *others = self._parts(batch)
+        return self.share * (logits + others[0]) if others else logits
+
+    @property
+    def share(self) -> float:
+        """How much either part counts, the recurrent layer and the features."""
+        return 0.5 if self.crf is None else 1.0
 
     def loss(self, batch: TagBatch) -> Loss:
         """Cross-entropy of words with the weights of their labels, or of whole labellings with a CRF, in nats.
 
-        A label that training has not seen counts nothing; with a CRF, neither does the rest of its sentence.
+        A label that training has not seen counts nothing; with a CRF, neither does the rest of its sentence. In
+        training it is the average loss of both parts, where there are two.
         """
-        targets, logits = require_targets(batch.targets), self(batch)
+        targets, learners = require_targets(batch.targets), self._learners(batch)
+        parts = len(learners)
+        # One after the other they would take twice the time in a CRF, which goes word by word.
+        loss = self._loss_of(torch.cat(learners), targets.repeat(parts, 1), batch.lengths.repeat(parts))
+        if parts == 1:
+            return loss
+        items = None if loss.items is None else loss.items // parts
+        return Loss(loss.sum / parts, loss.count / parts, items=items)
+
+    def _parts(self, batch: TagBatch) -> list[Tensor]:
+        """The logits of the recurrent layer and, where there are any, those of features."""
+        logits: Tensor = self.output(self.encoder(batch.inputs, batch.lengths).outputs)
+        if self.features is None or batch.features is None:
+            return [logits]
+        return [logits, self.features(batch.features)]
+
+    def _learners(self, batch: TagBatch) -> list[Tensor]:
+        """The logits that are to be near the targets."""
+        return self._parts(batch) if self.training and self.features is not None else [self(batch)]
+
+    def _loss_of(self, logits: Tensor, targets: Tensor, lengths: Tensor) -> Loss:
         if self.crf is None:
             return label_loss(logits.flatten(0, 1), targets.flatten(), self.class_weights)
-        seen = (targets >= 0) | ~sequence_mask(batch.lengths, targets.shape[1])
-        lengths = batch.lengths * seen.all(1)
+        seen = (targets >= 0) | ~sequence_mask(lengths, targets.shape[1])
+        lengths = lengths * seen.all(1)
         return Loss(self.crf.loss(logits, targets.clamp(min=0), lengths), int(lengths.sum()))
 
     @torch.no_grad()

@@ -50,11 +50,15 @@ class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, Vocab
         f"how far rare labels are favoured: probability / frequency^balance; [{MARKS_BALANCE} for marks, else 0]",
         minimum=0,
     )
-    crf: bool = option(False, "labels depend on their neighbours: a conditional random field")
+    crf: bool | None = option(
+        None, "labels depend on their neighbours: a conditional random field [where they mark spans]"
+    )
     n_best: int = option(1, "labellings given for a sentence; more than one needs crf", minimum=1)
     dropout: float = option(0.5, "dropout between layers and on the outputs", minimum=0, below=1, tune="0..0.7")
     embedding_dropout: float = option(0.4, "dropout on word vectors", minimum=0, below=1, tune="0..0.6")
     word_dropout: float = option(0.0, "fraction of the words left out in training", minimum=0, below=1, tune="0..0.3")
+    features: bool = option(True, "features of words and their neighbours beside the recurrent layer")
+    feature_dropout: float = option(0.5, "dropout of the features of words", minimum=0, below=1, tune="0.2..0.8")
     vectors: str | None = option(None, "GloVe or word2vec text file to start the word vectors from", path=True)
     epochs: int = from_data(12)
     batch_size: int = option(from_data(16), "sentences in a batch, at most", minimum=1)

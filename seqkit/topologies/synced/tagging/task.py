@@ -31,6 +31,7 @@ from seqkit.topologies.synced.tagging.answers import tagged_passages
 from seqkit.topologies.synced.tagging.codec import TagCodec
 from seqkit.topologies.synced.tagging.ensemble import join_taggers
 from seqkit.topologies.synced.tagging.export import export_tagger
+from seqkit.topologies.synced.tagging.features import FeatureScores
 from seqkit.topologies.synced.tagging.head import Tagged, TaggingHead
 from seqkit.topologies.synced.tagging.options import MARKS_BALANCE, TaggingOptions
 from seqkit.topologies.synced.tagging.scores import (
@@ -134,7 +135,17 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
             max_symbols=config.max_symbols,
             class_weight=config.class_weight,
             normal_form=config.normal_form,
+            features=config.features,
         )
+
+    def recipe(self, config: C, splits: Splits[Sentence]) -> C:
+        """The rules, and a CRF where labels mark spans, unless something is asked for that a CRF has not."""
+        config = super().recipe(config, splits)
+        if config.crf is not None:
+            return config
+        asked = config.class_weight or config.teacher or config.balance is not None
+        spans_marked = self.scheme_of(config, splits.train) not in (None, MARKED)
+        return replace(config, crf=spans_marked and not asked)
 
     def load_codec(self, files: Mapping[str, Any]) -> TagCodec:
         """The codec of a run."""
@@ -155,7 +166,10 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         )
         usual_balance = MARKS_BALANCE if codec.scheme == MARKED else 0.0
         balance = usual_balance if config.balance is None else config.balance
-        options = (config.crf, codec.label_counts, balance, config.n_best, codec.class_weights)
+        features = None
+        if codec.features is not None:
+            features = FeatureScores(len(codec.features), len(codec.labels), config.feature_dropout)
+        options = (bool(config.crf), codec.label_counts, balance, config.n_best, codec.class_weights, features)
         return TaggingHead(encoder, codec.labels, codec.scheme, *options)
 
     def initialize_from_outside(self, config: C, codec: TagCodec, head: TaggingHead, notes: list[str]) -> None:
