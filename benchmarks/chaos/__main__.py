@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 
 from benchmarks.chaos.children import warm_up
+from benchmarks.chaos.full import fill, fill_disk
 from benchmarks.chaos.kills import Tally, disturb
-from benchmarks.chaos.subjects import SUBJECTS
+from benchmarks.chaos.subjects import SUBJECTS, Subject
+from benchmarks.chaos.writers import contend
 from seqkit.commands.terminal import print_tables
 from seqkit.tables import Table
 
@@ -34,7 +36,7 @@ def _chosen(names: str) -> list[str]:
     return [name for name in SUBJECTS if not names or any(name.startswith(each) for each in names.split(","))]
 
 
-def _shown(tallies: Mapping[str, Tally], what: str, file: bool = False) -> None:
+def _show(tallies: Mapping[str, Tally], what: str) -> None:
     rows = [
         [
             name,
@@ -47,22 +49,34 @@ def _shown(tallies: Mapping[str, Tally], what: str, file: bool = False) -> None:
         for name, tally in tallies.items()
     ]
     columns = ["command", what, "brought to an end", "different", "left over", "dead ends"]
-    print_tables([Table("chaos", columns, rows)], sys.stderr if file else None)
+    print_tables([Table("chaos", columns, rows)])
 
 
-@main.command()
-@click.option("--count", default=200, show_default=True, help="Kills in all, over all commands.")
-@click.option("--commands", default="", help="Beginnings of their names, with commas between. [all]")
-@click.option("--seed", default=0, show_default=True, help="Of the moments.")
-def kills(count: int, commands: str, seed: int) -> None:
-    """Kills commands, goes on with them, and compares every file with an undisturbed one's."""
-    names, generator, tallies = _chosen(commands), random.Random(seed), dict[str, Tally]()
-    with _scratch() as folder:
-        for number, name in enumerate(names):
-            tallies[name] = disturb(SUBJECTS[name], Path(folder) / str(number), -(-count // len(names)), generator)
-            print(name, tallies[name], file=sys.stderr, flush=True)
-    _shown(tallies, "kills")
-    sys.exit(any(tally.bad for tally in tallies.values()))
+_Disturb = Callable[[Subject, Path, int, random.Random], Tally]
+
+
+def _command(name: str, disturb: _Disturb, count: int, what: str, only: str = "") -> None:
+    """Adds a command that disturbs each of several commands its share of ``count`` times."""
+
+    @main.command(name, help=f"{(disturb.__doc__ or '').splitlines()[0]}")
+    @click.option("--count", default=count, show_default=True, help="In all, over all commands.")
+    @click.option("--commands", default=only, show_default=True, help="Beginnings of their names, with commas between.")
+    @click.option("--seed", default=0, show_default=True, help="Of what is left to chance.")
+    def carry_out(count: int, commands: str, seed: int) -> None:
+        names, generator, tallies = _chosen(commands), random.Random(seed), dict[str, Tally]()
+        with _scratch() as folder:
+            for number, each in enumerate(names):
+                share = -(-count // len(names))
+                tallies[each] = disturb(SUBJECTS[each], Path(folder) / str(number), share, generator)
+                print(each, tallies[each], file=sys.stderr, flush=True)
+        _show(tallies, what)
+        sys.exit(any(tally.bad for tally in tallies.values()))
+
+
+_command("kills", disturb, 200, "kills")
+_command("writers", contend, 100, "pauses and kills", "run")
+_command("full", fill, 400, "full at a write")
+_command("disk", fill_disk, 200, "full disks")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from seqkit.commands import main
 
 _CHANGES = ("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate")
 _NEEDS_ROOM = ("open", "os.rename", "os.link", "os.mkdir")
-_LONGEST = 60.0
+_LONGEST = 300.0
 """Seconds after which a child counts as one that hangs"""
 
 

@@ -38,7 +38,7 @@ def left_over(folder: Path) -> list[str]:
 
 
 def _content(path: Path) -> Any:
-    if path.suffix == ".jsonl" and path.name == "journal.jsonl" or path.name == "log.txt":
+    if (path.suffix == ".jsonl" and path.name == "journal.jsonl") or path.name == "log.txt":
         return None
     if path.suffix == ".json":
         return _timeless(json.loads(path.read_text("utf-8")))

@@ -67,7 +67,7 @@ class Undisturbed:
     @staticmethod
     def _check(done: Ended) -> None:
         if done.code:
-            raise SystemExit(f"an undisturbed command fails: {done.errors}")
+            raise SystemExit(f"an undisturbed command fails: {done}")
 
     def compare(self, tally: Tally) -> None:
         """Adds what differs, and what was left."""

@@ -66,7 +66,18 @@ def _subjects() -> list[Subject]:
     answers = ("predict", "{}/run", "--input", str(texts), "--output", "{}/answers.csv")
     small = ("--checkpoint-seconds", "0.1", "--set", "epochs=2")
     tune = ("tune", "sentiment", "--data", str(texts), "--trials", "3", "--out", "{}/study", *small)
-    compare = ("compare", "sentiment", "--data", str(texts), "--cells", "gru,rnn", "--seeds", "1", "--out", "{}/compare")
+    compare = (
+        "compare",
+        "sentiment",
+        "--data",
+        str(texts),
+        "--cells",
+        "gru,rnn",
+        "--seeds",
+        "1",
+        "--out",
+        "{}/compare",
+    )
     return [
         *(Subject(f"run {task}", training(task)) for task in TASKS),
         Subject("resume --epochs", _of_run("resume", "{}/run", "--epochs", "6"), (trained,)),
