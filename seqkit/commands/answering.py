@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -84,7 +85,11 @@ def _depends_on(request: PredictRequest, options: dict[str, Any]) -> dict[str, A
 
 def _answer_passages(model: Model, request: PredictRequest, options: dict[str, Any]) -> None:
     notes: list[str] = []
-    with open_answers(request.output, _depends_on(request, options)) as answers:
+    depends = _depends_on(request, options)
+    if depends is not None and request.path is not None:
+        # Columns that are copied to the answers are in no passage's input.
+        depends["file"] = _digest_of(request.path)
+    with open_answers(request.output, depends) as answers:
 
         def written(group: Sequence[Passage]) -> None:
             answers.keep(map(_passage_key, group), {})
@@ -95,8 +100,16 @@ def _answer_passages(model: Model, request: PredictRequest, options: dict[str, A
         _print_note(note)
 
 
+def _digest_of(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        for block in iter(partial(file.read, 1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def _passage_key(passage: Passage) -> object:
-    return passage.input, passage.answered(None)
+    return passage.input
 
 
 def _row_key(row: InputRow) -> object:
