@@ -7,13 +7,16 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from benchmarks.chaos.children import warm_up
+from benchmarks.chaos.damage import damage
 from benchmarks.chaos.full import fill, fill_disk
 from benchmarks.chaos.kills import Tally, disturb
-from benchmarks.chaos.subjects import SUBJECTS, Subject
+from benchmarks.chaos.memory import starve
+from benchmarks.chaos.subjects import SUBJECTS, TASKS
 from benchmarks.chaos.writers import contend
 from seqkit.commands.terminal import print_tables
 from seqkit.tables import Table
@@ -26,14 +29,6 @@ _MEMORY = Path("/dev/shm")
 def main() -> None:
     """Disturbs commands, and compares what they end with."""
     warm_up()
-
-
-def _scratch() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="chaos-", dir=_MEMORY if _MEMORY.is_dir() else None)
-
-
-def _chosen(names: str) -> list[str]:
-    return [name for name in SUBJECTS if not names or any(name.startswith(each) for each in names.split(","))]
 
 
 def _show(tallies: Mapping[str, Tally], what: str) -> None:
@@ -52,31 +47,34 @@ def _show(tallies: Mapping[str, Tally], what: str) -> None:
     print_tables([Table("chaos", columns, rows)])
 
 
-_Disturb = Callable[[Subject, Path, int, random.Random], Tally]
+_Disturb = Callable[[Any, Path, int, random.Random], Tally]
 
 
-def _command(name: str, disturb: _Disturb, count: int, what: str, only: str = "") -> None:
-    """Adds a command that disturbs each of several commands its share of ``count`` times."""
+def _command(name: str, disturb: _Disturb, count: int, what: str, among: Mapping[str, Any], only: str = "") -> None:
+    """Adds a command that disturbs each of several subjects its share of ``count`` times."""
 
     @main.command(name, help=f"{(disturb.__doc__ or '').splitlines()[0]}")
-    @click.option("--count", default=count, show_default=True, help="In all, over all commands.")
-    @click.option("--commands", default=only, show_default=True, help="Beginnings of their names, with commas between.")
+    @click.option("--count", default=count, show_default=True, help="In all, over all subjects.")
+    @click.option("--only", default=only, show_default=True, help="Beginnings of their names, with commas between.")
     @click.option("--seed", default=0, show_default=True, help="Of what is left to chance.")
-    def carry_out(count: int, commands: str, seed: int) -> None:
-        names, generator, tallies = _chosen(commands), random.Random(seed), dict[str, Tally]()
-        with _scratch() as folder:
+    def carry_out(count: int, only: str, seed: int) -> None:
+        names = [name for name in among if not only or any(map(name.startswith, only.split(",")))]
+        generator, tallies = random.Random(seed), dict[str, Tally]()
+        with tempfile.TemporaryDirectory(prefix="chaos-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
             for number, each in enumerate(names):
                 share = -(-count // len(names))
-                tallies[each] = disturb(SUBJECTS[each], Path(folder) / str(number), share, generator)
+                tallies[each] = disturb(among[each], Path(folder) / str(number), share, generator)
                 print(each, tallies[each], file=sys.stderr, flush=True)
         _show(tallies, what)
         sys.exit(any(tally.bad for tally in tallies.values()))
 
 
-_command("kills", disturb, 200, "kills")
-_command("writers", contend, 100, "pauses and kills", "run")
-_command("full", fill, 400, "full at a write")
-_command("disk", fill_disk, 200, "full disks")
+_command("kills", disturb, 200, "kills", SUBJECTS)
+_command("writers", contend, 100, "pauses and kills", SUBJECTS, "run")
+_command("full", fill, 400, "full at a write", SUBJECTS)
+_command("disk", fill_disk, 200, "full disks", SUBJECTS)
+_command("memory", starve, 40, "short of memory", SUBJECTS, "run sentiment,predict")
+_command("damage", damage, 5000, "damaged", {task: task for task in TASKS})
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,8 +80,6 @@ class Undisturbed:
 
 def disturb(subject: Subject, scratch: Path, kills: int, generator: random.Random) -> Tally:
     """One command, killed so many times in all, each time brought to its end and compared."""
-    import time
-
     whole, tally = Undisturbed(subject, scratch), Tally()
     began = time.monotonic()
     call(subject.words(whole.fresh()), scratch)
@@ -96,7 +96,8 @@ def _bring_to_end(
 ) -> bool:
     words, done = whole.subject.words(whole.folder), None
     for _ in range(_TRIES):
-        if tally.disturbed >= kills:
+        disturbing = tally.disturbed < kills
+        if not disturbing:
             done = call(words, whole.scratch)
         elif generator.random() < 0.5:
             done = Child(words, whole.scratch).end(moment())
@@ -104,10 +105,7 @@ def _bring_to_end(
             done = call(words, whole.scratch, killed_at(whole.folder, generator.randrange(whole.changes)))
         if done.code == 0:
             return True
-        if done.code == -9:
-            tally.disturbed += 1
-        elif "started a moment ago" not in done.said and done.hung:
-            break
+        tally.disturbed += disturbing and done.code == -signal.SIGKILL
         words = whole.subject.again(whole.folder)
-    tally.dead_ends.append(done.said if done else "")
+    tally.dead_ends.append(f"{done}")
     return False

@@ -53,7 +53,7 @@ class Worker:
             facts = json.loads(self._file(name).read_text("utf-8"))
         except (OSError, ValueError):
             return False
-        return silent < _SILENT and not has_ended(facts)
+        return silent < _SILENT and isinstance(facts, dict) and not has_ended(facts)
 
     def _touch(self) -> None:
         while not self._ended.wait(_INTERVAL):
