@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from benchmarks.chaos.children import warm_up
 from benchmarks.chaos.damage import damage
 from benchmarks.chaos.full import fill, fill_disk
 from benchmarks.chaos.kills import Tally, disturb
@@ -25,10 +24,15 @@ _MEMORY = Path("/dev/shm")
 """A file system in memory, where flushing costs nothing; the disk's own where there is none"""
 
 
-@click.group()
+@click.group(chain=True)
 def main() -> None:
-    """Disturbs commands, and compares what they end with."""
-    warm_up()
+    """Disturbs commands, and compares what they end with; several ways may be named, one after the other."""
+
+
+@main.result_callback()
+def finish(bad: list[bool]) -> None:
+    """The exit code is 1 if anything was other than it should be."""
+    sys.exit(any(bad))
 
 
 def _show(tallies: Mapping[str, Tally], what: str) -> None:
@@ -57,7 +61,7 @@ def _command(name: str, disturb: _Disturb, count: int, what: str, among: Mapping
     @click.option("--count", default=count, show_default=True, help="In all, over all subjects.")
     @click.option("--only", default=only, show_default=True, help="Beginnings of their names, with commas between.")
     @click.option("--seed", default=0, show_default=True, help="Of what is left to chance.")
-    def carry_out(count: int, only: str, seed: int) -> None:
+    def carry_out(count: int, only: str, seed: int) -> bool:
         names = [name for name in among if not only or any(map(name.startswith, only.split(",")))]
         generator, tallies = random.Random(seed), dict[str, Tally]()
         with tempfile.TemporaryDirectory(prefix="chaos-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
@@ -66,7 +70,7 @@ def _command(name: str, disturb: _Disturb, count: int, what: str, among: Mapping
                 tallies[each] = disturb(among[each], Path(folder) / str(number), share, generator)
                 print(each, tallies[each], file=sys.stderr, flush=True)
         _show(tallies, what)
-        sys.exit(any(tally.bad for tally in tallies.values()))
+        return any(tally.bad for tally in tallies.values())
 
 
 _command("kills", disturb, 200, "kills", SUBJECTS)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import pkgutil
 import random
 import resource
 import signal
@@ -17,17 +16,17 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 
-import seqkit
 from seqkit.commands import main
 
 _CHANGES = ("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate")
 _NEEDS_ROOM = ("open", "os.rename", "os.link", "os.mkdir")
-_LONGEST = 300.0
+_LONGEST = 3600.0
 """Seconds after which a child counts as one that hangs"""
 
 
@@ -49,15 +48,26 @@ class Ended(NamedTuple):
         return (self.errors.strip().splitlines() or [""])[-1]
 
 
-def warm_up() -> None:
-    """Imports everything that a command may need; a fork of a process with threads would be half of one."""
+def warm_up(words: Sequence[str], scratch: Path) -> None:
+    """Imports what a command imports, which a child tells; a fork of a process with threads would be half of one."""
     torch.set_num_threads(1)
-    for module in pkgutil.walk_packages(seqkit.__path__, "seqkit."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-    for name in ("matplotlib.backends.backend_svg", "matplotlib.backends.backend_agg", "sacrebleu", "PIL.Image"):
-        importlib.import_module(name)
-    random.seed(0)
+    names = scratch / "modules"
+    done = call(words, scratch, lambda: _list_modules_at_end(names))
+    if done.code:
+        raise SystemExit(f"an undisturbed command fails: {done}")
+    for name in names.read_text("utf-8").split():
+        with suppress(ImportError):  # those that are made while others are imported
+            importlib.import_module(name)
+
+
+def _list_modules_at_end(path: Path) -> None:
+    exit_now = os._exit
+
+    def listing(code: int) -> NoReturn:
+        path.write_text(" ".join(sys.modules), "utf-8")
+        exit_now(code)
+
+    os._exit = listing  # type: ignore[assignment]
 
 
 class Child:

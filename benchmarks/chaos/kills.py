@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.chaos.children import Child, Ended, call, counting, killed_at
+from benchmarks.chaos.children import Child, Ended, call, counting, killed_at, warm_up
 from benchmarks.chaos.contents import differences, left_over
 from benchmarks.chaos.subjects import Subject
 
@@ -50,7 +50,8 @@ class Undisturbed:
             self._keep(self.start)
         counter, self.whole = scratch / "changes", scratch / "whole"
         words = subject.words(self._fresh(self.start))
-        self._check(call(words, scratch, counting(self.folder, counter)))
+        warm_up(words, scratch)
+        self._check(call(subject.words(self._fresh(self.start)), scratch, counting(self.folder, counter)))
         self.changes = counter.stat().st_size
         self._keep(self.whole)
 
