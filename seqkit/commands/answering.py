@@ -21,6 +21,7 @@ from seqkit.commands.terminal import progress_bar
 from seqkit.data import SourceLocation
 from seqkit.data.readers import PLAIN, FileForm, Row, choose_text_columns
 from seqkit.errors import SeqkitError, UsageError
+from seqkit.machine import check_room_for_thread
 from seqkit.runs import Model
 from seqkit.runs.answers import predict_rows
 from seqkit.runs.passages import answer_passages
@@ -208,6 +209,7 @@ def arriving(rows: Iterable[InputRow]) -> Iterator[list[InputRow]]:
         except Exception as error:  # any, or the loop below would wait for ever
             arrived.put(error)
 
+    check_room_for_thread()
     threading.Thread(target=read, daemon=True).start()
     while isinstance(end := arrived.get(), InputRow):
         group = [end]
