@@ -13,6 +13,7 @@ import click
 
 from benchmarks.chaos.damage import damage
 from benchmarks.chaos.full import fill, fill_disk
+from benchmarks.chaos.fuzz import READERS, fuzz
 from benchmarks.chaos.kills import Tally, disturb
 from benchmarks.chaos.memory import starve
 from benchmarks.chaos.subjects import SUBJECTS, TASKS
@@ -78,6 +79,7 @@ _command("writers", contend, 100, "pauses and kills", SUBJECTS, "run")
 _command("full", fill, 400, "full at a write", SUBJECTS)
 _command("disk", fill_disk, 200, "full disks", SUBJECTS)
 _command("memory", starve, 40, "short of memory", SUBJECTS, "run sentiment,predict")
+_command("fuzz", fuzz, 100_000, "files", {name: name for name in READERS})
 _command("damage", damage, 5000, "damaged", {task: task for task in TASKS})
 
 
