@@ -47,6 +47,13 @@ def remove_temporary_files(folder: Path) -> None:
                 entry.unlink(missing_ok=True)
 
 
+def remove_drafts_of(path: Path) -> None:
+    """Removes what killed writers of one file left beside it; for a folder that may have files of others."""
+    for entry in path.parent.iterdir():
+        if is_temporary(entry) and entry.name.startswith(f".{path.name}."):
+            entry.unlink(missing_ok=True)
+
+
 def write_atomic(path: Path, content: bytes, check: Callable[[], None] = lambda: None) -> None:
     """Writes beside the file, flushes to the disk, renames over it; raises :class:`SeqkitError` if any of it fails.
 
