@@ -7,12 +7,13 @@ memory as a whole is bounded.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -44,6 +45,13 @@ def remove_temporary_files(folder: Path) -> None:
         for entry in folder.iterdir():
             if is_temporary(entry):
                 entry.unlink(missing_ok=True)
+
+
+def remove_drafts_of(path: Path) -> None:
+    """Removes what killed writers of one file left beside it; for a folder that may have files of others."""
+    for entry in path.parent.iterdir():
+        if is_temporary(entry) and entry.name.startswith(f".{path.name}."):
+            entry.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, content: bytes, check: Callable[[], None] = lambda: None) -> None:
@@ -78,6 +86,29 @@ def write_json(path: Path, value: Any) -> None:
 def json_bytes(value: Any) -> bytes:
     """JSON that people can read, in UTF-8."""
     return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def digest_of(content: bytes) -> str:
+    """Against accidents and edits that were forgotten, not against forgery: who edits a file can edit this, too."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def signed(facts: Mapping[str, Any]) -> bytes:
+    """JSON that people can read, with a digest of itself."""
+    content = {name: value for name, value in facts.items() if name != "digest"}
+    return json_bytes({**content, "digest": digest_of(json_bytes(content))})
+
+
+def without_digest(facts: Mapping[str, Any], path: Path, needed: bool = True) -> dict[str, Any]:
+    """What :func:`signed` was given; raises :class:`SeqkitError` where it was changed since.
+
+    ``needed``: the digest must be there; files of 0.2.0 and before have none.
+    """
+    content = {name: value for name, value in facts.items() if name != "digest"}
+    digest = facts.get("digest")
+    if (digest is not None or needed) and digest != digest_of(json_bytes(content)):
+        raise SeqkitError(f"{path} was changed after it was written; restore it from a copy")
+    return content
 
 
 def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:

@@ -77,3 +77,12 @@ def test_a_schema_says_what_belongs_where(tmp_path, schema, good, bad, sentence)
     path.write_text(f"{json.dumps(good)}\n{json.dumps(bad)}\n")
     with pytest.raises(SeqkitError, match=rf"file\.json:2 is damaged: {sentence}"):
         read_json_lines(path, schema)
+
+
+def test_what_killed_writers_of_a_file_left_is_removed_and_nothing_else(tmp_path):
+    from seqkit.files import remove_drafts_of
+
+    for name in (".a.onnx.0a1b.tmp", ".b.onnx.0a1b.tmp", ".a.onnx", "a.onnx"):
+        (tmp_path / name).touch()
+    remove_drafts_of(tmp_path / "a.onnx")
+    assert {path.name for path in tmp_path.iterdir()} == {".b.onnx.0a1b.tmp", ".a.onnx", "a.onnx"}

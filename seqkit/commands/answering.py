@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import bz2
-import fcntl
 import gc
-import gzip
-import lzma
-import os
+import hashlib
 import queue
 import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
-from seqkit.commands.output import data_stream, echo
+import torch
+
+from seqkit.commands.answer_files import Answers, open_answers
+from seqkit.commands.output import echo
 from seqkit.commands.terminal import progress_bar
 from seqkit.data import SourceLocation
-from seqkit.data.readers import PLAIN, FileForm, choose_text_columns
+from seqkit.data.readers import PLAIN, FileForm, Row, choose_text_columns
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import is_temporary, temporary_beside
+from seqkit.machine import check_room_for_thread
 from seqkit.runs import Model
 from seqkit.runs.answers import predict_rows
 from seqkit.runs.passages import answer_passages
-from seqkit.runs.rows import InputRow, is_table, read_rows, windows
+from seqkit.runs.rows import InputRow, is_table, is_whole, read_rows, windows
 from seqkit.runs.writers import JsonRowWriter, JsonWriter, Writer, writer_for
 from seqkit.topologies import AnswersFiles, NamesFiles, Passage
+from seqkit.version import __version__
 
 _TOGETHER = 1024
 """Lines of a stream that are answered together, at most: enough for full batches, and the default model of sentiment
@@ -51,6 +51,8 @@ class PredictRequest:
     streamed: bool = False
     form: FileForm = PLAIN
     """How the file is written"""
+    model: str = ""
+    """A digest of what answers"""
 
     def check(self) -> None:
         """Raises :class:`UsageError` for what does not go together."""
@@ -66,29 +68,77 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
     """Writes the answers; ``options`` are those of ``Head.predict``."""
     # What has been loaded stays: the collector need not go through it after every few thousand rows.
     gc.freeze()
-    notes: list[str] = []
-    if (passages := _own_passages(model, request, notes)) is not None:
-        with _open_output(request.output) as file:
-            answer_passages(model, passages, file, request.as_json, **options)
-        for note in notes:
-            _print_note(note)
+    if _own_passages(model, request, []) is not None:
+        _answer_passages(model, request, options)
         return
     if request.form != PLAIN and request.texts and not isinstance(model.task, NamesFiles):
         raise UsageError("--encoding and --columns say how a file is written; give one with --input FILE")
     request = _with_columns(model, request)
-    groups = [[InputRow(text) for text in request.texts]] if request.texts else _row_groups(model, request)
+    with open_answers(request.output, _depends_on(request, options)) as answers:
+        _answer_rows(model, request, _row_groups(model, request, answers), answers, options)
+
+
+def _depends_on(request: PredictRequest, options: dict[str, Any]) -> dict[str, Any] | None:
+    """What the answers depend on, but for the inputs; None for inputs that come once."""
+    if request.path is None or request.streamed or not request.path.is_file():
+        return None
+    facts = [request.model, torch.__version__, torch.get_num_threads(), __version__, options]
+    written = [request.path.suffix, request.column, request.as_json, request.form]
+    return {"digest": hashlib.blake2b(repr((facts, written)).encode(), digest_size=16).hexdigest()}
+
+
+def _answer_passages(model: Model, request: PredictRequest, options: dict[str, Any]) -> None:
+    notes: list[str] = []
+    depends = _depends_on(request, options)
+    if depends is not None and request.path is not None:
+        # Columns that are copied to the answers are in no passage's input.
+        depends["file"] = _digest_of(request.path)
+    with open_answers(request.output, depends) as answers:
+
+        def written(group: Sequence[Passage]) -> None:
+            answers.keep(map(_passage_key, group), {})
+
+        left = answers.remaining(lambda: _own_passages(model, request, notes) or (), _passage_key)
+        answer_passages(model, left, answers.stream, request.as_json, written, **options)
+    for note in dict.fromkeys(notes):
+        _print_note(note)
+
+
+def _digest_of(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        for block in iter(partial(file.read, 1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _passage_key(passage: Passage) -> object:
+    return passage.input
+
+
+def _row_key(row: InputRow) -> object:
+    cells = row.values.cells if isinstance(row.values, Row) else [*(row.values or {}).items()]
+    return row.text, cells
+
+
+def _answer_rows(
+    model: Model, request: PredictRequest, groups: Iterable[list[InputRow]], answers: Answers, options: dict[str, Any]
+) -> None:
     is_file = request.path is not None and not request.streamed
-    with _open_output(request.output) as file:
-        writer = _writer(model, request, file)
-        try:
-            named = request.form if request.texts else PLAIN
-            for answers in predict_rows(model, groups, _print_note, is_file, named, **options):
-                writer.write(answers)
-        except SeqkitError:
-            # What has been answered before the error is whole.
-            writer.finish()
-            raise
+    writer = _writer(model, request, answers.stream)
+    writer.restore(answers.writer)
+    try:
+        named = request.form if request.texts else PLAIN
+        for answered in predict_rows(model, groups, _print_note, is_file, named, **options):
+            writer.write(answered)
+            rows = [row for row, _ in answered]
+            if is_whole(rows):
+                answers.keep(map(_row_key, rows), writer.state())
+    except SeqkitError:
+        # What has been answered before the error is whole.
         writer.finish()
+        raise
+    writer.finish()
 
 
 def _with_columns(model: Model, request: PredictRequest) -> PredictRequest:
@@ -150,78 +200,9 @@ def _writer(model: Model, request: PredictRequest, file: TextIO) -> Writer:
     )
 
 
-@contextmanager
-def _open_output(output: Path | None) -> Iterator[TextIO]:
-    """The file of the answers, which is there when all of them are, or standard output.
-
-    What was answered before an error is kept beside it, as ``FILE.partial``.
-    """
-    if output is None:
-        yield data_stream()
-    elif output.exists() and not output.is_file():
-        # A pipe or a device cannot be replaced.
-        with _opened(output) as file:
-            yield file
-    else:
-        # A link stays one.
-        with _written_beside(output.resolve()) as file:
-            yield file
-
-
-@contextmanager
-def _written_beside(output: Path) -> Iterator[TextIO]:
-    """A file that takes the name of the output at the end, unless nobody needs it any more."""
-    partial = output.with_name(f"{output.name}.partial")
-    _remove_drafts(output)
-    draft = temporary_beside(output)
-    try:
-        with _opened(draft, output) as file:
-            # Shows others that somebody still writes, and goes with the process.
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if output.exists():
-            shutil.copymode(output, draft)
-        draft.replace(output)
-    except BaseException as error:
-        if draft.exists() and draft.stat().st_size:
-            draft.replace(partial)
-            _print_note(f"the answers so far are in {partial}; {output} is as it was")
-        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-            raise SeqkitError(f"cannot write {output}: {error.strerror}; make room, or name another file") from None
-        raise
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _remove_drafts(output: Path) -> None:
-    """Removes what killed processes have left that wrote to the same file."""
-    folder = output.parent
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name.startswith(f".{output.name}.") and is_temporary(path):
-            with path.open("rb") as file, suppress(BlockingIOError):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
-
-
-def _opened(path: Path, named: Path | None = None) -> TextIO:
-    try:
-        return _opener(path, named or path)
-    except OSError as error:
-        raise UsageError(f"cannot write {named or path}: {error.strerror}; name another file with --output") from None
-
-
-def _opener(path: Path, output: Path) -> TextIO:
-    """A file for writing, compressed if the name of the output says so."""
-    ending = output.suffix.lower()
-    if ending in (".zip", ".zst"):
-        raise UsageError(f"{output} cannot be written compressed; name it without {ending}, or with .gz")
-    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-    return cast(TextIO, openers.get(ending, open)(path, "wt", encoding="utf-8", newline=""))
-
-
-def _row_groups(model: Model, request: PredictRequest) -> Iterator[list[InputRow]]:
+def _row_groups(model: Model, request: PredictRequest, answers: Answers) -> Iterable[list[InputRow]]:
+    if request.texts:
+        return [[InputRow(text) for text in request.texts]]
     path = request.path or Path("standard input")
 
     def choose(columns: Sequence[str], header: SourceLocation) -> tuple[str, ...]:
@@ -232,11 +213,15 @@ def _row_groups(model: Model, request: PredictRequest) -> Iterator[list[InputRow
     join = model.task.join_columns
 
     if request.streamed or request.path is None:
-        yield from arriving(read_rows(path, choose, sys.stdin.buffer, request.form, join))
-        return
+        return arriving(read_rows(path, choose, sys.stdin.buffer, request.form, join))
+    rows = answers.remaining(lambda: read_rows(path, choose, form=request.form, join=join), _row_key)
+    return _shown_on_the_way(rows, path, request)
+
+
+def _shown_on_the_way(rows: Iterable[InputRow], path: Path, request: PredictRequest) -> Iterator[list[InputRow]]:
     # Answers that appear on a terminal are progress enough.
     with progress_bar(path, "rows", request.output is None and sys.stdout.isatty()) as advance:
-        for group in windows(read_rows(path, choose, form=request.form, join=join)):
+        for group in windows(rows):
             yield group
             advance(group[-1].location.line if group[-1].location else 0)
 
@@ -254,6 +239,7 @@ def arriving(rows: Iterable[InputRow]) -> Iterator[list[InputRow]]:
         except Exception as error:  # any, or the loop below would wait for ever
             arrived.put(error)
 
+    check_room_for_thread()
     threading.Thread(target=read, daemon=True).start()
     while isinstance(end := arrived.get(), InputRow):
         group = [end]

@@ -49,7 +49,7 @@ def _task_command(task: AnyTask) -> click.Command:
         settings: tuple[str, ...],
         **flags: str | None,
     ) -> int:
-        from seqkit.runs.directory import next_free
+        from seqkit.runs.places import next_free
 
         values = config_values(task, config_file, settings, flags)
         folder = Path(out) if out else next_free(Path("runs"), f"compare-{task.name}")
@@ -199,7 +199,7 @@ def _run_process(words: Sequence[str], received: list[int]) -> int:
 
 def _compare(plan: Sequence[PlannedRun], folder: Path) -> tuple[dict[str, Any], list[str]]:
     """The comparison of finished runs, and the names of the files that it is written to."""
-    from seqkit.files import write_atomic, write_json
+    from seqkit.files import signed, write_atomic
     from seqkit.report.comparison import FinishedRun, compared, plot, read_finished
     from seqkit.runs import RunDirectory
 
@@ -207,7 +207,7 @@ def _compare(plan: Sequence[PlannedRun], folder: Path) -> tuple[dict[str, Any], 
     for planned in plan:
         runs.setdefault(planned.cell, []).append(read_finished(RunDirectory(planned.folder)))
     facts = compared(runs)
-    write_json(folder / "compare.json", facts)
+    write_atomic(folder / "compare.json", signed(facts))
     written = ["compare.json"]
     if find_spec("matplotlib"):
         for name, content in plot(facts).items():

@@ -25,8 +25,8 @@ def command(runs: tuple[str, ...], out: str | None) -> None:
     predict, evaluate, report, export and generate take it as any run. Runs that share a test split are scored on it.
     """
     from seqkit.commands.terminal import Reporter
-    from seqkit.runs.directory import next_free
     from seqkit.runs.ensemble import make_ensemble, score_ensemble
+    from seqkit.runs.places import next_free
 
     reporter, notes = Reporter(), list[str]()
     folder = Path(out) if out else next_free(Path("runs"), "ensemble")

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,9 @@ def command(
     Standard input is answered line by line as it arrives. With --format it is a table, whose rows are answered as they
     arrive.
 
+    Answers of a FILE that go to an --output are written to OUTPUT.partial, which takes its name when it is complete.
+    A command that was stopped goes on from there when it is typed again, if input and model are the same.
+
     With --stream a line is a frame: numbers between commas, semicolons, tabs or spaces. Each is answered as soon as
     the model has seen enough; one that cannot be read is reported, the stream goes on, and the exit code is 1 in the
     end.
@@ -73,6 +77,7 @@ def command(
     from seqkit.commands.answering import PredictRequest, answer
     from seqkit.data.readers import file_form
     from seqkit.runs import load
+    from seqkit.runs.model import answering_digest
 
     if stream and (texts or settings or column or output or form or encoding or columns):
         raise UsageError(
@@ -90,7 +95,7 @@ def command(
         return _follow(model, source or "-", as_json)
     _check_texts(model, run, texts)
     options = dict(_option(model, setting) for setting in settings)
-    answer(model, request, options)
+    answer(model, replace(request, model=answering_digest(Path(run))), options)
     return 0
 
 

@@ -21,7 +21,7 @@ def _task_command(task: AnyTask) -> click.Command:
         from seqkit.config import make_config
         from seqkit.devices import find_device
         from seqkit.runs import start
-        from seqkit.runs.directory import next_free
+        from seqkit.runs.places import next_free
 
         config = make_config(task.config, config_values(task, config_file, settings, flags))
         folder = Path(out) if out else next_free(Path("runs"), task.name)

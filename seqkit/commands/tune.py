@@ -57,7 +57,7 @@ def _task_command(task: AnyTask) -> click.Command:
     ) -> int:
         if find_spec("optuna") is None:
             raise missing("seqkit tune", "optuna", "tune")
-        from seqkit.runs.directory import next_free
+        from seqkit.runs.places import next_free
 
         folder = Path(out) if out else next_free(Path("runs"), f"tune-{task.name}")
         asked = asked_values(task, config_file, settings, flags)

@@ -15,7 +15,7 @@ from seqkit.export.comparison import BATCHES, Run, check_difference, largest_dif
 from seqkit.export.ensembles import export_ensemble
 from seqkit.export.onnx_files import make_onnx, onnx_run, round_to_int8, unrounded_layers
 from seqkit.export.torch_files import make_torch, torch_run
-from seqkit.files import json_bytes, write_atomic
+from seqkit.files import json_bytes, remove_drafts_of, write_atomic
 from seqkit.graphs import OPSET, Exported, Part
 from seqkit.graphs.graph import check_installed
 from seqkit.graphs.recurrent import needed_operator
@@ -153,5 +153,6 @@ def _write(path: Path, content: bytes, difference: float | None = None) -> Expor
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make {path.parent}: {error.strerror}; choose another folder with --out") from None
+    remove_drafts_of(path)
     write_atomic(path, content)
     return ExportedFile(path, len(content), difference)

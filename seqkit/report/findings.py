@@ -10,8 +10,9 @@ from typing import Any
 
 from seqkit.data import Splits
 from seqkit.machine import processor
+from seqkit.runs.fingerprint import content_digest
 from seqkit.runs.model import Model, OpenedRun, load_model
-from seqkit.runs.session import RunOutcome, content_digest
+from seqkit.runs.outcome import RunOutcome
 from seqkit.runs.verdict import resample_scores
 from seqkit.scores.calibration import calibrate
 from seqkit.scores.resampling import Resampled, interval

@@ -7,7 +7,8 @@ from typing import Any
 
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.model import Model, load
-from seqkit.runs.session import RunOutcome, Session, resume, start
+from seqkit.runs.outcome import RunOutcome
+from seqkit.runs.session import Session, resume, start
 from seqkit.runs.tasks import available_tasks, find_task
 from seqkit.runs.training import Training
 from seqkit.runs.transfer import start_from

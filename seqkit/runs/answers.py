@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from seqkit.data import DataError
 from seqkit.data.readers import PLAIN, FileForm, is_blank
 from seqkit.errors import SeqkitError
+from seqkit.machine import check_room_for_thread
 from seqkit.runs.model import Model
 from seqkit.runs.rows import InputRow
 from seqkit.topologies import NamesFiles, predict_items
@@ -82,6 +83,7 @@ def _parsed(model: Model, text: str, named_files: FileForm) -> Any:
 
 def ahead(source: Iterator[T]) -> Iterator[T]:
     """The same values, each made by another thread while the one before it is used; none of them may be None."""
+    check_room_for_thread()
     # A single thread, so that what is read next comes next.
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, source, None)

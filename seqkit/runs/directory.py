@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import platform
 import shutil
 from collections.abc import Callable, Container, Iterator, Mapping
@@ -14,21 +12,15 @@ from typing import Any
 from torch import Tensor
 
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import is_temporary, json_bytes, read_json, read_ordinary, remove_temporary_files, write_atomic
-from seqkit.runs.lock import LOCK_FILE, FolderLock
-from seqkit.runs.schemas import RUN
-from seqkit.schema import FileName, check_schema
+from seqkit.files import digest_of, json_bytes, read_ordinary, remove_temporary_files, signed, write_atomic
+from seqkit.runs.lock import FolderLock
+from seqkit.runs.manifest import FORMAT, read_manifest
+from seqkit.runs.places import UNFINISHED, check_free, empty
 from seqkit.training.checkpoint import read_bytes, tensor_bytes, tensors_of
 from seqkit.version import __version__
 
-FORMAT = 1
-"""Of an ordinary run. Counts up when an older seqkit could not read the folder."""
-ENSEMBLE_FORMAT = 2
-"""Of an ensemble; the newest that this seqkit reads"""
 PRETRAINED = ".pretraining"
 """The folder of language models that are finished, until it is deleted"""
-_UNFINISHED = ".creating"
-"""In a folder that becomes a run; one that was killed on the way is begun anew, and nothing of it is lost."""
 
 
 class RunDirectory:
@@ -91,32 +83,24 @@ class RunDirectory:
     def _begin(self, facts: dict[str, Any], files: dict[str, bytes], first: Callable[[RunDirectory], None]) -> None:
         # Another process may have been quicker.
         check_free(self.path)
-        self._clear()
+        empty(self.path)
         try:
             self._fill(facts, files, first)
         except BaseException:
-            self._clear()
+            empty(self.path)
             raise
 
     def _fill(self, facts: dict[str, Any], files: dict[str, bytes], first: Callable[[RunDirectory], None]) -> None:
-        digests = {name: _digest(content) for name, content in files.items()}
-        self.identity = _digest(json_bytes([facts["task"], facts["data"], digests]))
-        (self.path / _UNFINISHED).touch()
+        digests = {name: digest_of(content) for name, content in files.items()}
+        self.identity = digest_of(json_bytes([facts["task"], facts["data"], digests]))
+        (self.path / UNFINISHED).touch()
         for name, content in files.items():
             (self.path / name).parent.mkdir(parents=True, exist_ok=True)
             self.write(self.path / name, content)
         first(self)
         versions = {"format": FORMAT, "seqkit": __version__, "python": platform.python_version()}
         self.write_facts({**versions, **facts, "identity": self.identity, "digests": digests})
-        (self.path / _UNFINISHED).unlink()
-
-    def _clear(self) -> None:
-        """Empties a folder that is no run yet, but for the lock."""
-        for entry in self.path.iterdir():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            elif entry.name != LOCK_FILE:
-                entry.unlink()
+        (self.path / UNFINISHED).unlink()
 
     @classmethod
     def open(cls, path: Path) -> tuple[RunDirectory, dict[str, Any]]:
@@ -148,7 +132,7 @@ class RunDirectory:
                 remove_temporary_files(folder)
             shutil.rmtree(self.path / PRETRAINED, ignore_errors=True)
             if self.manifest.exists():
-                (self.path / _UNFINISHED).unlink(missing_ok=True)
+                (self.path / UNFINISHED).unlink(missing_ok=True)
             yield
 
     def write(self, path: Path, content: bytes) -> None:
@@ -182,7 +166,7 @@ class RunDirectory:
         If it is interrupted, the folder has of each either the old file or the new one, and can be opened with both.
         """
         self._settle(facts)
-        digests = {name: _digest(content) for name, content in contents.items()}
+        digests = {name: digest_of(content) for name, content in contents.items()}
         self.write_facts({**facts, "changing": digests})
         for name, content in contents.items():
             self.write(self.path / name, content)
@@ -195,7 +179,7 @@ class RunDirectory:
         facts.setdefault("files", {})
         for name, digest in facts.pop("changing", {}).items():
             path = self.path / name
-            if path.is_file() and _digest(path.read_bytes()) == digest:
+            if path.is_file() and digest_of(path.read_bytes()) == digest:
                 facts["digests" if name in facts["digests"] else "files"][name] = digest
 
     def complete(self, results: bytes, found: Mapping[str, bytes]) -> None:
@@ -206,9 +190,9 @@ class RunDirectory:
         for name, content in found.items():
             self.write(self.path / name, content)
         there = (path for path in (self.model, self.checkpoint, self.metrics, self.pretraining) if path.exists())
-        files = {str(path.relative_to(self.path)): _digest(path.read_bytes()) for path in there}
-        files |= {name: _digest(content) for name, content in found.items()}
-        facts = {**self.read_facts(), "files": {**files, self.results.name: _digest(results)}}
+        files = {str(path.relative_to(self.path)): digest_of(path.read_bytes()) for path in there}
+        files |= {name: digest_of(content) for name, content in found.items()}
+        facts = {**self.read_facts(), "files": {**files, self.results.name: digest_of(results)}}
         facts.pop("changing", None)
         self.write_facts(facts)
         self.write(self.results, results)
@@ -239,35 +223,22 @@ class RunDirectory:
     def _check_found(self, path: Path, content: bytes, facts: Mapping[str, Any]) -> None:
         name = str(path.relative_to(self.path))
         digests = {found[name] for found in (facts.get("files", {}), facts.get("changing", {})) if name in found}
-        if digests and _digest(content) not in digests:
+        if digests and digest_of(content) not in digests:
             raise SeqkitError(
                 f"{path} was changed after the run was finished; restore it from a copy, or run the task again"
             )
 
     def write_facts(self, facts: Mapping[str, Any]) -> None:
         """Writes ``run.json`` with a digest of itself."""
-        content = {name: value for name, value in facts.items() if name != "digest"}
-        self.write(self.manifest, json_bytes({**content, "digest": _digest(json_bytes(content))}))
+        self.write(self.manifest, signed(facts))
 
     def read_facts(self) -> dict[str, Any]:
         """What ``run.json`` says; raises :class:`UsageError` where there is none, else :class:`SeqkitError`."""
-        if not self.manifest.is_file():
-            if (self.path / _UNFINISHED).exists():
-                raise UsageError(f"{self.path} was stopped before its run began; start it again with the same --out")
-            raise UsageError(f"{self.path} is no run; name a folder that `seqkit run` has made")
-        facts: dict[str, Any] = read_json(self.manifest, RUN)
-        for name in facts["digests"]:
-            check_schema(name, FileName(), self.manifest)
-        if facts["format"] > ENSEMBLE_FORMAT:
-            raise SeqkitError(
-                f"{self.path} was made by a newer seqkit ({facts.get('seqkit', 'unknown')}, this is {__version__}); "
-                "upgrade: pip install -U seqkit"
-            )
-        digest = facts.pop("digest", None)
-        # Runs of 0.2.0 and before have neither.
-        if (digest is not None or "identity" in facts) and digest != _digest(json_bytes(facts)):
-            raise SeqkitError(f"{self.manifest} was changed after it was written; restore it from a copy")
-        return facts
+        if self.manifest.is_file():
+            return read_manifest(self.manifest)
+        if (self.path / UNFINISHED).exists():
+            raise UsageError(f"{self.path} was stopped before its run began; start it again with the same --out")
+        raise UsageError(f"{self.path} is no run; name a folder that `seqkit run` has made")
 
     def _check_file(self, name: str, digests: Container[str | None]) -> None:
         path = self.path / name
@@ -275,41 +246,7 @@ class RunDirectory:
             content = read_ordinary(path)
         except OSError as error:
             raise SeqkitError(f"cannot read {path}: {error.strerror}; restore it from a copy") from None
-        if _digest(content) not in digests:
+        if digest_of(content) not in digests:
             raise SeqkitError(
                 f"{path} was changed after the run was made; restore it, or start a new run with the changed settings"
             )
-
-
-def check_free(path: Path) -> None:
-    """Raises :class:`UsageError` unless a new run can be made there."""
-    if path.is_dir() and not _is_unfinished(path):
-        is_run = (path / "run.json").exists()
-        mend = f"go on with `seqkit resume {path}`, or choose" if is_run else "choose"
-        raise UsageError(f"{path} exists and is not empty; {mend} another folder with --out")
-    if path.exists() and not path.is_dir():
-        raise UsageError(f"{path} is a file; choose a folder with --out")
-    above = path.absolute()
-    while not above.exists():
-        above = above.parent
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise UsageError(f"cannot write in {above}; choose another folder with --out")
-
-
-def _is_unfinished(path: Path) -> bool:
-    """Whether there is only what a killed process left that was about to make a run."""
-    names = {entry.name for entry in path.iterdir() if not is_temporary(entry)}
-    return "run.json" not in names and (_UNFINISHED in names or names <= {LOCK_FILE})
-
-
-def next_free(base: Path, name: str) -> Path:
-    """``base/name-1``, or the one with the first number that is not taken."""
-    number = 1
-    while (base / f"{name}-{number}").exists():
-        number += 1
-    return base / f"{name}-{number}"
-
-
-def _digest(content: bytes) -> str:
-    """Against accidents and edits that were forgotten, not against forgery: who edits a file can edit this, too."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()

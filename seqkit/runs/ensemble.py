@@ -15,10 +15,13 @@ from seqkit.data import Splits
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import json_bytes, json_line_bytes, read_json
 from seqkit.machine import peak
-from seqkit.runs.directory import ENSEMBLE_FORMAT, RunDirectory, check_free
+from seqkit.runs.directory import RunDirectory
+from seqkit.runs.fingerprint import content_digest, fingerprint
+from seqkit.runs.manifest import ENSEMBLE_FORMAT
 from seqkit.runs.model import Model, OpenedRun, count_parameters, is_ensemble, join_models, load_model, open_run
+from seqkit.runs.outcome import RunOutcome, label_facts
+from seqkit.runs.places import check_free
 from seqkit.runs.schemas import RESULTS
-from seqkit.runs.session import RunOutcome, content_digest, fingerprint, label_facts
 from seqkit.runs.verdict import resample_scores, verdict_facts
 from seqkit.topologies import Ensembles
 

@@ -36,6 +36,9 @@ def _extend(run: RunDirectory, facts: dict[str, Any], task: AnyTask, config: Tra
     run.check_found(facts, run.results.name)
     tensors, saved = run.read_tensors(run.checkpoint)
     progress = saved["progress"]
+    if epochs == progress["epoch"] and (not run.results.exists() or run.missing(facts)):
+        # The command was killed after its last epoch: resuming makes the rest.
+        return
     if epochs <= progress["epoch"]:
         raise UsageError(
             f"{run.path} has had {progress['epoch']} epochs; --epochs counts them all, so give a larger number"

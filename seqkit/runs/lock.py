@@ -20,7 +20,7 @@ from typing import Any
 
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import temporary_beside
-from seqkit.machine import has_ended, this_process
+from seqkit.machine import check_room_for_thread, has_ended, this_process
 
 LOCK_FILE = "lock.json"
 _INTERVAL = 5.0
@@ -69,6 +69,7 @@ class FolderLock:
             )
 
     def _take(self) -> None:
+        check_room_for_thread()
         token = secrets.token_hex(8)
         draft = temporary_beside(self.path)
         facts = {**this_process(), "since": time.strftime("%Y-%m-%d %H:%M:%S"), "token": token}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
@@ -14,7 +15,7 @@ from seqkit.config import TrainingConfig, declared_defaults, make_config, read_t
 from seqkit.data.readers import is_blank
 from seqkit.devices import device_of, find_device, usable_device
 from seqkit.errors import SeqkitError, UsageError, unknown
-from seqkit.files import read_json
+from seqkit.files import json_bytes, read_json
 from seqkit.layers import Head
 from seqkit.layers.bounded import TooLarge, bounded_tensors
 from seqkit.runs.directory import RunDirectory
@@ -184,6 +185,16 @@ def is_ensemble(facts: Mapping[str, Any]) -> bool:
 def member_folders(path: Path, facts: Mapping[str, Any]) -> list[Path]:
     """The folders of an ensemble's members, in order."""
     return [path / "members" / str(number) for number, _ in enumerate(facts["members"], 1)]
+
+
+def answering_digest(path: Path) -> str:
+    """A digest of all that a run's answers depend on: settings, codec and weights, of an ensemble its members'."""
+    run = RunDirectory(path)
+    facts = run.read_facts()
+    members = member_folders(path, facts) if is_ensemble(facts) else []
+    digest = hashlib.blake2b(json_bytes([facts["digests"], [answering_digest(folder) for folder in members]]))
+    digest.update(run.model.read_bytes() if run.model.is_file() else b"")
+    return digest.hexdigest()
 
 
 def check_single(path: Path, what: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from seqkit.errors import SeqkitError
@@ -15,11 +15,17 @@ _INPUTS = 2048
 
 
 def answer_passages(
-    model: Model, passages: Iterable[Passage], file: TextIO, as_json: bool = False, **options: Any
+    model: Model,
+    passages: Iterable[Passage],
+    file: TextIO,
+    as_json: bool = False,
+    written: Callable[[Sequence[Passage]], None] = lambda group: None,
+    **options: Any,
 ) -> None:
     """Writes the passages with the model's answers; of ``as_json`` an object for each input instead.
 
-    ``options`` are those of :meth:`Model.predict`. An error of reading is raised after what came before it is written.
+    ``written`` is called after each whole group; ``options`` are those of :meth:`Model.predict`. An error of reading is
+    raised after what came before it is written.
     """
     for group in _groups(passages):
         asked = [passage for passage in group if passage.input is not None]
@@ -33,6 +39,8 @@ def answer_passages(
                 facts = model.task.format_prediction(prediction)[1]
                 file.write(json.dumps({"input": passage.input, **facts}, ensure_ascii=False) + "\n")
         file.flush()
+        if len(group) == _INPUTS:
+            written(group)
 
 
 def _groups(passages: Iterable[Passage]) -> Iterator[list[Passage]]:

@@ -95,3 +95,8 @@ def windows(rows: Iterable[InputRow]) -> Iterator[list[InputRow]]:
         raise
     if window:
         yield window
+
+
+def is_whole(window: Sequence[InputRow]) -> bool:
+    """Whether it is as large as :func:`windows` makes them, so that the next one begins where it always does."""
+    return len(window) == _ROWS or sum(len(row.text) for row in window) > _CHARACTERS

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import platform
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
@@ -21,16 +20,18 @@ from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import json_bytes, json_line_bytes, read_json
 from seqkit.kernels import built, ready
 from seqkit.machine import peak
-from seqkit.runs.directory import PRETRAINED, RunDirectory, check_free
+from seqkit.runs.directory import PRETRAINED, RunDirectory
+from seqkit.runs.fingerprint import fingerprint
 from seqkit.runs.model import build_head, check_single, count_parameters, open_run, restore_head
+from seqkit.runs.outcome import RunOutcome, label_facts
+from seqkit.runs.places import check_free
+from seqkit.runs.schemas import RESULTS
 from seqkit.runs.teacher import note_on_splits
 from seqkit.runs.training import Training, learn_codec
 from seqkit.runs.transfer import runs_of
 from seqkit.runs.unlabelled import UNLABELLED_FILE, from_lines, label_texts, to_lines
 from seqkit.runs.verdict import resample_scores, verdict_facts
-from seqkit.scores.labels import LabelScore
-from seqkit.scores.resampling import Resampled
-from seqkit.tables import Table
+from seqkit.schema import ANYTHING
 from seqkit.topologies import AnyCodec, AnyTask, predict_items
 from seqkit.topologies.distillation import TEACHER_FILE, SoftTargets
 from seqkit.training.checkpoint import own_generators
@@ -38,23 +39,6 @@ from seqkit.training.trainer import Callback, Trainer
 
 _TEXTS = "texts.json"
 """In the folder of language models: what says which texts they read"""
-
-
-class RunOutcome(NamedTuple):
-    """What a run has found when it is finished."""
-
-    results: dict[str, Any]
-    tables: list[Table]
-    predictions: list[Any]
-    """For the test split, in its order"""
-    baseline: Sequence[Any]
-    """What the simple conventional model predicts there"""
-    pictures: list[str]
-    """The names of the files that were drawn"""
-    resampled: Resampled
-    """The scores of the model on resamples of the test split ..."""
-    baseline_resampled: Resampled
-    """... and those of the baseline"""
 
 
 class Session(Training):
@@ -102,7 +86,7 @@ class Session(Training):
         if not folder.path.exists():
             return
         plan = self.pretraining or self.plan_pretraining([])
-        if plan is None or plan.digest != read_json(folder.path / _TEXTS)["digest"]:
+        if plan is None or plan.digest != read_json(folder.path / _TEXTS, {"digest": str})["digest"]:
             raise SeqkitError(f"the texts of --pretrain have changed since {self.run.path} began; put them back")
 
         def restore(trainer: Trainer) -> None:
@@ -171,7 +155,7 @@ class Session(Training):
             self.run.replace_files({name: found[name] for name in names if name in found}, self.run.read_facts())
         test, baseline = self.splits.test, self.task.predict_baseline(self.config, self.splits)
         resampled = [resample_scores(self.task, p, test) for p in (predictions, baseline)]
-        results, tables = read_json(self.run.results), self.task.tables(predictions, test)
+        results, tables = read_json(self.run.results, RESULTS), self.task.tables(predictions, test)
         return RunOutcome(results, tables, predictions, baseline, self._drawn(found), *resampled)
 
     def _drawn(self, found: Iterable[str]) -> list[str]:
@@ -217,13 +201,10 @@ class Session(Training):
     def _facts_of_folder(self) -> dict[str, Any]:
         """How often the test split was scored before, and what language models came first."""
         scored = self.run.read_facts().get("scored")
-        facts = {"pretraining": read_json(self.run.pretraining)} if self.run.pretraining.exists() else {}
+        facts = (
+            {"pretraining": read_json(self.run.pretraining, {str: ANYTHING})} if self.run.pretraining.exists() else {}
+        )
         return {**facts, **({"scored_before": scored} if scored else {})}
-
-
-def label_facts(scores: Mapping[str, LabelScore]) -> dict[str, Any]:
-    """Precision, recall, F1 and support of each label, where the task has labels."""
-    return {"labels": {label: score._asdict() for label, score in scores.items()}} if scores else {}
 
 
 class Keeper(Callback):
@@ -376,42 +357,6 @@ def _as_trained(config: TrainingConfig, facts: dict[str, Any], notes: list[str])
         return dataclasses.replace(config, kernel="torch")
     notes.append("the native kernels that the run began with are not here: the bits may differ")
     return config
-
-
-def fingerprint(task: AnyTask, splits: Splits[Any]) -> str:
-    """A digest of all examples and of the split that each is in."""
-    digest = hashlib.blake2b(digest_size=16)
-    for split in dataclasses.fields(splits):
-        digest.update(split.name.encode())
-        _add_content(digest, getattr(splits, split.name))
-    return digest.hexdigest()
-
-
-def content_digest(examples: Sequence[Any]) -> str:
-    """A digest of the examples of one split."""
-    digest = hashlib.blake2b(digest_size=16)
-    _add_content(digest, examples)
-    return digest.hexdigest()
-
-
-def _add_content(digest: hashlib.blake2b, examples: Sequence[Any]) -> None:
-    for example in examples:
-        digest.update(repr(_content(example)).encode("utf-8", "surrogatepass"))
-
-
-_ABSENT = {"weight": 1, "group": ""}
-"""What an example has that says nothing of it"""
-
-
-def _content(example: Any) -> Any:
-    """An example without its location, which changes with the file's name.
-
-    A weight of 1 is left out, too, and so is no group: the examples of earlier versions had neither.
-    """
-    if not dataclasses.is_dataclass(example):
-        return example
-    left_out = {"location", *(name for name, none in _ABSENT.items() if getattr(example, name, none) == none)}
-    return [getattr(example, f.name) for f in dataclasses.fields(example) if f.name not in left_out]
 
 
 def absolute_paths(task: AnyTask, config: TrainingConfig) -> TrainingConfig:

@@ -59,6 +59,14 @@ class Writer:
         self._write_waiting()
         self.file.flush()
 
+    def state(self) -> dict[str, Any] | None:
+        """What another writer needs to know to go on in the same file; None while rows are waiting."""
+        return None if self._waiting else {"blank": self._blank}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on where a writer with that state has stopped."""
+        self._blank = state.get("blank")
+
     def _write_waiting(self) -> None:
         for row in self._waiting:
             self.write_blank(row, self._blank or {})
@@ -106,6 +114,16 @@ class JsonArrayWriter(JsonRowWriter):
         super().__init__(format_prediction, file)
         self._written = 0
 
+    def state(self) -> dict[str, Any] | None:
+        """See :class:`Writer`."""
+        state = super().state()
+        return state and {**state, "written": self._written}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See :class:`Writer`."""
+        super().restore(state)
+        self._written = state.get("written", 0)
+
     def write_row(self, row: InputRow, line: str, facts: dict[str, Any]) -> None:
         """See :class:`Writer`."""
         self.file.write(",\n" if self._written else "[\n")
@@ -133,6 +151,16 @@ class TableWriter(NamedWriter):
         self._csv = csv.writer(file, delimiter=delimiter or "\t", lineterminator="\n")
         self._columns: list[str] | None = None
         self._header = header
+
+    def state(self) -> dict[str, Any] | None:
+        """See :class:`Writer`."""
+        state = super().state()
+        return state and {**state, "columns": self._columns}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See :class:`Writer`."""
+        super().restore(state)
+        self._columns = state.get("columns")
 
     def write_row(self, row: InputRow, line: str, facts: dict[str, Any]) -> None:
         """See :class:`Writer`."""

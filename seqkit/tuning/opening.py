@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 from seqkit.checks.splits import stop_at_problems
 from seqkit.config import Option, TrainingConfig, make_config, options_of
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import json_bytes, read_json, write_atomic
-from seqkit.runs.directory import check_free
-from seqkit.runs.session import absolute_paths, fingerprint
+from seqkit.files import read_json, signed, without_digest, write_atomic
+from seqkit.runs.fingerprint import fingerprint
+from seqkit.runs.places import check_free
+from seqkit.runs.session import absolute_paths
+from seqkit.schema import ANYTHING, Whole
 from seqkit.scores.direction import Criterion
 from seqkit.topologies import AnyTask
 from seqkit.tuning.space import parse_space, search_space
@@ -22,7 +24,18 @@ from seqkit.version import __version__
 
 _FORMAT = 1
 """Counts up when an older seqkit could not read the folder."""
-_KEYS = {"format", "task", "asked", "config", "space", "first", "criterion", "data"}
+_STUDY: dict[str, Any] = {
+    "format": Whole(1, 1000),
+    "seqkit?": str,
+    "task": str,
+    "asked": {str: ANYTHING},
+    "config": {str: ANYTHING},
+    "space": {str: str},
+    "first": {str: ANYTHING},
+    "criterion": {"score": str, "higher_is_better": bool},
+    "data": str,
+}
+"""``study.json``"""
 _OWN = ("kernel", "checkpoint_seconds")
 """Options in which the processes of one study may differ"""
 
@@ -99,7 +112,7 @@ def _write(folder: Path, plan: Plan) -> bool:
     except OSError as error:
         raise UsageError(f"cannot make {folder}: {error.strerror}; choose another folder with --out") from None
     draft = folder / f".study.{os.getpid()}.json"
-    write_atomic(draft, json_bytes(facts))
+    write_atomic(draft, signed(facts))
     try:
         # Unlike a rename, a link never replaces what is there.
         os.link(draft, folder / "study.json")
@@ -132,12 +145,10 @@ def _join(folder: Path, task: AnyTask, wanted: Wanted, notes: list[str]) -> Plan
 def read_study(folder: Path) -> dict[str, Any]:
     """What ``study.json`` says; raises :class:`SeqkitError` for a file that is damaged or too new."""
     path = folder / "study.json"
-    facts = read_json(path)
-    if not isinstance(facts, dict) or not facts.keys() >= _KEYS:
-        raise SeqkitError(f"{path} is damaged; restore it from a copy")
+    facts: dict[str, Any] = read_json(path, _STUDY)
     if facts["format"] > _FORMAT:
         raise SeqkitError(f"{path} was made by a newer seqkit ({facts.get('seqkit')}); upgrade: pip install -U seqkit")
-    return facts
+    return without_digest(facts, path, needed=False)
 
 
 def _check_options(folder: Path, began: TrainingConfig, now: TrainingConfig) -> None:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seqkit.config import TrainingConfig
 from seqkit.errors import SeqkitError
-from seqkit.files import read_json
+from seqkit.files import read_json, without_digest
 from seqkit.runs.directory import RunDirectory
+from seqkit.schema import ANYTHING, Whole
 from seqkit.scores.direction import Criterion
 from seqkit.topologies import AnyTask
 from seqkit.tuning.record import State, Trial, best_trial, free_place, trials_of
@@ -197,4 +198,7 @@ def _key(trial: Trial) -> tuple[tuple[str, Any], ...]:
 def _trial_of_run(folder: Path) -> int | None:
     """The number of the trial whose run lies in a folder; None if there is none."""
     path = folder / "trial.json"
-    return int(read_json(path, {"trial": int})["trial"]) if path.exists() else None
+    if not path.exists():
+        return None
+    facts = without_digest(read_json(path, {"trial": Whole(0, 2**31), "values?": {str: ANYTHING}}), path, needed=False)
+    return int(facts["trial"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import write_json
+from seqkit.files import signed
 from seqkit.runs.model import count_parameters
 from seqkit.runs.session import Session, start
 from seqkit.training.trainer import Callback, Trainer
@@ -92,7 +92,8 @@ class TrialRun:
         session = start(self.plan.task, trial_config(self.plan, self.trial.values), self.folder, [])
         if session.run.read_facts()["data"] != self.plan.data:
             raise OtherData(_other_data(self.plan))
-        write_json(self.folder / "trial.json", {"trial": self.trial.number, "values": self.trial.values})
+        facts = {"trial": self.trial.number, "values": self.trial.values}
+        session.run.write(self.folder / "trial.json", signed(facts))
         opened(session)
         session.train([self.pruning, self.deadline, *callbacks])
         if self.deadline.cut:

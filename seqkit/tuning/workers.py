@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from seqkit.files import write_json
-from seqkit.machine import has_ended, this_process
+from seqkit.machine import check_room_for_thread, has_ended, this_process
 
 _INTERVAL = 5.0
 """Seconds between two signs of life."""
@@ -31,6 +31,7 @@ class Worker:
         self._thread = threading.Thread(target=self._touch, name="seqkit-tune", daemon=True)
 
     def __enter__(self) -> Worker:
+        check_room_for_thread()
         self.folder.mkdir(exist_ok=True)
         write_json(self._file(self.name), this_process())
         for path in self.folder.glob("*.json"):
@@ -53,7 +54,7 @@ class Worker:
             facts = json.loads(self._file(name).read_text("utf-8"))
         except (OSError, ValueError):
             return False
-        return silent < _SILENT and not has_ended(facts)
+        return silent < _SILENT and isinstance(facts, dict) and not has_ended(facts)
 
     def _touch(self) -> None:
         while not self._ended.wait(_INTERVAL):

@@ -26,6 +26,7 @@ def whole(options, seqkit, tmp_path_factory):
 
 def timeless(folder):
     found = json.loads((folder / "compare.json").read_text())
+    assert len(found.pop("digest")) == 32
     return {**found, "cells": {c: {**f, "seconds": 0, "peak_memory_mb": 0} for c, f in found["cells"].items()}}
 
 

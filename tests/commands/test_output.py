@@ -1,5 +1,6 @@
 """Where output goes: what is shown may be lost, what is written may not."""
 
+import fcntl
 import io
 import os
 import signal
@@ -13,6 +14,7 @@ from seqkit.commands.answering import PredictRequest, answer
 from seqkit.commands.signals import STOP_AT_END, noted_signals
 from seqkit.commands.terminal import Reporter, print_tables
 from seqkit.data import DataError
+from seqkit.errors import UsageError
 from seqkit.runs import load
 from seqkit.tables import Table
 
@@ -131,20 +133,15 @@ def test_an_input_that_cannot_be_read_leaves_the_old_file_and_nothing_else(train
     assert names(tmp_path) == ["in.csv", "out.csv"]
 
 
-def test_what_a_killed_process_left_of_its_answers_is_removed_and_of_a_living_one_is_not(model, tmp_path):
-    import fcntl
-
+def test_one_command_at_a_time_writes_to_a_file(model, tmp_path):
     source, output = tmp_path / "in.txt", tmp_path / "out.txt"
     source.write_text("a fine film\n")
-    killed, living, other = (tmp_path / f".{name}.tmp" for name in ("out.txt.0a", "out.txt.0b", "else.txt.0c"))
-    for path in (killed, living, other):
-        path.write_text("half")
-    with living.open() as file:
+    with (tmp_path / "out.txt.partial").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        ask(model, source, output)
-    assert not killed.exists()
-    assert living.exists()
-    assert other.exists()
+        with pytest.raises(UsageError, match=r"another command writes to .*out.txt"):
+            ask(model, source, output)
+    ask(model, source, output)
+    assert names(tmp_path) == ["in.txt", "out.txt"]
 
 
 def test_answers_go_through_a_link_and_into_a_pipe(model, tmp_path):

@@ -5,6 +5,7 @@ import codecs
 import gzip
 import io
 import lzma
+import random
 import zipfile
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqkit.data.readers import MAX_LINE, DataError, format_ending, read_lines, read_records
+from seqkit.data.readers.compressed import open_bytes
 from seqkit.data.readers.encodings import likely_encoding
 from seqkit.errors import UsageError
 
@@ -163,3 +165,27 @@ def test_a_damaged_archive_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         list(read_records(tmp_path / name))
+
+
+@pytest.mark.parametrize("between", [b"", b"\0" * 8, b"\0" * 200_000])
+def test_xz_archives_one_after_the_other_are_one_text(between, tmp_path):
+    content = b"".join(b"line %d\n" % number for number in range(50_000))
+    path = tmp_path / "t.txt.xz"
+    path.write_bytes(lzma.compress(content) + between + lzma.compress(content))
+    with open_bytes(path) as file:
+        assert file.read() == content * 2
+
+
+def test_an_xz_archive_that_wants_gigabytes_gets_none(tmp_path):
+    path = tmp_path / "t.csv.xz"
+    path.write_bytes(lzma.compress(CONTENT, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]))
+    with pytest.raises(DataError, match=r"t.csv.xz:1: cannot read on: Memory usage limit exceeded"):
+        list(read_lines(path))
+
+
+def test_a_text_that_is_damaged_twice_is_an_error_of_its_line(tmp_path):
+    # The guess at another encoding reads the file once more, as far as it goes.
+    path = tmp_path / "t.txt.xz"
+    path.write_bytes(lzma.compress(b"\xff\n" + random.Random(0).randbytes(300_000))[:-1000])
+    with pytest.raises(DataError, match=r"t.txt.xz:1: "):
+        list(read_lines(path))

@@ -11,7 +11,7 @@ from seqkit.tasks.sentiment import SentimentConfig
 from seqkit.data import Example, Splits, read_examples
 from seqkit.data.readers import SourceLocation
 from seqkit.errors import SeqkitError
-from seqkit.runs.session import fingerprint
+from seqkit.runs.fingerprint import fingerprint
 from seqkit.topologies.one_to_one.reading import read_vectors
 
 TEXTS = "text,label,w\none,a,2\ntwo,b,0.5\nthree,a,0\nfour,b,0.0\n"

@@ -175,6 +175,61 @@ def test_the_checks_of_scikit_learn_pass(estimator, check):
     check(estimator)
 
 
+# Texts, too: the single checks whose own work needs no table, each with its numbers turned into words. Of the others
+# some change numbers in place, some are about columns, which a text has none of.
+WITH_TEXTS = [
+    "check_all_zero_sample_weights_error",
+    "check_classifiers_classes",
+    "check_classifiers_one_label",
+    "check_classifiers_regression_target",
+    "check_dtype_object",
+    "check_estimators_fit_returns_self",
+    "check_estimators_overwrite_params",
+    "check_estimators_partial_fit_n_features",
+    "check_estimators_pickle",
+    "check_fit_check_is_fitted",
+    "check_fit_idempotent",
+    "check_fit_score_takes_y",
+    "check_pipeline_consistency",
+    "check_readonly_memmap_input",
+    "check_supervised_y_2d",
+]
+WITHOUT_INPUTS = [
+    "check_estimator_cloneable",
+    "check_estimator_repr",
+    "check_estimator_tags_renamed",
+    "check_get_params_invariance",
+    "check_mixin_order",
+    "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible",
+    "check_set_params",
+    "check_valid_tag_types",
+]
+
+
+def as_texts(estimator, X, X_test=None, **options):
+    """What scikit-learn's checks call to make inputs of an estimator's kind; here a text for each row."""
+    texts = [
+        np.array([" ".join(words) for words in Tables.sequences(rows)], object)
+        for rows in (X, X_test)
+        if rows is not None
+    ]
+    return texts[0] if X_test is None else tuple(texts)
+
+
+@pytest.mark.parametrize("name", WITH_TEXTS)
+@pytest.mark.filterwarnings("ignore")
+def test_single_checks_of_scikit_learn_pass_with_texts(name, make, monkeypatch):
+    monkeypatch.setattr(estimator_checks, "_enforce_estimator_tags_X", as_texts)
+    classifier = make(SequenceClassifier, epochs=2, options={"average": 0.0})
+    getattr(estimator_checks, name)("SequenceClassifier", classifier)
+
+
+@pytest.mark.parametrize("name", WITHOUT_INPUTS)
+def test_checks_of_the_interface_pass_for_the_estimators_themselves(name, kind, make):
+    getattr(estimator_checks, name)(kind.__name__, make(kind))
+
+
 def test_tags_say_that_inputs_are_no_tables(kind):
     tags = kind().__sklearn_tags__()
     assert not tags.input_tags.two_d_array

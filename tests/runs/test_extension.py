@@ -8,6 +8,7 @@ import torch
 
 from seqkit import UsageError
 from seqkit.config import make_config, read_toml
+from seqkit.report.page import write_report
 from seqkit.runs import find_task, resume, start
 from seqkit.runs.extension import extend
 from seqkit.training import Callback, Stopped
@@ -83,6 +84,7 @@ def test_a_run_that_lost_patience_gets_it_back(reviews, tmp_path):
 
 
 def test_no_more_epochs_than_there_were_are_refused_and_nothing_changes(run):
+    write_report(run)
     for epochs in (0, 1, 2):
         with pytest.raises(UsageError, match=r"at least 1|has had 2 epochs; --epochs counts them all"):
             extend(run, epochs)
@@ -125,6 +127,15 @@ def test_the_command_goes_on_says_so_and_can_be_given_twice(run, command):
     assert "epoch  3/3" in done.stderr
     assert "The test split was scored before, after 2 epochs (" in done.stdout
     assert "The test split was scored before, after 2 epochs (" in (run / "report.html").read_text("utf-8")
+    whole = {path.name: path.read_bytes() for path in run.glob("*.jsonl")}
+    for lost in (["report.html"], ["results.json", "report.json", "report.html"]):
+        # As a kill on the way leaves them.
+        for name in lost:
+            (run / name).unlink()
+        again = command("resume", run, "--epochs", "3")
+        assert again.returncode == 0, again.stderr
+        assert (run / "results.json").exists() and (run / "report.html").exists()
+    assert whole == {path.name: path.read_bytes() for path in run.glob("*.jsonl")}
     again = command("resume", run, "--epochs", "3")
     assert again.returncode == 2
     assert "has had 3 epochs" in again.stderr

@@ -4,7 +4,7 @@ import dataclasses
 
 from seqkit.data import Example, SourceLocation, Splits
 from seqkit.runs import find_task
-from seqkit.runs.session import fingerprint
+from seqkit.runs.fingerprint import fingerprint
 
 ROWS = [Example(f"text {n}", "yes", SourceLocation("a.csv", n)) for n in range(4)]
 

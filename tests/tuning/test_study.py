@@ -13,8 +13,9 @@ from seqkit import SeqkitError, UsageError
 from seqkit.runs import find_task
 from seqkit.runs.session import resume
 from seqkit.training.trainer import Callback
+from seqkit.tuning.opening import read_study
 from seqkit.tuning.record import State, Trial, best_trial, free_place
-from seqkit.tuning.study import Study
+from seqkit.tuning.study import Study, _trial_of_run
 from seqkit.tuning.trial import Deadline, Pruning
 
 # Most of them train.
@@ -177,6 +178,7 @@ def test_only_the_best_run_is_kept(opened, searched):
     best = study.best()
     assert [path.name for path in (study.folder / "trials").iterdir()] == [f"{best.number:04d}"]
     facts = json.loads((study.trial_folder(best.number) / "trial.json").read_text())
+    assert facts.pop("digest")
     assert facts == {"trial": best.number, "values": best.values}
 
 
@@ -215,6 +217,23 @@ def test_a_damaged_journal_is_named(opened, searched):
         stream.write("{}\nnonsense\n")
     with pytest.raises(SeqkitError, match=r"journal\.jsonl is damaged .*; delete its last line, or start another"):
         Study(study.folder, study.plan, study.worker)
+
+
+@pytest.mark.parametrize("old, new", [(b'"data": "', b'"data": "f'), (b'"space": {', b'"space": {"x": 1, ')])
+def test_a_study_that_was_changed_is_refused(opened, old, new):
+    path = opened().folder / "study.json"
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with pytest.raises(SeqkitError, match=r"study\.json (was changed after it was written|is damaged: a text is)"):
+        read_study(path.parent)
+
+
+def test_the_number_of_a_trial_that_was_changed_is_refused(opened, searched):
+    study = opened()
+    searched(study, 1)
+    path = study.trial_folder(study.best().number) / "trial.json"
+    path.write_text(path.read_text().replace('"trial": 0', '"trial": 1'))
+    with pytest.raises(SeqkitError, match=r"trial\.json was changed after it was written"):
+        _trial_of_run(path.parent)
 
 
 # Who works on a study

@@ -22,6 +22,9 @@ DAMAGED = (
     ValueError,
 )  # fmt: skip
 """What reading a damaged or encrypted archive raises."""
+_XZ_MEMORY = 256 << 20
+"""Bytes that unpacking an .xz may take; the strongest setting of ``xz`` (-9) needs 65 MB, a header can ask for 4 GB."""
+_BLOCK = 1 << 16
 _NOT_MEMBERS = ("__MACOSX/", ".")
 """What the archives of a Mac have beside the file."""
 
@@ -119,7 +122,52 @@ def _open_bzip2(path: Path) -> BinaryIO:
 
 
 def _open_xz(path: Path) -> BinaryIO:
-    return cast(BinaryIO, lzma.LZMAFile(path))
+    return cast(BinaryIO, io.BufferedReader(_Xz(path)))
+
+
+class _Xz(io.RawIOBase):
+    """What is in an .xz file, one archive after the other; each says how much memory it takes, up to a bound."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._archive = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer).cast("B")
+        while True:
+            content = self._next(len(view))
+            if content is None:
+                return 0
+            if content:
+                view[: len(content)] = content
+                return len(content)
+
+    def _next(self, most: int) -> bytes | None:
+        """The next bytes, which may be none yet; None at the end."""
+        if self._archive.eof and not self._begin_next():
+            return None
+        block = self._rest or (self._file.read(_BLOCK) if self._archive.needs_input else b"")
+        self._rest = b""
+        if not block and self._archive.needs_input:
+            raise EOFError("the compressed file ended before its end mark")
+        return self._archive.decompress(block, most)
+
+    def _begin_next(self) -> bool:
+        """Whether another archive follows; zeros between them fill up words of four bytes."""
+        rest = self._archive.unused_data
+        while not (rest := rest.lstrip(b"\0")):
+            if not (rest := self._file.read(_BLOCK)):
+                return False
+        self._archive, self._rest = lzma.LZMADecompressor(memlimit=_XZ_MEMORY), rest
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 _OPENERS: dict[str, Callable[[Path], BinaryIO]] = {

@@ -241,8 +241,11 @@ class _Decoder:
     def _head(self) -> bytes:
         if not isinstance(self._source, Path):
             return b""
-        with _open(self._source) as stream:
-            return stream.read(_BLOCK)
+        try:
+            with _open(self._source) as stream:
+                return stream.read(_BLOCK)
+        except DAMAGED:  # the line that cannot be read says so when it is reached
+            return b""
 
     def _about_byte(self, line: bytes, start: int) -> str:
         column = len(line[:start].decode(self._encoding, "replace")) + 1
