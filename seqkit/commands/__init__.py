@@ -76,7 +76,7 @@ class LazyGroup(click.Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in ``--help``, without importing any command."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(self.helps.items()))
+            formatter.write_dl([*self.helps.items()])
 
 
 def _install_completion(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:

@@ -68,8 +68,10 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
     """Writes the answers; ``options`` are those of ``Head.predict``."""
     # What has been loaded stays: the collector need not go through it after every few thousand rows.
     gc.freeze()
-    if _own_passages(model, request, []) is not None:
-        _answer_passages(model, request, options)
+    notes: list[str] = []
+    passages = _own_passages(model, request, notes)
+    if passages is not None:
+        _answer_passages(model, request, options, passages, notes)
         return
     if request.form != PLAIN and request.texts and not isinstance(model.task, NamesFiles):
         raise UsageError("--encoding and --columns say how a file is written; give one with --input FILE")
@@ -87,8 +89,11 @@ def _depends_on(request: PredictRequest, options: dict[str, Any]) -> dict[str, A
     return {"digest": hashlib.blake2b(repr((facts, written)).encode(), digest_size=16).hexdigest()}
 
 
-def _answer_passages(model: Model, request: PredictRequest, options: dict[str, Any]) -> None:
-    notes: list[str] = []
+def _answer_passages(
+    model: Model, request: PredictRequest, options: dict[str, Any], passages: Iterator[Passage], notes: list[str]
+) -> None:
+    # Standard input comes once; a file is read again where it has been gone through for what is answered already.
+    unread = [passages]
     depends = _depends_on(request, options)
     if depends is not None and request.path is not None:
         # Columns that are copied to the answers are in no passage's input.
@@ -98,7 +103,10 @@ def _answer_passages(model: Model, request: PredictRequest, options: dict[str, A
         def written(group: Sequence[Passage]) -> None:
             answers.keep(map(_passage_key, group), {})
 
-        left = answers.remaining(lambda: _own_passages(model, request, notes) or (), _passage_key)
+        def read() -> Iterable[Passage]:
+            return unread.pop() if unread else _own_passages(model, request, notes) or ()
+
+        left = answers.remaining(read, _passage_key)
         answer_passages(model, left, answers.stream, request.as_json, written, **options)
     for note in dict.fromkeys(notes):
         _print_note(note)

@@ -35,7 +35,9 @@ def test_a_run_on_the_digits_beats_97_percent(seqkit, tmp_path):
     done = seqkit("run", "digit", "--out", tmp_path / "run", "--epochs", "20")
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[1] == "1,259 examples to train, 179 to validate, 359 to test"
-    assert all(len(line) <= 80 for line in [*done.stderr.splitlines()[1:], *done.stdout.splitlines()[:-4]])
+    lines = [*done.stderr.splitlines()[1:], *done.stdout.splitlines()[:-4]]
+    # The command that is suggested names the folder, however long that is.
+    assert all(len(line) <= 80 for line in lines if str(tmp_path) not in line)
     results = json.loads((tmp_path / "run/results.json").read_text())
     assert results["test"]["accuracy"] >= 0.97
     assert results["baseline"]["accuracy"] > 0.9

@@ -213,7 +213,7 @@ def test_viterbi_in_a_few_lines_of_numpy_finds_the_crf_s_labelling(tmp_path, sav
     crf = {name: np.array(value) for name, value in symbols["crf"].items()}
     batch = model.codec.collate([model.codec.encode(example.words) for example in examples])
     run = onnx_run((tmp_path / "out/model.onnx").read_bytes())
-    logits = run(**batch.inputs._asdict(), lengths=batch.lengths)["logits"].numpy()
+    logits = run(**batch.inputs._asdict(), lengths=batch.lengths, features=batch.features)["logits"].numpy()
     for row, length, wanted in zip(logits, batch.lengths, model.head.predict(batch), strict=True):
         score, came = crf["start"] + row[0], []
         for emission in row[1:length]:

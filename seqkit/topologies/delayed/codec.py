@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqkit.data import DataError, Tokenizer, Vocabulary
 from seqkit.data.batching import pad
-from seqkit.data.normal_forms import NFC
+from seqkit.data.normal_forms import NFC, canonical
 from seqkit.data.pairs import Pair
 from seqkit.data.placeholders import SLOTS, find_placeholders, is_slot, mask, slot, unmask
 from seqkit.data.spacing import Spacing, plain_spaces
@@ -189,7 +189,7 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         masked, placeholders = mask(plain_spaces(raw), slots=slots)
         read = self.source.encode(masked)
         source, unknown = torch.tensor(read, dtype=torch.int32), self.source.unknown(masked, read)
-        kept = masked if self.memory else ""
+        kept = canonical(masked) if self.memory else ""
         if example is None:
             return PairItem(source, None, placeholders, unknown, kept)
         target, _ = mask(plain_spaces(example.references[0]), placeholders, slots)

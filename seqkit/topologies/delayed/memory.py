@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from seqkit.data import DataError
+from seqkit.data.normal_forms import canonical
 from seqkit.data.placeholders import is_slot
 
 NEVER = 2.0
@@ -117,7 +118,7 @@ class MemoryGate(nn.Module):
 
 
 def _terms(text: str) -> list[str]:
-    terms: list[str] = _TERM.findall(text.lower())
+    terms: list[str] = _TERM.findall(canonical(text).lower())
     return terms
 
 

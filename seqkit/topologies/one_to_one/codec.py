@@ -103,9 +103,11 @@ class VectorCodec(Codec[Example, VectorItem, VectorBatch]):
 
         Raises :class:`UsageError` for what is not a number, and for too many or too few.
         """
-        # Between tabs a number may be missing, and then that is what is wrong.
+        # Between tabs alone a number may be missing, and then that is what is wrong.
         if isinstance(raw, str):
-            texts: Sequence[str | float] = raw.split("\t") if "\t" in raw else _NUMBERS.findall(raw)
+            texts: Sequence[str | float] = (
+                raw.split("\t") if "\t" in raw and not {*",;"} & {*raw} else _NUMBERS.findall(raw)
+            )
         else:
             texts = raw
         if len(texts) != len(self.names):
