@@ -128,9 +128,7 @@ def pack_steps(lengths: Tensor, steps: int, device: torch.device) -> _Packing:
     return _Packing(rows, order, inside.sum(1))
 
 
-def _run_packed(
-    stack: _Stack, x: Tensor, lengths: Tensor, states: Sequence[Tensor] | None
-) -> tuple[Tensor, CellState]:
+def _run_packed(stack: _Stack, x: Tensor, lengths: Tensor, states: Sequence[Tensor] | None) -> tuple[Tensor, CellState]:
     batch, steps, width = x.shape
     rows, order, sizes = pack_steps(lengths, steps, x.device)
     if states is None:

@@ -39,7 +39,9 @@ class OnePiece:
         pieces = self._pieces(cell, directions)
         whole = torch.cat([piece.detach().reshape(-1) for piece in pieces])
         places = whole.split([piece.numel() for piece in pieces])
-        self._zeros = [place for piece, place in zip(pieces, places, strict=True) if not isinstance(piece, nn.Parameter)]
+        self._zeros = [
+            place for piece, place in zip(pieces, places, strict=True) if not isinstance(piece, nn.Parameter)
+        ]
         for piece, place in zip(pieces, places, strict=True):
             if isinstance(piece, nn.Parameter):
                 piece.data = place.view(piece.shape)

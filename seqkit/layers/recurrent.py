@@ -206,7 +206,7 @@ class Recurrent(nn.Module):
 
     def _apply(self, fn: Any, recurse: bool = True) -> Recurrent:
         """What ``to``, ``cuda`` and their like call: on a GPU, weights then lie as cuDNN reads them."""
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         weight = next(self.parameters(), None)
         if weight is not None and weight.is_cuda and Cudnn.knows(self.cell):
             self.join_weights()

@@ -206,10 +206,30 @@ def test_on_a_gpu_values_equal_the_references(cell, options, layers, bidirection
         warnings.simplefilter("error")
         found = outputs_and_gradients(layer, x, lengths, state, "cudnn")
     expected = outputs_and_gradients(layer, x, lengths, state, "reference")
-    # The outputs of float32 to 1e-5; gradients are sums over 35 steps of values up to about 10.
+    # The outputs of float32 to 1e-5; gradients are sums over 35 steps of values up to about 10. If nothing is packed,
+    # torch takes cuDNN's kernel for few units, whose tanh of a plain rnn is less exact: on an H200 2.2e-5 and 1.7e-4.
+    # That is not TF32, which relu would show as well.
+    loose = 10 if cell == "rnn" and not options and lengths is None else 1
     for number, (one, other) in enumerate(zip(found, expected, strict=True)):
-        tolerance = 1e-5 if number <= len(state) else 1e-4
+        tolerance = loose * (1e-5 if number <= len(state) else 1e-4)
         torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance)
+
+
+@gpu
+@pytest.mark.parametrize("lengths", LENGTHS[:2])
+@pytest.mark.parametrize(("cell", "options"), CELLS)
+def test_on_a_gpu_values_are_those_of_torchs_own_layer(cell, options, lengths):
+    torch.manual_seed(0)
+    layer = Recurrent(cell, 24, 32, 2, True, **options).cuda()
+    x, module = torch.randn(5, 7, 24).cuda(), layer.to_torch().cuda()
+    if lengths is None:
+        expected = module(x)[0]
+    else:
+        lengths = [5, 2, 7, 3, 1]  # torch packs no sequence without a step
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), True, enforce_sorted=False)
+        expected = torch.nn.utils.rnn.pad_packed_sequence(module(packed)[0], True, total_length=7)[0]
+    # The same call of cuDNN, but for the sum of two biases in another order.
+    torch.testing.assert_close(layer(x, lengths, kernel="cudnn")[0], expected, rtol=1e-5, atol=1e-6)
 
 
 @gpu
