@@ -276,13 +276,13 @@ class Trainer:
 
 def _read(total: Tensor, norm: Tensor, count: float | Tensor) -> tuple[float, float, float]:
     """The numbers, all at once: each that is read from a GPU waits for all of its work."""
+    norm = norm.to(total.device)
     if not isinstance(count, Tensor):
-        total_number, norm_number = torch.stack([total, norm.to(total.device)]).tolist()
-        return total_number, norm_number, count
-    # Doubles, so that counts are exact; mps has none.
-    dtype = torch.float32 if count.device.type == "mps" else torch.float64
-    three = torch.stack([number.to(count.device, dtype) for number in (total, norm, count)]).tolist()
-    return three[0], three[1], three[2]
+        total_read, norm_read = torch.stack([total, norm]).tolist()
+        return total_read, norm_read, count
+    # A count is exact in float32 up to 16 million.
+    total_read, norm_read, count_read = torch.stack([total, norm, count.to(total.dtype)]).tolist()
+    return total_read, norm_read, count_read
 
 
 def _named(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
