@@ -120,7 +120,7 @@ def test_a_loss_on_a_device_is_the_cpus_and_its_count_is_not_read(device, smooth
     for one, other in zip(*found, strict=True):
         # float32: sums of 7 values up to 10 in another order.
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
-    logits = tensors[0].to(device)
+    logits = tensors[0].detach().to(device)
     some, padding = torch.tensor([0, 2, -1, 1, -1, 0, 2]), torch.full((7,), -1)
     few, none = (label_loss(logits, labels.to(device)) for labels in (some, padding))
     assert isinstance(few.count, torch.Tensor) and int(few.count) == 5
