@@ -73,8 +73,8 @@ class OnePiece:
         if not (fits and kept[0].dtype is like.dtype and kept[0].device == like.device):
             # Kept for training, too, which refuses tensors of the inference mode.
             with torch.inference_mode(False):
-                self._zeros = [torch.zeros(size, dtype=like.dtype, device=like.device)] * number
-        return self._zeros
+                kept = self._zeros = [torch.zeros(size, dtype=like.dtype, device=like.device)] * number
+        return kept
 
     def _order(self, cell: Cell, pieces: Sequence[Tensor]) -> _Order | None:
         if type(cell) is not GRU:

@@ -216,6 +216,15 @@ def test_on_a_gpu_values_equal_the_references(cell, options, layers, bidirection
 
 
 @gpu
+def test_a_layer_that_moves_to_a_gpu_hands_its_own_weights_to_cudnn():
+    layer = Recurrent("lstm", 24, 32, 2, True).cuda()
+    directions = [weights_of(direction) for directions in layer.layers for direction in directions]
+    handed = layer._memory[-1].in_torchs_order(layer.cell, directions, torch.float32)
+    own = [t for w in directions for t in (w.weight_x, w.weight_h, w.bias)]
+    assert all(any(one is other for other in handed) for one in own)
+
+
+@gpu
 @pytest.mark.parametrize("lengths", LENGTHS[:2])
 @pytest.mark.parametrize(("cell", "options"), CELLS)
 def test_on_a_gpu_values_are_those_of_torchs_own_layer(cell, options, lengths):
