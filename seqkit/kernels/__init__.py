@@ -20,6 +20,7 @@ from seqkit.kernels.base import Kernel, Weights
 from seqkit.kernels.build import built
 from seqkit.kernels.cudnn import Cudnn
 from seqkit.kernels.native import CellFacts, Native, ensure, ensure_or_warn, facts_of, ready
+from seqkit.kernels.one_piece import OnePiece
 from seqkit.kernels.packed import PackedStack
 from seqkit.kernels.reference import Reference
 from seqkit.kernels.traced import Traced
@@ -32,6 +33,7 @@ __all__ = [
     "Cudnn",
     "Kernel",
     "Native",
+    "OnePiece",
     "PackedStack",
     "Reference",
     "Weights",

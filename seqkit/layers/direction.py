@@ -99,6 +99,11 @@ def step_tensors(layers: Iterable[nn.Module]) -> list[Tensor]:
     return tensors
 
 
+def plain_weights(direction: nn.Module) -> Weights | None:
+    """The parameters of a direction, if they are its weights and nothing is beside them."""
+    return weights_of(direction) if type(direction) is Direction and direction.is_plain() else None
+
+
 def weights_of(direction: nn.Module) -> Weights:
     """What a direction gives when it is called, be it parametrized, pruned, or wrapped in another module.
 

@@ -18,7 +18,8 @@ class Loss(NamedTuple):
     """A sum over a batch and the number of its items, divided once at the end: padding and batch size never bias it."""
 
     sum: Tensor
-    count: float  # type: ignore[assignment]  # it hides tuple.count, which nobody calls
+    count: float | Tensor  # type: ignore[assignment]  # it hides tuple.count, which nobody calls
+    """On a GPU it may be a tensor, that of :func:`count_of`"""
     carried: Mapping[str, Tensor] | None = None
     """Where the next batch of the epoch starts, detached from the graph: the state of a recurrent layer"""
     items: int | None = None
@@ -27,7 +28,14 @@ class Loss(NamedTuple):
     @property
     def mean(self) -> Tensor:
         """The average loss of an item."""
-        return self.sum / (self.count or 1)
+        count = self.count
+        return self.sum / (count.clamp(min=1) if isinstance(count, Tensor) else count or 1)
+
+
+def count_of(counted: Tensor) -> int | Tensor:
+    """How many are True; a number on the CPU, and elsewhere a tensor of none that no step has to wait for."""
+    total = counted.sum()
+    return int(total) if counted.is_cpu else total
 
 
 class Head(nn.Module, ABC):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from seqkit.layers.head import Loss
+from seqkit.layers.head import Loss, count_of
 
 
 def label_loss(
@@ -32,7 +32,7 @@ def label_loss(
     seen = targets >= 0
     if class_weights is None and weights is None:
         total = cross_entropy(logits, targets, ignore_index=-1, reduction="sum", label_smoothing=label_smoothing)
-        return Loss(total, int(seen.sum()))
+        return Loss(total, count_of(seen))
     scale = seen.to(logits.dtype)
     if class_weights is not None:
         scale = scale * class_weights[targets.clamp(min=0)]

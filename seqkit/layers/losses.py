@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import cross_entropy, linear, pad
 
 _LOGITS = 2**22
 """Logits computed at a time: 16 MB of float32. Of 8,000 symbols and 1,500 rows on one core the loss and its gradient
 then take 0.2 s, of all logits at once 0.3 s and 100 MB more."""
+_FEW_LOGITS = 2**25
+"""On a GPU so many, 128 MB, are computed at once: there the number of operators decides, and a piece takes thirty."""
 _ROWS = 128
 """Products in bfloat16 have a multiple of so many rows."""
 
@@ -28,7 +30,8 @@ def linear_cross_entropy(
 ) -> Tensor:
     """The sum over rows of the cross-entropy (nats) of ``softmax(features W^T + b)``, without all logits at once.
 
-    Rows are computed in pieces, the gradient of each together with its logits, so that no tensor of (N, V) is needed.
+    Rows are computed in pieces, the gradient of each together with its logits, so that no tensor of (N, V) is needed;
+    on a GPU only where there are many.
     With ``label_smoothing`` ε, the target distribution is 1 - ε for the target and ε divided equally among all symbols.
 
     Args:
@@ -46,6 +49,11 @@ def linear_cross_entropy(
         # oneDNN compiles and caches a product in bfloat16 for each shape: with ragged batches that would be hundreds.
         extra = -len(features) % _ROWS
         features, targets = pad(features, [0, 0, 0, extra]), pad(targets, [0, extra], value=-1)
+    elif not features.is_cpu and len(features) * len(weight) <= _FEW_LOGITS:
+        logits = linear(features, weight, bias)
+        return cross_entropy(
+            logits, targets.clamp(min=-1), ignore_index=-1, reduction="sum", label_smoothing=label_smoothing
+        )
     total: Tensor = _Pieces.apply(features, weight, bias, targets, label_smoothing, bf16)  # type: ignore[no-untyped-call]
     return total
 
@@ -115,6 +123,7 @@ def _loss(logits: Tensor, targets: Tensor, label_smoothing: float, grad: Tensor)
     if label_smoothing:
         loss -= label_smoothing * logits.mean(1, keepdim=True)
         grad -= label_smoothing / logits.shape[1]
-    if not bool(counts.all()):
+    # A GPU would end all its work before it knows whether there is padding.
+    if not grad.is_cpu or not bool(counts.all()):
         grad *= counts
     return (loss * counts).sum()

@@ -5,8 +5,10 @@ B batch, T time, I input_size, H hidden_size, L num_layers, D directions (1 or 2
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from itertools import chain
 from typing import Any, cast
 
 import torch
@@ -21,6 +23,7 @@ from seqkit.kernels import (
     CellFacts,
     Cudnn,
     Native,
+    OnePiece,
     PackedStack,
     Weights,
     choose_kernel,
@@ -29,7 +32,7 @@ from seqkit.kernels import (
     transformed,
 )
 from seqkit.layers.convert import cell_of, copy_from_torch, copy_to_torch, module_of
-from seqkit.layers.direction import Direction, step_tensors, weights_of
+from seqkit.layers.direction import Direction, plain_weights, step_tensors, weights_of
 from seqkit.layers.ragged import Mask, packed_like, unpacked
 from seqkit.layers.state import State
 
@@ -91,6 +94,8 @@ class Recurrent(nn.Module):
         self.kernel, self.precision = kernel_name(kernel), precision
         # What the native kernel keeps from call to call; it compares it with the weights.
         self._packed = PackedStack()
+        # What the cudnn kernel keeps: of all layers, which are -1, and of each where there is dropout between them.
+        self._memory: defaultdict[int, OnePiece] = defaultdict(OnePiece)
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
         with torch.device(device) if device is not None else nullcontext():
             self.layers = nn.ModuleList(
@@ -235,12 +240,12 @@ class Recurrent(nn.Module):
         cell = self.cell
         runner = choose_kernel(cell, x, kernel or self.kernel, self.precision)
         initial = None if state is None else [state[name] for name in cell.state_names]
+        if isinstance(runner, Cudnn):
+            return self._run_stacks(runner, layers, weights, x, lengths, initial)
+        if lengths is not None:
+            lengths = lengths.to(x.device)
         if len(layers) == 1:
             x, final = runner.run(cell, weights, x, lengths, initial, self._packed.layer(0))
-            return x, State(zip(cell.state_names, final, strict=True))
-        if isinstance(runner, Cudnn) and not (self.training and self.dropout):
-            stack = [weights, *(self._weights(layers, number) for number in range(1, len(layers)))]
-            x, final = runner.run_stack(cell, stack, x, lengths, initial)
             return x, State(zip(cell.state_names, final, strict=True))
         finals, width = [], self.num_directions
         for number in range(len(layers)):
@@ -253,6 +258,51 @@ class Recurrent(nn.Module):
             finals.append(final)
         stacked = [torch.cat(parts, 1) for parts in zip(*finals, strict=True)]
         return x, State(zip(cell.state_names, stacked, strict=True))
+
+    def _run_stacks(
+        self,
+        runner: Cudnn,
+        layers: list[list[nn.Module]],
+        lowest: list[Weights],
+        x: Tensor,
+        lengths: Tensor | None,
+        initial: list[Tensor] | None,
+    ) -> tuple[Tensor, State]:
+        """All layers in one call, or a call for each where there is dropout between them."""
+        cell, names = self.cell, self.cell.state_names
+        stack = [lowest, *(self._weights(layers, number) for number in range(1, len(layers)))]
+        if not (self.training and self.dropout):
+            x, final = runner.run_stack(cell, stack, x, lengths, initial, self._memory[-1])
+            return x, State(zip(names, final, strict=True))
+        finals, width = [], self.num_directions
+        for number, weights in enumerate(stack):
+            x = dropout(x, self.dropout) if number else x
+            own = slice(number * width, (number + 1) * width)
+            start = None if initial is None else [value[:, own] for value in initial]
+            x, final = runner.run_stack(cell, [weights], x, lengths, start, self._memory[number])
+            finals.append(final)
+        return x, State(zip(names, [torch.cat(parts, 1) for parts in zip(*finals, strict=True)], strict=True))
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Recurrent:
+        """What ``to``, ``cuda`` and their like call: on a GPU, weights then lie as cuDNN reads them."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        weight = next(self.parameters(), None)
+        if weight is not None and weight.is_cuda and Cudnn.knows(self.cell):
+            self.join_weights()
+        return self
+
+    def join_weights(self) -> None:
+        """Moves the parameters into one piece of memory, in cuDNN's order; they stay the same parameters.
+
+        Tensors that shared memory with them, other than the parameters themselves, are left behind.
+        """
+        plain = [list(map(plain_weights, layer)) for layer in self._layers()]
+        layers = [[weights for weights in layer if weights is not None] for layer in plain]
+        if any(len(layer) != self.num_directions for layer in layers):
+            return
+        apart = self.dropout > 0 and len(layers) > 1
+        for number, directions in enumerate(layers) if apart else [(-1, list(chain.from_iterable(layers)))]:
+            self._memory[number].join(self.cell, directions)
 
     def _in_own_dtype(self, x: Tensor, state: State | None) -> tuple[Tensor, State | None]:
         dtype = self._weights(self._layers(), 0)[0].weight_h.dtype
@@ -378,7 +428,10 @@ class Recurrent(nn.Module):
         )
 
     def _check(self, x: Tensor, lengths: Lengths | None, state: State | None) -> Tensor | None:
-        """Refuses shapes that do not fit; returns lengths as a tensor, or None where nothing is padding."""
+        """Refuses shapes that do not fit; returns lengths, or None where nothing is padding.
+
+        They are on the CPU, where the cudnn kernel reads them too: a GPU ends all its work before a number is read.
+        """
         if torch.compiler.is_exporting():
             # Values are not known while exporting, and the recorded program must hold for any.
             return lengths if isinstance(lengths, Tensor) else None
@@ -390,15 +443,15 @@ class Recurrent(nn.Module):
         self._check_state(state, batch)
         if lengths is None:
             return None
-        lengths = torch.as_tensor(lengths, device=x.device)
+        lengths = torch.as_tensor(lengths)
         if lengths.is_floating_point() or lengths.is_complex():
             raise UsageError(f"lengths must be whole numbers, not {str(lengths.dtype).removeprefix('torch.')}")
         lengths = lengths.to(torch.int64)
         if lengths.shape != (batch,):
             raise UsageError(f"lengths must be one number for each of {batch} sequences, not {tuple(lengths.shape)}")
         if transformed():
-            return lengths  # whose values may be those of many calls at once
-        # Read together: each number that is read from a GPU waits for all of its work.
+            return lengths.to(x.device)  # whose values may be those of many calls at once
+        lengths = lengths.cpu()
         shortest, longest = torch.stack(lengths.aminmax()).tolist() if batch else (steps, steps)
         if not 0 <= shortest <= longest <= steps:
             raise UsageError(f"lengths must lie between 0 and the {steps} steps given, not {lengths.tolist()}")

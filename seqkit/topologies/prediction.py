@@ -67,7 +67,7 @@ def predict_items(
             groups.extendleft([group[middle:], group[:middle]])
             continue
         if loss is not None:
-            total, count = total + float(loss.sum), count + loss.count
+            total, count = total + float(loss.sum), count + float(loss.count)
         for number, prediction in zip(group, predictions, strict=True):
             found[number] = prediction
         after_batch()

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from seqkit.config import TrainingConfig
@@ -203,11 +204,10 @@ class Trainer:
             loss = self.loss(placed(batch, self.device))
             loss.mean.backward()
         length = clip_grad_norm_(self.head.parameters(), self.config.clip or math.inf)
-        # Both at once: each number that is read from a GPU waits for all of its work.
-        total, norm = torch.stack([loss.sum.detach(), length.to(loss.sum.device)]).tolist()
+        total, norm, count = _read(loss.sum.detach(), length, loss.count)
         if not (math.isfinite(total) and math.isfinite(norm)):
             raise SeqkitError(
-                f"the loss is not finite at step {progress.step + 1} (loss {total / (loss.count or 1):g}, learning "
+                f"the loss is not finite at step {progress.step + 1} (loss {total / (count or 1):g}, learning "
                 f"rate {self.rate:g}, gradient norm {norm:g}); lower --learning-rate or --clip; the last good "
                 "checkpoint stays"
             )
@@ -215,8 +215,8 @@ class Trainer:
         self.carried = loss.carried
         progress.step, progress.position = progress.step + 1, progress.position + 1
         self.average.update(progress.step)
-        progress.loss_sum, progress.loss_count = progress.loss_sum + total, progress.loss_count + loss.count
-        progress.examples += int(loss.count) if loss.items is None else loss.items
+        progress.loss_sum, progress.loss_count = progress.loss_sum + total, progress.loss_count + count
+        progress.examples += int(count) if loss.items is None else loss.items
         progress.seconds += time.perf_counter() - start
 
     def _finish_epoch(self) -> None:
@@ -272,6 +272,17 @@ class Trainer:
         self.carried = _named("carried.", tensors) or None
         restore_generators(facts["generators"])
         self.progress = Progress(**facts["progress"])
+
+
+def _read(total: Tensor, norm: Tensor, count: float | Tensor) -> tuple[float, float, float]:
+    """The numbers, all at once: each that is read from a GPU waits for all of its work."""
+    norm = norm.to(total.device)
+    if not isinstance(count, Tensor):
+        total_read, norm_read = torch.stack([total, norm]).tolist()
+        return total_read, norm_read, count
+    # A count is exact in float32 up to 16 million.
+    total_read, norm_read, count_read = torch.stack([total, norm, count.to(total.dtype)]).tolist()
+    return total_read, norm_read, count_read
 
 
 def _named(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

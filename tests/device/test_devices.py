@@ -11,6 +11,8 @@ from seqkit import UsageError, load
 from seqkit.config import make_config
 from seqkit.devices import find_device, placed, usable_device
 from seqkit.layers import State
+from seqkit.layers.label_loss import label_loss
+from seqkit.layers.losses import linear_cross_entropy
 from seqkit.runs import find_task, start
 from tests.device.fake import Far, far_device
 
@@ -104,3 +106,22 @@ def test_the_fake_device_sees_what_a_gpu_would_refuse(monkeypatch):
 def test_a_run_loads_on_no_device_that_is_not_there(trained):
     with pytest.raises(UsageError, match="no device 'cuda:99'"):
         load(trained[0], "cuda:99")
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_a_loss_on_a_device_is_the_cpus_and_its_count_is_not_read(device, smoothing):
+    torch.manual_seed(0)
+    tensors, targets = (torch.randn(7, 3), torch.randn(5, 3), torch.randn(5)), torch.tensor([0, 4, -100, 2, 2, -1, 3])
+    found = []
+    for where in ("cpu", device):
+        there = [tensor.to(where).requires_grad_() for tensor in tensors]
+        loss = linear_cross_entropy(*there, targets.to(where), smoothing)
+        found.append([t.detach().cpu() for t in (loss, *torch.autograd.grad(loss, there))])
+    for one, other in zip(*found, strict=True):
+        # float32: sums of 7 values up to 10 in another order.
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+    logits = tensors[0].detach().to(device)
+    some, padding = torch.tensor([0, 2, -1, 1, -1, 0, 2]), torch.full((7,), -1)
+    few, none = (label_loss(logits, labels.to(device)) for labels in (some, padding))
+    assert isinstance(few.count, torch.Tensor) and int(few.count) == 5
+    assert float(few.mean) == pytest.approx(float(few.sum) / 5) and float(none.mean) == 0

@@ -1,5 +1,7 @@
 """The cudnn kernel. What it hands to torch's operators is checked on the CPU, where they compute the same."""
 
+import copy
+import pickle
 import warnings
 
 import pytest
@@ -20,7 +22,8 @@ def run(layer, x, lengths, state, kernel=None):
         return layer(x, lengths, state, kernel=kernel)
     stack = [list(map(weights_of, directions)) for directions in layer.layers]
     lengths = None if lengths is None else torch.tensor(lengths, device=x.device)
-    return Cudnn().run_stack(layer.cell, stack, x, lengths, None if state is None else list(state.values()))
+    start = None if state is None else list(state.values())
+    return Cudnn().run_stack(layer.cell, stack, x, lengths, start, layer._memory[-1])
 
 
 def outputs_and_gradients(layer, x, lengths, state, kernel=None):
@@ -36,15 +39,97 @@ def outputs_and_gradients(layer, x, lengths, state, kernel=None):
 
 @pytest.mark.parametrize("lengths", LENGTHS)
 @pytest.mark.parametrize(("cell", "options"), CELLS)
-@pytest.mark.parametrize(("layers", "bidirectional"), [(1, False), (1, True), (3, True)])
-def test_outputs_and_gradients_equal_the_references(cell, options, layers, bidirectional, lengths):
+@pytest.mark.parametrize(("layers", "bidirectional", "joined"), [(1, False, True), (1, True, False), (3, True, True)])
+def test_outputs_and_gradients_equal_the_references(cell, options, layers, bidirectional, joined, lengths):
     torch.manual_seed(0)
     layer = Recurrent(cell, 3, 4, layers, bidirectional, **options).double()
     x, state = torch.randn(5, 7, 3).double(), layer.initial_state(5).map(lambda t: torch.randn_like(t))
+    if joined:
+        layer.join_weights()
     found, expected = (outputs_and_gradients(layer, x, lengths, state, kernel) for kernel in (None, "reference"))
     # Double precision: only the order of sums differs.
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
+
+
+def replace_data(layer):
+    layer.layers[0][0].weight_h.data = 2 * layer.layers[0][0].weight_h.data
+
+
+def replace_parameter(layer):
+    layer.layers[0][0].bias = torch.nn.Parameter(layer.layers[0][0].bias.detach() + 1)
+
+
+def freeze_and_edit(layer):
+    layer.layers[0][0].weight_x.requires_grad_(False).mul_(3)
+    layer.layers[0][0].weight_x.requires_grad_()
+
+
+EDITS = [
+    lambda layer: layer.layers[0][0].weight_x.data.add_(1),
+    lambda layer: layer.layers[0][0].bias.detach().numpy().fill(0.5),
+    lambda layer: layer.load_state_dict({name: 2 * tensor for name, tensor in layer.state_dict().items()}),
+    replace_data,
+    replace_parameter,
+    freeze_and_edit,
+]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_after_any_edit_of_weights_in_one_piece_the_call_is_the_references(cell, edit):
+    torch.manual_seed(0)
+    layer = Recurrent(cell, 3, 4, 2).double()
+    layer.join_weights()
+    x = torch.randn(5, 7, 3).double()
+    before = outputs_and_gradients(layer, x, None, None)
+    edit(layer)
+    found, expected = (outputs_and_gradients(layer, x, None, None, kernel) for kernel in (None, "reference"))
+    assert not torch.equal(found[0], before[0])
+    # Double precision: only the order of sums differs.
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(("dropout", "stacks"), [(0.0, 1), (0.5, 2)])
+@pytest.mark.parametrize("cell", ["lstm", "rnn"])
+def test_weights_in_one_piece_are_handed_on_as_they_lie(cell, dropout, stacks):
+    layer = Recurrent(cell, 3, 4, 2, True, dropout)
+    values = {name: tensor.clone() for name, tensor in layer.state_dict().items()}
+    parameters = list(layer.parameters())
+    layer.join_weights()
+    assert all(one is other for one, other in zip(layer.parameters(), parameters, strict=True))
+    assert all(torch.equal(tensor, values[name]) for name, tensor in layer.state_dict().items())
+    weights = [list(map(weights_of, directions)) for directions in layer.layers]
+    groups = {-1: weights[0] + weights[1]} if stacks == 1 else dict(enumerate(weights))
+    for number, directions in groups.items():
+        handed = layer._memory[number].in_torchs_order(layer.cell, directions, torch.float32)
+        own = [t for w in directions for t in (w.weight_x, w.weight_h, w.bias)]
+        assert all(any(one is other for other in handed) for one in own)
+        # torch's own test: matrices first, then biases, from the beginning of the memory to its end.
+        order = sorted(handed, key=lambda t: t.storage_offset())
+        assert [t.dim() for t in order] == [2] * (len(handed) // 2) + [1] * (len(handed) // 2)
+        assert sum(t.numel() for t in handed) == order[0].untyped_storage().nbytes() // 4
+        assert all(not bias.any() for bias in handed[3::4])
+
+
+def test_tied_weights_and_copies_of_weights_in_one_piece_compute_the_same():
+    torch.manual_seed(0)
+    layer, other = Recurrent("gru", 3, 4), Recurrent("gru", 3, 4)
+    layer.join_weights()
+    other.layers[0][0].weight_h = layer.layers[0][0].weight_h
+    other.join_weights()
+    x = torch.randn(5, 7, 3)
+    for each in (layer, other, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        # float32: sums of 4 products in another order.
+        torch.testing.assert_close(run(each, x, None, None)[0], each(x, kernel="reference")[0], rtol=1e-5, atol=1e-6)
+
+
+def test_weights_that_were_first_read_without_gradients_can_be_trained():
+    layer, x = Recurrent("gru", 3, 4), torch.randn(2, 6, 3)
+    with torch.inference_mode():
+        run(layer, x, None, None)
+    assert len(outputs_and_gradients(layer, x, [2, 6], None)) == 7
 
 
 def test_what_stands_in_the_padding_reaches_neither_outputs_nor_gradients():
@@ -77,7 +162,7 @@ def test_a_step_is_the_first_of_a_sequence():
 def test_steps_are_packed_as_torch_packs_them():
     lengths, steps = torch.tensor([2, 0, 5, 1, 5]), 6
     x = torch.arange(5 * steps).view(5, steps, 1)
-    rows, order, sizes = pack_steps(lengths, steps)
+    rows, order, sizes = pack_steps(lengths, steps, x.device)
     present = lengths > 0
     theirs = torch.nn.utils.rnn.pack_padded_sequence(x[present], lengths[present], True, enforce_sorted=False)
     assert torch.equal(x.reshape(-1)[rows], theirs.data.squeeze(1)) and torch.equal(sizes, theirs.batch_sizes)
@@ -121,10 +206,39 @@ def test_on_a_gpu_values_equal_the_references(cell, options, layers, bidirection
         warnings.simplefilter("error")
         found = outputs_and_gradients(layer, x, lengths, state, "cudnn")
     expected = outputs_and_gradients(layer, x, lengths, state, "reference")
-    # The outputs of float32 to 1e-5; gradients are sums over 35 steps of values up to about 10.
+    # The outputs of float32 to 1e-5; gradients are sums over 35 steps of values up to about 10. If nothing is packed,
+    # torch takes cuDNN's kernel for few units, whose tanh of a plain rnn is less exact: on an H200 2.2e-5 and 1.7e-4.
+    # That is not TF32, which relu would show as well.
+    loose = 10 if cell == "rnn" and not options and lengths is None else 1
     for number, (one, other) in enumerate(zip(found, expected, strict=True)):
-        tolerance = 1e-5 if number <= len(state) else 1e-4
+        tolerance = loose * (1e-5 if number <= len(state) else 1e-4)
         torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance)
+
+
+@gpu
+def test_a_layer_that_moves_to_a_gpu_hands_its_own_weights_to_cudnn():
+    layer = Recurrent("lstm", 24, 32, 2, True).cuda()
+    directions = [weights_of(direction) for directions in layer.layers for direction in directions]
+    handed = layer._memory[-1].in_torchs_order(layer.cell, directions, torch.float32)
+    own = [t for w in directions for t in (w.weight_x, w.weight_h, w.bias)]
+    assert all(any(one is other for other in handed) for one in own)
+
+
+@gpu
+@pytest.mark.parametrize("lengths", LENGTHS[:2])
+@pytest.mark.parametrize(("cell", "options"), CELLS)
+def test_on_a_gpu_values_are_those_of_torchs_own_layer(cell, options, lengths):
+    torch.manual_seed(0)
+    layer = Recurrent(cell, 24, 32, 2, True, **options).cuda()
+    x, module = torch.randn(5, 7, 24).cuda(), layer.to_torch().cuda()
+    if lengths is None:
+        expected = module(x)[0]
+    else:
+        lengths = [5, 2, 7, 3, 1]  # torch packs no sequence without a step
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), True, enforce_sorted=False)
+        expected = torch.nn.utils.rnn.pad_packed_sequence(module(packed)[0], True, total_length=7)[0]
+    # The same call of cuDNN, but for the sum of two biases in another order.
+    torch.testing.assert_close(layer(x, lengths, kernel="cudnn")[0], expected, rtol=1e-5, atol=1e-6)
 
 
 @gpu

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seqkit.devices import placed
 from seqkit.layers import Decoder, DecoderState, Head, Loss
+from seqkit.layers.head import count_of
 from seqkit.search import Repeats, Sampling, sample
 from seqkit.topologies.next_step.carried import from_tensors, to_tensors
 from seqkit.topologies.next_step.codec import Text
@@ -69,7 +70,7 @@ class LanguageModelHead(Head):
         """Cross-entropy of the targets, in nats; negative targets count nothing."""
         features, state = self._read(batch.tokens, None if batch.state is None else from_tensors(batch.state))
         total = self._nats(features, batch.targets, self.decoder.recurrent.precision)
-        return Loss(total, int((batch.targets >= 0).sum()), to_tensors(state.detach()))
+        return Loss(total, count_of(batch.targets >= 0), to_tensors(state.detach()))
 
     @torch.no_grad()
     def predict(self, batch: Sequence[Text], *, after_batch: Callable[[], None] = lambda: None) -> list[Scored]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seqkit.data.vocab import PAD, UNK
 from seqkit.layers import Decoder, DecoderState, Head, Loss
-from seqkit.layers.head import require_targets
+from seqkit.layers.head import count_of, require_targets
 from seqkit.layers.pictures import PictureEncoder
 from seqkit.search import beam
 from seqkit.search.base import Limits
@@ -73,7 +73,7 @@ class CaptionHead(Head):
         features = self.decoder(inputs, state).features
         smoothing = self.label_smoothing if self.training else 0.0
         total = self.decoder.nats(features.flatten(0, 1), targets.flatten(), smoothing)
-        return Loss(total, int((targets >= 0).sum()))
+        return Loss(total, count_of(targets >= 0))
 
     @torch.no_grad()
     def predict(
