@@ -14,11 +14,13 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from seqkit.cells import Cell
-from seqkit.errors import UsageError, unknown
+from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.kernels.aten import Aten
 from seqkit.kernels.base import Kernel, Weights
 from seqkit.kernels.build import built
+from seqkit.kernels.compiled import ensure_cells, find_cell
 from seqkit.kernels.native import Native, ensure, ensure_or_warn, ready
+from seqkit.kernels.operators import operator_name
 from seqkit.kernels.packed import PackedStack
 from seqkit.kernels.reference import Reference
 from seqkit.kernels.traced import Traced
@@ -35,6 +37,7 @@ __all__ = [
     "built",
     "choose_kernel",
     "ensure",
+    "ensure_cells",
     "kernel_name",
     "ready",
     "transformed",
@@ -77,6 +80,8 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     name = kernel_name(kernel)
     if transformed():
         return _PLAIN
+    if name in ("auto", "native") and operator_name(cell) is None and x.dtype is torch.float32 and x.is_cpu:
+        _compile(cell, name == "native")
     if name in KERNELS and not KERNELS[name].supports(cell, x):
         raise UsageError(f"kernel '{name}' cannot run {cell!r} on {_kind(x)}; use kernel 'reference' or 'auto'")
     if name in ("aten", "reference"):
@@ -85,6 +90,16 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     if name != "torch" and native.supports(cell, x) and (ensure_or_warn() if name == "native" else ready()):
         return native
     return next(k for k in (KERNELS["aten"], KERNELS["reference"]) if k.supports(cell, x))
+
+
+def _compile(cell: Cell, build_it: bool) -> None:
+    """Finds or makes the kernel of a cell of somebody's own, where it can be compiled."""
+    if torch.compiler.is_compiling():
+        return
+    try:
+        find_cell(cell, build_it)
+    except SeqkitError as error:
+        raise UsageError(f"kernel 'native' cannot run {cell!r}: {error}; use kernel 'reference' or 'auto'") from error
 
 
 def transformed() -> bool:

@@ -39,7 +39,7 @@ _STEPS_WORTH_PACKING = 12
 
 
 class Native(Kernel):
-    """Runs every cell of ours for which C++ was written.
+    """Runs every cell of ours for which C++ was written, and those that were compiled.
 
     Args:
         bf16: round both sides of each product to bfloat16 where the processor multiplies those; sums, gates, states
@@ -50,7 +50,7 @@ class Native(Kernel):
         self.bf16 = bf16
 
     def supports(self, cell: Cell, x: Tensor) -> bool:
-        """float32 on a CPU, and a cell that the C++ source has."""
+        """float32 on a CPU, and a cell that the C++ source has or that was compiled."""
         return x.dtype is torch.float32 and x.is_cpu and operator_name(cell) is not None
 
     def run_layer(self, call: LayerCall) -> tuple[Tensor, CellState]:
@@ -110,9 +110,9 @@ class Native(Kernel):
             RuntimeError: a shape, dtype or device is not that of a step of this layer.
             KeyError: a state is missing.
         """
-        has_c, units, h, c = "c" in cell.state_names, tensors[1].shape[1], None, None
+        (first, *others), units, h, c = cell.state_names, tensors[1].shape[1], None, None
         if state is not None:
-            h, c = state["h"], state["c"] if has_c else None
+            h, c = state[first], state[others[0]] if others else None
         rows, name = x.shape[0], operator_name(cell)
         slices, team = plan(1, rows, padded(units), len(cell.gate_names), single=True)
         if rows == 1 and not kept.hold.active:
@@ -121,4 +121,4 @@ class Native(Kernel):
             bf16 = self._rounds()
             packed, vectors = kept.standing(bf16) or kept.joined(weights(), bf16)
             out, h, c = operator("step")(name, x, packed, vectors, h, c, units, slices, team)
-        return out, {"h": h, "c": c} if has_c else {"h": h}
+        return out, {first: h, others[0]: c} if others else {first: h}
