@@ -1,7 +1,7 @@
 """Tensors whose every number is an expression: what a recorded graph computes, number by number.
 
 Each number knows the hidden unit and the sequence that it belongs to, so that the first operator that mixes two units
-or two sequences is found. However a step divides and joins its tensors, the numbers are in the end where torch put them.
+or two sequences is found. However a step divides and joins its tensors, the numbers end up where torch puts them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Union
 
 COMPARISONS = {"gt", "ge", "lt", "le", "eq", "ne"}
 LOGICAL = {"and", "or"}
@@ -89,8 +88,8 @@ class Where:
     b: int
 
 
-Leaf = Union[Input, Recurrent, State, Parameter, Gradient, Constant]
-Expression = Union[Leaf, Unary, Binary, Where]
+Leaf = Input | Recurrent | State | Parameter | Gradient | Constant
+Expression = Leaf | Unary | Binary | Where
 
 
 def operands(expression: Expression) -> tuple[int, ...]:

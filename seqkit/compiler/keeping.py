@@ -2,9 +2,9 @@
 
 The way back knows h before the step, the cell's own parameters and constants anyhow; whatever else it needs of the way
 forward, it has to have kept or to compute from what was kept. The fewest values that suffice are a minimum cut between
-what comes into the step and what the way back uses. Of several such sets the one nearest to the way back leaves the least
-to compute there: a gate's value, not the sum that it is the sigmoid of. A value costs a write and a read of memory in
-every step, which the little that is computed twice (a product or two, for an LSTM the tanh of the new cell state) does not.
+what comes into the step and what the way back uses. Of several such sets the one nearest to the way back leaves the
+least to compute there: a gate's value, not the sum that it is the sigmoid of. A value costs a write and a read of memory
+in each step; the little that is computed twice (for an LSTM the tanh of the new cell state) costs less.
 """
 
 from __future__ import annotations
@@ -78,11 +78,12 @@ class _Flow:
                 if capacity and b not in came and b != "source":
                     came[b] = a
                     waiting.append(b)
-        path, b = [], "sink" if "sink" in came else "source"
-        while b != "source":
-            path.append((came[b], b))
-            b = came[b]
-        return path  # type: ignore[return-value]
+        path: list[tuple[Side, Side]] = []
+        at: Side = "sink" if "sink" in came else "source"
+        while at != "source":
+            path.append((came[at], at))
+            at = came[at]
+        return path
 
     def reach_the_sink(self) -> set[Side]:
         """From where the sink could still be reached."""

@@ -28,11 +28,13 @@ FILLS = {"empty_like", "zeros_like", "ones_like", "full_like", "new_zeros", "new
 FOLDS: dict[str, str] = {"sum": "add", "amax": "maximum", "amin": "minimum"}
 """Operators that go over a dimension, and what joins two of its values."""
 
-_DECOMPOSED = """silu silu_backward softplus softplus_backward elu elu_backward leaky_relu leaky_relu_backward
-hardsigmoid hardsigmoid_backward hardtanh hardtanh_backward hardswish hardswish_backward gelu gelu_backward mish
-_softmax _softmax_backward_data addcmul addcdiv lerp log_sigmoid_forward log_sigmoid_backward celu""".split()
+_ACTIVATIONS = ("silu", "softplus", "elu", "leaky_relu", "hardsigmoid", "hardtanh", "hardswish", "gelu")
+_DECOMPOSED = [
+    *_ACTIVATIONS, *(f"{name}_backward" for name in _ACTIVATIONS), "mish", "_softmax", "_softmax_backward_data",
+    "addcmul", "addcdiv", "lerp", "log_sigmoid_forward", "log_sigmoid_backward", "celu",
+]  # fmt: skip
 
-DECOMPOSITIONS = get_decompositions([getattr(aten, name) for name in _DECOMPOSED])
+DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {**get_decompositions([getattr(aten, name) for name in _DECOMPOSED])}
 """Operators that torch itself makes of simpler ones."""
 
 

@@ -74,11 +74,11 @@ class _Tracing:
         gates, count = len(self.cell.gate_names), len(self.cell.state_names)
 
         def both(tensors: list[Tensor], grads: list[Tensor]) -> tuple[Any, Any]:
-            new, back = torch.func.vjp(self._run, tensors)
+            new, back, *_ = torch.func.vjp(self._run, tensors)
             return new, back(tuple(grads))[0]
 
         leaves, grads = self._leaves(), self._part(count, Gradient)
-        new, back = self._interpret(both, leaves, grads)
+        new, back = self._interpret(both, leaves, grads)[:2]
         states = tuple(self._by_unit(value, "the new state") for value in new)
         names = ("an input part", "a recurrent part", *("a state",) * count, *("a parameter",) * len(self.own))
         found = [self._by_gate(value, f"the gradient of {name}") for value, name in zip(back, names, strict=True)]
@@ -204,7 +204,7 @@ class _Watch(TorchDispatchMode):
     """Notes the line of a file from which an operator is first called."""
 
     def __init__(self, operator: Any, file: str | None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operator, self.file, self.line = operator, file, 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -178,11 +178,12 @@ class Recurrent(nn.Module):
         """Those of one layer, with dropout where it is asked for."""
         weights = [weights_of(direction) for direction in layers[number]]
         rows, below = len(self.cell.gate_names) * self.hidden_size, self.output_size if number else self.input_size
+        inner = self.cell.recurrent_gates * self.hidden_size
         for w in weights:
-            if w.weight_x.shape != (rows, below) or w.weight_h.shape != (rows, self.hidden_size):
+            if w.weight_x.shape != (rows, below) or w.weight_h.shape != (inner, self.hidden_size):
                 raise UsageError(
                     f"the weights in layers[{number}] are {tuple(w.weight_x.shape)} and {tuple(w.weight_h.shape)}, but "
-                    f"this layer needs {(rows, below)} and {(rows, self.hidden_size)}"
+                    f"this layer needs {(rows, below)} and {(inner, self.hidden_size)}"
                 )
         if len(weights) != self.num_directions:
             raise UsageError(f"layers[{number}] must have {self.num_directions} directions, not {len(weights)}")
@@ -222,7 +223,7 @@ class Recurrent(nn.Module):
         if kernel is None:
             kernel = choose_kernel(self.cell, x, self.kernel, self.precision)
             self._packed.kernel_for[choice] = kernel
-        if not isinstance(kernel, Native):
+        if not isinstance(kernel, Native) or not self.cell.stages:
             return None
         layers = self._modules["layers"]._modules  # type: ignore[union-attr]
         tensors = step_tensors(layers.values())  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What the expressions of a traced step are worth, by torch in double precision: the meaning of the intermediate form."""
+"""What the expressions of a traced step are worth, by torch: the meaning of the intermediate form."""
 
 import operator
 

@@ -7,8 +7,8 @@ from seqkit.cells import Cell
 
 UNARY = {
     "sigmoid": torch.sigmoid, "tanh": torch.tanh, "sin": torch.sin, "silu": torch.nn.functional.silu,
-    "square": lambda a: torch.tanh(a).square(), "exp": lambda a: torch.exp(-a.abs()), "root": lambda a: (a * a + 1).sqrt(),
-    "relu": lambda a: torch.relu(a + 0.3), "neg": torch.neg,
+    "square": lambda a: torch.tanh(a).square(), "exp": lambda a: torch.exp(-a.abs()),
+    "root": lambda a: (a * a + 1).sqrt(), "relu": lambda a: torch.relu(a + 0.3), "neg": torch.neg,
 }  # fmt: skip
 BINARY = {
     "add": torch.add, "sub": torch.sub, "mul": lambda a, b: a * torch.tanh(b), "div": lambda a, b: a / (1.5 + b * b),

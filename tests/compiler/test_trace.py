@@ -1,5 +1,7 @@
 """Tracing: what a step computes for one hidden unit, its gradient, and why a step cannot be compiled."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -25,7 +27,9 @@ def assert_traced_as_written(cell, batch=4, units=7):
     x, r = torch.randn(2, batch, gates * units, dtype=torch.double)
     state, grads = torch.randn(2, states, batch, units, dtype=torch.double)
     leaves = [t.clone().requires_grad_() for t in (x, r, *state, *own.values())]
-    new = cell.step(leaves[0], leaves[1], tuple(leaves[2 : 2 + states]), **dict(zip(own, leaves[2 + states :])))
+    new = cell.step(
+        leaves[0], leaves[1], tuple(leaves[2 : 2 + states]), **dict(zip(own, leaves[2 + states :], strict=True))
+    )
     dx, dr, *rest = torch.autograd.grad(new, leaves, tuple(grads), materialize_grads=True)
     step, values = trace(cell), leaves_of(cell, x, r, state, own, grads)
     for found, expected in zip(evaluate(step, step.states, values), new, strict=True):
@@ -165,8 +169,8 @@ def test_the_line_that_is_named_is_that_of_the_operator():
     with pytest.raises(TraceError) as error:
         trace(Mean())
     line = int(str(error.value).partition("in line ")[2].split()[0])
-    with open(__file__, encoding="utf-8") as source:
-        assert source.read().splitlines()[line - 1].strip() == "return a - h.mean(-1, keepdim=True)"
+    source = Path(__file__).read_text("utf-8").splitlines()
+    assert source[line - 1].strip() == "return a - h.mean(-1, keepdim=True)"
 
 
 def test_an_in_place_operator_is_traced_as_what_it_computes():
