@@ -97,6 +97,27 @@ def cell_struct(step: Step, biases: Sequence[int] = ()) -> str:
     ])  # fmt: skip
 
 
+def scan_struct(step: Step) -> str:
+    """The struct of a cell without a recurrent product, called ``Cell``."""
+    names = _leaf_names(step, ())
+    forward = _assignments(step, step.states, names, {})
+    forward += _taking_turns("s", [_operand(step, number, names) for number in step.states])
+    back = _assignments(step, step.gradients, names, {})
+    back += [f"da[{n}] = {_operand(step, number, names)};" for n, number in enumerate(step.grad_inputs)]
+    back += [f"down[{n}] = {_operand(step, number, names)};" for n, number in enumerate(step.grad_own)]
+    back += _taking_turns("ds", [_operand(step, number, names) for number in step.grad_states])
+    facts = {"GATES": step.gates, "STATES": len(step.states), "OWN": step.own_rows}
+    return "\n".join([
+        "struct Cell {",
+        f"    static constexpr int {', '.join(f'{key} = {value}' for key, value in facts.items())};",
+        "",
+        *_function("step(const V* x, V* s, const V* own)", forward),
+        "",
+        *_function("back(const V* x, const V* s, V* ds, const V* own, V* da, V* down)", back),
+        "};",
+    ])  # fmt: skip
+
+
 _LIBRARY = """// Made of the step of each cell by seqkit.compiler.
 #include "cell_operators.h"
 #include "cells/compiled.h"
@@ -124,7 +145,8 @@ def library(structs: Mapping[str, str]) -> str:
     bodies, entries = [], []
     for number, (name, text) in enumerate(structs.items()):
         bodies.append(f"namespace cell_{number} {{\n{text}\n}}  // namespace cell_{number}")
-        entries.append(f'    operators_of<cell_{number}::Cell>("{name}"),')
+        kind = "operators_of" if ": Compiled<Cell>" in text else "scan_operators_of"
+        entries.append(f'    {kind}<cell_{number}::Cell>("{name}"),')
     return _LIBRARY.format(structs="\n\n".join(bodies), entries="\n".join(entries), count=len(structs))
 
 
@@ -132,9 +154,7 @@ def _forward(step: Step, kept: Kept, biases: Sequence[int]) -> list[str]:
     names = _leaf_names(step, biases)
     body = _assignments(step, [*step.states, *kept.values], names, {})
     body += [f"kept[{n}] = {_operand(step, number, names)};" for n, number in enumerate(kept.values)]
-    # By way of a copy: a state may become what another one was.
-    body += [f"const V s{n} = {_operand(step, number, names)};" for n, number in enumerate(step.states)]
-    body += [f"s[{n}] = s{n};" for n in range(len(step.states))]
+    body += _taking_turns("s", [_operand(step, number, names) for number in step.states])
     return _function("step(const V* x, const V* r, V* s, const V* own, V* kept)", body)
 
 
@@ -147,9 +167,14 @@ def _backward(step: Step, kept: Kept, slots: Slots, biases: Sequence[int]) -> li
     found |= {f"down[{n}]": step.grad_recurrents[gate] for n, gate in enumerate(biases)}
     found |= {f"down[{len(biases) + n}]": number for n, number in enumerate(step.grad_own)}
     body += [f"{place} = {_operand(step, number, names, known)};" for place, number in found.items()]
-    body += [f"const V ds{n} = {_operand(step, number, names, known)};" for n, number in enumerate(step.grad_states)]
-    body += [f"ds[{n}] = ds{n};" for n in range(len(step.grad_states))]
+    body += _taking_turns("ds", [_operand(step, number, names, known) for number in step.grad_states])
     return _function("back(const V* kept, V h, V* ds, const V* own, V* da, V* down)", body)
+
+
+def _taking_turns(array: str, values: Sequence[str]) -> list[str]:
+    """Sets an array of states by way of copies: one may become what another was."""
+    copies = [f"const V {array}{n} = {value};" for n, value in enumerate(values)]
+    return [*copies, *(f"{array}[{n}] = {array}{n};" for n in range(len(values)))]
 
 
 def _function(signature: str, body: list[str]) -> list[str]:

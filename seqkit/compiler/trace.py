@@ -27,7 +27,7 @@ from seqkit.errors import SeqkitError
 
 _UNITS, _OTHER_UNITS = 3, 5
 _MOST_STATES = 2
-"""As ``kMaxStates`` of the C++ has it"""
+"""As ``kMaxStates`` of the C++ has it; without a recurrent product there may be more"""
 
 
 class TraceError(SeqkitError):
@@ -54,9 +54,9 @@ def trace(cell: Cell) -> Step:
 
 
 def _check(cell: Cell) -> None:
-    if len(cell.stages) != 1:
+    if len(cell.stages) > 1:
         raise Refused(f"has {len(cell.stages)} recurrent products in a step, of which one can be compiled")
-    if len(cell.state_names) > _MOST_STATES:
+    if cell.stages and len(cell.state_names) > _MOST_STATES:
         raise Refused(f"has {len(cell.state_names)} states, of which {_MOST_STATES} can be compiled")
 
 
@@ -93,7 +93,9 @@ class _Tracing:
         return tuple(self._by_unit(value, "the new state") for value in new)
 
     def check_operand(self) -> None:
-        """h is what the product multiplies."""
+        """h is what the product multiplies, if there is one."""
+        if not self.cell.stages:
+            return
         count = len(self.cell.state_names)
         x, _, *rest = self._leaves()
 
@@ -111,7 +113,7 @@ class _Tracing:
 
     def _leaves(self) -> list[Elements]:
         gates, count = len(self.cell.gate_names), len(self.cell.state_names)
-        x, r = (self._rows(gates, kind) for kind in (Input, Recurrent))
+        x, r = self._rows(gates, Input), self._rows(self.cell.recurrent_gates, Recurrent)
         own, row = [], 0
         for value in self.own.values():
             rows = value.numel() // self.units

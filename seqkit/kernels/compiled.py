@@ -38,15 +38,22 @@ def translate(cells: Sequence[Cell]) -> Translated:
         seqkit.compiler.TraceError: a step cannot be compiled.
     """
     # Not before somebody needs it: recording takes a second to import.
-    from seqkit.compiler.cpp import cell_struct, library
-    from seqkit.compiler.trace import trace
+    from seqkit.compiler.cpp import library
 
-    structs = [
-        cell_struct(trace(cell), [cell.gate_names.index(gate) for gate in cell.recurrent_bias]) for cell in cells
-    ]
+    structs = [_struct_of(cell) for cell in cells]
     names = tuple(f"compiled-{hashlib.sha256(text.encode()).hexdigest()[:16]}" for text in structs)
     title = ", ".join(type(cell).__name__ for cell in cells)
     return Translated(tuple(cells), names, CellSource(title, library(dict(zip(names, structs, strict=True)))))
+
+
+def _struct_of(cell: Cell) -> str:
+    from seqkit.compiler.cpp import cell_struct, scan_struct
+    from seqkit.compiler.trace import trace
+
+    step = trace(cell)
+    if not cell.stages:
+        return scan_struct(step)
+    return cell_struct(step, [cell.gate_names.index(gate) for gate in cell.recurrent_bias])
 
 
 def ensure_cells(

@@ -14,6 +14,7 @@ import torch
 
 from seqkit.kernels.build import BuildError, build, built, fits
 from seqkit.kernels.operators import operator, register
+from seqkit.kernels.scan import register as register_scan
 
 _loaded: list[str] = []
 """The path of this process's library, once there is one."""
@@ -39,6 +40,7 @@ def load(path: str) -> None:
                 why = error.__cause__ or error
                 raise BuildError(f"{path} cannot be loaded ({why}); clear it: seqkit kernels clear") from error
             register()
+            register_scan()
         _loaded.append(path)
 
 

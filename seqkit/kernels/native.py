@@ -20,6 +20,7 @@ from seqkit.kernels.library import ensure, ensure_or_warn, multiplies_bf16, read
 from seqkit.kernels.operators import Options, forward, operator, operator_name
 from seqkit.kernels.packed import PackedStack, pack, tensors_of
 from seqkit.kernels.plan import plan
+from seqkit.kernels.scan import run_scan
 
 __all__ = [
     "Native",
@@ -55,6 +56,8 @@ class Native(Kernel):
 
     def run_layer(self, call: LayerCall) -> tuple[Tensor, CellState]:
         """See :class:`~seqkit.kernels.base.Kernel`."""
+        if not call.cell.stages:
+            return run_scan(call)
         tensors = tensors_of(call.weights)
         if torch.is_grad_enabled() and any(t.requires_grad for t in (call.x, *(call.states or ()), *tensors)):
             return self._run_for_gradients(call)

@@ -24,12 +24,13 @@ _PARAMETERS = ("weight_x", "weight_h", "bias", "bias_h")
 class Direction(nn.Module):
     """Weights (G·H, I) and (G·H, H) and biases, as in :class:`~seqkit.kernels.base.Weights`.
 
-    The recurrent weights of a cell that has no recurrent product are (0, H).
+    A cell without a recurrent product has no recurrent weights: they are (0, H), and no parameter.
 
     Initial values: orthogonal recurrent weights for each gate (Saxe et al., 2014), Glorot-uniform input weights for
     each gate, biases 0 unless the cell gives another value (the forget gate of an LSTM starts at 1).
     """
 
+    weight_h: Tensor
     bias_h: Tensor | None
 
     def __init__(self, cell: Cell, input_size: int, hidden_size: int) -> None:
@@ -37,7 +38,11 @@ class Direction(nn.Module):
         self.cell = cell
         rows = len(cell.gate_names) * hidden_size
         self.weight_x = nn.Parameter(torch.empty(rows, input_size))
-        self.weight_h = nn.Parameter(torch.empty(cell.recurrent_gates * hidden_size, hidden_size))
+        weight_h = torch.empty(cell.recurrent_gates * hidden_size, hidden_size)
+        if cell.stages:
+            self.weight_h = nn.Parameter(weight_h)
+        else:
+            self.register_buffer("weight_h", weight_h, persistent=False)
         self.bias = nn.Parameter(torch.empty(rows))
         inner = len(cell.recurrent_bias) * hidden_size
         self.register_parameter("bias_h", nn.Parameter(torch.empty(inner)) if inner else None)

@@ -4,6 +4,7 @@
 #include "arguments.h"
 #include "cells/cell.h"
 #include "inference.h"
+#include "scan.h"
 #include "sizes.h"
 #include "training.h"
 
@@ -16,16 +17,19 @@
 
 namespace seqkit {
 
+// A cell with a recurrent product has all but the last two, one without has those alone; the others are null.
 struct CellOperators {
     const char* name;
-    Forwarded (*forward)(const ForwardArguments&);
-    Gradients (*backward)(const BackwardArguments&);
-    Inferred (*infer)(const InferenceArguments&);
-    Inferred (*step)(const InferenceArguments&);
-    Inferred (*infer_in_place)(const InPlaceArguments&);
-    Inferred (*step_in_place)(const InPlaceArguments&);
-    int64_t (*kept_floats)(int64_t hidden_size);
-    bool keeps_only_h;
+    Forwarded (*forward)(const ForwardArguments&) = nullptr;
+    Gradients (*backward)(const BackwardArguments&) = nullptr;
+    Inferred (*infer)(const InferenceArguments&) = nullptr;
+    Inferred (*step)(const InferenceArguments&) = nullptr;
+    Inferred (*infer_in_place)(const InPlaceArguments&) = nullptr;
+    Inferred (*step_in_place)(const InPlaceArguments&) = nullptr;
+    int64_t (*kept_floats)(int64_t hidden_size) = nullptr;
+    bool keeps_only_h = false;
+    Scanned (*scan)(const ScanArguments&, bool keep) = nullptr;
+    ScanGradients (*scan_backward)(const ScanBackwardArguments&) = nullptr;
 };
 
 template <class Cell>
@@ -44,6 +48,11 @@ constexpr CellOperators operators_of(const char* name) {
             &step_in_place<Cell>,
             &kept_floats<Cell>,
             Cell::KEEPS_ONLY_H};
+}
+
+template <class Cell>
+constexpr CellOperators scan_operators_of(const char* name) {
+    return {.name = name, .scan = &scan<Cell>, .scan_backward = &scan_backward<Cell>};
 }
 
 // The cells of a library, linked to those that were added before; read by any thread, added to by one at a time.
@@ -68,6 +77,14 @@ class Cells {
             for (int64_t n = 0; n < table->count; n++)
                 if (name == table->cells[n].name) return table->cells[n];
         TORCH_CHECK(false, "no native kernel for cell '", std::string(name), "'");
+    }
+
+    // One of a cell's functions, which it may not have.
+    template <class Function>
+    Function of(std::string_view name, Function CellOperators::* function) const {
+        const Function found = find(name).*function;
+        TORCH_CHECK(found, "cell '", std::string(name), "' has no such operator");
+        return found;
     }
 
   private:
