@@ -3,8 +3,8 @@
 The way back knows h before the step, the cell's own parameters and constants anyhow; whatever else it needs of the way
 forward, it has to have kept or to compute from what was kept. The fewest values that suffice are a minimum cut between
 what comes into the step and what the way back uses. Of several such sets the one nearest to the way back leaves the
-least to compute there: a gate's value, not the sum that it is the sigmoid of. A value costs a write and a read of memory
-in each step; the little that is computed twice (for an LSTM the tanh of the new cell state) costs less.
+least to compute there: a gate's value, not the sum that it is the sigmoid of. A value costs a write and a read of
+memory in each step; the little that is computed twice (for an LSTM the tanh of the new cell state) costs less.
 """
 
 from __future__ import annotations

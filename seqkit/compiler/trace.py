@@ -40,17 +40,23 @@ def trace(cell: Cell) -> Step:
     Raises:
         TraceError: the step is none that each hidden unit could take for itself.
     """
-    expressions = Expressions()
     try:
-        _check(cell)
-        _Tracing(cell, expressions, 1, _UNITS).check_operand()
-        again = _Tracing(cell, expressions, 2, _OTHER_UNITS).states()
-        step = _Tracing(cell, expressions, 1, _UNITS).step()
-        if again != step.states:
-            raise Refused("gives other expressions for another number of hidden units or of sequences")
-        return step
+        # Wherever a layer is called: where gradients are off, in inference mode, with a default dtype of its own. No
+        # number is drawn from anybody's generator.
+        with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            return _trace(cell, Expressions())
     except Refused as refusal:
         raise TraceError(f"{type(cell).__name__}.step is not compiled: it {refusal}") from refusal
+
+
+def _trace(cell: Cell, expressions: Expressions) -> Step:
+    _check(cell)
+    _Tracing(cell, expressions, 1, _UNITS).check_operand()
+    again = _Tracing(cell, expressions, 2, _OTHER_UNITS).states()
+    step = _Tracing(cell, expressions, 1, _UNITS).step()
+    if again != step.states:
+        raise Refused("gives other expressions for another number of hidden units or of sequences")
+    return step
 
 
 def _check(cell: Cell) -> None:
@@ -134,17 +140,19 @@ class _Tracing:
 
     def _interpret(self, function: Callable[..., Any], *given: Any) -> Any:
         arrays, shape = tree_flatten(given)
-        with torch.random.fork_rng(devices=[]):
-            tensors = [torch.rand(array.shape) for array in arrays]
+        tensors = [torch.rand(array.shape, dtype=torch.float32, device="cpu") for array in arrays]
 
         def flat(*tensors: Tensor) -> Any:
             return function(*tree_unflatten(tensors, shape))
 
+        def record() -> GraphModule:
+            return make_fx(torch.func.functionalize(flat), decomposition_table=DECOMPOSITIONS)(*tensors)
+
         try:
-            graph = make_fx(torch.func.functionalize(flat), decomposition_table=DECOMPOSITIONS)(*tensors)
+            graph = record()
         except Exception as error:  # whatever a step of somebody's own raises when torch records it
             raise Refused(f"cannot be recorded ({type(error).__name__}: {_first_line(error)})") from error
-        return _Run(self, graph, lambda: flat(*tensors)).result(arrays)
+        return _Run(self, graph, record).result(arrays)
 
     def _by_gate(self, array: Elements, what: str) -> tuple[int, ...]:
         """The expression of each gate, or of each row of a parameter, which has to be the same for all units."""
@@ -169,11 +177,11 @@ class _Tracing:
 
 
 class _Run(NamedTuple):
-    """A recorded graph, and the call that it was recorded from."""
+    """A recorded graph, and what records it."""
 
     tracing: _Tracing
     graph: GraphModule
-    call: Callable[[], Any]
+    record: Callable[[], GraphModule]
 
     def result(self, given: list[Elements]) -> Any:
         interpreter, values = Interpreter(self.tracing.all), {}
@@ -198,7 +206,7 @@ class _Run(NamedTuple):
         code = getattr(type(self.tracing.cell).step, "__code__", None)
         watch = _Watch(operator, getattr(code, "co_filename", None))
         with watch:
-            self.call()
+            self.record()
         return f" in line {watch.line} of {Path(str(watch.file)).name}" if watch.line else ""
 
 

@@ -40,13 +40,14 @@ def translate(cells: Sequence[Cell]) -> Translated:
     # Not before somebody needs it: recording takes a second to import.
     from seqkit.compiler.cpp import library
 
-    structs = [_struct_of(cell) for cell in cells]
+    structs = [struct_of(cell) for cell in cells]
     names = tuple(f"compiled-{hashlib.sha256(text.encode()).hexdigest()[:16]}" for text in structs)
     title = ", ".join(type(cell).__name__ for cell in cells)
     return Translated(tuple(cells), names, CellSource(title, library(dict(zip(names, structs, strict=True)))))
 
 
-def _struct_of(cell: Cell) -> str:
+def struct_of(cell: Cell) -> str:
+    """The C++ of one cell, as :func:`seqkit.compiler.cpp.library` takes it; raises as :func:`translate`."""
     from seqkit.compiler.cpp import cell_struct, scan_struct
     from seqkit.compiler.trace import trace
 

@@ -100,9 +100,7 @@ def _differentiable_gradients(
     return [next(found) if t.requires_grad else None for t in tensors]
 
 
-def _unrolled(
-    cell: Cell, tensors: tuple[Tensor, ...], lengths: Tensor | None, reverse: bool
-) -> tuple[Tensor, Tensor]:
+def _unrolled(cell: Cell, tensors: tuple[Tensor, ...], lengths: Tensor | None, reverse: bool) -> tuple[Tensor, Tensor]:
     """What the operator computes, by the cell's own step."""
     x, own, state = tensors
     named, row = {}, 0

@@ -19,7 +19,7 @@ def leaves_of(cell, x, r, state, own, grads):
     rows = torch.cat([value.reshape(-1, state[0].shape[1]) for value in own.values()]) if own else []
     return {
         **{Input(n): value for n, value in enumerate(x.chunk(gates, -1))},
-        **{Recurrent(n): value for n, value in enumerate(r.chunk(gates, -1))},
+        **{Recurrent(n): value for n, value in enumerate(r.chunk(gates, -1) if cell.stages else ())},
         **{State(n): value for n, value in enumerate(state)},
         **{Gradient(n): value for n, value in enumerate(grads)},
         **{Parameter(n): row for n, row in enumerate(rows)},

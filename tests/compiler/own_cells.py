@@ -7,6 +7,7 @@ from seqkit.cells.gru import GRU
 from seqkit.cells.lstm import LSTM
 from seqkit.cells.lstm_coupled import CoupledLSTM
 from seqkit.cells.lstm_peephole import PeepholeLSTM
+from seqkit.cells.min_gru import MinGRU
 from seqkit.cells.rnn import RNN
 
 
@@ -43,6 +44,27 @@ class Odd(Cell):
         return torch.nn.functional.silu(memory / scale[1].square()) + 0.5 * h.clamp(-1, 1), memory
 
 
+class Traces(Cell):
+    """Three states of every unit for itself, and two parameters: no recurrent product."""
+
+    gate_names = ("in", "out")
+    state_names = ("h", "slow", "count")
+
+    @property
+    def stages(self):
+        return ()
+
+    def own_parameters(self, hidden_size):
+        return {"rate": torch.zeros(hidden_size), "gain": torch.ones(hidden_size)}
+
+    def step(self, x, r, state, *, rate, gain):
+        h, slow, count = state
+        a, out = x.chunk(2, -1)
+        keep = torch.sigmoid(rate + 1)
+        slow, count = keep * slow + (1 - keep) * a, 0.5 * count + 1
+        return torch.sigmoid(out) * torch.tanh(gain * slow / (1 + count.abs()).sqrt() + 0.3 * h), slow, count
+
+
 class OwnLSTM(LSTM):
     """A class of somebody's own has no C++ that was written by hand."""
 
@@ -64,6 +86,7 @@ class OwnRNN(RNN):
 
 
 OWN = [MinimalGated(), Odd()]
+WITHOUT_PRODUCT = [MinGRU(), Traces()]
 BY_HAND = {
     "lstm": OwnLSTM(), "lstm-peephole": OwnPeepholeLSTM(), "lstm-coupled": OwnCoupledLSTM(), "gru-after": OwnGRU(),
     "rnn-tanh": OwnRNN(), "rnn-relu": OwnRNN("relu"),

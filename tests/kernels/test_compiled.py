@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 
 from seqkit import Recurrent, UsageError
 from seqkit.cells import Cell
-from seqkit.compiler import trace
-from seqkit.compiler.cpp import cell_struct, library
+from seqkit.compiler.cpp import library
 from seqkit.kernels import ensure_cells
 from seqkit.kernels.build import CellSource, build
-from seqkit.kernels.compiled import translate
+from seqkit.kernels.compiled import struct_of, translate
 from seqkit.kernels.library import add_cells, ensure
 from seqkit.kernels.operators import CELLS, add_cell, operator_name
-from tests.compiler.own_cells import BY_HAND, MinimalGated, Odd
+from tests.compiler.own_cells import BY_HAND, OWN, WITHOUT_PRODUCT, MinimalGated, Odd, Traces
 from tests.compiler.random_cells import cells_of_expressions
 from tests.kernels.test_native import assert_equal_to_the_reference, make
 
@@ -27,23 +26,25 @@ class Wrong(Odd):
     """A cell whose C++ is that of Odd with a mistake in it."""
 
 
+CELLS_OF_TESTS = [*OWN, *WITHOUT_PRODUCT]
+
+
 @pytest.fixture(scope="module", autouse=True)
 def compiled():
     """Cells of somebody's own in one library, which takes about ten seconds once for a machine."""
-    cells = [MinimalGated(), Odd(), MinimalGated()]
-    structs = [cell_struct(trace(cell), [1] if cell.recurrent_bias else []) for cell in cells]
+    made = [(cell, struct_of(cell)) for cell in CELLS_OF_TESTS]
+    (odd,) = [text for cell, text in made if isinstance(cell, Odd)]
     # The gradient of one parameter is that of the other; everything else is right.
-    structs.append(structs[1].replace("down[1] = ", "down[0] = down[1] = "))
-    assert structs[3] != structs[1]
-    names = ["minimal-gated-of-a-test", "odd-of-a-test", "unused", "wrong-of-a-test"]
-    texts = {name: text for name, text in zip(names, structs, strict=True) if name != "unused"}
+    made.append((Wrong(), odd.replace("down[1] = ", "down[0] = down[1] = ")))
+    assert made[-1][1] != odd
+    names = [f"{type(cell).__name__} of a test" for cell, _ in made]
+    texts = dict(zip(names, [text for _, text in made], strict=True))
     assert add_cells(build(print, cell=CellSource("the cells of the tests", library(texts))))
-    for name, cell in zip(names, [MinimalGated(), Odd(), None, Wrong()], strict=True):
-        if cell is not None:
-            add_cell(name, cell)
+    for name, (cell, _) in zip(names, made, strict=True):
+        add_cell(name, cell)
 
 
-cells = pytest.mark.parametrize("cell", [MinimalGated(), Odd()], ids=repr)
+cells = pytest.mark.parametrize("cell", CELLS_OF_TESTS, ids=repr)
 
 
 @cells
@@ -79,17 +80,31 @@ def test_single_steps_equal_the_whole_call(cell):
         torch.testing.assert_close(dict(state), dict(last), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("cell", WITHOUT_PRODUCT, ids=repr)
+def test_without_a_product_there_are_no_recurrent_weights_and_padding_is_never_read(cell):
+    layer = make(cell, 3, 5, bidirectional=True)
+    assert not any("weight_h" in name for name in layer.state_dict())
+    x = torch.randn(2, 4, 3)
+    x[1, 2:] = float("nan")
+    given = x.clone().requires_grad_()
+    out, _ = layer(given, [4, 2], kernel="native")
+    gradients = torch.autograd.grad(out.sum(), [given, *layer.parameters()])
+    assert out.isfinite().all() and all(g.isfinite().all() for g in gradients)
+    assert not out[1, 2:].any() and not gradients[0][1, 2:].any()
+
+
 def test_a_wrong_emission_is_noticed():
     with pytest.raises(AssertionError):
         assert_equal_to_the_reference(make(Wrong(), 5, 7), torch.randn(3, 4, 5), None)
 
 
-def test_second_derivatives_go_to_the_reference():
-    layer = make(MinimalGated(), 2, 3)
+@pytest.mark.parametrize("cell", [MinimalGated(), Traces()], ids=repr)
+def test_second_derivatives_go_to_the_reference(cell):
+    layer = make(cell, 2, 3, bidirectional=True)
     x = torch.randn(2, 3, 2, requires_grad=True)
     found = []
     for kernel in ("native", "reference"):
-        (first,) = torch.autograd.grad(layer(x, kernel=kernel)[0].sin().sum(), x, create_graph=True)
+        (first,) = torch.autograd.grad(layer(x, [3, 2], kernel=kernel)[0].sin().sum(), x, create_graph=True)
         found.append(torch.autograd.grad(first.square().sum(), x)[0])
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
 
@@ -99,7 +114,7 @@ def test_auto_takes_a_compiled_cell_and_a_class_derived_from_it_is_another_cell(
         def step(self, x, r, state):
             return (super().step(x, r, state)[0] / 2,)
 
-    assert operator_name(MinimalGated()) == "minimal-gated-of-a-test" and operator_name(Derived()) is None
+    assert operator_name(MinimalGated()) == "MinimalGated of a test" and operator_name(Derived()) is None
     layer = make(Derived(), 3, 4)
     x = torch.randn(2, 3, 3)
     torch.testing.assert_close(layer(x)[0], layer(x, kernel="reference")[0])
@@ -120,7 +135,7 @@ class Untraceable(Cell):
     gate_names = ("a",)
 
     def step(self, x, r, state):
-        return (x + r if float(x.sum()) > 0 else state[0],)
+        return (x + r if x.sum().item() > 0 else state[0],)
 
 
 def test_a_cell_that_cannot_be_compiled_runs_in_the_reference_loop_and_one_line_says_why():
