@@ -21,6 +21,7 @@ from seqkit.cells.gru import GRU
 from seqkit.cells.lstm import LSTM
 from seqkit.cells.lstm_coupled import CoupledLSTM
 from seqkit.cells.lstm_peephole import PeepholeLSTM
+from seqkit.cells.min_gru import MinGRU
 from seqkit.cells.rnn import RNN
 from seqkit.kernels import ensure_cells
 
@@ -102,9 +103,21 @@ def ratios(
 @click.command()
 @click.option("--seconds", default=0.3, help="for each candidate and case")
 @click.option("--threads", default=1)
-def main(seconds: float, threads: int) -> None:
+@click.option("--without-product", is_flag=True, help="measure the cell without a recurrent product alone")
+def main(seconds: float, threads: int, without_product: bool) -> None:
     """Prints each ratio of speeds, and their geometric means."""
     torch.set_num_threads(threads)
+    if not without_product:
+        _measure_products(seconds)
+    ensure_cells([MinGRU()], click.echo)
+    for other, kernel, what in ((GRU(), "native", "our GRU"), (MinGRU(), "reference", "the reference loop")):
+        found = ratios(MinGRU(), other, ("native", kernel), seconds)
+        for mode, part in (("inference", found[: len(SHAPES)]), ("training", found[len(SHAPES) :])):
+            click.echo(f"min-gru against {what}, {mode}: {geometric_mean(part):.2f}, worst {min(part):.2f}")
+
+
+def _measure_products(seconds: float) -> None:
+    """Cells with a recurrent product."""
     ensure_cells([*(own for own, _ in PAIRS), TwoGates()], click.echo)
     by_hand = [ratio for own, hand in PAIRS for ratio in ratios(own, hand, ("native", "native"), seconds)]
     click.echo(f"compiled against hand-written: {geometric_mean(by_hand):.3f}, worst {min(by_hand):.2f}")

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
 
 from seqkit.cells import Cell, CellState
 from seqkit.kernels.base import LayerCall, Weights
+from seqkit.kernels.input_product import input_product
 from seqkit.kernels.operators import CELLS, operator, operator_name
 from seqkit.lengths import sequence_mask
 
@@ -39,7 +39,7 @@ def run_scan(call: LayerCall) -> tuple[Tensor, CellState]:
 def _direction(
     cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: Tensor, reverse: bool
 ) -> tuple[Tensor, Tensor]:
-    parts, hidden = linear(x, weights.weight_x, weights.bias), weights.weight_h.shape[1]
+    parts, hidden = input_product(x, weights.weight_x, weights.bias), weights.weight_h.shape[1]
     rows = [value.reshape(-1, hidden) for value in weights.own.values()]
     own = torch.cat(rows) if rows else x.new_zeros(0, hidden)
     keep = torch.is_grad_enabled() and any(t.requires_grad for t in (parts, own, state))
