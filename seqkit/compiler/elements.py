@@ -67,9 +67,7 @@ class Interpreter:
         if name in FOLDS or name == "mean":
             return self._folded(name, args[0], *args[1:], **kwargs)
         if name in RULES:
-            kwargs = {key: value for key, value in kwargs.items() if key in ("alpha", "min", "max")}
-            renamed = {"min": "least", "max": "most"}
-            return self._by_element(name, args, {renamed.get(key, key): value for key, value in kwargs.items()})
+            return self._by_element(name, args, _keywords(kwargs))
         raise Refused("has no rule for single hidden units")
 
     def of_constant(self, tensor: Tensor | float | bool) -> Elements:
@@ -97,7 +95,7 @@ class Interpreter:
 
     def _by_element(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Elements:
         arrays = [each if each is None else self._array(each) for each in args]
-        keywords = {k: v if k == "alpha" or v is None else self._array(v) for k, v in kwargs.items()}
+        keywords = {k: v if k in ("alpha", "dtype") else self._array(v) for k, v in kwargs.items()}
         shape = np.broadcast_shapes(*(a.shape for a in [*arrays, *keywords.values()] if isinstance(a, np.ndarray)))
         spread = [None if a is None else np.broadcast_to(a, shape).flat for a in arrays]
         wide = {k: np.broadcast_to(v, shape).flat if isinstance(v, np.ndarray) else v for k, v in keywords.items()}
@@ -135,6 +133,19 @@ class Interpreter:
 
     def _array(self, value: Any) -> Elements:
         return value if isinstance(value, np.ndarray) else self.of_constant(value)
+
+
+_PLACING = {"layout", "device", "pin_memory", "memory_format", "non_blocking"}
+_RENAMED = {"min": "least", "max": "most"}
+
+
+def _keywords(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Those that a rule takes."""
+    given = {key: value for key, value in kwargs.items() if key not in _PLACING and value is not None}
+    for key in given:
+        if key not in ("alpha", "dtype", *_RENAMED):
+            raise Refused(f"is given {key}={given[key]!r}, for which there is no rule")
+    return {_RENAMED.get(key, key): value for key, value in given.items()}
 
 
 def _number(part: Any) -> Any:

@@ -93,6 +93,10 @@ def _relu(e: Expressions, a: int) -> int:
     return e.binary("maximum", a, e.constant(0))
 
 
+def _converted(e: Expressions, a: int, dtype: torch.dtype | None = None) -> int:
+    return e.as_truth(a) if dtype is torch.bool else e.as_number(a)
+
+
 def _clamp(e: Expressions, a: int, least: int | None = None, most: int | None = None) -> int:
     a = a if least is None else e.binary("maximum", a, least)
     return a if most is None else e.binary("minimum", a, most)
@@ -118,8 +122,8 @@ def _rules() -> dict[str, Rule]:
         "clamp_max": lambda e, a, most: _clamp(e, a, None, most),
         "where": lambda e, condition, a, b: e.where(condition, a, b),
         "masked_fill": lambda e, a, mask, value: e.where(mask, value, a),
-        "_to_copy": lambda e, a: a,
-        "convert_element_type": lambda e, a, dtype=None: a,
+        "_to_copy": _converted,
+        "convert_element_type": _converted,
         "sigmoid_backward": _sigmoid_backward,
         "tanh_backward": _tanh_backward,
         "threshold_backward": _threshold_backward,

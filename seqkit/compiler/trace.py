@@ -173,7 +173,7 @@ class _Tracing:
                 raise Refused(f"gives one sequence {what} of another")
             if element.number != rows[0, 0].number:
                 raise Refused(f"computes {what} in another way for some of the hidden units or sequences")
-        return int(rows[0, 0].number)
+        return self.all.as_number(rows[0, 0].number)
 
 
 class _Run(NamedTuple):
@@ -195,8 +195,11 @@ class _Run(NamedTuple):
                 args, kwargs = torch.fx.map_arg((node.args, node.kwargs), values.__getitem__)
                 try:
                     values[node] = interpreter.call(node.target, tuple(args), dict(kwargs))
-                except Refused as refusal:
-                    raise Refused(f"uses {node.target}{self._where(node.target)}, which {refusal}") from refusal
+                    if not isinstance(values[node], Tensor):
+                        _check_numbers(node.meta.get("val"))
+                except Exception as error:  # an operator may be called in ways that no rule has foreseen
+                    why = error if isinstance(error, Refused) else f"no rule can read ({type(error).__name__})"
+                    raise Refused(f"uses {node.target}{self._where(node.target)}, which {why}") from error
             else:
                 returned = torch.fx.map_arg(node.args[0], values.__getitem__)
         return _map_tensors(returned, interpreter.of_constant)
@@ -224,6 +227,11 @@ class _Watch(TorchDispatchMode):
                 frame = frame.f_back  # type: ignore[assignment]
             self.line = frame.f_lineno if frame else 0
         return func(*args, **(kwargs or {}))
+
+
+def _check_numbers(value: Any) -> None:
+    if isinstance(value, Tensor) and not (value.is_floating_point() or value.dtype is torch.bool):
+        raise Refused(f"gives {str(value.dtype).removeprefix('torch.')}, not real numbers")
 
 
 def _first_line(error: Exception) -> str:

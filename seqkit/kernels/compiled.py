@@ -16,7 +16,7 @@ from seqkit.cells import Cell
 from seqkit.errors import SeqkitError
 from seqkit.kernels.build import BuildError, CellSource, any_cell_built, build, built
 from seqkit.kernels.library import add_cells, ensure, ready
-from seqkit.kernels.operators import CELLS, add_cell, operator_name
+from seqkit.kernels.operators import CELLS, add_cell, operator_name, same_options
 
 _adding = Lock()
 _LOOKED_FOR: dict[type[Cell], list[tuple[dict[str, Any], Callable[..., Any]]]] = {}
@@ -88,7 +88,7 @@ def find_cell(cell: Cell, build_it: bool = False) -> bool:
     """
     kind, options = type(cell), dict(vars(cell))
     if not build_it:
-        if (options, kind.step) in _LOOKED_FOR.get(kind, ()):
+        if any(step is kind.step and same_options(each, options) for each, step in _LOOKED_FOR.get(kind, ())):
             return False
         _LOOKED_FOR.setdefault(kind, []).append((options, kind.step))
         if not any_cell_built() or not ready():

@@ -45,9 +45,17 @@ def operator_name(cell: Cell) -> str | None:
     """The name of a cell in C++, written or compiled; a class derived from one that has a name has none."""
     kind = type(cell)
     for name, options in _NAMES.get(kind, ()):
-        if options == vars(cell) and _STEPS.get(name, kind.step) is kind.step:
+        if same_options(options, vars(cell)) and _STEPS.get(name, kind.step) is kind.step:
             return name
     return None
+
+
+def same_options(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    """Whether two cells of a class compute the same; what cannot be compared, such as tensors, is never the same."""
+    try:
+        return bool(first == second)
+    except (RuntimeError, ValueError, TypeError):
+        return False
 
 
 def add_cell(name: str, cell: Cell) -> None:

@@ -141,6 +141,21 @@ class First(Plain):
         return torch.cat([a[:, :1], h[:, 1:]], -1)
 
 
+class Whole(Plain):
+    def new(self, a, h):
+        return h + a.long()
+
+
+class Floor(Plain):
+    def new(self, a, h):
+        return torch.div(a, h, rounding_mode="floor")
+
+
+class Constants(Plain):
+    def new(self, a, h):
+        return a * torch.arange(h.shape[-1])
+
+
 class Shape(Plain):
     def new(self, a, h):
         return a.unsqueeze(0)
@@ -156,6 +171,9 @@ REFUSED = {
     Branch: "cannot be recorded",
     Size: "gives other expressions for another number of hidden units",
     First: "in another way for some of the hidden units",
+    Whole: r"uses aten._to_copy.default in line \d+ of test_trace.py, which gives int64, not real numbers",
+    Floor: r"in line \d+ of test_trace.py, which is given rounding_mode='floor'",
+    Constants: "in another way for some of the hidden units",
     Shape: r"gives the new state in the shape \(1, 2, 5\), not \(B, H\)",
 }
 
@@ -183,6 +201,36 @@ def test_an_in_place_operator_is_traced_as_what_it_computes():
             return a
 
     assert_traced_as_written(InPlace())
+
+
+def test_truth_values_become_numbers_wherever_they_are_used():
+    class Truths(Plain):
+        def new(self, a, h):
+            above, off = (a > 0.1).float(), torch.logical_not(a.bool())
+            return h * above + 0.5 * off + torch.where(~(h > a) & (h <= 1), a, h) * (a != h)
+
+    class Step(Plain):
+        def new(self, a, h):
+            return (a > 0.1).to(h.dtype) + 0 * h
+
+    assert_traced_as_written(Truths())
+    assert_traced_as_written(Step())
+
+
+def test_a_step_is_traced_where_a_layer_may_be_called_and_draws_nothing():
+    class Drawing(MinimalGated):
+        def own_parameters(self, hidden_size):
+            return {"p": torch.randn(hidden_size)}
+
+        def step(self, x, r, state, *, p):
+            return (p * super().step(x, r, state)[0],)
+
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        trace(Drawing())
+    assert torch.equal(torch.rand(1), expected)
 
 
 def test_a_gate_that_is_not_used_has_gradient_0():
