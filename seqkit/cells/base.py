@@ -81,12 +81,20 @@ class Cell(ABC):
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:
-        """The gates of each recurrent product, in order; a cell with more than one product overrides this."""
+        """The gates of each recurrent product, in order; a cell with more than one product, or none, overrides this.
+
+        A cell with none has no recurrent weights, and its ``r`` is (B, 0): what its units remember is their own.
+        """
         return (self.gate_names,)
 
     def own_parameters(self, hidden_size: int) -> dict[str, Tensor]:
         """Initial values of parameters beyond the weights and biases, by name."""
         return {}
+
+    @property
+    def recurrent_gates(self) -> int:
+        """How many gates have a recurrent product; each has H rows of the recurrent weights."""
+        return sum(map(len, self.stages))
 
     @abstractmethod
     def step(self, x: Tensor, r: Tensor, state: CellState, *args: Any, **own: Any) -> CellState:
@@ -94,7 +102,8 @@ class Cell(ABC):
 
     def gates(self, x: Tensor, r: Tensor, state: CellState, *args: Any, **own: Any) -> dict[str, Tensor]:
         """The values of the gates in :meth:`step`, (B, H) each, for inspection. Optional; else the sums ``x + r``."""
-        return dict(zip(self.gate_names, (x + r).chunk(len(self.gate_names), -1), strict=True))
+        sums = x + r if self.stages else x
+        return dict(zip(self.gate_names, sums.chunk(len(self.gate_names), -1), strict=True))
 
     def kept(self, gates: Mapping[str, Tensor]) -> Tensor | None:
         """The part of its state that a unit keeps (B, H), from :meth:`gates`; None if the cell has no such gate."""

@@ -13,11 +13,26 @@ def command() -> None:
 
 
 @command.command()
-def build() -> None:
-    """Build the kernels for this machine, unless that is done already."""
-    from seqkit.kernels.build import build as build_library
+@click.option("--cell", "cells", multiple=True, metavar="NAME|FILE.py:CLASS", help="a cell to compile; may be repeated")
+@click.option("--show", is_flag=True, help="print the C++ of the cells, and build nothing")
+def build(cells: tuple[str, ...], show: bool) -> None:
+    """Build the kernels for this machine, unless that is done already, and those of cells of your own.
 
+    A file that is named with --cell is run as Python, to get at its class.
+    """
+    from seqkit.commands.cell_file import cell_named
+    from seqkit.kernels.build import build as build_library
+    from seqkit.kernels.compiled import ensure_cells, translate
+
+    made = [cell_named(cell) for cell in cells]
+    if show:
+        echo(translate(made).source.text)
+        return
     echo(f"ready: {build_library(lambda line: echo(line, err=True))}")
+    for cell in made:
+        if not ensure_cells([cell], lambda line: echo(line, err=True)):
+            raise SystemExit(1)
+        echo(f"ready: {cell!r}")
 
 
 @command.command()

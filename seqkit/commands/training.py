@@ -10,7 +10,8 @@ from seqkit.commands.signals import stop_on_signal
 from seqkit.commands.terminal import Reporter, print_tables, print_verdict, wrapped
 from seqkit.devices import describe_device
 from seqkit.files import json_bytes
-from seqkit.kernels import ensure
+from seqkit.kernels import ensure, ensure_cells
+from seqkit.layers import Recurrent
 from seqkit.machine import return_freed_memory
 from seqkit.report.findings import gather
 from seqkit.report.page import write_page
@@ -30,10 +31,12 @@ def train(kernel: str, begin: Callable[[list[str]], Session]) -> int:
         begin: makes the session; it is handed the list that takes notes about the data.
     """
     # A training is worth waiting for a build; a failing one costs a line, and torch's own kernels serve.
-    if kernel in ("auto", "native"):
-        ensure(Reporter().line)
+    native = kernel in ("auto", "native") and ensure(Reporter().line)
     began, notes = time.perf_counter(), list[str]()
     session = begin(notes)
+    if native:
+        layers = [module for module in session.head.modules() if isinstance(module, Recurrent)]
+        ensure_cells([layer.cell for layer in layers[:1]], Reporter().line)
     return_freed_memory()
     # No other process may take the run up until its report is written.
     with session.run.writing():

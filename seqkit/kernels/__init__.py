@@ -14,13 +14,15 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from seqkit.cells import Cell
-from seqkit.errors import UsageError, unknown
+from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.kernels.aten import Aten
 from seqkit.kernels.base import Kernel, Weights
 from seqkit.kernels.build import built
+from seqkit.kernels.compiled import ensure_cells, find_cell
 from seqkit.kernels.cudnn import Cudnn
 from seqkit.kernels.native import CellFacts, Native, ensure, ensure_or_warn, facts_of, ready
 from seqkit.kernels.one_piece import OnePiece
+from seqkit.kernels.operators import operator_name
 from seqkit.kernels.packed import PackedStack
 from seqkit.kernels.reference import Reference
 from seqkit.kernels.traced import Traced
@@ -40,6 +42,7 @@ __all__ = [
     "built",
     "choose_kernel",
     "ensure",
+    "ensure_cells",
     "facts_of",
     "kernel_name",
     "ready",
@@ -84,6 +87,8 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     name = kernel_name(kernel)
     if transformed():
         return _PLAIN
+    if name in ("auto", "native") and operator_name(cell) is None and x.dtype is torch.float32 and x.is_cpu:
+        _compile(cell, name == "native")
     if name in KERNELS and not KERNELS[name].supports(cell, x):
         raise UsageError(f"kernel '{name}' cannot run {cell!r} on {_kind(x)}; use kernel 'reference' or 'auto'")
     if name in ("aten", "reference"):
@@ -93,6 +98,16 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
         return native
     cudnn = _CUDNN_BF16 if precision == "bf16" else KERNELS["cudnn"]
     return next(k for k in (cudnn, KERNELS["aten"], KERNELS["reference"]) if k.supports(cell, x))
+
+
+def _compile(cell: Cell, build_it: bool) -> None:
+    """Finds or makes the kernel of a cell of somebody's own, where it can be compiled."""
+    if torch.compiler.is_compiling():
+        return
+    try:
+        find_cell(cell, build_it)
+    except SeqkitError as error:
+        raise UsageError(f"kernel 'native' cannot run {cell!r}: {error}; use kernel 'reference' or 'auto'") from error
 
 
 def transformed() -> bool:

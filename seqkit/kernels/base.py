@@ -22,7 +22,7 @@ class Weights(NamedTuple):
     weight_x: Tensor
     """(G·H, I)"""
     weight_h: Tensor
-    """(G·H, H)"""
+    """(G·H, H), or (0, H) for a cell without a recurrent product"""
     bias: Tensor
     """(G·H)"""
     bias_h: Tensor | None = None

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -32,10 +33,19 @@ SOURCES = Path(__file__).with_name("cpp")
 """The folder of the C++ sources, of which ``operators.cpp`` is compiled and includes all the others."""
 _LIBRARY = "native.so"
 _DIGEST = "native.sha256"
+_CELL = "cell-"
+"""How the folder of a cell begins"""
 _CAPABILITY_FLAGS = {
     "AVX512": ["-DCPU_CAPABILITY=AVX512", "-DCPU_CAPABILITY_AVX512"],
     "AVX2": ["-DCPU_CAPABILITY=AVX2", "-DCPU_CAPABILITY_AVX2"],
 }
+
+
+class CellSource(NamedTuple):
+    """The C++ that was made of a cell, which is a library of its own beside that of the kernels."""
+
+    name: str
+    text: str
 
 
 class BuildError(SeqkitError):
@@ -47,37 +57,49 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqkit" / "kernels"
 
 
-def built(defines: tuple[str, ...] = ()) -> Path | None:
+def built(defines: tuple[str, ...] = (), cell: CellSource | None = None) -> Path | None:
     """The library that fits this source, torch and processor, if one was built; with this compiler, if there is one.
 
     ``defines``: macros of the C++ source, such as ``"SEQKIT_LINEAR_GATES"``, of a library that is not the usual one.
+    ``cell``: the library of this cell instead.
     """
     compiler = _compiler()
     if compiler is not None:
-        path = _folder(compiler, defines) / _LIBRARY
+        path = _folder(compiler, defines, cell) / _LIBRARY
         return path if _is_ours(path) else None
-    libraries = filter(_is_ours, sorted(cache_folder().glob(f"{_machine_key(defines)}-*/{_LIBRARY}")))
+    libraries = filter(_is_ours, sorted(cache_folder().glob(f"{_key(defines, cell)}-*/{_LIBRARY}")))
     return next(libraries, None)
 
 
-def build(say: Callable[[str], None], defines: tuple[str, ...] = ()) -> Path:
-    """The library, built if need be; one process builds and others wait for it. ``defines`` as in :func:`built`.
+def fits(library: Path) -> bool:
+    """Whether a library of the kernels is of this source, torch and processor, as compiled cells have to be."""
+    return library.parent.name.startswith(_machine_key())
+
+
+def any_cell_built() -> bool:
+    """Whether a cell was ever compiled here: only then is it worth finding out which of them one is."""
+    return next(cache_folder().glob(f"{_CELL}*/{_LIBRARY}"), None) is not None
+
+
+def build(say: Callable[[str], None], defines: tuple[str, ...] = (), cell: CellSource | None = None) -> Path:
+    """The library, built if need be; one process builds and others wait for it. The rest as in :func:`built`.
 
     Raises:
         BuildError: no compiler, a folder that cannot be written, or an error of the compiler.
     """
-    if (path := built(defines)) is not None:
+    if (path := built(defines, cell)) is not None:
         return path
     compiler = _compiler()
     if compiler is None:
         raise BuildError("no C++ compiler is on the PATH; install g++ (Debian: apt install g++) for the native kernels")
-    folder = _folder(compiler, defines)
+    folder = _folder(compiler, defines, cell)
     try:
         _make_private(folder)
         with _locked(folder / "lock"):
             if not _is_ours(folder / _LIBRARY):
-                say("Building the native kernels, once for this machine: about half a minute ...")
-                _compile(compiler, folder, defines)
+                what, long = ("the native kernels", "half a minute") if cell is None else (cell.name, "ten seconds")
+                say(f"Building {what}, once for this machine: about {long} ...")
+                _compile(compiler, folder, defines, cell)
     except OSError as error:
         raise BuildError(f"the native kernels cannot be kept in {folder}: {error.strerror or error}") from error
     return folder / _LIBRARY
@@ -129,21 +151,26 @@ def clear() -> int:
     return count
 
 
-def _compile(compiler: str, folder: Path, defines: tuple[str, ...]) -> None:
+def _compile(compiler: str, folder: Path, defines: tuple[str, ...], cell: CellSource | None) -> None:
     """Into a temporary file that takes its name when it is whole: an interrupted build leaves none behind."""
     from torch.utils.cpp_extension import include_paths, library_paths
 
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         target = Path(scratch) / _LIBRARY
         command = [*shlex.split(compiler), *_flags(defines), *(f"-I{path}" for path in include_paths())]
-        command += [str(SOURCES / "operators.cpp"), "-o", str(target)]
+        source = SOURCES / "operators.cpp"
+        if cell is not None:
+            source = folder / "cell.cpp"
+            source.write_text(cell.text)
+        command += [f"-I{SOURCES}", str(source), "-o", str(target)]
         command += [*(f"-L{path}" for path in library_paths()), "-ltorch_cpu", "-lc10"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             log = folder / "build.log"
             log.write_text(shlex.join(command) + "\n" + done.stderr)
             first = next((line for line in done.stderr.splitlines() if "error" in line), "no message")
-            raise BuildError(f"the native kernels could not be built ({first.strip()[:200]}); all of it is in {log}")
+            what = "the native kernels" if cell is None else cell.name
+            raise BuildError(f"{what} could not be built ({first.strip()[:200]}); all of it is in {log}")
         target.chmod(0o700)
         digest = Path(scratch) / _DIGEST
         digest.write_text(_digest(target), "ascii")
@@ -182,10 +209,16 @@ def _compiler() -> str | None:
     return next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
 
 
-def _folder(compiler: str, defines: tuple[str, ...] = ()) -> Path:
+def _folder(compiler: str, defines: tuple[str, ...] = (), cell: CellSource | None = None) -> Path:
     program = Path(shutil.which(shlex.split(compiler)[0]) or compiler).resolve()
     stamp = f"{compiler} {program} {program.stat().st_size if program.exists() else 0}"
-    return cache_folder() / f"{_machine_key(defines)}-{hashlib.sha256(stamp.encode()).hexdigest()[:8]}"
+    return cache_folder() / f"{_key(defines, cell)}-{hashlib.sha256(stamp.encode()).hexdigest()[:8]}"
+
+
+def _key(defines: tuple[str, ...], cell: CellSource | None) -> str:
+    if cell is None:
+        return _machine_key(defines)
+    return _CELL + hashlib.sha256(f"{_machine_key(defines)}\0{cell.text}".encode()).hexdigest()[:16]
 
 
 @cache

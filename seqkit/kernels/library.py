@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from threading import Lock
 
 import torch
 
-from seqkit.kernels.build import BuildError, build, built
+from seqkit.kernels.build import BuildError, build, built, fits
 from seqkit.kernels.operators import operator, register
+from seqkit.kernels.scan import register as register_scan
 
 _loaded: list[str] = []
 """The path of this process's library, once there is one."""
@@ -37,7 +40,18 @@ def load(path: str) -> None:
                 why = error.__cause__ or error
                 raise BuildError(f"{path} cannot be loaded ({why}); clear it: seqkit kernels clear") from error
             register()
+            register_scan()
         _loaded.append(path)
+
+
+def add_cells(path: Path) -> bool:
+    """Loads a library of compiled cells beside the one that runs them; False if that is of other sources."""
+    if not _loaded or not fits(Path(_loaded[0])):
+        return False
+    library = ctypes.CDLL(str(path))
+    library.seqkit_cells.restype = ctypes.c_void_p
+    operator("add_cells")(library.seqkit_cells())
+    return True
 
 
 def ready() -> bool:

@@ -21,6 +21,7 @@ from seqkit.kernels.library import ensure, ensure_or_warn, multiplies_bf16, read
 from seqkit.kernels.operators import Options, forward, operator, operator_name
 from seqkit.kernels.packed import PackedStack, PackedWeights, pack_stack, packing_of, tensors_of
 from seqkit.kernels.plan import plan
+from seqkit.kernels.scan import run_scan
 
 __all__ = [
     "CellFacts",
@@ -48,16 +49,19 @@ class CellFacts(NamedTuple):
 
     operator_name: str | None
     gates: int
-    has_c: bool
+    states: tuple[str, ...]
+    """names, the output's first"""
+    has_products: bool
+    """whether it has recurrent products at all"""
 
 
 def facts_of(cell: Cell) -> CellFacts:
     """Those of a cell."""
-    return CellFacts(operator_name(cell), len(cell.gate_names), "c" in cell.state_names)
+    return CellFacts(operator_name(cell), len(cell.gate_names), cell.state_names, bool(cell.stages))
 
 
 class Native(Kernel):
-    """Runs every cell of ours for which C++ was written.
+    """Runs every cell of ours for which C++ was written, and those that were compiled.
 
     Args:
         bf16: round both sides of each product to bfloat16 where the processor multiplies those; sums, gates, states
@@ -68,11 +72,13 @@ class Native(Kernel):
         self.bf16 = bf16
 
     def supports(self, cell: Cell, x: Tensor) -> bool:
-        """float32 on a CPU, and a cell that the C++ source has."""
+        """float32 on a CPU, and a cell that the C++ source has or that was compiled."""
         return x.dtype is torch.float32 and x.is_cpu and operator_name(cell) is not None
 
     def run_layer(self, call: LayerCall) -> tuple[Tensor, CellState]:
         """See :class:`~seqkit.kernels.base.Kernel`."""
+        if not call.cell.stages:
+            return run_scan(call)
         tensors = tensors_of(call.weights)
         if torch.is_grad_enabled() and any(t.requires_grad for t in (call.x, *(call.states or ()), *tensors)):
             return self._run_for_gradients(call)
@@ -88,7 +94,7 @@ class Native(Kernel):
         self, cell: Cell, layers: Callable[[], Sequence[Sequence[Weights]]], tensors: list[Tensor], directions: int,
         x: Tensor, lengths: Tensor | None, states: tuple[Tensor | None, Tensor | None], kept: PackedWeights | None,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """A layer over x (B, T, I) without gradients: the output, h, and c (empty for a cell that has none).
+        """A layer over x (B, T, I) without gradients: the output, and both states (empty for a cell that has one).
 
         Args:
             cell: what happens in a step.
@@ -145,18 +151,18 @@ class Native(Kernel):
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """A step without gradients through a stack of ``count`` layers in one direction.
 
-        x (B, I) and each state (B, L, H), None for zeros, to the output (B, H) and h and c after it; c is empty for a
-        cell that has none. A few sequences read the weights, ``tensors`` layer after layer, where they lie; more read
-        packed ones, and so do few where the weights stand still.
+        x (B, I) and each state (B, L, H), None for zeros, to the output (B, H) and both states after it; the second is
+        empty for a cell that has one. A few sequences read the weights, ``tensors`` layer after layer, where they lie;
+        more read packed ones, and so do few where the weights stand still.
 
         Raises:
             RuntimeError: a shape, dtype or device is not that of a step of this layer.
             KeyError: a state is missing.
         """
-        name, gates, has_c = cell
+        name, gates, (first, *others), _ = cell
         rows, h, c = x.size(0), None, None
         if state is not None:
-            h, c = state["h"], state["c"] if has_c else None
+            h, c = state[first], state[others[0]] if others else None
         slices, team = plan(1, rows, units + -units % 16, gates, single=True)
         found: tuple[Tensor, Tensor, Tensor]
         few = rows == 1 or (rows <= _ROWS_IN_PLACE and not self._rounds())

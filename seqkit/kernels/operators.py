@@ -6,6 +6,7 @@ have an order. B batch, T time, I inputs, H hidden units (a multiple of 16), G g
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -36,6 +37,8 @@ CELLS: dict[str, Cell] = {
 """The cells that were written in C++, by their names there."""
 _NAMES = {type(c): [(name, o.options) for name, o in CELLS.items() if type(o) is type(c)] for c in CELLS.values()}
 """For each class of cell the names of its C++, with the options that each stands for."""
+_STEPS: dict[str, Callable[..., Any]] = {}
+"""The step that was compiled, by the name of its C++: a class may be given another one."""
 
 
 _PIECE = 1 << 16
@@ -43,11 +46,27 @@ _PIECE = 1 << 16
 
 
 def operator_name(cell: Cell) -> str | None:
-    """The name of a cell in the C++ source; a class derived from one of ours has none."""
-    for name, options in _NAMES.get(type(cell), ()):
-        if options == vars(cell):
+    """The name of a cell in C++, written or compiled; a class derived from one that has a name has none."""
+    kind = type(cell)
+    for name, options in _NAMES.get(kind, ()):
+        if same_options(options, vars(cell)) and _STEPS.get(name, kind.step) is kind.step:
             return name
     return None
+
+
+def same_options(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    """Whether two cells of a class compute the same; what cannot be compared, such as tensors, is never the same."""
+    try:
+        return bool(first == second)
+    except (RuntimeError, ValueError, TypeError):
+        return False
+
+
+def add_cell(name: str, cell: Cell) -> None:
+    """A cell that was compiled; its operators are loaded, and what its class computes was compiled as it is now."""
+    CELLS[name] = copy.copy(cell)
+    _STEPS[name] = type(cell).step
+    _NAMES.setdefault(type(cell), []).append((name, dict(vars(cell))))
 
 
 @cache

@@ -199,7 +199,9 @@ def _step_gradients(
         more = cell.operand_backward(stage, grad_operand, saved)
         dx, dr, dh = dx + more.x, dr + more.r, dh + more.state[0]
         others = [a + b for a, b in zip(others, more.state[1:], strict=True)]
-    return dx, dr, (dh + dr[..., rows[0]] @ loop.weight[rows[0]], *others)
+    if rows:
+        dh = dh + dr[..., rows[0]] @ loop.weight[rows[0]]
+    return dx, dr, (dh, *others)
 
 
 def _weight_gradient(cell: Cell, loop: _Loop, parts: Tensor, states: list[Tensor], grad_r: Tensor) -> Tensor:
@@ -210,4 +212,4 @@ def _weight_gradient(cell: Cell, loop: _Loop, parts: Tensor, states: list[Tensor
     for stage, rows in enumerate(_stage_rows(cell, loop.weight.shape[1])):
         operand = cell.operand(stage, x, parts, before)
         grads.append(grad_r[..., rows].flatten(0, 1).T @ operand.flatten(0, 1))
-    return torch.cat(grads)
+    return torch.cat(grads) if grads else torch.zeros_like(loop.weight)

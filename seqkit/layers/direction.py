@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import cast
 
 import torch
@@ -23,10 +24,13 @@ _PARAMETERS = ("weight_x", "weight_h", "bias", "bias_h")
 class Direction(nn.Module):
     """Weights (G·H, I) and (G·H, H) and biases, as in :class:`~seqkit.kernels.base.Weights`.
 
+    A cell without a recurrent product has no recurrent weights: they are (0, H), and no parameter.
+
     Initial values: orthogonal recurrent weights for each gate (Saxe et al., 2014), Glorot-uniform input weights for
     each gate, biases 0 unless the cell gives another value (the forget gate of an LSTM starts at 1).
     """
 
+    weight_h: Tensor
     bias_h: Tensor | None
 
     def __init__(self, cell: Cell, input_size: int, hidden_size: int) -> None:
@@ -34,7 +38,11 @@ class Direction(nn.Module):
         self.cell = cell
         rows = len(cell.gate_names) * hidden_size
         self.weight_x = nn.Parameter(torch.empty(rows, input_size))
-        self.weight_h = nn.Parameter(torch.empty(rows, hidden_size))
+        weight_h = torch.empty(cell.recurrent_gates * hidden_size, hidden_size)
+        if cell.stages:
+            self.weight_h = nn.Parameter(weight_h)
+        else:
+            self.register_buffer("weight_h", weight_h, persistent=False)
         self.bias = nn.Parameter(torch.empty(rows))
         inner = len(cell.recurrent_bias) * hidden_size
         self.register_parameter("bias_h", nn.Parameter(torch.empty(inner)) if inner else None)
@@ -47,10 +55,12 @@ class Direction(nn.Module):
     def reset_parameters(self) -> None:
         """Draws new initial weights from torch's generator; the cell's own parameters are again as it declares them."""
         gates = self.cell.gate_names
-        blocks = zip(self.weight_x.chunk(len(gates)), self.weight_h.chunk(len(gates)), strict=True)
-        for weight_x, weight_h in blocks:
+        hidden = self.weight_h.shape[1]
+        recurrent = self.weight_h.split(hidden) if len(self.weight_h) else ()
+        for weight_x, weight_h in zip_longest(self.weight_x.split(hidden), recurrent):
             nn.init.xavier_uniform_(weight_x)
-            nn.init.orthogonal_(weight_h)
+            if weight_h is not None:
+                nn.init.orthogonal_(weight_h)
         for gate, bias in zip(gates, self.bias.chunk(len(gates)), strict=True):
             bias.fill_(self.cell.initial_bias.get(gate, 0.0))
         if self.bias_h is not None:

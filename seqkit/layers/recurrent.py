@@ -204,18 +204,19 @@ class Recurrent(nn.Module):
             or (self.training and self.weight_dropout)
         ):
             return None
-        (kernel, (_, _, has_c)), packed = found, self._packed
+        (kernel, facts), packed = found, self._packed
         try:
             tensors = step_tensors(layers.values())  # type: ignore[arg-type]
             if tensors[1].size(1) != self.hidden_size:
                 return None
-            states = (None, None) if state is None else (state["h"], state["c"] if has_c else None)
+            first, *others = facts.states
+            states = (None, None) if state is None else (state[first], state[others[0]] if others else None)
             out, h, c = kernel.infer(
                 self.cell, self._stack, tensors, self.num_directions, x, None, states, packed.layer(0)
             )
         except (RuntimeError, KeyError, TypeError, IndexError):
             return None  # the ordinary way finds out what is wrong and says so
-        return out, State(h=h, c=c) if has_c else State(h=h)
+        return out, _state_of(facts, h, c)
 
     def _quick_kernel(self, x: Tensor) -> tuple[Native, CellFacts] | None:
         """The native kernel, where it is the one for such input, without gradients, and nothing is traced."""
@@ -226,7 +227,8 @@ class Recurrent(nn.Module):
         if found is None:
             kernel = choose_kernel(self.cell, x, self.kernel, self.precision)
             found = self._packed.kernel_for[choice] = kernel, facts_of(self.cell)
-        return found if isinstance(found[0], Native) else None  # type: ignore[return-value]
+        kernel, facts = found
+        return (kernel, facts) if isinstance(kernel, Native) and facts.has_products else None
 
     def _run(self, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None) -> tuple[Tensor, State]:
         layers, device = self._layers(), x.device.type
@@ -320,11 +322,12 @@ class Recurrent(nn.Module):
         """Those of one layer, with dropout where it is asked for."""
         weights = [weights_of(direction) for direction in layers[number]]
         rows, below = len(self.cell.gate_names) * self.hidden_size, self.output_size if number else self.input_size
+        inner = self.cell.recurrent_gates * self.hidden_size
         for w in weights:
-            if w.weight_x.shape != (rows, below) or w.weight_h.shape != (rows, self.hidden_size):
+            if w.weight_x.shape != (rows, below) or w.weight_h.shape != (inner, self.hidden_size):
                 raise UsageError(
                     f"the weights in layers[{number}] are {tuple(w.weight_x.shape)} and {tuple(w.weight_h.shape)}, but "
-                    f"this layer needs {(rows, below)} and {(rows, self.hidden_size)}"
+                    f"this layer needs {(rows, below)} and {(inner, self.hidden_size)}"
                 )
         if len(weights) != self.num_directions:
             raise UsageError(f"layers[{number}] must have {self.num_directions} directions, not {len(weights)}")
@@ -367,7 +370,7 @@ class Recurrent(nn.Module):
             out, h, c = kernel.step(facts, self._stack, tensors, len(layers), units, x, state, self._packed)
         except (RuntimeError, KeyError, TypeError, IndexError):
             return None  # the ordinary way finds out what is wrong and says so
-        return out, State(h=h, c=c) if facts.has_c else State(h=h)
+        return out, _state_of(facts, h, c)
 
     def _stack(self) -> list[list[Weights]]:
         return [[weights_of(direction) for direction in layer] for layer in self._layers()]
@@ -465,6 +468,10 @@ class Recurrent(nn.Module):
             actual = tuple(state[name].shape) if name in state else None
             if actual != shape:
                 raise UsageError(f"state '{name}' must be {shape}, not {'missing' if actual is None else actual}")
+
+
+def _state_of(facts: CellFacts, first: Tensor, second: Tensor) -> State:
+    return State(zip(facts.states, (first, second), strict=False))
 
 
 def _check_kinds(x: object, state: object) -> None:

@@ -48,6 +48,56 @@ def test_status_and_clear_say_where_builds_lie(seqkit, tmp_path):
     assert seqkit("kernels", "clear", env=environment).stdout.startswith("deleted 0 builds")
 
 
+OWN_CELL = """
+import torch
+from seqkit import Cell
+
+
+class Leaky(Cell):
+    gate_names = ("a",)
+    stages = ()
+
+    def step(self, x, r, state):
+        return (state[0] / 2 + torch.tanh(x),)
+
+
+class Centred(Leaky):
+    def step(self, x, r, state):
+        return (x - x.mean(-1, keepdim=True),)
+
+
+class Optioned(Leaky):
+    def __init__(self, rate):
+        self.rate = rate
+"""
+
+
+def test_the_c_plus_plus_of_a_cell_in_a_file_can_be_seen(command, tmp_path):
+    (tmp_path / "my.py").write_text(OWN_CELL)
+    done = command("kernels", "build", "--show", "--cell", f"{tmp_path}/my.py:Leaky")
+    assert done.returncode == 0, done.stderr
+    assert "tanh(x[0])" in done.stdout and "s[0] * V(0.5f)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("my.py:Leeky", "did you mean 'Leaky'?"),
+        ("your.py:Leaky", "there is no file"),
+        ("my.py:Optioned", "cannot be made without options"),
+        ("my.py:Centred", "aten.mean.dim in line 16 of my.py, which joins values of different hidden units"),
+        ("broken.py:Leaky", "cannot be run (ZeroDivisionError"),
+        ("lstn", "did you mean 'lstm'?"),
+    ],
+)
+def test_a_cell_that_cannot_be_compiled_or_found_is_one_sentence(command, tmp_path, cell, message):
+    (tmp_path / "my.py").write_text(OWN_CELL)
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    done = command("kernels", "build", "--show", "--cell", f"{tmp_path}/{cell}" if ".py" in cell else cell)
+    assert done.returncode in (1, 2) and message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_build_without_a_compiler_fails_in_one_sentence(seqkit, tmp_path):
     done = seqkit("kernels", "build", env={"XDG_CACHE_HOME": str(tmp_path), "PATH": str(tmp_path), "CXX": ""})
     assert done.returncode == 1

@@ -12,7 +12,7 @@ import pytest
 import tomlkit
 
 from seqkit.kernels import build as build_module
-from seqkit.kernels.build import BuildError, build, built, clear
+from seqkit.kernels.build import BuildError, CellSource, any_cell_built, build, built, clear
 
 COMPILER = """#!/bin/sh
 echo run >> "$LOG"
@@ -47,6 +47,28 @@ def test_a_build_is_said_once_kept_and_found_again(compiler):
     assert log.read_text() == "run\n"
     assert len(said) == 1 and "about half a minute" in said[0]
     assert clear() == 1 and built() is None
+
+
+def test_a_compiled_cell_is_a_build_of_its_own_under_a_name_made_of_its_text(compiler, monkeypatch, tmp_path):
+    log, said = compiler(), []
+    cells = [CellSource("MyCell", text) for text in ("int a;", "int b;")]
+    assert not any_cell_built()
+    paths = [build(said.append, cell=cell) for cell in (*cells, cells[0])]
+    assert paths[0] == paths[2] != paths[1] and any_cell_built()
+    assert log.read_text() == "run\n" * 2
+    assert [line.startswith("Building MyCell, once for this machine") for line in said] == [True, True]
+    assert (paths[0].parent / "cell.cpp").read_text() == "int a;"
+    monkeypatch.delenv("CXX")
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    # Neither is the library of the kernels, even where no compiler says which one that would be.
+    assert built() is None and built(cell=cells[1]) == paths[1]
+    assert clear() == 2 and not any_cell_built()
+
+
+def test_a_compiled_cell_that_fails_says_which(compiler):
+    compiler("echo 'cell.cpp:3: error: no such thing' >&2; exit 1")
+    with pytest.raises(BuildError, match=r"^MyCell could not be built \(cell.cpp:3: error: no such thing\)"):
+        build(print, cell=CellSource("MyCell", "int a"))
 
 
 def test_without_a_compiler_an_old_build_serves_and_a_new_one_is_refused_with_the_mend(compiler, monkeypatch, tmp_path):

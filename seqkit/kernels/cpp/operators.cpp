@@ -9,9 +9,12 @@
 //   cells/                                       what happens in one step; cell.h says what the loops ask of a cell
 //   gradients.h                                  products over all time steps at once
 //   arguments.h layer.h inference.h training.h   the operators
+//   scan.h                                       those of cells without a recurrent product
+//   cell_operators.h                             those of each cell, by name
 //
 // The letters of sizes are those of sizes.h: B batch, T time, I inputs, H hidden units, G gates, D directions.
 #include "arguments.h"
+#include "cell_operators.h"
 #include "cells/all.h"
 #include "inference.h"
 #include "product.h"
@@ -22,6 +25,7 @@
 #include <torch/library.h>
 
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <tuple>
@@ -35,17 +39,15 @@
 
 using namespace seqkit;
 
+static Cells cells({kCells, std::size(kCells)});
+
 static void define_operators(torch::Library& m) {
     m.def("multiplies_bf16() -> bool", &multiplies_bf16);
-    m.def("kept_floats(str cell, int hidden_size) -> int", [](std::string_view cell, int64_t H) {
-        return visit_cell(cell, [&](auto kind) {
-            using Cell = decltype(kind);
-            return kept_size<Cell>(Sizes(0, 0, 0, 1, Cell::GATES, H, H, false));
-        });
-    });
-    m.def("keeps_only_h(str cell) -> bool", [](std::string_view cell) {
-        return visit_cell(cell, [](auto kind) -> bool { return decltype(kind)::KEEPS_ONLY_H; });
-    });
+    m.def("kept_floats(str cell, int hidden_size) -> int",
+          [](std::string_view cell, int64_t H) { return cells.of(cell, &CellOperators::kept_floats)(H); });
+    m.def("keeps_only_h(str cell) -> bool", [](std::string_view cell) { return cells.find(cell).keeps_only_h; });
+    // The address of a CellTable in another library of these very sources, which stays loaded.
+    m.def("add_cells(int table) -> ()", [](int64_t table) { cells.add(reinterpret_cast<CellTable*>(table)); });
     m.def("pack(Tensor weight_x, Tensor weight_h, bool bf16) -> Tensor");
     m.def(
         "forward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
@@ -74,6 +76,12 @@ static void define_operators(torch::Library& m) {
         "backward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
         "Tensor kept_h, Tensor kept, Tensor grad_out, Tensor grad_final, int units, bool bf16, int slices, int team, "
         "bool need_x) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+    m.def(
+        "scan(str cell, Tensor x, Tensor? lengths, Tensor own, Tensor state, bool reverse, bool keep) -> (Tensor, "
+        "Tensor, Tensor)");
+    m.def(
+        "scan_backward(str cell, Tensor x, Tensor? lengths, Tensor own, Tensor state, bool reverse, Tensor out, Tensor "
+        "kept, Tensor grad_out, Tensor grad_final) -> (Tensor, Tensor, Tensor)");
 }
 
 // Schemas are flat, and here alone arguments have an order.
@@ -83,28 +91,28 @@ static void implement_operators(torch::Library& m) {
                          const Tensor& weight_h, const Tensor& bias, const Tensor& own, const Tensor& state,
                          int64_t units, bool bf16, int64_t slices, int64_t team) {
         const ForwardArguments a{cell, x, lengths, {weight_x, weight_h, bias, own}, state, {units, bf16, slices, team}};
-        return visit_cell(cell, [&](auto kind) { return forward<decltype(kind)>(a); });
+        return cells.of(cell, &CellOperators::forward)(a);
     });
     m.impl("infer", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& packed,
                        const Tensor& vectors, const OptionalTensor& h, const OptionalTensor& c, int64_t units,
                        int64_t slices, int64_t team) {
         const InferenceArguments a{cell, x, lengths, packed, vectors, h, c, units, slices, team};
-        return visit_cell(cell, [&](auto kind) { return infer<decltype(kind)>(a); });
+        return cells.of(cell, &CellOperators::infer)(a);
     });
     m.impl("step", [](std::string_view cell, const Tensor& x, const Tensor& packed, const Tensor& vectors,
                       const OptionalTensor& h, const OptionalTensor& c, int64_t units, int64_t slices, int64_t team) {
         const InferenceArguments a{cell, x, {}, packed, vectors, h, c, units, slices, team};
-        return visit_cell(cell, [&](auto kind) { return step<decltype(kind)>(a); });
+        return cells.of(cell, &CellOperators::step)(a);
     });
     m.impl("infer_in_place", [](std::string_view cell, const Tensor& x, at::TensorList weights, int64_t directions,
                                 const OptionalTensor& h, const OptionalTensor& c, int64_t team) {
         const InPlaceArguments a{cell, x, weights, directions, h, c, team};
-        return visit_cell(cell, [&](auto kind) { return infer_in_place<decltype(kind)>(a); });
+        return cells.of(cell, &CellOperators::infer_in_place)(a);
     });
     m.impl("step_in_place", [](std::string_view cell, const Tensor& x, at::TensorList weights, int64_t layers,
                                const OptionalTensor& h, const OptionalTensor& c, int64_t team) {
         const InPlaceArguments a{cell, x, weights, layers, h, c, team};
-        return visit_cell(cell, [&](auto kind) { return step_in_place<decltype(kind)>(a); });
+        return cells.of(cell, &CellOperators::step_in_place)(a);
     });
     m.impl("fingerprint", &fingerprint);
     m.impl("infer_verified",
@@ -130,7 +138,17 @@ static void implement_operators(torch::Library& m) {
                           bool bf16, int64_t slices, int64_t team, bool need_x) {
         const BackwardArguments a{cell, x,        lengths,    {weight_x, weight_h, bias, own}, kept_h,
                                   kept, grad_out, grad_final, {units, bf16, slices, team},     need_x};
-        return visit_cell(cell, [&](auto kind) { return backward<decltype(kind)>(a); });
+        return cells.of(cell, &CellOperators::backward)(a);
+    });
+    m.impl("scan", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& own,
+                      const Tensor& state, bool reverse, bool keep) {
+        return cells.of(cell, &CellOperators::scan)({cell, x, lengths, own, state, reverse}, keep);
+    });
+    m.impl("scan_backward", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& own,
+                               const Tensor& state, bool reverse, const Tensor& out, const Tensor& kept,
+                               const Tensor& grad_out, const Tensor& grad_final) {
+        return cells.of(cell, &CellOperators::scan_backward)(
+            {{cell, x, lengths, own, state, reverse}, out, kept, grad_out, grad_final});
     });
 }
 

@@ -1,0 +1,94 @@
+"""Cells of somebody's own, of the kinds that a compiler has to know."""
+
+import torch
+
+from seqkit.cells import Cell
+from seqkit.cells.gru import GRU
+from seqkit.cells.lstm import LSTM
+from seqkit.cells.lstm_coupled import CoupledLSTM
+from seqkit.cells.lstm_peephole import PeepholeLSTM
+from seqkit.cells.min_gru import MinGRU
+from seqkit.cells.rnn import RNN
+
+
+class MinimalGated(Cell):
+    """A GRU of two gates, whose candidate has a recurrent bias of its own."""
+
+    gate_names = ("f", "n")
+    recurrent_bias = ("n",)
+
+    def step(self, x, r, state):
+        (h,) = state
+        (x_f, x_n), (r_f, r_n) = x.chunk(2, -1), r.chunk(2, -1)
+        f = torch.sigmoid(x_f + r_f)
+        return ((1 - f) * h + f * torch.tanh(x_n + f * r_n),)
+
+
+class Odd(Cell):
+    """What no cell of ours has: a state of another name, gates that share their sum, division by a parameter, a branch.
+
+    Padding units would divide 0 by 0.
+    """
+
+    gate_names = ("n", "a", "b")
+    state_names = ("h", "memory")
+
+    def own_parameters(self, hidden_size):
+        return {"scale": 2 * torch.ones(2, hidden_size)}
+
+    def step(self, x, r, state, *, scale):
+        h, memory = state
+        n, a, b = (x + r).view(*x.shape[:-1], 3, -1).unbind(-2)
+        share = torch.stack([a, b, x.chunk(3, -1)[0]], -2).softmax(-2)
+        memory = share[..., 0, :] * memory + share[..., 1, :] * torch.where(n > 0.1, n.sin(), n / scale[0])
+        return torch.nn.functional.silu(memory / scale[1].square()) + 0.5 * h.clamp(-1, 1), memory
+
+
+class Traces(Cell):
+    """Three states of every unit for itself, and two parameters: no recurrent product."""
+
+    gate_names = ("in", "out")
+    state_names = ("h", "slow", "count")
+
+    @property
+    def stages(self):
+        return ()
+
+    def own_parameters(self, hidden_size):
+        return {"rate": torch.zeros(hidden_size), "gain": torch.ones(hidden_size)}
+
+    def step(self, x, r, state, *, rate, gain):
+        h, slow, count = state
+        a, out = x.chunk(2, -1)
+        keep = torch.sigmoid(rate + 1)
+        slow, count = keep * slow + (1 - keep) * a, 0.5 * count + 1
+        return torch.sigmoid(out) * torch.tanh(gain * slow / (1 + count.abs()).sqrt() + 0.3 * h), slow, count
+
+
+class OwnLSTM(LSTM):
+    """A class of somebody's own has no C++ that was written by hand."""
+
+
+class OwnPeepholeLSTM(PeepholeLSTM):
+    """The same."""
+
+
+class OwnCoupledLSTM(CoupledLSTM):
+    """The same."""
+
+
+class OwnGRU(GRU):
+    """The same."""
+
+
+class OwnRNN(RNN):
+    """The same."""
+
+
+OWN = [MinimalGated(), Odd()]
+WITHOUT_PRODUCT = [MinGRU(), Traces()]
+BY_HAND = {
+    "lstm": OwnLSTM(), "lstm-peephole": OwnPeepholeLSTM(), "lstm-coupled": OwnCoupledLSTM(), "gru-after": OwnGRU(),
+    "rnn-tanh": OwnRNN(), "rnn-relu": OwnRNN("relu"),
+}  # fmt: skip
+"""Our cells as somebody's own, by the names of the C++ that was written for them."""

@@ -1,0 +1,246 @@
+"""Tracing: what a step computes for one hidden unit, its gradient, and why a step cannot be compiled."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+
+from seqkit.cells import Cell, make_cell
+from seqkit.compiler import TraceError, trace
+from seqkit.compiler.cpp import kept_by, slots_of
+from seqkit.compiler.expressions import Input, Recurrent, State, depends_on_gradient
+from seqkit.compiler.keeping import needed_by
+from tests.compiler.evaluation import evaluate, leaves_of
+from tests.compiler.own_cells import BY_HAND, OWN, WITHOUT_PRODUCT, MinimalGated
+from tests.compiler.random_cells import cells_of_expressions
+
+HAND_KEEPS = {"lstm": 5, "lstm-peephole": 5, "lstm-coupled": 4, "gru-after": 4, "rnn-tanh": 1, "rnn-relu": 1}
+
+
+def assert_traced_as_written(cell, batch=4, units=7):
+    """The expressions are worth what ``step`` and autograd give, in double precision."""
+    torch.manual_seed(0)
+    gates, states = len(cell.gate_names), len(cell.state_names)
+    own = {name: value.double() + 0.1 * torch.rand_like(value).double() for name, value in
+           cell.own_parameters(units).items()}  # fmt: skip
+    x, r = torch.randn(2, batch, gates * units, dtype=torch.double)
+    r = r[:, : cell.recurrent_gates * units]
+    state, grads = torch.randn(2, states, batch, units, dtype=torch.double)
+    leaves = [t.clone().requires_grad_() for t in (x, r, *state, *own.values())]
+    new = cell.step(
+        leaves[0], leaves[1], tuple(leaves[2 : 2 + states]), **dict(zip(own, leaves[2 + states :], strict=True))
+    )
+    dx, dr, *rest = torch.autograd.grad(new, leaves, tuple(grads), materialize_grads=True)
+    step, values = trace(cell), leaves_of(cell, x, r, state, own, grads)
+    for found, expected in zip(evaluate(step, step.states, values), new, strict=True):
+        torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(torch.cat(evaluate(step, step.grad_inputs, values), -1), dx)
+    if cell.stages:
+        torch.testing.assert_close(torch.cat(evaluate(step, step.grad_recurrents, values), -1), dr)
+    for found, expected in zip(evaluate(step, step.grad_states, values), rest[:states], strict=True):
+        torch.testing.assert_close(found, expected)
+    rows = [row for value in rest[states:] for row in value.reshape(-1, units)]
+    for found, expected in zip(evaluate(step, step.grad_own, values), rows, strict=True):
+        torch.testing.assert_close(found.sum(0), expected)
+
+
+@pytest.mark.parametrize("cell", [*OWN, *WITHOUT_PRODUCT, *BY_HAND.values()], ids=repr)
+def test_a_traced_step_and_its_gradient_are_worth_what_torch_computes(cell):
+    assert_traced_as_written(cell)
+
+
+@settings(max_examples=12)
+@given(cells_of_expressions())
+def test_any_elementwise_step_is_traced_as_written(cell):
+    assert_traced_as_written(cell)
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_no_more_is_kept_than_what_was_chosen_by_hand(name):
+    kept = kept_by(trace(BY_HAND[name]))
+    assert len(kept.values) <= HAND_KEEPS[name]
+    assert kept.only_h == name.startswith("rnn")
+
+
+@pytest.mark.parametrize("cell", [*OWN, *BY_HAND.values()], ids=repr)
+def test_the_way_back_can_be_computed_from_what_is_kept(cell):
+    step = trace(cell)
+    kept = kept_by(step)
+    below = step.all.below(step.gradients, kept.values)
+    known = (State(0),) if not kept.only_h else ()
+    for number in set(below) - {*kept.values}:
+        assert not isinstance(step.all[number], (Input, Recurrent)), "a sum that nobody kept"
+        assert not isinstance(step.all[number], State) or step.all[number] in known
+
+
+def test_gates_are_kept_and_not_the_sums_that_go_into_them():
+    step = trace(BY_HAND["lstm"])
+    kinds = sorted(getattr(step.all[number], "operator", "state") for number in kept_by(step).values)
+    assert kinds == ["sigmoid", "sigmoid", "sigmoid", "state", "tanh"]
+    assert len(needed_by(step, depends_on_gradient(step.all, step.gradients))) > len(kinds)
+
+
+def test_gates_whose_two_parts_have_one_gradient_share_a_slot():
+    assert len(slots_of(trace(BY_HAND["lstm"])).values) == 4
+    gru = slots_of(trace(BY_HAND["gru-after"]))
+    assert (len(gru.values), gru.first_x, gru.first_r, gru.x_gates) == (4, 0, 1, (2, 0, 1))
+
+
+class Plain(Cell):
+    """What the cells below differ from in one line."""
+
+    gate_names = ("a",)
+
+    def step(self, x, r, state):
+        return (self.new(x + r, state[0]),)
+
+
+class Mean(Plain):
+    def new(self, a, h):
+        return a - h.mean(-1, keepdim=True)
+
+
+class Neighbour(Plain):
+    def new(self, a, h):
+        return a + h.roll(1, -1)
+
+
+class Reversed(Plain):
+    def new(self, a, h):
+        return h.flip(-1)
+
+
+class Product(Plain):
+    def new(self, a, h):
+        return a @ h.T @ h
+
+
+class Batch(Plain):
+    def new(self, a, h):
+        return a - a.mean(0)
+
+
+class Chance(Plain):
+    def new(self, a, h):
+        return torch.nn.functional.dropout(a)
+
+
+class Branch(Plain):
+    def new(self, a, h):
+        return a if a.sum() > 0 else h
+
+
+class Size(Plain):
+    def new(self, a, h):
+        return a / a.shape[-1] ** 0.5
+
+
+class First(Plain):
+    def new(self, a, h):
+        return torch.cat([a[:, :1], h[:, 1:]], -1)
+
+
+class Whole(Plain):
+    def new(self, a, h):
+        return h + a.long()
+
+
+class Floor(Plain):
+    def new(self, a, h):
+        return torch.div(a, h, rounding_mode="floor")
+
+
+class Constants(Plain):
+    def new(self, a, h):
+        return a * torch.arange(h.shape[-1])
+
+
+class Shape(Plain):
+    def new(self, a, h):
+        return a.unsqueeze(0)
+
+
+REFUSED = {
+    Mean: r"uses aten.mean.dim in line \d+ of test_trace.py, which joins values of different hidden units",
+    Neighbour: r"uses aten.add.Tensor in line \d+ of test_trace.py, which joins values of different hidden units",
+    Reversed: "gives one hidden unit the new state of another",
+    Product: r"uses aten.mm.default in line \d+ of test_trace.py, which has no rule",
+    Batch: "joins values of different sequences",
+    Chance: r"line \d+ of test_trace.py, which draws random numbers",
+    Branch: "cannot be recorded",
+    Size: "gives other expressions for another number of hidden units",
+    First: "in another way for some of the hidden units",
+    Whole: r"uses aten._to_copy.default in line \d+ of test_trace.py, which gives int64, not real numbers",
+    Floor: r"in line \d+ of test_trace.py, which is given rounding_mode='floor'",
+    Constants: "in another way for some of the hidden units",
+    Shape: r"gives the new state in the shape \(1, 2, 5\), not \(B, H\)",
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_compiled_says_why_in_one_sentence(kind):
+    with pytest.raises(TraceError, match=REFUSED[kind]) as error:
+        trace(kind())
+    assert str(error.value).startswith(f"{kind.__name__}.step is not compiled: it ") and "\n" not in str(error.value)
+
+
+def test_the_line_that_is_named_is_that_of_the_operator():
+    with pytest.raises(TraceError) as error:
+        trace(Mean())
+    line = int(str(error.value).partition("in line ")[2].split()[0])
+    source = Path(__file__).read_text("utf-8").splitlines()
+    assert source[line - 1].strip() == "return a - h.mean(-1, keepdim=True)"
+
+
+def test_an_in_place_operator_is_traced_as_what_it_computes():
+    class InPlace(Plain):
+        def new(self, a, h):
+            a = a.clone()
+            a += 2 * h
+            return a
+
+    assert_traced_as_written(InPlace())
+
+
+def test_truth_values_become_numbers_wherever_they_are_used():
+    class Truths(Plain):
+        def new(self, a, h):
+            above, off = (a > 0.1).float(), torch.logical_not(a.bool())
+            return h * above + 0.5 * off + torch.where(~(h > a) & (h <= 1), a, h) * (a != h)
+
+    class Step(Plain):
+        def new(self, a, h):
+            return (a > 0.1).to(h.dtype) + 0 * h
+
+    assert_traced_as_written(Truths())
+    assert_traced_as_written(Step())
+
+
+def test_a_step_is_traced_where_a_layer_may_be_called_and_draws_nothing():
+    class Drawing(MinimalGated):
+        def own_parameters(self, hidden_size):
+            return {"p": torch.randn(hidden_size)}
+
+        def step(self, x, r, state, *, p):
+            return (p * super().step(x, r, state)[0],)
+
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        trace(Drawing())
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_gate_that_is_not_used_has_gradient_0():
+    class Unused(MinimalGated):
+        def step(self, x, r, state):
+            return (state[0] + x.chunk(2, -1)[1].tanh(),)
+
+    assert_traced_as_written(Unused())
+
+
+def test_a_second_product_is_refused_by_name():
+    with pytest.raises(TraceError, match="has 2 recurrent products in a step"):
+        trace(make_cell("gru", reset="before"))

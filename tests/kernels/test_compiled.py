@@ -1,0 +1,200 @@
+"""Compiled cells against the definition of each: values, states and gradients, at shapes that fill no vector."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seqkit import Recurrent, UsageError
+from seqkit.cells import Cell
+from seqkit.compiler.cpp import library
+from seqkit.kernels import ensure_cells
+from seqkit.kernels.build import CellSource, build
+from seqkit.kernels.compiled import struct_of, translate
+from seqkit.kernels.library import add_cells, ensure
+from seqkit.kernels.operators import CELLS, add_cell, operator_name
+from tests.compiler.own_cells import BY_HAND, OWN, WITHOUT_PRODUCT, MinimalGated, Odd, Traces
+from tests.compiler.random_cells import cells_of_expressions
+from tests.kernels.test_native import assert_equal_to_the_reference, make
+
+pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
+
+
+class Wrong(Odd):
+    """A cell whose C++ is that of Odd with a mistake in it."""
+
+
+CELLS_OF_TESTS = [*OWN, *WITHOUT_PRODUCT]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """Cells of somebody's own in one library, which takes about ten seconds once for a machine."""
+    made = [(cell, struct_of(cell)) for cell in CELLS_OF_TESTS]
+    (odd,) = [text for cell, text in made if isinstance(cell, Odd)]
+    # The gradient of one parameter is that of the other; everything else is right.
+    made.append((Wrong(), odd.replace("down[1] = ", "down[0] = down[1] = ")))
+    assert made[-1][1] != odd
+    names = [f"{type(cell).__name__} of a test" for cell, _ in made]
+    texts = dict(zip(names, [text for _, text in made], strict=True))
+    assert add_cells(build(print, cell=CellSource("the cells of the tests", library(texts))))
+    for name, (cell, _) in zip(names, made, strict=True):
+        add_cell(name, cell)
+
+
+cells = pytest.mark.parametrize("cell", CELLS_OF_TESTS, ids=repr)
+
+
+@cells
+@pytest.mark.parametrize("hidden", [1, 7, 33, 64])
+@pytest.mark.parametrize(("batch", "steps"), [(1, 1), (1, 9), (3, 6), (9, 20)])
+def test_values_states_and_gradients_equal_the_reference(cell, hidden, batch, steps):
+    layer = make(cell, 5, hidden, num_layers=2, bidirectional=batch != 3)
+    x = torch.randn(batch, steps, 5)
+    for lengths in (None, torch.randint(0, steps + 1, (batch,))):
+        assert_equal_to_the_reference(layer, x, lengths)
+
+
+@cells
+def test_no_sequence_at_all_has_gradients_of_0(cell):
+    layer = make(cell, 3, 5)
+    out, state = layer(torch.zeros(0, 4, 3), kernel="native")
+    gradients = torch.autograd.grad(out.sum() + state.h.sum(), [*layer.parameters()])
+    assert out.shape == (0, 4, 5) and all(not g.any() for g in gradients)
+
+
+@cells
+def test_single_steps_equal_the_whole_call(cell):
+    for hidden, batch in ((5, 1), (16, 1), (20, 3)):
+        layer = make(cell, 3, hidden, num_layers=2, kernel="native").eval()
+        x, state = torch.randn(batch, 5, 3), None
+        with torch.no_grad():
+            whole, last = layer(x)
+            torch.testing.assert_close(whole, layer(x, kernel="reference")[0], rtol=1e-5, atol=1e-5)
+            for t in range(5):
+                y, state = layer.step(x[:, t], state)
+                torch.testing.assert_close(y, whole[:, t], rtol=1e-5, atol=1e-6)
+        assert [*state] == [*cell.state_names]
+        torch.testing.assert_close(dict(state), dict(last), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", WITHOUT_PRODUCT, ids=repr)
+def test_without_a_product_there_are_no_recurrent_weights_and_padding_is_never_read(cell):
+    layer = make(cell, 3, 5, bidirectional=True)
+    assert not any("weight_h" in name for name in layer.state_dict())
+    x = torch.randn(2, 4, 3)
+    x[1, 2:] = float("nan")
+    given = x.clone().requires_grad_()
+    out, _ = layer(given, [4, 2], kernel="native")
+    gradients = torch.autograd.grad(out.sum(), [given, *layer.parameters()])
+    assert out.isfinite().all() and all(g.isfinite().all() for g in gradients)
+    assert not out[1, 2:].any() and not gradients[0][1, 2:].any()
+
+
+def test_a_wrong_emission_is_noticed():
+    with pytest.raises(AssertionError):
+        assert_equal_to_the_reference(make(Wrong(), 5, 7), torch.randn(3, 4, 5), None)
+
+
+@pytest.mark.parametrize("cell", [MinimalGated(), Traces()], ids=repr)
+def test_second_derivatives_go_to_the_reference(cell):
+    layer = make(cell, 2, 3, bidirectional=True)
+    x = torch.randn(2, 3, 2, requires_grad=True)
+    found = []
+    for kernel in ("native", "reference"):
+        (first,) = torch.autograd.grad(layer(x, [3, 2], kernel=kernel)[0].sin().sum(), x, create_graph=True)
+        found.append(torch.autograd.grad(first.square().sum(), x)[0])
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
+
+
+def test_auto_takes_a_compiled_cell_and_a_class_derived_from_it_is_another_cell():
+    class Derived(MinimalGated):
+        def step(self, x, r, state):
+            return (super().step(x, r, state)[0] / 2,)
+
+    assert operator_name(MinimalGated()) == "MinimalGated of a test" and operator_name(Derived()) is None
+    layer = make(Derived(), 3, 4)
+    x = torch.randn(2, 3, 3)
+    torch.testing.assert_close(layer(x)[0], layer(x, kernel="reference")[0])
+
+
+def test_a_step_that_is_replaced_is_no_longer_the_compiled_one(monkeypatch):
+    layer = make(MinimalGated(), 3, 4)
+    x = torch.randn(2, 3, 3)
+    before = layer(x)[0]
+    monkeypatch.setattr(MinimalGated, "step", lambda self, x, r, state: (state[0] + 1,))
+    after = layer(x)[0]
+    assert not torch.equal(before, after) and torch.equal(after[:, 0], torch.ones(2, 4))
+
+
+class Untraceable(Cell):
+    """A cell that looks at its numbers."""
+
+    gate_names = ("a",)
+
+    def step(self, x, r, state):
+        return (x + r if x.sum().item() > 0 else state[0],)
+
+
+def test_a_cell_that_cannot_be_compiled_runs_in_the_reference_loop_and_one_line_says_why():
+    said = []
+    assert not ensure_cells([Untraceable()], said.append)
+    assert len(said) == 1 and said[0].endswith("; the reference loop runs it") and "\n" not in said[0]
+    layer = Recurrent(Untraceable, 2, 3)
+    assert layer(torch.ones(1, 2, 2))[0].shape == (1, 2, 3)
+    with pytest.raises(
+        UsageError, match=r"kernel 'native' cannot run Untraceable\(\): Untraceable.step is not compiled"
+    ):
+        layer(torch.ones(1, 2, 2), kernel="native")
+
+
+def test_without_a_compiler_a_cell_runs_in_the_reference_loop_and_one_line_says_why(monkeypatch, tmp_path):
+    class Fresh(MinimalGated):
+        def step(self, x, r, state):
+            return (super().step(x, r, state)[0] * 0.75,)
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    said = []
+    assert not ensure_cells([Fresh()], said.append)
+    assert len(said) == 1 and "no C++ compiler is on the PATH" in said[0] and "\n" not in said[0]
+
+
+def test_the_same_cell_gives_the_same_text_and_another_option_another():
+    class Scaled(MinimalGated):
+        def __init__(self, by=0.5):
+            self.by = by
+
+        def step(self, x, r, state):
+            return (super().step(x, r, state)[0] * self.by,)
+
+    texts = [translate([Scaled(by)]).names for by in (0.5, 0.5, 0.25)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+@pytest.mark.slow
+def test_compiled_the_cells_written_by_hand_are_their_equals():
+    assert ensure_cells([*BY_HAND.values()], print)
+    for name, cell in BY_HAND.items():
+        for hidden in (7, 64):
+            layer = make(cell, 5, hidden, num_layers=2, bidirectional=True)
+            x, lengths = torch.randn(9, 12, 5), torch.randint(0, 13, (9,))
+            assert_equal_to_the_reference(layer, x, lengths)
+            by_hand = copy.deepcopy(layer)
+            by_hand.cell = CELLS[name]
+            for first, second in zip((layer, by_hand), (by_hand, layer), strict=True):
+                torch.testing.assert_close(first(x, lengths)[0], second(x, lengths)[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(cells_of_expressions(), min_size=6, max_size=6))
+def test_any_elementwise_cell_is_compiled_as_it_is_written(drawn):
+    assert ensure_cells(drawn, print)
+    for cell in drawn:
+        assert_equal_to_the_reference(
+            make(cell, 3, 9, bidirectional=True), torch.randn(4, 5, 3), torch.tensor([5, 0, 3, 1])
+        )
