@@ -456,7 +456,7 @@ def test_torch_finds_the_operators_well_made(name, bf16):
 
 
 def test_weights_survive_the_operators_layout_and_back():
-    for cell in CELLS.values():
+    for cell in (each for each in CELLS.values() if each.stages):
         layer = make(cell, 3, 5, bidirectional=True)
         given = [d.weights() for d in layer.layers[0]]
         for one, other in zip(given, weights_of(cell, layer_of(given), 5), strict=True):

@@ -121,7 +121,7 @@ static void implement_operators(torch::Library& m) {
               int64_t team, at::TensorList weights, const Tensor& fingerprint) {
                Verification verification(weights, fingerprint);
                const InferenceArguments a{cell, x, lengths, packed, vectors, h, c, units, slices, team, &verification};
-               const Inferred found = visit_cell(cell, [&](auto kind) { return infer<decltype(kind)>(a); });
+               const Inferred found = cells.of(cell, &CellOperators::infer)(a);
                return std::tuple_cat(found, std::tuple(verification.same()));
            });
     m.impl("step_verified", [](std::string_view cell, const Tensor& x, const Tensor& packed, const Tensor& vectors,
@@ -129,7 +129,7 @@ static void implement_operators(torch::Library& m) {
                                int64_t team, at::TensorList weights, const Tensor& fingerprint) {
         Verification verification(weights, fingerprint);
         const InferenceArguments a{cell, x, {}, packed, vectors, h, c, units, slices, team, &verification};
-        const Inferred found = visit_cell(cell, [&](auto kind) { return step<decltype(kind)>(a); });
+        const Inferred found = cells.of(cell, &CellOperators::step)(a);
         return std::tuple_cat(found, std::tuple(verification.same()));
     });
     m.impl("backward", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_x,

@@ -42,7 +42,7 @@ struct ScanBackwardArguments {
 using Scanned = std::tuple<Tensor, Tensor, Tensor>;       // out, final, kept: the other states after each step
 using ScanGradients = std::tuple<Tensor, Tensor, Tensor>;  // of x, own and state
 
-constexpr int kTogether = 4;  // vectors of units that a loop takes along, so that one need not wait for its own step
+constexpr int kUnitsTogether = 4;  // vectors of units that a loop takes along, so that one need not wait for its own step
 
 // Some units of one sequence: as many vectors as go together, the last of which may be cut off.
 struct Units {
@@ -69,10 +69,10 @@ struct ScanSizes {
     // Calls body(sequence, units), all at a time.
     template <class Body>
     void each(const Body& body) const {
-        const int64_t pieces = (H + kTogether * kLanes - 1) / (kTogether * kLanes);
+        const int64_t pieces = (H + kUnitsTogether * kLanes - 1) / (kUnitsTogether * kLanes);
         at::parallel_for(0, B * pieces, 1, [&](int64_t begin, int64_t end) {
             for (int64_t item = begin; item < end; item++)
-                body(item / pieces, Units{item % pieces * kTogether * kLanes, H});
+                body(item / pieces, Units{item % pieces * kUnitsTogether * kLanes, H});
         });
     }
 };
@@ -90,14 +90,14 @@ Scanned scan(const ScanArguments& a, bool keep) {
     float *out = out_.mutable_data_ptr<float>(), *final = final_.mutable_data_ptr<float>();
     float* kept = kept_.mutable_data_ptr<float>();
     z.each([&](int64_t b, const Units& units) {
-        V s[kTogether][Cell::STATES], p[kTogether][Cell::OWN + 1];
-        for (int n = 0; n < kTogether; n++) {
+        V s[kUnitsTogether][Cell::STATES], p[kUnitsTogether][Cell::OWN + 1];
+        for (int n = 0; n < kUnitsTogether; n++) {
             for (int k = 0; k < Cell::STATES; k++) s[n][k] = units.load(state + (k * z.B + b) * z.H, n);
             for (int k = 0; k < Cell::OWN; k++) p[n][k] = units.load(own + k * z.H, n);
         }
         for (int64_t t = 0; t < lengths[b]; t++) {
             const int64_t row = b * z.T + time_of(t, lengths[b], a.reverse);
-            for (int n = 0; n < kTogether && units.count(n); n++) {
+            for (int n = 0; n < kUnitsTogether && units.count(n); n++) {
                 V parts[Cell::GATES];
                 for (int g = 0; g < Cell::GATES; g++) parts[g] = units.load(x + (row * Cell::GATES + g) * z.H, n);
                 Cell::step(parts, s[n], p[n]);
@@ -106,7 +106,7 @@ Scanned scan(const ScanArguments& a, bool keep) {
                     units.store(s[n][k], kept + ((k - 1) * z.B * z.T + row) * z.H, n);
             }
         }
-        for (int n = 0; n < kTogether; n++) {
+        for (int n = 0; n < kUnitsTogether; n++) {
             for (int k = 0; k < Cell::STATES; k++) units.store(s[n][k], final + (k * z.B + b) * z.H, n);
             for (int64_t t = lengths[b]; t < z.T; t++) units.store(V(0.f), out + (b * z.T + t) * z.H, n);
         }
@@ -124,15 +124,15 @@ struct ScanBackward {
 template <class Cell>
 void scan_back(const ScanSizes<Cell>& z, const ScanBackward& m, int64_t b, int64_t length, bool reverse,
                const Units& units) {
-    V ds[kTogether][Cell::STATES], p[kTogether][Cell::OWN + 1], down[kTogether][Cell::OWN + 1];
-    for (int n = 0; n < kTogether; n++) {
+    V ds[kUnitsTogether][Cell::STATES], p[kUnitsTogether][Cell::OWN + 1], down[kUnitsTogether][Cell::OWN + 1];
+    for (int n = 0; n < kUnitsTogether; n++) {
         for (int k = 0; k < Cell::STATES; k++) ds[n][k] = units.load(m.grad_final + (k * z.B + b) * z.H, n);
         for (int k = 0; k < Cell::OWN; k++) p[n][k] = units.load(m.own + k * z.H, n), down[n][k] = V(0.f);
     }
     for (int64_t t = length - 1; t >= 0; t--) {
         const int64_t row = b * z.T + time_of(t, length, reverse);
         const int64_t before = t ? b * z.T + time_of(t - 1, length, reverse) : 0;
-        for (int n = 0; n < kTogether && units.count(n); n++) {
+        for (int n = 0; n < kUnitsTogether && units.count(n); n++) {
             V parts[Cell::GATES], s[Cell::STATES], da[Cell::GATES], share[Cell::OWN + 1];
             for (int g = 0; g < Cell::GATES; g++) parts[g] = units.load(m.x + (row * Cell::GATES + g) * z.H, n);
             for (int k = 0; k < Cell::STATES; k++)
@@ -146,7 +146,7 @@ void scan_back(const ScanSizes<Cell>& z, const ScanBackward& m, int64_t b, int64
             for (int k = 0; k < Cell::OWN; k++) down[n][k] = down[n][k] + share[k];
         }
     }
-    for (int n = 0; n < kTogether; n++) {
+    for (int n = 0; n < kUnitsTogether; n++) {
         for (int k = 0; k < Cell::STATES; k++) units.store(ds[n][k], m.grad_state + (k * z.B + b) * z.H, n);
         for (int k = 0; k < Cell::OWN; k++) units.store(down[n][k], m.grad_own + (b * Cell::OWN + k) * z.H, n);
         for (int64_t t = length; t < z.T; t++)
