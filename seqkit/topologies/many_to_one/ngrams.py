@@ -23,6 +23,10 @@ _LETTERS = 4
 """... and four characters or bytes: about as many as a short word has"""
 _SPELLED = {"word": 5}
 """Longest n-gram of letters inside a word, its ends included, for a tokenizer that gives words."""
+_SPELLED_TOKENS = 1_000_000
+"""Of more training tokens no letters are counted: few words are new then, and letters take the places of pairs of words.
+The counts of 20,000 film reviews (4.6 million tokens) alone label 0.854 of others correctly with letters, 0.880 without;
+a model trained on 6,000 of them 0.880 and 0.890."""
 _MOST = 100_000
 """N-grams known at most, the most frequent: 4 MB in a run of two classes."""
 _HELD = 10 * _MOST
@@ -53,6 +57,8 @@ class NgramCounts:
     def learn(cls, texts: Sequence[Sequence[str]], labels: Sequence[int], classes: int, tokenizer: str) -> NgramCounts:
         """Of texts as tokens, and the number of each one's class, in memory that has a bound."""
         order, spelled = _ORDER.get(tokenizer, _LETTERS), _SPELLED.get(tokenizer, 0)
+        if sum(map(len, texts)) > _SPELLED_TOKENS:
+            spelled = 0
         rows = dict[tuple[str, ...], list[int]]()
         for tokens, label in zip(texts, labels, strict=True):
             for gram in _ngrams(tokens, order, spelled):
