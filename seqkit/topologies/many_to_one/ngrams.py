@@ -24,9 +24,9 @@ _LETTERS = 4
 _SPELLED = {"word": 5}
 """Longest n-gram of letters inside a word, its ends included, for a tokenizer that gives words."""
 _SPELLED_TOKENS = 1_000_000
-"""Of more training tokens no letters are counted: few words are new then, and letters take the places of pairs of words.
-The counts of 20,000 film reviews (4.6 million tokens) alone label 0.854 of others correctly with letters, 0.880 without;
-a model trained on 6,000 of them 0.880 and 0.890."""
+"""Of more training tokens no letters are counted: few words are new then, and letters take the places of pairs of
+words. The counts of 20,000 film reviews (4.6 million tokens) alone label 0.854 of others correctly with letters, 0.880
+without; a model trained on 6,000 of them 0.880 and 0.890."""
 _MOST = 100_000
 """N-grams known at most, the most frequent: 4 MB in a run of two classes."""
 _HELD = 10 * _MOST
