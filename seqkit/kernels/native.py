@@ -38,9 +38,9 @@ __all__ = [
     "weights_of",
 ]
 
-_STEPS_IN_PLACE = 8
+_STEPS_IN_PLACE = 17
 """A sequence of fewer steps reads the weights where they lie; of more, a fingerprint takes less than those lose."""
-_ROWS_IN_PLACE = 8
+_ROWS_IN_PLACE = 16
 """A single step of no more sequences reads the weights where they lie."""
 
 
