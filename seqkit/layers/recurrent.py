@@ -454,6 +454,10 @@ class Recurrent(nn.Module):
             raise UsageError(f"lengths must be one number for each of {batch} sequences, not {tuple(lengths.shape)}")
         if transformed():
             return lengths.to(x.device)  # whose values may be those of many calls at once
+        if torch.compiler.is_compiling():
+            # A graph cannot ask for values and go on; it can refuse them when it runs.
+            torch._assert_async(((lengths >= 0) & (lengths <= steps)).all(), "lengths must lie between 0 and T")
+            return lengths.cpu()
         lengths = lengths.cpu()
         shortest, longest = torch.stack(lengths.aminmax()).tolist() if batch else (steps, steps)
         if not 0 <= shortest <= longest <= steps:
