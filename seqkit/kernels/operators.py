@@ -124,7 +124,9 @@ def forward(
 def _is_recorded() -> bool:
     """Whether somebody looks at each operator that is called: a compiler, a tracer, a mode of torch's dispatch."""
     return bool(
-        torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state() is not None
+        torch.compiler.is_compiling()
+        or torch._C._len_torch_dispatch_stack()
+        or torch._C._get_tracing_state() is not None
     )
 
 

@@ -38,6 +38,10 @@ def test_inference_of_a_layer_is_one_graph(lengths):
 
 
 def test_an_encoder_is_one_graph():
-    encoder, tokens, lengths = Encoder(9, 4, cell="gru", hidden_size=6), torch.randint(1, 9, (3, 5)), torch.tensor([5, 2, 3])
+    encoder, tokens, lengths = (
+        Encoder(9, 4, cell="gru", hidden_size=6),
+        torch.randint(1, 9, (3, 5)),
+        torch.tensor([5, 2, 3]),
+    )
     found, expected = compiled(encoder)(tokens, lengths), encoder(tokens, lengths)
     torch.testing.assert_close((found.outputs, found.pooled), (expected.outputs, expected.pooled), rtol=0, atol=0)
