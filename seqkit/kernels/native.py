@@ -41,8 +41,10 @@ __all__ = [
 _STEPS_IN_PLACE = 12
 """A sequence of fewer steps reads the weights where they lie; of more, a fingerprint takes less than those lose."""
 _ROWS_IN_PLACE = 16
-"""A single step of no more sequences reads the weights where they lie: of 8 in 183 microseconds at H = 512, in 260 with a
-fingerprint; of 16 in 363 and 394, of 32 in 746 and 694."""
+"""A single step of no more sequences reads the weights where they lie.
+
+At H = 512 that takes 183 microseconds for 8, with a fingerprint 260; for 16 363 and 394; for 32 746 and 694.
+"""
 
 
 class CellFacts(NamedTuple):
