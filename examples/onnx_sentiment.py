@@ -30,6 +30,8 @@ def words_of(text: str, form: str) -> list[str]:
 
 
 folder, *texts = sys.argv[1:]
+if not texts:
+    sys.exit("there is no text to label, and an empty batch ends the process of onnxruntime; give one: RUN/onnx TEXT …")
 symbols = json.loads(Path(folder, "symbols.json").read_text(encoding="utf-8"))
 vocabulary = symbols["vocab"]
 numbers = {symbol: number for number, symbol in enumerate(vocabulary["symbols"], len(vocabulary["specials"]))}

@@ -44,6 +44,7 @@ class TrainingConfig:
     )
     batch_size: int = option(64, "examples in a batch, at most", minimum=1, tune="16,32,64,128")
     batch_tokens: int = option(8192, "tokens in a batch, padding included, at most", minimum=1)
+    accumulate: int = option(1, "batches whose gradients make one step of the optimizer", minimum=1)
     patience: int = option(3, "evaluations without a better score before training stops; 0: never", minimum=0)
     select: str | None = option(
         None, "validation score that chooses the model: loss, accuracy, ... (else the task's own)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from statistics import median
 from typing import Any
@@ -45,7 +46,7 @@ def estimate_cost(
     try:
         training = Training(task, config, codec, Splits(list(train), splits.valid[:1], []))
         held = resident() - memory_before
-        steps = len(training.trainer.batches.plan(0)) * scale
+        steps = math.ceil(len(training.trainer.batches.plan(0)) / config.accumulate) * scale
         training.train([stopwatch])
     except Stopped:
         pass

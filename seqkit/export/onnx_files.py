@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from seqkit.errors import UsageError
 from seqkit.export.comparison import Run
 from seqkit.graphs import OPSET, Part
 from seqkit.runs.model import Model
@@ -23,7 +24,7 @@ def make_onnx(model: Model, part: Part) -> bytes:
 
 
 def onnx_run(content: bytes) -> Run:
-    """A function that computes what an ONNX file says, on the CPU."""
+    """A function that computes what an ONNX file says, on the CPU; it raises :class:`UsageError` for an empty batch."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -33,6 +34,8 @@ def onnx_run(content: bytes) -> Run:
     names = [output.name for output in session.get_outputs()]
 
     def run(**tensors: Tensor) -> dict[str, Tensor]:
+        if any(not len(tensor) for tensor in tensors.values()):
+            raise UsageError("the batch is empty, and recurrent layers of onnxruntime end the process; leave it out")
         outputs = session.run(names, {name: tensor.contiguous().numpy() for name, tensor in tensors.items()})
         return {name: torch.from_numpy(value) for name, value in zip(names, outputs, strict=True)}
 

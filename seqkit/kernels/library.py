@@ -110,3 +110,8 @@ def multiplies_bf16() -> bool:
     """Whether this processor multiplies bfloat16 and torch exports a product that does; asks the loaded library."""
     answer: bool = operator("multiplies_bf16")()
     return answer
+
+
+for _asked in (ready, ensure_or_warn, multiplies_bf16):
+    # As torch.compiler.assume_constant_result marks what a compiler calls while it traces; its import takes seconds.
+    _asked._dynamo_marked_constant = True  # type: ignore[attr-defined]

@@ -38,10 +38,13 @@ __all__ = [
     "weights_of",
 ]
 
-_STEPS_IN_PLACE = 8
+_STEPS_IN_PLACE = 12
 """A sequence of fewer steps reads the weights where they lie; of more, a fingerprint takes less than those lose."""
-_ROWS_IN_PLACE = 8
-"""A single step of no more sequences reads the weights where they lie."""
+_ROWS_IN_PLACE = 16
+"""A single step of no more sequences reads the weights where they lie.
+
+At H = 512 that takes 183 microseconds for 8, with a fingerprint 260; for 16 363 and 394; for 32 746 and 694.
+"""
 
 
 class CellFacts(NamedTuple):
@@ -159,10 +162,10 @@ class Native(Kernel):
             RuntimeError: a shape, dtype or device is not that of a step of this layer.
             KeyError: a state is missing.
         """
-        name, gates, (first, *others), _ = cell
+        name, gates, names, _ = cell
         rows, h, c = x.size(0), None, None
         if state is not None:
-            h, c = state[first], state[others[0]] if others else None
+            h, c = state[names[0]], state[names[1]] if len(names) > 1 else None
         slices, team = plan(1, rows, units + -units % 16, gates, single=True)
         found: tuple[Tensor, Tensor, Tensor]
         few = rows == 1 or (rows <= _ROWS_IN_PLACE and not self._rounds())

@@ -18,11 +18,17 @@ def plan(
     directions: int, batch: int, hidden: int, gates: int, *, single: bool = False, training: bool = False
 ) -> tuple[int, int]:
     """Slices of the batch for each direction, and threads for each slice; ``single``: of one step, not many."""
-    # torch's threads, but no more than a container's quota of processor time: a team without its cores waits.
+    return _planned(_threads(), directions, batch, hidden, gates, single, training)
+
+
+def _threads() -> int:
+    """torch's, but no more than a container's quota of processor time: a team without its cores waits."""
     threads, quota = torch.get_num_threads(), cpu_quota()
-    if quota is not None and quota < threads:
-        threads = max(1, int(quota))
-    return _planned(threads, directions, batch, hidden, gates, single, training)
+    return threads if quota is None or quota >= threads else max(1, int(quota))
+
+
+# As torch.compiler.assume_constant_result marks what a compiler calls while it traces; its import takes seconds.
+_threads._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 @lru_cache(4096)

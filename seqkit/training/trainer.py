@@ -150,7 +150,7 @@ class Trainer:
                 self.steps_in_epoch = len(plan)
                 self._unfreeze()
                 while progress.position < len(plan):
-                    self._step(self.batches.batch(plan[progress.position], self.carried))
+                    self._step(plan[progress.position : progress.position + self.config.accumulate])
                     self._emit("on_step")
                     self.check_stop()
                 self._finish_epoch()
@@ -194,15 +194,14 @@ class Trainer:
         for group in self.optimizer.param_groups:
             _let_learn(group, group.get("depth", 0) * self.config.unfreeze <= self.progress.epoch)
 
-    def _step(self, batch: Any) -> None:
+    def _step(self, groups: Sequence[Any]) -> None:
         start, progress = time.perf_counter(), self.progress
         self.head.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * group.get("share", 1.0)
         self.optimizer.zero_grad(set_to_none=True)
         with memory_errors(self.device, _smaller(progress.step + 1)):
-            loss = self.loss(placed(batch, self.device))
-            loss.mean.backward()
+            loss = self._backward(groups)
         length = clip_grad_norm_(self.head.parameters(), self.config.clip or math.inf)
         total, norm, count = _read(loss.sum.detach(), length, loss.count)
         if not (math.isfinite(total) and math.isfinite(norm)):
@@ -213,11 +212,26 @@ class Trainer:
             )
         self.optimizer.step()
         self.carried = loss.carried
-        progress.step, progress.position = progress.step + 1, progress.position + 1
+        progress.step, progress.position = progress.step + 1, progress.position + len(groups)
         self.average.update(progress.step)
         progress.loss_sum, progress.loss_count = progress.loss_sum + total, progress.loss_count + count
         progress.examples += int(count) if loss.items is None else loss.items
         progress.seconds += time.perf_counter() - start
+
+    def _backward(self, groups: Sequence[Any]) -> Loss:
+        """Gradients of the average loss of an item, over all items of some batches, and that loss."""
+        whole, several = Loss(torch.zeros((), device=self.device), 0, self.carried, 0), len(groups) > 1
+        for group in groups:
+            loss = self.loss(placed(self.batches.batch(group, whole.carried), self.device))
+            # How many items there are in all is known at the end; one batch alone is divided as it always was.
+            (loss.sum if several else loss.mean).backward()
+            whole = _together(whole, loss)
+        if several:
+            count = whole.count.clamp(min=1) if isinstance(whole.count, Tensor) else whole.count or 1
+            for parameter in self.head.parameters():
+                if parameter.grad is not None:
+                    parameter.grad /= count
+        return whole
 
     def _finish_epoch(self) -> None:
         start, progress = time.perf_counter(), self.progress
@@ -272,6 +286,12 @@ class Trainer:
         self.carried = _named("carried.", tensors) or None
         restore_generators(facts["generators"])
         self.progress = Progress(**facts["progress"])
+
+
+def _together(first: Loss, second: Loss) -> Loss:
+    """The losses of two batches, one after the other, as one; without their graphs."""
+    items = None if first.items is None or second.items is None else first.items + second.items
+    return Loss(first.sum + second.sum.detach(), first.count + second.count, second.carried, items)
 
 
 def _read(total: Tensor, norm: Tensor, count: float | Tensor) -> tuple[float, float, float]:

@@ -6,7 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from seqkit.errors import UsageError
+from seqkit.estimators import SequenceClassifier
+from seqkit.export.onnx_files import onnx_run
 from seqkit.graphs import graph
 
 EXAMPLE = Path(__file__).parents[2] / "examples/onnx_sentiment.py"
@@ -66,6 +70,28 @@ def test_the_example_needs_no_seqkit_and_says_what_predict_says(exported, traine
         # Both are printed with three places.
         assert label == right and float(chance) == pytest.approx(float(sure), abs=0.0011)
     assert "seqkit" not in "".join(line for line in EXAMPLE.read_text().splitlines() if "import" in line)
+
+
+def test_the_example_without_a_text_says_so(exported, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [str(EXAMPLE), str(exported[0])])
+    with pytest.raises(SystemExit, match="there is no text to label"):
+        runpy.run_path(str(EXAMPLE), run_name="__main__")
+
+
+def test_an_empty_batch_is_refused_where_onnxruntime_would_end_the_process(exported):
+    run = onnx_run((exported[0] / "model.onnx").read_bytes())
+    with pytest.raises(UsageError, match="the batch is empty"):
+        run(tokens=torch.zeros(0, 3, dtype=torch.int64), lengths=torch.zeros(0, dtype=torch.int64))
+
+
+def test_int8_of_an_estimator_s_run_says_that_it_has_no_test_split(command, tmp_path):
+    texts, labels = ["good film", "fine film", "bad film", "dull film"] * 5, [1, 1, 0, 0] * 5
+    model = SequenceClassifier(epochs=1, hidden_size=4, embedding_size=3, random_state=0)
+    model.fit(texts, labels).save(tmp_path / "run")
+    done = command("export", tmp_path / "run", "--int8")
+    assert done.returncode == 2
+    assert "was trained on data in memory, so there is no test split to show what --int8 costs" in done.stderr
+    assert not (tmp_path / "run/onnx").exists()
 
 
 def test_the_file_says_what_it_is(exported):

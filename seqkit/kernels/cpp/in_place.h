@@ -23,6 +23,7 @@ template <int count>
 inline V sums_of_lanes(const V* v) {
     if constexpr (count == 1) return v[0];
     V half[(count + 1) / 2];
+#pragma GCC unroll 8
     for (int n = 0; n < count / 2; n++) {
         const auto [even, odd] = at::vec::deinterleave2<float>(v[2 * n], v[2 * n + 1]);
         half[n] = even + odd;
@@ -74,19 +75,19 @@ inline V times_row(const float* rows, int64_t count, int64_t K, const float* a) 
     return row_times(rows, count, K, a);
 }
 
-// kLanes rows times kTogether rows of a, two rows at a time, so that each number that was loaded is used several times.
-constexpr int kTogether = kLanes == 8 ? 4 : 8;  // as many sums as there are registers for
+// kLanes rows times some rows of a, two rows at a time, so that each number that was loaded is used several times. Every
+// loop over sums is unrolled: one that is not keeps them in memory, and all took three times as long.
+template <int together>
 C10_NOINLINE inline void times_rows(const float* rows, int64_t K, const float* a, int64_t lda, float* to, int64_t ldc) {
-    V pairs[kTogether][kLanes / 2];
+    alignas(64) float pairs[together][kLanes / 2][kLanes];
     for (int pair = 0; pair < kLanes / 2; pair++) {
-        V sums[kTogether][2];
-        for (auto& sum : sums) sum[0] = sum[1] = V(0.f);
+        V sums[together][2];
         const float *first = rows + 2 * pair * K, *second = first + K;
         int64_t k = 0;
         for (; k + kLanes <= K; k += kLanes) {
             const V one = load(first + k), other = load(second + k);
 #pragma GCC unroll 8
-            for (int i = 0; i < kTogether; i++) {
+            for (int i = 0; i < together; i++) {
                 const V part = load(a + i * lda + k);
                 sums[i][0] = at::vec::fmadd(part, one, sums[i][0]);
                 sums[i][1] = at::vec::fmadd(part, other, sums[i][1]);
@@ -94,16 +95,25 @@ C10_NOINLINE inline void times_rows(const float* rows, int64_t K, const float* a
         }
         if (k < K) {
             const V one = V::loadu(first + k, K - k), other = V::loadu(second + k, K - k);
-            for (int i = 0; i < kTogether; i++) {
+#pragma GCC unroll 8
+            for (int i = 0; i < together; i++) {
                 const V part = V::loadu(a + i * lda + k, K - k);
                 sums[i][0] = at::vec::fmadd(part, one, sums[i][0]);
                 sums[i][1] = at::vec::fmadd(part, other, sums[i][1]);
             }
         }
-        for (int i = 0; i < kTogether; i++) pairs[i][pair] = sums_of_lanes<2>(sums[i]);
+#pragma GCC unroll 8
+        for (int i = 0; i < together; i++) sums_of_lanes<2>(sums[i]).store(pairs[i][pair]);
     }
-    for (int i = 0; i < kTogether; i++) sums_of_lanes<kLanes / 2>(pairs[i]).store(to + i * ldc);
+    for (int i = 0; i < together; i++) {
+        V halves[kLanes / 2];
+#pragma GCC unroll 8
+        for (int pair = 0; pair < kLanes / 2; pair++) halves[pair] = load(pairs[i][pair]);
+        sums_of_lanes<kLanes / 2>(halves).store(to + i * ldc);
+    }
 }
+
+constexpr int kTogether = kLanes == 8 ? 4 : 8;  // as many as there are registers for their sums
 
 // Products of some blocks of hidden units: of weights (G·units, K) the gates from first_gate on, times `rows` rows of a,
 // to (blocks, rows, gates, units of a block), with `stride` from block to block. Gate after gate, so that the weights
@@ -118,9 +128,12 @@ inline void times_in_place(const Sizes& z, const float* weights, int64_t first_g
             const float* from = weights + ((first_gate + gate) * z.units + unit) * K;
             float* part = to + (unit / z.NB - first_block) * stride + gate * z.NB + unit % z.NB;
             int64_t i = 0;
-            if (count == kLanes)
+            if (count == kLanes) {
                 for (; i + kTogether <= rows; i += kTogether)
-                    times_rows(from, K, a + i * lda, lda, part + i * width, width);
+                    times_rows<kTogether>(from, K, a + i * lda, lda, part + i * width, width);
+                for (; i + kTogether / 2 <= rows; i += kTogether / 2)
+                    times_rows<kTogether / 2>(from, K, a + i * lda, lda, part + i * width, width);
+            }
             for (; i < rows; i++) times_row(from, count, K, a + i * lda).store(part + i * width);
         }
 }
