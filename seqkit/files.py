@@ -51,7 +51,7 @@ def remove_temporary_files(folder: Path) -> None:
 
 def remove_drafts_of(path: Path) -> None:
     """Removes what killed writers of one file left beside it; for a folder that may have files of others."""
-    for entry in path.parent.iterdir():
+    for entry in path.parent.iterdir() if path.parent.is_dir() else ():
         if is_temporary(entry) and entry.name.startswith(f".{path.name}."):
             entry.unlink(missing_ok=True)
 
