@@ -25,6 +25,8 @@ _HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 LARGEST_JSON = 256 << 20
 """Bytes of a file of JSON; the largest of ours, counts of n-grams, have some megabytes."""
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""How JSON writes a half of a surrogate pair; most texts have none, and are not looked at again"""
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]+\.tmp")
 
 
@@ -49,7 +51,7 @@ def remove_temporary_files(folder: Path) -> None:
 
 def remove_drafts_of(path: Path) -> None:
     """Removes what killed writers of one file left beside it; for a folder that may have files of others."""
-    for entry in path.parent.iterdir():
+    for entry in path.parent.iterdir() if path.parent.is_dir() else ():
         if is_temporary(entry) and entry.name.startswith(f".{path.name}."):
             entry.unlink(missing_ok=True)
 
@@ -152,10 +154,25 @@ def read_ordinary(path: Path, most: int | None = None) -> bytes:
     return content
 
 
+def json_value(text: str) -> Any:
+    """The value of a text of JSON; raises :class:`ValueError` for none, and for halves of surrogate pairs.
+
+    JSON may hold such a half, which no text of ours has: it can be neither the name of a file nor printed.
+    """
+    value = json.loads(text)
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = error.object[error.start]
+            raise ValueError(f"{half!a} is half of a surrogate pair") from None
+    return value
+
+
 def read_json(path: Path, schema: Schema = ANYTHING) -> Any:
     """Reads JSON; raises :class:`SeqkitError` naming the file if it is missing, no JSON, or not as in the schema."""
     try:
-        value = json.loads(read_ordinary(path, LARGEST_JSON).decode())
+        value = json_value(read_ordinary(path, LARGEST_JSON).decode())
     except OSError as error:
         raise SeqkitError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from None
     except (ValueError, RecursionError) as error:
@@ -168,7 +185,7 @@ def read_json_lines(path: Path, schema: Schema = ANYTHING) -> list[Any]:
     """Reads one JSON value a line; raises as :func:`read_json` does, naming the line."""
     try:
         lines = read_ordinary(path, LARGEST_JSON).decode().split("\n")
-        values = [json.loads(line) for line in lines if line]
+        values = [json_value(line) for line in lines if line]
     except OSError as error:
         raise SeqkitError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from None
     except (ValueError, RecursionError) as error:

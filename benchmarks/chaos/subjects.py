@@ -31,6 +31,8 @@ class Subject(NamedTuple):
         run = RunDirectory(folder / "run")
         if not self.before and run.manifest.exists() and not self.name.startswith("compare"):
             return ["resume", str(run.path)]
+        if (both := RunDirectory(folder / "both")).results.exists():
+            return ["resume", str(both.path)]
         return self.words(folder)
 
 

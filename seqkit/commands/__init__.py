@@ -152,6 +152,8 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, UnicodeEncodeError):
         what = error.object[error.start : error.end][:20]
+        if error.encoding.startswith("utf-"):
+            return f"{what!a} is half of a surrogate pair, which no file can hold; correct the text that has it"
         return f"the encoding of standard output, {error.encoding}, has no {what!a}; set PYTHONIOENCODING=utf-8"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"

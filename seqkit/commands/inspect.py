@@ -34,7 +34,7 @@ def command(
     For pictures, vectors and frames, TEXT is a file. With --gradient-flow and no TEXT, gradients flow through examples
     of the run's test data; trained are the run's own cell, and those of --beside.
     """
-    from seqkit.files import write_atomic
+    from seqkit.files import remove_drafts_of, write_atomic
     from seqkit.inspection.gradient_flow import gradient_flows
     from seqkit.inspection.inside import look_inside
     from seqkit.inspection.model_calls import check_has_time
@@ -58,6 +58,7 @@ def command(
         flows = gradient_flows(models, _examples(model) if text is None else [raw])
     title = f"Inside {Path(run).absolute().name}"
     subtitle = f"{model.task.name}: {model.task.summary}"
+    remove_drafts_of(target)
     write_atomic(target, page(title, subtitle, inside, flows).encode("utf-8", "replace"))
     echo(target)
 

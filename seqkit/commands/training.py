@@ -18,6 +18,7 @@ from seqkit.report.page import write_page
 from seqkit.report.results import memory_sentence, scored_before
 from seqkit.report.run_files import RunFiles
 from seqkit.runs import RunOutcome, Session
+from seqkit.runs.model import open_run
 from seqkit.tables import Table
 from seqkit.topologies import Generates
 from seqkit.training import Stopped
@@ -130,7 +131,10 @@ def write_findings(session: Session, outcome: RunOutcome, notes: Sequence[str], 
         findings = gather(session.model(), session.splits, outcome, run.read_facts().get("notes", notes))
         run.replace_file(run.findings.name, json_bytes(findings), run.read_facts())
         history = session.trainer.progress.history
-        write_page(RunFiles(run, run.read_facts(), session.config, outcome.results, history, findings))
+        # The configuration of the file: the session's says where this process trained, and the page would differ from
+        # one that is made anew.
+        config = open_run(run.path).config
+        write_page(RunFiles(run, run.read_facts(), config, outcome.results, history, findings))
     except Exception as error:
         # The run is finished and whole: nothing that fails here may make it look otherwise.
         reason = " ".join(str(error).split())[:300] or type(error).__name__

@@ -16,7 +16,7 @@ from torch import Tensor
 from seqkit.data.readers import DataError, Lines, SourceLocation, read_lines, shown
 from seqkit.data.safetensors_files import read_safetensors
 from seqkit.errors import UsageError
-from seqkit.files import read_ordinary, write_atomic
+from seqkit.files import read_ordinary, remove_drafts_of, write_atomic
 
 _LARGEST = torch.finfo(torch.float32).max
 _BETWEEN = "\0"
@@ -76,6 +76,7 @@ def write_vectors(path: Path, words: Sequence[str], matrix: Tensor) -> None:
     ``.vec`` begins with a line ``count size``. Raises :class:`UsageError` for another ending.
     """
     check_ending(path)
+    remove_drafts_of(path)
     if path.suffix == ".safetensors":
         names = torch.frombuffer(bytearray(_BETWEEN.join(words).encode()), dtype=torch.uint8)
         write_atomic(path, save({"vectors": matrix.contiguous(), "words": names}))

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from seqkit.data import Splits
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import json_bytes, json_line_bytes, read_json
+from seqkit.files import digest_of, json_bytes, json_line_bytes, read_json
 from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.fingerprint import content_digest, fingerprint
 from seqkit.runs.manifest import ENSEMBLE_FORMAT
 from seqkit.runs.model import Model, OpenedRun, count_parameters, is_ensemble, join_models, load_model, open_run
 from seqkit.runs.outcome import RunOutcome, label_facts
-from seqkit.runs.places import check_free
+from seqkit.runs.places import UNFINISHED, check_free
 from seqkit.runs.schemas import RESULTS
 from seqkit.runs.verdict import resample_scores, verdict_facts
 from seqkit.topologies import Ensembles
@@ -50,10 +50,14 @@ class Ensemble(NamedTuple):
 def make_ensemble(paths: Sequence[Path], out: Path, notes: list[str]) -> Ensemble:
     """Makes the folder ``out`` with a copy of each run; sentences about the data are added to ``notes``.
 
+    The folder of the same ensemble, which was stopped before it had its results, is taken as it is.
+
     Raises :class:`UsageError` for a folder in use, fewer than two runs, a run named twice or that is an ensemble
     itself, and for runs that cannot answer together, with what differs.
     """
-    check_free(out)
+    begun = _begun(out)
+    if begun is None:
+        check_free(out)
     _check_paths(paths)
     members = [_open_member(path) for path in paths]
     for member in members[1:]:
@@ -69,7 +73,8 @@ def make_ensemble(paths: Sequence[Path], out: Path, notes: list[str]) -> Ensembl
         "codec": [],
         "data": None,
     }
-    return Ensemble(RunDirectory.create(out, facts, files), model, splits, members)
+    run = RunDirectory.create(out, facts, files) if begun is None else _go_on(out, begun, facts, files)
+    return Ensemble(run, model, splits, members)
 
 
 def score_ensemble(ensemble: Ensemble) -> RunOutcome:
@@ -106,6 +111,23 @@ def score_ensemble(ensemble: Ensemble) -> RunOutcome:
         run.complete(json_bytes(results), {run.predictions.name: json_line_bytes(lines), **pictures})
     tables = task.tables(predictions, splits.test)
     return RunOutcome(results, tables, predictions, baseline, list(pictures), resampled, baseline_resampled)
+
+
+def _begun(out: Path) -> dict[str, Any] | None:
+    """What is known of an ensemble that was stopped before it had its results; None for any other folder."""
+    run = RunDirectory(out)
+    if not run.manifest.exists() or run.results.exists() or (out / UNFINISHED).exists():
+        return None
+    facts = run.read_facts()
+    return facts if is_ensemble(facts) and facts.get("test") is not None else None
+
+
+def _go_on(out: Path, begun: Mapping[str, Any], facts: Mapping[str, Any], files: Mapping[str, bytes]) -> RunDirectory:
+    """The folder that was begun; raises :class:`UsageError` if it is of other runs."""
+    same = all(begun.get(name) == value for name, value in facts.items())
+    if not same or any(begun["digests"].get(name) != digest_of(content) for name, content in files.items()):
+        raise UsageError(f"{out} is an unfinished ensemble of other runs; choose another folder with --out")
+    return RunDirectory.open(out)[0]
 
 
 def check_test_split(path: Path) -> None:

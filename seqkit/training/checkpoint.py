@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from seqkit.devices import device_of
 from seqkit.errors import SeqkitError
-from seqkit.files import read_ordinary, write_atomic
+from seqkit.files import json_value, read_ordinary, write_atomic
 from seqkit.schema import Whole, check_schema
 
 _COUNT = Whole(0, 2**62)
@@ -90,7 +90,7 @@ def tensors_of(path: Path, content: bytes) -> tuple[dict[str, Tensor], dict[str,
     if header.get("digest") != _digest(tensors, header.get("seqkit", "")):
         raise SeqkitError(f"{path} was changed after it was written; restore it from a copy, or run the task again")
     try:
-        facts: dict[str, Any] = json.loads(header.get("seqkit", ""))
+        facts: dict[str, Any] = json_value(header.get("seqkit", ""))
     except (ValueError, RecursionError) as error:
         raise SeqkitError(f"{path} is damaged ({error}); restore it from a copy, or run the task again") from None
     check_schema(facts, _FACTS, path)

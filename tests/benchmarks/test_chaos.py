@@ -39,6 +39,16 @@ def test_a_comparison_of_folders_sees_a_bit_and_no_time(tmp_path):
     assert left_over(tmp_path) == [".model.0a.tmp"]
 
 
+def test_a_page_of_a_slower_run_is_the_same_page(tmp_path):
+    # A training under load took more than a minute, and its page counted as another one.
+    for name, time in (("one", "59.8 s, 32 texts a second"), ("other", "1 min 5 s, 9 texts a second")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.html").write_text(f"<td>training</td><td>{time}</td>")
+    assert differences(tmp_path / "one", tmp_path / "other") == []
+    (tmp_path / "one/report.html").write_text("<td>training</td><td>59.8 s, 32 words a second</td>")
+    assert differences(tmp_path / "one", tmp_path / "other") == ["report.html"]
+
+
 def test_each_way_to_damage_a_file_is_taken_and_changes_it(tmp_path):
     content, other = json.dumps({"a": [1, 2], "b": "text"}).encode(), tmp_path / "other"
     other.write_bytes(b"another")

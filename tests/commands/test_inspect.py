@@ -88,9 +88,12 @@ def test_predictions_are_the_same_bit_for_bit_while_a_model_is_recorded(trained,
 
 
 def test_the_page_goes_into_the_run_unless_told_otherwise(trained, command):
+    draft = trained[0] / ".inspect.html.0123456789abcdef.tmp"
+    draft.touch()  # as a killed one leaves it
     done = command("inspect", trained[0], "dull")
     assert done.stdout == f"{trained[0] / 'inspect.html'}\n"
     assert (trained[0] / "inspect.html").stat().st_size > 10_000
+    assert not draft.exists()
 
 
 def test_a_translation_shows_both_sides_and_its_attention(runs, command, tmp_path):

@@ -32,6 +32,13 @@ def test_what_was_written_is_read_whatever_the_form(ending, tmp_path):
     assert path.read_bytes() == first
 
 
+def test_what_a_killed_writer_left_goes_and_what_others_write_stays(tmp_path):
+    (tmp_path / ".v.txt.0123456789abcdef.tmp").touch()
+    (tmp_path / ".other.txt.0123456789abcdef.tmp").touch()
+    write_vectors(tmp_path / "v.txt", WORDS, MATRIX)
+    assert {path.name for path in tmp_path.iterdir()} == {"v.txt", ".other.txt.0123456789abcdef.tmp"}
+
+
 def test_the_header_line_is_that_of_word2vec(tmp_path):
     write_vectors(tmp_path / "v.vec", WORDS, MATRIX)
     assert (tmp_path / "v.vec").read_text("utf-8").splitlines()[:2] == ["4 2", "cat 1 2"]

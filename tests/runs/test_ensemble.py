@@ -18,6 +18,19 @@ def ensemble(siblings, tmp_path_factory):
     return made.run.path
 
 
+def test_an_ensemble_that_was_stopped_before_its_results_is_made_by_the_same_call(siblings, ensemble, tmp_path):
+    pair, out = [siblings / "run-1", siblings / "run-2"], tmp_path / "both"
+    began = make_ensemble(pair, out, [])
+    assert not began.run.results.exists()
+    with pytest.raises(UsageError, match="unfinished ensemble of other runs"):
+        make_ensemble([pair[0], siblings / "run-3"], out, [])
+    score_ensemble(make_ensemble(pair, out, []))
+    for name in ("predictions.jsonl", "members/1/model.safetensors", "members/2/model.safetensors"):
+        assert (out / name).read_bytes() == (ensemble / name).read_bytes()
+    with pytest.raises(UsageError, match="exists and is not empty"):
+        make_ensemble(pair, out, [])
+
+
 def test_a_copy_works_when_everything_else_is_gone(siblings, ensemble, tmp_path):
     texts = ["a wonderful film", "dull", "so"]
     expected = [load(siblings / f"run-{number}").predict_proba(texts) for number in (1, 2)]

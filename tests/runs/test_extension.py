@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from seqkit import UsageError
+from seqkit.commands.terminal import Reporter
+from seqkit.commands.training import write_findings
 from seqkit.config import make_config, read_toml
 from seqkit.report.page import write_report
 from seqkit.runs import find_task, resume, start
@@ -70,6 +72,16 @@ def test_two_epochs_and_two_more_are_four(run, reviews, tmp_path):
     assert results["epochs"] == 4
     assert results["scored_before"] == [{"epochs": 2, "test": before["test"]}]
     assert "scored_before" not in whole.finish().results
+
+
+def test_the_page_that_a_resumed_run_writes_is_the_one_that_report_makes(run):
+    # It named the device that `resume` had found, which is no option of the run.
+    extend(run, 3)
+    session = resume(run, [])
+    session.train()
+    assert write_findings(session, session.finish(), [], Reporter())
+    page = (run / "report.html").read_bytes()
+    assert write_report(run).read_bytes() == page
 
 
 def test_a_run_that_lost_patience_gets_it_back(reviews, tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqkit.errors import SeqkitError
+from seqkit.files import read_json
 from seqkit.runs import load
 from seqkit.runs.model import open_run
 from seqkit.runs.session import resume
@@ -120,6 +121,32 @@ def test_a_million_threads_are_refused(edited):
         SeqkitError, match=r"run\.json is damaged: a whole number from 1 to 1024 is expected at threads"
     ):
         resume(run, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "words"),
+    [
+        # Each was the name of a file to open, a digest, or a text to print: that nothing can encode it blamed the
+        # encoding of standard output.
+        ("run.json", '"vocab.json",', ["predict", "a dull film"]),
+        ("labels.json", '"bad",', ["predict", "a dull film"]),
+        ("vocab.json", '"film",', ["predict", "a dull film"]),
+        ("results.json", '"sentiment"', ["report"]),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_refused_with_the_name_of_its_file(edited, command, name, old, words):
+    then = sign if name in ("labels.json", "vocab.json") else lambda run: None
+    run = edited(name, old, old.replace(old.strip(","), '"\\ud800"'), then=then)
+    done = command(words[0], run, *words[1:])
+    assert done.returncode == 1
+    assert f"{name} is damaged ('\\ud800' is half of a surrogate pair)" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("text", [r"\ud83d\ude00", r"\\ud800", "plain"])
+def test_pairs_and_escaped_signs_are_texts_like_others(tmp_path, text):
+    file = tmp_path / "file.json"
+    file.write_text(f'["{text}"]')
+    assert read_json(file) == json.loads(f'["{text}"]')
 
 
 @pytest.mark.parametrize("name", ["../secret.json", "/etc/hostname", "a\\b", ""])
