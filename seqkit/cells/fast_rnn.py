@@ -9,7 +9,7 @@ from seqkit.cells.base import Cell, CellState
 
 
 class FastRNN(Cell):
-    """The simple recurrent network with a learned share of the state before it, the same in every step.
+    """The simple recurrent network with a learned share of the state before it.
 
     With ``a = W_x x + W_h h + b``::
 

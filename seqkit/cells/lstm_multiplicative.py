@@ -11,7 +11,7 @@ from seqkit.cells.base import Cell, CellState
 
 
 class MultiplicativeLSTM(Cell):
-    """Long short-term memory whose recurrent product depends on the input, so that each input has its own transition.
+    """Long short-term memory with a transition for each input: the recurrent product depends on what is read.
 
     With ``a = W_x x + b`` for each gate::
 

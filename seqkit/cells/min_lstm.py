@@ -32,7 +32,7 @@ class MinLSTM(Cell):
         >>> [MinLSTM().step(torch.tensor([[a, a, 3.0]]), nothing, (h,)) for a in (0.0, -200.0)]
         [(tensor([[2.]]),), (tensor([[2.]]),)]
 
-    Use: for long sequences in several layers, at a quarter of an LSTM's operations.
+    Use: for long sequences in several layers, at three eighths of an LSTM's operations.
 
     Source: Feng et al., "Were RNNs all we needed?", 2024 (arXiv:2410.01201), section 3.2, with gates that add up to 1.
     """

@@ -31,7 +31,7 @@ class MUT3(Cell):
         >>> [MUT3().step(torch.tensor([[0.0, z, 0.5]]), no_product, (h,)) for z in (-20.0, 20.0)]
         [(tensor([[0.9000]]),), (tensor([[0.4621]]),)]
 
-    Use: in place of a GRU in language models, where the paper found it a little better.
+    Use: beside a GRU, from which it differs little.
 
     Source: Jozefowicz, Zaremba and Sutskever, "An empirical exploration of recurrent network architectures", 2015.
     """

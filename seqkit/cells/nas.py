@@ -8,7 +8,7 @@ from seqkit.cells.base import Cell, CellState
 
 
 class NASCell(Cell):
-    """The cell that architecture search by reinforcement learning found for language models.
+    """A cell found by architecture search: reinforcement learning chose its functions, for language models.
 
     With ``a = W_x x + b`` and ``u = W_h h`` for each of eight sums, numbered as in the authors' code::
 

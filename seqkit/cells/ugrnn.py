@@ -29,7 +29,7 @@ class UGRNN(Cell):
         >>> UGRNN().step(torch.tensor([[0.0, 20.0]]), torch.zeros(1, 2), (torch.zeros(1, 1),))
         (tensor([[0.5000]]),)
 
-    Use: as the smallest gated cell with one product; easy to train in a single layer, where depth matters less.
+    Use: as the smallest gated cell with one product, in networks of few layers.
 
     Source: Collins, Sohl-Dickstein and Sussillo, "Capacity and trainability in recurrent neural networks", 2016
     (arXiv:1611.09913), section 2.
