@@ -16,7 +16,7 @@ class MinLSTM(Cell):
 
     With ``a = W_x x + b`` for both gates and the candidate::
 
-        f = σ(a_f) / (σ(a_f) + σ(a_i))            h' = f ⊙ h + (1 - f) ⊙ a_n
+        f = σ(a_f) / (σ(a_f) + σ(a_i))      h' = f ⊙ h + (1 - f) ⊙ a_n
 
     There are no recurrent weights. f is computed as ``σ(log σ(a_f) - log σ(a_i))``, which is the same and divides by
     nothing. The forget gate's bias starts at 1, so that a new layer remembers.
