@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from torch import Tensor
 
 CellState = tuple[Tensor, ...]
@@ -83,7 +84,8 @@ class Cell(ABC):
     def stages(self) -> tuple[tuple[str, ...], ...]:
         """The gates of each recurrent product, in order; a cell with more than one product, or none, overrides this.
 
-        A cell with none has no recurrent weights, and its ``r`` is (B, 0): what its units remember is their own.
+        A cell with none has no recurrent weights, and its ``r`` is (B, 0): what its units remember is their own. Gates
+        that are in no stage look at the input alone; they come last in ``gate_names``, and ``r`` is shorter than ``x``.
         """
         return (self.gate_names,)
 
@@ -102,8 +104,7 @@ class Cell(ABC):
 
     def gates(self, x: Tensor, r: Tensor, state: CellState, *args: Any, **own: Any) -> dict[str, Tensor]:
         """The values of the gates in :meth:`step`, (B, H) each, for inspection. Optional; else the sums ``x + r``."""
-        sums = x + r if self.stages else x
-        return dict(zip(self.gate_names, sums.chunk(len(self.gate_names), -1), strict=True))
+        return dict(zip(self.gate_names, sums(x, r).chunk(len(self.gate_names), -1), strict=True))
 
     def kept(self, gates: Mapping[str, Tensor]) -> Tensor | None:
         """The part of its state that a unit keeps (B, H), from :meth:`gates`; None if the cell has no such gate."""
@@ -134,3 +135,9 @@ class Cell(ABC):
     def __repr__(self) -> str:
         options = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
         return f"{type(self).__name__}({options})"
+
+
+def sums(x: Tensor, r: Tensor) -> Tensor:
+    """The pre-activations (B, G·H) of a cell whose last gates have no recurrent product: ``x``, with ``r`` added."""
+    rows = r.shape[-1]
+    return x + r if rows == x.shape[-1] else torch.cat([x[..., :rows] + r, x[..., rows:]], -1)

@@ -34,6 +34,8 @@ class LSTM(Cell):
         >>> c, h  # h is tanh(c)
         (tensor([[0.7000]]), tensor([[0.6044]]))
 
+    Use: first; the most tried of all cells, and the default.
+
     Source: Hochreiter and Schmidhuber, 1997; forget gate: Gers, Schmidhuber and Cummins, 2000.
     """
 

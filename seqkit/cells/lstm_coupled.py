@@ -34,6 +34,8 @@ class CoupledLSTM(Cell):
         >>> c
         tensor([[0.7500]])
 
+    Use: in place of an LSTM, with a quarter fewer weights.
+
     Source: Greff et al., "LSTM: a search space odyssey", 2017 (arXiv:1503.04069).
     """
 

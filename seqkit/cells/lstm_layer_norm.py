@@ -39,6 +39,8 @@ class LayerNormLSTM(Cell):
         >>> [round(cell.step(scale * x, r, state, **own)[1].item(), 4) for scale in (1, 10, 100)]
         [-0.5925, -0.5925, -0.5925]
 
+    Use: for long sequences that train unsteadily, and for small batches.
+
     Source: Ba, Kiros and Hinton, "Layer normalization", 2016 (arXiv:1607.06450), equations 20 to 22.
     """
 

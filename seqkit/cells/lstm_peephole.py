@@ -35,6 +35,8 @@ class PeepholeLSTM(Cell):
         >>> [round(PeepholeLSTM().step(x, r, (h, torch.tensor([[c]])), **p)[1].item(), 4) for c in (0.1, 0.9)]
         [0.1, 0.0]
 
+    Use: where gates have to follow a count or an interval, as in timing.
+
     Source: Gers, Schraudolph and Schmidhuber, "Learning precise timing with LSTM recurrent networks", 2002.
     """
 

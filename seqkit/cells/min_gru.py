@@ -32,6 +32,8 @@ class MinGRU(Cell):
         >>> MinGRU().step(torch.tensor([[0.0, 3.0]]), torch.zeros(1, 0), (torch.tensor([[1.0]]),))
         (tensor([[2.]]),)
 
+    Use: for long sequences in several layers, where speed counts most.
+
     Source: Feng et al., "Were RNNs all we needed?", 2024 (arXiv:2410.01201), section 3.1; the candidate without the
     function of its appendix B that keeps it positive, which computing in logarithms would need.
     """

@@ -33,6 +33,8 @@ class RNN(Cell):
         >>> RNN("relu").step(x, r, (h,))
         (tensor([[0.7500, 0.0000]]),)
 
+    Use: to compare with, and for short memories; vanishing gradients limit it to some ten steps.
+
     Source: Elman, "Finding structure in time", 1990; relu: Le, Jaitly and Hinton, 2015 (arXiv:1504.00941).
     """
 

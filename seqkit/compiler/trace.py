@@ -62,6 +62,8 @@ def _trace(cell: Cell, expressions: Expressions) -> Step:
 def _check(cell: Cell) -> None:
     if len(cell.stages) > 1:
         raise Refused(f"has {len(cell.stages)} recurrent products in a step, of which one can be compiled")
+    if cell.stages and cell.recurrent_gates < len(cell.gate_names):
+        raise Refused("has a recurrent product for some of its gates only")
     if cell.stages and len(cell.state_names) > _MOST_STATES:
         raise Refused(f"has {len(cell.state_names)} states, of which {_MOST_STATES} can be compiled")
 

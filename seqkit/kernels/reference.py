@@ -66,13 +66,13 @@ class Reference(DirectionKernel):
 
 
 def full_recurrent_bias(cell: Cell, weights: Weights) -> Tensor | None:
-    """(G·H): the recurrent bias at the gates that have one, 0 at the others; None if no gate has one."""
+    """(rows of weight_h): the recurrent bias at the gates that have one, 0 at the others; None if no gate has one."""
     if weights.bias_h is None:
         return None
     hidden = weights.weight_h.shape[1]
     given = dict(zip(cell.recurrent_bias, weights.bias_h.split(hidden), strict=True))
     zero = weights.bias_h.new_zeros(hidden)
-    return torch.cat([given.get(gate, zero) for gate in cell.gate_names])
+    return torch.cat([given.get(gate, zero) for gate in cell.gate_names[: cell.recurrent_gates]])
 
 
 def _stage_rows(cell: Cell, hidden: int) -> list[slice]:

@@ -7,7 +7,7 @@ import re
 import textwrap
 import typing
 
-from seqkit.cells import Cell
+from seqkit.cells import Cell, available_cells
 from seqkit.layers import Recurrent
 from seqkit.tables import TERMINAL_WIDTH as WIDTH
 
@@ -35,9 +35,12 @@ def equation(kind: type) -> list[str]:
 
 def source(kind: type) -> str:
     """The paragraph of a docstring that begins with ``Source:``, or nothing."""
-    paragraphs = _documentation(kind).split("\n\n")
-    sources = (text.removeprefix("Source:") for text in paragraphs if text.startswith("Source:"))
-    return " ".join(next(sources, "").split())
+    return _paragraph(kind, "Source:")
+
+
+def use(kind: type) -> str:
+    """When to use a cell: the paragraph of its docstring that begins with ``Use:``, or nothing."""
+    return _paragraph(kind, "Use:")
 
 
 def options(kind: type[Cell]) -> list[str]:
@@ -61,6 +64,7 @@ def describe(name: str, kind: type[Cell]) -> list[str]:
         "states": " ".join(kind.state_names),
         "options": ", ".join(options(kind)),
         "parameters": f"{parameters(kind):,} of a layer with {_SIZE} inputs and {_SIZE} units",
+        "use": use(kind),
         "source": source(kind),
     }
     lines = [name, *_wrapped(summary(kind), 2)]
@@ -72,8 +76,32 @@ def describe(name: str, kind: type[Cell]) -> list[str]:
     return lines
 
 
+def markdown_rows() -> list[str]:
+    """One row for each cell of the table in ``docs/cells.md``."""
+    cells = {name: load() for name, load in available_cells().items()}
+    return [
+        f"| `{name}` | {summary(kind).partition(': ')[0]} | {' '.join(kind.state_names)} | {_products(kind)} | "
+        f"{use(kind).rstrip('.')} | {source(kind).rstrip('.')} |"
+        for name, kind in cells.items()
+    ]
+
+
+def _products(kind: type[Cell]) -> str:
+    """The gates of a step by their recurrent products: ``f, then n``, and those without one in parentheses."""
+    cell = kind()
+    stages = ", then ".join(" ".join(gates) for gates in cell.stages)
+    alone = " ".join(kind.gate_names[cell.recurrent_gates :])
+    return " ".join(part for part in (stages, f"({alone})" if alone else "") if part)
+
+
 def _wrapped(text: str, indent: int) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * indent)
+
+
+def _paragraph(kind: type, opening: str) -> str:
+    paragraphs = _documentation(kind).split("\n\n")
+    found = (text.removeprefix(opening) for text in paragraphs if text.startswith(opening))
+    return " ".join(next(found, "").split()).replace("``", "`")
 
 
 def _documentation(kind: type) -> str:

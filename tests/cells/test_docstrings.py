@@ -1,14 +1,16 @@
-"""The docstring of a cell is its reference: equation, shapes, source, and an example that runs."""
+"""The docstring of a cell is its reference: equation, shapes, use, source, and an example that runs."""
 
 import doctest
 import inspect
 import pkgutil
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 import seqkit.cells
 from seqkit.cells import Cell
+from seqkit.report.cells import markdown_rows
 
 MODULES = [import_module(f"seqkit.cells.{module.name}") for module in pkgutil.iter_modules(seqkit.cells.__path__)]
 
@@ -29,10 +31,10 @@ def test_examples_give_what_they_show(module):
 
 
 @pytest.mark.parametrize("kind", CELLS)
-def test_a_cell_is_documented_by_equation_shapes_example_and_source(kind):
+def test_a_cell_is_documented_by_equation_shapes_example_use_and_source(kind):
     text = inspect.cleandoc(kind.__doc__)
     assert "::\n\n" in text and "h' =" in text
-    for section in ("\nShapes:\n", "\nExamples:\n", "\nSource: "):
+    for section in ("\nShapes:\n", "\nExamples:\n", "\nUse: ", "\nSource: "):
         assert section in text
 
 
@@ -41,3 +43,10 @@ def test_every_option_of_a_cell_is_explained(kind):
     _, _, arguments = inspect.cleandoc(kind.__doc__).partition("\nArgs:\n")
     for option in inspect.signature(kind).parameters:
         assert f"    {option}: " in arguments.partition("\n\n")[0]
+
+
+def test_the_table_of_cells_in_the_documentation_is_what_their_docstrings_say():
+    page = (Path(__file__).parents[2] / "docs" / "cells.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    said = markdown_rows()
+    assert rows == said, "the rows of the table should be:\n" + "\n".join(said)

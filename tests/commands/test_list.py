@@ -168,7 +168,7 @@ def test_a_cell_tells_its_gates_states_options_and_source(command):
 
 
 def about(cell, shown):
-    return re.split(r"(?m)^$", shown.partition(f"{cell}\n  ")[2])[0]
+    return re.split(r"(?m)^$", f"\n{shown}".partition(f"\n{cell}\n  ")[2])[0]
 
 
 def test_a_cell_without_an_equation_or_any_docstring_is_listed_all_the_same(command, with_cells):

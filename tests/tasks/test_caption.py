@@ -10,11 +10,11 @@ from PIL import Image
 from seqkit.tasks.caption import TASK, Caption, CaptionConfig, CaptionHead
 
 from seqkit import SeqkitError, UsageError
-from seqkit.cells import available_cells
 from seqkit.data import SourceLocation
 from seqkit.data.pictures import Captioned, Picture, digest
 from seqkit.drawing.contact_sheet import Thumbnail, contact_sheet
 from seqkit.files import json_bytes
+from tests.cells.kinds import TRAINED_CELLS
 
 STARTS = ["first", "state", "grid"]
 NAMES = [
@@ -68,7 +68,7 @@ def test_ten_pictures_are_overfitted_to_their_exact_captions(start, shape):
     assert TASK.score(predict(head, codec, data), data)["exact"] == 1
 
 
-@pytest.mark.parametrize("cell", available_cells())
+@pytest.mark.parametrize("cell", TRAINED_CELLS)
 def test_every_cell_overfits_five_pictures(cell):
     data = examples((2, 6))[:5]
     head, codec = make(data, encoder="vectors", cell=cell, start="grid")

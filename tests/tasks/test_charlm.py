@@ -5,13 +5,13 @@ import torch
 from seqkit.tasks.charlm import TASK, CharLMHead, StreamCodec
 
 from seqkit import Decoder
-from seqkit.cells import available_cells
 from seqkit.config import make_config
 from seqkit.data import Vocabulary, tokenizer
 from seqkit.errors import UsageError
 from seqkit.search import Sampling
 from seqkit.topologies.next_step import NextStep, NextStepOptions
 from seqkit.training import StreamBatches
+from tests.cells.kinds import TRAINED_CELLS
 
 
 def codec(name, text, **options):
@@ -22,7 +22,7 @@ def codec(name, text, **options):
 POEM = "der Mond ist aufgegangen, die goldnen Sternlein prangen – am Himmel hell und klar.\n"
 
 
-@pytest.mark.parametrize("cell", available_cells())
+@pytest.mark.parametrize("cell", TRAINED_CELLS)
 @pytest.mark.parametrize("name", ["char", "byte"])
 def test_a_short_text_is_learned_by_heart_and_written_again(cell, name):
     torch.manual_seed(0)

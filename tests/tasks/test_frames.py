@@ -16,12 +16,12 @@ from seqkit.tasks.frames import (
 from torch import nn
 
 from seqkit import Encoder, UsageError
-from seqkit.cells import available_cells
 from seqkit.data import DataError, SourceLocation, Splits
 from seqkit.data.frames import LabelledClip, Layout, Scaling, clip_of
 from seqkit.scores.labels import accuracy, macro_f1
 from seqkit.scores.resampling import resample
 from seqkit.scores.segments import edit_score, segment_f1
+from tests.cells.kinds import TRAINED_CELLS
 
 LABELS = ("a", "b", "c")
 
@@ -47,7 +47,7 @@ def batch_of(codec, examples):
 CAUSAL = {"bidirectional": False}
 
 
-@pytest.mark.parametrize("cell", available_cells())
+@pytest.mark.parametrize("cell", TRAINED_CELLS)
 @pytest.mark.parametrize("way", [{}, CAUSAL, {**CAUSAL, "delay": 3}])
 def test_padding_and_neighbours_never_change_a_prediction(way, cell):
     examples = [clip(number, steps) for number, steps in enumerate((5, 1, 9, 2))]
@@ -139,7 +139,7 @@ def test_samples_leave_out_gaps_and_repetitions():
 NAMES = ("x", "y", "z")
 
 
-@pytest.mark.parametrize("cell", available_cells())
+@pytest.mark.parametrize("cell", TRAINED_CELLS)
 @pytest.mark.parametrize("delay", [0, 1, 5])
 def test_a_stream_says_what_the_batch_says(cell, delay):
     examples = [clip(number, steps, names=NAMES) for number, steps in enumerate((30, 3, 12))]

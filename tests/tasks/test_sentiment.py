@@ -5,9 +5,9 @@ import torch
 from seqkit.tasks.sentiment import TASK, Classified, SentimentHead, TextCodec
 
 from seqkit import Encoder, SeqkitError
-from seqkit.cells import available_cells
 from seqkit.data import Example, SourceLocation, Vocabulary, read_examples, tokenizer
 from seqkit.data.sources import REVIEWS
+from tests.cells.kinds import TRAINED_CELLS
 
 
 def codec(texts, labels=("bad", "good")):
@@ -15,7 +15,7 @@ def codec(texts, labels=("bad", "good")):
     return TextCodec(words, Vocabulary.build(map(words.split, texts)), labels, 50)
 
 
-@pytest.mark.parametrize("cell", available_cells())
+@pytest.mark.parametrize("cell", TRAINED_CELLS)
 def test_one_batch_is_overfitted_to_zero_loss(cell):
     torch.manual_seed(0)
     generator = random.Random(0)

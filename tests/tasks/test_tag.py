@@ -7,12 +7,12 @@ import torch
 from seqkit.tasks.tag import TASK, TagConfig, Tagged, TaggingHead, load_codec
 
 from seqkit import UsageError
-from seqkit.cells import available_cells
 from seqkit.data import DataError, SourceLocation, Splits
 from seqkit.data.punctuation import labelled
 from seqkit.data.tagged import Sentence
 from seqkit.scores.labels import TOTAL, accuracy, entity_scores, label_scores, macro_f1
 from seqkit.scores.resampling import resample
+from tests.cells.kinds import TRAINED_CELLS
 
 PLACE = SourceLocation("a.conll", 1)
 POS = [
@@ -62,7 +62,7 @@ def overfit(codec, model, examples, steps=120):
     return model.eval().predict(batch)
 
 
-@pytest.mark.parametrize("cell", available_cells())
+@pytest.mark.parametrize("cell", TRAINED_CELLS)
 def test_ten_sentences_are_learned_by_heart_with_any_cell(cell):
     codec, model = new(POS, cell=cell, forgetting=0.0)
     found = overfit(codec, model, sentences(POS))

@@ -20,7 +20,6 @@ from seqkit.tasks.translate import (
     translation_head,
 )
 
-from seqkit.cells import available_cells
 from seqkit.config import TrainingConfig, make_config
 from seqkit.data import DataError, SourceLocation
 from seqkit.data.pairs import Pair
@@ -29,6 +28,7 @@ from seqkit.errors import UsageError
 from seqkit.runs.model import check_options
 from seqkit.topologies.delayed import nearest_targets, pictures
 from seqkit.training.batches import EpochBatches
+from tests.cells.kinds import TRAINED_CELLS
 
 TEN = [
     ("Open file", "Ouvrir le fichier"),
@@ -75,7 +75,7 @@ def learn_by_heart(codec, head, steps, rate=0.02):
 
 
 WAYS = [
-    *({"cell": cell} for cell in available_cells()),
+    *({"cell": cell} for cell in TRAINED_CELLS),
     {"attention": "additive", "input_feeding": True, "coverage": True},
     {"num_layers": 2, "tie": False, "attention": "scaled"},
     {"forcing": "linear", "forcing_floor": 0.5, "forcing_steps": 60},
