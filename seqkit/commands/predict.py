@@ -91,6 +91,7 @@ def command(
     )
     request.check()
     model = load(run, device)
+    _check_folder(model, path)
     if stream:
         return _follow(model, source or "-", as_json)
     _check_texts(model, run, texts)
@@ -109,9 +110,7 @@ def _checked_source(run: str, texts: Sequence[str], source: str | None) -> str |
         source = "-"
     if source == "-" and sys.stdin is None:
         raise UsageError("standard input is closed; give a text, or a file with --input FILE")
-    if source is not None and Path(source).is_dir():
-        raise UsageError(f"{source} is a folder; name a file in it")
-    if source is not None and source != "-" and not Path(source).is_file():
+    if source is not None and source != "-" and not Path(source).exists():
         raise UsageError(f"no file {source}; check the path")
     return source
 
@@ -122,6 +121,15 @@ def _check_texts(model: Model, run: str, texts: Sequence[str]) -> None:
         names_file = "\n" not in text and len(text) < _LONGEST_PATH and Path(text).is_file()
         if names_file and not isinstance(model.task.parse_input(text), Path):
             raise UsageError(f"{text} is a file; for what is in it: seqkit predict {run} --input {text}")
+
+
+def _check_folder(model: Model, path: Path | None) -> None:
+    """Raises :class:`UsageError` for a folder, unless it has texts by label and the model takes texts."""
+    from seqkit.data.readers import holds_class_folders
+    from seqkit.topologies.many_to_one import ManyToOne
+
+    if path is not None and path.is_dir() and not (isinstance(model.task, ManyToOne) and holds_class_folders(path)):
+        raise UsageError(f"{path} is a folder; name a file in it")
 
 
 def _input_path(source: str | None, form: str | None) -> Path | None:

@@ -31,8 +31,8 @@ class InputRow(NamedTuple):
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file's ending says that its columns have names."""
-    return format_ending(path) in FORMATS
+    """Whether a file's ending says that its columns have names; a folder of texts has some, too."""
+    return format_ending(path) in FORMATS or path.is_dir()
 
 
 def read_rows(
@@ -68,6 +68,9 @@ def _read_objects(
     path: Path, stream: BinaryIO | None, form: FileForm
 ) -> Iterator[tuple[SourceLocation, Mapping[str, object]]]:
     """The rows of a table; those of JSON with their types, which ``read_records`` turns into texts."""
+    if stream is None and path.is_dir():
+        yield from read_records(path, encoding=form.encoding)
+        return
     kind = FORMATS.get(format_ending(path), "tsv")
     lines = read_lines(stream or path, str(path), encoding=form.encoding)
     if kind == "json":

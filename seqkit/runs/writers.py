@@ -186,10 +186,12 @@ def writer_for(
     stream: BinaryIO | None = None,
     form: FileForm = PLAIN,
 ) -> Writer:
-    """The writer for a table of that format; for None, or any other file, the one of lines.
+    """The writer for a table of that format, for a folder of texts that of CSV; for None, or any other file, of lines.
 
     With a ``stream`` the table comes from there, and the path is only its name. ``form`` says how it is written.
     """
+    if path is not None and stream is None and path.is_dir():
+        return TableWriter(format_prediction, file, ",")
     table_format = None if path is None else FORMATS.get(format_ending(path))
     if path is None or table_format is None:
         return Writer(format_prediction, file)

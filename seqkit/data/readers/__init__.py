@@ -1,6 +1,7 @@
 """Readers of people's text files: lines, tables (CSV, TSV, JSONL) and labelled texts, with the location of errors."""
 
 from seqkit.data.readers.blank import is_blank
+from seqkit.data.readers.class_folders import holds_class_folders
 from seqkit.data.readers.columnar import COLUMNAR
 from seqkit.data.readers.columns import choose_column, choose_text_columns, split_names
 from seqkit.data.readers.compressed import format_ending
@@ -50,6 +51,7 @@ __all__ = [
     "delimiter_of",
     "file_form",
     "format_ending",
+    "holds_class_folders",
     "is_blank",
     "json_object",
     "left_out",
