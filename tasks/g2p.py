@@ -116,8 +116,11 @@ class G2P(Delayed[G2PConfig]):
         ]
 
     def parse_input(self, text: str) -> str:
-        """Dictionaries are in lower case, and number the pronunciations of a word: ``read(2)``."""
-        return spelling(text.lower())
+        """Dictionaries are in lower case, and number the pronunciations of a word: ``read(2)``.
+
+        An entry of one is its word: what follows two spaces is how it is said.
+        """
+        return spelling(text.strip().partition("  ")[0].lower())
 
 
 TASK = G2P()

@@ -116,3 +116,8 @@ def test_the_most_confident_mistakes_are_shown_first():
     predictions = [Translated("K AE T", -0.1, ()), Translated("S", -0.9, ()), Translated("CH", -0.2, ())]
     (table,) = TASK.tables(predictions, examples)
     assert table.rows == [["chat", "CH AE T", "CH"], ["city", "S IH T IY", "S"]]
+
+
+def test_an_entry_of_a_dictionary_is_read_as_its_word():
+    assert TASK.parse_input("READ(2)  R EH1 D") == TASK.parse_input("read") == "read"
+    assert TASK.parse_input("new york  N UW Y AO R K") == "new york"
