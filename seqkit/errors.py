@@ -31,7 +31,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     "unknown cell 'lstn'; did you mean 'lstm'?"
     """
     names = sorted(known)
-    near = get_close_matches(name, names, n=1)
+    # People seldom miss the first letter: of names as near as each other, one that begins alike is meant.
+    near = sorted(get_close_matches(name, names, n=3), key=lambda each: each[:1] != name[:1])
     hint = f"did you mean '{near[0]}'?" if near else f"choose one of: {', '.join(names)}"
     return UsageError(f"unknown {kind} {name!r:.80}; {hint}")
 

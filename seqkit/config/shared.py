@@ -107,7 +107,9 @@ class RecurrentOptions(TrainingConfig):
 
     section: ClassVar[str] = "Model"
 
-    cell: str = option("lstm", "recurrent cell", choices=available_cells, tune="gru,lstm")
+    cell: str = option(
+        "lstm", "recurrent cell; `seqkit list cells` shows all", choices=available_cells, tune="gru,lstm"
+    )
     cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
     hidden_size: int = option(128, "units of a cell", minimum=1, tune="64,96,128,192,256")
     num_layers: int = option(1, "recurrent layers", minimum=1, below=MOST_LAYERS, tune="1,2")
