@@ -113,11 +113,6 @@ def without_digest(facts: Mapping[str, Any], path: Path, needed: bool = True) ->
     return content
 
 
-def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
-    """Writes one JSON object a line, atomically; values that JSON does not know are written as their text."""
-    write_atomic(path, json_line_bytes(values))
-
-
 def json_line_bytes(values: list[dict[str, Any]]) -> bytes:
     """One JSON object a line, in UTF-8; values that JSON does not know are written as their text."""
     return "".join(json.dumps(value, ensure_ascii=False, default=str) + "\n" for value in values).encode()

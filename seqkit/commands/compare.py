@@ -64,7 +64,7 @@ class _TaskOrRuns(TaskGroup):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """The command of that task, or the one that takes this run and others."""
-        if not (Path(name) / "run.json").is_file():
+        if name in self.list_commands(context) or not (Path(name) / "run.json").is_file():
             return super().get_command(context, name)
         return click.Command(
             name,

@@ -126,9 +126,8 @@ def _check_texts(model: Model, run: str, texts: Sequence[str]) -> None:
 def _check_folder(model: Model, path: Path | None) -> None:
     """Raises :class:`UsageError` for a folder, unless it has texts by label and the model takes texts."""
     from seqkit.data.readers import holds_class_folders
-    from seqkit.topologies.many_to_one import ManyToOne
 
-    if path is not None and path.is_dir() and not (isinstance(model.task, ManyToOne) and holds_class_folders(path)):
+    if path is not None and path.is_dir() and not (model.task.answers_class_folders and holds_class_folders(path)):
         raise UsageError(f"{path} is a folder; name a file in it")
 
 

@@ -57,6 +57,8 @@ class Task(ABC, Generic[C, E, P, K, H]):
     higher_is_better: ClassVar[bool] = True
     validation_options: ClassVar[Mapping[str, Any]] = {}
     """Options of ``Head.predict`` on the validation split after each epoch, such as a quicker search"""
+    answers_class_folders: ClassVar[bool] = False
+    """Whether ``seqkit predict`` takes a folder that has a folder of texts for each label"""
     rules: ClassVar[Recipe] = Recipe()
     """How the options of training that nobody has set follow from the data"""
     prediction_options: ClassVar[Sequence[str]] = ()

@@ -53,7 +53,7 @@ def json_elements(path: Path, lines: Lines) -> Iterator[tuple[SourceLocation, ob
     text, top = "\n".join(parts), SourceLocation(str(path), 1)
     if not text.strip():
         raise DataError("the file is empty; give an array of objects", top)
-    begin = _after_space(text, 0)
+    begin = after_space(text, 0)
     if text[begin] == "{":
         if len(parts) > 1 and _is_object(text[begin:].partition("\n")[0]):
             yield from _object_lines(path, numbers, parts)
@@ -66,11 +66,11 @@ def json_elements(path: Path, lines: Lines) -> Iterator[tuple[SourceLocation, ob
             begin = wrapped.end() - 1
     if begin < 0 or text[begin] != "[":
         raise DataError("the file is not a JSON array; give an array of objects, or .jsonl", top)
-    row, seen = 0, -1
-    for position, value in _elements(text, path, begin):
-        row, seen = row + text.count("\n", max(0, seen), position), position
-        yield SourceLocation(str(path), numbers[row]), value
-    if seen < 0:
+    empty = True
+    for located in array_elements(text, begin, str(path), numbers):
+        empty = False
+        yield located
+    if empty:
         raise DataError("the array is empty; give objects in it", top)
 
 
@@ -106,22 +106,28 @@ def _collections(values: dict[str, Any]) -> list[Any]:
     return found if all(isinstance(value, (list, dict)) for value in found) else []
 
 
-def _elements(text: str, path: Path, begin: int) -> Iterator[tuple[int, object]]:
-    """The elements of the array that begins there, with the positions at which they begin."""
-    decoder, position = json.JSONDecoder(), _after_space(text, begin + 1)
+def array_elements(text: str, begin: int, file: str, numbers: Sequence[int]) -> Iterator[tuple[SourceLocation, object]]:
+    """The elements of the array that begins there, in a text of lines with these numbers.
+
+    Raises :class:`DataError` with file:line for what is not JSON.
+    """
+    decoder, position, row, seen = json.JSONDecoder(), after_space(text, begin + 1), 0, 0
     while text[position : position + 1] != "]":
+        # Counted on from the element before: from the top, a long file would be read once for each.
+        row, seen = row + text.count("\n", seen, position), position
+        location = SourceLocation(file, numbers[min(row, len(numbers) - 1)])
         try:
             value, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
-            line = text.count("\n", 0, position) + 1
             what = str(error).splitlines()[0]
-            raise DataError(f"the array is not JSON ({what}); correct it", SourceLocation(str(path), line)) from None
-        yield position, value
-        position = _after_space(text, end)
+            raise DataError(f"the array is not JSON ({what}); correct it", location) from None
+        yield location, value
+        position = after_space(text, end)
         if text[position : position + 1] == ",":
-            position = _after_space(text, position + 1)
+            position = after_space(text, position + 1)
 
 
-def _after_space(text: str, position: int) -> int:
+def after_space(text: str, position: int) -> int:
+    """The first position from there on that is no space."""
     match = _SPACE.match(text, position)
     return match.end() if match else position

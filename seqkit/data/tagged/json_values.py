@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import regex
 
 from seqkit.data.readers import DataError, SourceLocation, json_object, read_lines, shown
+from seqkit.data.readers.json_array import after_space, array_elements
 from seqkit.data.readers.lines import Lines
 from seqkit.data.tagged.sentence import TaggedSource
 from seqkit.data.tagged.tag_names import names_beside
 
 _LISTED = 20
 """Keys"""
-_SPACE = regex.compile(r"\s*")
 
 
 class Entry(NamedTuple):
@@ -69,7 +69,7 @@ def read_json_file(source: TaggedSource) -> Iterator[Entry]:
     lines = read_lines(source.path, encoding=source.encoding)
     text, numbers = _whole(lines)
     top = SourceLocation(str(source.path), 1)
-    start = _after_space(text, 0)
+    start = after_space(text, 0)
     if not text.strip():
         raise DataError("the file is empty", top)
     if text[start] == "{":
@@ -77,8 +77,7 @@ def read_json_file(source: TaggedSource) -> Iterator[Entry]:
     if text[start] != "[":
         raise DataError("the file is not a JSON array; give an array of objects, or .jsonl", top)
     opening = "[\n"
-    for position, value in _elements(text, start, str(source.path), numbers):
-        location = SourceLocation(str(source.path), _line_at(text, position, numbers))
+    for location, value in array_elements(text, start, str(source.path), numbers):
         values = _opened_pair(value) or value
         if not isinstance(values, dict) or not values:
             raise DataError("an element of the array is no object with words and tags", location)
@@ -100,10 +99,6 @@ def _whole(lines: Lines) -> tuple[str, list[int]]:
         numbers.append(location.line)
         parts.append(line)
     return "\n".join(parts), numbers
-
-
-def _line_at(text: str, position: int, numbers: list[int]) -> int:
-    return numbers[min(text.count("\n", 0, position), len(numbers) - 1)]
 
 
 def _array_inside(text: str, start: int, source: TaggedSource) -> int:
@@ -131,25 +126,6 @@ def _array_inside(text: str, start: int, source: TaggedSource) -> int:
 
 def _is_entry(value: object) -> bool:
     return isinstance(value, dict) or _opened_pair(value) is not None
-
-
-def _elements(text: str, start: int, file: str, numbers: list[int]) -> Iterator[tuple[int, object]]:
-    decoder, position = json.JSONDecoder(), _after_space(text, start + 1)
-    while text[position : position + 1] != "]":
-        try:
-            value, end = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError) as error:
-            location = SourceLocation(file, _line_at(text, position, numbers))
-            raise DataError(f"the array is not JSON ({str(error).splitlines()[0]}); correct it", location) from None
-        yield position, value
-        position = _after_space(text, end)
-        if text[position : position + 1] == ",":
-            position = _after_space(text, position + 1)
-
-
-def _after_space(text: str, position: int) -> int:
-    match = _SPACE.match(text, position)
-    return match.end() if match else position
 
 
 def check_key(values: Mapping[str, Any], key: str, kind: str, location: SourceLocation) -> None:

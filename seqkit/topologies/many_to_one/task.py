@@ -64,6 +64,7 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
 
     topology = "many to one"
     metric = "accuracy"
+    answers_class_folders = True
 
     def read_source(self, config: C, data: str, notes: list[str]) -> list[Any]:
         """The examples of a data set or file; override it for data sets, and leave files to this one."""

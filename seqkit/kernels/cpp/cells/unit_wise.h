@@ -6,6 +6,9 @@
 //   back(kept, h, ds, own, da, down)  h is that before the step (0 if the cell keeps only h); ds holds the gradients of
 //                                     the states after the step and is set to those of the states before, without the
 //                                     share of the recurrent product; da, of the slots, and down, of own, are set
+//
+// A cell of anybody's may give padding units what ours never do, a NaN from dividing 0 by 0 for one, which a product
+// with the zeros of its weights would spread. Where CLEARS_PADDING says so, padding units are set to 0 each way.
 #pragma once
 
 #include "../backward.h"
@@ -15,12 +18,20 @@
 
 #include <c10/macros/Macros.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace seqkit {
 
+// The lanes of a vector from hidden unit `unit` on that are no padding, and 0 in the others.
+inline V without_padding(const Sizes& z, int64_t unit, V value) {
+    return V::set(V(0.f), value, std::clamp<int64_t>(z.units - unit, 0, kLanes));
+}
+
 template <class Cell>
 struct UnitWise : CellDefaults<Cell> {
+    static constexpr bool CLEARS_PADDING = false;
+
     static void forward(Forward& f) {
         float* r_part = f.product_of_block.get();
         const Operand h = f.operand(f.h);
@@ -36,8 +47,8 @@ struct UnitWise : CellDefaults<Cell> {
         float* kept = f.keeps() ? f.kept_of(block, i) : nullptr;
         for (int64_t j = 0; j < z.NB; j += kLanes) {
             const int64_t unit = block * z.NB + j;
-            // own has one more than there are, since an array must not be empty.
-            V x[Cell::GATES], r[Cell::GATES], s[Cell::STATES], own[Cell::OWN + 1], values[Cell::KEPT];
+            // own and kept have one more than there are, since an array must not be empty.
+            V x[Cell::GATES], r[Cell::GATES], s[Cell::STATES], own[Cell::OWN + 1], values[Cell::KEPT + 1];
             for (int g = 0; g < Cell::GATES; g++) {
                 x[g] = load(x_part + g * z.NB + j) + load(f.bias + g * z.H + unit);
                 r[g] = load(r_part + g * z.NB + j);
@@ -46,6 +57,8 @@ struct UnitWise : CellDefaults<Cell> {
             s[0] = load(f.h + i * z.ld + unit);
             if constexpr (Cell::STATES > 1) s[1] = load(f.c + i * z.H + unit);
             Cell::step(x, r, s, own, values);
+            if (Cell::CLEARS_PADDING && unit + kLanes > z.units)
+                for (V& state : s) state = without_padding(z, unit, state);
             f.set_h(i, unit, s[0]);
             if constexpr (Cell::STATES > 1) s[1].store(f.c + i * z.H + unit);
             if (kept)
@@ -66,12 +79,17 @@ struct UnitWise : CellDefaults<Cell> {
         float* slots = b.da + (b.s.first[b.t] + i) * Cell::SLOTS * z.H;
         for (int64_t j = 0; j < z.NB; j += kLanes) {
             const int64_t unit = block * z.NB + j;
-            V values[Cell::KEPT], own[Cell::OWN + 1], ds[Cell::STATES], da[Cell::SLOTS], down[Cell::OWN + 1];
+            V values[Cell::KEPT + 1], own[Cell::OWN + 1], ds[Cell::STATES], da[Cell::SLOTS], down[Cell::OWN + 1];
             for (int k = 0; k < Cell::KEPT; k++) values[k] = load(kept + k * z.NB + j);
             for (int p = 0; p < Cell::OWN; p++) own[p] = load(b.own + p * z.H + unit);
             ds[0] = b.grad_h(i, unit);
             if constexpr (Cell::STATES > 1) ds[1] = load(b.dc + i * z.H + unit);
             Cell::back(values, h ? load(h + unit) : V(0.f), ds, own, da, down);
+            if (Cell::CLEARS_PADDING && unit + kLanes > z.units) {
+                for (V& state : ds) state = without_padding(z, unit, state);
+                for (V& slot : da) slot = without_padding(z, unit, slot);
+                for (int p = 0; p < Cell::OWN; p++) down[p] = without_padding(z, unit, down[p]);
+            }
             ds[0].store(b.dh + i * z.ld + unit);
             if constexpr (Cell::STATES > 1) ds[1].store(b.dc + i * z.H + unit);
             for (int k = 0; k < Cell::SLOTS; k++) {
