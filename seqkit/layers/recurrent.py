@@ -6,7 +6,7 @@ B batch, T time, I input_size, H hidden_size, L num_layers, D directions (1 or 2
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import chain
 from typing import Any, cast
@@ -31,14 +31,13 @@ from seqkit.kernels import (
     kernel_name,
     transformed,
 )
+from seqkit.layers.call_checks import Lengths, check_dtypes, check_kinds, check_sizes, check_state, checked_lengths
 from seqkit.layers.convert import cell_of, copy_from_torch, copy_to_torch, module_of
 from seqkit.layers.direction import Direction, plain_weights, step_tensors, weights_of
 from seqkit.layers.ragged import Mask, packed_like, unpacked
 from seqkit.layers.state import State
 
 __all__ = ["Direction", "Lengths", "Recurrent"]
-
-Lengths = Tensor | Sequence[int]
 
 
 class Recurrent(nn.Module):
@@ -82,7 +81,7 @@ class Recurrent(nn.Module):
         **cell_options: Any,
     ) -> None:
         super().__init__()
-        _check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         for name, probability in (("dropout", dropout), ("weight_dropout", weight_dropout)):
             if not 0 <= probability < 1:
                 raise UsageError(f"{name} must be at least 0 and below 1, not {probability}")
@@ -238,52 +237,32 @@ class Recurrent(nn.Module):
             with torch.autocast(device, enabled=False):
                 return self._run(x, lengths, state, kernel)
         weights = self._weights(layers, 0)
-        self._check_dtypes(x, state, weights[0].weight_h)
+        check_dtypes(x, state, weights[0].weight_h.dtype)
         cell = self.cell
         runner = choose_kernel(cell, x, kernel or self.kernel, self.precision)
         initial = None if state is None else [state[name] for name in cell.state_names]
-        if isinstance(runner, Cudnn):
-            return self._run_stacks(runner, layers, weights, x, lengths, initial)
-        if lengths is not None:
-            lengths = lengths.to(x.device)
-        if len(layers) == 1:
-            x, final = runner.run(cell, weights, x, lengths, initial, self._packed.layer(0))
+        apart = self.training and self.dropout > 0 and len(layers) > 1
+        if isinstance(runner, Cudnn) and not apart:
+            # All layers in one call.
+            stack = [weights, *(self._weights(layers, number) for number in range(1, len(layers)))]
+            x, final = runner.run_stack(cell, stack, x, lengths, initial, self._memory[-1])
             return x, State(zip(cell.state_names, final, strict=True))
+        if lengths is not None and not isinstance(runner, Cudnn):
+            lengths = lengths.to(x.device)
         finals, width = [], self.num_directions
         for number in range(len(layers)):
             if number:
                 x = dropout(x, self.dropout, self.training)
                 weights = self._weights(layers, number)
             own = slice(number * width, (number + 1) * width)
-            start = None if initial is None else [value[:, own] for value in initial]
-            x, final = runner.run(cell, weights, x, lengths, start, self._packed.layer(number))
+            start = initial if initial is None or len(layers) == 1 else [value[:, own] for value in initial]
+            if isinstance(runner, Cudnn):
+                x, final = runner.run_stack(cell, [weights], x, lengths, start, self._memory[number])
+            else:
+                x, final = runner.run(cell, weights, x, lengths, start, self._packed.layer(number))
             finals.append(final)
-        stacked = [torch.cat(parts, 1) for parts in zip(*finals, strict=True)]
+        stacked = finals[0] if len(finals) == 1 else [torch.cat(parts, 1) for parts in zip(*finals, strict=True)]
         return x, State(zip(cell.state_names, stacked, strict=True))
-
-    def _run_stacks(
-        self,
-        runner: Cudnn,
-        layers: list[list[nn.Module]],
-        lowest: list[Weights],
-        x: Tensor,
-        lengths: Tensor | None,
-        initial: list[Tensor] | None,
-    ) -> tuple[Tensor, State]:
-        """All layers in one call, or a call for each where there is dropout between them."""
-        cell, names = self.cell, self.cell.state_names
-        stack = [lowest, *(self._weights(layers, number) for number in range(1, len(layers)))]
-        if not (self.training and self.dropout):
-            x, final = runner.run_stack(cell, stack, x, lengths, initial, self._memory[-1])
-            return x, State(zip(names, final, strict=True))
-        finals, width = [], self.num_directions
-        for number, weights in enumerate(stack):
-            x = dropout(x, self.dropout) if number else x
-            own = slice(number * width, (number + 1) * width)
-            start = None if initial is None else [value[:, own] for value in initial]
-            x, final = runner.run_stack(cell, [weights], x, lengths, start, self._memory[number])
-            finals.append(final)
-        return x, State(zip(names, [torch.cat(parts, 1) for parts in zip(*finals, strict=True)], strict=True))
 
     def _apply(self, fn: Any, recurse: bool = True) -> Recurrent:
         """What ``to``, ``cuda`` and their like call: on a GPU, weights then lie as cuDNN reads them."""
@@ -309,14 +288,6 @@ class Recurrent(nn.Module):
     def _in_own_dtype(self, x: Tensor, state: State | None) -> tuple[Tensor, State | None]:
         dtype = self._weights(self._layers(), 0)[0].weight_h.dtype
         return x.to(dtype), None if state is None else State({name: state[name].to(dtype) for name in state})
-
-    def _check_dtypes(self, x: Tensor, state: State | None, weight: Tensor) -> None:
-        dtype = weight.dtype
-        given = {"input": x} if state is None else {"input": x, **{f"state '{n}'": t for n, t in state.items()}}
-        for name, tensor in given.items():
-            if tensor.dtype != dtype:
-                ours, theirs = (str(each).removeprefix("torch.") for each in (dtype, tensor.dtype))
-                raise UsageError(f"{name} is {theirs}, but the layer's weights are {ours}; convert one: x.to({dtype})")
 
     def _weights(self, layers: list[list[nn.Module]], number: int) -> list[Weights]:
         """Those of one layer, with dropout where it is asked for."""
@@ -349,11 +320,11 @@ class Recurrent(nn.Module):
         stepped = self._quick_step(x, state)
         if stepped is not None:
             return stepped
-        _check_kinds(x, state)
+        check_kinds(x, state)
         shape = x.shape
         if len(shape) != 2 or shape[1] != self.input_size:
             raise UsageError(f"input of a step must be (batch, {self.input_size}), not {tuple(shape)}")
-        self._check_state(state, shape[0])
+        check_state(state, self.cell.state_names, (shape[0], *self._state_shape))
         return self._run(x, None, state, None)
 
     def _quick_step(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
@@ -431,60 +402,22 @@ class Recurrent(nn.Module):
         )
 
     def _check(self, x: Tensor, lengths: Lengths | None, state: State | None) -> Tensor | None:
-        """Refuses shapes that do not fit; returns lengths, or None where nothing is padding.
-
-        They are on the CPU, where the cudnn kernel reads them too: a GPU ends all its work before a number is read.
-        """
+        """Refuses shapes that do not fit; returns lengths, or None where nothing is padding."""
         if torch.compiler.is_exporting():
             # Values are not known while exporting, and the recorded program must hold for any.
             return lengths if isinstance(lengths, Tensor) else None
-        _check_kinds(x, state)
+        check_kinds(x, state)
         shape = x.shape
         if len(shape) != 3 or shape[2] != self.input_size or shape[1] < 1:
             raise UsageError(f"input must be (batch, time >= 1, {self.input_size}), not {tuple(shape)}")
-        batch, steps, _ = shape
-        self._check_state(state, batch)
-        if lengths is None:
-            return None
-        lengths = torch.as_tensor(lengths)
-        if lengths.is_floating_point() or lengths.is_complex():
-            raise UsageError(f"lengths must be whole numbers, not {str(lengths.dtype).removeprefix('torch.')}")
-        lengths = lengths.to(torch.int64)
-        if lengths.shape != (batch,):
-            raise UsageError(f"lengths must be one number for each of {batch} sequences, not {tuple(lengths.shape)}")
-        if transformed():
-            return lengths.to(x.device)  # whose values may be those of many calls at once
-        if torch.compiler.is_compiling():
-            # A graph cannot ask for values and go on; it can refuse them when it runs.
-            torch._assert_async(((lengths >= 0) & (lengths <= steps)).all(), "lengths must lie between 0 and T")
-            return lengths.cpu()
-        lengths = lengths.cpu()
-        shortest, longest = torch.stack(lengths.aminmax()).tolist() if batch else (steps, steps)
-        if not 0 <= shortest <= longest <= steps:
-            raise UsageError(f"lengths must lie between 0 and the {steps} steps given, not {lengths.tolist()}")
-        return None if shortest == steps else lengths
-
-    def _check_state(self, state: State | None, batch: int) -> None:
-        if state is None or torch.compiler.is_exporting():
-            return
-        shape = (batch, *self._state_shape)
-        for name in self.cell.state_names:
-            actual = tuple(state[name].shape) if name in state else None
-            if actual != shape:
-                raise UsageError(f"state '{name}' must be {shape}, not {'missing' if actual is None else actual}")
+        check_state(state, self.cell.state_names, (shape[0], *self._state_shape))
+        return None if lengths is None else checked_lengths(lengths, x)
 
 
 def _state_of(facts: CellFacts, first: Tensor, second: Tensor) -> State:
     names = facts.states
     # Not by zip, which takes 0.3 microseconds more of a step's 10.
     return State({names[0]: first, names[1]: second} if len(names) > 1 else {names[0]: first})
-
-
-def _check_kinds(x: object, state: object) -> None:
-    if not isinstance(x, Tensor):
-        raise UsageError(f"input must be a tensor, not {type(x).__name__}; torch.as_tensor converts it")
-    if state is not None and not isinstance(state, Mapping):
-        raise UsageError(f"state must be a State, not {type(state).__name__}: State({{'h': h}}), with 'c' for an LSTM")
 
 
 @contextmanager
@@ -498,9 +431,3 @@ def weights_stand_still(module: nn.Module) -> Iterator[None]:
             if isinstance(layer, Recurrent):
                 layers.enter_context(layer.weights_stand_still())
         yield
-
-
-def _check_sizes(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise UsageError(f"{name} must be at least 1, not {size}")

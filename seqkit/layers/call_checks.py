@@ -1,0 +1,72 @@
+"""What a recurrent layer is called with, and whether it fits: one sentence for what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from seqkit.errors import UsageError
+from seqkit.kernels import transformed
+
+Lengths = Tensor | Sequence[int]
+
+
+def check_sizes(**sizes: int) -> None:
+    """Raises :class:`UsageError` for a size below 1."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise UsageError(f"{name} must be at least 1, not {size}")
+
+
+def check_kinds(x: object, state: object) -> None:
+    """Raises :class:`UsageError` for an input that is no tensor, and for a state that is no mapping."""
+    if not isinstance(x, Tensor):
+        raise UsageError(f"input must be a tensor, not {type(x).__name__}; torch.as_tensor converts it")
+    if state is not None and not isinstance(state, Mapping):
+        raise UsageError(f"state must be a State, not {type(state).__name__}: State({{'h': h}}), with 'c' for an LSTM")
+
+
+def check_state(state: Mapping[str, Tensor] | None, names: Sequence[str], shape: tuple[int, int, int]) -> None:
+    """Raises :class:`UsageError` for a state that lacks a tensor of that shape under one of the names."""
+    if state is None or torch.compiler.is_exporting():
+        return
+    for name in names:
+        actual = tuple(state[name].shape) if name in state else None
+        if actual != shape:
+            raise UsageError(f"state '{name}' must be {shape}, not {'missing' if actual is None else actual}")
+
+
+def check_dtypes(x: Tensor, state: Mapping[str, Tensor] | None, dtype: torch.dtype) -> None:
+    """Raises :class:`UsageError` for an input or a state of another dtype than the weights."""
+    given = {"input": x} if state is None else {"input": x, **{f"state '{n}'": t for n, t in state.items()}}
+    for name, tensor in given.items():
+        if tensor.dtype != dtype:
+            ours, theirs = (str(each).removeprefix("torch.") for each in (dtype, tensor.dtype))
+            raise UsageError(f"{name} is {theirs}, but the layer's weights are {ours}; convert one: x.to({dtype})")
+
+
+def checked_lengths(lengths: Lengths, x: Tensor) -> Tensor | None:
+    """Those of the sequences of x (B, T, I), or None where nothing is padding; raises :class:`UsageError`.
+
+    They are on the CPU, where the cudnn kernel reads them too: a GPU ends all its work before a number is read.
+    """
+    batch, steps, _ = x.shape
+    lengths = torch.as_tensor(lengths)
+    if lengths.is_floating_point() or lengths.is_complex():
+        raise UsageError(f"lengths must be whole numbers, not {str(lengths.dtype).removeprefix('torch.')}")
+    lengths = lengths.to(torch.int64)
+    if lengths.shape != (batch,):
+        raise UsageError(f"lengths must be one number for each of {batch} sequences, not {tuple(lengths.shape)}")
+    if transformed():
+        return lengths.to(x.device)  # whose values may be those of many calls at once
+    if torch.compiler.is_compiling():
+        # A graph cannot ask for values and go on; it can refuse them when it runs.
+        torch._assert_async(((lengths >= 0) & (lengths <= steps)).all(), "lengths must lie between 0 and T")
+        return lengths.cpu()
+    lengths = lengths.cpu()
+    shortest, longest = torch.stack(lengths.aminmax()).tolist() if batch else (steps, steps)
+    if not 0 <= shortest <= longest <= steps:
+        raise UsageError(f"lengths must lie between 0 and the {steps} steps given, not {lengths.tolist()}")
+    return None if shortest == steps else lengths
