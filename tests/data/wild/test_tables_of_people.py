@@ -452,10 +452,10 @@ PROSE = "It was the best of times, it was the worst of times.\n" * 40
     [
         ("a.txt", PROSE.encode("utf-16"), {}),
         ("a.txt", PROSE.replace("best", "été").encode("cp1252"), {"encoding": "cp1252"}),
-        ("a.txt.gz", gzip.compress(PROSE.encode()), {}),
+        ("a.txt.gz", gzip.compress(PROSE.encode(), mtime=0), {}),
         (
             "a.csv.gz",
-            gzip.compress(table([(line, "x") for line in PROSE.splitlines()], mark=";").encode()),
+            gzip.compress(table([(line, "x") for line in PROSE.splitlines()], mark=";").encode(), mtime=0),
             {"text_column": "text"},
         ),
         (
