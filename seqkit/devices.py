@@ -73,7 +73,7 @@ def _start(device: torch.device) -> None:
         torch.zeros(1, device=device)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
-        raise SeqkitError(f"{device} does not work ({reason}); use --device cpu, or mend the driver") from None
+        raise SeqkitError(f"{device} does not work ({reason}); use --device cpu, or fix the driver") from None
 
 
 def describe_device(device: torch.device) -> str:

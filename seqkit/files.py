@@ -74,7 +74,7 @@ def write_atomic(path: Path, content: bytes, check: Callable[[], None] = lambda:
     except OSError as error:
         old_file = "; the one written before is untouched" if path.exists() else ""
         raise SeqkitError(
-            f"cannot write {path}: {error.strerror or error}{old_file}; make room or mend the folder"
+            f"cannot write {path}: {error.strerror or error}{old_file}; free some space, or check the folder"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -109,7 +109,7 @@ def without_digest(facts: Mapping[str, Any], path: Path, needed: bool = True) ->
     content = {name: value for name, value in facts.items() if name != "digest"}
     digest = facts.get("digest")
     if (digest is not None or needed) and digest != digest_of(json_bytes(content)):
-        raise SeqkitError(f"{path} was changed after it was written; restore it from a copy")
+        raise SeqkitError(f"{path} was changed after it was written; restore it from a backup")
     return content
 
 
@@ -169,7 +169,7 @@ def read_json(path: Path, schema: Schema = ANYTHING) -> Any:
     try:
         value = json_value(read_ordinary(path, LARGEST_JSON).decode())
     except OSError as error:
-        raise SeqkitError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from None
+        raise SeqkitError(f"cannot read {path}: {error.strerror or error}; restore it from a backup") from None
     except (ValueError, RecursionError) as error:
         raise damaged(path, error) from None
     check_schema(value, schema, path)
@@ -182,7 +182,7 @@ def read_json_lines(path: Path, schema: Schema = ANYTHING) -> list[Any]:
         lines = read_ordinary(path, LARGEST_JSON).decode().split("\n")
         values = [json_value(line) for line in lines if line]
     except OSError as error:
-        raise SeqkitError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from None
+        raise SeqkitError(f"cannot read {path}: {error.strerror or error}; restore it from a backup") from None
     except (ValueError, RecursionError) as error:
         raise damaged(path, error) from None
     for number, value in enumerate(values, 1):
@@ -193,7 +193,7 @@ def read_json_lines(path: Path, schema: Schema = ANYTHING) -> list[Any]:
 def damaged(path: Path | str, error: Exception) -> SeqkitError:
     """The error for a file that is not what its name says."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return SeqkitError(f"{path} is damaged ({reason:.200}); restore it from a copy")
+    return SeqkitError(f"{path} is damaged ({reason:.200}); restore it from a backup")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -49,7 +49,7 @@ def check_schema(value: Any, schema: Schema, file: Path | str) -> None:
     """Raises :class:`SeqkitError` that names the file, the place in it and what belongs there."""
     for place, expected in _faults(value, schema, ""):
         where = f" at {place.lstrip('.')}" if place else ""
-        raise SeqkitError(f"{file} is damaged: {expected} is expected{where:.120}; restore it from a copy")
+        raise SeqkitError(f"{file} is damaged: {expected} is expected{where:.120}; restore it from a backup")
 
 
 def _faults(value: Any, schema: Schema, place: str) -> Iterator[tuple[str, str]]:

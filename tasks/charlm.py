@@ -1,4 +1,4 @@
-"""Many to many, next step: a language model of characters, bytes or words, which can go on with a text."""
+"""Many to many, next step: a language model of characters, bytes or words, which can continue a text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CharLM(NextStep[CharLMConfig]):
     """Python's reference, character by character; film reviews, word by word; or any text."""
 
     name = "charlm"
-    summary = "the next character, and so texts of any length"
+    summary = "the next character, and so text of any length"
     config = CharLMConfig
     data_sets = {
         "python-reference": "the Python language reference, 465,000 characters",

@@ -1,4 +1,4 @@
-"""Many to many, synced: a label for each frame of a video, or of whatever else is measured over time."""
+"""Many to many, synced: a label for each frame of a video, or anything else measured over time."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class FrameConfig(FrameOptions):
     """Defaults of the task."""
 
     data: str = option(_STRIPS, f"{_STRIPS}, or a folder of sequences: .npy, .npz, .csv, .tsv", path=True)
-    strips: int = option(4000, "of strips: how many to train on", minimum=10)
-    window: int = option(1, "of strips: columns that a frame shows", minimum=1, below=9)
+    strips: int = option(4000, "strips: number of training sequences", minimum=10)
+    window: int = option(1, "strips: columns per frame", minimum=1, below=9)
 
 
 class Frames(SyncedFrames[FrameConfig]):

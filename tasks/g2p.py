@@ -1,4 +1,4 @@
-"""Many to many, delayed: how a word is said, from how it is spelled."""
+"""Many to many, delayed: a word's pronunciation from its spelling."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class G2PConfig(DelayedOptions):
     """Defaults of the task."""
 
     data: str = option(_DEFAULT, f"the data: {_DEFAULT}, or a file of words, tabs and phonemes", path=True)
-    stress: bool = option(False, "phonemes keep their marks of stress")
+    stress: bool = option(False, "keep stress marks on phonemes")
     max_symbols: int = 1000
     max_characters: int = 200
     embedding_size: int = 64
@@ -55,7 +55,7 @@ class G2P(Delayed[G2PConfig]):
     """Words of a dictionary and their phonemes, which are written with spaces between them."""
 
     name = "g2p"
-    summary = "how a word is said, from how it is spelled"
+    summary = "a word's pronunciation from its spelling"
     config = G2PConfig
     data_sets = {_DEFAULT: "126,000 words of American English and their phonemes"}
     metric = "wer"

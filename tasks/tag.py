@@ -47,9 +47,9 @@ class TagConfig(TaggingOptions):
         f"the data: {_PUNCTUATION}, {_TURKISH}, or a CoNLL, CoNLL-U, JSON or CSV file of tagged sentences",
         path=True,
     )
-    text: str | None = option(None, "instead of data: a text whose punctuation and capitals are learned", path=True)
-    reviews: int = option(12000, f"film reviews that {_PUNCTUATION} is learned from, at most", minimum=30)
-    stretch: int = option(50, "words of a running text that are read together, at most", minimum=2)
+    text: str | None = option(None, "instead of data: a text to learn punctuation and capitals from", path=True)
+    reviews: int = option(12000, f"maximum number of film reviews to learn {_PUNCTUATION} from", minimum=30)
+    stretch: int = option(50, "maximum number of running words read together", minimum=2)
 
 
 class Tag(SyncedTagging[TagConfig]):

@@ -1,4 +1,4 @@
-"""Many to one: whatever is to be said of a text: a label, several labels, or a number."""
+"""Many to one: anything about a text: a label, several labels, or a number."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["TASK", "ClassificationHead", "Estimate", "LabelSet", "LabelSetHead",
 class TextConfig(ManyToOneOptions):
     """Defaults of the task."""
 
-    data: str = option("", "the data, which must be given: a CSV, TSV or JSONL file", path=True)
+    data: str = option("", "the data (required): a CSV, TSV or JSONL file", path=True)
 
 
 class Text(ManyToOne[TextConfig]):

@@ -1,4 +1,4 @@
-"""Many to many, delayed: a text in other words, such as its translation."""
+"""Many to many, delayed: a text from another text, such as its translation."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ class TranslateConfig(DelayedOptions):
     """Defaults of the task."""
 
     data: str = option(_DEFAULT, f"the data: {_DEFAULT}, or a file of pairs, TSV, CSV or JSONL", path=True)
-    source: str | None = option(None, "instead of data: a text file, a sentence a line ...", path=True)
+    source: str | None = option(None, "instead of data: a text file, one sentence per line ...", path=True)
     target: str | None = option(None, "... and their translations, line by line", path=True)
-    valid_source: str | None = option(None, "instead of valid_data: a text file, a sentence a line ...", path=True)
+    valid_source: str | None = option(None, "instead of valid_data: a text file, one sentence per line ...", path=True)
     valid_target: str | None = option(None, "... and their translations", path=True)
-    test_source: str | None = option(None, "instead of test_data: a text file, a sentence a line ...", path=True)
+    test_source: str | None = option(None, "instead of test_data: a text file, one sentence per line ...", path=True)
     test_target: str | None = option(None, "... and their translations", path=True)
     reverse: bool = option(False, "translate from the target to the source")
     tokenizer: str = option("bpe", "tokens: bpe (subwords), word, char or space", choices=lambda: WRITABLE)
@@ -106,7 +106,7 @@ class Translate(Delayed[TranslateConfig]):
         )
 
     def read_parallel(self, config: TranslateConfig, source: Path, target: Path, notes: list[str]) -> list[Pair]:
-        """Pairs to evaluate on, of two files line by line the same."""
+        """Pairs to evaluate on, of two files with matching lines."""
         return usable(_turned(config, read_parallel(source, target, config.encoding)), config.max_characters, notes)
 
     def read_source(self, config: TranslateConfig, data: str, notes: list[str]) -> Iterable[Pair]:
@@ -144,7 +144,7 @@ def _parallel(config: TranslateConfig, prefix: str, data: str | None) -> Iterabl
         return None
     if not (source and target) or data:
         raise UsageError(
-            f"give --{prefix}source and --{prefix}target, two files line by line the same, or --{prefix}data, a file "
+            f"give --{prefix}source and --{prefix}target, two files with matching lines, or --{prefix}data, a file "
             "of pairs"
         )
     return _turned(config, read_parallel(Path(source), Path(target), config.encoding))

@@ -17,7 +17,7 @@ _ODD = regex.compile(
     f"|Ã[{_LATER}]|â€|ï»¿|(?:[ÐÑ][{_LATER}]){{2}}"
 )
 _MARK = "\ufeff"
-_MEND = "export the text again as UTF-8, or mend the row"
+_MEND = "export the text again as UTF-8, or correct the row"
 
 
 def odd_character(text: str, where: object = None) -> Finding | None:
@@ -47,7 +47,7 @@ def _described(odd: str) -> tuple[str, str]:
     if odd == "\ufffd":
         return "U+FFFD stands for a character that could not be read", _MEND
     if odd == _MARK:
-        return "a byte order mark, '\\ufeff', stands inside the text", "take it out; it comes of files that were joined"
+        return "a byte order mark, '\\ufeff', stands inside the text", "remove it; it comes from files that were joined"
     if len(odd) > 1:
         return f"{shown(odd)} looks like UTF-8 that was read as Latin-1", _MEND
     printed = bytes([ord(odd)]).decode("cp1252", "ignore") if "\x80" <= odd <= "\x9f" else ""

@@ -40,7 +40,7 @@ def _missing_values(first: Mapping[str, Any], counts: Mapping[str, int]) -> Iter
         if label.lower() in _MISSING or label == "None":
             many = "1 example" if counts[label] == 1 else f"{counts[label]:,} examples"
             what = f"{shown(label)} is learned as a class of {many}, but seems to say that a label is missing"
-            yield _finding(what, "give these rows a label or take them out", first[label])
+            yield _finding(what, "give these rows a label or remove them", first[label])
 
 
 def _spellings(first: Mapping[str, Any], counts: Mapping[str, int]) -> Iterator[Finding]:

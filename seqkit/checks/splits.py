@@ -65,7 +65,7 @@ def _check_repeats(task: AnyTask, splits: Splits[Any]) -> Iterator[Finding]:
     if contradicting:
         example, known = contradicting[0]
         many = f"{len(contradicting):,} examples have" if len(contradicting) > 1 else "an example has"
-        what = f"{many} other labels than the same input has elsewhere, this one than {location_of(known)}"
+        what = f"{many} a different label (conflicts with {location_of(known)})"
         yield Finding("warning", "contradictions", what, "decide which label is correct", location_of(example))
 
 
@@ -76,8 +76,8 @@ def _check_leaks(task: AnyTask, splits: Splits[Any]) -> Iterator[Finding]:
         if leaked:
             twin = location_of(known[_key(task, leaked[0])])
             many = f"{len(leaked):,} of {len(examples):,} inputs of the {split} split {'are' if leaked[1:] else 'is'}"
-            what = f"{many} in the training split, too, this one at {twin}"
-            mend = "remove them from one of the two: scores will flatter"
+            what = f"{many} also in the training split, this one at {twin}"
+            mend = "remove them from one of the two: scores will be too high"
             yield Finding("warning", "leak", what, mend, location_of(leaked[0]))
 
 
@@ -88,12 +88,14 @@ def _check_labels(splits: Splits[Any]) -> Iterator[Finding]:
     total, (common, most) = counts.total(), counts.most_common(1)[0]
     if most / total >= _MOST:
         what = f"{most / total:.0%} of the training labels are {shown(common)}"
-        yield Finding("warning", "balance", what, "look at macro-F1 rather than at accuracy, or add other examples")
+        yield Finding(
+            "warning", "balance", what, "look at macro-F1 rather than accuracy, or add examples of other labels"
+        )
     if rare := [label for label, count in counts.items() if count < _FEW]:
         names = ", ".join(shown(label) for label in sorted(rare)[:5])
         many = f"{len(rare)} labels are" if len(rare) > 1 else "a label is"
         what = f"{many} seen fewer than {_FEW} times in training: {names}"
-        yield Finding("warning", "balance", what, "add examples of them, or join them to others")
+        yield Finding("warning", "balance", what, "add examples of them, or merge them with others")
 
 
 def _in_order(splits: Splits[Any]) -> list[Any]:

@@ -21,22 +21,22 @@ from seqkit.version import __version__
 
 _COMMANDS = {
     "list": "topologies, tasks, cells and data sets",
-    "doctor": "examine data before training",
+    "doctor": "check data before training",
     "run": "train a model and score it",
-    "resume": "go on with a run that was stopped",
+    "resume": "resume a run that was stopped",
     "evaluate": "score a run's model",
     "predict": "apply a run's model to texts",
-    "report": "make a run's page again",
-    "runs": "the runs of a folder: scores, sizes, which are finished",
-    "tune": "search for good options, and train the best",
-    "compare": "several cells and seeds on one task, side by side",
-    "ensemble": "several runs as one: the average of what they predict",
-    "inspect": "a page with the gates and states of a run's model",
-    "generate": "continue a text as a run's model would",
-    "vectors": "train word vectors on a text, or look into some",
+    "report": "rebuild a run's report page",
+    "runs": "list runs: scores, sizes, which are finished",
+    "tune": "search for good options and train the best",
+    "compare": "train several cells and seeds on one task, side by side",
+    "ensemble": "combine runs: average their predictions",
+    "inspect": "write a page of a model's gates and states",
+    "generate": "continue a text with a language model",
+    "vectors": "train word vectors on a text, or query them",
     "export": "write a run's model as ONNX or with torch.export",
     "kernels": "build, show or delete the native kernels",
-    "bench": "measure our recurrent layers against others'",
+    "bench": "benchmark recurrent layers against other engines",
 }
 
 
@@ -153,12 +153,12 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, UnicodeEncodeError):
         what = error.object[error.start : error.end][:20]
         if error.encoding.startswith("utf-"):
-            return f"{what!a} is half of a surrogate pair, which no file can hold; correct the text that has it"
+            return f"{what!a} is half of a surrogate pair, which no file can hold; correct the text that contains it"
         return f"the encoding of standard output, {error.encoding}, has no {what!a}; set PYTHONIOENCODING=utf-8"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-        return "not enough memory; use smaller sizes or batches, or a machine with more"
+        return "not enough memory; use smaller sizes or batches, or a machine with more memory"
     detail = " ".join(str(error).split())
     detail = detail if len(detail) <= 300 else detail[:299] + "…"
     return f"unexpected {type(error).__name__}: {detail}; add --debug to see where, and please report it"

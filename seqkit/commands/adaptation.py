@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from seqkit.runs import Model
     from seqkit.topologies.next_step import DynamicEvaluation, DynamicOptions
 
-dynamic_flag = click.option("--dynamic", is_flag=True, help="Go on learning from what is read (language models).")
+dynamic_flag = click.option("--dynamic", is_flag=True, help="Keep learning from the text being read (language models).")
 dynamic_settings = click.option(
-    "--set", "settings", metavar="NAME=VALUE", multiple=True, help="With --dynamic: segment, learning_rate or decay."
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="With --dynamic: set segment, learning_rate or decay.",
 )
 
 
@@ -57,7 +61,7 @@ def _evaluation(model: Model, options: DynamicOptions) -> DynamicEvaluation:
     if isinstance(head, EnsembleHead):
         raise UsageError("an ensemble cannot adapt; leave out --dynamic, or name one of its members")
     if not (isinstance(head, LanguageModelHead) and isinstance(codec, StreamCodec)):
-        raise UsageError(f"a {model.task.name} model is no language model and cannot adapt; leave out --dynamic")
+        raise UsageError(f"a {model.task.name} model is not a language model and cannot adapt; leave out --dynamic")
     tokens = gradient_sample(codec, model.task.read(model.config, []).train[0])
     with _bar("measuring gradients on the training split", len(tokens)) as advance:
         return DynamicEvaluation.from_training(head, tokens, options, advance)

@@ -68,7 +68,7 @@ class Answers:
             return iter(read())
         self._cut(journal["bytes"])
         self.writer = journal["writer"]
-        echo(f"note: going on after {self._done:,} inputs that an earlier command has answered", err=True)
+        echo(f"note: continuing after {self._done:,} inputs answered by an earlier command", err=True)
         return inputs
 
     def keep(self, keys: Iterable[object], writer: Mapping[str, Any] | None) -> None:
@@ -145,7 +145,9 @@ def _written_beside(output: Path, request: Mapping[str, Any] | None) -> Iterator
         except BaseException as error:
             _tell(partial, output)
             if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-                raise SeqkitError(f"cannot write {output}: {error.strerror}; make room, or name another file") from None
+                raise SeqkitError(
+                    f"cannot write {output}: {error.strerror}; free some space, or choose another file"
+                ) from None
             raise
 
 
@@ -160,7 +162,7 @@ def _locked(partial: Path, output: Path) -> Iterator[int]:
         try:
             with suppress(OSError):  # a file system without locks
                 if not _takes(handle):
-                    raise UsageError(f"another command writes to {output}; wait for it, or name another file")
+                    raise UsageError(f"another command is writing to {output}; wait for it, or choose another file")
             # The one before may just have given it its name.
             if partial.exists() and os.path.samestat(partial.stat(), os.fstat(handle)):
                 yield handle
@@ -184,7 +186,7 @@ def _tell(partial: Path, output: Path) -> None:
     if not partial.stat().st_size:
         partial.unlink()
         return
-    mend = "; the same command goes on from there" if journal_of(partial).exists() else ""
+    mend = "; the same command continues from there" if journal_of(partial).exists() else ""
     echo(f"note: the answers so far are in {partial}; {output} is as it was{mend}", err=True)
 
 
@@ -205,4 +207,4 @@ def _opened(path: Path, output: Path, mode: str) -> TextIO:
 
 
 def _unwritable(output: Path, error: OSError) -> UsageError:
-    return UsageError(f"cannot write {output}: {error.strerror}; name another file with --output")
+    return UsageError(f"cannot write {output}: {error.strerror}; choose another file with --output")

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("blocks", nargs=-1, metavar="[BLOCK]...")
-@click.option("--cells", default="", help="Only these cells, with commas between.")
-@click.option("--threads", default=0, metavar="N", help="Threads, for all. [all cores]")
+@click.option("--cells", default="", help="Only these cells, separated by commas.")
+@click.option("--threads", default=0, metavar="N", help="Threads for every engine. [all cores]")
 @click.option("--seconds", default=0.3, metavar="S", help="Time for each layer in each case. [0.3]")
-@click.option("--compiled", is_flag=True, help="Measure torch.compile, too; a minute a case.")
+@click.option("--compiled", is_flag=True, help="Also measure torch.compile; takes a minute per case.")
 @click.option("--json", "json_file", metavar="FILE", help="Write all figures to a JSON file.")
 @click.option("--plot", "plot_file", metavar="FILE", help="Draw FILE.png and FILE.svg.")
 def command(

@@ -1,4 +1,4 @@
-"""``seqkit compare TASK``: several cells and seeds on one task, side by side."""
+"""``seqkit compare TASK``: train several cells and seeds on one task, side by side."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class PlannedRun(NamedTuple):
 
 def _task_command(task: AnyTask) -> click.Command:
     own = [
-        click.Option(["--cells"], required=True, metavar="NAMES", help="Recurrent cells, with commas between."),
+        click.Option(["--cells"], required=True, metavar="NAMES", help="Recurrent cells, separated by commas."),
         click.Option(["--seeds"], type=click.IntRange(1, 1000), default=3, help="Runs of each cell. [3]"),
-        click.Option(["--out"], metavar="FOLDER", help="Where the runs are kept. [runs/compare-TASK-N]"),
+        click.Option(["--out"], metavar="FOLDER", help="Folder of the runs. [runs/compare-TASK-N]"),
     ]
     options = [option for option in config_options(task) if option.name != "cell"]
 
@@ -144,7 +144,7 @@ def _carry_out(task: AnyTask, plan: Sequence[PlannedRun], folder: Path) -> int:
                 cells = ",".join(dict.fromkeys(each.cell for each in plan))
                 seeds = len({each.config.seed for each in plan})
                 again = ["seqkit", "compare", task.name, "--cells", cells, "--seeds", str(seeds)]
-                say(f"stopped; go on with the same options: {shlex.join(again)} --out {folder} …")
+                say(f"stopped; resume with the same options: {shlex.join(again)} --out {folder} …")
                 return 128 + received[0]
         facts, written = _compare(plan, folder)
     print_tables(tables(facts))
@@ -177,7 +177,7 @@ def _finish(task: AnyTask, planned: PlannedRun, received: list[int]) -> bool:
         if received:
             return False
         if code:
-            raise SeqkitError(f"{planned.folder} failed, as said above; mend that, and start the comparison again")
+            raise SeqkitError(f"{planned.folder} failed, as said above; fix that, and run the comparison again")
     if not (run.findings.exists() and run.report.exists()):
         write_report(planned.folder)
     return True

@@ -24,8 +24,8 @@ _ORDER = {"wrong": 0, "warning": 1, "note": 2}
 def _task_command(task: AnyTask) -> click.Command:
     own = [
         click.Argument(["place"], metavar="[DATA]", required=False),
-        click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object with all that was found."),
-        click.Option(["--no-timing", "untimed"], is_flag=True, help="Time no training steps."),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print everything found as one JSON object."),
+        click.Option(["--no-timing", "untimed"], is_flag=True, help="Do not time training steps."),
     ]
 
     def examine_data(
@@ -47,13 +47,13 @@ def _task_command(task: AnyTask) -> click.Command:
             _print(report)
         return 0 if report.sound else 1
 
-    summary = f"Examine the data of a {task.name} run before training: what is wrong, odd, cut, and what it will cost."
+    summary = f"Check the data of a {task.name} run before training: errors, oddities, truncation, duration."
     return TaskCommand(task.name, params=[*own, *config_options(task)], callback=examine_data, help=summary)
 
 
 @click.group(cls=TaskGroup, task_command=_task_command, subcommand_metavar="TASK [DATA] [OPTIONS]")
 def command() -> None:
-    """Examine data before training.
+    """Check data before training.
 
     `seqkit doctor TASK --help` shows the options of a task. The exit code is 1 if a training would stop at the data.
     """
@@ -72,7 +72,7 @@ def _print(report: Report) -> None:
     for finding in sorted(report.findings, key=lambda finding: _ORDER[finding.level]):
         echo(f"{finding.level}: {finding}")
     verdict = _verdict(report.findings)
-    echo(verdict if "parts" in report.facts else f"{verdict}; the rest is examined once that is done")
+    echo(verdict if "parts" in report.facts else f"{verdict}; the rest is checked once that is done")
 
 
 def _file_line(file: dict[str, Any]) -> str:
@@ -83,6 +83,10 @@ def _file_line(file: dict[str, Any]) -> str:
 
 def _verdict(findings: list[Finding]) -> str:
     wrong = sum(finding.level == "wrong" for finding in findings)
-    others = len(findings) - wrong
-    verdict = f"{wrong} to mend before training" if wrong else "ready to train"
-    return verdict + (f"; {others} more to look at" if others else "")
+    warnings = sum(finding.level == "warning" for finding in findings)
+    verdict = f"{_counted(wrong, 'error')} to fix before training" if wrong else "ready to train"
+    return verdict + (f", {_counted(warnings, 'warning')}" if warnings else "")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--out", metavar="FOLDER", help="Where the ensemble is kept. [runs/ensemble-N]")
+@click.option("--out", metavar="FOLDER", help="Folder of the ensemble. [runs/ensemble-N]")
 def command(runs: tuple[str, ...], out: str | None) -> None:
     """Make one run of several, which predicts the average of what their models predict.
 

@@ -27,9 +27,9 @@ _READING = {
     "target_column": "Column of the target.",
     "word_column": "Column of the words.",
     "tag_column": "Column of the tags.",
-    "label_separator": "What separates labels in a column.",
-    "columns": "Names of a table's columns, joined by commas, where its first line names none.",
-    "encoding": "Encoding of the file. [UTF-8, or what its mark says]",
+    "label_separator": "Separator of labels in a column.",
+    "columns": "Names of a table's columns, separated by commas, if its first line does not name them.",
+    "encoding": "Encoding of the file. [UTF-8, or what its byte order mark says]",
 }
 """Options of a run that say how a file is read, as far as a task has them; unless given, they are those of the run."""
 _OF_THE_FILE = ("columns", "encoding")
@@ -46,8 +46,8 @@ def _reading_options(function: F) -> F:
 
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
-@click.option("--data", metavar="FILE", help="Score on this file instead of the run's own test split.")
-@click.option("--source", metavar="FILE", help="Instead of data: a text file, a sentence a line ...")
+@click.option("--data", metavar="FILE", help="Score on this file instead of the run's test split.")
+@click.option("--source", metavar="FILE", help="Instead of --data: a text file, one sentence per line ...")
 @click.option("--target", metavar="FILE", help="... and their translations, line by line.")
 @_reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
@@ -92,10 +92,10 @@ def command(
 
 def _check_files(data: str | None, source: str | None, target: str | None, given: Mapping[str, str]) -> None:
     if bool(source) != bool(target) or (data and source):
-        raise UsageError("give --source and --target, two files line by line the same, or --data")
+        raise UsageError("give --source and --target, two files with matching lines, or --data")
     if given and not (data or source):
         flag = next(iter(given)).replace("_", "-")
-        raise UsageError(f"--{flag} says how a file is read; name the file with --data")
+        raise UsageError(f"--{flag} says how a file is read; give the file with --data")
 
 
 def _examples(

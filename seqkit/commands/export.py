@@ -12,9 +12,9 @@ from seqkit.commands.output import echo
 
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
-@click.option("--format", "format_name", default="onnx", metavar="onnx|torch", help="What is written. [onnx]")
-@click.option("--out", metavar="PATH", help="The folder, or for a single part the file. [RUN/onnx, RUN/torch]")
-@click.option("--int8", is_flag=True, help="ONNX: a second file with int8 weights, and what that costs.")
+@click.option("--format", "format_name", default="onnx", metavar="onnx|torch", help="Format to write. [onnx]")
+@click.option("--out", metavar="PATH", help="The folder, or the file if there is only one. [RUN/onnx, RUN/torch]")
+@click.option("--int8", is_flag=True, help="ONNX: also write int8 weights, and show what they cost in accuracy.")
 def command(run: str, format_name: str, out: str | None, int8: bool) -> None:
     """Write a run's best model as ONNX, or as an archive of torch.export.
 

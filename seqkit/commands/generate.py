@@ -16,14 +16,28 @@ from seqkit.commands.output import data_stream, echo
 
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
-@click.option("--prompt", default="", metavar="TEXT", help="What the text begins with. [nothing]")
+@click.option("--prompt", default="", metavar="TEXT", help="The text to continue. [none]")
 @click.option("--length", default=500, metavar="INT", help="Tokens to write; 0: until Ctrl-C. [500]")
-@click.option("--temperature", default=1.0, metavar="FLOAT", help="Below 1: safer; 0: the likeliest. [1.0]")
-@click.option("--top-k", default=0, metavar="INT", help="Draw among the k likeliest only; 0: all. [0]")
-@click.option("--top-p", default=1.0, metavar="FLOAT", help="Draw among the likeliest that reach this sum. [1.0]")
-@click.option("--no-repeat-ngram", default=0, metavar="INT", help="Runs of so many tokens come once; 0: at will. [0]")
-@click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; several times: before the first.")
-@click.option("--seed", default=0, metavar="INT", help="Another seed, another text. [0]")
+@click.option(
+    "--temperature",
+    default=1.0,
+    metavar="FLOAT",
+    help="Below 1: more conservative; 0: always the most likely token. [1.0]",
+)
+@click.option("--top-k", default=0, metavar="INT", help="Sample from the k most likely tokens only; 0: all. [0]")
+@click.option(
+    "--top-p",
+    default=1.0,
+    metavar="FLOAT",
+    help="Nucleus sampling: the smallest set of tokens whose probabilities add up to this. [1.0]",
+)
+@click.option(
+    "--no-repeat-ngram", default=0, metavar="INT", help="Never repeat an n-gram of this many tokens; 0: no limit. [0]"
+)
+@click.option(
+    "--stop", multiple=True, metavar="TEXT", help="Stop before this text; if repeated, before whichever comes first."
+)
+@click.option("--seed", default=0, metavar="INT", help="Seed of the sampling; another seed gives another text. [0]")
 @device_option
 @dynamic_flag
 @dynamic_settings
@@ -41,7 +55,7 @@ def command(
     dynamic: bool,
     settings: tuple[str, ...],
 ) -> None:
-    """Continue a prompt with a run's best model; the text appears as it is drawn.
+    """Continue a prompt with a run's best model; text is printed as it is sampled.
 
     A token is a character, a byte or a word, as the run was trained. Text comes out in UTF-8. With --dynamic the model
     first learns from the prompt. A run of --reverse true writes what comes before the prompt.

@@ -23,13 +23,15 @@ _EXAMPLES = 16
 @click.argument("run", shell_complete=complete_runs)
 @click.argument("text", required=False)
 @click.option("--gradient-flow", is_flag=True, help="Show how far gradients flow back in rnn, lstm and gru.")
-@click.option("--beside", metavar="RUN", multiple=True, help="With it: a run with another cell. Repeatable.")
+@click.option(
+    "--beside", metavar="RUN", multiple=True, help="With --gradient-flow: a run with another cell. Repeatable."
+)
 @click.option("--out", metavar="FILE", help="The page. [RUN/inspect.html]")
 @device_option
 def command(
     run: str, text: str | None, gradient_flow: bool, beside: tuple[str, ...], out: str | None, device: str | None
 ) -> None:
-    """Write a page with the gates and states of a run's model while it reads a text.
+    """Write write a page of a model's gates and states while it reads a text.
 
     For pictures, vectors and frames, TEXT is a file. With --gradient-flow and no TEXT, gradients flow through examples
     of the run's test data; trained are the run's own cell, and those of --beside.
@@ -44,10 +46,10 @@ def command(
     if text is None and not gradient_flow:
         raise UsageError("give a text to look at, or --gradient-flow")
     if beside and not gradient_flow:
-        raise UsageError("--beside goes with --gradient-flow; add that")
+        raise UsageError("--beside needs --gradient-flow; add it")
     target = Path(out) if out else Path(run) / "inspect.html"
     if out and not target.absolute().parent.is_dir():
-        raise UsageError(f"cannot write {target}: there is no such folder; name another file with --out")
+        raise UsageError(f"cannot write {target}: there is no such folder; choose another file with --out")
     model = load(run, device)
     check_has_time(model)
     raw = None if text is None else model.task.parse_input(text)

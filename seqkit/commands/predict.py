@@ -34,15 +34,15 @@ _LONGEST_PATH = 255
 @click.argument("texts", nargs=-1)
 @click.option("--input", "source", metavar="FILE", help="A file; - for standard input.")
 @click.option(
-    "--format", "form", metavar="csv|tsv|jsonl|json|conll|conllu", help="What standard input is. [a text on each line]"
+    "--format", "form", metavar="csv|tsv|jsonl|json|conll|conllu", help="Format of standard input. [one text per line]"
 )
 @click.option("--text-column", "column", metavar="NAME", help="Column of the text in a table. [the run's own]")
-@click.option("--encoding", metavar="NAME", help="Encoding of the file. [UTF-8, or what its mark says]")
-@click.option("--columns", metavar="A,B,C", help="Names of a table's columns, where its first line names none.")
-@click.option("--output", metavar="FILE", help="Where answers go. [standard output]")
-@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="An option of the search, by its name.")
-@click.option("--stream", is_flag=True, help="Each line is a step of one sequence; a blank line begins another.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with all that is known.")
+@click.option("--encoding", metavar="NAME", help="Encoding of the file. [UTF-8, or what its byte order mark says]")
+@click.option("--columns", metavar="A,B,C", help="Names of a table's columns, if its first line does not name them.")
+@click.option("--output", metavar="FILE", help="File for the answers. [standard output]")
+@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set an option of the search by name.")
+@click.option("--stream", is_flag=True, help="Each line is a step of one sequence; a blank line starts a new one.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, with all details.")
 @device_option
 def command(
     run: str,
@@ -128,7 +128,7 @@ def _check_folder(model: Model, path: Path | None) -> None:
     from seqkit.data.readers import holds_class_folders
 
     if path is not None and path.is_dir() and not (model.task.answers_class_folders and holds_class_folders(path)):
-        raise UsageError(f"{path} is a folder; name a file in it")
+        raise UsageError(f"{path} is a folder; give a file in it")
 
 
 def _input_path(source: str | None, form: str | None) -> Path | None:
@@ -177,5 +177,5 @@ def _option(model: Model, setting: str) -> tuple[str, Any]:
     known = model.task.prediction_options
     if name not in known:
         hint = f"choose one of: {', '.join(known)}" if known else f"a {model.task.name} model has none"
-        raise UsageError(f"{name} is no option of predicting; {hint}")
+        raise UsageError(f"{name} is not an option of predict; {hint}")
     return name, value

@@ -1,4 +1,4 @@
-"""``seqkit report RUN``: make a run's page again."""
+"""``seqkit report RUN``: rebuild a run's report page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``seqkit resume RUN``: go on with a run that was stopped, or give one more epochs."""
+"""``seqkit resume RUN``: resume a run that was stopped, or give one more epochs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
-@click.option(
-    "--epochs", metavar="INT", type=int, help="Train until the run has had so many epochs in all, those before counted."
-)
+@click.option("--epochs", metavar="INT", type=int, help="Train until the run has had this many epochs in total.")
 @device_option
 def command(run: str, epochs: int | None, device: str | None) -> int:
-    """Go on with a run that was stopped, to the very weights it would have had.
+    """Resume a run that was stopped, to the very weights it would have had.
 
     With --epochs a finished run goes on, too; its scores are made anew.
     """

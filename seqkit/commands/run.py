@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _task_command(task: AnyTask) -> click.Command:
-    out_option = click.Option(["--out"], metavar="FOLDER", help="Where the run is kept. [runs/TASK-N]")
+    out_option = click.Option(["--out"], metavar="FOLDER", help="Folder of the run. [runs/TASK-N]")
 
     def run(out: str | None, config_file: str | None, settings: tuple[str, ...], **flags: str | None) -> int:
         from seqkit.commands.training import train

@@ -38,7 +38,7 @@ def command() -> None:
 
 @command.command("list")
 @click.argument("folder", default="runs")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with all that is known.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, with all details.")
 def list_command(folder: str, as_json: bool) -> None:
     """Show task, data, cell, score beside the baseline, time, size and state of each run."""
     from seqkit.runs.listing import list_runs

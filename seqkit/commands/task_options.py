@@ -112,7 +112,7 @@ def config_options(task: AnyTask) -> list[click.Parameter]:
 
     return [
         click.Option(["--config", "config_file"], metavar="FILE", help="A TOML file of options, as a run writes it."),
-        click.Option(["--set", "settings"], metavar="NAME=VALUE", multiple=True, help="Any option by its name."),
+        click.Option(["--set", "settings"], metavar="NAME=VALUE", multiple=True, help="Set any option by name."),
         *map(ConfigOption, options_of(task.config).values()),
     ]
 

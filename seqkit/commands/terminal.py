@@ -81,7 +81,9 @@ class Reporter(Callback):
                 with self.log.open("a", encoding="utf-8") as stream:
                     stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
             except OSError as error:
-                raise SeqkitError(f"cannot write {self.log}: {error.strerror}; make room or mend the folder") from error
+                raise SeqkitError(
+                    f"cannot write {self.log}: {error.strerror}; free some space, or check the folder"
+                ) from error
         (self._bar.console if self._bar else self.console).print(Text(text))
 
     def prose(self, text: str) -> None:

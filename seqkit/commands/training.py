@@ -55,7 +55,7 @@ def _train(session: Session, notes: Sequence[str], began: float) -> int:
     try:
         outcome = session.finish()
     except KeyboardInterrupt:
-        reporter.line(f"stopped while scoring; go on with: seqkit resume {session.run.path}")
+        reporter.line(f"stopped while scoring; resume with: seqkit resume {session.run.path}")
         return 130
     # First, as the reader of what is shown may have gone.
     written = write_findings(session, outcome, notes, reporter)
@@ -72,7 +72,7 @@ def _train_until_stopped(session: Session, reporter: Reporter) -> int:
             session.train([reporter])
         except Stopped:
             step = session.trainer.progress.step
-            reporter.line(f"stopped after step {step}; go on with: seqkit resume {session.run.path}")
+            reporter.line(f"stopped after step {step}; resume with: seqkit resume {session.run.path}")
             return 128 + received[0]
     return 0
 
@@ -88,7 +88,7 @@ def _show_opening(session: Session, notes: Sequence[str], reporter: Reporter) ->
     if session.device.type != "cpu":
         reporter.line(f"on {describe_device(session.device)}")
     if minutes := session.config.minutes:
-        reporter.line(f"{session.config.epochs} epochs, and more while it improves, up to {minutes:g} minutes in all")
+        reporter.line(f"{session.config.epochs} epochs, and more while it improves, for up to {minutes:g} minutes")
 
 
 def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None:
@@ -100,7 +100,7 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
     print_tables([Table(f"{results['task']}: test split", ["", "model", "baseline"], rows), *outcome.tables])
     echo(
         f"\n{results['parameters']:,} parameters; best of {results['epochs']} epochs: {results['best_epoch']}; "
-        f"{seconds:.0f} s in all; {results['peak_memory_mb']:,.0f} MB"
+        f"{seconds:.0f} s in total; {results['peak_memory_mb']:,.0f} MB"
     )
     if tuned := results.get("threshold"):
         echo(
@@ -138,6 +138,6 @@ def write_findings(session: Session, outcome: RunOutcome, notes: Sequence[str], 
     except Exception as error:
         # The run is finished and whole: nothing that fails here may make it look otherwise.
         reason = " ".join(str(error).split())[:300] or type(error).__name__
-        reporter.prose(f"the report could not be made ({reason}); try: seqkit report {run.path}")
+        reporter.prose(f"the report could not be written ({reason}); try: seqkit report {run.path}")
         return False
     return True

@@ -30,16 +30,16 @@ _TRIALS, _MINUTES = 30, 30.0
 
 def _task_command(task: AnyTask) -> click.Command:
     own = [
-        click.Option(["--trials"], type=click.IntRange(1, 100_000), help="Trials of the study in all. [30]"),
-        click.Option(["--minutes"], type=click.FloatRange(0, min_open=True), help="Minutes from now, at most. [30]"),
-        click.Option(["--out"], metavar="FOLDER", help="Where the study is kept. [runs/tune-TASK-N]"),
+        click.Option(["--trials"], type=click.IntRange(1, 100_000), help="Trials of the study in total. [30]"),
+        click.Option(["--minutes"], type=click.FloatRange(0, min_open=True), help="Time limit in minutes. [30]"),
+        click.Option(["--out"], metavar="FOLDER", help="Folder of the study. [runs/tune-TASK-N]"),
         click.Option(
             ["--search", "searches"],
             metavar="NAME=VALUES",
             multiple=True,
             help="An option to search: learning-rate=1e-4..1e-2, cell=gru,lstm.",
         ),
-        click.Option(["--only"], is_flag=True, help="Search nothing but what --search names."),
+        click.Option(["--only"], is_flag=True, help="Search only what --search names."),
     ]
     names = {option.name for option in own}
     # An option of a task that is called like one of ours can still be given with --set.
@@ -69,7 +69,7 @@ def _task_command(task: AnyTask) -> click.Command:
 
 @click.group(cls=TaskGroup, task_command=_task_command, subcommand_metavar="TASK [OPTIONS]")
 def command() -> None:
-    """Search for good options, and train the best.
+    """Search for good options and train the best.
 
     Trials are judged on the validation split, never on the test split. Options that are set are not searched. A study
     goes on when it is started again with the same --out; several processes or machines may work on it at once.
@@ -153,7 +153,7 @@ def _search(study: Study, budget: Budget, progress: TuneProgress, again: str) ->
     if not search.stopping:
         return None
     write_page(study)
-    progress.line(f"stopped; go on with: {again}")
+    progress.line(f"stopped; resume with: {again}")
     return 128 + received[0]
 
 
@@ -173,7 +173,7 @@ def _finish(study: Study, progress: TuneProgress, again: str) -> int:
         return 0
     if best is None:
         write_page(study)
-        raise SeqkitError(f"no trial was completed; go on with: {again}")
+        raise SeqkitError(f"no trial was completed; resume with: {again}")
     run = study.keep_best(best)
     progress.line(f"the best is trial {best.label}, now in {run.path}")
     if not run.results.exists() and (code := train(study.plan.config.kernel, lambda notes: resume(run.path, notes))):

@@ -65,7 +65,7 @@ class TuneProgress(Callback):
         for note in notes:
             self.prose(f"note: {note}")
         if done := tried(self.study.trials()):
-            self.line(f"going on with a study of {done} trials")
+            self.line(f"resuming a study of {done} trials")
         for name, domain in self.study.plan.space.items():
             self.prose(f"{name.replace('_', '-'):<20}{domain.text().removesuffix(':linear')}", "  ")
         self.line(f"judged by {_spoken(self.score)} on the validation split; no trial sees the test split")
@@ -163,8 +163,8 @@ def show_study(study: Study, best: Trial, page: Path) -> None:
     title += f", {first.score:.4f} with the defaults" if first is not None else ""
     print_tables([Table(title, ["option", "best", "default", "mattered"], rows)])
     chosen = (
-        f"{counted(trials)}. The best score of {tried(trials)} is an optimistic one; the test split's, which chose "
-        "nothing, is not."
+        f"{counted(trials)}. The best score of {tried(trials)} is optimistic; the test score, which was not "
+        "used for choosing, is not."
     )
     echo("\n" + textwrap.fill(chosen, WIDTH))
     echo("By hand:\n" + _pasteable(repeating(study.plan, best.values)))

@@ -21,13 +21,15 @@ _LISTED = 10
 @click.command()
 @click.argument("source", metavar="FILE")
 @click.option("--out", metavar="FILE", help="Train on FILE, and write to .txt, .vec (.gz of both) or .safetensors.")
-@click.option("--size", default=100, type=click.IntRange(1), metavar="INT", help="Values of a vector. [100]")
-@click.option("--window", default=5, type=click.IntRange(1, 100), metavar="INT", help="Words on each side. [5]")
-@click.option("--min-count", default=2, type=click.IntRange(1), metavar="INT", help="Rarer words get none. [2]")
-@click.option("--max-symbols", default=30000, type=click.IntRange(2), metavar="INT", help="Words, at most. [30000]")
+@click.option("--size", default=100, type=click.IntRange(1), metavar="INT", help="Size of a vector. [100]")
+@click.option("--window", default=5, type=click.IntRange(1, 100), metavar="INT", help="Context words on each side. [5]")
+@click.option(
+    "--min-count", default=2, type=click.IntRange(1), metavar="INT", help="Ignore words that are rarer than this. [2]"
+)
+@click.option("--max-symbols", default=30000, type=click.IntRange(2), metavar="INT", help="Largest vocabulary. [30000]")
 @click.option("--text-column", metavar="TEXT", help="Column of the text in a CSV, TSV or JSONL. [guessed]")
 @click.option("--seed", default=0, type=click.IntRange(0, 2**31 - 1), metavar="INT", help="Seed. [0]")
-@click.option("--near", multiple=True, metavar="WORD", help="Show the words nearest to this one; may be repeated.")
+@click.option("--near", multiple=True, metavar="WORD", help="Show the words nearest to this one; repeatable.")
 def command(
     source: str,
     out: str | None,

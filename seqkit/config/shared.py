@@ -26,10 +26,10 @@ class SplitOptions(TrainingConfig):
     section: ClassVar[str] = "Data"
 
     data: str = option("", "the data: a file", path=True)
-    valid_data: str | None = option(None, "a file with the validation split (else split off at random)", path=True)
-    test_data: str | None = option(None, "a file with the test split (else split off at random)", path=True)
+    valid_data: str | None = option(None, "a file with the validation split (default: split off at random)", path=True)
+    test_data: str | None = option(None, "a file with the test split (default: split off at random)", path=True)
     valid_fraction: float = option(0.1, "fraction of the examples for validation", above=0, below=0.5)
-    test_fraction: float = option(0.1, "fraction of the examples for the test", above=0, below=0.5)
+    test_fraction: float = option(0.1, "fraction of the examples for testing", above=0, below=0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,11 @@ class VocabularyOptions(TrainingConfig):
 
     section: ClassVar[str] = "Vocabulary"
 
-    min_count: int = option(1, "a token seen less often in training is unknown", minimum=1)
+    min_count: int = option(1, "tokens seen less often in training are unknown", minimum=1)
     max_symbols: int = option(30000, "largest vocabulary", minimum=3)
     normal_form: str = option(
         AS_IT_IS,
-        "one spelling for é and e with an accent: NFC; for full-width letters and ligatures, too: NFKC; or none",
+        "Unicode normal form: NFC (é is one character), NFKC (also full-width letters and ligatures), or none",
         choices=lambda: NORMAL_FORMS,
     )
 
@@ -79,8 +79,10 @@ class TeacherOptions(TrainingConfig):
     teacher: str | None = option(
         None, "a run, or a file of probabilities, whose predictions this model learns beside the labels", path=True
     )
-    teacher_weight: float = option(0.7, "share of the teacher in the loss, from 0 to 1", minimum=0)
-    temperature: float = option(2.0, "of the teacher's probabilities; above 1, unlikely labels count more", above=0)
+    teacher_weight: float = option(0.7, "weight of the teacher in the loss, from 0 to 1", minimum=0)
+    temperature: float = option(
+        2.0, "temperature of the teacher's probabilities; above 1, unlikely labels count more", above=0
+    )
 
 
 def _names_texts(pretrain: str) -> bool:
@@ -96,7 +98,7 @@ class PretrainingOptions(TrainingConfig):
 
     pretrain: str = option(
         "none",
-        "language models come first: none, auto (of the training texts, if they are enough), or a file of texts",
+        "train language models first: none, auto (on the training texts, if there are enough), or a file of texts",
         path=_names_texts,
     )
 
@@ -135,6 +137,6 @@ class BeamOptions(TrainingConfig):
 
     section: ClassVar[str] = "Beam search"
 
-    beam_size: int = option(5, "hypotheses that the search keeps; 1: greedy", minimum=1)
-    length_penalty: float = option(0.0, "how much the search favours longer outputs", minimum=0)
-    no_repeat_ngram: int = option(0, "n-grams of so many tokens are written once; 0: as often as they come", minimum=0)
+    beam_size: int = option(5, "hypotheses kept by beam search; 1: greedy", minimum=1)
+    length_penalty: float = option(0.0, "how much the search favors longer outputs", minimum=0)
+    no_repeat_ngram: int = option(0, "never repeat an n-gram of this many tokens; 0: no limit", minimum=0)

@@ -16,21 +16,21 @@ class TrainingConfig:
 
     section: ClassVar[str] = "Training"
 
-    epochs: int = option(8, "passes over the training data, at most", minimum=1)
+    epochs: int = option(8, "maximum number of passes over the training data", minimum=1)
     minutes: float = option(
-        from_data(0.0), "a training that still improves after its epochs goes on, so long in all at most", minimum=0
+        from_data(0.0), "time limit for a training that still improves after its epochs and continues", minimum=0
     )
     learning_rate: float = option(2e-3, "peak learning rate of AdamW", above=0, tune="5e-4..2e-2")
     weight_decay: float = option(0.01, "decoupled weight decay", minimum=0, tune="1e-3..0.3")
     layer_decay: float = option(
         1.0,
-        "learning rate of each storey (output, recurrent layers, embedding) as a share of that above",
+        "learning rate of each level (output, recurrent layers, embedding) as a fraction of the one above",
         above=0,
         section="Learning from other models",
     )
     unfreeze: int = option(
         0,
-        "epochs after which the next storey below begins to learn; 0: all at once",
+        "epochs after which the next level below starts to learn; 0: all at once",
         minimum=0,
         section="Learning from other models",
     )
@@ -40,48 +40,49 @@ class TrainingConfig:
     warmup: float = option(0.05, "fraction of the training in which the learning rate rises", minimum=0, below=1)
     clip: float = option(1.0, "largest gradient norm; 0: no clipping", minimum=0)
     average: float = option(
-        0.995, "decay of the moving average of the weights that a run keeps; 0: the last weights", minimum=0, below=1
+        0.995, "decay of the moving average of weights that the run keeps; 0: keep the last weights", minimum=0, below=1
     )
-    batch_size: int = option(64, "examples in a batch, at most", minimum=1, tune="16,32,64,128")
-    batch_tokens: int = option(8192, "tokens in a batch, padding included, at most", minimum=1)
-    accumulate: int = option(1, "batches whose gradients make one step of the optimizer", minimum=1)
+    batch_size: int = option(64, "maximum number of examples in a batch", minimum=1, tune="16,32,64,128")
+    batch_tokens: int = option(8192, "maximum number of tokens in a batch, including padding", minimum=1)
+    accumulate: int = option(1, "batches whose gradients are added up for one optimizer step", minimum=1)
     patience: int = option(3, "evaluations without a better score before training stops; 0: never", minimum=0)
     select: str | None = option(
-        None, "validation score that chooses the model: loss, accuracy, ... (else the task's own)"
+        None, "validation score that selects the model: loss, accuracy, ... (default: the task's own)"
     )
     device: str = option(
-        "auto", "where the model computes: cpu, cuda, cuda:1, mps; or auto: cuda if it is there", section="Run"
+        "auto", "where the model runs: cpu, cuda, cuda:1, mps, or auto (cuda if available)", section="Run"
     )
     kernel: str = option("auto", "how recurrent layers run", choices=lambda: NAMES, section="Run")
     precision: str = option(
         "f32",
-        "products of recurrent layers: f32, or bf16 where the processor has it",
+        "precision of recurrent layers' matrix products: f32, or bf16 where the processor has it",
         choices=lambda: PRECISIONS,
         section="Run",
     )
     encoding: str | None = option(
         None,
-        "encoding of the data's text files: utf-8, utf-16, cp1252, ... (else UTF-8, or what their mark says)",
+        "encoding of the data's text files: utf-8, utf-16, cp1252, ... (default: UTF-8, or what their byte order "
+        "mark says)",
         section="Data",
     )
     columns: str | None = option(
         None,
-        "names of a table's columns, joined by commas, where its first line is a row and names none",
+        "names of a table's columns, separated by commas, if its first line is a row of data",
         section="Data",
     )
     checkpoint_seconds: float = option(
-        60.0, "seconds of work that are lost, at most, if the run is killed", minimum=0, section="Run"
+        60.0, "seconds between checkpoints: the most work lost if the run is killed", minimum=0, section="Run"
     )
     init_from: str | None = option(
         None,
-        "a run whose encoder or decoder this one starts from; or several: FORWARD,BACKWARD",
+        "a run whose encoder or decoder this one starts from, or two: FORWARD,BACKWARD",
         path=True,
         section="Learning from other models",
     )
     seed: int = option(0, "seed of everything random", minimum=0, below=2**31, section="Run")
     split_seed: int | None = option(
         None,
-        "seed of the random splits, which several runs may share (else the seed)",
+        "seed of the random splits, so that several runs can share them (default: the seed)",
         minimum=0,
         below=2**31,
         section="Data",

@@ -139,7 +139,7 @@ def open_corpus(path: Path, notes: list[str], encoding: str | None = None) -> Co
     visible = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)))
     files = tuple(p for p in visible if _size(p) and _is_text(p))
     if not files:
-        raise DataError(f"{path} has no text file in it; name a text file, or a folder with some")
+        raise DataError(f"{path} contains no text file; give a text file, or a folder of them")
     if left_out := len(visible) - len(files):
         notes.append(f"{left_out:,} of {len(visible):,} files are empty or not text and were left out")
     return Corpus(str(path), tuple(_utf_8(file, encoding) for file in files))
@@ -192,8 +192,8 @@ def memory_map(blocks: Iterable[Sequence[int]], symbols: int) -> np.ndarray:
             return np.memmap(file, dtype, "r") if file.tell() else np.zeros(0, dtype)
     except OSError as error:
         raise SeqkitError(
-            f"cannot keep the text's numbers in {tempfile.gettempdir()}: {error.strerror}; make room, or set TMPDIR "
-            "to another folder"
+            f"cannot keep the text's numbers in {tempfile.gettempdir()}: {error.strerror}; free some space, or set "
+            "TMPDIR to another folder"
         ) from error
 
 
@@ -215,7 +215,7 @@ def _decoded(corpus: Corpus, start: int, stop: int) -> Iterator[tuple[bytes, str
                     _report_as_lines(file)
                     at = _line(corpus, file, offset - waiting + error.start)
                     raise DataError(
-                        f"byte {error.object[error.start]:#04x} is not UTF-8; say which encoding it is with --encoding",
+                        f"byte {error.object[error.start]:#04x} is not UTF-8; give its encoding with --encoding",
                         at,
                     ) from None
                 # A byte order mark is not part of the text.
@@ -249,7 +249,7 @@ def _open(file: Path | bytes) -> BinaryIO:
     try:
         return open_ordinary(file)
     except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}; check the path and who may read it") from None
+        raise UsageError(f"cannot read {file}: {error.strerror}; check the path and its permissions") from None
 
 
 def _is_text(path: Path) -> bool:

@@ -33,7 +33,7 @@ def read_groups(path: Path, column: str, form: FileForm = PLAIN) -> Groups:
         if not group:
             raise DataError(f"column {shown(column)} is empty; name the group of the row", location)
         if location in groups:
-            raise DataError("several rows on one line have groups; write an object a line, as .jsonl", location)
+            raise DataError("several rows on one line have groups; write one object per line, as .jsonl", location)
         groups[location] = group
     return groups
 
@@ -44,7 +44,7 @@ def groups_of_files(column: str, data: str, files: Sequence[str | None], form: F
     Raises :class:`UsageError` for data that are no file.
     """
     if not Path(data).is_file():
-        raise UsageError(f"--group-column is for a file with columns, and {data} is none; leave it out")
+        raise UsageError(f"--group-column is for a file with columns, and {data} is not one; leave it out")
     groups = read_groups(Path(data), column, form)
     for file in filter(None, files):
         first = next(read_records(Path(file), encoding=form.encoding, columns=form.columns))
@@ -88,8 +88,8 @@ def notes_on_groups(splits: Splits[Any], group: Callable[[Any], str | None], col
             many = f"{len(shared):,} groups" if len(shared) > 1 else "1 group"
             location = named[name][shared[0]]
             yield (
-                f"{many} of the {name} split, {shown(shared[0])} at {location} the first, are in the training split, "
-                "too: its score will flatter"
+                f"{many} of the {name} split, {shown(shared[0])} at {location} the first, are also in the training "
+                "split: its score will be too high"
             )
 
 

@@ -45,9 +45,9 @@ def _parse_object(text: str, source: str) -> dict[str, float]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{source} is no JSON ({str(error).splitlines()[0]}); write weights as {_SHAPE}") from None
+        raise DataError(f"{source} is not JSON ({str(error).splitlines()[0]}); write weights as {_SHAPE}") from None
     if not isinstance(values, dict):
-        raise DataError(f"{source} is no object of JSON; write weights as {_SHAPE}")
+        raise DataError(f"{source} is not a JSON object; write weights as {_SHAPE}")
     return {canonical(label): _check_weight(value, label, source) for label, value in values.items()}
 
 
@@ -55,7 +55,8 @@ def _check_weight(value: Any, label: str, source: str) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not 0 <= value < LARGEST_WEIGHT:
         raise DataError(
-            f"{source}: the weight of {shown(label)} is {value!r:.80}, but a weight is a number of 0 or more; mend it"
+            f"{source}: the weight of {shown(label)} is {value!r:.80}, "
+            "but a weight is a number of 0 or more; correct it"
         )
     return float(value)
 
@@ -68,6 +69,6 @@ def _read_table(path: Path, encoding: str | None) -> dict[str, float]:
             raise UsageError(f"{header}: there is no column {shown(min(missing))}; name two columns label and weight")
         label = canonical(values["label"].strip())
         if label in weights:
-            raise DataError(f"label {shown(label)} has a weight already; take one of them out", location)
+            raise DataError(f"label {shown(label)} has a weight already; remove one of them", location)
         weights[label] = parse_weight(values["weight"], "weight", location)
     return weights

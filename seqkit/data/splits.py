@@ -176,7 +176,7 @@ def check_classes(examples: Sequence[Example], splits: int = 3) -> None:
         if len(different) < splits:
             raise DataError(
                 f"class {shown(label)} has {len(different)} different text{'s' if len(different) > 1 else ''}, but the "
-                f"{splits} splits (training, validation, test) need {splits}; add examples or take the class out",
+                f"{splits} splits (training, validation, test) need {splits}; add examples or remove the class",
                 locations[label],
                 of_row=False,
             )

@@ -113,7 +113,7 @@ class BytePairs(Tokenizer):
         try:
             self._inner = _library().Tokenizer.from_str(json.dumps(self.model))
         except Exception as error:  # the library raises bare Exceptions
-            raise DataError(f"the subwords are damaged ({error}); restore the file from a copy") from None
+            raise DataError(f"the subwords are damaged ({error}); restore the file from a backup") from None
 
     @classmethod
     def learn(cls, texts: Iterable[str], size: int, normal_form: str = AS_IT_IS) -> BytePairs:

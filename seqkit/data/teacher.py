@@ -77,7 +77,7 @@ def _values_of_json(text: str, name: str, labels: Sequence[str], location: Sourc
     except ValueError:
         pairs = None
     if not isinstance(pairs, dict):
-        raise DataError(f"{name} is no object of labels and probabilities; mend it", location)
+        raise DataError(f"{name} is not an object of labels and probabilities; correct it", location)
     pairs = {canonical(label): value for label, value in pairs.items()}
     for label in (*labels, *pairs):
         if label not in pairs or label not in labels:
@@ -90,7 +90,7 @@ def _checked(values: Sequence[Any], labels: Sequence[str], location: SourceLocat
     row = [_probability(value, label, location) for value, label in zip(values, labels, strict=True)]
     total = sum(row)
     if abs(total - 1) > _ROUNDING:
-        raise DataError(f"the probabilities of the labels sum to {total:.3g}, not to 1; mend them", location)
+        raise DataError(f"the probabilities of the labels sum to {total:.3g}, not to 1; correct them", location)
     return [value / total for value in row]
 
 
@@ -100,7 +100,7 @@ def _probability(value: Any, label: str, location: SourceLocation) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not 0 <= number <= 1 + _ROUNDING:
-        raise DataError(f"{shown(str(value))} is no probability of label {shown(label)}; mend it", location)
+        raise DataError(f"{shown(str(value))} is not a probability of label {shown(label)}; correct it", location)
     return number
 
 

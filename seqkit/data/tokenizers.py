@@ -163,7 +163,7 @@ def tokenizer(name: str, **options: Any) -> Tokenizer:
 def tokenizer_from_json(value: Mapping[str, Any]) -> Tokenizer:
     """The tokenizer that :meth:`Tokenizer.to_json` wrote; raises :class:`DataError` for anything that names none."""
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        raise DataError("the tokenizer's description has no name; restore the file from a copy")
+        raise DataError("the tokenizer's description has no name; restore the file from a backup")
     return tokenizer(**value)
 
 

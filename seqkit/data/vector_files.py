@@ -105,10 +105,10 @@ def _read_safetensors(path: Path) -> tuple[list[str], Tensor]:
         words = bytes(names.numpy()).decode().split(_BETWEEN)
     except (KeyError, UnicodeDecodeError, TypeError, ValueError, RuntimeError) as error:
         detail = " ".join(str(error).split())
-        raise DataError(f"{path} is no file of vectors ({detail:.200}); make one with `seqkit vectors`") from None
+        raise DataError(f"{path} is not a file of vectors ({detail:.200}); make one with `seqkit vectors`") from None
     floats = matrix.is_floating_point() and matrix.dim() == 2
     if not floats or len(matrix) != len(words) or not matrix.shape[1] or not matrix.isfinite().all():
-        raise DataError(f"{path} must have a finite vector for each of its {len(words):,} words; make it anew")
+        raise DataError(f"{path} must have a finite vector for each of its {len(words):,} words; make it again")
     return words, matrix.float()
 
 
@@ -159,13 +159,13 @@ def _checked(width: int, check: Callable[[int, SourceLocation], None], location:
 
 def _parse(fields: list[str], width: int, location: SourceLocation) -> tuple[str, list[float]]:
     if len(fields) < width + 1:
-        raise DataError(f"the row has {len(fields) - 1} values, expected {width}; correct it or take it out", location)
+        raise DataError(f"the row has {len(fields) - 1} values, expected {width}; correct it or remove it", location)
     # Some files have words with spaces inside, so the values are counted from the end.
     word = " ".join(fields[:-width])
     try:
         if len(fields) > width + 1 and _is_number(fields[-width - 1]):
             raise DataError(
-                f"the row has {len(fields) - 1} values, expected {width}; correct it or take it out", location
+                f"the row has {len(fields) - 1} values, expected {width}; correct it or remove it", location
             )
         values = [float(field) for field in fields[-width:]]
     except ValueError:
@@ -174,7 +174,7 @@ def _parse(fields: list[str], width: int, location: SourceLocation) -> tuple[str
             f"{shown(wrong)} is not a number, and a vector is made of numbers; correct the row", location
         ) from None
     if not word or not all(abs(number) <= _LARGEST for number in values):
-        raise DataError("the row lacks a word or has a value that is not finite; correct it or take it out", location)
+        raise DataError("the row lacks a word or has a value that is not finite; correct it or remove it", location)
     return word, values
 
 

@@ -91,14 +91,14 @@ class Vocabulary:
         """The vocabulary that :meth:`to_json` wrote; raises :class:`DataError` naming ``where`` for anything else."""
         specials, symbols = (_strings(value, key, where) for key in ("specials", "symbols"))
         if len(set(specials)) < len(specials) or len(set(symbols)) < len(symbols):
-            raise DataError(f"{where} lists a symbol twice; restore the file from a copy")
+            raise DataError(f"{where} lists a symbol twice; restore the file from a backup")
         if not {PAD, UNK} <= set(specials):
-            raise DataError(f"{where} lacks {PAD} or {UNK} among its specials; restore the file from a copy")
+            raise DataError(f"{where} lacks {PAD} or {UNK} among its specials; restore the file from a backup")
         return cls(specials, symbols)
 
 
 def _strings(value: Any, key: str, where: str) -> list[str]:
     strings = value.get(key) if isinstance(value, dict) else None
     if not isinstance(strings, list) or not all(isinstance(symbol, str) for symbol in strings):
-        raise DataError(f"{where} is not a vocabulary: it needs a list of strings '{key}'; restore it from a copy")
+        raise DataError(f"{where} is not a vocabulary: it needs a list of strings '{key}'; restore it from a backup")
     return strings

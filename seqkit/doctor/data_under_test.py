@@ -88,7 +88,7 @@ class DataUnderTest:
                 return None
             if time.monotonic() > end:
                 break
-        self.report.warn("reading", "there may be more rows that cannot be read", "mend these, and look again")
+        self.report.warn("reading", "there may be more rows that cannot be read", "fix these, and run this again")
         return None
 
     def _read(self, config: TrainingConfig) -> Splits[Any] | SeqkitError:

@@ -75,7 +75,7 @@ def frames(values: Any) -> list[np.ndarray]:
     for number, array in enumerate(arrays):
         if array.shape[1] != arrays[0].shape[1]:
             sizes = f"X[0] has {arrays[0].shape[1]} features a frame, X[{number}] has {array.shape[1]}"
-            raise UsageError(f"{sizes}; make them alike")
+            raise UsageError(f"{sizes}; make them agree")
     return arrays
 
 
@@ -111,7 +111,7 @@ def label_lists(y: Any, sizes: Sequence[int]) -> list[list[Any]]:
         if len(row) != size:
             raise UsageError(f"X[{number}] has {size} steps but y[{number}] has {len(row)} labels; give each its own")
         if any(label != label for label in row):
-            raise UsageError(f"y[{number}] contains NaN, which is no label")
+            raise UsageError(f"y[{number}] contains NaN, which is not a label")
     every = [label for row in rows for label in row]
     if any(isinstance(label, float) for label in every) and all(isinstance(label, (int, float)) for label in every):
         check_classification_targets(np.array(every))
@@ -147,7 +147,7 @@ def sample_weights(weights: Any, count: int) -> list[float]:
         raise UsageError(f"X has {count:,} entries but sample_weight has the shape {array.shape}; give each its own")
     # A comparison with NaN is false.
     if not ((array >= 0) & (array < LARGEST_WEIGHT)).all():
-        raise UsageError("sample_weight has an entry that is no finite number of 0 or more; mend it")
+        raise UsageError("sample_weight has an entry that is not a finite number of 0 or more; correct it")
     if count and not array.any():
         raise UsageError("sample_weight is zero for every entry; give some a weight above zero")
     values: list[float] = array.tolist()
@@ -168,7 +168,7 @@ def class_weight_setting(class_weight: Any, classes: np.ndarray) -> dict[str, fl
     weights = {name: _class_weight(label, class_weight[label]) for label, name in names if label in class_weight}
     if len(weights) < min(len(classes), len(class_weight)):
         strange = next(label for label in class_weight if label not in classes.tolist())
-        raise UsageError(f"class_weight has a weight for {strange!r:.80}, which is no class of y; take it out")
+        raise UsageError(f"class_weight has a weight for {strange!r:.80}, which is not a class of y; remove it")
     if not any(weights.values()) and len(weights) == len(classes):
         raise UsageError("class_weight is 0 for every class; give some a weight above 0")
     return weights

@@ -183,8 +183,8 @@ class SequenceLabeler(SyncedEstimator):
 
     Args:
         cell, hidden_size, num_layers, bidirectional: the network; one direction labels a stream.
-        frame_size: units of a layer that reads each frame first; 0: none.
-        delay: of one direction: frames that it may look ahead before it labels one.
+        frame_size: units of a layer applied to each frame first; 0: none.
+        delay: one direction only: frames to look ahead before labelling one.
         dropout, feature_dropout: what training leaves out at random.
         validation_fraction: fraction of the sequences that are not trained on, but tell which epoch is the best.
         class_weight: ``"balanced"``, or a dict of labels and their weights in the loss; a label that is not named

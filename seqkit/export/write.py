@@ -135,7 +135,7 @@ def _paths(exported: Exported, out: Path, ending: str) -> dict[str, Path]:
     if out.suffix == ending:
         if len(exported.parts) > 1:
             names = " and ".join(part.name + ending for part in exported.parts)
-            raise UsageError(f"this model makes several files, {names}; name a folder with --out")
+            raise UsageError(f"this model makes several files, {names}; choose a folder with --out")
         return {exported.parts[0].name: out, "symbols": out.with_suffix(".json")}
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; choose a folder with --out")

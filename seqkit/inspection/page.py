@@ -130,5 +130,5 @@ def _about_flows(flows: Flows, has_text: bool) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     if len(names) == 1:
-        return f"only {names[0]}; others stand here with --beside RUN"
+        return f"Only {names[0]} is trained; add other runs with --beside RUN"
     return f"{', '.join(names[:-1])} and {names[-1]}"

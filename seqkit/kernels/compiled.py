@@ -76,7 +76,7 @@ def ensure_cells(
     try:
         return _add(missing, lambda translated: build(say, cell=translated.source))
     except SeqkitError as error:
-        (complain or say)(f"{error}; the reference loop runs it")
+        (complain or say)(f"{error}; the reference loop is used")
         return False
 
 

@@ -67,7 +67,7 @@ def _find() -> bool:
     try:
         load(str(path))
     except BuildError as error:
-        warnings.warn(f"torch's own kernels serve: {error}", stacklevel=5)
+        warnings.warn(f"torch's own kernels are used: {error}", stacklevel=5)
         return False
     return True
 
@@ -87,7 +87,7 @@ def ensure(say: Callable[[str], None], complain: Callable[[str], None] | None = 
     try:
         load(str(build(say)))
     except BuildError as error:
-        (complain or say)(f"The native kernels do not run here, torch's own serve: {error}")
+        (complain or say)(f"The native kernels cannot run here, so torch's own are used: {error}")
         return False
     return True
 

@@ -201,4 +201,4 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}; check the path") from None
     except SafetensorError as error:
-        raise SeqkitError(f"{path} is no file of weights ({str(error).splitlines()[0]:.80})") from None
+        raise SeqkitError(f"{path} is not a file of weights ({str(error).splitlines()[0]:.80})") from None

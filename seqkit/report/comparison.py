@@ -1,4 +1,4 @@
-"""Several cells and seeds on one task, side by side: what :command:`seqkit compare` shows and keeps."""
+"""Train several cells and seeds on one task, side by side: what :command:`seqkit compare` shows and keeps."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def compare_runs(paths: Sequence[Path]) -> dict[str, Any]:
     runs: dict[str, list[FinishedRun]] = {}
     for path, name in zip(paths, _names(paths), strict=True):
         if not RunDirectory(path).results.exists():
-            raise UsageError(f"{path} is not finished; go on with it first: seqkit resume {path}")
+            raise UsageError(f"{path} is not finished; finish it first: seqkit resume {path}")
         if not RunDirectory(path).findings.exists():
             write_report(path)
         runs[name] = [read_finished(RunDirectory(path))]
@@ -75,7 +75,7 @@ def compare_runs(paths: Sequence[Path]) -> dict[str, Any]:
 def _names(paths: Sequence[Path]) -> list[str]:
     """The names of folders, as much of each path as tells them apart."""
     if len({path.resolve() for path in paths}) < len(paths):
-        raise UsageError("each run is named once; take the repetition out")
+        raise UsageError("each run is named once; remove the repetition")
     names = [path.resolve().name for path in paths]
     return names if len(set(names)) == len(names) else [str(path) for path in paths]
 

@@ -70,7 +70,8 @@ def _how_it_was_chosen(results: Mapping[str, Any]) -> str:
     tuning = results["tuning"]
     text = (
         f"Chosen by seqkit tune, as trial {tuning['trial']} among {tuning['trials']}: its {spaced(tuning['score'])} on "
-        f"validation, {number(tuning['valid'])}, is the best of so many, and optimistic. The test split chose nothing."
+        f"validation, {number(tuning['valid'])}, is the best of so many, and therefore optimistic. "
+        "The test split was not used for choosing."
     )
     return muted(text)
 

@@ -49,7 +49,7 @@ def read_run_files(path: Path) -> RunFiles:
     trained = {} if is_ensemble(opened.facts) else {key: Whole(0, 2**62) for key in _TRAINING}
     results = read_json(run.results, {**RESULTS, **trained})
     if results["metric"] not in results["test"]:
-        raise SeqkitError(f"{run.results} is damaged: its metric is not among its scores; restore it from a copy")
+        raise SeqkitError(f"{run.results} is damaged: its metric is not among its scores; restore it from a backup")
     if not run.findings.exists():
         content = json_bytes(gather_again(opened, results))
         with run.writing():

@@ -115,7 +115,7 @@ class RunDirectory:
         for name in ("config.toml", *facts.get("codec", [])):
             # Those of an ensemble are its members'.
             if name not in facts["digests"] and not facts.get("members"):
-                raise SeqkitError(f"{run.manifest} is damaged: it has no digest of {name}; restore it from a copy")
+                raise SeqkitError(f"{run.manifest} is damaged: it has no digest of {name}; restore it from a backup")
         for name, digest in facts["digests"].items():
             run._check_file(name, {digest, changing.get(name)})
         run.identity = facts.get("identity")
@@ -151,7 +151,7 @@ class RunDirectory:
         content = read_bytes(path)
         tensors, facts = tensors_of(path, content)
         if self.identity is not None and facts.get("run") != self.identity:
-            raise SeqkitError(f"{path} is of another run than {self.manifest}; restore it from a copy")
+            raise SeqkitError(f"{path} is of another run than {self.manifest}; restore it from a backup")
         if self.results.exists():
             self._check_found(path, content, self.read_facts())
         return tensors, facts
@@ -225,7 +225,7 @@ class RunDirectory:
         digests = {found[name] for found in (facts.get("files", {}), facts.get("changing", {})) if name in found}
         if digests and digest_of(content) not in digests:
             raise SeqkitError(
-                f"{path} was changed after the run was finished; restore it from a copy, or run the task again"
+                f"{path} was changed after the run was finished; restore it from a backup, or run the task again"
             )
 
     def write_facts(self, facts: Mapping[str, Any]) -> None:
@@ -238,14 +238,14 @@ class RunDirectory:
             return read_manifest(self.manifest)
         if (self.path / UNFINISHED).exists():
             raise UsageError(f"{self.path} was stopped before its run began; start it again with the same --out")
-        raise UsageError(f"{self.path} is no run; name a folder that `seqkit run` has made")
+        raise UsageError(f"{self.path} is not a run; give a folder made by `seqkit run`")
 
     def _check_file(self, name: str, digests: Container[str | None]) -> None:
         path = self.path / name
         try:
             content = read_ordinary(path)
         except OSError as error:
-            raise SeqkitError(f"cannot read {path}: {error.strerror}; restore it from a copy") from None
+            raise SeqkitError(f"cannot read {path}: {error.strerror}; restore it from a backup") from None
         if digest_of(content) not in digests:
             raise SeqkitError(
                 f"{path} was changed after the run was made; restore it, or start a new run with the changed settings"

@@ -26,7 +26,7 @@ def extend(path: Path, epochs: int) -> None:
     """
     run, facts, task, config, _ = open_run(path)
     if facts["data"] is None:
-        raise UsageError(f"{path} was saved without the data of its training, so it cannot go on; fit it anew")
+        raise UsageError(f"{path} was saved without its training data, so it cannot be resumed; fit it again")
     epochs = options_of(type(config))["epochs"].check(epochs, "--epochs")
     with run.writing():
         _extend(run, facts, task, config, epochs)

@@ -64,7 +64,7 @@ class FolderLock:
         if self.token is not None and holder.get("token") != self.token:
             who = f"{_name(holder)} has taken it over" if holder else f"its {LOCK_FILE} is gone"
             raise SeqkitError(
-                f"{self.folder} is not this process's any more: {who}; nothing more is written, go on with `seqkit "
+                f"{self.folder} is not this process's any more: {who}; nothing more is written; go on with `seqkit "
                 f"resume {self.folder}`"
             )
 
@@ -80,7 +80,9 @@ class FolderLock:
                 os.fsync(stream.fileno())
             self._place(draft)
         except OSError as error:
-            raise SeqkitError(f"cannot write {self.path}: {error.strerror}; make room or mend the folder") from None
+            raise SeqkitError(
+                f"cannot write {self.path}: {error.strerror}; free some space, or check the folder"
+            ) from None
         finally:
             draft.unlink(missing_ok=True)
         self.token = token

@@ -250,7 +250,7 @@ def load_codec(task: AnyTask, files: Mapping[str, Any], folder: Path) -> AnyCode
     except _UNFIT as error:
         raise SeqkitError(
             f"{', '.join(files)} in {folder} do not fit together ({type(error).__name__}: {error!s:.100}); "
-            "restore them from a copy"
+            "restore them from a backup"
         ) from None
 
 

@@ -18,7 +18,7 @@ def check_free(path: Path) -> None:
     """Raises :class:`UsageError` unless a new run can be made there."""
     if path.is_dir() and not _is_unfinished(path):
         is_run = (path / "run.json").exists()
-        mend = f"go on with `seqkit resume {path}`, or choose" if is_run else "choose"
+        mend = f"resume it with `seqkit resume {path}`, or choose" if is_run else "choose"
         raise UsageError(f"{path} exists and is not empty; {mend} another folder with --out")
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is a file; choose a folder with --out")

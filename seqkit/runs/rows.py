@@ -55,7 +55,7 @@ def read_rows(
         columns = columns or choose(list(values), SourceLocation(location.file, 1))
         for column in columns:
             if column not in values:
-                raise DataError(f"no key {shown(column)}, which holds the input; mend the line", location)
+                raise DataError(f"no key {shown(column)}, which holds the input; correct the line", location)
         yield InputRow(join([_as_text(values[column], location) for column in columns]), location, values)
 
 

@@ -87,7 +87,7 @@ class Session(Training):
             return
         plan = self.pretraining or self.plan_pretraining([])
         if plan is None or plan.digest != read_json(folder.path / _TEXTS, {"digest": str})["digest"]:
-            raise SeqkitError(f"the texts of --pretrain have changed since {self.run.path} began; put them back")
+            raise SeqkitError(f"the texts of --pretrain have changed since {self.run.path} began; restore them")
 
         def restore(trainer: Trainer) -> None:
             if folder.checkpoint.exists():
@@ -110,7 +110,7 @@ class Session(Training):
         elif self.run.identity is not None or self.config.init_from or getattr(self.config, "vectors", None):
             # Versions before 0.3 wrote the first checkpoint after the folder; most of their runs begin anew.
             raise SeqkitError(
-                f"{self.run.checkpoint} is missing, and with it what the run began with; restore it from a copy, or "
+                f"{self.run.checkpoint} is missing, and with it what the run began with; restore it from a backup, or "
                 "delete the folder and run the task again"
             )
 
@@ -321,20 +321,23 @@ def resume(path: Path, notes: list[str], device: str | None = None) -> Session:
     with own_generators():
         build_head(opened)
     if facts["data"] is None:
-        raise UsageError(f"{path} was saved without the data of its training, so it cannot go on; fit it anew")
+        raise UsageError(f"{path} was saved without its training data, so it cannot be resumed; fit it again")
     splits = task.read(config, notes)
     # Other examples, or the same in other splits, would make another model, and a test split that was trained on.
     if fingerprint(task, splits) != facts["data"]:
-        raise SeqkitError(f"the data of {path} have changed since the run began; put them back, or start a new run")
+        raise SeqkitError(f"the data of {path} have changed since the run began; restore them, or start a new run")
     # Sums over a batch are divided among threads: with other threads they round otherwise.
     if torch.get_num_threads() != facts["threads"]:
         torch.set_num_threads(facts["threads"])
-        notes.append(f"using {facts['threads']} threads, as the run began with, so that it gives the same bits")
+        notes.append(f"using {facts['threads']} threads, as when the run began, for bit-identical results")
     config = _as_trained(config, facts, notes)
     if torch.__version__ != facts["torch"]:
-        notes.append(f"the run began with torch {facts['torch']}, this is {torch.__version__}: the bits may differ")
+        notes.append(
+            f"the run began with torch {facts['torch']}, this is {torch.__version__}: "
+            "results may differ in the last bits"
+        )
     if (began := facts.get("device", "cpu")) != describe_device(where):
-        notes.append(f"the run began on {began}, this is {describe_device(where)}: the bits may differ")
+        notes.append(f"the run began on {began}, this is {describe_device(where)}: results may differ in the last bits")
     session = Session(run, task, config, codec, splits, from_lines(run.path / UNLABELLED_FILE))
     if (run.path / TEACHER_FILE).exists():
         session.learn_from(SoftTargets.from_bytes((run.path / TEACHER_FILE).read_bytes()))
@@ -353,9 +356,9 @@ def _as_trained(config: TrainingConfig, facts: dict[str, Any], notes: list[str])
     if facts.get("native") == now["native"]:
         return config
     if facts.get("native") is None:
-        notes.append("using torch's own kernels, as the run began with, so that it gives the same bits")
+        notes.append("using torch's own kernels, as when the run began, for bit-identical results")
         return dataclasses.replace(config, kernel="torch")
-    notes.append("the native kernels that the run began with are not here: the bits may differ")
+    notes.append("the native kernels that the run began with are not available: results may differ in the last bits")
     return config
 
 

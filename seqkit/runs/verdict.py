@@ -155,7 +155,7 @@ def _sentence(compared: Compared, difference: float, interval: tuple[float, floa
         return f"As good as {compared.baseline_name}: {scores}."
     better = (difference > 0) == compared.higher_is_better
     start = f"{'Not clearly ' if outcome == 'even' else ''}{'better' if better else 'worse'} than".capitalize()
-    doubt = f"; the {examples:,} examples of the test split cannot settle it" if outcome == "even" else ""
+    doubt = f"; {examples:,} test examples are too few to tell" if outcome == "even" else ""
     return f"{start} {compared.baseline_name}: {scores}, {_signed(difference)}{reach}{doubt}."
 
 
@@ -182,14 +182,17 @@ def _missed(labels: Mapping[str, LabelScore]) -> str:
 
 
 def _improving(epochs: int) -> str:
-    return f"It was still improving: the last of {epochs} epochs is the best."
+    return f"It was still improving: the last of {epochs} epochs was the best."
 
 
 def _overfitted(record: Mapping[str, Any]) -> str:
     train, valid = record.get("train_loss"), record.get("loss")
     if not train or valid is None or valid < _OVERFITTED * train:
         return ""
-    return f"It is overfitted: its loss is {train:.3g} in training and {valid:.3g} on validation; more data help most."
+    return (
+        f"It is overfitting: its loss is {train:.3g} in training and {valid:.3g} on validation; "
+        "more data would help most."
+    )
 
 
 def _suggestion(config: TrainingConfig, task: str, outcome: str, missed: bool, improving: bool) -> str | None:

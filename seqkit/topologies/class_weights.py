@@ -88,9 +88,9 @@ def class_weights_from_json(files: Mapping[str, Any], labels: Sequence[str]) -> 
     if isinstance(weights, dict) and set(weights) != set(labels):
         weights = {canonical(label): weight for label, weight in weights.items()}
     if not isinstance(weights, dict) or set(weights) != set(labels):
-        raise DataError(f"{CLASS_WEIGHTS_FILE} must have a weight for each label; restore it from a copy")
+        raise DataError(f"{CLASS_WEIGHTS_FILE} must have a weight for each label; restore it from a backup")
     if not all(isinstance(weight, (int, float)) for weight in weights.values()):
-        raise DataError(f"{CLASS_WEIGHTS_FILE} must hold numbers; restore it from a copy")
+        raise DataError(f"{CLASS_WEIGHTS_FILE} must hold numbers; restore it from a backup")
     return tuple(float(weights[label]) for label in labels)
 
 

@@ -133,5 +133,5 @@ def check_labels(examples: Iterable[Example], known: Collection[str]) -> None:
     """Raises :class:`DataError` at the first example whose label is not among those known."""
     for example in examples:
         if example.label not in known:
-            what = f"label {shown(example.label)} is not in the training split; mend it or add examples"
+            what = f"label {shown(example.label)} is not in the training split; correct it or add examples"
             raise DataError(what, example.location)

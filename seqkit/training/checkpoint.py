@@ -75,9 +75,9 @@ def read_bytes(path: Path) -> bytes:
     try:
         return read_ordinary(path)
     except FileNotFoundError:
-        raise SeqkitError(f"{path} is missing; restore it from a copy, or run the task again") from None
+        raise SeqkitError(f"{path} is missing; restore it from a backup, or run the task again") from None
     except OSError as error:
-        raise SeqkitError(f"{path} cannot be read ({error.strerror or error}); restore it from a copy") from None
+        raise SeqkitError(f"{path} cannot be read ({error.strerror or error}); restore it from a backup") from None
 
 
 def tensors_of(path: Path, content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -86,13 +86,13 @@ def tensors_of(path: Path, content: bytes) -> tuple[dict[str, Tensor], dict[str,
         tensors = load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise SeqkitError(f"{path} is damaged ({error}); restore it from a copy, or run the task again") from None
+        raise SeqkitError(f"{path} is damaged ({error}); restore it from a backup, or run the task again") from None
     if header.get("digest") != _digest(tensors, header.get("seqkit", "")):
-        raise SeqkitError(f"{path} was changed after it was written; restore it from a copy, or run the task again")
+        raise SeqkitError(f"{path} was changed after it was written; restore it from a backup, or run the task again")
     try:
         facts: dict[str, Any] = json_value(header.get("seqkit", ""))
     except (ValueError, RecursionError) as error:
-        raise SeqkitError(f"{path} is damaged ({error}); restore it from a copy, or run the task again") from None
+        raise SeqkitError(f"{path} is damaged ({error}); restore it from a backup, or run the task again") from None
     check_schema(facts, _FACTS, path)
     return tensors, facts
 

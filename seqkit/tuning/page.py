@@ -62,7 +62,7 @@ def _scores(plan: Plan, trials: Sequence[Trial]) -> str:
     better = "higher" if plan.criterion.higher_is_better else "lower"
     text = (
         f"A {better} {spaced(plan.criterion.score)} is better. Each is the best of a trial's evaluations on the "
-        f"validation split; the best of {tried(trials)} such scores is an optimistic one. No trial has seen the test "
+        f"validation split; the best of {tried(trials)} such scores is optimistic. No trial has seen the test "
         "split, on which the best run is scored once. A cross is a trial that was pruned: it was worse than the median "
         "of the others at the same point of their training. Trials far worse than all complete ones are outside the "
         "plot."

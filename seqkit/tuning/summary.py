@@ -74,7 +74,8 @@ def note_in_results(run: RunDirectory, trials: Sequence[Trial], best: Trial, cri
         "trials": count,
         "score": criterion.score,
         "valid": best.score,
-        "note": f"the best validation score of {count} trials, and so an optimistic one; the test split chose nothing",
+        "note": f"the best validation score of {count} trials, and therefore optimistic; "
+        "the test split was not used for choosing",
     }
     if results.get("tuning") != facts:
         with run.writing():

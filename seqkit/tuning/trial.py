@@ -101,7 +101,7 @@ class TrialRun:
             session.keeper.save(session.trainer)
         progress = session.trainer.progress
         if progress.best is None or math.isnan(progress.best):
-            raise SeqkitError(f"its {self.plan.criterion.score} is no number")
+            raise SeqkitError(f"its {self.plan.criterion.score} is not a number")
         return {
             "score": progress.best,
             "loss": progress.best_loss,

@@ -231,7 +231,7 @@ def test_a_csv_without_the_column_is_refused_with_those_it_has(trained, command,
 def test_a_label_that_training_has_not_is_placed_by_every_command(reviews, small, command, tmp_path):
     other = tmp_path / "valid.csv"
     other.write_text("text,label\nfine,good\nfine,odd\n")
-    said = f"{other}:3: label 'odd' is not in the training split; mend it or add examples"
+    said = f"{other}:3: label 'odd' is not in the training split; correct it or add examples"
     options = ["--data", reviews, "--valid-data", other, *small]
     refused(command("run", "sentiment", *options, "--out", tmp_path / "run"), 1, said)
     done = command("doctor", "sentiment", *options, "--no-timing")

@@ -186,7 +186,7 @@ def test_options_of_dynamic_evaluation_that_cannot_be_are_refused(name, options,
 def test_a_model_of_another_task_does_not_adapt(name, trained, command):
     done = command(name, trained[0], "--dynamic")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == ("seqkit: a sentiment model is no language model and cannot adapt; leave out --dynamic\n")
+    assert done.stderr == ("seqkit: a sentiment model is not a language model and cannot adapt; leave out --dynamic\n")
 
 
 def endless(out):

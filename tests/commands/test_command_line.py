@@ -114,7 +114,7 @@ def test_splits_given_as_files_any_classes_any_labels(command, small, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
-    assert "36 texts of the test split are in the training split, too: its score will flatter" in " ".join(
+    assert "36 texts of the test split are also in the training split: its score will be too high" in " ".join(
         line.strip() for line in lines
     )
     assert all(len(line) <= 80 for line in lines if str(tmp_path) not in line)

@@ -67,7 +67,7 @@ def test_a_comparison_that_was_stopped_goes_on_to_the_same_table(whole, options,
         running.send_signal(signal.SIGTERM)
         told = running.communicate(timeout=60)[1]
     assert running.returncode == 128 + signal.SIGTERM, told
-    assert "stopped; go on with the same options: seqkit compare sentiment --cells rnn,gru --seeds 1" in told
+    assert "stopped; resume with the same options: seqkit compare sentiment --cells rnn,gru --seeds 1" in told
     assert (out / "rnn-0/results.json").exists() and not (out / "compare.json").exists()
     before = (out / "rnn-0/model.safetensors").stat().st_mtime_ns
     done = seqkit(*words)
@@ -122,7 +122,7 @@ def test_runs_that_cannot_be_compared_are_refused(whole, command, tmp_path, requ
     for runs, message in (
         ([out / "rnn-0", out / "rnn-0"], "each run is named once"),
         ([out / "rnn-0", tmp_path], "is not finished"),
-        ([out / "rnn-0", other / "digit-stopped"], "is not finished; go on with it first: seqkit resume"),
+        ([out / "rnn-0", other / "digit-stopped"], "is not finished; finish it first: seqkit resume"),
         ([out / "rnn-0"], "Missing argument"),
     ):
         done = command("compare", *runs)

@@ -65,7 +65,7 @@ def test_a_vector_is_predicted_with_commas_or_spaces(separated, command):
     ("text", "message"),
     [
         ("1,2", "seqkit: the vector has 2 numbers, but the model takes 3: x to same\n"),
-        ("1,2,many", "seqkit: same is 'many', which is not a usable number; mend it\n"),
+        ("1,2,many", "seqkit: same is 'many', which is not a usable number; correct it\n"),
     ],
 )
 def test_what_is_not_a_vector_is_refused_in_one_sentence(text, message, separated, command):

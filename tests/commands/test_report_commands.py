@@ -94,7 +94,7 @@ def test_a_page_asks_the_network_for_nothing(evil):
 def test_a_page_of_texts_has_every_part(evil):
     text = read(evil)
     assert {*FOR_ALL, "Correct and wrong answers", "Is its confidence justified?"} == {*sections(text)}
-    assert text.count("<svg") == 3 and 'class="shaded"' in text and "Most wrong" in text
+    assert text.count("<svg") == 3 and 'class="shaded"' in text and "Worst mistakes" in text
     assert "[h]→[h]→[h]→[h]" in text and "σ(a_i)" in text and "many to one" in text
     assert "prefers-color-scheme: dark" in text and 'content="width=device-width' in text
     results = json.loads((evil / "results.json").read_text())
@@ -174,7 +174,7 @@ def test_a_report_that_fails_leaves_the_run_finished(command, reviews, small, tm
     monkeypatch.setattr("seqkit.commands.training.write_page", broken)
     done = command("run", "sentiment", "--data", reviews, "--out", tmp_path / "run", *small, "--epochs", "1")
     assert done.returncode == 0 and "accuracy" in done.stdout
-    assert "the report could not be made (no page today); try:" in " ".join(done.stderr.split())
+    assert "the report could not be written (no page today); try:" in " ".join(done.stderr.split())
     assert (tmp_path / "run/results.json").exists() and not (tmp_path / "run/report.html").exists()
 
 
@@ -195,7 +195,7 @@ def test_without_matplotlib_a_sentence_stands_where_a_plot_would(evil, command, 
         (lambda run: (run / "report.json").write_text("{}"), 1, "is damaged or of another version; delete it"),
         (lambda run: (run / "results.json").write_text("[]"), 1, "results.json is damaged: an object is expected"),
         (lambda run: (run / "metrics.jsonl").write_text("{\n"), 1, "metrics.jsonl is damaged"),
-        (lambda run: (run / "run.json").unlink(), 2, "is no run; name a folder that `seqkit run` has made"),
+        (lambda run: (run / "run.json").unlink(), 2, "is not a run; give a folder made by `seqkit run`"),
     ],
 )
 def test_a_run_without_what_a_report_needs_is_refused_in_a_sentence(break_it, code, message, evil, command, tmp_path):

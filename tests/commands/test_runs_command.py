@@ -42,7 +42,7 @@ def test_json_has_a_line_for_each_run(folder, command):
 def test_a_damaged_run_is_listed_with_what_is_wrong(folder, command):
     (folder / "deeper/tag/results.json").write_text("{")
     out = command("runs", folder).stdout
-    assert "damaged:" in out and "restore it from a copy" in " ".join(out.split()) and "digit" in out
+    assert "damaged:" in out and "restore it from a backup" in " ".join(out.split()) and "digit" in out
 
 
 def test_a_run_at_which_a_process_works_is_running_and_stays(folder, command):

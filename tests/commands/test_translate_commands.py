@@ -165,7 +165,7 @@ def test_options_of_predicting_are_checked(translated, trained, command):
     for run, setting, message in (
         (translated[0], "beam_size=0", "beam_size must be at least 1, not 0"),
         (translated[0], "beam=3", "unknown option 'beam'"),
-        (translated[0], "epochs=3", "epochs is no option of predicting; choose one of: beam_size"),
+        (translated[0], "epochs=3", "epochs is not an option of predict; choose one of: beam_size"),
         (trained[0], "epochs=3", "a sentiment model has none"),
     ):
         done = command("predict", run, "x", "--set", setting)

@@ -108,7 +108,7 @@ def test_a_finished_study_is_shown_again_and_goes_on_with_more_trials(whole, opt
     model = (out / "best/model.safetensors").stat().st_mtime_ns
     # Options that are not said again are those that it began with.
     again = command("tune", "digit", "--out", out, "--trials", "3")
-    assert again.returncode == 0 and "going on with a study of 3 trials" in again.stderr
+    assert again.returncode == 0 and "resuming a study of 3 trials" in again.stderr
     assert "Best of 3 trials" in again.stdout and "scoring" not in again.stderr
     assert (out / "best/model.safetensors").stat().st_mtime_ns == model
     more = command("tune", *options, "--out", out, "--trials", "4")
@@ -236,7 +236,7 @@ def test_a_signal_stops_a_study_cleanly_and_it_says_how_to_go_on(options, comman
         running.send_signal(signal.SIGINT)
         told = running.communicate(timeout=60)[1]
     assert running.returncode == 130, told
-    assert told.splitlines()[-1] == f"stopped; go on with: seqkit tune digit --out {out} --trials 2"
+    assert told.splitlines()[-1] == f"stopped; resume with: seqkit tune digit --out {out} --trials 2"
     (trial,) = trials_of(out)
     assert trial.state is State.ABANDONED and not trial.killed
     assert not any((out / "workers").iterdir()) and (out / "tune.html").exists()

@@ -191,7 +191,7 @@ def test_what_is_no_sequence_is_refused(tmp_path):
         read_clips(write(tmp_path / "a.npy", "text"))
     with pytest.raises(DataError, match=r"b.npz is not an array of numpy .*; save it again"):
         read_clips(write(tmp_path / "b.npz", "PK\x03\x04 and no more"))
-    with pytest.raises(UsageError, match="is a folder; name the files in it"):
+    with pytest.raises(UsageError, match="is a folder; give the files in it"):
         read_clip(tmp_path, Layout(2))
 
 
@@ -288,7 +288,7 @@ def test_scaling_goes_through_json():
         {"mean": [1], "inverse": [1, 2], "masked": []},
         {"mean": [1], "inverse": [1], "masked": [4]},
     ):
-        with pytest.raises(DataError, match=r"features.json .*; restore it from a copy"):
+        with pytest.raises(DataError, match=r"features.json .*; restore it from a backup"):
             Scaling.from_json(broken, "features.json")
 
 

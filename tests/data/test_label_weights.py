@@ -29,8 +29,8 @@ def test_weights_may_stand_in_the_option_itself():
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("w.json", "spam", "w.json is no JSON (Expecting value"),
-        ("w.json", "[5]", 'w.json is no object of JSON; write weights as {"label": 2.5}'),
+        ("w.json", "spam", "w.json is not JSON (Expecting value"),
+        ("w.json", "[5]", 'w.json is not a JSON object; write weights as {"label": 2.5}'),
         ("w.json", '{"spam": -1}', "w.json: the weight of 'spam' is -1, but a weight is a number of 0 or more"),
         ("w.json", '{"spam": true}', "the weight of 'spam' is True"),
         ("w.json", '{"spam": "5"}', "the weight of 'spam' is '5'"),

@@ -85,7 +85,7 @@ def test_two_columns_of_one_name_stop_what_needs_them_alone(file):
         ("a.csv", 'text,label\n"a ""b"" c",d\n"a \\"b\\" c",d\n', "a.csv:3: the quoting is broken"),
         ("a.json", "", "a.json:1: the file is empty"),
         ("a.json", '{"text": "a"}', "a.json:1: the file is not a JSON array"),
-        ("a.json", '[{"text": "a"},\n\n3]', "a.json:3: '3' in the array is no object"),
+        ("a.json", '[{"text": "a"},\n\n3]', "a.json:3: '3' in the array is not an object"),
         ("a.json", '[{"text": "a"},\n{"text": ]', "a.json:2: the array is not JSON"),
         ("a.json", '[{"text": "a"}', "a.json:1: the array is not JSON"),
         ("a.json", "[]", "a.json:1: the array is empty"),

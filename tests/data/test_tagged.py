@@ -149,7 +149,11 @@ def test_sentences_without_words_are_left_out_and_noted(tmp_path):
         ("a.jsonl", '{"tokens": ["a"], "marks": ["O"]}', "a.jsonl:1: no key 'tags', only 'tokens', 'marks'"),
         ("a.jsonl", '{"tokens": ["a", " "], "tags": ["O", "O"]}', "a.jsonl:1: word '' with tag 'O'"),
         ("a.jsonl", '{"tokens": ["\\ud800"], "tags": ["O"]}', "a.jsonl:1: half of a surrogate pair"),
-        ("a.jsonl", "[1]", 'a.jsonl:1: the line is not a JSON object; write one object a line: {"tokens": ["…", "…"]'),
+        (
+            "a.jsonl",
+            "[1]",
+            'a.jsonl:1: the line is not a JSON object; write one object per line: {"tokens": ["…", "…"]',
+        ),
         ("a.jsonl", "{", "a.jsonl:1: the line is not JSON"),
         ("a.conll", b"a O\n\xff O\n", "a.conll:2: byte 0xff at column 1 is not UTF-8"),
     ],

@@ -49,10 +49,10 @@ def test_rounded_probabilities_are_made_to_sum_to_one(tmp_path):
     ("row", "problem"),
     [
         ("fine,0.5,0.2", "sum to 0.7, not to 1"),
-        ("fine,-0.1,1.1", "'-0.1' is no probability of label 'bad'"),
-        ("fine,high,0.1", "'high' is no probability of label 'bad'"),
-        ("fine,,1", "'' is no probability of label 'bad'"),
-        ("fine,nan,1", "'nan' is no probability of label 'bad'"),
+        ("fine,-0.1,1.1", "'-0.1' is not a probability of label 'bad'"),
+        ("fine,high,0.1", "'high' is not a probability of label 'bad'"),
+        ("fine,,1", "'' is not a probability of label 'bad'"),
+        ("fine,nan,1", "'nan' is not a probability of label 'bad'"),
     ],
 )
 def test_what_is_no_probability_is_refused_with_its_line(tmp_path, row, problem):

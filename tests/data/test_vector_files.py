@@ -64,7 +64,7 @@ def test_other_and_damaged_safetensors_are_refused_by_name(tmp_path):
     with pytest.raises(DataError, match=r"v\.safetensors is not a safetensors file"):
         load_vectors(path)
     save_file({"weight": MATRIX}, path)
-    with pytest.raises(DataError, match="is no file of vectors"):
+    with pytest.raises(DataError, match="is not a file of vectors"):
         load_vectors(path)
     write_vectors(path, WORDS, MATRIX / 0)
     with pytest.raises(DataError, match="must have a finite vector for each of its 4 words"):

@@ -52,7 +52,7 @@ def test_without_the_option_every_weight_is_one_and_the_column_is_a_number_like_
 @pytest.mark.parametrize("read", [read_examples, lambda path, weight_column: read_vectors(path, ["x"], None, "w")])
 def test_what_is_no_weight_is_reported_with_its_line(weight, shown, read, tmp_path):
     path = written(tmp_path, f"text,x,label,w\none,1,a,1\ntwo,2,b,{weight}\n")
-    message = f"{path}:3: column 'w' {shown}, but a weight is a number of 0 or more; mend it"
+    message = f"{path}:3: column 'w' {shown}, but a weight is a number of 0 or more; correct it"
     with pytest.raises(SeqkitError, match=re.escape(message)):
         read(path, weight_column="w")
 

@@ -47,7 +47,7 @@ def test_all_that_is_wrong_is_reported_at_once_with_its_location_and_what_to_do(
     assert (
         f"wrong: {path}:4: 1 field, but the first line names 2 columns, in 'one field'; correct the row" in shown.stdout
     )
-    assert "3 to mend before training" in shown.stdout
+    assert "3 errors to fix before training" in shown.stdout
     assert "seqkit-doctor-" not in shown.stdout
 
 
@@ -77,7 +77,7 @@ def test_one_of_anything_is_in_the_singular(reviews, small, command, tmp_path):
     (tmp_path / "one.tsv").write_text("a red house\tune maison rouge\n")
     done = command("doctor", "translate", tmp_path / "one.tsv")
     assert done.returncode == 1 and "one.tsv: lines, 1 row\n" in done.stdout
-    assert done.stdout.endswith("1 to mend before training; the rest is examined once that is done\n")
+    assert done.stdout.endswith("1 error to fix before training; the rest is checked once that is done\n")
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ def test_more_weights_than_classes_are_ignored_where_every_class_has_its_own(mak
     [
         ("balance", "class_weight must be 'balanced', a dict or None, not 'balance'"),
         ([1, 2], "class_weight must be 'balanced', a dict or None, not [1, 2]"),
-        ({"good": 2, "bda": 1}, "class_weight has a weight for 'bda', which is no class of y; take it out"),
+        ({"good": 2, "bda": 1}, "class_weight has a weight for 'bda', which is not a class of y; remove it"),
         ({"good": -1}, "class_weight of 'good' is -1, but a weight is a finite number of 0 or more"),
         ({"good": float("nan")}, "class_weight of 'good' is nan"),
         ({"good": "2"}, "class_weight of 'good' is '2'"),
@@ -156,7 +156,7 @@ def test_what_are_no_weights_of_classes_is_reported(class_weight, message, make,
     [
         ([1.0] * 39, "X has 40 entries but sample_weight has the shape (39,); give each its own"),
         ([[1.0, 2.0]] * 40, "sample_weight has the shape (40, 2)"),
-        ([1.0] * 39 + [-1.0], "sample_weight has an entry that is no finite number of 0 or more"),
+        ([1.0] * 39 + [-1.0], "sample_weight has an entry that is not a finite number of 0 or more"),
         ([1.0] * 39 + [float("nan")], "sample_weight has an entry that is no finite number"),
         ([1.0] * 39 + [float("inf")], "sample_weight has an entry that is no finite number"),
         (["many"] * 40, "sample_weight must be a list of numbers"),

@@ -141,7 +141,7 @@ class Untraceable(Cell):
 def test_a_cell_that_cannot_be_compiled_runs_in_the_reference_loop_and_one_line_says_why():
     said = []
     assert not ensure_cells([Untraceable()], said.append)
-    assert len(said) == 1 and said[0].endswith("; the reference loop runs it") and "\n" not in said[0]
+    assert len(said) == 1 and said[0].endswith("; the reference loop is used") and "\n" not in said[0]
     layer = Recurrent(Untraceable, 2, 3)
     assert layer(torch.ones(1, 2, 2))[0].shape == (1, 2, 3)
     with pytest.raises(

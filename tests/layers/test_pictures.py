@@ -107,7 +107,7 @@ def test_weights_that_do_not_fit_are_refused(torchvision, tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"x" * 100)
     with pytest.raises(SeqkitError, match="has no weights of small"):
         encoder.load(tmp_path / "other.safetensors")
-    with pytest.raises(SeqkitError, match="is no file of weights"):
+    with pytest.raises(SeqkitError, match="is not a file of weights"):
         encoder.load(tmp_path / "broken.safetensors")
     with pytest.raises(UsageError, match=r"read from .safetensors, not from small.pth, which may run code; convert"):
         encoder.load(tmp_path / "small.pth")

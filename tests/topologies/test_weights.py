@@ -55,7 +55,7 @@ def test_a_label_that_training_lacks_is_reported_with_the_nearest(tmp_path):
     message = f"{path}: label 'spma' is not in the training split; did you mean 'spam'?"
     with pytest.raises(UsageError, match=re.escape(message)):
         choose_class_weights(str(path), ("ham", "spam"), {})
-    with pytest.raises(UsageError, match=r"class_weight: label 'x' is not in the training split; take it out"):
+    with pytest.raises(UsageError, match=r"class_weight: label 'x' is not in the training split; remove it"):
         choose_class_weights('{"x": 5}', ("ham", "spam"), {})
 
 
@@ -73,7 +73,7 @@ def test_a_run_keeps_weights_if_it_has_any():
 
 @pytest.mark.parametrize("content", [[], {"a": 1, "b": 1}, {"a": 1, "b": 1, "c": "1"}])
 def test_a_damaged_file_of_weights_is_named(content):
-    with pytest.raises(DataError, match=r"class_weights\.json must .*; restore it from a copy"):
+    with pytest.raises(DataError, match=r"class_weights\.json must .*; restore it from a backup"):
         class_weights_from_json({"class_weights.json": content}, LABELS)
 
 

@@ -65,7 +65,7 @@ def test_a_marked_default_is_an_ordinary_value_otherwise(value):
 def test_help_and_limits_of_a_marked_default_are_those_of_the_option():
     entry = options_of(SentimentConfig)["epochs"]
     assert isinstance(entry.default, FromData)
-    assert entry.help == "passes over the training data, at most"
+    assert entry.help == "maximum number of passes over the training data"
     assert entry.check(5, "epochs") == 5
 
 

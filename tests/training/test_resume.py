@@ -1,4 +1,4 @@
-"""A run that was stopped goes on to the very same weights, bit for bit."""
+"""A run that was stopped finishes with exactly the weights an uninterrupted run would have, bit for bit."""
 
 import json
 import os

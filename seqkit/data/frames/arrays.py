@@ -96,5 +96,5 @@ def _sets_inside(path: Path, labels: np.ndarray | None) -> Labels:
 def _labels_beside(path: Path, several: bool) -> Labels:
     beside = path.with_name(path.stem + LABELS)
     if not beside.is_file():
-        raise DataError(f"{path} has no labels; write them in {beside.name} beside it, one a line")
+        raise DataError(f"{path} has no labels; write them in {beside.name} beside it, one per line")
     return [(location, parse_label(line, location, several)) for location, line in read_lines(beside)]

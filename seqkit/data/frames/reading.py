@@ -87,7 +87,7 @@ def read_clip(path: Path, layout: Layout, form: FileForm = PLAIN) -> Clip:
     if path.suffix.lower() in TABLES:
         return clip_of(str(path), read_frame_table(path, layout, form=form).features, layout.names)
     if path.is_dir():
-        raise UsageError(f"{path} is a folder; name the files in it")
+        raise UsageError(f"{path} is a folder; give the files in it")
     raise _unknown_ending(path)
 
 
@@ -116,7 +116,7 @@ def _read_labelled(
             raise DataError(f"column {shown(group_column)} is empty; name the group", SourceLocation(str(path), 2))
         return replace(_labelled(clip_of(name, table.features, table.names), table.labels), group=table.group)
     if group_column and not layout:
-        raise UsageError(f"--group-column is for tables, and {path} is none; leave it out")
+        raise UsageError(f"--group-column is for tables, and {path} is not one; leave it out")
     if path.suffix.lower() in ARRAYS:
         features, labels = read_labelled_array(path, layout, several)
         return _labelled(clip_of(name, features, layout.names if layout else None), labels)

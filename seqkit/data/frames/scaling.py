@@ -77,7 +77,7 @@ class Scaling:
             mean, inverse = (np.array(value[key], np.float64) for key in ("mean", "inverse"))
             masked = np.array(value["masked"], np.int64)
         except (KeyError, TypeError, ValueError):
-            raise DataError(f"{where} lacks the scaling of features; restore it from a copy") from None
+            raise DataError(f"{where} lacks the scaling of features; restore it from a backup") from None
         if mean.ndim != 1 or mean.shape != inverse.shape or not all(0 <= number < len(mean) for number in masked):
-            raise DataError(f"{where} has a scaling that does not fit together; restore it from a copy")
+            raise DataError(f"{where} has a scaling that does not fit together; restore it from a backup")
         return cls(mean, inverse, masked)

@@ -129,7 +129,7 @@ def _feature_names(
         raise DataError(f"there is no feature {shown(lacking[0])}, which other sequences have; add the column", header)
     if labelled and len(columns) > len(layout.names):
         extra = next(column for column in columns if column not in layout.names)
-        raise DataError(f"feature {shown(extra)} is not in other sequences; take the column out", header)
+        raise DataError(f"feature {shown(extra)} is not in other sequences; remove the column", header)
     return layout.names
 
 

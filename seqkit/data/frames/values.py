@@ -40,7 +40,7 @@ def parse_label(text: str, location: SourceLocation, several: bool = False) -> s
     """The label of a frame; raises :class:`DataError` for an empty one, unless there may be several or none."""
     label = canonical(text.strip())
     if not label and not several:
-        raise DataError("the frame has no label; give it one, or take the frame out", location)
+        raise DataError("the frame has no label; give it one, or remove the frame", location)
     return label
 
 

@@ -74,7 +74,7 @@ def split_groups(examples: Sequence[Captioned], valid: float, test: float, seed:
 
 def _captions_file(folder: Path) -> Path:
     if not folder.is_dir():
-        raise UsageError(f"no folder {folder}; name a folder of pictures with a captions file")
+        raise UsageError(f"no folder {folder}; give a folder of pictures with a captions file")
     for name in CAPTIONS:
         if (folder / name).is_file():
             return folder / name
@@ -92,9 +92,7 @@ def _find_pictures(file: Path, listed: Listed, beside: Sequence[Path], notes: li
             raise DataError(f"{shown(name)} leads out of the folder; name pictures inside {folder}", location)
         place = inside.get(_normal(name)) or by_name.get(_normal(Path(name).name))
         if place is None:
-            raise DataError(
-                f"{shown(name)} has a caption but is not in {folder}; add it, or take the line out", location
-            )
+            raise DataError(f"{shown(name)} has a caption but is not in {folder}; add it, or remove the line", location)
         places[name] = place
     _note_others(inside, places, file, notes)
     return places

@@ -51,7 +51,7 @@ def read_listing(file: Path, form: FileForm = PLAIN) -> Listed:
     for location, name, caption in captions:
         text = " ".join(caption.split())
         if not text:
-            raise DataError(f"the caption of {shown(name)} is empty; write one, or take the picture out", location)
+            raise DataError(f"the caption of {shown(name)} is empty; write one, or remove the picture", location)
         listed.setdefault(name, ([], location))[0].append(text)
     return listed
 

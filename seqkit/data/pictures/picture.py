@@ -56,7 +56,7 @@ def read_picture(path: Path, size: int, color: bool, name: str | None = None) ->
     if not path.is_file():
         raise UsageError(f"no picture {path}; check the path")
     if not path.stat().st_size:
-        raise DataError(f"{path} is empty (0 bytes); restore the picture, or take out its caption")
+        raise DataError(f"{path} is empty (0 bytes); restore the picture, or remove its caption")
     try:
         with warnings.catch_warnings():
             # pillow warns of pictures with so many pixels that they may be an attack; such a file is refused.

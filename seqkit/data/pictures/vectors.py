@@ -32,7 +32,7 @@ def read_vectors_of(path: Path, names: Sequence[str]) -> list[Picture]:
 
     ``.safetensors``: a tensor for each picture, named like it; (F), or (locations, F) for a grid. ``.npy``: an array
     (N, F) or (N, locations, F), rows in the order in which the captions file first names the pictures; or in that of
-    the names in a text file beside it, one a line, with the ending ``.names``.
+    the names in a text file beside it, one per line, with the ending ``.names``.
 
     Raises:
         DataError: for rows and names of different number, widths that differ, names without a vector, bad numbers.
@@ -100,5 +100,5 @@ def _load_safetensors(path: Path) -> dict[str, np.ndarray]:
 
 def _vector(path: Path, vectors: dict[str, np.ndarray], name: str) -> np.ndarray:
     if name not in vectors:
-        raise DataError(f"{path} has no vector of {name}; add it, or take the picture out of the captions file")
+        raise DataError(f"{path} has no vector of {name}; add it, or remove the picture from the captions file")
     return vectors[name]

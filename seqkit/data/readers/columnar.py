@@ -81,7 +81,7 @@ def _open(path: Path, stream: BinaryIO | None) -> BinaryIO:
             return BytesIO(packed.read())
     except OSError as error:
         reason = error.strerror or error
-        raise UsageError(f"cannot read {path}: {reason}; check the path and who may read it") from None
+        raise UsageError(f"cannot read {path}: {reason}; check the path and its permissions") from None
 
 
 def _batches(arrow: Any, source: BinaryIO, kind: str) -> Iterator[Any]:

@@ -71,7 +71,8 @@ def _member(path: Path) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile:
         raise DataError(
-            "this is no zip archive, though its name says so; rename it, or pack it again", SourceLocation(str(path), 1)
+            "this is not a zip archive, although its name says so; rename it, or pack it again",
+            SourceLocation(str(path), 1),
         ) from None
     except (NotImplementedError, RuntimeError, struct.error, ValueError) as error:
         raise _not_zip(path, error) from None

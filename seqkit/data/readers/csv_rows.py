@@ -20,7 +20,7 @@ _DECLARED = re.compile(r'"?sep=(.)"?\s*')
 _ESCAPED = re.compile(r'\\(["\\])')
 _FAULTS = {
     "new-line character": "a carriage return (\\r) stands alone in the row: line ends are mixed; write \\n for each",
-    "unexpected end": "a quote that opens here is never closed; close it, or take it out",
+    "unexpected end": "a quote that opens here is never closed; close it, or remove it",
 }
 """What Python says of a row, and what people can do about it"""
 

@@ -42,7 +42,7 @@ def check_encoding(name: str) -> str:
             return name
     except (LookupError, ValueError):
         pass
-    raise unknown("encoding", name, _COMMON) if len(name) < 80 else UsageError("that is no name of an encoding")
+    raise unknown("encoding", name, _COMMON) if len(name) < 80 else UsageError("that is not the name of an encoding")
 
 
 def encoding_by_mark(head: bytes) -> str | None:

@@ -78,7 +78,7 @@ def read_examples(
         def parse(values: Mapping[str, str], location: SourceLocation) -> str:
             label = canonical(values[column].strip())
             if not label:
-                raise DataError(f"column {shown(column)} is empty; give the row a label or take it out", location)
+                raise DataError(f"column {shown(column)} is empty; give the row a label or remove it", location)
             return (names or {}).get(label, label)
 
         return parse

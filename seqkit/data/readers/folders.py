@@ -36,6 +36,6 @@ def not_a_file(folder: Path) -> UsageError:
         return UsageError(f"{folder} is a folder with splits in it; give {splits}")
     files = [path for path in visible(folder) if path.is_file()]
     if not files:
-        return UsageError(f"{folder} is a folder without files; name a file")
+        return UsageError(f"{folder} is a folder without files; give a file")
     listed = ", ".join(path.name for path in files[:_NAMED])
-    return UsageError(f"{folder} is a folder; name one of its files: {listed}{', …' if len(files) > _NAMED else ''}")
+    return UsageError(f"{folder} is a folder; give one of its files: {listed}{', …' if len(files) > _NAMED else ''}")

@@ -36,7 +36,7 @@ def checked_object(value: object, location: SourceLocation) -> dict[str, object]
     """An element of an array; raises :class:`DataError` unless it is an object."""
     if isinstance(value, dict) and value:
         return value
-    what = f"{shown(json.dumps(value, ensure_ascii=False))} in the array is no object"
+    what = f"{shown(json.dumps(value, ensure_ascii=False))} in the array is not an object"
     raise DataError(f'{what}; write objects such as {{"text": "…", "label": "…"}}', location)
 
 

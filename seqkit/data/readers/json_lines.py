@@ -14,13 +14,13 @@ def json_object(line: str, location: SourceLocation, shape: str = '{"text": "…
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         if line.rstrip().endswith("},"):
-            what = "a comma follows the object; take it out, or put [ and ] around all and name the file .json"
+            what = "a comma follows the object; remove it, or put [ and ] around all and name the file .json"
             raise DataError(what, location) from None
         raise DataError(
-            f"the line is not JSON ({str(error).splitlines()[0]}); write one object a line", location
+            f"the line is not JSON ({str(error).splitlines()[0]}); write one object per line", location
         ) from None
     if not isinstance(value, dict) or not value:
-        raise DataError(f"the line is not a JSON object; write one object a line: {shape}", location)
+        raise DataError(f"the line is not a JSON object; write one object per line: {shape}", location)
     return value
 
 

@@ -103,7 +103,7 @@ def marked_columns(values: Mapping[str, str], columns: Sequence[str], location: 
             found.append(canonical(column))
         elif value not in _NO:
             what = f"column {shown(column)} is {shown(values[column])}"
-            raise DataError(f"{what}, but of several label columns each says 1 or 0; mend the row", location)
+            raise DataError(f"{what}, but of several label columns each says 1 or 0; correct the row", location)
     return tuple(found)
 
 

@@ -88,9 +88,7 @@ def read_lines(
                 report(error, broken if len(line) <= _BYTES_OF_A_CHARACTER * MAX_LINE else None)
                 continue
             if len(text) > MAX_LINE:
-                raise DataError(
-                    f"the line is longer than {MAX_LINE:,} characters; break it up or take it out", location
-                )
+                raise DataError(f"the line is longer than {MAX_LINE:,} characters; break it up or remove it", location)
             yield location, text.removeprefix("\ufeff") if number == 1 else text
 
 
@@ -127,7 +125,7 @@ def _open(path: Path) -> BinaryIO:
         raise UsageError(f"no file {path}{_similar_name(path)}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot read {str(path)[:200]!r}: {reason}; check the path and who may read it") from None
+        raise UsageError(f"cannot read {str(path)[:200]!r}: {reason}; check the path and its permissions") from None
 
 
 def _similar_name(path: Path) -> str:

@@ -72,6 +72,6 @@ def _number(text: str, column: str, location: SourceLocation) -> float:
     number = parse_finite(text.strip())
     if number is None:
         what = f"is {shown(text.strip())}" if text.strip() else "is empty"
-        mend = "correct it or take the row out"
+        mend = "correct it or remove the row"
         raise DataError(f"column {shown(column)} {what}, but a finite number is predicted; {mend}", location)
     return number

@@ -114,7 +114,7 @@ def _read_table(path: Path, rows: LocatedRows, broken: _AfterHeader, names: Sequ
     location: SourceLocation | None = None
     for location, fields in rows:
         if fields[-1:] == raw[-1:] and _is_header_again(fields, raw):
-            broken(DataError("the line that names the columns stands here again; take it out", location))
+            broken(DataError("the line that names the columns stands here again; remove it", location))
             continue
         # Fields under no name are nobody's, and neither are empty ones behind the last.
         if named[-1] < len(fields) and not "".join(fields[len(header) :]).strip():
@@ -197,4 +197,4 @@ def _read_json(path: Path, lines: Lines, broken: Broken | None) -> Iterator[Reco
             columns = columns or list(values)
             yield Record(location, values)
     if not columns:
-        raise DataError("the file is empty; give an object a line", SourceLocation(str(path), 1))
+        raise DataError("the file is empty; give one object per line", SourceLocation(str(path), 1))

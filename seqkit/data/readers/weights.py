@@ -21,7 +21,7 @@ def parse_weight(text: str, column: str, location: SourceLocation) -> float:
     # A comparison with NaN is false.
     if not 0 <= weight < LARGEST_WEIGHT:
         what = f"is {shown(text.strip())}" if text.strip() else "is empty"
-        raise DataError(f"column {shown(column)} {what}, but a weight is a number of 0 or more; mend it", location)
+        raise DataError(f"column {shown(column)} {what}, but a weight is a number of 0 or more; correct it", location)
     return weight
 
 

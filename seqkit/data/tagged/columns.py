@@ -175,7 +175,7 @@ class _Reader:
         value = row.fields[tag] if tag is not None else ""
         if not self.source.tagged:
             if not row.fields[word].strip(" \t"):
-                raise DataError("there is no word; write one, or take the line out", row.line.location)
+                raise DataError("there is no word; write one, or remove the line", row.line.location)
             return row.fields[word].strip(" \t"), value.strip()
         return word_and_tag(row.fields[word], value, row.line.location)
 

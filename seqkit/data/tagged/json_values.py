@@ -80,7 +80,7 @@ def read_json_file(source: TaggedSource) -> Iterator[Entry]:
     for location, value in array_elements(text, start, str(source.path), numbers):
         values = _opened_pair(value) or value
         if not isinstance(values, dict) or not values:
-            raise DataError("an element of the array is no object with words and tags", location)
+            raise DataError("an element of the array is not an object with words and tags", location)
         if _only_names(values, source):
             continue
         yield Entry(location, values, _element_writer(values, opening))

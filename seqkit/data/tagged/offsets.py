@@ -120,7 +120,7 @@ def _span(value: object, location: SourceLocation) -> TextSpan:
         label = label[0]
     if not (isinstance(start, int) and isinstance(stop, int) and isinstance(label, str) and label.strip()):
         raise DataError(
-            f'{shown(repr(value))} is no span; write {{"start": 0, "end": 5, "label": "PER"}} or [0, 5, "PER"]',
+            f'{shown(repr(value))} is not a span; write {{"start": 0, "end": 5, "label": "PER"}} or [0, 5, "PER"]',
             location,
         )
     return TextSpan(start, stop, label.strip())

@@ -103,6 +103,6 @@ def word_and_tag(word: str, tag: str, location: SourceLocation) -> tuple[str, st
     word, tag = word.strip(" \t"), tag.strip()
     if not word or not tag:
         raise DataError(
-            f"word {shown(word)} with tag {shown(tag)}: neither may be empty; correct it or take it out", location
+            f"word {shown(word)} with tag {shown(tag)}: neither may be empty; correct it or remove it", location
         )
     return word, tag

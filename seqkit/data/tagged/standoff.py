@@ -58,7 +58,7 @@ def _read_spans(path: Path, text: str, encoding: str | None, pieces: list[Source
             continue
         match = _SPAN.fullmatch(line)
         if match is None:
-            raise DataError(f"{shown(line)} is no span; a line is T1, tab, LABEL START END, tab, its text", location)
+            raise DataError(f"{shown(line)} is not a span; a line is T1, tab, LABEL START END, tab, its text", location)
         places = [[int(number) for number in piece.split()] for piece in match["pieces"].split(";")]
         span = TextSpan(places[0][0], places[-1][1], match["label"])
         there = " ".join(text[start:stop] for start, stop in places)

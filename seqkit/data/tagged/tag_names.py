@@ -28,7 +28,7 @@ def read_tag_names(path: Path, tag_key: str | None = None) -> dict[str, str]:
         found = names_in(_parsed(text, path)) or _names_below(_parsed(text, path), tag_key)
     if not found:
         raise DataError(
-            "there are no names of tags; write one a line, the name of 0 first", SourceLocation(str(path), 1)
+            "there are no names of tags; write one per line, the name of 0 first", SourceLocation(str(path), 1)
         )
     return found
 
@@ -37,7 +37,7 @@ def _parsed(text: str, path: Path) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        what = f"this is not JSON ({str(error).splitlines()[0]}); write a name a line, or a list in JSON"
+        what = f"this is not JSON ({str(error).splitlines()[0]}); write one name per line, or a JSON list"
         raise DataError(what, SourceLocation(str(path), getattr(error, "lineno", 1))) from None
 
 

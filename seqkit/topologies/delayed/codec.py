@@ -79,7 +79,7 @@ class Side:
         vocabulary = Vocabulary.from_json(content, name)
         missing = {START, END} - set(vocabulary.specials)
         if missing or "tokenizer" not in content:
-            raise DataError(f"{name} lacks its tokenizer, {START} or {END}; restore it from a copy")
+            raise DataError(f"{name} lacks its tokenizer, {START} or {END}; restore it from a backup")
         return cls(load_tokenizer(content["tokenizer"]), vocabulary)
 
     def to_json(self) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         Args:
             pairs: sources with their targets.
             tokenizers: names of those of source and target, see :data:`seqkit.data.subwords.WRITABLE`.
-            max_symbols: the largest vocabulary of a side.
+            max_symbols: the largest vocabulary of each side.
             min_count: a token seen less often is unknown.
             joint: whether both sides share one tokenizer and vocabulary.
             normal_form: of Unicode, of both sides, see :mod:`seqkit.data.normal_forms`.
@@ -179,7 +179,9 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         try:
             spacing = Spacing(**files["spacing.json"])
         except (TypeError, ValueError):
-            raise DataError("spacing.json must map marks to spaces, before and after; restore it from a copy") from None
+            raise DataError(
+                "spacing.json must map marks to spaces, before and after; restore it from a backup"
+            ) from None
         memory = PairMemory.from_json(files["memory.json"]) if "memory.json" in files else None
         return cls(source, target, spacing, memory)
 

@@ -55,7 +55,7 @@ class PairMemory:
         except (TypeError, KeyError):
             valid = False
         if not valid:
-            raise DataError("memory.json must hold as many sources as targets; restore it from a copy")
+            raise DataError("memory.json must hold as many sources as targets; restore it from a backup")
         return memory
 
     def to_json(self) -> dict[str, list[str]]:

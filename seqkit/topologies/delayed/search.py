@@ -26,7 +26,7 @@ class SearchOptions:
         length_penalty: how much longer outputs are favoured, see :func:`~seqkit.search.length_penalty`.
         coverage_penalty: what unread places of the source cost, see :func:`~seqkit.layers.decoder.coverage_penalty`.
         n_best: outputs given for a source.
-        no_repeat_ngram: n-grams of so many tokens are written once; 0: as often as they come.
+        no_repeat_ngram: never repeat an n-gram of this many tokens; 0: no limit.
         copy_unknown: whether unknown symbols are written, for which words of the source then stand.
         max_ratio, max_extra: an output has at most ``max_ratio · tokens of the source + max_extra`` tokens.
 

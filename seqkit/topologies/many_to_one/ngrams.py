@@ -96,7 +96,7 @@ class NgramCounts:
         except (TypeError, KeyError, ValueError):
             whole = False
         if not whole or len(grams) != len(counts) or len(set(grams)) != len(grams):
-            raise DataError(f"{file} must hold n-grams and a count of each for every class; restore it from a copy")
+            raise DataError(f"{file} must hold n-grams and a count of each for every class; restore it from a backup")
         return cls(order, spelled, {tuple(gram.split(_SEPARATOR)): number for number, gram in enumerate(grams)}, counts)
 
 

@@ -21,7 +21,7 @@ def classification_tables(predictions: Sequence[Classified], examples: Sequence[
     rows = [[e.label, p.label, f"{p.confidence:.2f}", one_line(e.text)] for p, e in wrong[:_WORST]]
     return [
         *labels_and_confusions(predictions, examples),
-        Table("Most wrong", ["truth", "answer", "confidence", "text"], rows),
+        Table("Worst mistakes", ["truth", "answer", "confidence", "text"], rows),
     ]
 
 

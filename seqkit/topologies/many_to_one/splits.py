@@ -48,4 +48,4 @@ def _check_given(target: AnyTarget, train: list[Any], given: Mapping[str, list[A
         target.check_given(examples, train)
         if shared := shared_texts(train, examples):
             many = f"{shared:,} texts of the {split} split are" if shared > 1 else f"a text of the {split} split is"
-            notes.append(f"{many} in the training split, too: its score will flatter")
+            notes.append(f"{many} also in the training split: its score will be too high")

@@ -41,7 +41,7 @@ def target_of_files(files: Mapping[str, Any]) -> AnyTarget:
     facts = files["target.json"]
     name = str(facts.get("target")) if isinstance(facts, dict) else ""
     if name not in TARGETS:
-        raise DataError("target.json must name what is predicted; restore it from a copy")
+        raise DataError("target.json must name what is predicted; restore it from a backup")
     return TARGETS[name]
 
 

@@ -187,7 +187,7 @@ def load_texts(files: Mapping[str, Any]) -> tuple[Tokenizer, Vocabulary, int, in
     # Runs of one text do not say so.
     texts = vocab.get("texts", 1)
     if texts not in (1, 2):
-        raise DataError("vocab.json must say that an input is 1 text or 2; restore it from a copy")
+        raise DataError("vocab.json must say that an input is 1 text or 2; restore it from a backup")
     return tokenizer_from_json(vocab["tokenizer"]), vocabulary, int(vocab["max_tokens"]), texts
 
 

@@ -34,11 +34,11 @@ class DynamicOptions:
     Raises :class:`UsageError` for values that cannot be.
     """
 
-    segment: int = option(20, "tokens that are read before each step", minimum=1, below=STEPS + 1)
+    segment: int = option(20, "tokens read before each update", minimum=1, below=STEPS + 1)
     learning_rate: float = option(
-        0.3, "nats a token that a step takes off what was just read, to first order, on average", minimum=0
+        0.3, "size of an update: by how many nats per token it lowers the loss just read, to first order", minimum=0
     )
-    decay: float = option(0.05, "return to the trained weights: the share in 1,000 tokens", minimum=0)
+    decay: float = option(0.05, "return to the trained weights: fraction per 1,000 tokens", minimum=0)
 
     def __post_init__(self) -> None:
         for name, entry in options_of(DynamicOptions).items():

@@ -75,7 +75,7 @@ class CaptionCodec(Codec[Captioned, PictureItem, PictureBatch]):
         vocabulary = Vocabulary.from_json(vocab, "vocab.json")
         shape = pictures.get("shape") if isinstance(pictures, dict) else None
         if not isinstance(shape, list) or not {START, END} <= set(vocabulary.specials):
-            raise DataError("vocab.json and pictures.json do not fit together; restore them from a copy")
+            raise DataError("vocab.json and pictures.json do not fit together; restore them from a backup")
         return cls(tokenizer_from_json(vocab["tokenizer"]), vocabulary, tuple(shape), int(vocab["max_tokens"]))
 
     @property

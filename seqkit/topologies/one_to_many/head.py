@@ -31,7 +31,7 @@ class CaptionHead(Head):
         encoder: of pictures.
         decoder: with ``encoder.source``, and attention for ``grid``; without a source for ``first``.
         codec: what the tokens are.
-        limit: tokens of a caption, at most.
+        limit: longest caption, in tokens.
         beam_size, length_penalty, no_repeat_ngram: of the search, unless :meth:`predict` is given others.
         label_smoothing: as in :func:`~seqkit.layers.losses.linear_cross_entropy`.
     """

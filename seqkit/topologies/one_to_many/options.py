@@ -20,21 +20,21 @@ class OneToManyOptions(RecurrentOptions, VocabularyOptions, BeamOptions):
 
     data: str = option("", "the data: a folder of pictures with captions.tsv or captions.json", path=True)
     valid_fraction: float = option(0.1, "fraction of the pictures for validation", above=0, below=0.5)
-    test_fraction: float = option(0.1, "fraction of the pictures for the test", above=0, below=0.5)
+    test_fraction: float = option(0.1, "fraction of the pictures for testing", above=0, below=0.5)
     tokenizer: str = option("word", "how captions are split: word, char or byte", choices=lambda: TOKENIZERS)
     normal_form: str = NFC
-    lowercase: bool = option(False, "read and write captions in lower case")
+    lowercase: bool = option(False, "read and write captions in lowercase")
     # Four symbols are special: padding, unknown, start and end.
     max_symbols: int = option(30000, "largest vocabulary", minimum=5)
-    max_tokens: int = option(60, "tokens of a caption, at most", minimum=1)
+    max_tokens: int = option(60, "longest caption, in tokens", minimum=1)
     encoder: str = option("convolutional", "what reads a picture", choices=lambda: _ENCODERS)
-    picture_size: int = option(32, "pictures are scaled to this side, in pixels", minimum=8)
-    color: bool = option(False, "read pictures in colour")
+    picture_size: int = option(32, "side length that pictures are scaled to, in pixels", minimum=8)
+    color: bool = option(False, "read pictures in color")
     jitter: float = option(
-        0.5, "how much pictures are moved and bent in training; 0: not at all", minimum=0, tune="0..1"
+        0.5, "how much pictures are shifted and distorted in training; 0: not at all", minimum=0, tune="0..1"
     )
     width: int = option(16, "features after the first convolution", minimum=1)
-    vector_size: int = option(256, "values in the vector of a picture", minimum=1, tune="128,192,256,384")
+    vector_size: int = option(256, "size of a picture's vector", minimum=1, tune="128,192,256,384")
     vectors: str | None = option(None, "for --encoder vectors: the .npy or .safetensors file", path=True)
     backbone: str = option("resnet18", "for --encoder torchvision: the network")
     weights: str | None = option(None, "for --encoder torchvision: the file of its weights", path=True)
@@ -42,12 +42,12 @@ class OneToManyOptions(RecurrentOptions, VocabularyOptions, BeamOptions):
         "grid", "the picture is the first input, the first state, or a grid attended to", choices=lambda: _STARTS
     )
     attention: str = option("general", "kind of attention to the grid", choices=lambda: ATTENTIONS)
-    embedding_size: int = option(128, "values in a token's vector", minimum=1, tune="32,64,128,192")
+    embedding_size: int = option(128, "size of token vectors", minimum=1, tune="32,64,128,192")
     dropout: float = option(0.1, "dropout on outputs and on the encoded picture", minimum=0, below=1, tune="0..0.5")
     embedding_dropout: float = option(0.1, "dropout on token vectors", minimum=0, below=1, tune="0..0.5")
     label_smoothing: float = option(
         0.0,
-        "fraction of a target that is spread evenly over all tokens",
+        "label smoothing: fraction of a target spread evenly over all tokens",
         minimum=0,
         below=1,
         tune="0..0.2",

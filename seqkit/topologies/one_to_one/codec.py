@@ -95,7 +95,9 @@ class VectorCodec(Codec[Example, VectorItem, VectorBatch]):
         except (TypeError, KeyError, ValueError):
             valid = False
         if not valid:
-            raise DataError("features.json must hold names, mean and scale of as many numbers; restore it from a copy")
+            raise DataError(
+                "features.json must hold names, mean and scale of as many numbers; restore it from a backup"
+            )
         return codec
 
     def encode(self, raw: str | Sequence[float], example: Example | None = None) -> VectorItem:

@@ -58,7 +58,7 @@ def read_vectors(
             require_columns(names, list(values), header)
         label = canonical(values[label_name].strip())
         if not label:
-            raise DataError(f"column {shown(label_name)} is empty; give the row a label or take it out", location)
+            raise DataError(f"column {shown(label_name)} is empty; give the row a label or remove it", location)
         numbers = [parse_number(values[name].strip(), name, location) for name in names]
         weight = 1.0 if weight_column is None else parse_weight(values[weight_column], weight_column, location)
         if weight:
@@ -100,7 +100,7 @@ def choose_features(
         if label in names or len(set(names)) < len(names):
             raise UsageError(f"--feature-columns must name each column once, and not the label's, {shown(label)}")
     if not names:
-        what = "there is no column of numbers beside the label; add one, or mend --feature-columns"
+        what = "there is no column of numbers beside the label; add one, or correct --feature-columns"
         raise UsageError(f"{header}: {what}")
     return names
 

@@ -120,7 +120,7 @@ def test_a_file_of_blanks_comes_back(answered):
 
 
 def test_what_was_answered_before_a_fault_is_whole(answered, tmp_path):
-    with pytest.raises(Exception, match=r"a\.json:1: '3' in the array is no object"):
+    with pytest.raises(Exception, match=r"a\.json:1: '3' in the array is not an object"):
         answered("a.json", json.dumps([*OBJECTS, 3]))
     assert len(json.loads((tmp_path / "out.partial").read_bytes())) == 3
 
@@ -150,7 +150,7 @@ def test_evaluate_reads_a_file_whose_columns_have_other_names(trained, command, 
     ("options", "message"),
     [
         (["--data", "a.csv", "--tag-column", "x"], "a sentiment model has no --tag-column; choose among --text-column"),
-        (["--text-column", "x"], "--text-column says how a file is read; name the file with --data"),
+        (["--text-column", "x"], "--text-column says how a file is read; give the file with --data"),
         (["--source", "a", "--target", "b"], "a sentiment model reads no parallel files"),
         (["--source", "a"], "give --source and --target"),
     ],

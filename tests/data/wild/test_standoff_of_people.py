@@ -40,7 +40,7 @@ def test_lines_that_a_span_joins_are_one_sentence(wild, tmp_path):
     [
         ("T1\tPER 0 3\tBob\n", "a.ann:1: the span 0 to 3 is 'Ada' in the text, but says 'Bob'"),
         ("T1\tPER 0 300\n", "a.ann:1: the span 0 to 300 is not in the text, which has 36 characters"),
-        ("T1\tPER zero\tAda\n", "a.ann:1: 'T1\\tPER zero\\tAda' is no span; a line is T1, tab, LABEL START END"),
+        ("T1\tPER zero\tAda\n", "a.ann:1: 'T1\\tPER zero\\tAda' is not a span; a line is T1, tab, LABEL START END"),
     ],
 )
 def test_spans_that_cannot_be_are_named(wild, tmp_path, spans, message):

@@ -261,7 +261,7 @@ STOPPED = {
     "no zip": ("a.zip", b"PK?", "a.zip:1: this is no zip archive", 0),
     "ragged gzip": ("a.csv.gz", gzip.compress((table() + "a,b,c\n").encode()), "a.csv.gz:18: 3 fields", 0),
     "no array": ("a.json", '"text"', "a.json:1: the file is not a JSON array", 0),
-    "no objects": ("a.json", json.dumps([*OBJECTS, 3]), "a.json:1: '3' in the array is no object", 0),
+    "no objects": ("a.json", json.dumps([*OBJECTS, 3]), "a.json:1: '3' in the array is not an object", 0),
     "no object": (
         "a.jsonl",
         "\n".join(map(json.dumps, [*OBJECTS, [1], [2]])),
@@ -382,10 +382,10 @@ def test_a_folder_for_each_label_is_a_table(found, tmp_path):
 def test_a_folder_in_the_place_of_a_file_is_told_which_file_is_meant(found, tmp_path, task):
     folder = tmp_path / "data"
     folder.mkdir()
-    assert found(task, "data").error == "data is a folder without files; name a file"
+    assert found(task, "data").error == "data is a folder without files; give a file"
     for name in ("b.csv", "a.csv"):
         (folder / name).write_text(table())
-    assert found(task, "data").error == "data is a folder; name one of its files: a.csv, b.csv"
+    assert found(task, "data").error == "data is a folder; give one of its files: a.csv, b.csv"
     for name in ("train.csv", "test.csv"):
         (folder / name).write_text(table())
     error = found(task, "data").error
@@ -560,7 +560,7 @@ def test_parallel_files_can_be_given_for_every_split(found, tmp_path):
     splits = kind.read(make_config(kind.config, files), [])
     assert [len(splits.train), len(splits.valid), len(splits.test)] == [30, 3, 4]
     assert (splits.test[0].source, splits.test[0].references) == ("the cat test 0", ("le chat test 0",))
-    with pytest.raises(SeqkitError, match="give --test-source and --test-target, two files line by line the same"):
+    with pytest.raises(SeqkitError, match="give --test-source and --test-target, two files with matching lines"):
         kind.read(make_config(kind.config, {**files, "test_target": None}), [])
 
 

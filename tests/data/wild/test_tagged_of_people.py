@@ -253,7 +253,7 @@ def test_lines_that_do_not_fit_are_named(wild, content, message):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"text": "Ada saw", "spans": [[0, 3]]}, "a.jsonl:3: '[0, 3]' is no span; write"),
+        ({"text": "Ada saw", "spans": [[0, 3]]}, "a.jsonl:3: '[0, 3]' is not a span; write"),
         ({"text": "Ada saw", "spans": [[0, 30, "PER"]]}, "a.jsonl:3: the span 0 to 30 is not in the text, which has 7"),
         ({"text": "Ada saw", "spans": [[3, 3, "PER"]]}, "a.jsonl:3: the span 3 to 3 is not in the text"),
         ({"text": "Ada saw", "spans": [[3, 4, "PER"]]}, "a.jsonl:3: the span 3 to 4 has no word in it"),

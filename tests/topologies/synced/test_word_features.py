@@ -1,4 +1,4 @@
-"""Features of words and their neighbours beside the recurrent layer of a tagger."""
+"""Add features of words and their neighbors to the recurrent layer's scores of a tagger."""
 
 import math
 import random

@@ -125,5 +125,5 @@ def _read_frequencies(value: Any, labels: Sequence[str]) -> list[int]:
     except (TypeError, KeyError, ValueError):
         named = False
     if not named:
-        raise DataError("target.json must say how many texts have each label; restore it from a copy")
+        raise DataError("target.json must say how many texts have each label; restore it from a backup")
     return whole

@@ -29,7 +29,7 @@ def label_set_tables(predictions: Sequence[LabelSet], examples: Sequence[LabelSe
     wrong = [(p, e) for p, e in zip(predictions, examples, strict=True) if set(p.labels) != set(e.labels)]
     wrong.sort(key=lambda pair: -_surprise(*pair))
     rows = [[written(e.labels), written(p.labels), one_line(e.text)] for p, e in wrong[:_WORST]]
-    return [set_table(scores), Table("Most wrong", ["truth", "answer", "text"], rows)]
+    return [set_table(scores), Table("Worst mistakes", ["truth", "answer", "text"], rows)]
 
 
 def written(labels: Sequence[str]) -> str:

@@ -206,5 +206,5 @@ def _check_labels(examples: Sequence[LabelSetExample], known: set[str]) -> None:
     for example in examples:
         for label in example.labels:
             if label not in known:
-                what = f"label {shown(label)} is not in the training split; mend it or add examples"
+                what = f"label {shown(label)} is not in the training split; correct it or add examples"
                 raise DataError(what, example.location)

@@ -62,7 +62,7 @@ class Scale:
         except (TypeError, KeyError, ValueError):
             fits = False
         if not fits or not all(math.isfinite(number) for number in (*mean, *deviation)) or not all(deviation):
-            raise DataError("target.json must hold names, means and deviations of numbers; restore it from a copy")
+            raise DataError("target.json must hold names, means and deviations of numbers; restore it from a backup")
         return cls(names, mean, deviation, interval)
 
 
@@ -139,5 +139,5 @@ def _read_sums(value: Mapping[str, Any], ngrams: NgramCounts, scale: Scale) -> l
     except (TypeError, KeyError, ValueError):
         sums = []
     if len(sums) != len(ngrams.counts) or not all(len(row) == len(scale.names) for row in sums):
-        raise DataError("ngrams.json must hold a sum for each number and n-gram; restore it from a copy")
+        raise DataError("ngrams.json must hold a sum for each number and n-gram; restore it from a backup")
     return sums

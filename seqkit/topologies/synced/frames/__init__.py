@@ -1,4 +1,4 @@
-"""Frames: a label for each frame of a video, or of whatever else is measured over time."""
+"""Frames: a label for each frame of a video, or anything else measured over time."""
 
 from seqkit.topologies.synced.frames.codec import FrameBatch, FrameCodec, FrameItem
 from seqkit.topologies.synced.frames.head import Framed, FrameHead

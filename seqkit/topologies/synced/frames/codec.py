@@ -70,7 +70,7 @@ class FrameCodec(Codec[LabelledClip, FrameItem, FrameBatch]):
         scaling = Scaling.from_json(features, "features.json")
         names, labels = features.get("names"), read_labels(files["labels.json"])
         if names is not None and len(names) != len(scaling.mean):
-            raise DataError("features.json has names and scales of different number; restore it from a copy")
+            raise DataError("features.json has names and scales of different number; restore it from a backup")
         layout = Layout(len(scaling.mean), None if names is None else tuple(names))
         return cls(layout, scaling, labels, class_weights_from_json(files, labels))
 
@@ -88,7 +88,7 @@ class FrameCodec(Codec[LabelledClip, FrameItem, FrameBatch]):
         """Raises :class:`DataError` unless a frame has as many features as this model reads."""
         if count != self.layout.size:
             has = f"{count} features" if count >= 0 else "no row of features"
-            raise DataError(f"{where}a frame has {self.layout.size} features, here {has}; make them alike")
+            raise DataError(f"{where}a frame has {self.layout.size} features, here {has}; make them agree")
 
     def length(self, item: FrameItem) -> int:
         """Frames."""

@@ -13,30 +13,32 @@ class FrameOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, SplitOp
     """Where sequences of frames come from, and the network that labels them."""
 
     data: str = option("", "a folder of sequences: .npy, .npz, .csv, .tsv", path=True)
-    valid_data: str | None = option(None, "a folder with the validation split (else split off at random)", path=True)
-    test_data: str | None = option(None, "a folder with the test split (else split off at random)", path=True)
+    valid_data: str | None = option(
+        None, "a folder with the validation split (default: split off at random)", path=True
+    )
+    test_data: str | None = option(None, "a folder with the test split (default: split off at random)", path=True)
     target: str = option(
         from_data("auto"),
-        "what a frame has: label, or labels (a set of them); auto: what the data say",
+        "what a frame has: label, labels (a set of them), or auto (decided from the data)",
         choices=lambda: ("auto", LABEL, LABELS),
     )
     label_column: str | None = option(
         None,
-        "of tables: the column of the label (else guessed by its name); several with commas between: a label each, 0 "
+        "of tables: the column of the label (default: guessed by name); several with commas between: a label each, 0 "
         "or 1",
     )
     group_column: str | None = option(
-        None, "of tables: column of a group, such as a person, that is never in two splits"
+        None, "tables: column of a group, such as a person, that is kept within one split"
     )
-    label_separator: str | None = option(None, "of labels: what separates them (else | or ; or ,)")
+    label_separator: str | None = option(None, "separator of labels (default: | or ; or ,)")
     test_fraction: float = 0.2
-    frame_size: int = option(0, "units of a layer that reads each frame first; 0: none", minimum=0, tune="0,64,128")
-    hidden_size: int = option(128, "units of a cell, for each direction", minimum=1, tune="64,96,128,192,256")
-    bidirectional: bool = option(True, "read each sequence from its end, too; false: labels a stream")
-    delay: int = option(0, "of one direction: frames that it may look ahead before it labels one", minimum=0)
+    frame_size: int = option(0, "units of a layer applied to each frame first; 0: none", minimum=0, tune="0,64,128")
+    hidden_size: int = option(128, "units of a cell, in each direction", minimum=1, tune="64,96,128,192,256")
+    bidirectional: bool = option(True, "also read each sequence backward; false: can label a stream")
+    delay: int = option(0, "one direction only: frames to look ahead before labelling one", minimum=0)
     dropout: float = option(0.3, "dropout between layers and on the outputs", minimum=0, below=1, tune="0..0.6")
-    feature_dropout: float = option(0.0, "dropout on what the recurrent layer reads", minimum=0, below=1, tune="0..0.5")
+    feature_dropout: float = option(0.0, "dropout on the recurrent layer's input", minimum=0, below=1, tune="0..0.5")
     epochs: int = from_data(9)
     patience: int = from_data(3)
     learning_rate: float = 5e-3
-    batch_size: int = option(from_data(16), "sequences in a batch, at most", minimum=1, tune="8,16,32")
+    batch_size: int = option(from_data(16), "maximum number of sequences in a batch", minimum=1, tune="8,16,32")

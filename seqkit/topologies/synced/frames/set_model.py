@@ -70,7 +70,7 @@ class LabelSetFrameCodec(FrameCodec):
     def from_json(cls, files: Mapping[str, Any]) -> LabelSetFrameCodec:
         """The codec that :meth:`to_json` described; raises :class:`DataError` naming the file that is wrong."""
         if files["target.json"] != {"target": LABELS}:
-            raise DataError("target.json must say that labels are predicted; restore it from a copy")
+            raise DataError("target.json must say that labels are predicted; restore it from a backup")
         codec = super().from_json(files)
         return cls(codec.layout, codec.scaling, codec.labels, codec.class_weights)
 

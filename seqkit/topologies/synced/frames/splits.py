@@ -50,7 +50,7 @@ def check_labels(clips: Iterable[AnyClip], known: Collection[str]) -> None:
     for clip in clips:
         for number, label in clip.each():
             if label not in known:
-                what = f"label {shown(label)} is not in the training split; mend it, or add sequences that have it"
+                what = f"label {shown(label)} is not in the training split; correct it, or add sequences that have it"
                 raise DataError(what, clip.location_of(number))
 
 
@@ -74,7 +74,7 @@ def _notes(splits: Splits[Any]) -> Iterator[str]:
                 "have it, or choose the splits yourself"
             )
         if shared := sum(clip.clip.digest in digests for clip in clips):
-            yield f"{shared} sequences of the {name} split are in the training split, too: its score will flatter"
+            yield f"{shared} sequences of the {name} split are also in the training split: its score will be too high"
     masked = Scaling.fit([clip.clip for clip in splits.train]).masked
     if len(masked):
         yield f"{len(masked)} of {splits.train[0].clip.layout.size} features are missing in places"

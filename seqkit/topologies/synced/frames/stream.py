@@ -102,7 +102,7 @@ class FrameStream:
         if not self._columns:
             return cells
         if len(cells) != self._width:
-            raise DataError(f"{len(cells)} values, but the header names {self._width} columns; mend the line")
+            raise DataError(f"{len(cells)} values, but the header names {self._width} columns; correct the line")
         return [cells[column] for column in self._columns]
 
     def _step(self, frame: Tensor) -> list[float] | None:

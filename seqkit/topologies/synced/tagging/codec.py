@@ -234,5 +234,5 @@ def _shorten(word: str) -> str:
 def _read_counts(values: dict[str, Any], file: str, length: int) -> list[int]:
     counts = values.get("counts")
     if not isinstance(counts, list) or len(counts) != length or not all(isinstance(count, int) for count in counts):
-        raise DataError(f"{file} needs a list of {length} whole numbers 'counts'; restore it from a copy")
+        raise DataError(f"{file} needs a list of {length} whole numbers 'counts'; restore it from a backup")
     return counts

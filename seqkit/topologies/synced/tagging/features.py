@@ -98,9 +98,9 @@ class WordFeatures:
         """What :meth:`to_json` described; raises :class:`DataError` naming the file for anything else."""
         names = value.get("features") if isinstance(value, Mapping) else None
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise DataError(f"{file} must hold a list of texts 'features'; restore it from a copy")
+            raise DataError(f"{file} must hold a list of texts 'features'; restore it from a backup")
         if len(set(names)) < len(names):
-            raise DataError(f"{file} lists a feature twice; restore it from a copy")
+            raise DataError(f"{file} lists a feature twice; restore it from a backup")
         return cls(names)
 
     def _known(self, key: tuple[int, str]) -> tuple[int, ...]:
