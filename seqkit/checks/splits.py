@@ -64,8 +64,8 @@ def _check_repeats(task: AnyTask, splits: Splits[Any]) -> Iterator[Finding]:
             contradicting.append((example, known))
     if contradicting:
         example, known = contradicting[0]
-        many = f"{len(contradicting):,} examples have" if len(contradicting) > 1 else "an example has"
-        what = f"{many} a different label (conflicts with {location_of(known)})"
+        many = f"{len(contradicting):,} examples repeat" if len(contradicting) > 1 else "an example repeats"
+        what = f"{many} an input with a different label (this one conflicts with {location_of(known)})"
         yield Finding("warning", "contradictions", what, "decide which label is correct", location_of(example))
 
 

@@ -124,11 +124,11 @@ def _about_flows(flows: Flows, has_text: bool) -> str:
         "Norm of ∂loss/∂h by how many steps back h lies, relative to that of the last step, on a log scale. "
         f"{loss} A line that falls straight is a gradient that vanishes: what lies far back cannot be learned. "
         f"Lines end at 1e-12. All models read {read}, and the gradient flows through {flows.layer}, with {flows.units} "
-        f"units. Trained: {_listed(trained)}."
+        f"units. {_trained(trained)}"
     )
 
 
-def _listed(names: Sequence[str]) -> str:
+def _trained(names: Sequence[str]) -> str:
     if len(names) == 1:
-        return f"Only {names[0]} is trained; add other runs with --beside RUN"
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+        return f"Only {names[0]} is trained; add other runs with --beside RUN."
+    return f"Trained: {', '.join(names[:-1])} and {names[-1]}."

@@ -45,7 +45,7 @@ def choose_class_weights(
     for label in weights:
         if label not in labels:
             near = get_close_matches(label, labels, n=1)
-            hint = f"did you mean {shown(near[0])}?" if near else "take it out"
+            hint = f"did you mean {shown(near[0])}?" if near else "remove it"
             raise UsageError(f"{source}: label {shown(label)} is not in the training split; {hint}")
     if not any(weights.get(label, 1.0) for label in labels):
         raise UsageError(f"{source}: every weight is 0; give some labels a weight above 0")

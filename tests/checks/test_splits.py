@@ -34,13 +34,13 @@ def test_an_input_with_two_labels_is_a_contradiction_at_the_later_one():
     train = examples(*[(e.text, e.label) for e in TRAIN], ("fine 3", "bad"))
     said = findings(train)["warning", "contradictions", "a.csv:14"]
     assert said.startswith(
-        "a.csv:14: an example has other labels than the same input has elsewhere, this one than a.csv:5"
+        "a.csv:14: an example repeats an input with a different label (this one conflicts with a.csv:5)"
     )
 
 
 def test_an_input_of_two_splits_is_a_leak_at_its_place_in_the_other_one():
     said = findings(TRAIN, valid=examples(("new", "good"), ("bad 1", "bad"), file="b.csv"))
-    assert "1 of 2 inputs of the valid split is in the training split, too" in said["warning", "leak", "b.csv:3"]
+    assert "1 of 2 inputs of the valid split is also in the training split" in said["warning", "leak", "b.csv:3"]
 
 
 def test_rare_labels_and_one_that_is_nearly_everywhere_are_out_of_balance():
@@ -54,7 +54,7 @@ def test_a_run_stops_at_what_is_wrong_and_notes_contradictions_alone():
     notes = []
     train = examples(*[(e.text, e.label) for e in TRAIN], ("fine 3", "bad"), ("odd", "rare"))
     stop_at_problems(TASK, Splits(train, OTHER, OTHER), notes)
-    assert len(notes) == 1 and "other labels" in notes[0]
+    assert len(notes) == 1 and "different label" in notes[0]
     with pytest.raises(DataError, match="the valid split is empty"):
         stop_at_problems(TASK, Splits(train, [], OTHER), notes)
 

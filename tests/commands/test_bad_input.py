@@ -40,10 +40,10 @@ COMMANDS = [
     (["run", "sentiment", "--data", "nowhere.csv"], "no file"),
     (["run", "sentiment", "--config", "nowhere.toml"], "cannot read nowhere.toml"),
     (["run", "sentiment", "--out", "/dev/null/run"], "another folder with --out"),
-    (["predict", "."], "is no run"),
-    (["predict", "nowhere", "text"], "is no run"),
-    (["resume", "nowhere"], "is no run"),
-    (["evaluate", "nowhere"], "is no run"),
+    (["predict", "."], "is not a run"),
+    (["predict", "nowhere", "text"], "is not a run"),
+    (["resume", "nowhere"], "is not a run"),
+    (["evaluate", "nowhere"], "is not a run"),
 ]
 
 
@@ -136,7 +136,7 @@ def test_a_damaged_run_is_refused_by_the_name_of_the_file(name, damage, copy, ca
     assert stop.value.code == (2 if (name, damage) == ("run.json", "gone") else 1)
     error = capfd.readouterr().err
     assert len(error.strip().splitlines()) == 1
-    assert name in error or "is no run" in error or "no trained model" in error
+    assert name in error or "is not a run" in error or "no trained model" in error
 
 
 @pytest.mark.parametrize("damage", ["truncated", "edited"])

@@ -104,7 +104,7 @@ def test_a_task_without_a_cell_is_refused(command, tmp_path):
 def test_a_run_that_fails_ends_the_comparison_with_its_reason(command, capfd, small, tmp_path):
     (tmp_path / "a.csv").write_text("text,label\nfine,good\n")
     done = command("compare", "sentiment", "--data", tmp_path / "a.csv", "--cells", "rnn", "--out", tmp_path / "out")
-    assert done.returncode == 1 and "rnn-0 failed, as said above; mend that" in done.stderr
+    assert done.returncode == 1 and "rnn-0 failed, as said above; fix that" in done.stderr
     assert "seqkit: " in capfd.readouterr().err
 
 

@@ -78,7 +78,7 @@ def test_a_prediction_that_was_killed_goes_on_to_the_same_bytes(kind, as_json, m
     with (tmp_path / f"out.{kind}.partial").open("a") as file:
         file.write('{"label')
     answer(model, request_of(source, output, as_json), {})
-    assert "going on after 8 inputs" in capsys.readouterr().err
+    assert "continuing after 8 inputs" in capsys.readouterr().err
     answer(model, request_of(source, whole, as_json), {})
     assert output.read_bytes() == whole.read_bytes()
     assert names(tmp_path) == sorted([source.name, output.name, whole.name])
@@ -108,11 +108,11 @@ def test_when_a_row_is_mended_its_answers_go_on_in_the_same_batches(model, tmp_p
     source.write_bytes(b"".join([*lines[:6], b"\xff\n"]))
     with pytest.raises(DataError, match=r"in.txt:7"):
         answer(model, request_of(source, output), {})
-    assert "the same command goes on from there" in capsys.readouterr().err
+    assert "the same command continues from there" in capsys.readouterr().err
     source.write_bytes(b"".join(lines))
     for path in (output, whole):
         answer(model, request_of(source, path), {})
-    assert "going on after 4 inputs" in capsys.readouterr().err
+    assert "continuing after 4 inputs" in capsys.readouterr().err
     assert output.read_bytes() == whole.read_bytes()
 
 
@@ -136,7 +136,7 @@ def test_a_file_of_the_task_s_own_format_is_gone_on_with(command, tmp_path, monk
         with pytest.raises(Killed):
             command("predict", run, "--input", source, "--output", output)
     done = command("predict", run, "--input", source, "--output", output)
-    assert (done.returncode, "going on after 4 inputs" in done.stderr) == (0, True)
+    assert (done.returncode, "continuing after 4 inputs" in done.stderr) == (0, True)
     command("predict", run, "--input", source, "--output", whole)
     assert output.read_bytes() == whole.read_bytes()
 

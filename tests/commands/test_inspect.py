@@ -189,7 +189,7 @@ def test_gradients_flow_through_a_text_or_through_the_test_split(trained, runs, 
     _, text = inspected(command, tmp_path, trained[0], "a wonderful film and an actor", "--gradient-flow")
     assert text.count('aria-label="Norm of the gradient by lag') == 3
     assert (
-        "Trained: only lstm; others stand here with --beside RUN" in text and "All models read the input above" in text
+        "Only lstm is trained; add other runs with --beside RUN" in text and "All models read the input above" in text
     )
     for run, read in ((trained[0], "16 examples"), (runs["charlm"], "the beginning")):
         _, text = inspected(command, tmp_path, run, "--gradient-flow")
@@ -212,7 +212,7 @@ def test_runs_of_other_cells_stand_beside_the_first(trained, reviews, small, run
         ("digit", ["1,2,3"], "a digit model is one to one: it has no time"),
         ("digit", ["--gradient-flow"], "a digit model is one to one: it has no time"),
         ("tag", [], "give a text to look at, or --gradient-flow"),
-        ("tag", ["Ann", "--beside", "."], "--beside goes with --gradient-flow"),
+        ("tag", ["Ann", "--beside", "."], "--beside needs --gradient-flow"),
         ("tag", ["  "], "there is nothing to read"),
         ("charlm", [""], "there is nothing to read"),
         ("tag", ["Ann", "--out", "/nowhere/page.html"], "cannot write /nowhere/page.html"),

@@ -138,7 +138,7 @@ def test_one_command_at_a_time_writes_to_a_file(model, tmp_path):
     source.write_text("a fine film\n")
     with (tmp_path / "out.txt.partial").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(UsageError, match=r"another command writes to .*out.txt"):
+        with pytest.raises(UsageError, match=r"another command is writing to .*out.txt"):
             ask(model, source, output)
     ask(model, source, output)
     assert names(tmp_path) == ["in.txt", "out.txt"]

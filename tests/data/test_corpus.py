@@ -97,7 +97,7 @@ def test_what_is_not_text_is_refused_with_its_line(content, message, block, tmp_
 
 def test_a_folder_without_text_and_a_missing_file_are_refused(tmp_path):
     (tmp_path / "picture").write_bytes(b"\0")
-    with pytest.raises(DataError, match="has no text file in it"):
+    with pytest.raises(DataError, match="contains no text file"):
         open_corpus(tmp_path, [])
     with pytest.raises(UsageError, match=r"cannot read .*nothing"):
         open_corpus(tmp_path / "nothing", [])

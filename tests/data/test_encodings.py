@@ -156,7 +156,7 @@ def test_a_compressed_table_is_read_as_what_is_inside(tmp_path, name, content):
         ("t.csv.bz2", b"BZh9", "t.csv.bz2:1: cannot read on"),
         ("t.csv.zst", CONTENT, "t.csv.zst:1: cannot read on"),
         ("t.csv.zst", zstandard.compress(CONTENT + b"hello,good\n" * 999)[:-20], "t.csv.zst"),
-        ("t.zip", CONTENT, "t.zip:1: this is no zip archive"),
+        ("t.zip", CONTENT, "t.zip:1: this is not a zip archive"),
         ("t.zip", zipped("a.csv", "b.csv"), "t.zip holds 2 files"),
         ("t.zip", zipped(), "t.zip holds 0 files"),
     ],

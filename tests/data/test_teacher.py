@@ -67,8 +67,8 @@ def test_what_is_no_probability_is_refused_with_its_line(tmp_path, row, problem)
     [
         ({"good": 1.0}, "label 'bad' the teacher does not know"),
         ({"good": 0.5, "bad": 0.4, "so-so": 0.1}, "label 'so-so' is not in the training split"),
-        ([0.5, 0.5], "is no object of labels"),
-        ({"good": True, "bad": "?"}, "is no probability"),
+        ([0.5, 0.5], "is not an object of labels"),
+        ({"good": True, "bad": "?"}, "is not a probability"),
     ],
 )
 def test_an_object_needs_a_probability_of_every_label_and_of_no_other(tmp_path, value, problem):

@@ -193,7 +193,7 @@ def test_a_run_stops_at_what_is_wrong_and_notes_contradictions(reviews, tmp_path
     path.write_text("\n".join([*lines, *(line.rpartition(",")[0] + ",bad" for line in lines[1:3])]) + "\n")
     notes = []
     start(task, make_config(task.config, {"data": str(path), "hidden_size": 8}), tmp_path / "run", notes)
-    assert any("other labels than the same input has elsewhere" in note for note in notes)
+    assert any("repeat an input with a different label" in note for note in notes)
     empty = tmp_path / "empty.csv"
     empty.write_text('text,label\n"",good\n')
     config = make_config(task.config, {"data": str(path), "valid_data": str(empty)})

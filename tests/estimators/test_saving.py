@@ -88,4 +88,4 @@ def test_a_saved_estimator_has_no_data_to_resume_on(classifier, tmp_path, comman
     classifier.save(tmp_path / "kept")
     done = command("resume", tmp_path / "kept")
     assert done.returncode == 2
-    assert "was saved without the data of its training" in done.stderr
+    assert "was saved without its training data" in done.stderr

@@ -106,7 +106,7 @@ def test_what_cannot_answer_together_is_refused_before_anything_is_written(
         ([one, one], "is named twice"),
         ([one, ensemble], "is an ensemble itself; name its members"),
         ([one, pointed], r"differ in task \(sentiment and digit\)"),
-        ([one, tmp_path / "nowhere"], "is no run"),
+        ([one, tmp_path / "nowhere"], "is not a run"),
     ):
         with pytest.raises(UsageError, match=problem):
             make_ensemble(runs, out, [])

@@ -162,5 +162,5 @@ def test_a_folder_without_its_first_checkpoint_is_no_run(reviews, tmp_path, monk
     monkeypatch.setattr(Session, "keep_start", killed)
     with pytest.raises(KeyboardInterrupt):
         begin(reviews, tmp_path / "run", 1)
-    with pytest.raises(UsageError, match="is no run"):
+    with pytest.raises(UsageError, match="is not a run"):
         resume(tmp_path / "run", [])

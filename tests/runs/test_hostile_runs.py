@@ -163,5 +163,5 @@ def test_what_is_no_ordinary_file_is_refused_before_it_is_opened(tmp_path, name,
     run = copied("sentiment", tmp_path / "run")
     (run / name).unlink()
     make(run / name)
-    with pytest.raises(SeqkitError, match=rf"{name} .*a pipe or a device|is no run|cannot read .*{name}"):
+    with pytest.raises(SeqkitError, match=rf"{name} .*a pipe or a device|is not a run|cannot read .*{name}"):
         load(run)

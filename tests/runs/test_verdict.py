@@ -57,7 +57,7 @@ def test_a_smaller_error_is_better() -> None:
 def test_a_difference_that_resamples_reverse_is_not_settled(model: float, start: str) -> None:
     found = verdict(compared([model, 0.65, 0.75], [0.7, 0.7, 0.7]))
     assert found.outcome == "even" and found.sentence.startswith(start)
-    assert "the 200 examples of the test split cannot settle it" in found.sentence
+    assert "200 test examples are too few to tell" in found.sentence
 
 
 def test_equal_scores_are_as_good() -> None:
@@ -86,7 +86,7 @@ def test_labels_that_are_never_predicted_correctly_are_named_with_a_command_that
 
 def test_a_model_of_the_last_epoch_was_still_improving_and_should_train_longer() -> None:
     found = verdict(compared([0.8], [0.7]), best=2, config=TrainingConfig(epochs=2))
-    assert found.remarks == ("It was still improving: the last of 2 epochs is the best.",)
+    assert found.remarks == ("It was still improving: the last of 2 epochs was the best.",)
     assert found.suggestion is not None and found.suggestion.endswith("--epochs 4")
 
 

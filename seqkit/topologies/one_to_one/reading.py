@@ -120,7 +120,7 @@ def parse_number(text: str | float, name: str, location: SourceLocation | None =
     if abs(value) < _LARGEST:
         return value
     what = "is empty" if text == "" else f"is {shown(str(text))}, which is not a usable number"
-    fix = "mend it, or leave the column out with --feature-columns" if location else "mend it"
+    fix = "correct it, or leave the column out with --feature-columns" if location else "correct it"
     message = f"{name if name.isprintable() else shown(name)} {what}; {fix}"
     raise DataError(message, location) if location else UsageError(message)
 

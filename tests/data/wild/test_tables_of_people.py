@@ -258,7 +258,7 @@ STOPPED = {
     "nul": ("a.csv", table().encode() + b"a\0b,pos\n", "a.csv:18: the line has a NUL byte", 0),
     "damaged gzip": ("a.csv.gz", gzip.compress(table().encode())[:-12], "a.csv.gz:", 0),
     "no gzip": ("a.csv.gz", table(), "a.csv.gz:1: cannot read on: Not a gzipped file", 0),
-    "no zip": ("a.zip", b"PK?", "a.zip:1: this is no zip archive", 0),
+    "no zip": ("a.zip", b"PK?", "a.zip:1: this is not a zip archive", 0),
     "ragged gzip": ("a.csv.gz", gzip.compress((table() + "a,b,c\n").encode()), "a.csv.gz:18: 3 fields", 0),
     "no array": ("a.json", '"text"', "a.json:1: the file is not a JSON array", 0),
     "no objects": ("a.json", json.dumps([*OBJECTS, 3]), "a.json:1: '3' in the array is not an object", 0),
