@@ -170,7 +170,8 @@ class Native(Kernel):
         found: tuple[Tensor, Tensor, Tensor]
         few = rows == 1 or (rows <= _ROWS_IN_PLACE and not self._rounds())
         if few and not kept.hold.active:
-            found = operator("step_in_place")(name, x, tensors, count, h, c, team)
+            # Not by the call of the operator itself, a function in Python that only hands everything on.
+            found = operator("step_in_place")._op(name, x, tensors, count, h, c, team)
         else:
             after, packed, bf16 = (h, c, units, slices, team), kept.joined(count), self._rounds()
             found = packed.apply("step", (name, x), after, tensors, packing_of(weights, bf16), bf16)  # type: ignore[assignment]

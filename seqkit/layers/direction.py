@@ -98,15 +98,27 @@ def step_tensors(layers: Iterable[nn.Module]) -> list[Tensor]:
     tensors: list[Tensor] = []
     for layer in layers:
         for each in layer._modules.values():
-            if type(each) is Direction and not each.has_own and not each.is_hooked():
+            if type(each) is Direction and not each.is_hooked():
                 # Without a tuple of weights in between, which takes as long as the rest.
                 named = each._parameters
                 tensors += (named["weight_x"], named["weight_h"], named["bias"])  # type: ignore[arg-type]
                 if named["bias_h"] is not None:
                     tensors.append(named["bias_h"])
+                if each.has_own:
+                    tensors += _own_tensors(each)
             else:
                 tensors += tensors_of([weights_of(cast(nn.Module, each))])
     return tensors
+
+
+def _own_tensors(direction: Direction) -> list[Tensor]:
+    """The cell's own parameters, in the order in which it declares them."""
+    own = direction._modules["own"]
+    if type(own) is nn.ParameterDict and not own._forward_pre_hooks:
+        # Items of a ParameterDict are attributes of a module: to look up three of them takes 4 microseconds.
+        named = own._parameters
+        return [named[name] for name in own._keys]  # type: ignore[misc]
+    return list(weights_of(direction).own.values())
 
 
 def plain_weights(direction: nn.Module) -> Weights | None:

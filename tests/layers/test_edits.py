@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations, prune
+from torch.nn.utils import parametrizations, parametrize, prune
 
 from seqkit import Recurrent
 from seqkit.errors import UsageError
@@ -399,3 +399,29 @@ def test_layers_are_made_where_and_as_they_are_asked_for():
     torch.manual_seed(3)
     for one, other in zip(meta.parameters(), Recurrent("lstm-peephole", 8, 16).parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+class _Halved(nn.Module):
+    def forward(self, weight):
+        return weight / 2
+
+
+@pytest.mark.parametrize("edit", ["data", "pruned", "pruned for good", "parametrized", "replaced"])
+@torch.no_grad()
+def test_a_step_reads_own_parameters_of_a_cell_as_they_are(edit):
+    layer, x = Recurrent("lstm-peephole", 4, 6).eval(), torch.randn(1, 4)
+    _, state = layer.step(x)
+    own = layer.layers[0][0].own
+    name = next(iter(own.keys()))
+    if edit == "data":
+        own[name].data.add_(1.0)
+    elif edit == "parametrized":
+        parametrize.register_parametrization(own, name, _Halved())
+    elif edit == "replaced":
+        own[name] = nn.Parameter(torch.randn_like(own[name]))
+    else:
+        prune.l1_unstructured(own, name, 0.5)
+        if edit == "pruned for good":
+            prune.remove(own, name)
+    expected, _ = layer(x.unsqueeze(1), state=state, kernel="reference")
+    torch.testing.assert_close(layer.step(x, state)[0], expected[:, 0])
