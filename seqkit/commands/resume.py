@@ -28,17 +28,17 @@ def command(run: str, epochs: int | None, device: str | None) -> int:
     from seqkit.commands.training import train
     from seqkit.runs import RunDirectory, resume
     from seqkit.runs.extension import extend
+    from seqkit.runs.model import is_ensemble
 
     if epochs is not None:
         extend(Path(run), epochs)
     folder, facts = RunDirectory.open(Path(run))
     if folder.results.exists():
         _complete(folder, facts, device)
-        echo(
-            f"{run} is finished; nothing to resume. Its scores: seqkit evaluate {run}\n"
-            f"To train on: seqkit resume {run} --epochs {_more(folder)}",
-            err=True,
-        )
+        echo(f"{run} is finished; nothing to resume. Its scores: seqkit evaluate {run}", err=True)
+        # An ensemble is never trained.
+        if not is_ensemble(facts):
+            echo(f"To train on: seqkit resume {run} --epochs {_more(folder)}", err=True)
         return 0
     # A run that began with torch's kernels goes on with them: no need to wait for a build.
     return train("native" if facts.get("native") else "torch", lambda notes: resume(Path(run), notes, device))

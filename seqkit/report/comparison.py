@@ -186,6 +186,10 @@ def plot(facts: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def _saved(figure: Any, kind: str) -> bytes:
+    import matplotlib
+
     content = io.BytesIO()
-    figure.savefig(content, format=kind, dpi=130)
+    # The same bytes every time: without these an SVG has random identifiers and the date.
+    with matplotlib.rc_context({"svg.hashsalt": "compare"}):
+        figure.savefig(content, format=kind, dpi=130, metadata={"Date": None} if kind == "svg" else None)
     return content.getvalue()

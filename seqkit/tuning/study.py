@@ -11,7 +11,7 @@ import hashlib
 import math
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -80,16 +80,14 @@ class Study:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        from optuna.storages.journal import JournalFileOpenLock
+        from seqkit.tuning.journal_lock import JournalLock
 
-        lock = JournalFileOpenLock(str(self.folder / "proposing"))
+        lock = JournalLock(self.folder / "proposing")
         lock.acquire()
         try:
             yield
         finally:
-            # Of a process that was suspended meanwhile, another one has taken the lock after half a minute.
-            with suppress(RuntimeError):
-                lock.release()
+            lock.release()
 
     def _propose(self) -> tuple[optuna.Trial, Trial]:
         from optuna.samplers import TPESampler
@@ -172,14 +170,16 @@ class Study:
 def _open_journal(path: Path, criterion: Criterion) -> optuna.Study:
     import optuna
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+    from optuna.storages.journal import JournalFileBackend
+
+    from seqkit.tuning.journal_lock import JournalLock
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     pruner = optuna.pruners.MedianPruner(_UNPRUNED_TRIALS, _UNPRUNED_TENTHS, n_min_trials=3)
     try:
-        # The lock is a file that only one process can create: it holds on network file systems, too. The backend keeps
-        # no snapshots, which would be pickles, and this sampler's attributes are JSON: what is loaded can run no code.
-        storage = JournalStorage(JournalFileBackend(str(path), JournalFileOpenLock(str(path))))
+        # The backend keeps no snapshots, which would be pickles, and this sampler's attributes are JSON: what is loaded
+        # can run no code.
+        storage = JournalStorage(JournalFileBackend(str(path), JournalLock(path)))
         return optuna.create_study(
             study_name="seqkit",
             storage=storage,

@@ -104,3 +104,15 @@ def test_members_of_different_splits_are_joined_but_neither_scored_nor_evaluated
         assert refused.returncode == 2
         assert "different test splits" in refused.stderr
     assert command("evaluate", tmp_path / "both", "--data", points).returncode == 0
+
+
+def test_resuming_a_finished_ensemble_makes_its_report_and_offers_no_training(members, ensemble, command, tmp_path):
+    # Killed between its results and its report it was called damaged: it has no epochs.
+    shutil.copytree(members / "points", tmp_path / "both")
+    (tmp_path / "both/report.html").unlink()
+    done = command("resume", tmp_path / "both")
+    assert done.returncode == 0, done.stderr
+    assert "made what was missing: report.html" in done.stderr
+    assert "nothing to resume" in done.stderr and "--epochs" not in done.stderr
+    again = command("resume", tmp_path / "both")
+    assert again.returncode == 0 and "made" not in again.stderr

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from seqkit.report.comparison import FinishedRun, compared, tables
+from seqkit.report.comparison import FinishedRun, compared, plot, tables
 from seqkit.scores.resampling import resample
 
 
@@ -42,3 +42,11 @@ def test_runs_on_other_test_splits_have_no_p_value():
     facts = compared({"rnn": [finished(score, samples, "a")], "gru": [finished(score, samples, "b")]})
     assert facts["p_values"][0]["p"] is None and facts["cells"]["rnn"]["deviation"] is None
     assert tables(facts)[1].rows == [["rnn – gru", "+0.0000", "–"]]
+
+
+def test_the_plot_of_the_same_comparison_has_the_same_bytes():
+    # The SVG had the date and random identifiers, so a comparison that was killed and repeated ended with another one.
+    score, samples = judged(answered(0, 0.9))
+    first, second = (plot(compared({"rnn": [finished(score, samples)]})) for _ in range(2))
+    assert first == second
+    assert b"<dc:date>" not in first["compare.svg"]

@@ -379,3 +379,13 @@ def test_neither_pruning_nor_the_deadline_touches_a_training_that_is_over(opened
     trainer.progress.finished = True
     trainer.evaluate(deadline, 1.0, 0.5)
     assert not deadline.cut
+
+
+def test_a_lock_that_a_killed_process_was_giving_back_is_removed(opened, searched):
+    study = opened()
+    left = [study.folder / f"{name}.lock0a-1b.rename" for name in ("proposing", "journal.jsonl")]
+    for path in left:
+        path.touch()
+    searched(study, 1)
+    assert not any(path.exists() for path in left)
+    assert [path.name for path in study.folder.glob("*.lock*")] == []
