@@ -143,7 +143,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         config = super().recipe(config, splits)
         if config.crf is not None:
             return config
-        asked = config.class_weight or config.teacher or config.balance is not None
+        asked = config.class_weight or config.balance is not None
         spans_marked = self.scheme_of(config, splits.train) not in (None, MARKED)
         return replace(config, crf=spans_marked and not asked)
 
