@@ -82,7 +82,7 @@ class DistillationLoss:
         Σ_n w_n ((1 - λ) nll(y_n) + λ T² KL(q_n^(1/T) / Z ‖ softmax(logits_n / T)))
 
     with w_n the weights of example and label. T² keeps the gradient of the second part as large at any temperature. A
-    CRF's probabilities are those of whole labellings, see :meth:`CRF.divergence`; its transitions learn from the labels.
+    CRF is compared by whole labellings, see :meth:`CRF.divergence`; its transitions learn from the labels.
 
     Args:
         head: the student; its ``forward`` returns logits (…, K).
