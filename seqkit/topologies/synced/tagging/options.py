@@ -41,9 +41,9 @@ class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, Vocab
     characters: str = option("rnn", "how characters of words are read: rnn, cnn or none", choices=lambda: SPELLINGS)
     spelled_below: int = option(0, "only words seen less often in training are spelled; 0: all", minimum=0)
     character_size: int = option(32, "values in a character's vector", minimum=1)
-    spelling_size: int = option(
-        128, "values in the vector made of a word's characters", minimum=1, tune="32,64,128,192"
-    )
+    # With 128 a pass takes an eighth to a third longer, and sentences held out get no better labels: parts of speech
+    # had accuracy 0.9491 with 128 and 0.9485 with 64 (3,000 sentences), German names F1 0.587 and 0.585 (2,000).
+    spelling_size: int = option(64, "values in the vector made of a word's characters", minimum=1, tune="32,64,128,192")
     forgetting: float = option(1.0, "how often rare words are taken for unknown in training", minimum=0)
     balance: float | None = option(
         None,
