@@ -91,7 +91,8 @@ class CRF(nn.Module):
         known = torch.einsum("btj,jk,btk->b", q[:, :-1], links, q[:, 1:]) + q[:, 0] @ start + _last(q, lengths) @ end
         entropy = torch.special.entr(q).sum((1, 2))
         emissions = (q * steps.masked_fill(~inside, 0.0)).sum((1, 2))
-        return temperature**2 * (_log_sum(steps, lengths, scores) - emissions - known - entropy)
+        divergence: Tensor = temperature**2 * (_log_sum(steps, lengths, scores) - emissions - known - entropy)
+        return divergence
 
     @torch.no_grad()
     def marginals(self, logits: Tensor, lengths: Tensor) -> Tensor:

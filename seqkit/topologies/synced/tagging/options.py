@@ -61,6 +61,7 @@ class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, Vocab
     feature_dropout: float = option(0.5, "dropout of the features of words", minimum=0, below=1, tune="0.2..0.8")
     vectors: str | None = option(None, "GloVe or word2vec text file to start the word vectors from", path=True)
     epochs: int = from_data(12)
-    batch_size: int = option(from_data(16), "sentences in a batch, at most", minimum=1)
+    batch_size: int = option(from_data(32), "sentences in a batch, at most", minimum=1)
+    learning_rate: float = 3e-3
     patience: int = from_data(3)
     schedule: str = "constant"
