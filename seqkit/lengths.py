@@ -16,6 +16,12 @@ def sequence_mask(lengths: Tensor, steps: int) -> Tensor:
     return torch.arange(steps, device=lengths.device) < lengths.unsqueeze(1)
 
 
+def labelled_lengths(targets: Tensor, lengths: Tensor) -> Tensor:
+    """The lengths (B), 0 for a sequence that has a step without a label: a target of -1 among its own (B, T)."""
+    known = (targets >= 0) | ~sequence_mask(lengths, targets.shape[1])
+    return lengths * known.all(1)
+
+
 def reverse_sequences(x: Tensor, lengths: Tensor | None) -> Tensor:
     """x (B, T, ·) with each sequence reversed within its own length; padding stays where it is."""
     if lengths is None:

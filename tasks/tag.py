@@ -32,6 +32,7 @@ _RUNNING_TEXT = {
     "dropout": 0.1,
     "embedding_dropout": 0.1,
     "learning_rate": 6e-3,
+    "batch_size": 16,
     "schedule": "linear",
     "epochs": 2,
 }

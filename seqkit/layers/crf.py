@@ -5,6 +5,7 @@ B batch, T time, K labels, N labellings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -74,10 +75,24 @@ class CRF(nn.Module):
 
     def log_partition(self, logits: Tensor, lengths: Tensor) -> Tensor:
         """``log Σ_y exp s(x, y)`` for each sequence (B); its gradient is exact, but has no gradient itself."""
-        if transformed():
-            return _transformable_log_sum(logits, lengths, *self._scores())
-        log_sum: Tensor = _LogPartition.apply(logits, lengths, *self._scores())  # type: ignore[no-untyped-call]
-        return log_sum
+        return _log_sum(logits, lengths, self._scores())
+
+    def divergence(self, logits: Tensor, teacher: Tensor, lengths: Tensor, temperature: float = 1.0) -> Tensor:
+        """``T² KL(q^(1/T) / Z ‖ p^(1/T) / Z)`` of each sequence (B), whose labels q takes one by one.
+
+        Its gradient in the logits is T times the difference of the marginals: none where the CRF gives each step the
+        probabilities ``teacher`` (B, T, K). Transitions have none, for q knows nothing of them; pairs of labels that
+        the limits forbid are left out of the sum.
+        """
+        inside = sequence_mask(lengths, logits.shape[1]).unsqueeze(2)
+        q = torch.softmax(teacher.log() / temperature, 2).masked_fill(~inside, 0.0)
+        steps, scores = logits / temperature, [values.detach() / temperature for values in self._scores()]
+        links, start, end = (values.masked_fill(values == -torch.inf, 0.0) for values in scores)
+        known = torch.einsum("btj,jk,btk->b", q[:, :-1], links, q[:, 1:]) + q[:, 0] @ start + _last(q, lengths) @ end
+        entropy = torch.special.entr(q).sum((1, 2))
+        emissions = (q * steps.masked_fill(~inside, 0.0)).sum((1, 2))
+        divergence: Tensor = temperature**2 * (_log_sum(steps, lengths, scores) - emissions - known - entropy)
+        return divergence
 
     @torch.no_grad()
     def marginals(self, logits: Tensor, lengths: Tensor) -> Tensor:
@@ -156,6 +171,14 @@ class _LogPartition(torch.autograd.Function):
             grad @ marginals[:, 0],
             grad @ last,
         )
+
+
+def _log_sum(logits: Tensor, lengths: Tensor, scores: Sequence[Tensor]) -> Tensor:
+    """``log_sum`` (B) for the scores of transitions, start and end."""
+    if transformed():
+        return _transformable_log_sum(logits, lengths, *scores)
+    log_sum: Tensor = _LogPartition.apply(logits, lengths, *scores)  # type: ignore[no-untyped-call]
+    return log_sum
 
 
 def _transformable_log_sum(logits: Tensor, lengths: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:

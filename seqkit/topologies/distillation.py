@@ -16,7 +16,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from seqkit.errors import UsageError
 from seqkit.graphs.external import with_forward
-from seqkit.layers import Head, Loss
+from seqkit.layers import CRF, Head, Loss
+from seqkit.lengths import labelled_lengths
 from seqkit.training import Batches
 
 TEACHER_FILE = "teacher.safetensors"
@@ -80,7 +81,8 @@ class DistillationLoss:
 
         Σ_n w_n ((1 - λ) nll(y_n) + λ T² KL(q_n^(1/T) / Z ‖ softmax(logits_n / T)))
 
-    with w_n the weights of example and label. T² keeps the gradient of the second part as large at any temperature.
+    with w_n the weights of example and label. T² keeps the gradient of the second part as large at any temperature. A
+    CRF is compared by whole labellings, see :meth:`CRF.divergence`; its transitions learn from the labels.
 
     Args:
         head: the student; its ``forward`` returns logits (…, K).
@@ -88,7 +90,7 @@ class DistillationLoss:
         temperature: T; above 1, what the teacher thinks of the unlikely labels counts more.
 
     Raises:
-        UsageError: for a weight above 1, and a student with a CRF, whose loss is one of whole sentences.
+        UsageError: for a weight above 1.
 
     Source: Hinton, Vinyals and Dean, 2015, arXiv:1503.02531.
     """
@@ -96,8 +98,6 @@ class DistillationLoss:
     def __init__(self, head: Head, weight: float, temperature: float) -> None:
         if not 0 <= weight <= 1:
             raise UsageError(f"teacher_weight must be between 0 and 1, not {weight}")
-        if getattr(head, "crf", None) is not None:
-            raise UsageError("a CRF scores whole sentences, so it has no teacher; leave out --teacher or --crf")
         self.head, self.weight, self.temperature = head, weight, temperature
 
     def __call__(self, distilled: DistilledBatch) -> Loss:
@@ -105,7 +105,12 @@ class DistillationLoss:
         batch, teacher = distilled
         logits = self.head(batch)
         hard = with_forward(self.head, lambda _: logits).loss(batch)
-        soft = self.divergence(logits, teacher) * self._row_weights(batch, logits)
+        crf: CRF | None = getattr(self.head, "crf", None)
+        if crf is None:
+            soft = self.divergence(logits, teacher) * self._row_weights(batch, logits)
+        else:
+            lengths = labelled_lengths(batch.targets, batch.lengths)
+            soft = crf.divergence(logits, teacher, lengths, self.temperature)
         return hard._replace(sum=(1 - self.weight) * hard.sum + self.weight * soft.sum())
 
     def divergence(self, logits: Tensor, teacher: Tensor) -> Tensor:

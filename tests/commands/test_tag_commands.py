@@ -158,3 +158,13 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(name, lines, options, code
     assert message in done.stderr
     assert (done.returncode, len(done.stderr.splitlines())) == (code, 1), done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_tagger_with_a_crf_learns_from_one_and_goes_on_without_it(names, tagged, command, tmp_path):
+    out = tmp_path / "student"
+    options = ["--valid-fraction", "0.2", "--test-fraction", "0.2", "--teacher", tagged[0]]
+    done = command("run", "tag", "--data", names, "--out", out, *SMALL, *options)
+    assert done.returncode == 0, done.stderr
+    assert "learning from" in done.stderr and "crf = true" in (out / "config.toml").read_text()
+    assert json.loads((out / "results.json").read_text())["test"]["f1"] > 0.95
+    assert (out / "teacher.safetensors").exists()

@@ -3,6 +3,10 @@
 import csv
 import json
 import random
+import signal
+import subprocess
+import sys
+import time
 from itertools import pairwise
 
 import pytest
@@ -177,3 +181,29 @@ def test_doctor_counts_the_labels_of_sets_and_names_bad_numbers(command, tables,
     (tmp_path / "bad.csv").write_text("text,y\n" + "".join(f"w{n},{n}.5\n" for n in range(30)) + "x,n/a\n")
     done = command("doctor", "text", tmp_path / "bad.csv", "--target", "number", "--no-timing")
     assert done.returncode == 1 and "bad.csv:32: column 'y' is 'n/a', but a finite number is predicted" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "data", "column", "metric"),
+    [("number", "one.csv", "price", "rmse"), ("labels", "lists.jsonl", "labels", "micro_f1")],
+)
+def test_a_comparison_of_numbers_or_sets_that_was_stopped_goes_on_to_the_same_scores(
+    target, data, column, metric, tables, small, command, tmp_path
+):
+    words = ["text", "--data", tables / data, "--target", target, "--label-column", column, *small, "--epochs", "4"]
+    compare = ["compare", *map(str, words), "--cells", "gru", "--seeds", "1", "--out", str(tmp_path / "out")]
+    process = [sys.executable, "-m", "seqkit", *compare]
+    with subprocess.Popen(process, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and not (tmp_path / "out/gru-0/checkpoint/last.safetensors").exists():
+            time.sleep(0.005)
+        running.send_signal(signal.SIGTERM)
+        told = running.communicate(timeout=60)[1]
+    assert running.returncode == 128 + signal.SIGTERM, told
+    done = command(*compare)
+    assert done.returncode == 0 and f"text: {metric} on the test split" in done.stdout, done.stderr
+    assert command("run", *words, "--cell", "gru", "--out", tmp_path / "whole").returncode == 0
+    stopped, whole = (json.loads((tmp_path / run / "results.json").read_text()) for run in ("out/gru-0", "whole"))
+    assert stopped["test"] == whole["test"] and metric in whole["test"]
+    facts = json.loads((tmp_path / "out/compare.json").read_text())
+    assert facts["cells"]["gru"]["scores"] == [whole["test"][metric]]

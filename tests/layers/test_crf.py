@@ -225,6 +225,42 @@ def test_float32_is_exact_to_its_last_digits():
     torch.testing.assert_close(found.double(), made.log_partition(logits, lengths), rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+@CASES
+def test_the_divergence_from_a_teacher_is_that_of_all_labellings(limits, temperature):
+    made, logits = crf(limits), logits_of()
+    teacher = torch.softmax(torch.randn_like(logits), 2)
+    start, transitions, end = made.start.tolist(), made.transitions.tolist(), made.end.tolist()
+    found = made.divergence(logits, teacher, LENGTHS, temperature)
+    softened = torch.softmax(teacher.log() / temperature, 2)
+    for row, length in enumerate(LENGTHS.tolist()):
+        scores = {y: score / temperature for y, score in scored(made, logits[row], length).items()}
+        total = log_sum(list(scores.values()))
+        expected = 0.0
+        for labels in itertools.product(range(LABELS), repeat=length):
+            q = math.prod(float(softened[row, time, label]) for time, label in enumerate(labels))
+            score = sum(float(logits[row, time, label]) for time, label in enumerate(labels))
+            score += sum(transitions[one][next_] for one, next_ in itertools.pairwise(labels) if may(made, one, next_))
+            if labels:
+                score += start[labels[0]] if made.may_start is None or made.may_start[labels[0]] else 0.0
+                score += end[labels[-1]] if made.may_end is None or made.may_end[labels[-1]] else 0.0
+            expected += q * (math.log(q) - score / temperature + total)
+        assert found[row].item() == pytest.approx(temperature**2 * expected)
+
+
+def may(made, one, following):
+    return made.allowed is None or bool(made.allowed[one, following])
+
+
+@CASES
+def test_a_crf_that_gives_each_step_what_the_teacher_gives_it_has_nothing_to_learn(limits):
+    made, logits = crf(limits), logits_of().requires_grad_()
+    teacher = made.marginals(logits, LENGTHS)
+    made.divergence(logits, teacher.masked_fill(teacher.sum(2, keepdim=True) == 0, 1.0), LENGTHS).sum().backward()
+    assert logits.grad.abs().max() < 1e-12
+    assert all(parameter.grad is None for parameter in made.parameters())
+
+
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(lengths=st.lists(st.integers(0, 5), min_size=1, max_size=4), data=st.data(), limited=st.booleans())
 def test_padding_and_order_never_change_a_result(lengths, data, limited):

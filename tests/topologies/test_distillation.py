@@ -12,6 +12,7 @@ from seqkit.topologies.distillation import DistillationLoss, DistilledBatch, Dis
 from seqkit.topologies.many_to_one import ClassificationHead, TextCodec
 from seqkit.topologies.one_to_one import VectorHead
 from seqkit.topologies.one_to_one.codec import VectorBatch
+from seqkit.topologies.synced.tagging import TagBatch
 
 LABELS = ("x", "y", "z")
 
@@ -97,6 +98,18 @@ def test_steps_after_the_end_of_a_sequence_teach_nothing():
     assert loss.sum.isfinite()
 
 
+def test_a_sentence_with_a_label_that_training_has_not_seen_teaches_a_crf_nothing():
+    head = Steps(torch.randn(3, 4, 3))
+    head.crf = CRF(3)
+    teacher = SoftTargets([torch.softmax(torch.randn(size, 3), 1) for size in (4, 2, 3)])
+    targets = torch.tensor([[0, 1, 2, 0], [1, 1, -1, -1], [0, -1, 2, -1]])
+    ragged = TagBatch((), None, torch.tensor([4, 2, 3]), targets)
+    DistillationLoss(head, 1.0, 2.0)(DistilledBatch(ragged, teacher.batch([0, 1, 2]))).sum.backward()
+    taught = head.logits.grad.abs().sum(2) > 0
+    assert taught.tolist() == [[True] * 4, [True, True, False, False], [False] * 4]
+    assert all(parameter.grad is None for parameter in head.crf.parameters())
+
+
 def test_dropout_is_drawn_once_for_labels_and_teacher():
     words = tokenizer("word")
     codec = TextCodec(words, Vocabulary.build([["a", "b"]]), LABELS, 9)
@@ -134,7 +147,3 @@ def test_each_example_meets_what_the_teacher_said_of_it():
 def test_what_cannot_be_is_refused():
     with pytest.raises(UsageError, match=r"teacher_weight must be between 0 and 1, not 1\.5"):
         DistillationLoss(student(), 1.5, 2.0)
-    head = student()
-    head.crf = CRF(3)
-    with pytest.raises(UsageError, match="leave out --teacher or --crf"):
-        DistillationLoss(head, 0.5, 2.0)

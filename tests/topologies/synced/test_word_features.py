@@ -158,7 +158,7 @@ def test_without_features_there_is_neither_a_file_nor_a_weight():
         (spans(), {"crf": False}, False),
         (examples(SENTENCES), {"crf": True}, True),
         (spans(), {"class_weight": "balanced"}, False),
-        (spans(), {"teacher": "a-run"}, False),
+        (spans(), {"teacher": "a-run"}, True),
         (spans(), {"balance": 0.2}, False),
     ],
 )

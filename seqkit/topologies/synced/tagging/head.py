@@ -17,7 +17,7 @@ from seqkit.errors import UsageError
 from seqkit.layers import CRF, Encoder, Head, Loss
 from seqkit.layers.head import require_targets
 from seqkit.layers.label_loss import label_loss
-from seqkit.lengths import sequence_mask
+from seqkit.lengths import labelled_lengths
 from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.synced.tagging.codec import TagBatch
 from seqkit.topologies.synced.tagging.features import FeatureScores
@@ -146,8 +146,7 @@ class TaggingHead(Head):
     def _loss_of(self, logits: Tensor, targets: Tensor, lengths: Tensor) -> Loss:
         if self.crf is None:
             return label_loss(logits.flatten(0, 1), targets.flatten(), self.class_weights)
-        seen = (targets >= 0) | ~sequence_mask(lengths, targets.shape[1])
-        lengths = lengths * seen.all(1)
+        lengths = labelled_lengths(targets, lengths)
         return Loss(self.crf.loss(logits, targets.clamp(min=0), lengths), int(lengths.sum()))
 
     @torch.no_grad()

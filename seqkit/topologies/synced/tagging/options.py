@@ -43,9 +43,9 @@ class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, Vocab
         0, "read characters only of words seen less often than this in training; 0: of all", minimum=0
     )
     character_size: int = option(32, "size of character vectors", minimum=1)
-    spelling_size: int = option(
-        128, "size of the vector made from a word's characters", minimum=1, tune="32,64,128,192"
-    )
+    # With 128 a pass takes an eighth to a third longer, and sentences held out get no better labels: parts of speech
+    # had accuracy 0.9491 with 128 and 0.9485 with 64 (3,000 sentences), German names F1 0.587 and 0.585 (2,000).
+    spelling_size: int = option(64, "size of the vector made from a word's characters", minimum=1, tune="32,64,128,192")
     forgetting: float = option(1.0, "how often rare words are treated as unknown in training", minimum=0)
     balance: float | None = option(
         None,
