@@ -58,8 +58,8 @@ class MemoryConfig(TaggingOptions):
     learning_rate: float = 5e-3
     weight_decay: float = 0.0
     schedule: str = "linear"
-    epochs: int = 30
-    batch_size: int = 32
+    epochs: int = 40
+    batch_size: int = 16
     patience: int = 0
 
 

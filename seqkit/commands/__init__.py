@@ -32,6 +32,7 @@ _COMMANDS = {
     "compare": "several cells and seeds on one task, side by side",
     "ensemble": "several runs as one: the average of what they predict",
     "inspect": "a page with the gates and states of a run's model",
+    "lesson": "pages to show in class: gradients, memory, gates, attention, …",
     "generate": "continue a text as a run's model would",
     "vectors": "train word vectors on a text, or look into some",
     "export": "write a run's model as ONNX or with torch.export",
