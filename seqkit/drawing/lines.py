@@ -40,6 +40,8 @@ def line_plot(
         level: a height that is marked by a thin line, and what it is.
     """
     figure, axes = new_plot(across, up)
+    if any(x % 1 for x in xs):
+        axes.set_xticks(xs, [f"{x:g}" for x in xs])
     if level is not None:
         axes.axhline(level[0], color=PALE, linewidth=1, label=literal(level[1]))
     for number, (name, values) in enumerate(lines.items()):
