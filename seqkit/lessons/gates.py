@@ -96,8 +96,8 @@ def _judgement(reading: Reading, label: str, accuracy: float) -> str:
     moved = [f"“{reading.words[place]}” ({changes[place]:+.2f})" for place in sorted(order)]
     text = paragraphs(
         f"An LSTM of {_UNITS} units reads film reviews from left to right. After {_EPOCHS} epochs it is correct on "
-        f"{accuracy:.0%} of those it was validated on. This review is {label}: of the short ones of the test split that "
-        "the LSTM judges correctly, the one about which it changes its mind most.",
+        f"{accuracy:.0%} of those it was validated on. This review is {label}: of the short ones of the test split "
+        "that the LSTM judges correctly, the one about which it changes its mind most.",
         f"What moved it most: {', '.join(moved)}.",
     )
     shown = f"<p><strong>{safe(' '.join(reading.words))}</strong></p>"

@@ -83,13 +83,13 @@ def _results(lines: Mapping[str, Sequence[float]]) -> str:
         f"to read. With longer chunks: {', '.join(long)}. Within a chunk the gradient now reaches far enough, and what "
         "it teaches works across chunks as well.",
         f"From zeros, the first {_DELAY} steps of a chunk have nothing to look back on: at best "
-        f"1 − {_DELAY}/(2 · chunk) is correct, which is what the table has beside it.",
+        f"1 − {_DELAY}/(2 · chunk) is correct, the last column of the table.",
     )
     best = [max(0.5, 1 - _DELAY / (2 * chunk)) for chunk in _CHUNKS]
     rows = [[str(chunk), *(f"{v:.2f}" for v in row)] for chunk, *row in zip(_CHUNKS, carried, fresh, best, strict=True)]
-    found = table(["chunk", *lines, "the best from zeros"], rows, numbers={1, 2, 3})
+    found = table(["chunk", *lines, "at best"], rows, numbers={1, 2, 3})
     text += muted(
-        "In seqkit, `seqkit run charlm --chunk 64` sets the steps that gradients go back; its state is always carried."
+        "In seqkit, seqkit run charlm --chunk 64 sets the steps that gradients go back; its state is always carried."
     )
     return section("What is learned", figure_beside(plot + found, text))
 

@@ -63,7 +63,7 @@ def _atom(tokens: list[str]) -> str:
     if token.isalpha() and (len(token) == 1 or _UPRIGHT.fullmatch(token)) and token not in _LARGE:
         return f"<mi>{token}</mi>"
     if token.isalpha():
-        return f"<mtext>{token}</mtext>"
+        return f"<mtext>&#160;{token}&#160;</mtext>"
     # Around a product, brackets would grow beyond what reads well.
     fixed = ' stretchy="false"' if token in "()[]" else ""
     return f"<mo{fixed}>{html.escape(token)}</mo>"

@@ -64,17 +64,16 @@ def _parity(generator: random.Random, length: int) -> Drawn:
 
 
 def _recall(generator: random.Random, length: int) -> Drawn:
-    """Pairs of a key and a value lie among blanks; a key comes again, and its value is asked for."""
-    pairs = min(_PAIRS, (length - 2) // 2)
-    keys = generator.sample(_SYMBOLS, pairs)
-    values = generator.choices(_DIGITS, k=pairs)
-    slots = (length - 2 - 2 * pairs) + pairs
-    places, words = set(generator.sample(range(slots), pairs)), list[str]()
-    written = iter(zip(keys, values, strict=True))
-    for slot in range(slots):
-        words += next(written) if slot in places else [BLANK]
-    asked = generator.randrange(pairs)
-    return [*words, keys[asked], ASK], [NOTHING] * (length - 1) + [values[asked]]
+    """Pairs of a key and a value lie among blanks; then each key comes again, in another order, for its value."""
+    pairs = min(_PAIRS, length // 4)
+    values = dict(zip(generator.sample(_SYMBOLS, pairs), generator.choices(_DIGITS, k=pairs), strict=True))
+    slots = length - 3 * pairs
+    places, written = set(generator.sample(range(slots), pairs)), iter(values.items())
+    words = [word for slot in range(slots) for word in (next(written) if slot in places else [BLANK])]
+    keys = generator.sample([*values], pairs)
+    questions = [word for key in keys for word in (key, ASK)]
+    answers = [tag for key in keys for tag in (NOTHING, values[key])]
+    return words + questions, [NOTHING] * len(words) + answers
 
 
 def _brackets(generator: random.Random, length: int) -> Drawn:
@@ -102,7 +101,7 @@ PROBLEMS = {
     "adding": Problem(_adding, "digits, two of them marked +; their sum at the end"),
     "copy": Problem(_copy, "eight symbols, blanks, and the same symbols at the end"),
     "parity": Problem(_parity, "zeros and ones; whether the ones so far are odd or even"),
-    "recall": Problem(_recall, "keys with their values among blanks; the value of one of the keys"),
+    "recall": Problem(_recall, "keys with their values among blanks; the value of each key when it comes again"),
     "brackets": Problem(_brackets, "nested brackets of two kinds; which one closes"),
     "s3": Problem(_s3, "swaps and rotations of three things; how they lie by now"),
 }
