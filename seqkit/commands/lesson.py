@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import click
@@ -48,9 +49,9 @@ def command(name: str | None, out: str | None, seed: int) -> None:
 def _list_lessons() -> None:
     from seqkit.lessons import available_lessons, find_lesson
 
-    width = max(map(len, available_lessons()))
+    width = max(map(len, available_lessons())) + 2
     for name in available_lessons():
         lesson = find_lesson(name)
-        echo(f"{name:{width}}  {lesson.title}")
-        echo(f"{'':{width}}    {lesson.question}")
-    echo("\nMake one: seqkit lesson gradients --out gradients.html")
+        echo(f"{name:{width}}{lesson.title}")
+        echo(textwrap.fill(lesson.question, 79, initial_indent=" " * width, subsequent_indent=" " * width))
+    echo("\nMake one: seqkit lesson gradients")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from seqkit.data.sources.memory import tested_lengths
+from seqkit.data.sources.memory import lengths_of_test
 from seqkit.drawing.lines import line_plot
 from seqkit.lessons.lesson import Lesson, figure_beside, mathematics, paragraphs
 from seqkit.lessons.training import Trained, train
 from seqkit.pages import muted, safe, section, table
 
-_LENGTH, _EPOCHS = 100, 14
+_LENGTH, _EPOCHS = 100, 12
 _CELLS = ("rnn", "lstm", "gru")
 _SHOWN = 24
 """Steps of the example that is shown"""
@@ -76,7 +76,7 @@ def _progress(cell: str, solved: int | None, history: Sequence[float]) -> str:
 
 
 def _lengths(scores: Mapping[str, Mapping[str, float]], baseline: Mapping[str, float]) -> str:
-    lengths = tested_lengths(_LENGTH)
+    lengths = lengths_of_test(_LENGTH)
     lines = {cell: [of_cell[f"accuracy_{length}"] for length in lengths] for cell, of_cell in scores.items()}
     lines["guessing"] = [baseline[f"accuracy_{length}"] for length in lengths]
     plot = line_plot(lines, lengths, "steps of a sequence", "accuracy, test", log_across=True, limits=(-0.03, 1.03))

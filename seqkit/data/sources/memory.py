@@ -113,7 +113,7 @@ def asked(words: Sequence[str]) -> list[int]:
     return places or [*range(len(words))]
 
 
-def tested_lengths(length: int) -> tuple[int, ...]:
+def lengths_of_test(length: int) -> tuple[int, ...]:
     """A quarter, a half, once, twice and four times the longest length of training."""
     return tuple(max(SHORTEST, length * parts // 4) for parts in (1, 2, 4, 8, 16))
 
@@ -122,7 +122,7 @@ def memory_problem(problem: str, length: int, sequences: int, tested: int, seed:
     """Sequences of a problem for training, validation and test.
 
     Training and validation (a tenth as many) have random lengths from a tenth of ``length`` to all of it, so that the
-    short ones teach what the long ones need; the test has ``tested`` sequences of each of :func:`tested_lengths`.
+    short ones teach what the long ones need; the test has ``tested`` sequences of each of :func:`lengths_of_test`.
 
     Args:
         problem: a name of :data:`PROBLEMS`.
@@ -140,7 +140,7 @@ def memory_problem(problem: str, length: int, sequences: int, tested: int, seed:
     lengths = (
         [*of_random_lengths(generators[0], sequences)],
         [*of_random_lengths(generators[1], max(1, sequences // 10))],
-        [each for each in tested_lengths(length) for _ in range(tested)],
+        [each for each in lengths_of_test(length) for _ in range(tested)],
     )
     drawn = (
         [_sentence(problem, split, generator, number, each) for number, each in enumerate(of_split, 1)]
