@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from seqkit.drawing.curves import FIRST, FOURTH, INK, PALE, SECOND, THIRD, dress, new_plot, svg
 from seqkit.drawing.figures import literal
@@ -46,7 +47,7 @@ def line_plot(
         axes.axhline(level[0], color=PALE, linewidth=1, label=literal(level[1]))
     for number, (name, values) in enumerate(lines.items()):
         colour, style, mark = _LOOKS[number % len(_LOOKS)]
-        looks = {"color": colour, "linestyle": style, "marker": mark, "markersize": 4}
+        looks: dict[str, Any] = {"color": colour, "linestyle": style, "marker": mark, "markersize": 4}
         axes.plot(xs[: len(values)], values, label=literal(name), markevery=max(1, len(xs) // 8), **looks)
     if log_across:
         axes.set_xscale("log", base=2)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -38,9 +38,16 @@ class Reading(NamedTuple):
 
 def learn_sentiment(seed: int) -> Trained:
     """An LSTM that reads film reviews from left to right and judges by its last state alone."""
-    network = {"bidirectional": False, "pooling": "last", "ngrams": False, "hidden_size": _UNITS, "embedding_size": 64}
+    network: dict[str, Any] = {"bidirectional": False, "pooling": "last", "ngrams": False}
+    network |= {"hidden_size": _UNITS, "embedding_size": 64}
     # A large rate and little dropout: gates move far from where they begin.
-    training = {"learning_rate": 0.02, "dropout": 0.2, "embedding_dropout": 0.3, "epochs": _EPOCHS, "minutes": 0.0}
+    training: dict[str, Any] = {
+        "learning_rate": 0.02,
+        "dropout": 0.2,
+        "embedding_dropout": 0.3,
+        "epochs": _EPOCHS,
+        "minutes": 0.0,
+    }
     return train("sentiment", **network, **training, seed=seed)
 
 
@@ -48,12 +55,18 @@ def read_review(model: Model, text: str) -> Reading:
     """Records the gates while the model reads, and asks for its judgement after each word."""
     with record(model) as trace:
         model.predict([text])
-    (layer,) = trace.layers
-    words = model.codec.split(text)
+    (layer,), words = trace.layers, split(model, text)
     beginnings = [" ".join(words[: count + 1]) for count in range(len(words))]
     positive = [probabilities["positive"] for probabilities in model.predict_proba(beginnings)]
     gates = {name: values[0, : len(words)] for name, values in layer.gates.items()}
     return Reading(words, gates, layer.states["c"][0, : len(words)], positive)
+
+
+def split(model: Model, text: str) -> list[str]:
+    """The words of a text as the model reads them."""
+    codec: Any = model.codec
+    words: list[str] = codec.split(text)
+    return words
 
 
 def most_turning(trained: Trained) -> tuple[str, str]:
@@ -63,7 +76,7 @@ def most_turning(trained: Trained) -> tuple[str, str]:
     found = [
         (example.text, example.label)
         for example, prediction in zip(test, predictions, strict=True)
-        if prediction.label == example.label and len(model.codec.split(example.text)) in _LENGTHS
+        if prediction.label == example.label and len(split(model, example.text)) in _LENGTHS
     ]
     if not found:
         raise UsageError("the model judges no short review correctly; make the lesson with another --seed")

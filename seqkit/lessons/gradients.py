@@ -12,7 +12,6 @@ import torch
 from seqkit.cells import make_cell
 from seqkit.drawing.lines import line_plot
 from seqkit.inspection.gradient_flow import gradient_norms
-from seqkit.layers import Recurrent
 from seqkit.layers.recurrent import Direction
 from seqkit.lessons.lesson import Lesson, figure_beside, mathematics, paragraphs
 from seqkit.pages import muted, section, table
@@ -35,8 +34,7 @@ _CELLS: Mapping[str, tuple[str, int | None]] = {
 def radius_flow(radius: float, inputs: float, seed: int) -> list[float]:
     """The gradient left after 0, 1, 2, … steps back, in an RNN whose recurrent weights have that spectral radius."""
     with seeded(seed), torch.no_grad():
-        layer = Recurrent("rnn", _INPUTS, _UNITS)
-        (direction,) = layer.layers[0]
+        direction = Direction(make_cell("rnn"), _INPUTS, _UNITS)
         # All eigenvalues of a rotation lie on the circle of radius 1.
         direction.weight_h.copy_(radius * torch.linalg.qr(torch.randn(_UNITS, _UNITS)).Q)
         x = inputs * torch.randn(_STEPS, _INPUTS)
@@ -46,8 +44,7 @@ def radius_flow(radius: float, inputs: float, seed: int) -> list[float]:
 def cell_flow(cell: str, chrono: int | None, seed: int) -> list[float]:
     """The same in a new layer of a cell, as a run would begin with it."""
     with seeded(seed):
-        layer = Recurrent(cell, _INPUTS, _UNITS, chrono=chrono)
-        (direction,) = layer.layers[0]
+        direction = Direction(make_cell(cell), _INPUTS, _UNITS, chrono)
         return gradient_norms(direction, torch.randn(_STEPS, _INPUTS), seed=seed)
 
 

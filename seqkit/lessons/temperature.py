@@ -6,6 +6,7 @@ V symbols of the vocabulary.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ _EPOCHS = 4
 
 def learn_characters(seed: int) -> Trained:
     """A language model of the characters of Python's reference."""
-    network = {"hidden_size": 128, "embedding_size": 32, "streams": 16}
+    network: dict[str, Any] = {"hidden_size": 128, "embedding_size": 32, "streams": 16}
     return train("charlm", **network, epochs=_EPOCHS, minutes=0, seed=seed)
 
 
@@ -64,7 +65,8 @@ def _reference_words() -> set[str]:
 
 
 def _softmax(logits: Tensor, model: Model, perplexity: float) -> str:
-    symbols = model.codec.vocabulary.symbols
+    codec: Any = model.codec
+    symbols = codec.vocabulary.symbols
     order = logits.argsort(descending=True)[:_RANKS].tolist()
     lines = {f"T = {t:g}": torch.softmax(logits / t, 0)[order].tolist() for t in (0.3, 1.0, 2.0)}
     plot = line_plot(lines, range(1, _RANKS + 1), "rank of the next character", "probability")

@@ -8,7 +8,7 @@ import torch
 
 from seqkit import UsageError
 from seqkit.config import make_config
-from seqkit.data.sources.memory import NOTHING, PROBLEMS, SHORTEST, asked, memory_problem, lengths_of_test
+from seqkit.data.sources.memory import NOTHING, PROBLEMS, SHORTEST, asked, lengths_of_test, memory_problem
 from seqkit.runs import Model, find_task
 from seqkit.topologies.synced.tagging import Tagged
 
