@@ -18,7 +18,7 @@ def heat_map(
     signed: bool = False,
     height: int = _CELL,
 ) -> str:
-    """A cell for each value, the darker the larger: blue, and below 0 orange; the darkest is 1, or the largest value.
+    """A cell for each value, its colour the stronger the larger: blue, and below 0 orange. Full is 1, or the largest value.
 
     Each cell says its row, column and value to who points at it.
 
@@ -26,7 +26,7 @@ def heat_map(
         values: numbers by row and column.
         columns, rows: their texts; columns stand upright.
         name: of the whole, for screen readers.
-        signed: whether there are values below 0; then the darkest is the largest without its sign.
+        signed: whether there are values below 0; then full is the largest without its sign.
         height: of a cell.
     """
     largest = max((abs(value) for row in values for value in row), default=1.0) or 1.0

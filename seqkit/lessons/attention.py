@@ -105,11 +105,11 @@ def _alignment(attention: AttentionMap, sentence: str) -> str:
         for word, row in zip(written, weights, strict=True)
     ]
     text = paragraphs(
-        "Rows are the words that were written, columns those that were read; the darker, the more weight. Each word "
-        f"looks most at: {', '.join(looked)}."
+        "Rows are the words that were written, columns those that were read; the stronger the colour, the more "
+        f"weight. Each word looks most at: {', '.join(looked)}."
     )
     more = muted(
-        "Where the order of words differs, the dark cells leave the diagonal. The state at a place knows its "
+        "Where the order of words differs, the strong cells leave the diagonal. The state at a place knows its "
         "neighbours, too: a row need not look at the word that it translates, and attention is no proof of what a "
         "model has used."
     )

@@ -151,8 +151,8 @@ def _units(reading: Reading) -> str:
     word = reading.words[int(jumps.argmax()) + 1]
     text = muted(
         f"The {_SHOWN} units whose c changes most; blue above 0, orange below. The first changes most at “{word}”. "
-        "A unit whose f is dark carries its c on unchanged; where f is pale it lets go. Point at a cell to read its "
-        "value."
+        "A unit whose f is strongly coloured carries its c on unchanged; where f is faint it lets go. Point at a cell "
+        "to read its value."
     )
     return section(
         "Single units",
