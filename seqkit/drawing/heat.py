@@ -18,7 +18,9 @@ def heat_map(
     signed: bool = False,
     height: int = _CELL,
 ) -> str:
-    """A cell for each value, its colour the stronger the larger: blue, and below 0 orange. Full is 1, or the largest value.
+    """A cell for each value, its colour the stronger the larger: blue, and below 0 orange.
+
+    The colour is full at 1, or at the largest value.
 
     Each cell says its row, column and value to who points at it.
 
