@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqkit.drawing.figures import literal, new_figure
+from seqkit.drawing.figures import literal, new_figure, png
 from seqkit.errors import UsageError
 from seqkit.files import read_json_lines
 from seqkit.inspection.record import Trace
@@ -48,7 +49,7 @@ def gates(trace: Trace, *, call: int = -1, row: int = 0, words: Sequence[str] = 
     maps = {name: values[row, :length].T for name, values in {**recorded.gates, **recorded.states}.items()}
     changes = next(iter(recorded.states.values()))[row, :length].std(0, correction=0)
     units = changes.topk(min(_UNITS, len(changes))).indices.sort().values
-    figure = new_figure("a plot of gates", 2.6 * len(maps) + 0.6, 3.6)
+    figure = _shown_figure("a plot of gates", 2.6 * len(maps) + 0.6, 3.6)
     for axes, (name, values) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True):
         _heat(axes, values[units].detach().cpu().numpy(), name, words[:length], [])
     figure.suptitle(literal(f"{recorded.name}, layer {recorded.layer + 1}"), fontsize=10)
@@ -72,7 +73,7 @@ def attention(
     if not trace.attention:
         raise UsageError("the trace has no attention; the model has none, or was not used while it was recorded")
     name, weights = trace.attention[call]
-    figure = new_figure("a plot of attention", 4.6, 4.0)
+    figure = _shown_figure("a plot of attention", 4.6, 4.0)
     _heat(figure.add_subplot(), weights[row].detach().cpu().numpy(), name, source, target)
     return figure
 
@@ -84,7 +85,7 @@ def learning(run: str | os.PathLike[str]) -> Figure:
     """
     directory, _ = RunDirectory.open(Path(run))
     history = read_json_lines(directory.metrics, EPOCH)
-    figure = new_figure("a plot", 5.0, 3.2)
+    figure = _shown_figure("a plot", 5.0, 3.2)
     axes = figure.add_subplot()
     epochs = [record["epoch"] for record in history]
     axes.plot(epochs, [record["train_loss"] for record in history], marker="o", label="training")
@@ -105,7 +106,7 @@ def confusion(truth: Sequence[Any], predicted: Sequence[Any]) -> Figure:
         raise UsageError(f"{len(truth)} labels and {len(predicted)} answers; give as many of each")
     labels = sorted({*map(str, truth), *map(str, predicted)})
     counts = confusion_matrix([*map(str, truth)], [*map(str, predicted)], labels=labels)
-    figure = new_figure("a plot", 1.6 + 0.5 * len(labels), 1.4 + 0.5 * len(labels))
+    figure = _shown_figure("a plot", 1.6 + 0.5 * len(labels), 1.4 + 0.5 * len(labels))
     axes = figure.add_subplot()
     _heat(axes, counts, "", labels, labels)
     for row, of_row in enumerate(counts.tolist()):
@@ -113,6 +114,13 @@ def confusion(truth: Sequence[Any], predicted: Sequence[Any]) -> Figure:
             ink = "white" if count > counts.max() / 2 else "black"
             axes.text(column, row, count, ha="center", va="center", color=ink)
     axes.set(xlabel="answer", ylabel="truth")
+    return figure
+
+
+def _shown_figure(what: str, width: float, height: float) -> Figure:
+    """A figure that shows itself at the end of a cell, whether or not the notebook has loaded pyplot."""
+    figure = new_figure(what, width, height)
+    figure._repr_png_ = partial(png, figure)  # type: ignore[attr-defined]
     return figure
 
 

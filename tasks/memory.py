@@ -56,7 +56,7 @@ class MemoryConfig(TaggingOptions):
     dropout: float = 0.0
     embedding_dropout: float = 0.0
     learning_rate: float = 5e-3
-    weight_decay: float = 0.0
+    weight_decay: float = option(0.0, "decoupled weight decay", minimum=0, tune="0..0.1")
     schedule: str = "linear"
     epochs: int = 40
     batch_size: int = 16
