@@ -14,6 +14,7 @@ from seqkit.errors import SeqkitError, UsageError
 from seqkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from seqkit import plot
     from seqkit.cells import Cell
     from seqkit.estimators import (
         SequenceClassifier,
@@ -50,6 +51,7 @@ __all__ = [
     "State",
     "UsageError",
     "load",
+    "plot",
     "record",
     "speed_up",
 ]
@@ -80,6 +82,13 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     # Torch is imported with the first name that needs it, so that `seqkit --help` answers at once.
+    if name == "plot":
+        return import_module("seqkit.plot")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'seqkit' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    # So that names are completed which have not been imported yet.
+    return sorted({*globals(), *__all__})

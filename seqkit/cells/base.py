@@ -69,6 +69,9 @@ class Cell(ABC):
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     initial_bias: ClassVar[Mapping[str, float]] = {}
     """The initial bias of each gate that does not start at 0."""
+    memory_gates: ClassVar[Mapping[str, int]] = {}
+    """The gates that say how long a unit remembers: 1 for one that keeps the state when it is open, -1 for one that
+    replaces it. Chrono initialisation sets their biases; a cell without such a gate refuses it."""
 
     @property
     def options(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, sigmoid, tanh
@@ -45,6 +45,7 @@ class GRU(Cell):
     """
 
     gate_names = ("z", "r", "n")
+    memory_gates: ClassVar[Mapping[str, int]] = {"z": -1}
 
     def __init__(self, reset: Literal["after", "before"] = "after") -> None:
         if reset not in ("after", "before"):

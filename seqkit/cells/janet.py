@@ -43,6 +43,7 @@ class JANET(Cell):
 
     gate_names = ("f", "n")
     initial_bias: ClassVar[Mapping[str, float]] = {"f": 1.0}
+    memory_gates: ClassVar[Mapping[str, int]] = {"f": 1}
 
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta

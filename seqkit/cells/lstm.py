@@ -42,6 +42,7 @@ class LSTM(Cell):
     gate_names = ("i", "f", "g", "o")
     state_names = ("h", "c")
     initial_bias: ClassVar[Mapping[str, float]] = {"f": 1.0}
+    memory_gates: ClassVar[Mapping[str, int]] = {"f": 1, "i": -1}
 
     def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
         """The new ``h`` and ``c``; the equations are the class's."""

@@ -42,6 +42,7 @@ class CoupledLSTM(Cell):
     gate_names = ("i", "g", "o")
     state_names = ("h", "c")
     initial_bias: ClassVar[Mapping[str, float]] = {"i": -1.0}
+    memory_gates: ClassVar[Mapping[str, int]] = {"i": -1}
 
     def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
         """The new ``h`` and ``c``; the equations are the class's."""

@@ -43,6 +43,7 @@ class PeepholeLSTM(Cell):
     gate_names = ("i", "f", "g", "o")
     state_names = ("h", "c")
     initial_bias: ClassVar[Mapping[str, float]] = {"f": 1.0}
+    memory_gates: ClassVar[Mapping[str, int]] = {"f": 1, "i": -1}
 
     def own_parameters(self, hidden_size: int) -> dict[str, Tensor]:
         """The peepholes ``p_i``, ``p_f``, ``p_o``, (H) each."""

@@ -40,6 +40,7 @@ class MinGRU(Cell):
 
     gate_names = ("z", "n")
     initial_bias: ClassVar[Mapping[str, float]] = {"z": -1.0}
+    memory_gates: ClassVar[Mapping[str, int]] = {"z": -1}
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:

@@ -39,6 +39,7 @@ class MinLSTM(Cell):
 
     gate_names = ("f", "i", "n")
     initial_bias: ClassVar[Mapping[str, float]] = {"f": 1.0}
+    memory_gates: ClassVar[Mapping[str, int]] = {"f": 1, "i": -1}
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:

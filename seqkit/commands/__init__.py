@@ -32,6 +32,7 @@ _COMMANDS = {
     "compare": "train several cells and seeds on one task, side by side",
     "ensemble": "combine runs: average their predictions",
     "inspect": "write a page of a model's gates and states",
+    "lesson": "pages to show in class: gradients, memory, gates, attention, ...",
     "generate": "continue a text with a language model",
     "vectors": "train word vectors on a text, or query them",
     "export": "write a run's model as ONNX or with torch.export",

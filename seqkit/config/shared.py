@@ -115,19 +115,24 @@ class RecurrentOptions(TrainingConfig):
     cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
     hidden_size: int = option(128, "units of a cell", minimum=1, tune="64,96,128,192,256")
     num_layers: int = option(1, "recurrent layers", minimum=1, below=MOST_LAYERS, tune="1,2")
+    chrono: int | None = option(
+        None, "longest memory, in steps, that gates begin with [else the cell's own biases]", minimum=2
+    )
 
     def build(self, layer: Callable[..., L], *arguments: Any, **options: Any) -> L:
         """An ``Encoder``, ``Decoder`` or ``Recurrent`` with these options: ``config.build(Encoder, 5000, 64)``.
 
         ``options`` are those of the layer, and override the configuration.
         """
-        shared = {
+        shared: dict[str, Any] = {
             "cell": make_cell(self.cell, **self.cell_options),
             "hidden_size": self.hidden_size,
             "num_layers": self.num_layers,
             "kernel": None if self.kernel == "auto" else self.kernel,
             "precision": self.precision,
         }
+        if self.chrono is not None:
+            shared["chrono"] = self.chrono
         return layer(*arguments, **{**shared, **options})
 
 

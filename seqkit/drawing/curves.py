@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIRST, SECOND, INK, PALE = "#fe0101", "#fe0202", "#fe0303", "#fe0404"
+THIRD, FOURTH = "#fe0505", "#fe0606"
 """Colours that stand for others: the page says which, light or dark."""
 
 _VARIABLES = {FIRST: "var(--first)", SECOND: "var(--second)", INK: "currentColor", PALE: "var(--pale)"}
+_VARIABLES |= {THIRD: "var(--third)", FOURTH: "var(--fourth)"}
 _WIDTH, _HEIGHT = 4.6, 2.9
 """Inches; at this width letters keep their size on a telephone."""
 

@@ -142,7 +142,7 @@ def _untrained(model: Model, cell: str) -> Model:
     config = model.config
     if cell != getattr(config, "cell", cell):
         fields = {field.name for field in dataclasses.fields(config)}
-        changes: dict[str, Any] = {"cell": cell, "cell_options": {}}
+        changes: dict[str, Any] = {"cell": cell, "cell_options": {}, "chrono": None}
         config = dataclasses.replace(config, **{name: changes[name] for name in changes.keys() & fields})
     with seeded(config.seed):
         return Model(model.task, config, model.codec, model.task.build_head(config, model.codec).eval())

@@ -15,6 +15,11 @@ from seqkit.inspection.time_constants import time_constant_bars
 from seqkit.inspection.unrolled import Unrolled
 from seqkit.pages import asset, document, muted, safe, section
 
+_AT_FIRST = (
+    "New layers of all cells lose some: an RNN begins with a rotation, which tanh dampens; an LSTM keeps "
+    "σ(1) = 0.73 of its cell state in each step, a GRU σ(0) = 0.5 of its state, so that it may begin with less than "
+    "the RNN. What gates add is that training can open them, and --chrono opens them from the start."
+)
 _UNITS = 48
 """Rows of a heat map: of more units, those that change most are shown."""
 
@@ -122,7 +127,7 @@ def _about_flows(flows: Flows, has_text: bool) -> str:
     trained = [flow.cell for flow in flows.cells if flow.trained]
     return (
         "Norm of ∂loss/∂h by how many steps back h lies, relative to that of the last step, on a log scale. "
-        f"{loss} A line that falls straight is a gradient that vanishes: what lies far back cannot be learned. "
+        f"{loss} A line that falls straight is a gradient that vanishes by the same factor in each step. {_AT_FIRST} "
         f"Lines end at 1e-12. All models read {read}, and the gradient flows through {flows.layer}, with {flows.units} "
         f"units. {_trained(trained)}"
     )

@@ -25,6 +25,7 @@ from seqkit.layers.recall import Past, Recall
 from seqkit.layers.recurrent import Direction, Lengths, Recurrent
 from seqkit.layers.state import State
 from seqkit.lengths import reverse_sequences, sequence_mask
+from seqkit.pages import table
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,27 @@ class Trace:
     attention: list[tuple[str, Tensor]] = field(default_factory=list)
     """Name of the module in the model, and its weights (B, T, S): of an attention those of each step written, of a
     pooling one row over all steps, of a recall those of each step over its past and itself"""
+
+    def __repr__(self) -> str:
+        layers = [f"{call.name} {tuple(next(iter(call.states.values())).shape)}" for call in self.layers]
+        attention = [f"{name} {tuple(weights.shape)}" for name, weights in self.attention]
+        return f"Trace(layers: {', '.join(layers) or 'none'}; attention: {', '.join(attention) or 'none'})"
+
+    def _repr_html_(self) -> str:
+        columns = ["layer", "direction", "cell", "gates", "states", "batch, steps, units"]
+        rows = [
+            [
+                f"{call.name}, layer {call.layer + 1}",
+                "reads backward" if call.backward else "reads forward",
+                repr(call.cell),
+                ", ".join(call.gates),
+                ", ".join(call.states),
+                str(tuple(next(iter(call.states.values())).shape)),
+            ]
+            for call in self.layers
+        ]
+        rows += [[name, "", "attention", "", "", str(tuple(weights.shape))] for name, weights in self.attention]
+        return table(columns, rows)
 
 
 @contextmanager

@@ -28,14 +28,20 @@ class Direction(nn.Module):
 
     Initial values: orthogonal recurrent weights for each gate (Saxe et al., 2014), Glorot-uniform input weights for
     each gate, biases 0 unless the cell gives another value (the forget gate of an LSTM starts at 1).
+
+    With ``chrono`` T, the bias of a gate that keeps the state is drawn as ``log U(1, T - 1)``, and that of one that
+    replaces it is its negative, so that units begin with memories of up to T steps (Tallec and Ollivier, 2018,
+    arXiv:1804.11188). Raises :class:`UsageError` for a cell without such a gate.
     """
 
     weight_h: Tensor
     bias_h: Tensor | None
 
-    def __init__(self, cell: Cell, input_size: int, hidden_size: int) -> None:
+    def __init__(self, cell: Cell, input_size: int, hidden_size: int, chrono: int | None = None) -> None:
         super().__init__()
-        self.cell = cell
+        if chrono is not None:
+            _check_chrono(cell, chrono)
+        self.cell, self.chrono = cell, chrono
         rows = len(cell.gate_names) * hidden_size
         self.weight_x = nn.Parameter(torch.empty(rows, input_size))
         weight_h = torch.empty(cell.recurrent_gates * hidden_size, hidden_size)
@@ -63,10 +69,20 @@ class Direction(nn.Module):
                 nn.init.orthogonal_(weight_h)
         for gate, bias in zip(gates, self.bias.chunk(len(gates)), strict=True):
             bias.fill_(self.cell.initial_bias.get(gate, 0.0))
+        if self.chrono is not None:
+            self._draw_memories(self.chrono)
         if self.bias_h is not None:
             self.bias_h.zero_()
         for name, value in self.cell.own_parameters(self.weight_h.shape[1]).items():
             self.own[name].copy_(value)
+
+    def _draw_memories(self, longest: int) -> None:
+        """The same memory for all gates of a unit."""
+        gates = self.cell.gate_names
+        biases = dict(zip(gates, self.bias.chunk(len(gates)), strict=True))
+        memories = torch.empty_like(biases[gates[0]]).uniform_(1, longest - 1).log()
+        for gate, sign in self.cell.memory_gates.items():
+            biases[gate].copy_(sign * memories)
 
     def forward(self) -> Weights:
         """The parameters as kernels take them, after whatever hooks have put in their place."""
@@ -88,6 +104,15 @@ class Direction(nn.Module):
     def weights(self) -> Weights:
         """The parameters as kernels take them; see :func:`weights_of`."""
         return weights_of(self)
+
+
+def _check_chrono(cell: Cell, chrono: int) -> None:
+    if chrono < 2:
+        raise UsageError(f"chrono is the longest memory in steps, 2 at least, not {chrono}")
+    if not cell.memory_gates:
+        raise UsageError(
+            f"{type(cell).__name__} has no gate that chrono could set; leave it out, or take a cell such as lstm or gru"
+        )
 
 
 def step_tensors(layers: Iterable[nn.Module]) -> list[Tensor]:

@@ -52,6 +52,8 @@ class Recurrent(nn.Module):
         dropout: probability of zeroing an output between layers, while training.
         weight_dropout: probability of zeroing a recurrent weight, drawn once a call, while training (Merity, Keskar and
             Socher, 2018, arXiv:1708.02182).
+        chrono: longest memory, in steps, that the biases of gates begin with (chrono initialisation, see
+            :class:`Direction`); None: biases begin as the cell gives them.
         kernel: how the time loop runs: ``"auto"``, or a name of ``seqkit.kernels.KERNELS``; None: the value of
             ``SEQKIT_KERNELS`` when the layer is constructed, else ``"auto"``.
         precision: ``"f32"``, or ``"bf16"``: products of matrices may round both sides to bfloat16 where the processor
@@ -74,6 +76,7 @@ class Recurrent(nn.Module):
         dropout: float = 0.0,
         *,
         weight_dropout: float = 0.0,
+        chrono: int | None = None,
         kernel: str | None = None,
         precision: str = "f32",
         device: torch.device | str | None = None,
@@ -98,7 +101,7 @@ class Recurrent(nn.Module):
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
         with torch.device(device) if device is not None else nullcontext():
             self.layers = nn.ModuleList(
-                nn.ModuleList(Direction(self.cell, size, hidden_size) for _ in range(self.num_directions))
+                nn.ModuleList(Direction(self.cell, size, hidden_size, chrono) for _ in range(self.num_directions))
                 for size in sizes
             )
         self.to(dtype=dtype)

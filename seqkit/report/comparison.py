@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from seqkit.drawing.figures import literal, new_figure
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import read_json
+from seqkit.report.lengths import length_plot, length_tables, scores_by_length
 from seqkit.report.page import write_report
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.schemas import RESULTS
@@ -100,7 +101,11 @@ def _summary(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     metric = runs[0].results["metric"]
     scores = [run.score for run in runs]
     baselines = [run.results["baseline"][metric] for run in runs if metric in run.results["baseline"]]
+    results = [run.results for run in runs]
+    by_length = scores_by_length(results)
+    lengths = {"by_length": by_length, "baseline_by_length": scores_by_length(results, "baseline")}
     return {
+        **(lengths if by_length else {}),
         "scores": scores,
         "mean": fmean(scores),
         "deviation": _deviation(scores),
@@ -151,7 +156,11 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
         for pair in facts["p_values"]
     ]
     how = f"paired bootstrap of {facts['resamples']:,}" if facts["resamples"] else "none: nothing to resample"
-    return [Table(title, columns, rows), Table(f"Differences ({how})", [what, "difference", "p"], pairs)]
+    return [
+        Table(title, columns, rows),
+        *length_tables(facts),
+        Table(f"Differences ({how})", [what, "difference", "p"], pairs),
+    ]
 
 
 def _spread(mean: float | None, deviation: float | None) -> str:
@@ -163,8 +172,15 @@ def _spread(mean: float | None, deviation: float | None) -> str:
 def plot(facts: Mapping[str, Any]) -> dict[str, bytes]:
     """``compare.png`` and ``compare.svg``: a dot for each run, a bar at each mean, a dashed line at the baseline.
 
+    Where scores are known by length, it is a line for each cell over the lengths.
+
     Raises :class:`UsageError` where matplotlib is not installed.
     """
+    figure = length_plot(facts) if length_tables(facts) else _dots(facts)
+    return {f"compare.{kind}": _saved(figure, kind) for kind in ("png", "svg")}
+
+
+def _dots(facts: Mapping[str, Any]) -> Any:
     cells = facts["cells"]
     figure = new_figure("a plot", 6.4, 1.4 + 0.5 * len(cells))
     axes = figure.add_subplot()
@@ -182,7 +198,7 @@ def plot(facts: Mapping[str, Any]) -> dict[str, bytes]:
     axes.grid(axis="x", alpha=0.3)
     axes.set_title(literal(facts["task"]), fontsize=10)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    return {f"compare.{kind}": _saved(figure, kind) for kind in ("png", "svg")}
+    return figure
 
 
 def _saved(figure: Any, kind: str) -> bytes:

@@ -18,6 +18,7 @@ from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.files import json_bytes, read_json
 from seqkit.layers import Head
 from seqkit.layers.bounded import TooLarge, bounded_tensors
+from seqkit.pages import table
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.schemas import TRAINED_RUN
 from seqkit.runs.tasks import find_task
@@ -36,6 +37,8 @@ from seqkit.topologies import (
 )
 from seqkit.topologies.files import check_codec_files
 
+_SHOWN = ("cell", "hidden_size", "num_layers", "bidirectional", "data")
+"""Options that a notebook shows of a model"""
 _UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, AssertionError)
 """What a codec raises that takes files for whole which are not: those of other people's tasks have no schema here."""
 
@@ -49,6 +52,11 @@ class Model:
 
     def __init__(self, task: AnyTask, config: TrainingConfig, codec: AnyCodec, head: Head) -> None:
         self.task, self.config, self.codec, self.head = task, config, codec, head
+
+    def _repr_html_(self) -> str:
+        facts = [["task", f"{self.task.name}: {self.task.summary}"], ["topology", self.task.topology]]
+        facts += [[name, str(getattr(self.config, name))] for name in _SHOWN if hasattr(self.config, name)]
+        return table(["", ""], [*facts, ["parameters", f"{count_parameters(self.head):,}"]])
 
     @property
     def device(self) -> torch.device:

@@ -48,6 +48,7 @@ OWN = {
     "tag": "my.conll",
     "frames": "clips",
     "digit": "points.csv",
+    "memory": "my.conll",
 }
 """The small data that stand in for a task's own."""
 QUICK = ["--set", "epochs=1", "--set", "hidden_size=8"]
