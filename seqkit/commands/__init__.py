@@ -35,6 +35,7 @@ _COMMANDS = {
     "generate": "continue a text as a run's model would",
     "vectors": "train word vectors on a text, or look into some",
     "export": "write a run's model as ONNX or with torch.export",
+    "serve": "answer over HTTP, with a page to try a run on",
     "kernels": "build, show or delete the native kernels",
     "bench": "measure our recurrent layers against others'",
 }

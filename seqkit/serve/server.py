@@ -1,0 +1,134 @@
+"""The service as processes: a socket, one worker or several, and a stop that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.supervisors import Multiprocess
+
+from seqkit.serve.app import make_app
+from seqkit.serve.guard import Guard
+from seqkit.serve.limits import Limits
+from seqkit.signs import as_signs
+
+_IDLE_SECONDS = 15.0
+"""That a connection may be silent where a request should begin, or go on"""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that a worker process needs to make its application; calling it does."""
+
+    paths: Mapping[str, Path]
+    limits: Limits
+    token: str | None
+    key: bytes
+    is_local: bool
+    device: str | None
+
+    def __call__(self) -> Guard:
+        """The application."""
+        set_up_log()
+        return make_app(
+            self.paths, self.limits, token=self.token, key=self.key, is_local=self.is_local, device=self.device
+        )
+
+
+class TimedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # which of two it is depends on what is there
+    """HTTP that ends connections on which nothing happens: half a request would otherwise keep one for ever."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _silent_since: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        """See :class:`asyncio.Protocol`."""
+        super().connection_made(transport)
+        self._silent_since = self
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See :class:`asyncio.Protocol`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        """Ends the connection if it still waits for the request that it waited for at the last look."""
+        cycle = self.cycle
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return
+        waits = cycle is None or cycle.response_complete
+        if waits and self._silent_since is cycle:
+            self.transport.abort()
+            return
+        self._silent_since = cycle if waits else self
+        self._timer = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._look)
+
+
+class _Signs(logging.Formatter):
+    """One line for each message, in which nothing steers a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return as_signs(super().format(record)).replace("\n", " | ")
+
+
+def set_up_log() -> None:
+    """Warnings and errors of the service and of uvicorn on standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Signs("seqkit serve: %(message)s"))
+    for name in ("seqkit.serve", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.WARNING)
+
+
+def serve(setup: Setup, host: str, port: int, workers: int, ready: Any) -> None:
+    """Serves until SIGTERM or SIGINT, and answers what was taken before.
+
+    ``ready`` is called with the address once the socket is open. Raises :class:`OSError` for one that cannot be.
+    """
+    # One worker says now what is wrong with a run; of several, each opens the runs for itself.
+    app: Any = setup() if workers == 1 else setup
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        factory=workers > 1,
+        workers=workers,
+        http=TimedProtocol,
+        ws="websockets-sansio",
+        ws_max_size=setup.limits.body_bytes,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=int(setup.limits.seconds) + 5,
+        limit_concurrency=None,
+        backlog=4096,
+    )
+    socket = _bound(config)
+    server = uvicorn.Server(config)
+    ready(f"http://{f'[{host}]' if ':' in host else host}:{socket.getsockname()[1]}")
+    if workers == 1:
+        server.run([socket])
+    else:
+        Multiprocess(config, server.run, [socket]).run()
+
+
+def _bound(config: uvicorn.Config) -> Any:
+    import socket
+
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    bound = socket.socket(family)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((config.host, config.port))
+    bound.set_inheritable(True)
+    return bound
