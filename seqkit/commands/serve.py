@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def _check(port: int, workers: int, max_body: int, max_waiting: int, timeout: fl
         raise UsageError(f"--timeout must be above 0, not {timeout:g}")
 
 
-def _check_runs(paths: dict[str, Path]) -> None:
+def _check_runs(paths: Mapping[str, Path]) -> None:
     """Says here what each worker would say of a run that cannot be opened."""
     from seqkit.runs.model import open_run
 

@@ -84,7 +84,7 @@ def _general_paths() -> dict[str, Any]:
 def _paths_of_run(name: str, served: Served, limits: Limits) -> dict[str, Any]:
     facts, answered = served.facts(), "application/json"
     run = {"run": {"type": "string", "const": name}}
-    schemas = {
+    schemas: dict[str, tuple[str, dict[str, Any], dict[str, Any] | None, str]] = {
         "predict": ("Answers one input, or many", _predict_schema(served, run, limits), None, answered),
     }
     if facts["explains"]:

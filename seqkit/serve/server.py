@@ -115,12 +115,11 @@ def serve(setup: Setup, host: str, port: int, workers: int, ready: Any) -> None:
         backlog=4096,
     )
     socket = _bound(config)
-    server = uvicorn.Server(config)
     ready(f"http://{f'[{host}]' if ':' in host else host}:{socket.getsockname()[1]}")
     if workers == 1:
-        server.run([socket])
+        uvicorn.Server(config).run([socket])
     else:
-        Multiprocess(config, server.run, [socket]).run()
+        Multiprocess(config, [socket]).run()
 
 
 def _bound(config: uvicorn.Config) -> Any:

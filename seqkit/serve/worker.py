@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from seqkit.serve.limits import Limits
@@ -187,7 +188,7 @@ def _answered(questions: Sequence[_Question]) -> list[tuple[asyncio.Future[Any],
     outcomes: list[tuple[asyncio.Future[Any], Any]] = []
     alike: dict[Any, list[_Question]] = {}
     for question in questions:
-        prepared = _outcome(lambda question=question: _prepare(question))
+        prepared = _outcome(partial(_prepare, question))
         if isinstance(prepared, Exception):
             outcomes.append((question.future, prepared))
         else:
