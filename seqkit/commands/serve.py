@@ -58,7 +58,7 @@ def command(
     if not is_local and token is None:
         echo(f"warning: whoever can reach {host} can ask; give a token with --token-file FILE", err=True)
     key = _secret(key_file, "--key-file").encode() if key_file else secrets.token_bytes(32)
-    setup = Setup(paths, limits, token, key, is_local, device)
+    setup = Setup(paths, limits, token, key, is_local, device, workers)
     if workers > 1:
         _check_runs(setup.paths)
 
@@ -66,7 +66,7 @@ def command(
         echo(f"serving {', '.join(paths)} at {address}", err=True)
 
     try:
-        serve(setup, host, port, workers, ready)
+        serve(setup, host, port, ready)
     except OSError as error:
         raise SeqkitError(f"cannot listen on {host} port {port} ({error.strerror}); choose another --port") from None
 

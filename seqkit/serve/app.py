@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from seqkit.pages import asset
+from seqkit.serve.deadline import deadline
 from seqkit.serve.guard import Guard, problem_of, send_json
 from seqkit.serve.limits import Limits
 from seqkit.serve.openapi import openapi
@@ -68,10 +69,9 @@ class JsonEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        try:
-            value = await asyncio.wait_for(self.function(scope, receive), self.seconds)
-        except (TimeoutError, asyncio.TimeoutError):  # two of them until Python 3.10
-            raise Problem(504, f"the model took more than {self.seconds:g} seconds; ask for less at a time") from None
+        what = f"the model took more than {self.seconds:g} seconds; ask for less at a time"
+        with deadline(self.seconds, Problem(504, what)):
+            value = await self.function(scope, receive)
         await send_json(send, value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import json
 import re
@@ -11,6 +10,7 @@ from typing import Any, NoReturn
 
 from starlette.types import Receive, Scope
 
+from seqkit.serve.deadline import deadline
 from seqkit.serve.limits import Limits
 from seqkit.serve.problem import Problem
 
@@ -59,10 +59,9 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
     said = header(scope, b"content-length")
     if said.isdigit() and len(said) < 20 and int(said) > limits.body_bytes:
         raise _too_large(limits)
-    try:
-        parts = await asyncio.wait_for(_parts(receive, limits.body_bytes), limits.read_seconds)
-    except (TimeoutError, asyncio.TimeoutError):  # two of them until Python 3.10
-        raise Problem(408, "the request came too slowly; send it again", {"connection": "close"}) from None
+    slow = Problem(408, "the request came too slowly; send it again", {"connection": "close"})
+    with deadline(limits.read_seconds, slow):
+        parts = await _parts(receive, limits.body_bytes)
     if sum(map(len, parts)) > limits.body_bytes:
         raise _too_large(limits)
     return b"".join(parts)
