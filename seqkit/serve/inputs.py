@@ -40,7 +40,10 @@ class Inputs(NamedTuple):
     """The value as the codec takes it, None of one with nothing in it; raises :class:`Problem` for another kind"""
     names: tuple[str, ...] = ()
     """Of numbers and features, where they have names"""
-    picture_size: int = 0
+    frame_size: int = 0
+    """Numbers of a frame, or of a vector"""
+    grid: dict[str, float] | None = None
+    """Of numbers that are the pixels of a square: its side, and the brightest that a pixel usually is"""
 
 
 def inputs_of(task: AnyTask, codec: AnyCodec) -> Inputs:
@@ -110,7 +113,14 @@ def _numbers(codec: VectorCodec) -> Inputs:
             raise _refuse(f"a list of {size} numbers")
         return [float(number) for number in value]
 
-    return Inputs("numbers", _rows_of(size), read, codec.names)
+    return Inputs("numbers", _rows_of(size), read, codec.names, size, _grid(codec))
+
+
+def _grid(codec: VectorCodec) -> dict[str, float] | None:
+    side = math.isqrt(len(codec.names))
+    if side < 4 or side * side != len(codec.names) or not all("pixel" in name.lower() for name in codec.names):
+        return None
+    return {"side": side, "most": round(float((codec.mean + codec.scale).max()))}
 
 
 def _rows_of(size: int) -> dict[str, Any]:
@@ -132,7 +142,7 @@ def _frames(codec: FrameCodec) -> Inputs:
         features = _matrix(value, size, what)
         return clip_of("the input", features, names) if len(features) else None
 
-    return Inputs("frames", {"type": "array", "items": _rows_of(size)}, read, tuple(names or ()))
+    return Inputs("frames", {"type": "array", "items": _rows_of(size)}, read, tuple(names or ()), size)
 
 
 def _vectors(codec: CaptionCodec) -> Inputs:
@@ -143,7 +153,7 @@ def _vectors(codec: CaptionCodec) -> Inputs:
         return Picture("the input", digest(values), values)
 
     schema = {"type": "array", "items": _rows_of(size), "minItems": places, "maxItems": places}
-    return Inputs("vectors", schema, read)
+    return Inputs("vectors", schema, read, frame_size=size)
 
 
 def _pictures(codec: CaptionCodec) -> Inputs:
@@ -157,7 +167,7 @@ def _pictures(codec: CaptionCodec) -> Inputs:
         return picture_of(value, side, color)
 
     schema = {"type": "string", "contentEncoding": "base64", "description": "a PNG, JPEG, GIF, BMP or WebP file"}
-    return Inputs("picture", schema, read, picture_size=side)
+    return Inputs("picture", schema, read)
 
 
 def _decoded(text: str) -> bytes:

@@ -98,6 +98,8 @@ class ServedRun:
             "version": self.version,
             "input": inputs.kind,
             "names": list(inputs.names),
+            "frame_size": inputs.frame_size,
+            "grid": inputs.grid,
             "labels": list(labels),
             "options": list(self._options),
             "generates": isinstance(model.task, Generates),
