@@ -49,7 +49,7 @@ async function begin() {
 function choiceOf(run) {
   const box = make("input", { type: "checkbox", checked: chosen.has(run.name), value: run.name });
   box.addEventListener("change", () => choose(run, box.checked));
-  return make("label", {}, box, make("span", {}, `${run.name} (${run.task})`));
+  return make("label", {}, box, make("span", {}, run.name === run.task ? run.name : `${run.name} (${run.task})`));
 }
 
 function choose(run, wanted) {
@@ -64,7 +64,7 @@ function choose(run, wanted) {
 }
 
 const selected = () => runs.filter((run) => chosen.has(run.name));
-const kindOf = (run) => (run.generates ? "prompt" : run.input === "words" ? "text" : `${run.input} ${run.names}`);
+const kindOf = (run) => (run.generates ? "prompt" : run.input === "words" ? "text" : `${run.input} ${run.names}`.trim());
 const say = (text) => { $("problem").textContent = text; };
 
 // Inputs: each kind has what people see, and `read`, which gives the values to ask for.
@@ -80,7 +80,7 @@ function showInputs() {
   $("writing").hidden = !run.generates;
   $("answers").replaceChildren();
   $("about").textContent = run.generates
-    ? "A text, and how the run goes on with it." : `${run.summary}. The answer comes as you type.`;
+    ? "Type a text; the run goes on with it." : `${run.summary[0].toUpperCase()}${run.summary.slice(1)}. The answer comes as you type.`;
   update(0);
 }
 
@@ -278,7 +278,7 @@ function headlineOf(found) {
 function answerOf(found) {
   const said = headlineOf(found);
   const parts = [make("p", { className: said.length > 40 ? "said long" : "said" }, said)];
-  if (found.tags) parts.splice(0, 1, tagged(found));
+  if (found.tags) parts.splice(found.text ? 1 : 0, 1, tagged(found));
   if (found.probabilities && !Array.isArray(found.probabilities)) parts.push(barsOf(found.probabilities));
   if (found.n_best) parts.push(make("ol", {}, ...found.n_best.map((one) => make("li", {}, headlineOf(one)))));
   const rest = Object.entries(found).filter(([name]) => !["label", "labels", "probabilities", "n_best", "words", "tags", "sure", "text", "caption"].includes(name));
@@ -339,13 +339,18 @@ function insideOf(inside) {
   return parts;
 }
 
-const signed = (value) => (Math.abs(value) < 0.005 ? "0" : (value > 0 ? "+" : "−") + Math.abs(value).toFixed(2));
+function signed(value, places) {
+  return Math.abs(value) < 0.5 * 10 ** -places ? "0" : (value > 0 ? "+" : "−") + Math.abs(value).toFixed(places);
+}
+
+const plain = (value) => (Math.abs(value) < 0.005 ? "0" : value.toFixed(2).replace("-", "−"));
 
 function influenceOf(steps, values) {
   const most = Math.max(...values.map(Math.abs), 1e-9);
+  const places = Math.min(6, Math.max(2, 1 - Math.floor(Math.log10(most))));
   const row = make("p", { className: "words" });
   steps.forEach((step, n) => {
-    const word = make("span", { className: values[n] >= 0 ? "for" : "against" }, step, make("small", {}, signed(values[n])));
+    const word = make("span", { className: values[n] >= 0 ? "for" : "against" }, step, make("small", {}, signed(values[n], places)));
     word.style.setProperty("--share", Math.abs(values[n]) / most);
     row.append(word);
   });
@@ -355,7 +360,7 @@ function influenceOf(steps, values) {
 function heat(columns, rows, values, caption, shares = values) {
   const head = make("tr", {}, make("td"), ...columns.map((name) => make("th", { scope: "col" }, name)));
   const body = values.map((row, r) => make("tr", {}, make("th", { scope: "row" }, rows[r] ?? ""), ...row.map((value, c) => {
-    const cell = make("td", {}, value.toFixed(2));
+    const cell = make("td", {}, plain(value));
     cell.style.setProperty("--share", Math.min(1, shares[r][c]));
     return cell;
   })));
