@@ -160,6 +160,8 @@ def _pictures(codec: CaptionCodec) -> Inputs:
     side, color = codec.shape[0], codec.shape[2] == 3
 
     def read(value: Any) -> Any:
+        if value in ("", b""):
+            return None
         if isinstance(value, str):
             value = _decoded(value)
         if not isinstance(value, bytes):

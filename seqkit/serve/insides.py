@@ -10,11 +10,15 @@ from seqkit.inspection.inside import Inside
 from seqkit.inspection.unrolled import Unrolled
 
 
-def inside_as_json(inside: Inside, units: bool) -> dict[str, Any]:
+def inside_as_json(inside: Inside | None, units: bool) -> dict[str, Any]:
     """The answer, the influence of each step on it, attention, and the gates of each layer.
 
-    ``units``: gates and states of every unit (T, H); else their average over the units (T).
+    Of an input with nothing in it (None) there is none. ``units``: gates and states of every unit (T, H); else their
+    average over the units (T).
     """
+    if inside is None:
+        notes = ["There is nothing in the input."]
+        return {"answer": None, "influence": {}, "attention": [], "layers": [], "notes": notes}
     return {
         "answer": inside.answer,
         "influence": {

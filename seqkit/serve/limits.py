@@ -33,3 +33,19 @@ class Limits:
     """That a WebSocket may be silent"""
     beam: int = 64
     """Hypotheses of a search (422)"""
+
+
+STOPS = 16
+"""Texts that a text may stop at"""
+
+
+def sampling_bounds(limits: Limits) -> dict[str, tuple[float, float]]:
+    """Between which values the options of a text that is written lie; ``top_p`` is above 0, too."""
+    return {
+        "length": (1, limits.generated),
+        "temperature": (0, 100),
+        "top_k": (0, 100_000),
+        "top_p": (1e-6, 1),
+        "no_repeat_ngram": (0, 100),
+        "seed": (0, 2**53),
+    }

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqkit.serve.limits import Limits
+from seqkit.serve.limits import STOPS, Limits, sampling_bounds
 from seqkit.serve.served import Served
 from seqkit.version import __version__
 
 _ERRORS = {
     "400": "not JSON, or too deep",
     "401": "the token is missing or wrong",
+    "403": "the token of a stream was signed by another service",
     "404": "no such run",
     "408": "the request came too slowly",
     "409": "the token of a stream is of another version of the run",
@@ -63,7 +64,7 @@ def _responses(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _post(summary: str, schema: Mapping[str, Any], answer: Mapping[str, Any] | None, media: str) -> dict[str, Any]:
     body = {"required": True, "content": {"application/json": {"schema": dict(schema)}}}
-    content = {media: {"schema": dict(answer or {"type": "object"})}}
+    content = {media: {"schema": {"type": "object"}} if answer is None else {}}
     return {"post": {"summary": summary, "requestBody": body, "responses": _responses(content)}}
 
 
@@ -91,7 +92,7 @@ def _paths_of_run(name: str, served: Served, limits: Limits) -> dict[str, Any]:
         fields = {**run, "input": {**served.input_schema()}, "units": {"type": "boolean"}}
         schemas["explain"] = ("What happens inside", _object(fields, ["input"]), None, answered)
     if facts["generates"]:
-        schemas["generate"] = ("Writes a text", _generate_schema(run, limits), {"type": "string"}, "text/event-stream")
+        schemas["generate"] = ("Writes a text", _generate_schema(run, limits), {}, "text/event-stream")
     if facts["streams"]:
         schemas["stream"] = ("Steps of a stream, with its token", _stream_schema(served, run, limits), None, answered)
     paths = {f"/runs/{name}": _get(f"What {name} is")}
@@ -110,19 +111,12 @@ def _predict_schema(served: Served, run: Mapping[str, Any], limits: Limits) -> d
 
 
 def _generate_schema(run: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
-    return _object(
-        {
-            **run,
-            "prompt": {"type": "string"},
-            "length": {"type": "integer", "minimum": 1, "maximum": limits.generated, "default": 200},
-            "temperature": {"type": "number", "minimum": 0, "maximum": 100, "default": 1},
-            "top_k": {"type": "integer", "minimum": 0, "maximum": 100_000, "default": 0},
-            "top_p": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 1},
-            "no_repeat_ngram": {"type": "integer", "minimum": 0, "maximum": 100, "default": 0},
-            "stop": {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": 16},
-            "seed": {"type": "integer", "minimum": 0, "maximum": 2**53, "default": 0},
-        }
-    )
+    numbers: dict[str, Any] = {}
+    for name, (least, most) in sampling_bounds(limits).items():
+        kind = "number" if name in ("temperature", "top_p") else "integer"
+        numbers[name] = {"type": kind, "minimum": least, "maximum": most}
+    stop = {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": STOPS}
+    return _object({**run, "prompt": {"type": "string"}, **numbers, "stop": stop})
 
 
 def _stream_schema(served: Served, run: Mapping[str, Any], limits: Limits) -> dict[str, Any]:

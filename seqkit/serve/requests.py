@@ -120,9 +120,11 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def check_fields(value: Mapping[str, Any], known: Mapping[str, tuple[type, ...]]) -> None:
-    """Raises :class:`Problem` for a field that nobody knows, or of another type."""
+def check_fields(value: dict[str, Any], known: Mapping[str, tuple[type, ...]]) -> None:
+    """Raises :class:`Problem` for a field that nobody knows, or of another type; 5.0 is a whole number, as 5 is."""
     for name, entry in value.items():
+        if isinstance(entry, float) and entry.is_integer():
+            entry = value[name] = int(entry)
         if name not in known:
             raise Problem(422, f"unknown field {name!r:.80}; a request has: {', '.join(known)}")
         if not isinstance(entry, known[name]) or (isinstance(entry, bool) and bool not in known[name]):

@@ -125,7 +125,10 @@ class ServedRun:
         for name, option in self._options.items():
             schema: dict[str, Any] = {"type": kinds.get(option.kind, "string"), "description": option.help}
             if option.kind in (int, float):
-                schema |= {"minimum": option.limits.get("minimum", 0), "maximum": self.limits.beam}
+                least, most = self._bounds(name)
+                schema |= {"minimum": least, "maximum": most}
+                if "above" in option.limits:
+                    schema["exclusiveMinimum"] = option.limits["above"]
             schemas[name] = schema
         return schemas
 
@@ -152,13 +155,21 @@ class ServedRun:
             option = self._options[name]
             plain = int(value) if option.kind is int and type(value) is float and value.is_integer() else value
             checked[name] = option.check(plain, name)
-            if option.kind in (int, float) and not option.limits.get("minimum", 0) <= checked[name] <= self.limits.beam:
-                raise UsageError(f"{name} must be from {option.limits.get('minimum', 0)} to {self.limits.beam}")
+            least, most = self._bounds(name)
+            if checked[name] is None or (option.kind in (int, float) and not least <= checked[name] <= most):
+                raise UsageError(f"{name} must be from {least:g} to {most:g}, not {value!r:.40}; or leave it out")
         # Whoever asks for many texts means a search that finds them.
         if "n_best" in checked and "beam_size" in self._options:
             beam = checked.get("beam_size", getattr(self.model.config, "beam_size", 1))
             checked["beam_size"] = max(beam, checked["n_best"])
         return checked
+
+    def _bounds(self, name: str) -> tuple[float, float]:
+        """Between which values an option lies."""
+        least = self._options[name].limits.get("minimum")
+        # A tagger has several answers only where labels are searched for together.
+        has_one = name == "n_best" and getattr(self.model.head, "crf", self) is None
+        return 0 if least is None else least, 1 if has_one else self.limits.beam
 
     def answer(self, items: Sequence[Any], options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """See :class:`Served`."""
@@ -203,10 +214,11 @@ class ServedRun:
         """See :class:`Served`."""
         check_has_time(self.model)
         raw = self.inputs.read(value)
-        if raw is None:
-            raise Problem(422, "there is nothing in the input; give one with something to read")
+        report = None if raw is None else self.model.codec.encoding_report(raw)
+        if raw is None or (isinstance(raw, str) and report is not None and not report.symbols):
+            raw = None
         self.prepare(value)
-        return inside_as_json(look_inside(self.model, raw), units)
+        return inside_as_json(None if raw is None else look_inside(self.model, raw), units)
 
 
 def open_served(path: Path, limits: Limits, device: str | None = None) -> ServedRun:

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope
 
-from seqkit.serve.limits import Limits
+from seqkit.serve.limits import STOPS, Limits, sampling_bounds
 from seqkit.serve.metrics import Metrics
 from seqkit.serve.problem import Problem, overloaded
 from seqkit.serve.registry import Registry
@@ -112,14 +112,15 @@ class Service:
         request = await self._json(scope, receive, _GENERATE)
         name, served = self._run_of(scope, request)
         request.pop("run", None)
-        prompt, length = request.pop("prompt", ""), request.setdefault("length", 200)
-        if not 1 <= length <= self.limits.generated:
-            raise Problem(422, f"length must be from 1 to {self.limits.generated:,}")
-        if not all(isinstance(stop, str) for stop in request.get("stop", ())):
-            raise Problem(422, "stop must be a list of texts")
+        prompt = request.pop("prompt", "")
+        request.setdefault("length", 200)
+        check_sampling(request, self.limits)
         notes: list[str] = []
         pieces = self.worker.write(lambda: served.generate(prompt, request, notes))
-        first = await anext(pieces, None)
+        try:
+            first = await anext(pieces)
+        except StopAsyncIteration:
+            first = None
         return _events(first, pieces, {"run": name, "version": served.version}, notes)
 
     def opened(self) -> None:
@@ -148,7 +149,19 @@ class Service:
     def _run_of(self, scope: Scope, request: Mapping[str, Any]) -> tuple[str, Served]:
         """The run that the path names, or the request."""
         named = scope.get("path_params", {}).get("name")
+        if named is not None and request.get("run", named) != named:
+            raise Problem(422, "the path names one run and the request another; leave out one of them")
         return self.registry.find(request.get("run") if named is None else named)
+
+
+def check_sampling(request: Mapping[str, Any], limits: Limits) -> None:
+    """Raises :class:`Problem` for what a text cannot be written with."""
+    for name, (least, most) in sampling_bounds(limits).items():
+        if name in request and not least <= request[name] <= most:
+            raise Problem(422, f"{name} must be from {least:g} to {most:g}")
+    stops = request.get("stop", ())
+    if len(stops) > STOPS or not all(isinstance(stop, str) and stop for stop in stops):
+        raise Problem(422, f"stop must be a list of texts, {STOPS} at most")
 
 
 async def _events(

@@ -16,7 +16,7 @@ from seqkit.topologies import Snapshot
 
 _MARK = b"seqkit stream 1\0"
 """Signed with the content, so that nothing else that is ever signed with the key passes for a stream."""
-_FORGED = Problem(422, "the token is not one that this service has signed; begin the stream anew")
+_FORGED = Problem(403, "the token is not one that this service has signed; begin the stream anew")
 
 
 def to_token(key: bytes, version: str, snapshot: Snapshot) -> str:

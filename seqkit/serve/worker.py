@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -156,14 +157,19 @@ class Worker:
                 piece = next(text.iterator, _END)
             except Exception as error:  # any: it is raised where the text is read
                 piece = error
-            self._loop.call_soon_threadsafe(text.pending.put_nowait, piece)
+            self._soon(text.pending.put_nowait, piece)
         if not isinstance(piece, str):
             with self._changed:
                 self._texts.remove(text)
 
     def _deliver(self, outcomes: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
         if outcomes:
-            self._loop.call_soon_threadsafe(_settle, outcomes)
+            self._soon(_settle, outcomes)
+
+    def _soon(self, function: Callable[..., Any], argument: Any) -> None:
+        # A loop that is closed has nobody left who waits.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, argument)
 
 
 def _settle(outcomes: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
