@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,23 +148,27 @@ def serve(setup: Setup, host: str, port: int, ready: Callable[[str], None]) -> N
         date_header=False,
         lifespan="on",
         timeout_graceful_shutdown=int(setup.limits.seconds) + 5,
-        limit_concurrency=None,
+        # A worker that is loading its runs is no dead one.
+        timeout_worker_healthcheck=120,
         backlog=4096,
     )
-    socket = _bound(config)
-    ready(f"http://{f'[{host}]' if ':' in host else host}:{socket.getsockname()[1]}")
+    bound = _bound(config)
+    ready(f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}")
     if workers == 1:
-        uvicorn.Server(config).run([socket])
+        uvicorn.Server(config).run([bound])
     else:
-        Multiprocess(config, [socket]).run()
+        Multiprocess(config, [bound]).run()
 
 
-def _bound(config: uvicorn.Config) -> Any:
-    import socket
-
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    bound = socket.socket(family)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind((config.host, config.port))
+def _bound(config: uvicorn.Config) -> socket.socket:
+    """A socket that takes connections from now on; they wait until the runs are loaded."""
+    bound = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((config.host, config.port))
+        bound.listen(config.backlog)
+    except OSError:
+        bound.close()
+        raise
     bound.set_inheritable(True)
     return bound
