@@ -180,7 +180,7 @@ def _socket(service: Service) -> Callable[[WebSocket], Awaitable[None]]:
             stream = await service.worker.call(lambda: open_stream(served, service.key, None))
             await socket.accept(asked[0] if asked else None)
             while True:
-                text = await asyncio.wait_for(socket.receive_text(), service.limits.stream_seconds)
+                text = await asyncio.wait_for(_text(socket), service.limits.stream_seconds)
                 try:
                     message = _message(text, service)
                     stream, reply = await service.worker.call(_reading(served, service.key, stream, message))
@@ -188,13 +188,23 @@ def _socket(service: Service) -> Callable[[WebSocket], Awaitable[None]]:
                     problem = problem_of(error)
                     reply = {"error": as_signs(problem.sentence), "status": problem.status}
                 await socket.send_text(json.dumps(reply))
-        except (WebSocketDisconnect, TimeoutError, asyncio.TimeoutError):
-            with suppress(RuntimeError):
-                await socket.close(1000)
+        except WebSocketDisconnect:
+            pass
+        except (TimeoutError, asyncio.TimeoutError):  # two of them until Python 3.10
+            with suppress(WebSocketDisconnect):
+                await socket.close(1000, "nothing was asked for too long")
         finally:
             service.streams -= 1
 
     return follow
+
+
+async def _text(socket: WebSocket) -> str:
+    """The next message; one of bytes is not JSON, and is told so."""
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1000))
+    return message.get("text") or ""
 
 
 def _message(text: str, service: Service) -> dict[str, Any]:

@@ -67,7 +67,9 @@ class Guard:
         except Exception as error:  # any: whatever a request does, the service goes on
             problem = problem_of(error)
             if status == 0:
-                await (_refuse_socket(send, problem) if scope["type"] == "websocket" else respond(answer, problem))
+                await (
+                    _refuse_socket(scope, send, problem) if scope["type"] == "websocket" else respond(answer, problem)
+                )
             status = problem.status
         finally:
             self.metrics.note(_endpoint(scope), status or 500, time.perf_counter() - began)
@@ -105,7 +107,15 @@ async def send_json(
     await send({"type": "http.response.body", "body": body})
 
 
-async def _refuse_socket(send: Send, problem: Problem) -> None:
+async def _refuse_socket(scope: Scope, send: Send, problem: Problem) -> None:
+    """Says before a WebSocket is open what is wrong: as an answer of HTTP where the server can, else by a code."""
+    if "websocket.http.response" in scope.get("extensions", {}):
+
+        async def answer(message: Message) -> None:
+            await send({**message, "type": f"websocket.{message['type']}"})
+
+        await respond(answer, problem)
+        return
     code = _STATUS_OF_SOCKETS.get(problem.status, 1008)
     await send({"type": "websocket.close", "code": code, "reason": as_signs(problem.sentence)[:100]})
 

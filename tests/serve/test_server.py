@@ -1,6 +1,7 @@
 """The service as a process: what it does on a socket that nobody treats kindly, and how it stops."""
 
 import concurrent.futures
+import importlib.util
 import json
 import os
 import re
@@ -181,3 +182,24 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(service, run, command):
     done = command("serve", run, "--port", service.port)
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1 port {service.port}" in done.stderr
+
+
+def test_a_socket_is_refused_in_a_sentence_and_a_silent_end_is_no_error(service):
+    from websockets.exceptions import InvalidStatus
+    from websockets.sync.client import connect
+
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"ws://127.0.0.1:{service.port}/stream")
+    assert refused.value.response.status_code == 422
+    assert b"whole inputs" in refused.value.response.body
+    assert "unexpected" not in "".join(service.errors)
+
+
+@pytest.mark.slow
+def test_schemathesis_finds_nothing_in_what_the_document_promises(service):
+    if importlib.util.find_spec("schemathesis") is None:
+        pytest.skip("schemathesis is not installed")
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{service.address}/openapi.json"]
+    options = ["--max-examples", "20", "--seed", "1", "--request-timeout", "60"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
