@@ -127,7 +127,7 @@ class ServedRun:
             if option.kind in (int, float):
                 least, most = self._bounds(name)
                 schema |= {"minimum": least, "maximum": most}
-                if "above" in option.limits:
+                if option.limits.get("above") is not None:
                     schema["exclusiveMinimum"] = option.limits["above"]
             schemas[name] = schema
         return schemas
