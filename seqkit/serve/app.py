@@ -58,7 +58,7 @@ def make_app(
     service = Service(registry, limits, key or secrets.token_bytes(32))
     # Not a whole Starlette: errors are for the guard, which says them all in one way.
     app = Router(_routes(service), lifespan=_lifespan(service))
-    return Guard(app, service.metrics, token, is_local)
+    return Guard(app, service.metrics, token, is_local, limits.read_seconds)
 
 
 class JsonEndpoint:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seqkit.errors import SeqkitError
+from seqkit.serve.deadline import deadline
 from seqkit.serve.metrics import Metrics
 from seqkit.serve.problem import Problem
 from seqkit.serve.requests import ClientGone, check_host, check_token
@@ -36,8 +37,11 @@ _STATUS_OF_SOCKETS = {401: 4401, 403: 4403, 503: 1013}
 class Guard:
     """An application behind its checks; errors become one sentence of JSON, and no request ends the service."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, token: str | None, is_local: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, token: str | None, is_local: bool, send_seconds: float = 10.0
+    ) -> None:
         self.app, self.metrics, self.token, self.is_local = app, metrics, token, is_local
+        self.send_seconds = send_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -55,7 +59,9 @@ class Guard:
                 message = {**message, "headers": [*message["headers"], *_SAFE]}
             elif message["type"] == "websocket.accept":
                 status = 101
-            await send(message)
+            # Who asks and does not read would hold the answer, and a place among those that are written.
+            with deadline(self.send_seconds, ClientGone()):
+                await send(message)
 
         try:
             check_host(scope, self.is_local)

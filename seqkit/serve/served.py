@@ -24,6 +24,9 @@ from seqkit.topologies import Generates, Streams, predict_items
 from seqkit.topologies.next_step import NextStep
 from seqkit.topologies.next_step.stream import StreamedText, TextStream
 
+_RATIO = 4
+"""Tokens that a search may write for one of the input, at most"""
+
 
 class Served(Protocol):
     """What answers: a run, or what was exported of one. All but the facts is asked from one thread."""
@@ -139,8 +142,10 @@ class ServedRun:
             return None
         item = self.model.codec.encode(raw)
         steps = self.model.codec.length(item)
-        if steps > self.limits.steps:
-            raise Problem(422, f"an input has {steps:,} steps, and this service reads {self.limits.steps:,}; cut it")
+        # A search writes as many tokens again, and keeps many hypotheses of each.
+        most = self.limits.steps // 10 if "beam_size" in self._options else self.limits.steps
+        if steps > most:
+            raise Problem(422, f"an input has {steps:,} steps, and this service reads {most:,}; cut it")
         return item
 
     def checked_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,7 +174,8 @@ class ServedRun:
         least = self._options[name].limits.get("minimum")
         # A tagger has several answers only where labels are searched for together.
         has_one = name == "n_best" and getattr(self.model.head, "crf", self) is None
-        return 0 if least is None else least, 1 if has_one else self.limits.beam
+        most = 1 if has_one else _RATIO if name == "max_ratio" else self.limits.beam
+        return 0 if least is None else least, most
 
     def answer(self, items: Sequence[Any], options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """See :class:`Served`."""

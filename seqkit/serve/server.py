@@ -98,7 +98,11 @@ class TimedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # whic
     def _look(self) -> None:
         """Ends the connection if it still waits for the request that it waited for at the last look."""
         cycle = self.cycle
-        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+        if self.transport.get_protocol() is not self:
+            return
+        if self.transport.is_closing():
+            # What is left to send is not read.
+            self.transport.abort()
             return
         waits = cycle is None or cycle.response_complete
         if waits and self._silent_since is cycle:

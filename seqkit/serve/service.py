@@ -106,6 +106,8 @@ class Service:
         """Raises :class:`Problem` for a message with too many steps."""
         if len(message.get("steps", ())) > self.limits.inputs:
             raise Problem(422, f"a message has at most {self.limits.inputs:,} steps; send more messages")
+        if sum(len(step) for step in message.get("steps", ()) if isinstance(step, str)) > self.limits.steps:
+            raise Problem(422, f"a message has at most {self.limits.steps:,} characters; send more messages")
 
     async def generate(self, scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
         """Writes a text: server-sent events, one for each piece, and ``done`` at the end."""

@@ -265,3 +265,41 @@ def test_any_text_has_an_answer(make_client, text):
         answered = client.post("/predict", content=json.dumps({"input": text}), headers=JSON)
     assert answered.status_code == 200
     assert answered.json()["answer"]["label"]
+
+
+def test_who_does_not_read_is_left_after_a_while():
+    import asyncio
+
+    from seqkit.serve.guard import Guard, send_json
+    from seqkit.serve.metrics import Metrics
+
+    async def application(scope, receive, send):
+        await send_json(send, {})
+
+    async def never(message):
+        await asyncio.Event().wait()
+
+    scope = {"type": "http", "path": "/predict", "headers": [(b"host", b"localhost")]}
+    guard = Guard(application, Metrics(), None, True, send_seconds=0.05)
+    asyncio.run(asyncio.wait_for(guard(scope, None, never), 5))
+
+
+def test_a_limit_of_time_leaves_a_task_that_was_cancelled_for_another_reason():
+    import asyncio
+
+    from seqkit.serve.deadline import deadline
+
+    async def wait(seconds):
+        with deadline(seconds, ValueError("late")):
+            await asyncio.sleep(5)
+
+    async def cancelled():
+        task = asyncio.create_task(wait(5))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled())
+    with pytest.raises(ValueError, match="late"):
+        asyncio.run(wait(0.01))

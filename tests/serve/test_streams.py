@@ -200,3 +200,9 @@ def test_a_text_that_cannot_be_written_is_refused_before_it_begins(writer, wrong
         answered = client.post("/generate", json=wrong)
     assert answered.status_code == 422
     assert answered.json()["error"]
+
+
+def test_a_message_of_a_whole_book_is_refused(writer):
+    with server(writer) as client:
+        assert client.post("/stream", json={"steps": ["da " * 4000]}).status_code == 422
+        assert client.post("/stream", json={"steps": ["da " * 3]}).status_code == 200
