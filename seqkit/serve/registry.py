@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from seqkit.errors import SeqkitError, UsageError, unknown
+from seqkit.errors import UsageError, unknown
 from seqkit.serve.problem import Problem
 from seqkit.serve.served import Served
 
@@ -69,7 +69,7 @@ class Registry:
             return
         try:
             served = await asyncio.to_thread(self._open, path)
-        except (SeqkitError, OSError) as error:
+        except Exception as error:  # any: a folder that is being written may hold anything
             if stamps is not None and _stamps(path) == stamps:
                 # It does not get better by trying again; the old version goes on.
                 self._seen[name] = stamps
