@@ -45,6 +45,27 @@ class Stream(Protocol):
         ...
 
 
+class Snapshot(NamedTuple):
+    """What a stream has kept of its sequence."""
+
+    tensors: Mapping[str, Tensor]
+    facts: Mapping[str, Any]
+    """What JSON can hold"""
+
+
+@runtime_checkable
+class MovableStream(Stream, Protocol):
+    """A stream that can go on in another process: ``seqkit serve`` hands it out as a token."""
+
+    def snapshot(self) -> Snapshot:
+        """All that the stream has kept of its sequence."""
+        ...
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Goes on where the stream was that gave the snapshot, bit-equal; both are of one model."""
+        ...
+
+
 @runtime_checkable
 class Streams(Protocol):
     """Predicts step by step: ``seqkit predict --stream``."""

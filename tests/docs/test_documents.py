@@ -26,6 +26,8 @@ DATA_LANGUAGES = {"text", "toml", "csv", "json", "conll"}
 NOT_RUN = {
     "seqkit kernels build": "half a minute of compiling; tests/kernels do it",
     "pip install": "it asks the network",
+    "seqkit serve": "it serves until it is stopped; tests/serve do it",
+    "curl": "it asks a service",
 }
 """What lines begin with that no test runs, and why."""
 SMALLER = {

@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from dataclasses import dataclass, field
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -52,22 +53,33 @@ def read_picture(path: Path, size: int, color: bool, name: str | None = None) ->
 
     Raises :class:`UsageError` for a file that does not exist and :class:`DataError` for one that is not a picture.
     """
-    image_module = pillow("Image")
     if not path.is_file():
         raise UsageError(f"no picture {path}; check the path")
     if not path.stat().st_size:
         raise DataError(f"{path} is empty (0 bytes); restore the picture, or remove its caption")
+    return _opened(path, str(path), size, color, name or str(path))
+
+
+def picture_of(content: bytes, size: int, color: bool, name: str = "the picture") -> Picture:
+    """What :func:`read_picture` makes of a file with this content; raises :class:`DataError` as it does."""
+    return _opened(BytesIO(content), name, size, color, name)
+
+
+def _opened(source: Path | BytesIO, what: str, size: int, color: bool, name: str) -> Picture:
+    image_module = pillow("Image")
     try:
         with warnings.catch_warnings():
             # pillow warns of pictures with so many pixels that they may be an attack; such a file is refused.
             warnings.simplefilter("error", image_module.DecompressionBombWarning)
-            with image_module.open(path, formats=_FORMATS) as image:
+            with image_module.open(source, formats=_FORMATS) as image:
                 if image.width * image.height > _MOST_PIXELS:
                     raise ValueError(f"{image.width} x {image.height} pixels, more than {_MOST_PIXELS:,}")
-                return _fitted(image, size, color, name or str(path))
+                return _fitted(image, size, color, name)
     except (OSError, ValueError, SyntaxError, Warning, image_module.DecompressionBombError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].replace(str(path), "the file")
-        raise DataError(f"{path} cannot be read as a picture ({reason}); repair or replace it") from None
+        reason = "it is not whole, or of no known kind"
+        if isinstance(source, Path):
+            reason = (str(error).splitlines() or [type(error).__name__])[0].replace(what, "the file")
+        raise DataError(f"{what} cannot be read as a picture ({reason}); repair or replace it") from None
 
 
 def _fitted(image: Any, size: int, color: bool, name: str) -> Picture:

@@ -22,6 +22,7 @@ from seqkit.errors import UsageError
 from seqkit.layers import State
 from seqkit.topologies.codec import Codec
 from seqkit.topologies.ensemble import LabelEnsemble, member_codecs
+from seqkit.topologies.powers import Snapshot
 from seqkit.topologies.synced.frames.codec import FrameCodec
 from seqkit.topologies.synced.frames.head import FrameHead
 
@@ -90,6 +91,17 @@ class FrameStream:
                 yield logits
         self._state, self._read = None, 0
 
+    def snapshot(self) -> Snapshot:
+        """All that the stream has kept of its sequence; another stream of this model goes on from it, bit-equal."""
+        facts = {"read": self._read, "columns": self._columns, "width": self._width}
+        return Snapshot({} if self._state is None else dict(self._state), facts)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Goes on where the stream was that gave the snapshot."""
+        tensors, facts = snapshot
+        self._state = State(tensors).to(self._device) if tensors else None
+        self._read, self._columns, self._width = facts["read"], facts["columns"], facts["width"]
+
     def _is_header(self, cells: list[str]) -> bool:
         names = self.codec.layout.names
         if not names or not set(names) <= set(cells):
@@ -152,6 +164,24 @@ class FrameEnsembleStream:
             waiting.extend(map(_softmax, stream.read_rest()))
         owed, self._settled = list(self._settle()), 0
         return owed
+
+    def snapshot(self) -> Snapshot:
+        """See :meth:`FrameStream.snapshot`."""
+        inside = [stream.snapshot() for stream in self._streams]
+        tensors = {f"{n}.{name}": tensor for n, (own, _) in enumerate(inside) for name, tensor in own.items()}
+        waiting = [list(rows) for rows in self._waiting]
+        return Snapshot(
+            tensors, {"streams": [own.facts for own in inside], "waiting": waiting, "settled": self._settled}
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """See :meth:`FrameStream.restore`."""
+        tensors, facts = snapshot
+        for number, (stream, own) in enumerate(zip(self._streams, facts["streams"], strict=True)):
+            prefix = f"{number}."
+            named = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+            stream.restore(Snapshot(named, own))
+        self._waiting, self._settled = [deque(rows) for rows in facts["waiting"]], facts["settled"]
 
     def _settle(self) -> Iterator[StreamedLabel]:
         while all(self._waiting):

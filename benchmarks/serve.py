@@ -1,0 +1,269 @@
+"""What a service of a run costs beside the run itself: throughput, latency, reloads, streams.
+
+``python -m benchmarks.serve RUN`` starts ``seqkit serve`` on a free port and asks it from this process, so both share
+the machine's cores. Texts are drawn from a small list of words; ``--texts FILE`` takes a text on each line instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+WORDS = [
+    "a",
+    "the",
+    "film",
+    "plot",
+    "actors",
+    "were",
+    "was",
+    "great",
+    "dull",
+    "moving",
+    "slow",
+    "and",
+    "not",
+    "very",
+    "story",
+    "scene",
+    "end",
+    "funny",
+    "long",
+]
+
+
+class Connection:
+    """HTTP/1.1 by hand: the client must not be what is measured."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    async def open(self) -> Connection:
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        return self
+
+    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        self.writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        return int(head[9:12]), await self.reader.readexactly(size)
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+def texts(file: str | None, count: int = 2000) -> list[str]:
+    if file:
+        return [line for line in Path(file).read_text("utf-8").splitlines() if line.strip()][:count]
+    generator = random.Random(0)
+    return [" ".join(generator.choices(WORDS, k=generator.randint(4, 16))) for _ in range(count)]
+
+
+async def closed_loop(port: int, bodies: list[bytes], clients: int, seconds: float) -> float:
+    """Requests a second of so many clients, each of which asks again as soon as it is answered."""
+    end, counts, wrong = time.perf_counter() + seconds, [0] * clients, []
+
+    async def client(number: int) -> None:
+        connection = await Connection(port).open()
+        while time.perf_counter() < end:
+            status, _ = await connection.post("/predict", bodies[(number + clients * counts[number]) % len(bodies)])
+            counts[number] += status == 200
+            if status != 200:
+                wrong.append(status)
+        connection.close()
+
+    began = time.perf_counter()
+    await asyncio.gather(*map(client, range(clients)))
+    assert not wrong, f"statuses {set(wrong)}"
+    return sum(counts) / (time.perf_counter() - began)
+
+
+async def open_loop(
+    port: int, bodies: list[bytes], rate: float, seconds: float, connections: int = 64
+) -> tuple[float, float]:
+    """Latencies in ms of requests that come at random, so many a second on average, whether others wait or not."""
+    free, found, generator = asyncio.Queue(), [], random.Random(1)
+    for _ in range(connections):
+        free.put_nowait(await Connection(port).open())
+
+    async def ask(body: bytes, began: float) -> None:
+        connection = await free.get()
+        await connection.post("/predict", body)
+        found.append(1000 * (time.perf_counter() - began))
+        free.put_nowait(connection)
+
+    tasks, due, end = [], time.perf_counter(), time.perf_counter() + seconds
+    while due < end:
+        due += generator.expovariate(rate)
+        if (wait := due - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        tasks.append(asyncio.create_task(ask(bodies[len(tasks) % len(bodies)], due)))
+    await asyncio.gather(*tasks)
+    found.sort()
+    return found[len(found) // 2], found[int(0.99 * len(found))]
+
+
+class Server:
+    """A service in a process of its own, stopped at the end."""
+
+    def __init__(self, command: list[str]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.command = [sys.executable, *command, "--port", str(self.port)]
+
+    def __enter__(self) -> Server:
+        self.process = subprocess.Popen(self.command, stderr=subprocess.DEVNULL)
+        for _ in range(600):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            except OSError:
+                time.sleep(0.1)
+        raise RuntimeError("the service did not start")
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+
+def by_hand(run: str, port: int) -> None:
+    """What people write in an afternoon: a handler that asks the model for each request."""
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    from seqkit import load
+
+    model = load(run)
+
+    async def predict(request: Any) -> Any:
+        text = (await request.json())["input"]
+        (prediction,) = model.predict([text])
+        return JSONResponse({"answer": model.task.format_prediction(prediction)[1]})
+
+    app = Starlette(routes=[Route("/predict", predict, methods=["POST"])])
+    uvicorn.run(app, port=port, log_level="error", access_log=False)
+
+
+def model_speed(run: str, lines: list[str]) -> float:
+    """Texts a second of ``model.predict``, all at once."""
+    from seqkit import load
+
+    model = load(run)
+    model.predict(lines)
+    began = time.perf_counter()
+    for _ in range(3):
+        model.predict(lines)
+    return 3 * len(lines) / (time.perf_counter() - began)
+
+
+async def reload_under_load(
+    server: Server, run: Path, lines: list[str], expected: list[str], flights: int = 1000
+) -> tuple[int, int]:
+    """So many requests at once, four times, while the run is read anew: answered, and lost or wrong."""
+    bodies = [json.dumps({"input": line}).encode() for line in lines]
+    connections = [await Connection(server.port).open() for _ in range(flights)]
+    wrong = answered = 0
+
+    async def ask(number: int, connection: Connection) -> None:
+        nonlocal wrong, answered
+        for turn in range(4):
+            index = (number + turn) % len(lines)
+            status, body = await connection.post("/predict", bodies[index])
+            answered += 1
+            wrong += status != 200 or json.loads(body)["answer"]["label"] != expected[index]
+
+    touch = asyncio.get_running_loop().call_later(0.5, lambda: os.utime(Path(run) / "run.json"))
+    await asyncio.gather(*(ask(n, c) for n, c in enumerate(connections)))
+    touch.cancel()
+    return answered, wrong
+
+
+def streams(run: str, count: int) -> tuple[float, int, float]:
+    """Bytes of memory for each stream of a run of frames, and steps a second of all in turn, as of one alone."""
+    from seqkit import load
+
+    model = load(run)
+    frame = np.full(model.codec.layout.size, 0.1)
+
+    def speed(opened: list[Any], rounds: int) -> float:
+        began = time.perf_counter()
+        for _ in range(rounds):
+            for stream in opened:
+                stream.push(frame)
+        return rounds * len(opened) / (time.perf_counter() - began)
+
+    alone = speed([model.stream()], 5000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    opened = [model.stream() for _ in range(count)]
+    speed(opened, 1)
+    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / count
+    state = sum(t.numel() * t.element_size() for t in opened[0].snapshot().tensors.values())
+    return memory, state, speed(opened, 2) / alone
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run")
+    parser.add_argument("--texts")
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--port", type=int, help="only serve by hand, on this port")
+    parser.add_argument("--frames", metavar="RUN", help="measure streams of this run instead")
+    options = parser.parse_args()
+    if options.port:
+        by_hand(options.run, options.port)
+        return
+    if options.frames:
+        memory, state, share = streams(options.frames, 10_000)
+        print(f"streams     {memory:.0f} bytes each, {state} of them state; speed {share:.2f} of one stream's")
+        return
+    lines = texts(options.texts)
+    bodies = [json.dumps({"input": line}).encode() for line in lines]
+    hundred = [json.dumps({"inputs": lines[n : n + 100]}).encode() for n in range(0, len(lines) - 99, 100)]
+    batch = model_speed(options.run, lines)
+    print(f"model       {batch:8.0f} texts a second, all at once", flush=True)
+    serving = ["-m", "seqkit", "serve", options.run]
+    with Server(serving) as server:
+        asyncio.run(closed_loop(server.port, bodies, 64, 1))
+        single = asyncio.run(closed_loop(server.port, bodies, 64, options.seconds))
+        print(
+            f"/predict    {single:8.0f} texts a second, one in a request, 64 clients: {single / batch:.2f}", flush=True
+        )
+        many = 100 * asyncio.run(closed_loop(server.port, hundred, 16, options.seconds))
+        print(f"/predict    {many:8.0f} texts a second, 100 in a request, 16 clients: {many / batch:.2f}", flush=True)
+        p50, p99 = asyncio.run(open_loop(server.port, bodies, single / 2, options.seconds))
+        print(f"latency     {p50:.1f} ms (half of requests), {p99:.1f} ms (99 of 100) at {single / 2:.0f} a second")
+    with Server(["-m", "benchmarks.serve", options.run]) as server:
+        asyncio.run(closed_loop(server.port, bodies, 64, 1))
+        hand = asyncio.run(closed_loop(server.port, bodies, 64, options.seconds))
+        print(f"by hand     {hand:8.0f} texts a second, 64 clients: seqkit serve is {single / hand:.1f} times as fast")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copytree(options.run, Path(folder) / "run")
+        from seqkit import load
+
+        expected = [prediction.label for prediction in load(copy).predict(lines)]
+        with Server(["-m", "seqkit", "serve", str(copy)]) as server:
+            answered, wrong = asyncio.run(reload_under_load(server, copy, lines, expected))
+            print(f"reload      {answered} requests, 1,000 at a time, {wrong} of them lost or answered wrongly")
+
+
+if __name__ == "__main__":
+    main()

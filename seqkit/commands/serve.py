@@ -1,0 +1,112 @@
+"""``seqkit serve RUN``: runs as a service over HTTP, with a page."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+
+import click
+
+from seqkit.commands.completion import complete_runs
+from seqkit.commands.device import device_option
+from seqkit.commands.output import echo
+from seqkit.errors import SeqkitError, UsageError, missing
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN [RUN …]", shell_complete=complete_runs)
+@click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="Who may reach it. [127.0.0.1: this machine]")
+@click.option("--port", default=8000, metavar="INT", help="0: any that is free. [8000]")
+@click.option("--workers", default=1, metavar="INT", help="Processes that share the port. [1]")
+@click.option("--token-file", metavar="FILE", help="Who asks has to know what is in it. [$SEQKIT_SERVE_TOKEN]")
+@click.option("--key-file", metavar="FILE", help="Streams are signed with it, for servers that share them. [a new key]")
+@click.option("--max-body", default=8, metavar="MB", help="Megabytes of a request. [8]")
+@click.option("--max-waiting", default=4096, metavar="INT", help="Inputs that may wait for the model. [4096]")
+@click.option("--timeout", default=30.0, metavar="SECONDS", help="That an answer may take. [30]")
+@device_option
+def command(
+    runs: tuple[str, ...],
+    host: str,
+    port: int,
+    workers: int,
+    token_file: str | None,
+    key_file: str | None,
+    max_body: int,
+    max_waiting: int,
+    timeout: float,
+    device: str | None,
+) -> None:
+    """Serve runs as JSON over HTTP, with a page to try them on.
+
+    A run is served under the name of its folder, or another one: NAME=PATH. A run that is trained anew replaces the
+    old one without a lost request. Ctrl-C and SIGTERM stop the service when it has answered what it has taken.
+    """
+    try:
+        from seqkit.serve.server import Setup, serve
+    except ModuleNotFoundError as error:
+        raise missing("seqkit serve", error.name or "starlette", "serve") from None
+    from seqkit.serve.limits import Limits
+    from seqkit.serve.registry import named_runs
+
+    _check(port, workers, max_body, max_waiting, timeout)
+    paths = named_runs(runs)
+    limits = Limits(body_bytes=max_body << 20, waiting=max_waiting, seconds=timeout)
+    token, is_local = _token(token_file), _is_local(host)
+    if not is_local and token is None:
+        echo(f"warning: whoever can reach {host} can ask; give a token with --token-file FILE", err=True)
+    key = _secret(key_file, "--key-file").encode() if key_file else secrets.token_bytes(32)
+    setup = Setup(paths, limits, token, key, is_local, device, workers)
+    if workers > 1:
+        _check_runs(setup.paths)
+
+    def ready(address: str) -> None:
+        echo(f"serving {', '.join(paths)} at {address}", err=True)
+
+    try:
+        serve(setup, host, port, ready)
+    except OSError as error:
+        raise SeqkitError(f"cannot listen on {host} port {port} ({error.strerror}); choose another --port") from None
+
+
+def _check(port: int, workers: int, max_body: int, max_waiting: int, timeout: float) -> None:
+    if not 0 <= port < 65536:
+        raise UsageError(f"--port must be from 0 to 65535, not {port}")
+    for name, value in (("--workers", workers), ("--max-body", max_body), ("--max-waiting", max_waiting)):
+        if value < 1:
+            raise UsageError(f"{name} must be at least 1, not {value}")
+    if not 0 < timeout < 1e6:
+        raise UsageError(f"--timeout must be above 0, not {timeout:g}")
+
+
+def _check_runs(paths: Mapping[str, Path]) -> None:
+    """Says here what each worker would say of a run that cannot be opened."""
+    from seqkit.runs.model import open_run
+
+    for path in paths.values():
+        open_run(path)
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _token(file: str | None) -> str | None:
+    return _secret(file, "--token-file") if file else os.environ.get("SEQKIT_SERVE_TOKEN") or None
+
+
+def _secret(file: str, flag: str) -> str:
+    try:
+        text = Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"{flag} {file} cannot be read; name a text file") from None
+    if len(text) < 16:
+        raise UsageError(f"{flag} {file} has fewer than 16 characters, which can be guessed; put a longer secret there")
+    return text

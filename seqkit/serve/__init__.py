@@ -1,0 +1,7 @@
+"""Runs as a service: JSON over HTTP, streams over WebSocket, and a page to try them on."""
+
+from seqkit.serve.app import make_app
+from seqkit.serve.limits import Limits
+from seqkit.serve.served import Served, ServedRun, open_served
+
+__all__ = ["Limits", "Served", "ServedRun", "make_app", "open_served"]

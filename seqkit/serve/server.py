@@ -1,0 +1,178 @@
+"""The service as processes: a socket, one worker or several, and a stop that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.supervisors import Multiprocess
+
+from seqkit.serve.app import make_app
+from seqkit.serve.guard import Guard
+from seqkit.serve.limits import Limits
+from seqkit.signs import as_signs
+
+_IDLE_SECONDS = 15.0
+"""That a connection may be silent where a request should begin, or go on"""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that a worker process needs to make its application; calling it does."""
+
+    paths: Mapping[str, Path]
+    limits: Limits
+    token: str | None
+    key: bytes
+    is_local: bool
+    device: str | None
+    workers: int = 1
+
+    def __call__(self) -> Guard:
+        """The application."""
+        set_up_log()
+        if "OMP_NUM_THREADS" not in os.environ:
+            # The event loop has a core of its own: where the model takes all, every answer waits for it.
+            torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // self.workers))
+        return make_app(
+            self.paths, self.limits, token=self.token, key=self.key, is_local=self.is_local, device=self.device
+        )
+
+
+class JoinedWrites:
+    """A transport that sends what is written in one turn of the event loop at once: head and body of an answer.
+
+    The system is asked once in place of twice, which is a good part of what a short answer costs.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self._transport, self._parts = transport, list[bytes]()
+
+    def write(self, data: bytes) -> None:
+        """Sends the bytes soon."""
+        if not self._parts:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Ends the connection after what was written."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._parts:
+            self._transport.write(b"".join(self._parts))
+            self._parts.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class TimedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # which of two it is depends on what is there
+    """HTTP that ends connections on which nothing happens: half a request would otherwise keep one for ever."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _silent_since: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        """See :class:`asyncio.Protocol`."""
+        super().connection_made(JoinedWrites(transport))
+        self._silent_since = self
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See :class:`asyncio.Protocol`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        """Ends the connection if it still waits for the request that it waited for at the last look."""
+        cycle = self.cycle
+        if self.transport.get_protocol() is not self:
+            return
+        if self.transport.is_closing():
+            # What is left to send is not read.
+            self.transport.abort()
+            return
+        waits = cycle is None or cycle.response_complete
+        if waits and self._silent_since is cycle:
+            self.transport.abort()
+            return
+        self._silent_since = cycle if waits else self
+        self._timer = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._look)
+
+
+class _Signs(logging.Formatter):
+    """One line for each message, in which nothing steers a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return as_signs(super().format(record)).replace("\n", " | ")
+
+
+def set_up_log() -> None:
+    """Warnings and errors of the service and of uvicorn on standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Signs("seqkit serve: %(message)s"))
+    for name in ("seqkit.serve", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.WARNING)
+
+
+def serve(setup: Setup, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or SIGINT, and answers what was taken before.
+
+    ``ready`` is called with the address once the socket is open. Raises :class:`OSError` for one that cannot be.
+    """
+    workers = setup.workers
+    # One worker says now what is wrong with a run; of several, each opens the runs for itself.
+    app: Any = setup() if workers == 1 else setup
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        factory=workers > 1,
+        workers=workers,
+        http=TimedProtocol,
+        ws="websockets-sansio",
+        ws_max_size=setup.limits.body_bytes,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=int(setup.limits.seconds) + 5,
+        # A worker that is loading its runs is no dead one.
+        timeout_worker_healthcheck=120,
+        backlog=4096,
+    )
+    bound = _bound(config)
+    ready(f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}")
+    if workers == 1:
+        uvicorn.Server(config).run([bound])
+    else:
+        Multiprocess(config, [bound]).run()
+
+
+def _bound(config: uvicorn.Config) -> socket.socket:
+    """A socket that takes connections from now on; they wait until the runs are loaded."""
+    bound = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((config.host, config.port))
+        bound.listen(config.backlog)
+    except OSError:
+        bound.close()
+        raise
+    bound.set_inheritable(True)
+    return bound

@@ -1,0 +1,33 @@
+"""Clients of the application, and models of any task on the contract's tiny data."""
+
+import importlib.util
+from pathlib import Path
+
+import torch
+from starlette.testclient import TestClient
+
+from seqkit.config import make_config, options_of
+from seqkit.runs import Model, find_task
+from seqkit.serve import make_app
+
+# The tiny data and trials of every task are those of the contract.
+_spec = importlib.util.spec_from_file_location("contract", Path(__file__).parents[1] / "contract" / "conftest.py")
+contract = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(contract)
+
+
+def client_of(limits=None, paths=("one",), **options):
+    """A client of an application that serves what ``open_run`` gives, by these names."""
+    app = make_app({name: Path(name) for name in paths}, limits, **options)
+    return TestClient(app, base_url="http://localhost", raise_server_exceptions=True)
+
+
+def tiny(name, folder, base, **options):
+    """The model of a task on the contract's tiny data, with random weights."""
+    task, family = find_task(name), contract.FAMILIES[base]
+    options = {**contract.SMALL, **family.options, "data": str(family.write(folder)), **options}
+    config = make_config(task.config, {key: options[key] for key in options_of(task.config) if key in options})
+    splits = task.read(config, [])
+    codec = task.learn_codec(config, splits.train)
+    torch.manual_seed(0)
+    return Model(task, config, codec, task.build_head(config, codec).eval())
