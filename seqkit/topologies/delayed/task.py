@@ -62,6 +62,8 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
     prediction_options = SEARCH_OPTIONS
     writes_symbols: ClassVar[bool] = False
     """Targets are symbols with spaces, or tabs, between them"""
+    reads: ClassVar[str] = "text"
+    """What a person types: a text, or the entry of a dictionary"""
     output_name: ClassVar[str] = "text"
     """What a written text is called in JSON"""
 
@@ -171,7 +173,7 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
 
     def export(self, head: EncoderDecoderHead, codec: PairCodec) -> Exported:
         """``encoder`` and ``step``."""
-        return export_encoder_decoder(head, codec)
+        return export_encoder_decoder(head, codec, output=self.output_name, reads=self.reads)
 
     def agreement(self, head: EncoderDecoderHead, codec: PairCodec) -> Mapping[str, Any]:
         """Members of an ensemble write the same symbols."""

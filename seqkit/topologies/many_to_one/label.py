@@ -120,8 +120,7 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
 
     def format_prediction(self, prediction: Classified) -> tuple[str, dict[str, Any]]:
         """``label  probability``, and the probabilities of all labels as JSON."""
-        facts = {"label": prediction.label, "probabilities": prediction.probabilities}
-        return f"{prediction.label}\t{prediction.confidence:.3f}", facts
+        return prediction.formatted()
 
     def confidences(self, prediction: Classified, example: Example) -> list[tuple[float, bool]]:
         """The probability of the label, and whether it is correct."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -154,9 +153,7 @@ class NextStep(Task[C, Stretch, Scored, StreamCodec, LanguageModelHead]):
 
     def format_prediction(self, prediction: Scored) -> tuple[str, dict[str, Any]]:
         """Bits per character, and what they were counted from as JSON."""
-        bits, counted = prediction.bits_per_character, asdict(prediction)
-        del counted["pieces"]
-        return f"{bits:.3f}", {"bpc": bits, **counted}
+        return prediction.formatted()
 
     def resampling_units(self, prediction: Scored, example: Stretch) -> list[tuple[Scored, Stretch]]:
         """The pieces that the text was read in."""

@@ -90,10 +90,7 @@ class LabelFrames(FrameTarget[LabelledClip, Framed]):
 
     def format_prediction(self, prediction: Framed | StreamedLabel) -> tuple[str, dict[str, Any]]:
         """The labels with a space between, and their probabilities as JSON; of a stream, one frame's."""
-        if isinstance(prediction, StreamedLabel):
-            frame, label, confidence = prediction
-            return label, {"frame": frame, "label": label, "sure": confidence}
-        return " ".join(prediction.labels), {"labels": prediction.labels, "sure": prediction.confidences}
+        return prediction.formatted()
 
     def open_stream(self, head: FrameHead, codec: FrameCodec) -> FrameStream:
         """See :class:`FrameStream`."""
