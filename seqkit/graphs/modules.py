@@ -106,8 +106,8 @@ def _(module: nn.BatchNorm2d, graph: Graph, x: Value) -> Value:
 
 @add.register
 def _(module: nn.MaxPool2d, graph: Graph, x: Value) -> Value:
-    size = int(module.kernel_size)
-    return graph.add("MaxPool", x, kernel_shape=[size, size], strides=[size, size])
+    sizes = module.kernel_size if isinstance(module.kernel_size, tuple) else (module.kernel_size,) * 2
+    return graph.add("MaxPool", x, kernel_shape=[*sizes], strides=[*sizes])
 
 
 @add.register
@@ -133,7 +133,7 @@ def _(module: ConvolutionalEncoder, graph: Graph, pictures: Value, side: int) ->
     maps = graph.add("Div", graph.add("Cast", pictures, to=_FLOAT), torch.tensor(255.0))
     *layers, _ = module.layers
     with torch.no_grad():
-        probe = torch.zeros(1, layers[0].in_channels, side, side)
+        probe = torch.zeros(1, module.channels, side, side)
         for layer in layers:
             maps, probe = add(layer, graph, maps), layer(probe)
     # The average over a grid of cells that may overlap, as a product from either side.

@@ -6,6 +6,7 @@ T steps, K labels, N labellings.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class Chain:
         scores: ``transitions`` (K, K) from row to column, ``start`` and ``end`` (K).
     """
 
-    def __init__(self, scores: Mapping[str, Sequence]) -> None:
+    def __init__(self, scores: Mapping[str, Sequence[Any]]) -> None:
         self.transitions, self.start, self.end = (_allowed(scores[name]) for name in ("transitions", "start", "end"))
 
     def marginals(self, logits: Array) -> tuple[Array, float]:
@@ -75,7 +76,7 @@ def _path(sources: Sequence[Array], place: int, size: int) -> list[int]:
     return labels[::-1]
 
 
-def _allowed(values: Sequence) -> Array:
+def _allowed(values: Sequence[Any]) -> Array:
     scores = np.array(values, np.float64)
     return np.where(scores <= _FORBIDDEN, -np.inf, scores)
 

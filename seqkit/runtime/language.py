@@ -64,9 +64,10 @@ class Language(Family):
     def _write(self, prompt: Array, sampling: Sampling) -> Iterator[int]:
         """Tokens that go on with the prompt (N), one at a time and without end."""
         generator, repeats = np.random.default_rng(sampling.seed), Repeats(sampling.no_repeat_ngram, prompt.tolist())
-        *before, last = [self.start, *prompt.tolist()]
+        read: list[int] = [self.start, *prompt.tolist()]
+        last = read.pop()
         state, banned = self.step.zeros(1), self.settings["banned"]
-        for token in before:
+        for token in read:
             _, state = advance(self.step, state, token=np.array([token], np.int64))
         while True:
             outputs, state = advance(self.step, state, token=np.array([last], np.int64))

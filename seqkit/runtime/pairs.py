@@ -119,7 +119,8 @@ class Pairs(Family):
         self, items: Sequence[ReadSource], state: Arrays, hypotheses: Sequence[Sequence[Hypothesis]]
     ) -> list[list[str]]:
         """What the hypotheses of each source say; words of the source stand for symbols that are unknown."""
-        texts, unk = [], self.reader.target.vocabulary.unk
+        texts: list[list[str]] = []
+        unk = self.reader.target.vocabulary.unk
         for row, (item, found) in enumerate(zip(items, hypotheses, strict=True)):
             texts.append([])
             for hypothesis in found:

@@ -5,6 +5,7 @@ B batch.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,7 @@ class Part:
     """
 
     def __init__(self, content: bytes, threads: int) -> None:
-        onnxruntime = _onnxruntime()
+        onnxruntime = imported_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
@@ -68,7 +69,14 @@ def select(state: Mapping[str, np.ndarray], rows: np.ndarray) -> Arrays:
     return {name: value[rows] for name, value in state.items()}
 
 
-def _onnxruntime() -> Any:
+def imported_onnxruntime() -> Any:
+    """The module ``onnxruntime``, which is told to send nothing about its use to its makers.
+
+    It reads the variable when it is imported, gives the machine a number of its own where it is missing, and keeps that
+    under the home folder. Whoever sets the variable has the last word. Raises :class:`UsageError` where it is not
+    installed.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError:

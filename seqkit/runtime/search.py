@@ -25,7 +25,7 @@ class Limits(SearchLimits):
 
     def apply(self, log_probabilities: Array, rows: Sequence[int], written: Array) -> Array:
         """Log-probabilities (N, V) with -inf at tokens that may not come, after those written (N, T) in these rows."""
-        position, allowed = written.shape[1], log_probabilities.copy()
+        position, allowed = written.shape[1], np.array(log_probabilities)
         allowed[:, list(self.banned)] = -np.inf
         if position < self.min_length:
             allowed[:, self.end] = -np.inf

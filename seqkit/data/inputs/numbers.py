@@ -41,7 +41,8 @@ class Scale:
 
     def undo(self, scaled: np.ndarray) -> np.ndarray:
         """Numbers (..., N) of float64 as people have them, from those of a head."""
-        return scaled.astype(np.float64) * np.array(self.deviation) + np.array(self.mean)
+        numbers: np.ndarray = scaled.astype(np.float64) * np.array(self.deviation) + np.array(self.mean)
+        return numbers
 
     @classmethod
     def from_json(cls, value: Any) -> Scale:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqkit.answers.written import Translated
 from seqkit.graphs import (
     Answering,
     Exported,
@@ -28,7 +29,7 @@ from seqkit.graphs import (
 from seqkit.graphs.modules import inside_mask
 from seqkit.layers import Decoder, Encoder, State
 from seqkit.topologies.delayed.codec import PairBatch, PairCodec
-from seqkit.topologies.delayed.head import EncoderDecoderHead, Translated
+from seqkit.topologies.delayed.head import EncoderDecoderHead
 from seqkit.topologies.delayed.memory import MemoryGate
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from seqkit.answers.written import Translated
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.pair_files import read_pairs, side_column, unnamed_fields
 from seqkit.data.pairs import Pair, usable
@@ -16,7 +17,7 @@ from seqkit.topologies.delayed.codec import PairCodec, PairItem
 from seqkit.topologies.delayed.ensemble import EncoderDecoderEnsemble
 from seqkit.topologies.delayed.explain import explain_output
 from seqkit.topologies.delayed.export import export_encoder_decoder
-from seqkit.topologies.delayed.head import EncoderDecoderHead, Translated
+from seqkit.topologies.delayed.head import EncoderDecoderHead
 from seqkit.topologies.delayed.memory import NEVER
 from seqkit.topologies.delayed.memory_tuning import tune_gate
 from seqkit.topologies.delayed.options import DelayedOptions

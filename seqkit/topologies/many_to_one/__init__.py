@@ -1,7 +1,6 @@
 """Many to one: a label for a whole sequence, such as the sentiment of a review; or labels, or numbers."""
 
-from seqkit.answers.labels import Estimate, LabelSet
-from seqkit.topologies.classification import Classified
+from seqkit.answers.labels import Classified, Estimate, LabelSet
 from seqkit.topologies.many_to_one.codec import TextCodec
 from seqkit.topologies.many_to_one.head import ClassificationHead
 from seqkit.topologies.many_to_one.label_sets.codec import LabelSetCodec

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqkit.answers.written import Scored
 from seqkit.graphs import Answering, Exported, ExternalDecoder, step_part, with_modules
 from seqkit.layers import State
 from seqkit.topologies.next_step.codec import StreamCodec, Text
-from seqkit.topologies.next_step.head import LanguageModelHead, Scored
+from seqkit.topologies.next_step.head import LanguageModelHead
 
 
 def export_language_model(head: LanguageModelHead, codec: StreamCodec) -> Exported:

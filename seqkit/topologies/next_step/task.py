@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from seqkit.answers.written import Scored
 from seqkit.data import TOKENIZERS, SourceLocation, Splits
 from seqkit.data.corpus import Corpus, Stretch, column_corpus, open_corpus, stretch
 from seqkit.errors import UsageError
@@ -20,7 +21,7 @@ from seqkit.topologies.next_step.ensemble import LanguageModelEnsemble
 from seqkit.topologies.next_step.explain import explain_next_token
 from seqkit.topologies.next_step.export import export_language_model
 from seqkit.topologies.next_step.generation import generate_text
-from seqkit.topologies.next_step.head import LanguageModelHead, Scored
+from seqkit.topologies.next_step.head import LanguageModelHead
 from seqkit.topologies.next_step.options import NextStepOptions
 from seqkit.topologies.next_step.scores import language_model_scores, scored_pieces, scored_table
 from seqkit.topologies.next_step.splits import contiguous_splits

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from seqkit.answers.written import Caption
 from seqkit.errors import UsageError
 from seqkit.graphs import (
     Answering,
@@ -27,7 +28,7 @@ from seqkit.graphs.modules import EncoderValues
 from seqkit.graphs.recurrent import add_recurrent
 from seqkit.layers import State
 from seqkit.layers.pictures import ConvolutionalEncoder, VectorEncoder
-from seqkit.topologies.one_to_many.codec import Caption, CaptionCodec, PictureBatch
+from seqkit.topologies.one_to_many.codec import CaptionCodec, PictureBatch
 from seqkit.topologies.one_to_many.head import CaptionHead
 
 
@@ -65,7 +66,7 @@ def _encoder_part(head: CaptionHead, codec: CaptionCodec) -> Part:
         side = codec.shape[:1] if isinstance(head.encoder, ConvolutionalEncoder) else ()
         encoded: EncoderValues = add(head.encoder, graph, values["pictures"], *side)
         if head.first is not None:
-            return _add_first(head, graph, encoded)
+            return _add_first(head.first, head, graph, encoded)
         return add_start(head.decoder, graph, encoded.outputs, lambda: _everywhere(graph, encoded.outputs), encoded)
 
     def sample(generator: torch.Generator, lengths: Tensor, time: int) -> dict[str, Tensor]:
@@ -77,9 +78,9 @@ def _encoder_part(head: CaptionHead, codec: CaptionCodec) -> Part:
     return Part("encoder", {"pictures": ("batch", *shape)}, sizes_of(head.decoder), compute, build, sample)
 
 
-def _add_first(head: CaptionHead, graph: Graph, encoded: EncoderValues) -> dict[str, Value]:
+def _add_first(first: nn.Module, head: CaptionHead, graph: Graph, encoded: EncoderValues) -> dict[str, Value]:
     """The state after the vector of the picture was read, as if it were that of a token."""
-    vector = graph.add("Unsqueeze", add(head.first, graph, encoded.pooled), graph.numbers(1))
+    vector = graph.add("Unsqueeze", add(first, graph, encoded.pooled), graph.numbers(1))
     return dict(add_recurrent(head.decoder.recurrent, graph, vector, None).state)
 
 

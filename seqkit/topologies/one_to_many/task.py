@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from seqkit.answers.written import Caption
 from seqkit.data import TOKENIZERS, Splits
 from seqkit.data.pictures import Captioned, Picture
 from seqkit.errors import UsageError
@@ -14,7 +15,7 @@ from seqkit.layers import Decoder
 from seqkit.layers.pictures import TorchvisionEncoder
 from seqkit.scores.written import check_installed
 from seqkit.tables import Table
-from seqkit.topologies.one_to_many.codec import Caption, CaptionCodec
+from seqkit.topologies.one_to_many.codec import CaptionCodec
 from seqkit.topologies.one_to_many.ensemble import CaptionEnsemble
 from seqkit.topologies.one_to_many.explain import explain_caption
 from seqkit.topologies.one_to_many.export import export_captioner

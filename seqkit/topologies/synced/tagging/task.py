@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 
+from seqkit.answers.steps import Tagged
 from seqkit.cells import make_cell
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.inputs.words import typed_words
@@ -32,7 +33,7 @@ from seqkit.topologies.synced.tagging.codec import TagCodec
 from seqkit.topologies.synced.tagging.ensemble import join_taggers
 from seqkit.topologies.synced.tagging.export import export_tagger
 from seqkit.topologies.synced.tagging.features import FeatureScores
-from seqkit.topologies.synced.tagging.head import Tagged, TaggingHead
+from seqkit.topologies.synced.tagging.head import TaggingHead
 from seqkit.topologies.synced.tagging.options import MARKS_BALANCE, TaggingOptions
 from seqkit.topologies.synced.tagging.scores import (
     commonest_label_baseline,
