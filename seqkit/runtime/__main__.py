@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 from seqkit.data.readers import has_nothing
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.runtime.model import RuntimeModel, load
+
+_LONGEST_PATH = 255
+"""Bytes of a name, at most; asking about a longer one is an error on some systems"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,12 +29,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.prompt is not None:
             _generate(model, options)
         else:
-            for text in options.text or map(_line, sys.stdin):
+            for text in options.text:
+                _check_text(model, text)
+            for text in options.text or _lines():
                 _answer(model, text, options.json)
     except SeqkitError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:
+        # What is left in the buffer would be written at the end of the process, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
 
@@ -70,8 +82,7 @@ def _generate(model: RuntimeModel, options: argparse.Namespace) -> None:
 
 def _stream(model: RuntimeModel, as_json: bool) -> None:
     stream = model.stream()
-    for number, raw in enumerate(sys.stdin, 1):
-        text = _line(raw)
+    for number, text in enumerate(_lines(), 1):
         try:
             answer = stream.push(text) if text.strip() else None
         except UsageError:
@@ -92,8 +103,21 @@ def _print(line: str) -> None:
     print(line, flush=True)
 
 
-def _line(raw: str) -> str:
-    return raw.rstrip("\r\n")
+def _lines() -> Iterator[str]:
+    """Those of standard input."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("give a text after the folder, or lines on standard input")
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")
+    for line in sys.stdin:
+        yield line.rstrip("\r\n")
+
+
+def _check_text(model: RuntimeModel, text: str) -> None:
+    """Raises :class:`UsageError` for the name of a file, where the model takes texts: nobody means its letters."""
+    names_file = "\n" not in text and len(text) < _LONGEST_PATH and Path(text).is_file()
+    if names_file and not isinstance(model.task.parse_input(text), Path):
+        raise UsageError(f"{text} is a file; for what is in it, line by line, give it on standard input: < {text}")
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 
 from seqkit import runtime
+from seqkit.data.sources.strips import strips
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import signed
 from seqkit.runtime.__main__ import main
@@ -161,7 +163,7 @@ def test_the_command_answers_as_seqkit_predict_does(opened, texts, tmp_path, cap
     wanted = [model.task.format_prediction(each) for each in model.predict(["a fine film", "dull"])]
     assert main([str(tmp_path / "out"), "a fine film", "dull"]) == 0
     assert capsys.readouterr().out.splitlines() == [line for line, _ in wanted]
-    monkeypatch.setattr(sys, "stdin", iter(["a fine film\n", "\n"]))
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"\xef\xbb\xbfa fine film\r\n\n")))
     assert main([str(tmp_path / "out"), "--json"]) == 0
     first, blank = map(json.loads, capsys.readouterr().out.splitlines())
     assert first["label"] == wanted[0][1]["label"] and blank == {"input": ""}
@@ -181,5 +183,21 @@ def test_the_command_says_what_is_wrong_in_one_line(folder, tmp_path, capsys):
     assert main([str(tmp_path / "nowhere"), "x"]) == 2
     assert main([str(folder), "--prompt", "x"]) == 2
     assert main([str(folder), "--stream"]) == 2
+    assert main([str(folder), str(folder / "symbols.json")]) == 2
     said = capsys.readouterr()
-    assert said.out == "" and [line[:7] for line in said.err.splitlines()] == ["error: "] * 3
+    assert said.out == "" and [line[:7] for line in said.err.splitlines()] == ["error: "] * 4
+    assert "is a file; for what is in it" in said.err
+
+
+def test_the_command_labels_frames_as_they_come(opened, tmp_path, capsys, monkeypatch):
+    clips = strips((4, 1, 1), 1, 0).train
+    model, _ = opened("frames", clips, bidirectional=False, delay=2, hidden_size=8)
+    rows = [",".join(map(str, row)) for row in clips[0].clip.features[:5].tolist()]
+    stream = model.stream()
+    wanted = [answer.label for row in rows if (answer := stream.push(row))] + [each.label for each in stream.finish()]
+    for lines, code in ((rows, 0), ([rows[0], "1,x"], 1)):
+        monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO("\n".join(lines).encode())))
+        assert main([str(tmp_path / "out"), "--stream"]) == code
+    said = capsys.readouterr()
+    assert said.out.splitlines() == wanted
+    assert said.err.startswith("error: standard input:2: ") and said.err.count("\n") == 1
