@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -62,20 +63,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _answer(model: RuntimeModel, text: str, as_json: bool) -> None:
     if has_nothing(text):
-        _print(json.dumps({"input": text}, ensure_ascii=False) if as_json else "")
+        _print(json.dumps({"input": text}, ensure_ascii=False) if as_json else f"\t{text}")
         return
     (prediction,) = model.answers([model.task.parse_input(text)])
     line, facts = model.task.format_prediction(prediction)
-    _print(json.dumps({"input": text, **facts}, ensure_ascii=False) if as_json else line)
+    _print(json.dumps({"input": text, **facts}, ensure_ascii=False) if as_json else f"{line}\t{text}")
 
 
 def _generate(model: RuntimeModel, options: argparse.Namespace) -> None:
-    notes: list[str] = []
+    notes, prompt = list[str](), _encodable(options.prompt)
     sampling = {"length": options.length, "temperature": options.temperature, "seed": options.seed}
-    pieces = model.generate(options.prompt, notes=notes, **sampling)
+    pieces = model.generate(prompt, notes=notes, **sampling)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    for piece in pieces:
+    for piece in chain(pieces, [prompt]) if model.task.backward else chain([prompt], pieces):
         print(piece, end="", flush=True)
     print()
 
@@ -100,7 +101,12 @@ def _show(model: RuntimeModel, predictions: Iterable[Any], as_json: bool) -> Non
 
 
 def _print(line: str) -> None:
-    print(line, flush=True)
+    print(_encodable(line), flush=True)
+
+
+def _encodable(text: str) -> str:
+    """The text, with the stand-ins for bytes of a command line that are no UTF-8 as question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _lines() -> Iterator[str]:

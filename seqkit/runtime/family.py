@@ -24,6 +24,9 @@ class Family(ABC):
     def __init__(self, opened: Opened, parts: Mapping[str, Part]) -> None:
         self.name, self.parts, self.settings = opened.task, parts, opened.settings
 
+    backward = False
+    """Whether a text is written before its prompt, from its end"""
+
     @abstractmethod
     def encode(self, raw: Any) -> Any:
         """One input as an item; raises :class:`SeqkitError` for what cannot be read."""

@@ -27,6 +27,7 @@ class Language(Family):
     def __init__(self, opened: Opened, parts: Mapping[str, Part]) -> None:
         super().__init__(opened, parts)
         self.reader = TokenReader(**TokenReader.fields_of(opened.codec))
+        self.backward = self.reader.reverse
         self.step, self.start = parts["step"], int(self.settings["start"])
 
     def encode(self, raw: str) -> Text:

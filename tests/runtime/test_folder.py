@@ -162,7 +162,8 @@ def test_the_command_answers_as_seqkit_predict_does(opened, texts, tmp_path, cap
     model, _ = opened("sentiment", texts)
     wanted = [model.task.format_prediction(each) for each in model.predict(["a fine film", "dull"])]
     assert main([str(tmp_path / "out"), "a fine film", "dull"]) == 0
-    assert capsys.readouterr().out.splitlines() == [line for line, _ in wanted]
+    lines = [f"{line}\t{text}" for (line, _), text in zip(wanted, ("a fine film", "dull"), strict=True)]
+    assert capsys.readouterr().out.splitlines() == lines
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"\xef\xbb\xbfa fine film\r\n\n")))
     assert main([str(tmp_path / "out"), "--json"]) == 0
     first, blank = map(json.loads, capsys.readouterr().out.splitlines())
@@ -176,7 +177,7 @@ def test_the_command_continues_a_text(opened, prose, tmp_path, capsys):
     assert main([str(tmp_path / "out"), *arguments]) == 0
     assert "not seen in training, and read as unknown: 'Q'" in capsys.readouterr().err
     assert main([str(tmp_path / "out"), "--prompt", "the ", *arguments[2:]]) == 0
-    assert capsys.readouterr().out == wanted + "\n"
+    assert capsys.readouterr().out == f"the {wanted}\n"
 
 
 def test_the_command_says_what_is_wrong_in_one_line(folder, tmp_path, capsys):
