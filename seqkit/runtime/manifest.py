@@ -70,6 +70,11 @@ def manifest_bytes(task: str, answering: Described, batches: Mapping[str, int], 
     return signed({**facts, "settings": settings, "batches": dict(batches), "digests": digests})
 
 
+def is_exported(path: Path) -> bool:
+    """Whether a folder is one that :func:`open_folder` opens, as far as its files' names say."""
+    return (path / MANIFEST).is_file()
+
+
 def open_folder(path: Path) -> Opened:
     """Reads a folder that ``seqkit export`` has written.
 
@@ -77,9 +82,9 @@ def open_folder(path: Path) -> Opened:
     and for those of a newer seqkit.
     """
     manifest = path / MANIFEST
-    if not manifest.is_file():
+    if not is_exported(path):
         hint = ""
-        if (path / "onnx" / MANIFEST).is_file():
+        if is_exported(path / "onnx"):
             hint = f"; its export is {path / 'onnx'}"
         elif (path / "run.json").is_file():
             hint = f"; write one with `seqkit export {path}`"
