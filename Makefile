@@ -6,7 +6,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -q
 PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: venv sentiment fast test slow coverage lint format types docs bench release clean
+.PHONY: venv sentiment fast test slow coverage lint format types docs bench release runtime-wheel clean
 
 venv: .venv/ready
 
@@ -57,6 +57,10 @@ release: venv
 	rm -rf build dist *.egg-info
 	$(BIN)/python -m build --no-isolation
 	$(PYTEST) tests/test_wheel.py --archives dist
+
+# The wheel of seqkit-runtime in dist/: what answers without torch, from the same source.
+runtime-wheel: venv
+	$(BIN)/python -m benchmarks.runtime_wheel dist
 
 clean:
 	rm -rf .venv build dist site *.egg-info

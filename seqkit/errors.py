@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.util import find_spec
 
 
 class SeqkitError(Exception):
@@ -43,4 +44,6 @@ def missing(what: str, package: str, extra: str) -> UsageError:
     >>> str(missing("a plot", "matplotlib", "plot"))
     "a plot needs matplotlib; install it with: pip install 'seqkit[plot]'"
     """
-    return UsageError(f"{what} needs {package}; install it with: pip install 'seqkit[{extra}]'")
+    # Where there is no torch, seqkit is installed as its runtime alone, whose extras have the same names.
+    name = "seqkit" if find_spec("torch") else "seqkit-runtime"
+    return UsageError(f"{what} needs {package}; install it with: pip install '{name}[{extra}]'")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from seqkit.config import from_data, option
 from seqkit.data import Splits
 from seqkit.data.pairs import Pair
-from seqkit.data.pronunciations import pronunciations, spelling
+from seqkit.data.pronunciations import ENTRY, pronunciations, typed_entry
 from seqkit.data.sources.pronunciations import cmudict, without_stress
 from seqkit.tables import Table
 from seqkit.topologies.delayed import (
@@ -61,6 +61,7 @@ class G2P(Delayed[G2PConfig]):
     metric = "wer"
     higher_is_better = False
     writes_symbols = True
+    reads = ENTRY
     output_name = "phonemes"
     rules = Recipe(steps=2500, least_batch=32, most_batch=256, least_epochs=12, patience=3)
 
@@ -120,7 +121,7 @@ class G2P(Delayed[G2PConfig]):
 
         An entry of one is its word: what follows two spaces is how it is said.
         """
-        return spelling(text.strip().partition("  ")[0].lower())
+        return typed_entry(text)
 
 
 TASK = G2P()

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqkit.bench.cases import STANDARD, Case
 from seqkit.layers import Recurrent
+from seqkit.runtime.parts import imported_onnxruntime
 
 Call = Callable[[], object]
 
@@ -112,8 +113,7 @@ def _compiled(module: nn.RNNBase, x: Tensor) -> Callable[[], Tensor]:
 
 
 def _onnx_session(model: bytes) -> Any:
-    import onnxruntime
-
+    onnxruntime = imported_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
     # Its threads may spin while it runs, but not on the cores of the next candidate.

@@ -29,7 +29,7 @@ _COMMANDS = {
     "report": "rebuild a run's report page",
     "runs": "list runs: scores, sizes, which are finished",
     "tune": "search for good options and train the best",
-    "compare": "train several cells and seeds on one task, side by side",
+    "compare": "train train several cells and seeds on one task, side by side",
     "ensemble": "combine runs: average their predictions",
     "inspect": "write a page of a model's gates and states",
     "lesson": "pages to show in class: gradients, memory, gates, attention, ...",
@@ -160,7 +160,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-        return "not enough memory; use smaller sizes or batches, or a machine with more memory"
+        return "not enough memory; use smaller sizes or batches, or a machine with more memory memory"
     detail = " ".join(str(error).split())
     detail = detail if len(detail) <= 300 else detail[:299] + "…"
     return f"unexpected {type(error).__name__}: {detail}; add --debug to see where, and please report it"

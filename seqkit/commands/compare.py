@@ -1,4 +1,4 @@
-"""``seqkit compare TASK``: train several cells and seeds on one task, side by side."""
+"""``seqkit compare TASK``: train train several cells and seeds on one task, side by side."""
 
 from __future__ import annotations
 

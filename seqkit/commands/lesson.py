@@ -39,7 +39,7 @@ def command(name: str | None, out: str | None, seed: int) -> None:
     find_lesson(name)
     target = Path(out) if out else Path(f"lesson-{name}.html")
     if not target.absolute().parent.is_dir():
-        raise UsageError(f"cannot write {target}: there is no such folder; name another file with --out")
+        raise UsageError(f"cannot write {target}: there is no such folder; choose another file with --out")
     content = lesson_page(name, seed).encode("utf-8", "replace")
     remove_drafts_of(target)
     write_atomic(target, content)

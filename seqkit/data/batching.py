@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from seqkit.data.packing import pack
 from seqkit.lengths import sequence_mask
 
 _POOL = 50
@@ -27,14 +28,14 @@ def token_batches(
     """
     sizes = torch.as_tensor(lengths, dtype=torch.int64)
     if generator is None:
-        return _pack(torch.sort(sizes, stable=True).indices.tolist(), lengths, max_tokens, max_batch)
+        return pack(torch.sort(sizes, stable=True).indices.tolist(), lengths, max_tokens, max_batch)
     order = torch.randperm(len(sizes), generator=generator)
     average = max(1, int(sizes.sum()) // max(1, len(sizes)))
     pool_size = _POOL * max(1, min(max_batch, max_tokens // average))
     batches: list[list[int]] = []
     for pool in order.split(pool_size):
         by_length = pool[torch.sort(sizes[pool], stable=True).indices]
-        batches += _pack(by_length.tolist(), lengths, max_tokens, max_batch)
+        batches += pack(by_length.tolist(), lengths, max_tokens, max_batch)
     return [batches[number] for number in torch.randperm(len(batches), generator=generator).tolist()]
 
 
@@ -51,16 +52,3 @@ def pad(rows: Sequence[Sequence[int] | Tensor], value: int = 0) -> tuple[Tensor,
     else:
         tokens[inside] = torch.tensor([number for row in rows for number in row], dtype=torch.int64)
     return tokens, lengths
-
-
-def _pack(order: list[int], lengths: Sequence[int], max_tokens: int, max_batch: int) -> list[list[int]]:
-    batches: list[list[int]] = []
-    longest = 0
-    for number in order:
-        longest = max(1, longest, lengths[number])  # pad gives even an empty row one step
-        if batches and len(batches[-1]) < max_batch and (len(batches[-1]) + 1) * longest <= max_tokens:
-            batches[-1].append(number)
-        else:
-            batches.append([number])
-            longest = lengths[number]
-    return batches

@@ -10,6 +10,8 @@ import regex
 from seqkit.data.pairs import Pair
 from seqkit.data.readers import Remark, shown
 
+ENTRY = "entry of a dictionary"
+"""What a person types who means a word, see :func:`typed_entry`"""
 _COMMENT = regex.compile(r"\s+#+\s+")
 _PROBABILITY = regex.compile(r"(?:(?:0|1)?\.\d+|[01](?:\.\d+)?)(?:\s+\d+(?:\.\d+)?)*\s+")
 _SEVERAL = regex.compile(r"(?<=[/\]])\s*,\s*(?=[/\[])")
@@ -93,3 +95,11 @@ def _symbols_of(references: list[str]) -> regex.Pattern[str] | None:
         return None
     arpabet = sum("".join(_ARPABET.findall(r)) == r for r in longer) >= _MOST * len(longer)
     return _ARPABET if arpabet else _IPA
+
+
+def typed_entry(text: str) -> str:
+    """A word as a dictionary has it, in lower case; ``read(2)`` is ``read``.
+
+    An entry of one is its word: what follows two spaces is how it is said.
+    """
+    return spelling(text.strip().partition("  ")[0].lower())

@@ -16,9 +16,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import regex
-import torch
-from torch import Tensor
 
 from seqkit.data.readers import shown
 from seqkit.errors import UsageError, unknown
@@ -160,7 +159,7 @@ def broken(tags: Sequence[str], scheme: str) -> list[int]:
     return [index for index, (old, new) in enumerate(zip(tags, repair(tags, scheme), strict=True)) if old != new]
 
 
-def allowed_transitions(labels: Sequence[str], scheme: str) -> tuple[Tensor, Tensor, Tensor]:
+def allowed_transitions(labels: Sequence[str], scheme: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which of K labels may follow which (K, K), from row to column, begin (K) and end (K) a sentence; booleans.
 
     The allowed sequences are exactly those that keep the scheme. Raises :class:`UsageError` for a label outside it.
@@ -173,7 +172,7 @@ def allowed_transitions(labels: Sequence[str], scheme: str) -> tuple[Tensor, Ten
     start = [_may_follow(OUTSIDE, label, scheme) for label in labels]
     end = [_may_follow(label, OUTSIDE, scheme) for label in labels]
     size = len(labels)
-    return torch.tensor(allowed, dtype=torch.bool).view(size, size), torch.tensor(start), torch.tensor(end)
+    return np.array(allowed, bool).reshape(size, size), np.array(start, bool), np.array(end, bool)
 
 
 def _may_follow(one: str, other: str, scheme: str) -> bool:

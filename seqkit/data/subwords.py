@@ -109,9 +109,9 @@ class BytePairs(Tokenizer):
 
     def __init__(self, model: Mapping[str, Any], normal_form: str = AS_IT_IS) -> None:
         super().__init__(normal_form)
-        self.model = dict(model)
+        self.model, library = dict(model), _library()
         try:
-            self._inner = _library().Tokenizer.from_str(json.dumps(self.model))
+            self._inner = library.Tokenizer.from_str(json.dumps(self.model))
         except Exception as error:  # the library raises bare Exceptions
             raise DataError(f"the subwords are damaged ({error}); restore the file from a backup") from None
 

@@ -33,7 +33,7 @@ def export_ensemble(model: Model) -> Exported:
         )
     parts = [task.export(member, codec).parts[0] for member in head.members]
     decided = task.export(head.decider, codec)
-    return Exported([_average_part(head, parts)], decided.symbols, decided.predict)
+    return Exported([_average_part(head, parts)], decided.symbols, decided.predict, decided.answering)
 
 
 def _average_part(head: LabelEnsemble, parts: Sequence[Part]) -> Part:

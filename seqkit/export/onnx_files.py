@@ -15,6 +15,7 @@ from seqkit.errors import UsageError
 from seqkit.export.comparison import Run
 from seqkit.graphs import OPSET, Part
 from seqkit.runs.model import Model
+from seqkit.runtime.parts import imported_onnxruntime
 
 
 @torch.no_grad()
@@ -25,8 +26,7 @@ def make_onnx(model: Model, part: Part) -> bytes:
 
 def onnx_run(content: bytes) -> Run:
     """A function that computes what an ONNX file says, on the CPU; it raises :class:`UsageError` for an empty batch."""
-    import onnxruntime
-
+    onnxruntime = imported_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = torch.get_num_threads()
@@ -45,6 +45,8 @@ def onnx_run(content: bytes) -> Run:
 def round_to_int8(content: bytes) -> bytes:
     """An ONNX file with int8 weights, activations rounded as they come: onnxruntime's dynamic quantisation."""
     import onnx
+
+    imported_onnxruntime()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model = onnx.load_from_string(content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from seqkit.graphs.recurrent import needed_operator
 from seqkit.layers.recurrent import Recurrent
 from seqkit.runs.ensemble import check_test_split
 from seqkit.runs.model import Model, load
+from seqkit.runtime.manifest import MANIFEST, manifest_bytes
 from seqkit.topologies import EnsembleHead, Exports
 from seqkit.version import __version__
 
@@ -83,7 +84,7 @@ def export(run: Path, format_name: str = "onnx", out: Path | None = None, int8: 
         raise UsageError(f"{run} was trained on data in memory, so there is no test split to show what --int8 costs")
     if format_name == "onnx":
         _check_cells(model)
-    exported = _parts_of(model)
+    exported = _fitting(_parts_of(model), out, file_format.ending)
     paths = _paths(exported, out or run / format_name, file_format.ending)
     contents = {part.name: file_format.make(model, part) for part in exported.parts}
     runs = {name: file_format.run(content) for name, content in contents.items()}
@@ -97,7 +98,17 @@ def export(run: Path, format_name: str = "onnx", out: Path | None = None, int8: 
         scores = scores_through(model, exported, {"float32": runs, "int8": rounded_runs})
     files = [_write(paths[name], content, differences[name]) for name, content in contents.items()]
     files += [_write(paths[name].with_suffix(".int8.onnx"), content) for name, content in rounded.items()]
-    files.append(_write(paths["symbols"], _symbols(model, exported)))
+    symbols = _symbols(model, exported)
+    files.append(_write(paths["symbols"], symbols))
+    if format_name == "onnx" and exported.answering is not None and "runtime" in paths:
+        named = {paths[name].name: content for name, content in contents.items()}
+        manifest = manifest_bytes(
+            model.task.name,
+            exported.answering,
+            {"batch_tokens": model.config.batch_tokens, "batch_size": model.config.batch_size},
+            {**named, paths["symbols"].name: symbols},
+        )
+        files.append(_write(paths["runtime"], manifest))
     return ExportReport(file_format.description, files, len(BATCHES), scores, unrounded_layers(rounded.values()))
 
 
@@ -130,6 +141,13 @@ def _parts_of(model: Model) -> Exported:
     )
 
 
+def _fitting(exported: Exported, out: Path | None, ending: str) -> Exported:
+    """Without the parts that a single file has no room for."""
+    if out is None or out.suffix != ending:
+        return exported
+    return replace(exported, parts=[part for part in exported.parts if not part.optional])
+
+
 def _paths(exported: Exported, out: Path, ending: str) -> dict[str, Path]:
     """Where each part and the symbols go."""
     if out.suffix == ending:
@@ -139,7 +157,8 @@ def _paths(exported: Exported, out: Path, ending: str) -> dict[str, Path]:
         return {exported.parts[0].name: out, "symbols": out.with_suffix(".json")}
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; choose a folder with --out")
-    return {**{part.name: out / f"{part.name}{ending}" for part in exported.parts}, "symbols": out / "symbols.json"}
+    beside = {"symbols": out / "symbols.json", "runtime": out / MANIFEST}
+    return {**{part.name: out / f"{part.name}{ending}" for part in exported.parts}, **beside}
 
 
 def _symbols(model: Model, exported: Exported) -> bytes:

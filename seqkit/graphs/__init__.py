@@ -4,13 +4,14 @@ from seqkit.graphs.decoder import add_start, flatten_state, sizes_of, unflatten_
 from seqkit.graphs.external import ExternalDecoder, ExternalModule, with_modules
 from seqkit.graphs.graph import OPSET, Graph, Value
 from seqkit.graphs.modules import WordValues, add, crf_symbols
-from seqkit.graphs.parts import Answers, Exported, Part, labelling, sequences, step_part
+from seqkit.graphs.parts import Answering, Answers, Exported, Part, labelling, sequences, step_part
 from seqkit.graphs.recurrent import Operator, operator_of
 
 # Earlier names.
 
 __all__ = [
     "OPSET",
+    "Answering",
     "Answers",
     "Exported",
     "ExternalDecoder",

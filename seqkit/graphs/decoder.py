@@ -8,7 +8,7 @@ stay as they are; ``feed`` (B, H) and ``coverage`` (B, S).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from seqkit.errors import UsageError
 from seqkit.graphs.graph import Graph, Value
-from seqkit.graphs.modules import EncoderValues, add, inside_mask
+from seqkit.graphs.modules import EncoderValues, add
 from seqkit.graphs.recurrent import add_recurrent
 from seqkit.layers import Attention, Decoder, DecoderState, Memory, State
 from seqkit.layers.bridge import Bridge
@@ -66,32 +66,36 @@ def sizes_of(decoder: Decoder) -> dict[str, tuple[str | int, ...]]:
 
 
 def add_start(
-    decoder: Decoder, graph: Graph, tokens: Value, lengths: Value, encoded: EncoderValues
+    decoder: Decoder, graph: Graph, batch: Value, mask: Callable[[], Value], encoded: EncoderValues
 ) -> dict[str, Value]:
-    """The state before the first token, from the output of an encoder: as :meth:`Decoder.start`."""
+    """The state before the first token, from the output of an encoder: as :meth:`Decoder.start`.
+
+    ``batch`` has as many rows as there are sources; ``mask`` adds which places of the memory are there, (B, S) of bool.
+    """
     if decoder.bridge is None:
         raise UsageError("this decoder was made without a source; there is no encoder to start it from")
     state = _add_bridge(decoder.bridge, graph, encoded.state)
     attention = decoder.attention
     if attention is None:
         return state
-    mask = inside_mask(graph, tokens, lengths)
+    inside = mask()
     values, keys = encoded.outputs, add(attention.key, graph, encoded.outputs)
     if decoder.lexical is not None:
         values = graph.add("Concat", values, encoded.vectors, axis=2)
-    state.update(values=values, keys=keys, mask=mask)
-    batch = graph.add("Shape", lengths)
+    state.update(values=values, keys=keys, mask=inside)
     if decoder.input_feeding:
-        state["feed"] = _zeros(graph, graph.add("Concat", batch, graph.numbers(decoder.hidden_size), axis=0))
+        rows = graph.add("Slice", graph.add("Shape", batch), graph.numbers(0), graph.numbers(1))
+        state["feed"] = _zeros(graph, graph.add("Concat", rows, graph.numbers(decoder.hidden_size), axis=0))
     if attention.covered is not None:
-        state["coverage"] = _zeros(graph, graph.add("Shape", mask))
+        state["coverage"] = _zeros(graph, graph.add("Shape", inside))
     return state
 
 
 def add_step(
     decoder: Decoder, graph: Graph, token: Value, state: Mapping[str, Value]
-) -> tuple[Value, dict[str, Value]]:
-    """The last token (B) and the state before it to logits of the next (B, V), and the values that have changed."""
+) -> tuple[Value, dict[str, Value], Value | None]:
+    """The last token (B) and the state before it to logits of the next (B, V), the values that have changed, and with
+    attention its weights (B, S)."""
     vector = add(decoder.embedding, graph, token)
     if decoder.input_feeding:
         vector = graph.add("Concat", vector, state["feed"], axis=1)
@@ -99,7 +103,7 @@ def add_step(
     one = graph.numbers(1)
     ran = add_recurrent(decoder.recurrent, graph, graph.add("Unsqueeze", vector, one), None, before)
     features, after = graph.add("Squeeze", ran.outputs, one), dict(ran.state)
-    attention, vectors = decoder.attention, None
+    attention, vectors, weights = decoder.attention, None, None
     if attention is not None:
         context, weights = _attend(attention, graph, features, state)
         features = graph.add("Tanh", add(decoder.mix, graph, graph.add("Concat", features, context, axis=1)))
@@ -111,7 +115,7 @@ def add_step(
     narrowed = features if decoder.narrow is None else add(decoder.narrow, graph, features)
     if decoder.lexical is not None:
         narrowed = graph.add("Add", narrowed, add(decoder.lexical, graph, vectors))
-    return add(decoder.output, graph, narrowed), after
+    return add(decoder.output, graph, narrowed), after, weights
 
 
 def _add_bridge(bridge: Bridge, graph: Graph, state: Mapping[str, Value]) -> dict[str, Value]:

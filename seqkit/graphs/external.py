@@ -68,8 +68,8 @@ class ExternalDecoder(nn.Module):
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
         """See :meth:`Decoder.step`."""
-        outputs = self._step(token=token, **state)
-        logits = outputs.pop("logits")
+        outputs = {**self._step(token=token, **state)}
+        logits, _ = outputs.pop("logits"), outputs.pop("weights", None)
         return logits, State({**state, **{name.removeprefix("next_"): value for name, value in outputs.items()}})
 
     def forward(self, tokens: Tensor, state: State, lengths: Tensor | None = None) -> ExternalDecoded:

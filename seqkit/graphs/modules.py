@@ -16,6 +16,7 @@ from seqkit.errors import UsageError
 from seqkit.graphs.graph import Graph, Value
 from seqkit.graphs.recurrent import RecurrentValues, add_recurrent
 from seqkit.layers import CRF, Encoder, Pooling, Recurrent
+from seqkit.layers.pictures import ConvolutionalEncoder, PictureEncoder, VectorEncoder
 from seqkit.layers.words import ConvolutionalSpeller, RecurrentSpeller, WordEmbedding
 
 _LARGEST = float(torch.finfo(torch.float32).max)
@@ -91,6 +92,25 @@ def _(module: nn.Tanh, graph: Graph, x: Value) -> Value:
 
 
 @add.register
+def _(module: nn.Conv2d, graph: Graph, x: Value) -> Value:
+    options = {"kernel_shape": [*module.kernel_size], "strides": [*module.stride], "group": module.groups}
+    edges = [int(edge) for edge in module.padding]
+    return graph.add("Conv", x, module.weight, module.bias, **options, pads=[*edges, *edges])
+
+
+@add.register
+def _(module: nn.BatchNorm2d, graph: Graph, x: Value) -> Value:
+    values = (module.weight, module.bias, module.running_mean, module.running_var)
+    return graph.add("BatchNormalization", x, *values, epsilon=module.eps)
+
+
+@add.register
+def _(module: nn.MaxPool2d, graph: Graph, x: Value) -> Value:
+    sizes = module.kernel_size if isinstance(module.kernel_size, tuple) else (module.kernel_size,) * 2
+    return graph.add("MaxPool", x, kernel_shape=[*sizes], strides=[*sizes])
+
+
+@add.register
 def _(module: nn.SiLU, graph: Graph, x: Value) -> Value:
     return graph.add("Mul", x, graph.add("Sigmoid", x))
 
@@ -100,6 +120,42 @@ def _(module: nn.GELU, graph: Graph, x: Value) -> Value:
     """``x Φ(x)``, with the error function."""
     erf = graph.add("Erf", graph.add("Mul", x, torch.tensor(0.5**0.5)))
     return graph.add("Mul", graph.add("Mul", x, torch.tensor(0.5)), graph.add("Add", erf, torch.tensor(1.0)))
+
+
+@add.register
+def _(module: VectorEncoder, graph: Graph, pictures: Value) -> EncoderValues:
+    return _picture_values(module, graph, pictures)
+
+
+@add.register
+def _(module: ConvolutionalEncoder, graph: Graph, pictures: Value, side: int) -> EncoderValues:
+    """Of pictures (B, C, side, side) of uint8: what is averaged over follows from their side."""
+    maps = graph.add("Div", graph.add("Cast", pictures, to=_FLOAT), torch.tensor(255.0))
+    *layers, _ = module.layers
+    with torch.no_grad():
+        probe = torch.zeros(1, module.channels, side, side)
+        for layer in layers:
+            maps, probe = add(layer, graph, maps), layer(probe)
+    # The average over a grid of cells that may overlap, as a product from either side.
+    average = averages(probe.shape[3], round(module.places**0.5))
+    maps = graph.add("MatMul", graph.add("MatMul", average, maps), average.T.contiguous())
+    grid = graph.add("Reshape", maps, graph.numbers(0, module.features, module.places))
+    return _picture_values(module, graph, graph.add("Transpose", grid, perm=[0, 2, 1]))
+
+
+def _picture_values(module: PictureEncoder, graph: Graph, grid: Value) -> EncoderValues:
+    flat = graph.add("Reshape", grid, graph.numbers(0, module.places * module.features))
+    vector = graph.add("Relu", add(module.summary, graph, flat))
+    return EncoderValues(grid, {"h": graph.add("Unsqueeze", vector, graph.numbers(1))}, vector)
+
+
+def averages(size: int, cells: int) -> Tensor:
+    """(cells, size): which places each cell of adaptive average pooling averages, and how much each counts."""
+    rows = torch.zeros(cells, size)
+    for cell in range(cells):
+        start, stop = cell * size // cells, -(-(cell + 1) * size // cells)
+        rows[cell, start:stop] = 1 / (stop - start)
+    return rows
 
 
 @add.register

@@ -6,7 +6,7 @@ B batch, T time, V symbols.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -50,6 +50,8 @@ class Part:
     """The same as operators of a graph"""
     sample: Sample
     """Inputs to try it with"""
+    optional: bool = False
+    """Whether it is left out where a single file is asked for"""
 
     def onnx(self, facts: Mapping[str, str]) -> bytes:
         """The part as an ONNX file, with ``facts`` as its metadata.
@@ -66,6 +68,18 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Answering:
+    """How :mod:`seqkit.runtime` answers with an export."""
+
+    kind: str
+    """One of :data:`seqkit.runtime.kinds.KINDS`"""
+    codec: Mapping[str, Any]
+    """The files of the codec, by name"""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """For JSON: what decides the answers beside what the codec knows, such as a threshold"""
+
+
+@dataclass(frozen=True)
 class Exported:
     """A head in parts."""
 
@@ -75,6 +89,8 @@ class Exported:
     predict: Callable[[Runs, Any], list[Any]]
     """The head's own predictions of a batch, by functions that run the parts, so that what is exported can be scored
     as the head is"""
+    answering: Answering | None = None
+    """What answers without torch beside the parts and symbols; None where nothing does"""
 
 
 def draw_tokens(generator: torch.Generator, symbols: int, *sizes: int) -> Tensor:
@@ -102,6 +118,7 @@ def labelling(
     inputs_of: Callable[[Any], Tensors] | None = None,
     probabilities: bool = True,
     answers: Answers | None = None,
+    answering: Answering | None = None,
 ) -> Exported:
     """A head whose ``forward`` computes logits of a batch, as one part ``model``: ``logits``, and their softmax.
 
@@ -113,6 +130,7 @@ def labelling(
         inputs_of: the inputs by name from a batch; None: its fields of those names.
         probabilities: False: the logits alone, where their softmax is no probability.
         answers: what stands beside the logits instead of their softmax.
+        answering: as in :class:`Exported`.
     """
     if answers is None:
         answers = _softmax_answers(sizes) if probabilities else Answers({}, lambda _: {}, lambda *_: {})
@@ -132,7 +150,7 @@ def labelling(
         return with_forward(head, lambda b: runs["model"](**(inputs_of or fields)(b))["logits"]).predict(batch)
 
     part = Part("model", inputs, {"logits": sizes, **answers.sizes}, compute, build, sample)
-    return Exported([part], symbols, predict)
+    return Exported([part], symbols, predict, answering)
 
 
 def _softmax_answers(sizes: Sequence[Size]) -> Answers:
@@ -144,24 +162,27 @@ def _softmax_answers(sizes: Sequence[Size]) -> Answers:
 
 
 def step_part(decoder: Decoder, sample_state: Sample) -> Part:
-    """One step of a decoder: ``token`` (B) and the state before it, by its names, to ``logits`` (B, V) and the tensors
-    of the state that change, ``next_h`` for ``h``."""
+    """One step of a decoder: ``token`` (B) and the state before it, by its names, to ``logits`` (B, V), with attention
+    its ``weights`` (B, S), and the tensors of the state that change, ``next_h`` for ``h``."""
     sizes = sizes_of(decoder)
     symbols = decoder.embedding.num_embeddings
     changing = [name for name in sizes if name not in MEMORY]
 
     def compute(token: Tensor, **state: Tensor) -> Tensors:
-        logits, after = decoder.step(token, unflatten_state(state))
+        logits, after, weights = decoder.step_with_weights(token, unflatten_state(state))
         tensors = flatten_state(after)
-        return {"logits": logits, **{f"next_{name}": tensors[name] for name in changing}}
+        found = {} if weights is None else {"weights": weights}
+        return {"logits": logits, **found, **{f"next_{name}": tensors[name] for name in changing}}
 
     def build(graph: Graph, inputs: dict[str, Value]) -> Mapping[str, Value]:
-        logits, after = add_step(decoder, graph, inputs["token"], inputs)
-        return {"logits": logits, **{f"next_{name}": after[name] for name in changing}}
+        logits, after, weights = add_step(decoder, graph, inputs["token"], inputs)
+        found = {} if weights is None else {"weights": weights}
+        return {"logits": logits, **found, **{f"next_{name}": after[name] for name in changing}}
 
     def sample(generator: torch.Generator, lengths: Tensor, time: int) -> Tensors:
         token = draw_tokens(generator, symbols, len(lengths))
         return {"token": token, **sample_state(generator, lengths, time)}
 
-    outputs = {"logits": ("batch", symbols), **{f"next_{name}": sizes[name] for name in changing}}
+    weights = {"weights": sizes["mask"]} if decoder.attention is not None else {}
+    outputs = {"logits": ("batch", symbols), **weights, **{f"next_{name}": sizes[name] for name in changing}}
     return Part("step", {"token": ("batch",), **sizes}, outputs, compute, build, sample)

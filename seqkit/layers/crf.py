@@ -106,8 +106,9 @@ class CRF(nn.Module):
         Viterbi's algorithm with the ``n_best`` best ways to reach each label. A sequence of length 0 has one labelling,
         the empty one.
         """
-        transitions, start, end = self._scores()
-        logits, size = _without_padding(logits, lengths), len(start)
+        # The score of a long sequence and the sum over all are large and nearly equal: float32 leaves four digits.
+        transitions, start, end = (score.double() for score in self._scores())
+        logits, size = _without_padding(logits, lengths).double(), len(start)
         scores = logits.new_full((len(logits), n_best, size), -torch.inf)
         scores[:, 0] = start + logits[:, 0]
         reached, sources = [scores], []

@@ -212,8 +212,13 @@ class Decoder(nn.Module):
 
     def step(self, token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The last token (B) and the state before it to logits of the next one (B, V), and the state after it."""
+        logits, after, _ = self.step_with_weights(token, state)
+        return logits, after
+
+    def step_with_weights(self, token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor | None]:
+        """:meth:`step`, and the weights (B, S) of the attention."""
         step = self._one_step(embedding(token, self.embedding.weight), state)
-        return self.logits(step.features), step.state
+        return self.logits(step.features), step.state, step.weights
 
     def forward(
         self, tokens: Tensor, state: DecoderState, lengths: Tensor | None = None, forcing: float = 1.0

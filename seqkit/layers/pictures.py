@@ -78,7 +78,7 @@ class ConvolutionalEncoder(PictureEncoder):
         self, channels: int, width: int = 24, vector_size: int = 256, dropout: float = 0.0, jitter: float = 0.0
     ) -> None:
         super().__init__(16, 4 * width, vector_size, dropout)
-        self.jitter = jitter
+        self.channels, self.jitter = channels, jitter
         self.layers = nn.Sequential(
             *_convolution(channels, width, 5, 2),
             *_convolution(width, 2 * width),

@@ -26,7 +26,7 @@ def echo_accuracy(chunk: int, carried: bool, seed: int) -> float:
     """How often an LSTM repeats the bit of four steps ago, after training in chunks of so many steps.
 
     Args:
-        chunk: steps that gradients go back.
+        chunk: steps of truncated back-propagation.
         carried: whether a chunk begins with the state in which the one before it ended, or with zeros.
         seed: of the bits and the weights.
     """
@@ -89,7 +89,7 @@ def _results(lines: Mapping[str, Sequence[float]]) -> str:
     rows = [[str(chunk), *(f"{v:.2f}" for v in row)] for chunk, *row in zip(_CHUNKS, carried, fresh, best, strict=True)]
     found = table(["chunk", *lines, "at best"], rows, numbers={1, 2, 3})
     text += muted(
-        "In seqkit, seqkit run charlm --chunk 64 sets the steps that gradients go back; its state is always carried."
+        "`seqkit run charlm --chunk 64` sets the steps of truncated back-propagation; it always carries the state."
     )
     return section("What is learned", figure_beside(plot + found, text))
 

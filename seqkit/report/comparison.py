@@ -1,4 +1,4 @@
-"""Train several cells and seeds on one task, side by side: what :command:`seqkit compare` shows and keeps."""
+"""Train train several cells and seeds on one task, side by side: what :command:`seqkit compare` shows and keeps."""
 
 from __future__ import annotations
 

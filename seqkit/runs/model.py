@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from seqkit.config import TrainingConfig, declared_defaults, make_config, read_toml
-from seqkit.data.readers import is_blank
+from seqkit.data.readers import has_nothing
 from seqkit.devices import device_of, find_device, usable_device
 from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.files import json_bytes, read_json
@@ -69,7 +69,7 @@ class Model:
 
         ``options`` are those of the head's ``predict``, such as ``beam_size=1``; raises :class:`UsageError` for others.
         """
-        present = [number for number, value in enumerate(inputs) if not _has_nothing(value)]
+        present = [number for number, value in enumerate(inputs) if not has_nothing(value)]
         answers = dict(zip(present, self.answers([inputs[number] for number in present], **options), strict=True))
         return [answers.get(number) for number in range(len(inputs))]
 
@@ -121,11 +121,6 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model(task={self.task.name!r}, parameters={count_parameters(self.head):,})"
-
-
-def _has_nothing(value: Any) -> bool:
-    """Whether an input is a blank text, or a list without elements."""
-    return is_blank(value) if isinstance(value, str) else isinstance(value, (list, tuple)) and not value
 
 
 class OpenedRun(NamedTuple):

@@ -6,15 +6,17 @@ N rows, T tokens written so far, V symbols.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from seqkit.errors import SeqkitError, UsageError
-from seqkit.search.repeats import block_repeats, check_size
+from seqkit.answers.searching import NOT_FINITE, Hypothesis, SearchLimits
+from seqkit.errors import SeqkitError
+from seqkit.search.repeats import block_repeats
+
+__all__ = ["Hypothesis", "Limits", "S", "SearchState", "Step", "log_probabilities", "refuse_nan"]
 
 
 class SearchState(Protocol):
@@ -28,15 +30,6 @@ class SearchState(Protocol):
 S = TypeVar("S", bound=SearchState)
 Step = Callable[[Tensor, S], tuple[Tensor, S]]
 """The last tokens (N) and the state before them to logits (N, V) and the state after them."""
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """A sequence with its score: its tokens without start and end, and the log-probability of all of it."""
-
-    tokens: tuple[int, ...]
-    score: float
-    log_probability: float
 
 
 def log_probabilities(logits: Tensor) -> Tensor:
@@ -53,59 +46,11 @@ def log_probabilities(logits: Tensor) -> Tensor:
 def refuse_nan(values: Tensor) -> None:
     """Raises :class:`SeqkitError` where something is not a number: nothing could be chosen by it."""
     if values.isnan().any():
-        raise SeqkitError(
-            "the model gives NaN in place of probabilities, so its weights or its input are not finite; look at the "
-            "loss of its training, and train again with a lower learning rate"
-        )
+        raise SeqkitError(NOT_FINITE)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Which tokens may come next.
-
-    Args:
-        start, end: symbols around a sequence.
-        max_length: the most tokens, the end not counted; one number, or one for each row of the batch.
-        min_length: the fewest tokens.
-        prefixes: for each row of the batch, the tokens that it must begin with.
-        banned: symbols that are never written, such as padding.
-        required: for each row of the batch, symbols that it must write before it ends, as often as they are listed.
-        reserved: symbols that are written only where they are required.
-        no_repeat_ngram: n-grams of so many tokens are written once, reserved symbols apart; 0: as often as they come.
-
-    Raises:
-        UsageError: for lengths that contradict each other, and prefixes and required symbols that do not fit.
-    """
-
-    start: int
-    end: int
-    max_length: int | Sequence[int]
-    min_length: int = 0
-    prefixes: Sequence[Sequence[int]] | None = None
-    banned: Sequence[int] = ()
-    required: Sequence[Sequence[int]] | None = None
-    reserved: Sequence[int] = ()
-    no_repeat_ngram: int = 0
-
-    def __post_init__(self) -> None:
-        check_size(self.no_repeat_ngram)
-        lengths = [self.max_length] if isinstance(self.max_length, int) else self.max_length
-        shortest = min(lengths, default=1)
-        if not 0 <= self.min_length <= shortest or shortest < 1:
-            raise UsageError(
-                f"lengths must satisfy 0 <= min_length <= max_length and 1 <= max_length, not {self.min_length} "
-                f"and {shortest}"
-            )
-        for row, prefix in enumerate(self.prefixes or ()):
-            if len(prefix) > self.longest(row) or self.end in prefix:
-                raise UsageError(f"a prefix of {len(prefix)} tokens must fit {self.longest(row)} and not hold the end")
-        for row, required in enumerate(self.required or ()):
-            if len(required) > self.longest(row) or not set(required) <= set(self.reserved):
-                raise UsageError(f"{len(required)} required symbols must fit {self.longest(row)} and be reserved")
-
-    def longest(self, row: int) -> int:
-        """The most tokens that a row may have."""
-        return self.max_length if isinstance(self.max_length, int) else self.max_length[row]
+class Limits(SearchLimits):
+    """Which tokens may come next, see :class:`~seqkit.answers.searching.SearchLimits`."""
 
     def apply(self, log_probabilities: Tensor, rows: Sequence[int], written: Tensor) -> Tensor:
         """Log-probabilities (N, V) of the next token, with -inf at those that may not come.

@@ -13,15 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from seqkit.errors import UsageError
+from seqkit.answers.searching import check_beam, length_penalty
 from seqkit.search.base import Hypothesis, Limits, S, Step, log_probabilities
 
+__all__ = ["beam", "length_penalty"]
+
 Penalty = Callable[[S], Tensor]
-
-
-def length_penalty(length: int, alpha: float) -> float:
-    """``((5 + length) / 6) ** alpha``; the end counts as a token (Wu et al., 2016, arXiv:1609.08144)."""
-    return float(((5 + length) / 6) ** alpha)
 
 
 @torch.no_grad()
@@ -53,12 +50,7 @@ def beam(
     Raises:
         UsageError: for a beam below 1, and an ``n_best`` that does not fit into it.
     """
-    if size < 1:
-        raise UsageError(f"the beam must be at least 1, not {size}")
-    if not 1 <= n_best <= size:
-        raise UsageError(f"n_best must be between 1 and the beam of {size}, not {n_best}")
-    if alpha < 0:
-        raise UsageError(f"the length penalty must be at least 0, not {alpha}")
+    check_beam(size, n_best, alpha)
     search = _Beam(step, limits, size, alpha, n_best, penalty, device, [[] for _ in range(batch)])
     search.run(state, batch)
     return [sorted(ended, key=lambda h: -h.score)[:n_best] for ended in search.ended]

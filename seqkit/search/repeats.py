@@ -11,14 +11,6 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from seqkit.errors import UsageError
-
-
-def check_size(size: int) -> None:
-    """Raises :class:`UsageError` for a negative size of n-grams."""
-    if size < 0:
-        raise UsageError(f"no_repeat_ngram must be the size of an n-gram, or 0 for none, not {size}")
-
 
 def block_repeats(allowed: Tensor, written: Tensor, size: int, free: Sequence[int] = ()) -> Tensor:
     """Log-probabilities (N, V) with -inf where a symbol would complete an n-gram that is in ``written`` (N, T).

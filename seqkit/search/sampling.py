@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from seqkit.errors import UsageError
+from seqkit.answers.sampling import COLDEST, Sampling, check_drawing
 from seqkit.search.base import S, Step, refuse_nan
-from seqkit.search.repeats import Repeats, check_size
+from seqkit.search.repeats import Repeats
 
-_COLDEST = 1e-30
-"""Logits divided by less may overflow; long before, all but the likeliest symbol have probability 0."""
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How a text is drawn: ``length`` tokens (0: without end), the arguments of :func:`choose`, and a seed.
-
-    Args:
-        no_repeat_ngram: n-grams of so many tokens come once, the prompt's too; 0: as often as they are drawn.
-        stop: a text, or several, before the first of which the drawn text ends.
-
-    Raises:
-        UsageError: for values outside of those of :func:`choose`, a negative length, seed or size of n-grams, and an
-            empty text to stop at.
-    """
-
-    length: int = 500
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    seed: int = 0
-    no_repeat_ngram: int = 0
-    stop: str | Sequence[str] = ()
-
-    @property
-    def stops(self) -> tuple[str, ...]:
-        """The texts to stop at."""
-        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
-
-    def __post_init__(self) -> None:
-        _check(self.temperature, self.top_k, self.top_p)
-        check_size(self.no_repeat_ngram)
-        if "" in self.stops:
-            raise UsageError("the text to stop at is empty; give one with a character, or leave it out")
-        if self.length < 0 or not 0 <= self.seed < 2**63:
-            raise UsageError(f"length and seed must be whole numbers from 0, not {self.length} and {self.seed}")
+__all__ = ["Sampling", "choose", "sample"]
 
 
 def choose(
@@ -66,9 +29,9 @@ def choose(
         UsageError: for values outside of temperature >= 0, top_k >= 0, 0 < top_p <= 1.
         SeqkitError: for logits that are no numbers.
     """
-    _check(temperature, top_k, top_p)
+    check_drawing(temperature, top_k, top_p)
     refuse_nan(logits)
-    if temperature < _COLDEST:
+    if temperature < COLDEST:
         return logits.argmax(1)
     scaled = logits if temperature == 1 else logits / temperature
     if top_k == 0 and top_p == 1:
@@ -117,10 +80,3 @@ def _draw(probabilities: Tensor, generator: torch.Generator) -> Tensor:
     """
     clocks = torch.empty_like(probabilities, device=generator.device).exponential_(generator=generator)
     return (probabilities / clocks.to(probabilities.device)).argmax(1)
-
-
-def _check(temperature: float, top_k: int, top_p: float) -> None:
-    if not 0 <= temperature < float("inf") or top_k < 0 or not 0 < top_p <= 1:
-        raise UsageError(
-            f"sampling needs temperature >= 0, top_k >= 0 and 0 < top_p <= 1, not {temperature}, {top_k} and {top_p}"
-        )

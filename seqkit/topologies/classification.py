@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from seqkit.answers.labels import Classified
 from seqkit.data import DataError, Example
 from seqkit.data.readers import shown
 from seqkit.errors import UsageError
@@ -17,26 +17,6 @@ from seqkit.tables import Table
 from seqkit.topologies.class_weights import ClassWeights, choose_class_weights
 from seqkit.topologies.ensemble import LabelEnsemble
 from seqkit.topologies.task import C, H, K, Task
-
-
-@dataclass(frozen=True)
-class Classified:
-    """A prediction: a label, the likeliest unless there is a threshold, and the probability of each."""
-
-    label: str
-    probabilities: dict[str, float]
-
-    @classmethod
-    def of(cls, labels: Sequence[str], row: Sequence[float], chosen: int | None = None) -> Classified:
-        """The prediction from the probabilities of all labels, in their order: the likeliest unless one is chosen."""
-        probabilities = dict(zip(labels, row, strict=True))
-        likeliest = max(probabilities, key=probabilities.__getitem__)
-        return cls(likeliest if chosen is None else labels[chosen], probabilities)
-
-    @property
-    def confidence(self) -> float:
-        """The probability of the label."""
-        return self.probabilities[self.label]
 
 
 class ClassificationTask(Task[C, Example, Classified, K, H]):
@@ -58,10 +38,7 @@ class ClassificationTask(Task[C, Example, Classified, K, H]):
 
     def format_prediction(self, prediction: Classified) -> tuple[str, dict[str, Any]]:
         """``label  probability``, and the probabilities of all labels as JSON."""
-        return f"{prediction.label}\t{prediction.confidence:.3f}", {
-            "label": prediction.label,
-            "probabilities": prediction.probabilities,
-        }
+        return prediction.formatted()
 
     def confidences(self, prediction: Classified, example: Example) -> list[tuple[float, bool]]:
         """The probability of the label, and whether it is correct."""

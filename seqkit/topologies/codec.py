@@ -8,9 +8,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from torch import nn
 
-from seqkit.data import DataError, Vocabulary
-from seqkit.data.normal_forms import canonical
+from seqkit.data import Vocabulary
+from seqkit.data.inputs.labels import read_labels
 from seqkit.devices import device_of, placed
+
+__all__ = ["Codec", "EncodingReport", "batch_for", "read_labels"]
 
 E = TypeVar("E")
 """An example"""
@@ -69,12 +71,3 @@ class Codec(ABC, Generic[E, I, B]):
 def batch_for(head: nn.Module, codec: Codec[Any, I, B], items: Sequence[I]) -> B:
     """A batch of items on the device of a head."""
     return placed(codec.collate(items), device_of(head))
-
-
-def read_labels(value: Any) -> tuple[str, ...]:
-    """The content of ``labels.json``; raises :class:`DataError` for anything but a list of texts."""
-    if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
-        raise DataError("labels.json must be a list of texts; restore it from a backup")
-    labels = tuple(map(canonical, value))
-    # Runs that are older than normal forms have labels as their data had them, and perhaps one in two forms.
-    return labels if len({*labels}) == len({*value}) else tuple(value)

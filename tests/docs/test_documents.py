@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from seqkit.runs import find_task
+from seqkit.runtime.__main__ import main as answer
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -159,6 +160,7 @@ def place(command, tmp_path_factory):
         shutil.copytree(folder / "runs/sentiment-1", folder / name)
     members = (folder / "runs/sentiment-1", folder / "runs/my-run")
     assert command("ensemble", *members, "--out", folder / "runs/both").returncode == 0
+    assert command("export", folder / "runs/my-run").returncode == 0
     return folder
 
 
@@ -222,6 +224,10 @@ def run_line(line, folder, command, monkeypatch, own_data=True):
     if words[0] == "make":
         done = subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True)
         return "" if done.returncode == 0 else done.stderr
+    if words[:3] == ["python", "-m", "seqkit.runtime"]:
+        with redirect_stdout(io.StringIO()):
+            code = answer(words[3:])
+        return f"exit code {code}" if code else ""
     if words[:2] == ["python", "-m"]:
         assert words[2].startswith("benchmarks."), line
         monkeypatch.setattr(sys, "argv", [words[2], *words[3:], "--help"])

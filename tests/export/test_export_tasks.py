@@ -18,6 +18,7 @@ from seqkit.errors import SeqkitError, UsageError
 from seqkit.export import write as exporting
 from seqkit.export.comparison import predict_through
 from seqkit.export.onnx_files import onnx_run
+from seqkit.graphs.modules import averages
 from seqkit.runs import Model, find_task
 
 HERE = SourceLocation("test", 1)
@@ -237,3 +238,22 @@ def test_an_archive_of_torch_export_holds_no_pickle(tmp_path, saved):
     # A pickle begins with 0x80 and its protocol; torch's own come in a zip of their own.
     assert not [name for name, content in files.items() if content[:2] in (b"PK", b"\x80\x02")]
     assert not any(name.endswith(".pt") and content for name, content in files.items())
+
+
+def test_a_single_file_leaves_out_the_step_of_a_stream(tmp_path, saved):
+    model, _ = model_of("frames, ahead", tmp_path)
+    saved(model)
+    exporting.export(tmp_path, "onnx", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "model.onnx", "runtime.json", "step.onnx", "symbols.json",
+    ]  # fmt: skip
+    exporting.export(tmp_path, "onnx", tmp_path / "alone.onnx")
+    assert (tmp_path / "alone.onnx").read_bytes() == (tmp_path / "out/model.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("cells", [1, 3, 4])
+@pytest.mark.parametrize("size", [4, 5, 7, 16])
+def test_adaptive_average_pooling_is_a_product_with_averages(size, cells):
+    maps = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(size))
+    matrix = averages(size, cells)
+    torch.testing.assert_close(matrix @ maps @ matrix.T, torch.nn.functional.adaptive_avg_pool2d(maps, cells))

@@ -285,7 +285,7 @@ def test_padding_and_order_never_change_a_result(lengths, data, limited):
 def test_a_scheme_is_never_left(scheme, scale):
     labels = ["O", "B-X", "I-X", "B-Y", "I-Y"]
     labels += ["E-X", "S-X", "E-Y", "S-Y"] if scheme == "bioes" else []
-    limits = allowed_transitions(labels, scheme)
+    limits = [torch.from_numpy(limit) for limit in allowed_transitions(labels, scheme)]
     lengths = torch.tensor([7, 3, 1, 5])
     made, logits = crf(limits, len(labels)), logits_of(scale, lengths=lengths, labels=len(labels))
     for found in made.decode(logits, lengths, 6):

@@ -1,6 +1,6 @@
 """Readers of people's text files: lines, tables (CSV, TSV, JSONL) and labelled texts, with the location of errors."""
 
-from seqkit.data.readers.blank import is_blank
+from seqkit.data.readers.blank import has_nothing, is_blank
 from seqkit.data.readers.class_folders import holds_class_folders
 from seqkit.data.readers.columnar import COLUMNAR
 from seqkit.data.readers.columns import choose_column, choose_text_columns, split_names
@@ -51,6 +51,7 @@ __all__ = [
     "delimiter_of",
     "file_form",
     "format_ending",
+    "has_nothing",
     "holds_class_folders",
     "is_blank",
     "json_object",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from seqkit.errors import UsageError
@@ -19,6 +18,9 @@ class PackagedFile:
 
     def locate(self) -> Path:
         """The path of the file; raises :class:`UsageError` that says what to install."""
+        # Imported here, since it takes as long as all the rest that answering without torch imports of this package.
+        from importlib.metadata import PackageNotFoundError, distribution
+
         install = f'pip install "seqkit[data]" (it brings {self.distribution}=={self.version})'
         try:
             path = Path(str(distribution(self.distribution).locate_file(self.path)))

@@ -1,7 +1,8 @@
 """Many to many, delayed: a sequence is read to its end before another one, as long as it likes, is written."""
 
+from seqkit.answers.written import Translated
 from seqkit.topologies.delayed.codec import END, START, PairBatch, PairCodec, PairItem, Side
-from seqkit.topologies.delayed.head import EncoderDecoderHead, Translated
+from seqkit.topologies.delayed.head import EncoderDecoderHead
 from seqkit.topologies.delayed.options import DelayedOptions
 from seqkit.topologies.delayed.scores import (
     confident_mistakes,

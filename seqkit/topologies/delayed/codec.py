@@ -12,20 +12,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from seqkit.data import DataError, Tokenizer, Vocabulary
+from seqkit.data import Vocabulary
 from seqkit.data.batching import pad
-from seqkit.data.normal_forms import NFC, canonical
+from seqkit.data.inputs.pair_memory import PairMemory
+from seqkit.data.inputs.pairs import END, START, PairReader, Side
+from seqkit.data.normal_forms import NFC
 from seqkit.data.pairs import Pair
-from seqkit.data.placeholders import SLOTS, find_placeholders, is_slot, mask, slot, unmask
+from seqkit.data.placeholders import SLOTS, find_placeholders, is_slot, mask, unmask
 from seqkit.data.spacing import Spacing, plain_spaces
-from seqkit.data.subwords import learn_tokenizer, load_tokenizer
-from seqkit.data.vocab import PAD, UNK
 from seqkit.errors import UsageError
 from seqkit.topologies.codec import Codec, EncodingReport
-from seqkit.topologies.delayed.memory import PairMemory, Recalled
 
-START, END = "<s>", "</s>"
-"""What the decoder reads first, and writes last"""
+__all__ = ["END", "START", "PairBatch", "PairCodec", "PairItem", "Side"]
 
 
 class PairItem(NamedTuple):
@@ -58,81 +56,8 @@ class PairBatch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Side:
-    """Texts of one side to symbols and back. Slots are special symbols of the vocabulary."""
-
-    tokenizer: Tokenizer
-    vocabulary: Vocabulary
-
-    @classmethod
-    def learn(
-        cls, tokenizer: str, texts: Sequence[str], max_symbols: int, min_count: int, slots: int, normal_form: str
-    ) -> Side:
-        """A tokenizer of that name and a vocabulary of these texts, in which so many placeholders are slots."""
-        tokens = learn_tokenizer(tokenizer, texts, max_symbols, normal_form)
-        specials = (PAD, UNK, START, END, *map(slot, range(slots)))
-        return cls(tokens, Vocabulary.build(map(tokens.split, texts), min_count, max_symbols, specials))
-
-    @classmethod
-    def from_json(cls, content: Any, name: str) -> Side:
-        """What :meth:`to_json` described; raises :class:`DataError` that says what the file ``name`` lacks."""
-        vocabulary = Vocabulary.from_json(content, name)
-        missing = {START, END} - set(vocabulary.specials)
-        if missing or "tokenizer" not in content:
-            raise DataError(f"{name} lacks its tokenizer, {START} or {END}; restore it from a backup")
-        return cls(load_tokenizer(content["tokenizer"]), vocabulary)
-
-    def to_json(self) -> dict[str, Any]:
-        """Tokenizer and vocabulary."""
-        return {"tokenizer": self.tokenizer.to_json(), **self.vocabulary.to_json()}
-
-    def encode(self, masked: str) -> list[int]:
-        """The symbols of a text whose placeholders are slots."""
-        known = self.vocabulary
-        special = known.specials
-        return [
-            known.special(token) if is_slot(token) and token in special else known.index(token)
-            for token in self.tokenizer.split(masked)
-        ]
-
-    def unknown(self, masked: str, symbols: Sequence[int]) -> tuple[str, ...]:
-        """What stands in a text for those of its symbols that are unknown."""
-        unk = self.vocabulary.unk
-        if unk not in symbols:
-            return ()
-        surfaces = self.tokenizer.surfaces(masked)
-        return tuple(surface for surface, symbol in zip(surfaces, symbols, strict=True) if symbol == unk)
-
-    def tokens(self, symbols: Sequence[int], unknown: Sequence[str]) -> list[str]:
-        """The tokens of symbols, with these for those that are unknown, as far as they go."""
-        given, unk = iter(unknown), self.vocabulary.unk
-        tokens = zip(self.vocabulary.decode(symbols), symbols, strict=True)
-        return [next(given, token) if symbol == unk else token for token, symbol in tokens]
-
-    def decode(self, symbols: Sequence[int], unknown: Sequence[str] = ()) -> str:
-        """A text with slots."""
-        return self.tokenizer.join([token for token in self.tokens(symbols, unknown) if token])
-
-    @property
-    def slots(self) -> list[int]:
-        """The symbols of the slots, in order."""
-        return [number for number, symbol in enumerate(self.vocabulary.specials) if is_slot(symbol)]
-
-
-@dataclass(frozen=True)
-class PairCodec(Codec[Pair, PairItem, PairBatch]):
-    """Pairs of texts to batches, and symbols to a text.
-
-    Args:
-        source, target: how each side is split into symbols.
-        spacing: which kind of space stands beside the marks of the target.
-        memory: training pairs that are looked up; None: nothing is.
-    """
-
-    source: Side
-    target: Side
-    spacing: Spacing
-    memory: PairMemory | None = None
+class PairCodec(PairReader, Codec[Pair, PairItem, PairBatch]):
+    """Pairs of texts to batches, and symbols to a text; see :class:`PairReader`."""
 
     @classmethod
     def learn(
@@ -175,28 +100,17 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> PairCodec:
         """The codec that :meth:`to_json` described; raises :class:`DataError` naming the file that is wrong."""
-        source, target = (Side.from_json(files[name], name) for name in ("source.json", "target.json"))
-        try:
-            spacing = Spacing(**files["spacing.json"])
-        except (TypeError, ValueError):
-            raise DataError(
-                "spacing.json must map marks to spaces, before and after; restore it from a backup"
-            ) from None
-        memory = PairMemory.from_json(files["memory.json"]) if "memory.json" in files else None
-        return cls(source, target, spacing, memory)
+        return cls(**cls.fields_of(files))
 
     def encode(self, raw: str, example: Pair | None = None) -> PairItem:
         """Symbols of the source, and of the first reference with an end."""
-        slots = len(self.source.slots)
-        masked, placeholders = mask(plain_spaces(raw), slots=slots)
-        read = self.source.encode(masked)
-        source, unknown = torch.tensor(read, dtype=torch.int32), self.source.unknown(masked, read)
-        kept = canonical(masked) if self.memory else ""
+        read = self.read(raw)
+        source, others = torch.tensor(read.symbols, dtype=torch.int32), (read.placeholders, read.unknown, read.masked)
         if example is None:
-            return PairItem(source, None, placeholders, unknown, kept)
-        target, _ = mask(plain_spaces(example.references[0]), placeholders, slots)
+            return PairItem(source, None, *others)
+        target, _ = mask(plain_spaces(example.references[0]), read.placeholders, len(self.source.slots))
         symbols = [*self.target.encode(target), self.target.vocabulary.special(END)]
-        return PairItem(source, torch.tensor(symbols, dtype=torch.int32), placeholders, unknown, kept)
+        return PairItem(source, torch.tensor(symbols, dtype=torch.int32), *others)
 
     def encoding_report(self, raw: str, example: Pair | None = None) -> EncodingReport:
         """Symbols of the source, and those that are unknown."""
@@ -211,7 +125,7 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
     def collate(self, items: Sequence[PairItem]) -> PairBatch:
         """A batch; it has targets if every item has."""
         tokens, lengths = pad([item.source for item in items], self.source.vocabulary.pad)
-        required = [self._required(item) for item in items]
+        required = [self.required(item.source.tolist()) for item in items]
         unknown = [item.unknown for item in items]
         placeholders, masked = [item.placeholders for item in items], [item.masked for item in items]
         batch = PairBatch(tokens, lengths, placeholders, required, unknown=unknown, masked=masked)
@@ -222,18 +136,6 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
         first = torch.full((len(items), 1), self.target.vocabulary.special(START))
         inputs = torch.cat([first, targets[:, :-1].clamp(min=self.target.vocabulary.pad)], 1)
         return batch._replace(inputs=inputs, targets=targets, target_lengths=target_lengths)
-
-    def write(self, symbols: Sequence[int], placeholders: Sequence[str], unknown: Sequence[str] = ()) -> str:
-        """Target symbols as a text, with the placeholders of its source, and tokens for those that are unknown."""
-        return unmask(self.spacing.apply(self.target.decode(symbols, unknown)), placeholders)
-
-    def recall(self, masked: str, placeholders: Sequence[str]) -> Recalled | None:
-        """The kept pair whose source is most like one with slots, and the placeholders of that in it; None: none is."""
-        found = None if self.memory is None else self.memory.nearest(masked)
-        if found is None:
-            return None
-        target = unmask(self.spacing.apply(found.target), placeholders)
-        return Recalled(found.similarity, unmask(found.source, placeholders), target)
 
     def names(self, item: PairItem) -> tuple[list[str], list[str]]:
         """The tokens of both sides as a reader knows them."""
@@ -254,11 +156,6 @@ class PairCodec(Codec[Pair, PairItem, PairBatch]):
             "spacing.json": self.spacing.to_json(),
         }
         return {**files, **({"memory.json": self.memory.to_json()} if self.memory else {})}
-
-    def _required(self, item: PairItem) -> list[int]:
-        """The slots of the target for those that the source has."""
-        target_slots = dict(zip(self.source.slots, self.target.slots, strict=True))
-        return [target_slots[symbol] for symbol in item.source.tolist() if symbol in target_slots]
 
 
 def _masked(pairs: Sequence[tuple[str, str]], slots: int) -> tuple[list[str], list[str]]:

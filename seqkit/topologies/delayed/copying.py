@@ -47,7 +47,8 @@ def copied_tokens(
         weights = _attention(encoder, decoder, codec, batch, rows, inputs)
         for place, row, looked in zip(places, rows, weights, strict=True):
             unknown = [step for step, symbol in enumerate(flat[place][1]) if symbol == unk]
-            copied[place] = _chosen(codec, batch, row, looked[unknown].tolist())
+            source = batch.tokens[row, : batch.lengths[row]].tolist()
+            copied[place] = codec.copied(source, batch.unknown[row], looked[unknown].tolist())
     return copied
 
 
@@ -69,25 +70,3 @@ def _attention(
     weights: Tensor = decoded.weights
     slots = torch.isin(sources, torch.tensor(codec.source.slots, dtype=sources.dtype, device=device))
     return weights.masked_fill(slots.unsqueeze(1), 0.0)
-
-
-def _chosen(codec: PairCodec, batch: PairBatch, row: int, looked: Sequence[Sequence[float]]) -> tuple[str, ...]:
-    """The tokens of a source for unknown symbols of an output, by the weights of each."""
-    # A source without tokens has nothing to copy.
-    words, unk = _source_words(codec, batch, row) or [""], codec.source.vocabulary.unk
-    unused = [n for n, symbol in enumerate(batch.tokens[row, : batch.lengths[row]].tolist()) if symbol == unk]
-    chosen = []
-    for weights in looked:
-        best = max(unused or range(len(words)), key=weights.__getitem__)
-        unused = [number for number in unused if number != best]
-        chosen.append(words[best])
-    return tuple(chosen)
-
-
-def _source_words(codec: PairCodec, batch: PairBatch, row: int) -> list[str]:
-    """The tokens of a source; placeholders are nothing."""
-    side, symbols = codec.source, batch.tokens[row, : batch.lengths[row]].tolist()
-    return [
-        "" if symbol in side.slots else token
-        for token, symbol in zip(side.tokens(symbols, batch.unknown[row]), symbols, strict=True)
-    ]

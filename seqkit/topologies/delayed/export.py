@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from seqkit.answers.written import Translated
 from seqkit.graphs import (
+    Answering,
     Exported,
     ExternalDecoder,
     ExternalModule,
@@ -23,17 +26,19 @@ from seqkit.graphs import (
     step_part,
     with_modules,
 )
+from seqkit.graphs.modules import inside_mask
 from seqkit.layers import Decoder, Encoder, State
 from seqkit.topologies.delayed.codec import PairBatch, PairCodec
-from seqkit.topologies.delayed.head import EncoderDecoderHead, Translated
+from seqkit.topologies.delayed.head import EncoderDecoderHead
 from seqkit.topologies.delayed.memory import MemoryGate
 
 
-def export_encoder_decoder(head: EncoderDecoderHead, codec: PairCodec) -> Exported:
+def export_encoder_decoder(head: EncoderDecoderHead, codec: PairCodec, **settings: Any) -> Exported:
     """``encoder``, from ``tokens`` and ``lengths`` of a source to the decoder's first state, and ``step``, which goes
     from one state to the next.
 
-    The first token that a step reads is ``<s>``, the last that it writes is ``</s>``. A memory stays behind.
+    The first token that a step reads is ``<s>``, the last that it writes is ``</s>``. A memory that answers anything is
+    among the symbols, with the similarity from which it does. ``settings`` are more of those for the runtime.
     """
     start = _encoder_part(head.encoder, head.decoder, len(codec.source.vocabulary))
 
@@ -44,8 +49,13 @@ def export_encoder_decoder(head: EncoderDecoderHead, codec: PairCodec) -> Export
         # The exported state sums up no attention unless the model has learned coverage.
         return _run_by(head, runs).predict(batch, coverage_penalty=0.0)
 
-    symbols = {name: content for name, content in codec.to_json().items() if name != "memory.json"}
-    return Exported([start, step_part(head.decoder, sample_state)], symbols, predict)
+    gate, files = head.gate, codec.to_json()
+    if gate is None or not gate.open:
+        files.pop("memory.json", None)
+    threshold = float(gate.threshold) if gate is not None and gate.open else None
+    answering = Answering("pairs", files, {"search": asdict(head.search), "threshold": threshold, **settings})
+    symbols = files if threshold is None else {**files, "threshold": threshold}
+    return Exported([start, step_part(head.decoder, sample_state)], symbols, predict, answering)
 
 
 def _encoder_part(encoder: Encoder, decoder: Decoder, symbols: int) -> Part:
@@ -57,7 +67,8 @@ def _encoder_part(encoder: Encoder, decoder: Decoder, symbols: int) -> Part:
 
     def build(graph: Graph, values: dict[str, Value]) -> dict[str, Value]:
         encoded = add(encoder, graph, values["tokens"], values["lengths"])
-        return add_start(decoder, graph, values["tokens"], values["lengths"], encoded)
+        tokens, lengths = values["tokens"], values["lengths"]
+        return add_start(decoder, graph, lengths, lambda: inside_mask(graph, tokens, lengths), encoded)
 
     return Part("encoder", inputs, sizes_of(decoder), compute, build, sample)
 

@@ -6,12 +6,11 @@ B batch, S source tokens, T target tokens, V symbols.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from seqkit.answers.written import Translated
 from seqkit.errors import UsageError
 from seqkit.layers import Decoder, Encoder, Head, Loss, Source, TeacherForcing
 from seqkit.layers.head import require_targets
@@ -23,27 +22,6 @@ from seqkit.topologies.delayed.guidance import diagonal_penalty
 from seqkit.topologies.delayed.memory import MemoryGate, Recalled
 from seqkit.topologies.delayed.options import DelayedOptions
 from seqkit.topologies.delayed.search import SearchOptions, output_limits, search
-
-
-@dataclass(frozen=True)
-class Translated:
-    """A prediction: the best text, its score, and all that were asked for, the best first.
-
-    A text from memory has the score of the best that the network wrote, whose place it takes.
-    """
-
-    text: str
-    score: float
-    n_best: tuple[tuple[str, float], ...]
-    recalled: str | None = None
-    """The source of the training pair that the text is the target of; None: the network wrote it"""
-
-    def to_json(self, name: str) -> dict[str, Any]:
-        """Text and score, and those of the others where more than one was asked for; ``name`` says what the text is."""
-        best = {name: self.text, "score": self.score}
-        best |= {} if self.recalled is None else {"recalled": self.recalled}
-        candidates = [{name: text, "score": score} for text, score in self.n_best]
-        return {**best, "n_best": candidates} if len(candidates) > 1 else best
 
 
 class EncoderDecoderHead(Head):
@@ -151,7 +129,7 @@ class EncoderDecoderHead(Head):
         )
         hypotheses = self.hypotheses(batch, options)
         rows = zip(self.texts(batch, hypotheses), hypotheses, self.recalled(batch), strict=True)
-        return [self._written(texts, [h.score for h in found], recalled) for texts, found, recalled in rows]
+        return [Translated.of(texts, [h.score for h in found], recalled) for texts, found, recalled in rows]
 
     def recalled(self, batch: PairBatch) -> list[Recalled | None]:
         """For each source the training pair whose target answers it; None where the network does."""
@@ -189,10 +167,3 @@ class EncoderDecoderHead(Head):
         for row, placeholders in zip(outputs, batch.placeholders, strict=True):
             written.append([self.codec.write(tokens, placeholders, next(copied)) for tokens in row])
         return written
-
-    def _written(self, texts: Sequence[str], scores: Sequence[float], recalled: Recalled | None) -> Translated:
-        if recalled is None:
-            return Translated(texts[0], scores[0], n_best=tuple(zip(texts, scores, strict=True)))
-        # The likeliest text of the network comes after the one from memory, and the last one leaves the list.
-        texts = [recalled.target, *(text for text in texts if text != recalled.target)][: len(texts)]
-        return Translated(texts[0], scores[0], tuple(zip(texts, scores, strict=False)), recalled.source)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from seqkit.answers.written import Translated
 from seqkit.data.pairs import Pair
 from seqkit.scores.direction import Criterion
-from seqkit.topologies.delayed.head import Translated
 from seqkit.topologies.delayed.memory import NEVER, Recalled
 
 _TRIED = 20

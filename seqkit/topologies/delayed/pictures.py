@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
+from seqkit.answers.written import Translated
 from seqkit.data.pairs import Pair
 from seqkit.drawing.attention import Alignment, attention_picture
 from seqkit.topologies.delayed.codec import PairCodec
-from seqkit.topologies.delayed.head import EncoderDecoderHead, Translated
+from seqkit.topologies.delayed.head import EncoderDecoderHead
 
 _PANELS = 3
 """Sources that are drawn, the first..."""

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seqkit.answers.written import Translated
 from seqkit.data.normal_forms import canonical
 from seqkit.data.pairs import Pair
 from seqkit.data.placeholders import find_placeholders
 from seqkit.data.spacing import plain_spaces
 from seqkit.scores.written import bleu, bleu_signature, chrf, chrf_signature, error_rates
 from seqkit.tables import Table
-from seqkit.topologies.delayed.head import Translated
 
 _TRANSLATIONS = 5
 """Translations that a report shows"""

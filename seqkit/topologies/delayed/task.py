@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from seqkit.answers.written import Translated
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.pair_files import read_pairs, side_column, unnamed_fields
 from seqkit.data.pairs import Pair, usable
@@ -16,7 +17,7 @@ from seqkit.topologies.delayed.codec import PairCodec, PairItem
 from seqkit.topologies.delayed.ensemble import EncoderDecoderEnsemble
 from seqkit.topologies.delayed.explain import explain_output
 from seqkit.topologies.delayed.export import export_encoder_decoder
-from seqkit.topologies.delayed.head import EncoderDecoderHead, Translated
+from seqkit.topologies.delayed.head import EncoderDecoderHead
 from seqkit.topologies.delayed.memory import NEVER
 from seqkit.topologies.delayed.memory_tuning import tune_gate
 from seqkit.topologies.delayed.options import DelayedOptions
@@ -62,6 +63,8 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
     prediction_options = SEARCH_OPTIONS
     writes_symbols: ClassVar[bool] = False
     """Targets are symbols with spaces, or tabs, between them"""
+    reads: ClassVar[str] = "text"
+    """What a person types: a text, or the entry of a dictionary"""
     output_name: ClassVar[str] = "text"
     """What a written text is called in JSON"""
 
@@ -171,7 +174,7 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
 
     def export(self, head: EncoderDecoderHead, codec: PairCodec) -> Exported:
         """``encoder`` and ``step``."""
-        return export_encoder_decoder(head, codec)
+        return export_encoder_decoder(head, codec, output=self.output_name, reads=self.reads)
 
     def agreement(self, head: EncoderDecoderHead, codec: PairCodec) -> Mapping[str, Any]:
         """Members of an ensemble write the same symbols."""

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from seqkit.data import Example, Tokenizer, Vocabulary
+from seqkit.data.inputs.ngrams import NgramCounts
 from seqkit.topologies.class_weights import ClassWeights, class_weights_from_json, class_weights_to_json
 from seqkit.topologies.classification import labels_of
 from seqkit.topologies.codec import read_labels
-from seqkit.topologies.many_to_one.ngrams import NgramCounts
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.texts import TextBatch, TextInputs, TextItem, learn_texts, load_texts
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from seqkit.graphs import Answers, Exported, Graph, Value, add, labelling, sequences
+from seqkit.graphs import Answering, Answers, Exported, Graph, Value, add, labelling, sequences
 from seqkit.topologies.many_to_one.head import ClassificationHead
 from seqkit.topologies.many_to_one.prior import GramPrior
 from seqkit.topologies.many_to_one.text_head import TextHead
@@ -25,11 +25,18 @@ def export_classifier(head: ClassificationHead, codec: TextInputs) -> Exported:
     Symbols name the threshold of the second label, if there is one. See :func:`export_text_head`.
     """
     symbols = codec.to_json() if head.decision is None else {**codec.to_json(), "threshold": head.decision.value}
-    return export_text_head(head, codec, len(head.labels), symbols)
+    threshold = None if head.decision is None else head.decision.value
+    answering = Answering("label", codec.to_json(), {"threshold": threshold})
+    return export_text_head(head, codec, len(head.labels), symbols, answering)
 
 
 def export_text_head(
-    head: TextHead, codec: TextInputs, outputs: int, symbols: Mapping[str, Any], answers: Answers | None = None
+    head: TextHead,
+    codec: TextInputs,
+    outputs: int,
+    symbols: Mapping[str, Any],
+    answering: Answering,
+    answers: Answers | None = None,
 ) -> Exported:
     """``tokens`` (B, T) and ``lengths`` (B) to ``logits`` (B, outputs) and the answers, probabilities if None.
 
@@ -59,7 +66,9 @@ def export_text_head(
 
     sizes = ("batch", outputs)
     make, fields = (_pair_batch, _pair_inputs) if head.pairs else (TextBatch, None)
-    return labelling(head, inputs, sample, add_logits, sizes, symbols, make, fields, answers=answers)
+    return labelling(
+        head, inputs, sample, add_logits, sizes, symbols, make, fields, answers=answers, answering=answering
+    )
 
 
 def _add_features(head: TextHead, graph: Graph, values: Mapping[str, Value]) -> Value:

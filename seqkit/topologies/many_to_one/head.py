@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from seqkit.answers.labels import Classified
 from seqkit.layers import Encoder, Loss
 from seqkit.layers.head import require_targets
 from seqkit.layers.label_loss import label_loss
 from seqkit.topologies.class_weights import class_weight_tensor
-from seqkit.topologies.classification import Classified
 from seqkit.topologies.many_to_one.ngrams import NgramPrior
 from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextBatch

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from seqkit.answers.labels import Classified
 from seqkit.data import DataError, Example, Splits, check_classes, read_examples
 from seqkit.data.readers import LABEL
 from seqkit.graphs import Exported
@@ -15,7 +16,7 @@ from seqkit.layers import Encoder
 from seqkit.scores.direction import Criterion
 from seqkit.scores.labels import LabelScore, label_scores
 from seqkit.tables import Table
-from seqkit.topologies.classification import Classified, check_labels, classification_scores
+from seqkit.topologies.classification import check_labels, classification_scores
 from seqkit.topologies.many_to_one.codec import TextCodec
 from seqkit.topologies.many_to_one.explain import explained, outputs_apart
 from seqkit.topologies.many_to_one.export import export_classifier
@@ -120,8 +121,7 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
 
     def format_prediction(self, prediction: Classified) -> tuple[str, dict[str, Any]]:
         """``label  probability``, and the probabilities of all labels as JSON."""
-        facts = {"label": prediction.label, "probabilities": prediction.probabilities}
-        return f"{prediction.label}\t{prediction.confidence:.3f}", facts
+        return prediction.formatted()
 
     def confidences(self, prediction: Classified, example: Example) -> list[tuple[float, bool]]:
         """The probability of the label, and whether it is correct."""

@@ -5,99 +5,15 @@ B batch, K n-grams of a text, F n-grams known, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from seqkit.data import DataError
+from seqkit.data.inputs.ngrams import NgramCounts
 from seqkit.topologies.many_to_one.prior import GramPrior
 
-_ORDER = {"word": 2}
-"""Longest n-gram for a tokenizer: pairs of words..."""
-_LETTERS = 4
-"""... and four characters or bytes: about as many as a short word has"""
-_SPELLED = {"word": 5}
-"""Longest n-gram of letters inside a word, its ends included, for a tokenizer that gives words."""
-_SPELLED_TOKENS = 1_000_000
-"""Of more training tokens no letters are counted: few words are new then, and letters take the places of pairs of
-words. The counts of 20,000 film reviews (4.6 million tokens) alone label 0.854 of others correctly with letters, 0.880
-without; a model trained on 6,000 of them 0.880 and 0.890."""
-_MOST = 100_000
-"""N-grams known at most, the most frequent: 4 MB in a run of two classes."""
-_HELD = 10 * _MOST
-"""N-grams counted at a time, at most: 22,500 film reviews have 1.1 million different ones, most in a single review."""
-_SPELLING = "\x1e"
-"""The first of the two parts of an n-gram of letters: the record separator, which is no token."""
-_SEPARATOR = "\x1f"
-"""Between the tokens of an n-gram in a file: the unit separator, which no token holds."""
-
-
-@dataclass(frozen=True)
-class NgramCounts:
-    """How many training texts of each class have an n-gram.
-
-    Args:
-        order: n of the longest.
-        spelled: n of the longest n-gram of letters inside a token; 0: none are counted.
-        numbers: n-gram to its row in ``counts``, F of them.
-        counts: F rows of C whole numbers.
-    """
-
-    order: int
-    spelled: int
-    numbers: Mapping[tuple[str, ...], int]
-    counts: Sequence[Sequence[int]]
-
-    @classmethod
-    def learn(cls, texts: Sequence[Sequence[str]], labels: Sequence[int], classes: int, tokenizer: str) -> NgramCounts:
-        """Of texts as tokens, and the number of each one's class, in memory that has a bound."""
-        order, spelled = _ORDER.get(tokenizer, _LETTERS), _SPELLED.get(tokenizer, 0)
-        if sum(map(len, texts)) > _SPELLED_TOKENS:
-            spelled = 0
-        rows = dict[tuple[str, ...], list[int]]()
-        for tokens, label in zip(texts, labels, strict=True):
-            for gram in _ngrams(tokens, order, spelled):
-                if gram not in rows:
-                    rows[gram] = [0] * classes
-                rows[gram][label] += 1
-            if len(rows) > _HELD:
-                rows = _most_frequent(rows, _HELD // 2)
-        # In one order, whatever Python's seed of hashes: sums of floats, and so the weights, depend on it.
-        known = sorted(rows, key=lambda gram: (-sum(rows[gram]), gram))[:_MOST]
-        return cls(order, spelled, {gram: number for number, gram in enumerate(known)}, [rows[gram] for gram in known])
-
-    def encode(self, tokens: Sequence[str]) -> list[int]:
-        """The rows of the n-grams that a text has (K), each once, in the order of the text."""
-        numbers = map(self.numbers.get, _ngrams(tokens, self.order, self.spelled))
-        return [number for number in numbers if number is not None]
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it."""
-        return {
-            "order": self.order,
-            "spelled": self.spelled,
-            "ngrams": [_SEPARATOR.join(gram) for gram in self.numbers],
-            "counts": [list(row) for row in self.counts],
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any], file: str, classes: int) -> NgramCounts:
-        """What :meth:`to_json` described; raises :class:`DataError` naming the file for anything else."""
-        try:
-            grams, counts, order = value["ngrams"], value["counts"], int(value["order"])
-            # Runs of 0.2.0 count no letters.
-            spelled = int(value.get("spelled", 0))
-            whole = all(len(row) == classes and all(isinstance(count, int) for count in row) for row in counts)
-        except (TypeError, KeyError, ValueError):
-            whole = False
-        if not whole or len(grams) != len(counts) or len(set(grams)) != len(grams):
-            raise DataError(f"{file} must hold n-grams and a count of each for every class; restore it from a backup")
-        return cls(order, spelled, {tuple(gram.split(_SEPARATOR)): number for number, gram in enumerate(grams)}, counts)
+__all__ = ["NgramCounts", "NgramPrior"]
 
 
 class NgramPrior(GramPrior):
@@ -136,29 +52,3 @@ def _centered_evidence(counts: Tensor, totals: Tensor, known: int) -> Tensor:
     """``log p(k | c)`` less its mean over the classes c, for counts (..., C)."""
     evidence = torch.log(counts + 1) - torch.log(totals + known)
     return evidence - evidence.mean(-1, keepdim=True)
-
-
-def _ngrams(tokens: Sequence[str], order: int, spelled: int) -> Iterable[tuple[str, ...]]:
-    """All n-grams up to an order, and those of letters, each once, in an order that no seed of hashes changes."""
-    # zip of shifted texts takes a third of the time of slices.
-    sizes = (zip(*(tokens[k:] for k in range(size)), strict=False) for size in range(1, order + 1))
-    letters = (_letters(token, spelled) for token in tokens) if spelled else ()
-    return dict.fromkeys(chain(chain.from_iterable(sizes), chain.from_iterable(letters)))
-
-
-# Of the frequent words alone: a word takes about 3 KB, and a collection of reviews has a hundred thousand.
-@lru_cache(maxsize=8_192)
-def _letters(token: str, longest: int) -> tuple[tuple[str, ...], ...]:
-    """The n-grams of two letters and more of a token with a space on either side, in lower case."""
-    word = f" {token.lower()} "
-    sizes = range(2, min(longest, len(word)) + 1)
-    return tuple((_SPELLING, word[k : k + size]) for size in sizes for k in range(len(word) - size + 1))
-
-
-def _most_frequent(rows: dict[tuple[str, ...], list[int]], most: int) -> dict[tuple[str, ...], list[int]]:
-    """The rows above the smallest count that leaves no more than so many."""
-    least = 1
-    while len(rows) > most:
-        rows = {gram: row for gram, row in rows.items() if sum(row) > least}
-        least += 1
-    return rows

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from seqkit.answers.labels import Classified
 from seqkit.data import Example, Splits, Tokenizer
 from seqkit.data.readers import TextPair, one_line
 from seqkit.tables import Table
-from seqkit.topologies.classification import Classified, labels_and_confusions, misclassified
+from seqkit.topologies.classification import labels_and_confusions, misclassified
 from seqkit.topologies.many_to_one.texts import joined
 
 _WORST = 5

@@ -13,16 +13,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqkit.data import DataError, Tokenizer, Vocabulary, tokenizer, tokenizer_from_json
+from seqkit.data import Tokenizer, Vocabulary, tokenizer
 from seqkit.data.batching import pad
-from seqkit.data.readers import TextPair, read_pair
+from seqkit.data.inputs.texts import TextReader, joined, load_texts
+from seqkit.data.readers import TextPair
 from seqkit.topologies.classification import weights_of
 from seqkit.topologies.codec import Codec, EncodingReport
-from seqkit.topologies.many_to_one.ngrams import NgramCounts
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 
-_OF_SECOND = "\t"
-"""Before the tokens of a second text where n-grams are counted; no text of a pair has a tab in it."""
+__all__ = [
+    "LearnedTexts",
+    "TextBatch",
+    "TextExample",
+    "TextInputs",
+    "TextItem",
+    "joined",
+    "learn_texts",
+    "load_texts",
+    "tokenizer_of",
+]
 
 
 class TextExample(Protocol):
@@ -68,27 +77,8 @@ class TextBatch(NamedTuple):
     ngrams: Tensor | None = None
 
 
-class TextInputs(Codec[Any, TextItem, TextBatch]):
-    """What is learned to read texts; a subclass adds what is predicted of them.
-
-    Args:
-        tokens: splits a text.
-        vocabulary: the tokens that have a number of their own.
-        max_tokens: a longer text is cut after so many.
-        ngrams: counts of n-grams, for a head that has a prior of them.
-        texts: how many make an input: 1, or 2 that are read by one encoder.
-    """
-
-    def __init__(
-        self,
-        tokens: Tokenizer,
-        vocabulary: Vocabulary,
-        max_tokens: int,
-        ngrams: NgramCounts | None = None,
-        texts: int = 1,
-    ) -> None:
-        self.tokenizer, self.vocabulary, self.max_tokens = tokens, vocabulary, max_tokens
-        self.ngrams, self.texts = ngrams, texts
+class TextInputs(TextReader, Codec[Any, TextItem, TextBatch]):
+    """What is learned to read texts, as batches; a subclass adds what is predicted of them. See :class:`TextReader`."""
 
     @abstractmethod
     def target(self, example: Any) -> int | Tensor:
@@ -98,21 +88,13 @@ class TextInputs(Codec[Any, TextItem, TextBatch]):
     def targets(self, targets: Sequence[Any]) -> Tensor:
         """The targets of a batch."""
 
-    def split(self, text: str) -> list[str]:
-        """The tokens that are read of a text, ``max_tokens`` at most."""
-        return self.tokenizer.split(text)[: self.max_tokens]
-
-    def sides(self, raw: str | Sequence[str]) -> Sequence[str]:
-        """The text of an input, or the two of a pair; raises :class:`DataError` for what is no pair."""
-        return read_pair(raw).sides if self.texts == 2 else (str(raw),)
-
     def encode(self, raw: str | Sequence[str], example: TextExample | None = None) -> TextItem:
         """Token numbers, cut to ``max_tokens``, those of n-grams, and the target."""
-        tokens = [self.split(side) for side in self.sides(raw)]
+        read = self.read(raw)
         # By way of numpy: a third of the time of torch.tensor, which shows when a model answers thousands of texts
         # a second.
-        first, *rest = (torch.from_numpy(np.array(self.vocabulary.encode(side), np.int32)) for side in tokens)
-        grams = torch.from_numpy(np.array(self.ngrams.encode(joined(tokens)), np.int32)) if self.ngrams else None
+        first, *rest = (torch.from_numpy(np.array(side, np.int32)) for side in read.sides)
+        grams = None if read.ngrams is None else torch.from_numpy(np.array(read.ngrams, np.int32))
         second = rest[0] if rest else None
         if example is None:
             return TextItem(first, ngrams=grams, second=second)
@@ -175,24 +157,3 @@ def learn_texts(config: ManyToOneOptions, train: Sequence[TextExample]) -> Learn
 def tokenizer_of(config: ManyToOneOptions) -> Tokenizer:
     """The tokenizer that a configuration asks for."""
     return tokenizer(config.tokenizer, normal_form=config.normal_form)
-
-
-def load_texts(files: Mapping[str, Any]) -> tuple[Tokenizer, Vocabulary, int, int]:
-    """Tokenizer, vocabulary, ``max_tokens`` and ``texts`` from ``vocab.json``.
-
-    Raises :class:`DataError` naming the file if it is wrong.
-    """
-    vocab = files["vocab.json"]
-    vocabulary = Vocabulary.from_json(vocab, "vocab.json")
-    # Runs of one text do not say so.
-    texts = vocab.get("texts", 1)
-    if texts not in (1, 2):
-        raise DataError("vocab.json must say that an input is 1 text or 2; restore it from a backup")
-    return tokenizer_from_json(vocab["tokenizer"]), vocabulary, int(vocab["max_tokens"]), texts
-
-
-def joined(sides: Sequence[list[str]]) -> list[str]:
-    """The tokens of a text as n-grams are made of them; those of the second text of a pair are told apart."""
-    if len(sides) == 1:
-        return sides[0]
-    return [*sides[0], _OF_SECOND, *(_OF_SECOND + token for token in sides[1])]

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from seqkit.answers.labels import Classified
 from seqkit.data import Example
 from seqkit.errors import UsageError
 from seqkit.scores.direction import Criterion
-from seqkit.topologies.classification import Classified
 from seqkit.topologies.thresholds import AUTO, candidates
 
 

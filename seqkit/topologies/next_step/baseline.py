@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqkit.answers.written import Scored
 from seqkit.data import Splits
 from seqkit.data.corpus import Stretch
 from seqkit.topologies.next_step.codec import StreamCodec
-from seqkit.topologies.next_step.head import Scored
 from seqkit.topologies.next_step.options import NextStepOptions
 from seqkit.topologies.next_step.windows import STEPS
 

@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqkit.answers.written import Scored
 from seqkit.config import option, options_of
 from seqkit.errors import SeqkitError
 from seqkit.topologies.next_step.codec import Text
 from seqkit.topologies.next_step.gradients import gradient_rms, segment_gradients, trainable
-from seqkit.topologies.next_step.head import LanguageModelHead, Scored
+from seqkit.topologies.next_step.head import LanguageModelHead
 from seqkit.topologies.next_step.windows import STEPS
 
 

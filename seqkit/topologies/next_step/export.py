@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqkit.graphs import Exported, ExternalDecoder, step_part, with_modules
+from seqkit.answers.written import Scored
+from seqkit.graphs import Answering, Exported, ExternalDecoder, step_part, with_modules
 from seqkit.layers import State
 from seqkit.topologies.next_step.codec import StreamCodec, Text
-from seqkit.topologies.next_step.head import LanguageModelHead, Scored
+from seqkit.topologies.next_step.head import LanguageModelHead
 
 
 def export_language_model(head: LanguageModelHead, codec: StreamCodec) -> Exported:
@@ -33,4 +34,5 @@ def export_language_model(head: LanguageModelHead, codec: StreamCodec) -> Export
 
     banned = head.ban.isinf().nonzero().flatten().tolist()
     symbols = {**codec.to_json(), "start": head.start, "banned": banned}
-    return Exported([step_part(decoder, sample)], symbols, predict)
+    answering = Answering("language model", codec.to_json(), {"start": head.start, "banned": banned})
+    return Exported([step_part(decoder, sample)], symbols, predict, answering)

@@ -5,13 +5,12 @@ B rows, T steps, N tokens, V symbols.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
+from seqkit.answers.written import Scored
 from seqkit.devices import placed
 from seqkit.layers import Decoder, DecoderState, Head, Loss
 from seqkit.layers.head import count_of
@@ -20,30 +19,6 @@ from seqkit.topologies.next_step.carried import from_tensors, to_tensors
 from seqkit.topologies.next_step.codec import Text
 from seqkit.topologies.next_step.windows import STEPS, rows_of, windows
 from seqkit.training import Chunk
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A prediction: what a text costs the model, in nats, over how many tokens (how many unknown) and characters."""
-
-    nats: float
-    tokens: int
-    characters: int
-    unknown: int
-    pieces: tuple[tuple[float, int], ...] = field(default=(), compare=False, repr=False)
-    """Nats and tokens of the pieces that it was read in, of 1024 tokens at most"""
-
-    @classmethod
-    def of(cls, text: Text, pieces: Iterable[tuple[float, int]]) -> Scored:
-        """What a text costs that was read in these pieces."""
-        costs = tuple(pieces)
-        total = math.fsum(nats for nats, _ in costs)
-        return cls(total, len(text.tokens), text.characters, text.unknown, costs)
-
-    @property
-    def bits_per_character(self) -> float:
-        """0 for an empty text."""
-        return self.nats / math.log(2) / max(1, self.characters)
 
 
 class LanguageModelHead(Head):

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from seqkit.answers.written import Scored
 from seqkit.data.corpus import Stretch
 from seqkit.tables import Table
-from seqkit.topologies.next_step.head import Scored
 
 _MOST_NATS = 700.0
 """Of a token, at most: exp(710) overflows, and the perplexity of a model that fails must still be a number."""

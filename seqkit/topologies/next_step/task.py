@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
+from seqkit.answers.written import Scored
 from seqkit.data import TOKENIZERS, SourceLocation, Splits
 from seqkit.data.corpus import Corpus, Stretch, column_corpus, open_corpus, stretch
 from seqkit.errors import UsageError
@@ -21,7 +21,7 @@ from seqkit.topologies.next_step.ensemble import LanguageModelEnsemble
 from seqkit.topologies.next_step.explain import explain_next_token
 from seqkit.topologies.next_step.export import export_language_model
 from seqkit.topologies.next_step.generation import generate_text
-from seqkit.topologies.next_step.head import LanguageModelHead, Scored
+from seqkit.topologies.next_step.head import LanguageModelHead
 from seqkit.topologies.next_step.options import NextStepOptions
 from seqkit.topologies.next_step.scores import language_model_scores, scored_pieces, scored_table
 from seqkit.topologies.next_step.splits import contiguous_splits
@@ -154,9 +154,7 @@ class NextStep(Task[C, Stretch, Scored, StreamCodec, LanguageModelHead]):
 
     def format_prediction(self, prediction: Scored) -> tuple[str, dict[str, Any]]:
         """Bits per character, and what they were counted from as JSON."""
-        bits, counted = prediction.bits_per_character, asdict(prediction)
-        del counted["pieces"]
-        return f"{bits:.3f}", {"bpc": bits, **counted}
+        return prediction.formatted()
 
     def resampling_units(self, prediction: Scored, example: Stretch) -> list[tuple[Scored, Stretch]]:
         """The pieces that the text was read in."""

@@ -1,6 +1,7 @@
 """One to many: a caption for a picture, written token by token."""
 
-from seqkit.topologies.one_to_many.codec import Caption, CaptionCodec, PictureBatch, PictureItem
+from seqkit.answers.written import Caption
+from seqkit.topologies.one_to_many.codec import CaptionCodec, PictureBatch, PictureItem
 from seqkit.topologies.one_to_many.head import CaptionHead
 from seqkit.topologies.one_to_many.options import OneToManyOptions
 from seqkit.topologies.one_to_many.task import OneToMany

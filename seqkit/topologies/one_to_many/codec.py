@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from seqkit.data import DataError, Tokenizer, Vocabulary, tokenizer, tokenizer_from_json
+from seqkit.answers.written import Caption
+from seqkit.data import Vocabulary, tokenizer
 from seqkit.data.batching import pad
-from seqkit.data.pictures import Captioned, Picture, read_picture, read_vector
+from seqkit.data.inputs.pictures import END, START, PictureReader
+from seqkit.data.pictures import Captioned, Picture
 from seqkit.data.vocab import PAD, UNK
 from seqkit.topologies.codec import Codec, EncodingReport
 from seqkit.topologies.one_to_many.options import OneToManyOptions
 
-START, END = "<start>", "<end>"
-"""What the decoder reads first, and writes last."""
+__all__ = ["END", "START", "Caption", "CaptionCodec", "PictureBatch", "PictureItem"]
 
 
 class PictureItem(NamedTuple):
@@ -41,23 +42,8 @@ class PictureBatch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Caption:
-    """A prediction: the caption and the log-probability of its tokens."""
-
-    text: str
-    tokens: tuple[str, ...]
-    log_probability: float
-
-
-@dataclass(frozen=True)
-class CaptionCodec(Codec[Captioned, PictureItem, PictureBatch]):
+class CaptionCodec(PictureReader, Codec[Captioned, PictureItem, PictureBatch]):
     """Pictures to numbers of one shape, captions to tokens and back."""
-
-    tokenizer: Tokenizer
-    vocabulary: Vocabulary
-    shape: tuple[int, ...]
-    """(side, side, channels) of pictures; (S, F) of vectors"""
-    max_tokens: int
 
     @classmethod
     def learn(cls, config: OneToManyOptions, train: Sequence[Captioned]) -> CaptionCodec:
@@ -71,34 +57,17 @@ class CaptionCodec(Codec[Captioned, PictureItem, PictureBatch]):
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> CaptionCodec:
         """The codec that :meth:`to_json` described; raises :class:`DataError` naming the files that are wrong."""
-        vocab, pictures = files["vocab.json"], files["pictures.json"]
-        vocabulary = Vocabulary.from_json(vocab, "vocab.json")
-        shape = pictures.get("shape") if isinstance(pictures, dict) else None
-        if not isinstance(shape, list) or not {START, END} <= set(vocabulary.specials):
-            raise DataError("vocab.json and pictures.json do not fit together; restore them from a backup")
-        return cls(tokenizer_from_json(vocab["tokenizer"]), vocabulary, tuple(shape), int(vocab["max_tokens"]))
-
-    @property
-    def start(self) -> int:
-        """The number of the symbol before a caption."""
-        return self.vocabulary.special(START)
-
-    @property
-    def end(self) -> int:
-        """The number of the symbol after a caption."""
-        return self.vocabulary.special(END)
+        return cls(**cls.fields_of(files))
 
     def encode(self, raw: Picture | Path | str, example: Captioned | None = None) -> PictureItem:
         """A picture, or the file of one; its captions are cut to ``max_tokens``."""
-        picture = raw if isinstance(raw, Picture) else self._read(Path(raw))
-        values = torch.from_numpy(picture.values)
-        if picture.values.shape != self.shape:
-            raise DataError(
-                f"{picture} has the shape {picture.values.shape}, but this model reads {self.shape}; "
-                "prepare it as the training data were"
-            )
+        values = torch.from_numpy(self.read(raw).values)
         captions = () if example is None else tuple(map(self._encode_caption, example.captions))
         return PictureItem(values.permute(2, 0, 1) if values.dim() == 3 else values, captions)
+
+    def decode(self, symbols: Sequence[int], log_probability: float = 0.0) -> Caption:
+        """The caption that symbols of the vocabulary make."""
+        return Caption(*self.written(symbols), log_probability)
 
     def length(self, item: PictureItem) -> int:
         """Tokens of its captions, or 1."""
@@ -112,11 +81,6 @@ class CaptionCodec(Codec[Captioned, PictureItem, PictureBatch]):
         targets, _ = pad([tokens for item in items for tokens in item.captions], -1)
         owners = torch.tensor([number for number, item in enumerate(items) for _ in item.captions])
         return PictureBatch(pictures, targets, owners)
-
-    def decode(self, symbols: Sequence[int], log_probability: float = 0.0) -> Caption:
-        """The caption that symbols of the vocabulary make."""
-        tokens = self.vocabulary.decode(symbols)
-        return Caption(self.tokenizer.join(tokens), tuple(tokens), log_probability)
 
     def encoding_report(self, raw: Picture | Path | str, example: Captioned | None = None) -> EncodingReport:
         """Tokens of the captions, those behind ``max_tokens``, and those that are unknown."""
@@ -136,8 +100,3 @@ class CaptionCodec(Codec[Captioned, PictureItem, PictureBatch]):
 
     def _encode_caption(self, caption: str) -> tuple[int, ...]:
         return (*self.vocabulary.encode(self.tokenizer.split(caption)[: self.max_tokens]), self.end)
-
-    def _read(self, path: Path) -> Picture:
-        if len(self.shape) == 2:
-            return read_vector(path)
-        return read_picture(path, self.shape[0], self.shape[2] == 3)

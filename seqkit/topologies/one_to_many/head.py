@@ -10,13 +10,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from seqkit.answers.written import Caption
 from seqkit.data.vocab import PAD, UNK
 from seqkit.layers import Decoder, DecoderState, Head, Loss
 from seqkit.layers.head import count_of, require_targets
 from seqkit.layers.pictures import PictureEncoder
 from seqkit.search import beam
 from seqkit.search.base import Limits
-from seqkit.topologies.one_to_many.codec import START, Caption, CaptionCodec, PictureBatch
+from seqkit.topologies.one_to_many.codec import START, CaptionCodec, PictureBatch
 
 
 class CaptionHead(Head):

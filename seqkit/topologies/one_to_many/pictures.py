@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seqkit.answers.written import Caption
 from seqkit.data.pictures import Captioned
 from seqkit.drawing.contact_sheet import Thumbnail, contact_sheet
-from seqkit.topologies.one_to_many.codec import Caption
 from seqkit.topologies.sampling import fixed_sample
 
 _SHOWN = 40

@@ -6,12 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from seqkit.answers.written import Caption
 from seqkit.data import Splits
 from seqkit.data.normal_forms import canonical
 from seqkit.data.pictures import Captioned
 from seqkit.scores.written import bleu, chrf, cider
 from seqkit.tables import Table
-from seqkit.topologies.one_to_many.codec import Caption
 from seqkit.topologies.sampling import fixed_sample
 
 _WORST = 5

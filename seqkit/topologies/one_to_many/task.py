@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from seqkit.answers.written import Caption
 from seqkit.data import TOKENIZERS, Splits
 from seqkit.data.pictures import Captioned, Picture
 from seqkit.errors import UsageError
+from seqkit.graphs import Exported
 from seqkit.layers import Decoder
 from seqkit.layers.pictures import TorchvisionEncoder
 from seqkit.scores.written import check_installed
 from seqkit.tables import Table
-from seqkit.topologies.one_to_many.codec import Caption, CaptionCodec
+from seqkit.topologies.one_to_many.codec import CaptionCodec
 from seqkit.topologies.one_to_many.ensemble import CaptionEnsemble
 from seqkit.topologies.one_to_many.explain import explain_caption
+from seqkit.topologies.one_to_many.export import export_captioner
 from seqkit.topologies.one_to_many.head import CaptionHead
 from seqkit.topologies.one_to_many.options import OneToManyOptions
 from seqkit.topologies.one_to_many.pictures import draw_captions
@@ -154,7 +157,7 @@ class OneToMany(Task[C, Captioned, Caption, CaptionCodec, CaptionHead]):
 
     def format_prediction(self, prediction: Caption) -> tuple[str, dict[str, Any]]:
         """The caption, and with it its log-probability as JSON."""
-        return prediction.text, {"caption": prediction.text, "log_probability": prediction.log_probability}
+        return prediction.formatted()
 
     def agreement(self, head: CaptionHead, codec: CaptionCodec) -> Mapping[str, Any]:
         """Members of an ensemble write the same tokens."""
@@ -163,6 +166,10 @@ class OneToMany(Task[C, Captioned, Caption, CaptionCodec, CaptionHead]):
     def ensemble(self, heads: Sequence[CaptionHead]) -> CaptionEnsemble:
         """The average of the probabilities of each token, inside the search."""
         return CaptionEnsemble(heads)
+
+    def export(self, head: CaptionHead, codec: CaptionCodec) -> Exported:
+        """``encoder`` and ``step``."""
+        return export_captioner(head, codec)
 
     def explain(self, head: CaptionHead, codec: CaptionCodec, raw: Picture | Path | str) -> Explanation:
         """The log-probability of the predicted caption, its tokens, and where the decoder looked."""

@@ -1,6 +1,6 @@
 """One to one: a label for a vector of numbers; no time, no recurrence."""
 
-from seqkit.topologies.classification import Classified
+from seqkit.answers.labels import Classified
 from seqkit.topologies.one_to_one.codec import VectorBatch, VectorCodec, VectorItem
 from seqkit.topologies.one_to_one.head import VectorHead
 from seqkit.topologies.one_to_one.options import OneToOneOptions

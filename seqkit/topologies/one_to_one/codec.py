@@ -5,7 +5,6 @@ B batch, F numbers in a vector.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,18 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqkit.data import DataError, Example
-from seqkit.errors import UsageError
+from seqkit.data import Example
+from seqkit.data.inputs.vectors import VectorReader
 from seqkit.topologies.class_weights import ClassWeights, class_weights_from_json, class_weights_to_json
 from seqkit.topologies.classification import labels_of, weights_of
-from seqkit.topologies.codec import Codec, read_labels
-from seqkit.topologies.one_to_one.reading import feature_matrix, parse_number
+from seqkit.topologies.codec import Codec
+from seqkit.topologies.one_to_one.reading import feature_matrix
 
-_CLIP = 10.0
-"""A scaled number is clipped here: one wrong entry in a row then cannot outweigh all the others."""
 _CONSTANT = 1e-9
 """A standard deviation below this fraction of the mean is rounding error: the number never changes."""
-_NUMBERS = re.compile(r"[^\s,;\[\]()]+")
 
 
 class VectorItem(NamedTuple):
@@ -46,7 +42,7 @@ class VectorBatch(NamedTuple):
     weights: Tensor | None = None
 
 
-class VectorCodec(Codec[Example, VectorItem, VectorBatch]):
+class VectorCodec(VectorReader, Codec[Example, VectorItem, VectorBatch]):
     """Vectors to scaled tensors, labels to numbers.
 
     Args:
@@ -64,8 +60,8 @@ class VectorCodec(Codec[Example, VectorItem, VectorBatch]):
         labels: Sequence[str],
         class_weights: ClassWeights | None = None,
     ) -> None:
-        self.names, self.labels, self.class_weights = tuple(names), tuple(labels), class_weights
-        self.mean, self.scale = np.array(mean), np.array(scale)
+        super().__init__(names, mean, scale, labels)
+        self.class_weights = class_weights
         self._numbers = {label: number for number, label in enumerate(self.labels)}
 
     @classmethod
@@ -86,38 +82,16 @@ class VectorCodec(Codec[Example, VectorItem, VectorBatch]):
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> VectorCodec:
         """The codec that :meth:`to_json` described; raises :class:`DataError` naming the file that is wrong."""
-        features, labels = files["features.json"], read_labels(files["labels.json"])
-        try:
-            numbers = (features["names"], features["mean"], features["scale"])
-            codec = cls(*numbers, labels, class_weights_from_json(files, labels))
-            sizes = {codec.mean.shape, codec.scale.shape, (len(codec.names),)}
-            valid = len(sizes) == 1 and codec.names and np.isfinite(codec.mean).all() and (codec.scale > 0).all()
-        except (TypeError, KeyError, ValueError):
-            valid = False
-        if not valid:
-            raise DataError(
-                "features.json must hold names, mean and scale of as many numbers; restore it from a backup"
-            )
-        return codec
+        reader = VectorReader.from_json(files)
+        weights = class_weights_from_json(files, reader.labels)
+        return cls(reader.names, reader.mean.tolist(), reader.scale.tolist(), reader.labels, weights)
 
     def encode(self, raw: str | Sequence[float], example: Example | None = None) -> VectorItem:
         """Scaled numbers and the label's number. A text has its numbers between commas, semicolons or spaces.
 
         Raises :class:`UsageError` for what is not a number, and for too many or too few.
         """
-        # Between tabs alone a number may be missing, and then that is what is wrong.
-        if isinstance(raw, str):
-            texts: Sequence[str | float] = (
-                raw.split("\t") if "\t" in raw and not {*",;"} & {*raw} else _NUMBERS.findall(raw)
-            )
-        else:
-            texts = raw
-        if len(texts) != len(self.names):
-            first, last = self.names[0], self.names[-1]
-            names = f"{first} to {last}" if len(self.names) > 1 else first
-            raise UsageError(f"the vector has {len(texts)} numbers, but the model takes {len(self.names)}: {names}")
-        values = [parse_number(text, name) for text, name in zip(texts, self.names, strict=True)]
-        scaled = ((np.array(values) - self.mean) / self.scale).clip(-_CLIP, _CLIP)
+        scaled = self.read(raw)
         vector = torch.tensor(scaled, dtype=torch.float32)
         return (
             VectorItem(vector) if example is None else VectorItem(vector, self._numbers[example.label], example.weight)

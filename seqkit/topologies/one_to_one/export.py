@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seqkit.graphs import Exported, Graph, Value, add, labelling
+from seqkit.graphs import Answering, Exported, Graph, Value, add, labelling
 from seqkit.topologies.one_to_one.codec import VectorBatch, VectorCodec
 from seqkit.topologies.one_to_one.head import VectorHead
 
@@ -22,4 +22,6 @@ def export_vector_head(head: VectorHead, codec: VectorCodec) -> Exported:
         return {"vectors": torch.randn(len(lengths), size, generator=generator)}
 
     inputs = {"vectors": ("batch", size)}
-    return labelling(head, inputs, sample, add_logits, ("batch", len(head.labels)), codec.to_json(), VectorBatch)
+    files, sizes = codec.to_json(), ("batch", len(head.labels))
+    answering = Answering("vectors", files)
+    return labelling(head, inputs, sample, add_logits, sizes, files, VectorBatch, answering=answering)

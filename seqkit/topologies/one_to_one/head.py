@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from seqkit.answers.labels import Classified
 from seqkit.layers import Head, Loss
 from seqkit.layers.head import require_targets
 from seqkit.layers.label_loss import label_loss
 from seqkit.topologies.class_weights import class_weight_tensor
-from seqkit.topologies.classification import Classified
 from seqkit.topologies.one_to_one.codec import VectorBatch
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "silu": nn.SiLU}

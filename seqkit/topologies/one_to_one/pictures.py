@@ -8,9 +8,9 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from seqkit.answers.labels import Classified
 from seqkit.data import Example
 from seqkit.drawing.contact_sheet import Thumbnail, contact_sheet
-from seqkit.topologies.classification import Classified
 from seqkit.topologies.one_to_one.reading import feature_matrix
 from seqkit.topologies.one_to_one.scores import confident_mistakes
 

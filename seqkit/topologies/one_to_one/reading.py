@@ -7,19 +7,27 @@ N rows, F numbers in each.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from seqkit.data import DataError, Example, SourceLocation, read_records
+from seqkit.data.inputs.vectors import parse_number
 from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import PLAIN, FileForm, all_weights_zero, choose_column, left_out, parse_weight, shown
 from seqkit.errors import UsageError
 
-_LARGEST = 1e30
-"""No measured number is as large; squares of larger ones overflow."""
+__all__ = [
+    "choose_features",
+    "feature_matrix",
+    "header_of",
+    "number_text",
+    "parse_number",
+    "read_vectors",
+    "require_columns",
+    "vector_examples",
+]
 
 
 def vector_examples(rows: Iterable[Sequence[float]], labels: Iterable[object], source: str) -> list[Example]:
@@ -109,20 +117,6 @@ def require_columns(names: Sequence[str], columns: Sequence[str], header: Source
     """Raises :class:`DataError` with the first name that no column has."""
     if missing := [name for name in names if name not in columns]:
         raise DataError(f"there is no column {shown(missing[0])} for the model; add it", header)
-
-
-def parse_number(text: str | float, name: str, location: SourceLocation | None = None) -> float:
-    """A number of the column ``name``; raises :class:`DataError` at the location, :class:`UsageError` without one."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if abs(value) < _LARGEST:
-        return value
-    what = "is empty" if text == "" else f"is {shown(str(text))}, which is not a usable number"
-    fix = "correct it, or leave the column out with --feature-columns" if location else "correct it"
-    message = f"{name if name.isprintable() else shown(name)} {what}; {fix}"
-    raise DataError(message, location) if location else UsageError(message)
 
 
 def feature_matrix(examples: Sequence[Example]) -> np.ndarray:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seqkit.answers.labels import Classified
 from seqkit.data import Example, Splits
 from seqkit.tables import Table
-from seqkit.topologies.classification import Classified, labels_and_confusions, misclassified
+from seqkit.topologies.classification import labels_and_confusions, misclassified
 from seqkit.topologies.one_to_one.reading import feature_matrix
 
 _WORST = 5

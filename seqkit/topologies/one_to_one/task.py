@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from seqkit.answers.labels import Classified
 from seqkit.data import Example, SourceLocation, Splits, check_classes, stratified
 from seqkit.data.groups import groups_of_files, joined_units, notes_on_groups, stripped_text
 from seqkit.graphs import Exported
 from seqkit.tables import Table
-from seqkit.topologies.classification import ClassificationTask, Classified, check_labels, check_weight_column
+from seqkit.topologies.classification import ClassificationTask, check_labels, check_weight_column
 from seqkit.topologies.one_to_one.codec import VectorCodec
 from seqkit.topologies.one_to_one.export import export_vector_head
 from seqkit.topologies.one_to_one.head import VectorHead

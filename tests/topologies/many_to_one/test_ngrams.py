@@ -144,9 +144,9 @@ def test_a_run_that_counted_no_letters_reads_as_it_was():
 
 def test_letters_are_counted_until_there_are_words_enough(monkeypatch):
     tokens = sum(map(len, TEXTS))
-    monkeypatch.setattr("seqkit.topologies.many_to_one.ngrams._SPELLED_TOKENS", tokens)
+    monkeypatch.setattr("seqkit.data.inputs.ngrams._SPELLED_TOKENS", tokens)
     assert counts().spelled > 0
-    monkeypatch.setattr("seqkit.topologies.many_to_one.ngrams._SPELLED_TOKENS", tokens - 1)
+    monkeypatch.setattr("seqkit.data.inputs.ngrams._SPELLED_TOKENS", tokens - 1)
     few = counts()
     assert few.spelled == 0 and ("bad", "film") in few.numbers
     assert NgramCounts.from_json(few.to_json(), "ngrams.json", 2).spelled == 0

@@ -8,8 +8,9 @@ import torch
 from torch.nn.functional import cross_entropy, log_softmax
 
 from seqkit import Decoder
+from seqkit.data.inputs import windows as inputs
 from seqkit.search import Sampling
-from seqkit.topologies.next_step import LanguageModelHead, Text, windows
+from seqkit.topologies.next_step import LanguageModelHead, Text
 from seqkit.topologies.next_step import head as head_module
 from seqkit.topologies.next_step.carried import from_tensors, to_tensors
 from seqkit.training import Chunk, StreamBatches
@@ -92,7 +93,7 @@ def test_no_gradient_crosses_a_chunk(options):
 
 @pytest.mark.parametrize("steps", [5, 1024])
 def test_a_text_is_scored_token_by_token_whatever_stands_beside_it(monkeypatch, steps):
-    monkeypatch.setattr(windows, "STEPS", steps)
+    monkeypatch.setattr(inputs, "STEPS", steps)
     head = model()
     texts = [Text(numbers(count, count), count, 0) for count in (17, 0, 1, 6)]
     for scored, text in zip(head.predict(texts), texts, strict=True):
@@ -108,11 +109,11 @@ def test_a_text_is_scored_token_by_token_whatever_stands_beside_it(monkeypatch, 
 def test_a_long_text_in_stretches_costs_what_it_costs_in_one_row(monkeypatch):
     head, text = model(), Text(numbers(4000), 4000, 0)
     (whole,) = head.predict([text])
-    monkeypatch.setattr(windows, "STEPS", 50)
+    monkeypatch.setattr(inputs, "STEPS", 50)
     (stretches,) = head.predict([text])
     # 15 stretches forget what lies more than 256 tokens back: nothing of weight in a model that small.
     assert stretches.nats == pytest.approx(whole.nats, rel=1e-6)
-    monkeypatch.setattr(windows, "_LEAD", 0)
+    monkeypatch.setattr(inputs, "_LEAD", 0)
     assert head.predict([text])[0].nats != pytest.approx(whole.nats, rel=1e-6)
 
 
@@ -147,7 +148,7 @@ def test_a_state_as_named_tensors_is_the_same_state(options):
 
 
 def test_after_batch_is_called_for_every_window_so_that_a_long_validation_can_be_stopped(monkeypatch):
-    monkeypatch.setattr(windows, "STEPS", 10)
+    monkeypatch.setattr(inputs, "STEPS", 10)
     calls = []
     model().predict([Text(numbers(25), 25, 0)], after_batch=lambda: calls.append(1))
     assert len(calls) == 3

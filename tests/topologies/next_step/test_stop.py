@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqkit import Decoder, UsageError
+from seqkit.answers.continuing import after_last, before_first
 from seqkit.config import make_config
 from seqkit.data.corpus import Corpus, stretch
 from seqkit.search import Sampling
 from seqkit.topologies.next_step import LanguageModelHead, NextStepOptions, StreamCodec
-from seqkit.topologies.next_step.generation import after_last, before_first, generate_text
+from seqkit.topologies.next_step.generation import generate_text
 
 TEXT = "The cat sat on the mat. The dog lay on the log; né à Orléans.\n" * 20
 

@@ -8,8 +8,8 @@ import torch
 from seqkit.tasks.tag import TASK, TagConfig, load_codec
 
 from seqkit.data import DataError, SourceLocation, Splits
+from seqkit.data.inputs import word_features as features
 from seqkit.data.tagged import Sentence
-from seqkit.topologies.synced.tagging import features
 from seqkit.topologies.synced.tagging.features import FeatureScores, WordFeatures
 
 SENTENCES = [("the", "Dog", "runs"), ("a", "Dog", "runs"), ("the", "cat", "sits"), ("a", "cat")]
@@ -28,8 +28,7 @@ def spans():
 
 
 def names_of(known, words, place):
-    numbers, counts = known.encode(words)
-    return {known.names[number] for number in numbers.split(counts.tolist())[place].tolist()}
+    return {known.names[number] for number in known.rows_of(words)[place]}
 
 
 def new(rows=None, **options):

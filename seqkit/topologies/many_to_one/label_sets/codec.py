@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from seqkit.data import DataError, Tokenizer, Vocabulary
+from seqkit.data.inputs.ngrams import NgramCounts
 from seqkit.data.readers import LABELS, LabelSetExample
 from seqkit.topologies.class_weights import (
     ClassWeights,
@@ -21,7 +22,6 @@ from seqkit.topologies.class_weights import (
     class_weights_to_json,
 )
 from seqkit.topologies.codec import read_labels
-from seqkit.topologies.many_to_one.ngrams import NgramCounts
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.texts import TextInputs, learn_texts, load_texts
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from seqkit.answers.labels import LabelSet
 from seqkit.layers import Encoder, Loss
 from seqkit.layers.head import require_targets
 from seqkit.topologies.class_weights import class_weight_tensor
-from seqkit.topologies.many_to_one.label_sets.prediction import LabelSet
 from seqkit.topologies.many_to_one.prior import GramPrior
 from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextBatch

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seqkit.answers.labels import LabelSet, written
 from seqkit.data import Splits, Tokenizer
 from seqkit.data.readers import LabelSetExample, one_line
 from seqkit.scores.label_sets import indicators, set_label_scores, set_table
 from seqkit.tables import Table
-from seqkit.topologies.many_to_one.label_sets.prediction import LabelSet
 from seqkit.topologies.many_to_one.scores import tfidf
 from seqkit.topologies.thresholds import tune_thresholds
 
-NONE = "(none)"
-"""What a line says of a text without labels"""
 _WORST = 5
 """Texts that the model got most wrong are shown."""
 _LEAST = 1e-12
@@ -30,11 +28,6 @@ def label_set_tables(predictions: Sequence[LabelSet], examples: Sequence[LabelSe
     wrong.sort(key=lambda pair: -_surprise(*pair))
     rows = [[written(e.labels), written(p.labels), one_line(e.text)] for p, e in wrong[:_WORST]]
     return [set_table(scores), Table("Worst mistakes", ["truth", "answer", "text"], rows)]
-
-
-def written(labels: Sequence[str]) -> str:
-    """Labels as a column of a file has them."""
-    return "|".join(labels) or NONE
 
 
 def _surprise(prediction: LabelSet, example: LabelSetExample) -> float:

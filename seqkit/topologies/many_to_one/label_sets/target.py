@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from seqkit.answers.labels import LabelSet, written
 from seqkit.data import DataError, Splits
 from seqkit.data.readers import LABELS, LabelSetExample, read_label_sets, shown
-from seqkit.graphs import Answers, Exported
+from seqkit.graphs import Answering, Answers, Exported
 from seqkit.layers import Encoder
 from seqkit.scores.direction import Criterion
 from seqkit.scores.label_sets import indicators, set_counts, set_label_scores
@@ -26,9 +27,8 @@ from seqkit.topologies.many_to_one.explain import explained, outputs_apart
 from seqkit.topologies.many_to_one.export import export_text_head
 from seqkit.topologies.many_to_one.label_sets.codec import LabelSetCodec
 from seqkit.topologies.many_to_one.label_sets.head import LabelSetHead
-from seqkit.topologies.many_to_one.label_sets.prediction import LabelSet
 from seqkit.topologies.many_to_one.label_sets.prior import LabelSetPrior
-from seqkit.topologies.many_to_one.label_sets.scores import label_set_tables, one_vs_rest_baseline, written
+from seqkit.topologies.many_to_one.label_sets.scores import label_set_tables, one_vs_rest_baseline
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.target import Target
 from seqkit.topologies.many_to_one.texts import tokenizer_of
@@ -157,9 +157,7 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
 
     def format_prediction(self, prediction: LabelSet) -> tuple[str, dict[str, Any]]:
         """``a|b  probabilities``, and the probabilities of all labels as JSON."""
-        probabilities = "|".join(f"{prediction.probabilities[label]:.3f}" for label in prediction.labels)
-        facts = {"labels": list(prediction.labels), "probabilities": prediction.probabilities}
-        return f"{written(prediction.labels)}\t{probabilities}", facts
+        return prediction.formatted()
 
     def confidences(self, prediction: LabelSet, example: LabelSetExample) -> list[tuple[float, bool]]:
         """The probability of each label that is predicted, and whether it is correct."""
@@ -178,7 +176,8 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
             lambda logits: {"probabilities": torch.sigmoid(logits)},
             lambda graph, logits: {"probabilities": graph.add("Sigmoid", logits)},
         )
-        return export_text_head(head, codec, len(head.labels), symbols, answers)
+        answering = Answering("label sets", codec.to_json(), {"thresholds": head.thresholds.tolist()})
+        return export_text_head(head, codec, len(head.labels), symbols, answering, answers)
 
     def explain(self, head: LabelSetHead, codec: LabelSetCodec, raw: str) -> Explanation:
         """The log-probability of all labels that are predicted, else of the likeliest; and the tokens of the text."""

@@ -6,9 +6,7 @@ B batch, N numbers of a text, F n-grams known.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,54 +14,13 @@ import torch
 from torch import Tensor
 
 from seqkit.data import DataError, Tokenizer, Vocabulary
+from seqkit.data.inputs.ngrams import NgramCounts
+from seqkit.data.inputs.numbers import Scale
 from seqkit.data.readers import NUMBER, NumberExample
-from seqkit.topologies.many_to_one.ngrams import NgramCounts
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.texts import TextInputs, learn_texts, load_texts
 
-
-@dataclass(frozen=True)
-class Scale:
-    """``(y - mean) / deviation`` for each of N numbers, by their names; ``interval`` is the probability of theirs."""
-
-    names: tuple[str, ...]
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-    interval: float = 0.9
-
-    @classmethod
-    def learn(cls, train: Sequence[NumberExample], interval: float) -> Scale:
-        """Of the numbers of the training split, with the weights of its texts; 1 for one that never changes."""
-        rows, weights = np.array([e.numbers for e in train]), np.array([e.weight for e in train])
-        mean = np.average(rows, 0, weights)
-        deviation = np.sqrt(np.average((rows - mean) ** 2, 0, weights))
-        # Rounding leaves a constant with a little deviation.
-        deviation = np.where(deviation > 1e-12 * np.maximum(1.0, np.abs(rows).max(0)), deviation, 1.0)
-        return cls(train[0].names, tuple(mean.tolist()), tuple(deviation.tolist()), interval)
-
-    def apply(self, numbers: Sequence[float]) -> Tensor:
-        """Numbers as a head learns them, (N) of float32."""
-        return torch.tensor(
-            [(y - m) / d for y, m, d in zip(numbers, self.mean, self.deviation, strict=True)], dtype=torch.float32
-        )
-
-    def undo(self, scaled: Tensor) -> Tensor:
-        """Numbers (..., N) of float64 as people have them, from those of a head."""
-        mean, deviation = (torch.tensor(values, dtype=torch.float64) for values in (self.mean, self.deviation))
-        return scaled.double() * deviation.to(scaled.device) + mean.to(scaled.device)
-
-    @classmethod
-    def from_json(cls, value: Any) -> Scale:
-        """The content of ``target.json``; raises :class:`DataError` for anything else."""
-        try:
-            names, interval = tuple(map(str, value["names"])), float(value["interval"])
-            mean, deviation = (tuple(map(float, value[key])) for key in ("mean", "deviation"))
-            fits = value["target"] == NUMBER and len(names) == len(mean) == len(deviation) and 0 < interval < 1
-        except (TypeError, KeyError, ValueError):
-            fits = False
-        if not fits or not all(math.isfinite(number) for number in (*mean, *deviation)) or not all(deviation):
-            raise DataError("target.json must hold names, means and deviations of numbers; restore it from a backup")
-        return cls(names, mean, deviation, interval)
+__all__ = ["NumberCodec", "Scale"]
 
 
 class NumberCodec(TextInputs):
@@ -103,7 +60,7 @@ class NumberCodec(TextInputs):
         sums = np.zeros((len(ngrams.counts), len(self.scale.names)))
         for tokens, example in zip(texts, train, strict=True):
             # An n-gram is in the list once.
-            sums[ngrams.encode(tokens)] += self.scale.apply(example.numbers).numpy()
+            sums[ngrams.encode(tokens)] += self.scale.apply(example.numbers)
         self.ngrams, self.sums = ngrams, sums.tolist()
 
     @classmethod
@@ -119,7 +76,7 @@ class NumberCodec(TextInputs):
 
     def target(self, example: NumberExample) -> Tensor:
         """The scaled numbers, (N)."""
-        return self.scale.apply(example.numbers)
+        return torch.from_numpy(self.scale.apply(example.numbers))
 
     def targets(self, targets: Sequence[Tensor]) -> Tensor:
         """(B, N)."""

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from seqkit.answers.labels import Estimate
 from seqkit.layers import Encoder, Loss
 from seqkit.layers.head import require_targets
 from seqkit.topologies.many_to_one.numbers.codec import Scale
-from seqkit.topologies.many_to_one.numbers.prediction import Estimate
 from seqkit.topologies.many_to_one.prior import GramPrior
 from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextBatch
@@ -74,7 +74,9 @@ class NumberHead(TextHead):
     @torch.no_grad()
     def predict(self, batch: TextBatch) -> list[Estimate]:
         """The expected numbers of each text, and the intervals around them."""
-        rows = zip(*(self.scale.undo(values).tolist() for values in self.bounds(self(batch))), strict=True)
+        rows = zip(
+            *(self.scale.undo(values.cpu().numpy()).tolist() for values in self.bounds(self(batch))), strict=True
+        )
         return [Estimate(tuple(mean), tuple(low), tuple(high), self.scale.names) for mean, low, high in rows]
 
     def bounds(self, outputs: Tensor) -> Bounds:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seqkit.answers.labels import Estimate
 from seqkit.data import Splits, Tokenizer
 from seqkit.data.readers import NumberExample, one_line
 from seqkit.scores.numbers import number_counts
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
-from seqkit.topologies.many_to_one.numbers.prediction import Estimate
 from seqkit.topologies.many_to_one.scores import tfidf
 
 _WORST = 5

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqkit.answers.labels import SIDES, Estimate, numbers_text
 from seqkit.data import DataError, Splits
 from seqkit.data.readers import NUMBER, NumberExample, read_number_examples, shown
 from seqkit.errors import UsageError
-from seqkit.graphs import Answers, Exported, Graph, Value
+from seqkit.graphs import Answering, Answers, Exported, Graph, Value
 from seqkit.layers import Encoder
 from seqkit.scores.direction import Criterion
 from seqkit.scores.resampling import ScoreCounts
@@ -22,7 +23,6 @@ from seqkit.topologies.many_to_one.explain import explained, outputs_apart
 from seqkit.topologies.many_to_one.export import export_text_head
 from seqkit.topologies.many_to_one.numbers.codec import NumberCodec
 from seqkit.topologies.many_to_one.numbers.head import NumberHead
-from seqkit.topologies.many_to_one.numbers.prediction import Estimate
 from seqkit.topologies.many_to_one.numbers.prior import NumberPrior
 from seqkit.topologies.many_to_one.numbers.scores import (
     conformal_quantile,
@@ -35,9 +35,6 @@ from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.target import Target
 from seqkit.topologies.many_to_one.texts import tokenizer_of
 from seqkit.topologies.powers import Explanation
-
-_SIDES = ("number", "low", "high")
-"""The answers of a model in files"""
 
 
 class NumberTarget(Target[NumberExample, Estimate, NumberCodec, NumberHead]):
@@ -144,38 +141,29 @@ class NumberTarget(Target[NumberExample, Estimate, NumberCodec, NumberHead]):
 
     def format_prediction(self, prediction: Estimate) -> tuple[str, dict[str, Any]]:
         """``number  low to high``, and the same as JSON; of several numbers by their names."""
-        limits = (f"{low:.6g} to {high:.6g}" for low, high in zip(prediction.low, prediction.high, strict=True))
-        sides = (prediction.numbers, prediction.low, prediction.high)
-        if len(prediction.names) == 1:
-            facts: dict[str, Any] = {side: values[0] for side, values in zip(_SIDES, sides, strict=True)}
-        else:
-            named = (dict(zip(prediction.names, values, strict=True)) for values in sides)
-            facts = dict(zip(_SIDES, named, strict=True))
-        return f"{_written(prediction.numbers)}\t{', '.join(limits)}", facts
+        return prediction.formatted()
 
     def export(self, head: NumberHead, codec: NumberCodec) -> Exported:
         """``tokens`` and ``lengths`` to ``number``, ``low`` and ``high`` (B, numbers), in the units of the data."""
         count = len(codec.scale.names)
         answers = Answers(
-            dict.fromkeys(_SIDES, ("batch", count)),
+            dict.fromkeys(SIDES, ("batch", count)),
             lambda outputs: {side: _in_units(head, values) for side, values in _sides(head, outputs)},
             lambda graph, outputs: _add_sides(head, graph, outputs),
         )
-        return export_text_head(head, codec, 3 * count, codec.to_json(), answers)
+        settings = {"shrink": head.shrink.tolist(), "stretch": head.stretch.tolist()}
+        answering = Answering("numbers", codec.to_json(), settings)
+        return export_text_head(head, codec, 3 * count, codec.to_json(), answering, answers)
 
     def explain(self, head: NumberHead, codec: NumberCodec, raw: str) -> Explanation:
         """The (first) number on the scale of the head, and the tokens of the text."""
         (mean,) = head.bounds(outputs_apart(head, codec, raw)).mean
-        answer = _written(head.scale.undo(mean.detach()).tolist())
+        answer = numbers_text(head.scale.undo(mean.detach().cpu().numpy()).tolist())
         return explained(codec, raw, answer, answer, mean[0])
 
 
-def _written(numbers: Sequence[float]) -> str:
-    return ", ".join(f"{number:.6g}" for number in numbers)
-
-
 def _sides(head: NumberHead, outputs: Tensor) -> list[tuple[str, Tensor]]:
-    return list(zip(_SIDES, head.bounds(outputs), strict=True))
+    return list(zip(SIDES, head.bounds(outputs), strict=True))
 
 
 def _in_units(head: NumberHead, scaled: Tensor) -> Tensor:
@@ -197,5 +185,5 @@ def _add_sides(head: NumberHead, graph: Graph, outputs: Value) -> dict[str, Valu
     deviation, average = (torch.tensor(values) for values in (head.scale.deviation, head.scale.mean))
     return {
         side: graph.add("Add", graph.add("Mul", values, deviation), average)
-        for side, values in zip(_SIDES, (mean, low, high), strict=True)
+        for side, values in zip(SIDES, (mean, low, high), strict=True)
     }

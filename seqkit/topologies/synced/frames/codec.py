@@ -16,15 +16,15 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from seqkit.data import DataError
-from seqkit.data.frames import Clip, LabelledClip, Layout, Scaling, clip_of, read_clip
+from seqkit.data.frames import Clip, LabelledClip, Scaling
+from seqkit.data.inputs.frames import FrameReader
 from seqkit.topologies.class_weights import (
     ClassWeights,
     choose_class_weights,
     class_weights_from_json,
     class_weights_to_json,
 )
-from seqkit.topologies.codec import Codec, read_labels
+from seqkit.topologies.codec import Codec
 
 
 class FrameItem(NamedTuple):
@@ -46,12 +46,9 @@ class FrameBatch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FrameCodec(Codec[LabelledClip, FrameItem, FrameBatch]):
+class FrameCodec(FrameReader, Codec[LabelledClip, FrameItem, FrameBatch]):
     """Features to numbers around 0, labels to numbers."""
 
-    layout: Layout
-    scaling: Scaling
-    labels: tuple[str, ...]
     class_weights: ClassWeights | None = None
     """Those of the labels in the loss; None: all are 1"""
 
@@ -66,29 +63,16 @@ class FrameCodec(Codec[LabelledClip, FrameItem, FrameBatch]):
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> FrameCodec:
         """The codec that :meth:`to_json` described; raises :class:`DataError` naming the file that is wrong."""
-        features = files["features.json"]
-        scaling = Scaling.from_json(features, "features.json")
-        names, labels = features.get("names"), read_labels(files["labels.json"])
-        if names is not None and len(names) != len(scaling.mean):
-            raise DataError("features.json has names and scales of different number; restore it from a backup")
-        layout = Layout(len(scaling.mean), None if names is None else tuple(names))
-        return cls(layout, scaling, labels, class_weights_from_json(files, labels))
+        fields = cls.fields_of(files)
+        return cls(**fields, class_weights=class_weights_from_json(files, fields["labels"]))
 
     def encode(self, raw: Clip | Path | str | np.ndarray | Tensor, example: LabelledClip | None = None) -> FrameItem:
         """A clip, the file of one, or features (T, F); with an example, its labels go along."""
-        clip = self._clip(raw)
-        self.check(clip.features.shape[1], f"{clip}: ")
-        frames = torch.from_numpy(self.scaling(clip.features))
+        frames = torch.from_numpy(self.read(raw))
         if example is None:
             return FrameItem(frames)
         numbers = {label: number for number, label in enumerate(self.labels)}
         return FrameItem(frames, torch.tensor([numbers.get(label, -1) for label in example.labels]))
-
-    def check(self, count: int, where: str = "") -> None:
-        """Raises :class:`DataError` unless a frame has as many features as this model reads."""
-        if count != self.layout.size:
-            has = f"{count} features" if count >= 0 else "no row of features"
-            raise DataError(f"{where}a frame has {self.layout.size} features, here {has}; make them agree")
 
     def length(self, item: FrameItem) -> int:
         """Frames."""
@@ -112,8 +96,3 @@ class FrameCodec(Codec[LabelledClip, FrameItem, FrameBatch]):
         names = None if self.layout.names is None else list(self.layout.names)
         files = {"features.json": {"names": names, **self.scaling.to_json()}, "labels.json": list(self.labels)}
         return {**files, **class_weights_to_json(self.class_weights, self.labels)}
-
-    def _clip(self, raw: Clip | Path | str | np.ndarray | Tensor) -> Clip:
-        if isinstance(raw, Clip):
-            return raw
-        return read_clip(Path(raw), self.layout) if isinstance(raw, (Path, str)) else clip_of("array", np.asarray(raw))

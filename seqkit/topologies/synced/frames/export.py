@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from seqkit.graphs import Answers, Exported, Graph, Value, add, labelling
+from seqkit.graphs import Answering, Answers, Exported, Graph, Part, Value, add, labelling
+from seqkit.graphs.recurrent import add_recurrent
+from seqkit.layers import State
 from seqkit.topologies.synced.frames.codec import FrameBatch, FrameCodec
 from seqkit.topologies.synced.frames.head import FrameHead
 
@@ -37,5 +40,40 @@ def export_frames(
 
     inputs = {"frames": ("batch", "time", size), "lengths": ("batch",)}
     sizes = ("batch", "time", len(head.labels))
-    symbols = {**codec.to_json(), **({} if thresholds is None else {"thresholds": thresholds})}
-    return labelling(head, inputs, sample, add_logits, sizes, symbols, FrameBatch, answers=answers)
+    files = codec.to_json()
+    symbols = {**files, **({} if thresholds is None else {"thresholds": thresholds})}
+    settings = {"delay": head.delay, "thresholds": None if thresholds is None else [*thresholds.values()]}
+    answering = Answering("frames" if thresholds is None else "frame sets", files, settings)
+    exported = labelling(
+        head, inputs, sample, add_logits, sizes, symbols, FrameBatch, answers=answers, answering=answering
+    )
+    if head.encoder.recurrent.bidirectional:
+        return exported
+    return replace(exported, parts=[*exported.parts, _step_part(head, size)])
+
+
+def _step_part(head: FrameHead, size: int) -> Part:
+    """For streams: ``frame`` (B, D) and the state to ``logits`` (B, K), before any delay, and the next state."""
+    layer = head.encoder.recurrent
+    names = layer.cell.state_names
+    sizes = dict.fromkeys(names, ("batch", layer.num_layers, layer.hidden_size))
+
+    def compute(frame: Tensor, **state: Tensor) -> dict[str, Tensor]:
+        outputs, after = head.encoder.step(frame, State(state))
+        return {"logits": head.output(outputs), **{f"next_{name}": after[name] for name in names}}
+
+    def build(graph: Graph, values: dict[str, Value]) -> Mapping[str, Value]:
+        one = graph.numbers(1)
+        vectors = add(head.encoder.embedding, graph, graph.add("Unsqueeze", values["frame"], one))
+        ran = add_recurrent(layer, graph, vectors, None, {name: values[name] for name in names})
+        logits: Value = add(head.output, graph, graph.add("Squeeze", ran.outputs, one))
+        return {"logits": logits, **{f"next_{name}": ran.state[name] for name in names}}
+
+    def sample(generator: torch.Generator, lengths: Tensor, time: int) -> dict[str, Tensor]:
+        batch = len(lengths)
+        state = layer.initial_state(batch)
+        drawn = {name: torch.randn(value.shape, generator=generator) for name, value in state.items()}
+        return {"frame": torch.randn(batch, size, generator=generator), **drawn}
+
+    outputs = {"logits": ("batch", len(head.labels)), **{f"next_{name}": sizes[name] for name in names}}
+    return Part("step", {"frame": ("batch", size), **sizes}, outputs, compute, build, sample, optional=True)

@@ -6,30 +6,19 @@ B batch, T frames, D values that the encoder reads, K labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from seqkit.answers.steps import Framed
 from seqkit.errors import UsageError
 from seqkit.layers import Encoder, Head, Loss
 from seqkit.layers.head import require_targets
 from seqkit.layers.label_loss import label_loss
 from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.synced.frames.codec import FrameBatch
-
-
-@dataclass(frozen=True)
-class Framed:
-    """A prediction: the likeliest label of each frame, and its probability.
-
-    ``probabilities`` (T, K) has those of all labels, where they were asked for.
-    """
-
-    labels: tuple[str, ...]
-    confidences: tuple[float, ...]
-    probabilities: tuple[tuple[float, ...], ...] = ()
 
 
 class FrameHead(Head):

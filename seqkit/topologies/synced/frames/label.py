@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from seqkit.answers.steps import Framed, StreamedLabel
 from seqkit.data import DataError, Splits
 from seqkit.data.frames import Clip, LabelledClip, Layout, read_clips
 from seqkit.data.readers import LABEL, shown
@@ -20,7 +21,7 @@ from seqkit.topologies.codec import batch_for
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.synced.frames.codec import FrameCodec
 from seqkit.topologies.synced.frames.export import export_frames
-from seqkit.topologies.synced.frames.head import Framed, FrameHead
+from seqkit.topologies.synced.frames.head import FrameHead
 from seqkit.topologies.synced.frames.options import FrameOptions
 from seqkit.topologies.synced.frames.pictures import frame_pictures
 from seqkit.topologies.synced.frames.scores import (
@@ -30,7 +31,7 @@ from seqkit.topologies.synced.frames.scores import (
     frame_samples,
     frame_tables,
 )
-from seqkit.topologies.synced.frames.stream import FrameStream, StreamedLabel
+from seqkit.topologies.synced.frames.stream import FrameStream
 from seqkit.topologies.synced.frames.target import FrameTarget
 
 
@@ -90,10 +91,7 @@ class LabelFrames(FrameTarget[LabelledClip, Framed]):
 
     def format_prediction(self, prediction: Framed | StreamedLabel) -> tuple[str, dict[str, Any]]:
         """The labels with a space between, and their probabilities as JSON; of a stream, one frame's."""
-        if isinstance(prediction, StreamedLabel):
-            frame, label, confidence = prediction
-            return label, {"frame": frame, "label": label, "sure": confidence}
-        return " ".join(prediction.labels), {"labels": prediction.labels, "sure": prediction.confidences}
+        return prediction.formatted()
 
     def open_stream(self, head: FrameHead, codec: FrameCodec) -> FrameStream:
         """See :class:`FrameStream`."""

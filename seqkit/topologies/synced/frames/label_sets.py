@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
 
+from seqkit.answers.steps import Framed, FramedSets, StreamedSet
 from seqkit.data import Splits
 from seqkit.data.frames import Clip, LabelSetClip, Layout, Scaling, read_label_set_clips
 from seqkit.data.readers import LABELS
@@ -25,18 +26,14 @@ from seqkit.tables import Table
 from seqkit.topologies.codec import batch_for
 from seqkit.topologies.powers import Explanation
 from seqkit.topologies.synced.frames.export import export_frames
-from seqkit.topologies.synced.frames.head import Framed
 from seqkit.topologies.synced.frames.label import frame_numbers
 from seqkit.topologies.synced.frames.options import FrameOptions
 from seqkit.topologies.synced.frames.pictures import frame_pictures
 from seqkit.topologies.synced.frames.scores import FOREST_FRAMES, frame_samples
 from seqkit.topologies.synced.frames.set_model import (
-    NONE,
-    FramedSets,
     LabelSetFrameCodec,
     LabelSetFrameHead,
     LabelSetStream,
-    StreamedSet,
     with_thresholds,
 )
 from seqkit.topologies.synced.frames.target import FrameTarget
@@ -130,12 +127,7 @@ class LabelSetFrames(FrameTarget[LabelSetClip, FramedSets]):
 
     def format_prediction(self, prediction: FramedSets | StreamedSet) -> tuple[str, dict[str, Any]]:
         """The sets, ``a|b``, with a space between, and all probabilities as JSON; of a stream, one frame's."""
-        if isinstance(prediction, StreamedSet):
-            return "|".join(prediction.labels) or NONE, prediction._asdict()
-        line = " ".join("|".join(labels) or NONE for labels in prediction.labels)
-        columns = zip(*prediction.probabilities, strict=True)
-        named = {name: list(column) for name, column in zip(prediction.names, columns, strict=False)}
-        return line, {"labels": [list(labels) for labels in prediction.labels], "probabilities": named}
+        return prediction.formatted()
 
     def open_stream(self, head: LabelSetFrameHead, codec: LabelSetFrameCodec) -> LabelSetStream:
         """See :class:`LabelSetStream`."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 
+from seqkit.answers.steps import Framed
 from seqkit.data.frames import LabelledClip, table_of
 from seqkit.drawing.strips import Strip, strip_picture
 from seqkit.topologies.sampling import fixed_sample
-from seqkit.topologies.synced.frames.head import Framed
 
 _DRAWN = 6
 """Sequences in the picture..."""

@@ -8,6 +8,7 @@ from itertools import groupby
 
 import numpy as np
 
+from seqkit.answers.steps import Framed
 from seqkit.data import Splits
 from seqkit.data.frames import LabelledClip, Scaling
 from seqkit.scores.labels import LabelScore, accuracy, confusion_table, label_scores, label_table
@@ -15,7 +16,6 @@ from seqkit.scores.resampling import ScoreCounts
 from seqkit.scores.segments import edit_score, segment_matches
 from seqkit.tables import Table
 from seqkit.topologies.sampling import fixed_sample
-from seqkit.topologies.synced.frames.head import Framed
 
 _OVERLAPS = (10, 25, 50)
 """Percent of two segments that must overlap for them to match, as Lea et al. (2017) report."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import exp
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from seqkit.answers.steps import FramedSets, StreamedSet
 from seqkit.data import DataError
 from seqkit.data.frames import Clip, LabelSetClip, Scaling
 from seqkit.data.readers import LABELS
@@ -26,29 +26,6 @@ from seqkit.topologies.class_weights import choose_positive_weights
 from seqkit.topologies.synced.frames.codec import FrameBatch, FrameCodec, FrameItem
 from seqkit.topologies.synced.frames.head import FrameHead
 from seqkit.topologies.synced.frames.stream import FrameStream
-
-NONE = "(none)"
-"""What a line says of a frame without labels"""
-
-
-@dataclass(frozen=True)
-class FramedSets:
-    """A prediction: the labels of each frame whose probability reaches their threshold.
-
-    ``probabilities`` (T, K) has those of all labels, in the order of the head's outputs.
-    """
-
-    labels: tuple[tuple[str, ...], ...]
-    probabilities: tuple[tuple[float, ...], ...]
-    names: tuple[str, ...]
-
-
-class StreamedSet(NamedTuple):
-    """The prediction for one frame of a stream; frames are counted from 1 in each sequence."""
-
-    frame: int
-    labels: tuple[str, ...]
-    probabilities: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -128,12 +105,7 @@ class LabelSetFrameHead(FrameHead):
 
     def label_sets(self, probabilities: Sequence[Sequence[float]]) -> FramedSets:
         """The prediction for frames with these probabilities (T, K)."""
-        thresholds = self.thresholds.tolist()
-        labels = tuple(
-            tuple(label for label, p, least in zip(self.labels, row, thresholds, strict=True) if p >= least)
-            for row in probabilities
-        )
-        return FramedSets(labels, tuple(map(tuple, probabilities)), self.labels)
+        return FramedSets.of(self.labels, probabilities, self.thresholds.tolist())
 
 
 class LabelSetStream(FrameStream):
@@ -141,13 +113,7 @@ class LabelSetStream(FrameStream):
 
     def _answer(self, number: int, logits: Sequence[float]) -> StreamedSet:  # type: ignore[override]  # a set
         assert isinstance(self.head, LabelSetFrameHead)
-        probabilities = [1 / (1 + exp(-max(value, _LEAST))) for value in logits]
-        found = self.head.label_sets([probabilities])
-        return StreamedSet(number, found.labels[0], dict(zip(self.head.labels, probabilities, strict=True)))
-
-
-_LEAST = -700.0
-"""The exponential of what is opposite to a lower logit overflows."""
+        return StreamedSet.of(number, self.head.labels, logits, self.head.thresholds.tolist())
 
 
 def with_thresholds(prediction: FramedSets, thresholds: np.ndarray) -> FramedSets:

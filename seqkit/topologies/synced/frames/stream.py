@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from math import exp
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from seqkit.data import DataError
-from seqkit.data.frames import parse_number, split_line
+from seqkit.answers.steps import StreamedLabel, softmax
+from seqkit.data.inputs.frames import FrameLines
 from seqkit.devices import device_of
 from seqkit.errors import UsageError
 from seqkit.layers import State
@@ -25,14 +24,6 @@ from seqkit.topologies.ensemble import LabelEnsemble, member_codecs
 from seqkit.topologies.powers import Snapshot
 from seqkit.topologies.synced.frames.codec import FrameCodec
 from seqkit.topologies.synced.frames.head import FrameHead
-
-
-class StreamedLabel(NamedTuple):
-    """The prediction for one frame of a stream; frames are counted from 1 in each sequence."""
-
-    frame: int
-    label: str
-    confidence: float
 
 
 class FrameStream:
@@ -53,8 +44,7 @@ class FrameStream:
         self._encoder, self._labels, self._output = head.encoder, head.labels, (head.output.weight, head.output.bias)
         self._device = device_of(head)
         self._blank = torch.zeros(1, codec.scaling.size, device=self._device)
-        self._columns: list[int] = []
-        self._width = 0
+        self._lines = FrameLines(codec)
         self._state: State | None = None
         self._read = 0
 
@@ -75,14 +65,8 @@ class FrameStream:
 
     def read(self, features: str | Sequence[float] | np.ndarray | Tensor) -> list[float] | None:
         """:meth:`push` with the logits (K) of the frame instead of its label."""
-        if isinstance(features, str):
-            cells = split_line(features)
-            if self._is_header(cells):
-                return None
-            features = [parse_number(cell) for cell in self._select(cells)]
-        values = np.asarray(features, np.float64)
-        self.codec.check(values.shape[-1] if values.ndim == 1 else -1)
-        return self._step(torch.from_numpy(self.codec.scaling(values[None])).to(self._device))
+        frame = self._lines.read(features)
+        return None if frame is None else self._step(torch.from_numpy(frame).to(self._device))
 
     def read_rest(self) -> Iterator[list[float]]:
         """:meth:`finish` with logits (K) instead of labels."""
@@ -93,29 +77,14 @@ class FrameStream:
 
     def snapshot(self) -> Snapshot:
         """All that the stream has kept of its sequence; another stream of this model goes on from it, bit-equal."""
-        facts = {"read": self._read, "columns": self._columns, "width": self._width}
+        facts = {"read": self._read, "columns": self._lines.columns, "width": self._lines.width}
         return Snapshot({} if self._state is None else dict(self._state), facts)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Goes on where the stream was that gave the snapshot."""
         tensors, facts = snapshot
         self._state = State(tensors).to(self._device) if tensors else None
-        self._read, self._columns, self._width = facts["read"], facts["columns"], facts["width"]
-
-    def _is_header(self, cells: list[str]) -> bool:
-        names = self.codec.layout.names
-        if not names or not set(names) <= set(cells):
-            return False
-        self._columns, self._width = [cells.index(name) for name in names], len(cells)
-        return True
-
-    def _select(self, cells: list[str]) -> list[str]:
-        """The cells that are features, in the order of the codec."""
-        if not self._columns:
-            return cells
-        if len(cells) != self._width:
-            raise DataError(f"{len(cells)} values, but the header names {self._width} columns; correct the line")
-        return [cells[column] for column in self._columns]
+        self._read, self._lines.columns, self._lines.width = facts["read"], facts["columns"], facts["width"]
 
     def _step(self, frame: Tensor) -> list[float] | None:
         with torch.inference_mode():
@@ -131,9 +100,7 @@ class FrameStream:
 
     def _answer(self, number: int, logits: Sequence[float]) -> StreamedLabel:
         """What is said of a frame with these logits (K)."""
-        # A handful of numbers is quicker in plain Python than in one tensor after another.
-        most = max(logits)
-        return StreamedLabel(number, self._labels[logits.index(most)], 1 / sum([exp(value - most) for value in logits]))
+        return StreamedLabel.of(number, self._labels, logits)
 
 
 class FrameEnsembleStream:
@@ -155,13 +122,13 @@ class FrameEnsembleStream:
         # Members read the same features, so a frame that cannot be read is refused by the first, before any reads it.
         for stream, waiting in zip(self._streams, self._waiting, strict=True):
             if (logits := stream.read(features)) is not None:
-                waiting.append(_softmax(logits))
+                waiting.append(softmax(logits))
         return next(self._settle(), None)
 
     def finish(self) -> list[StreamedLabel]:
         """See :meth:`FrameStream.finish`."""
         for stream, waiting in zip(self._streams, self._waiting, strict=True):
-            waiting.extend(map(_softmax, stream.read_rest()))
+            waiting.extend(map(softmax, stream.read_rest()))
         owed, self._settled = list(self._settle()), 0
         return owed
 
@@ -189,11 +156,3 @@ class FrameEnsembleStream:
             sums = [sum(column) for column in zip(*rows, strict=True)]
             most, self._settled = max(sums), self._settled + 1
             yield StreamedLabel(self._settled, self._labels[sums.index(most)], most / len(rows))
-
-
-def _softmax(logits: Sequence[float]) -> list[float]:
-    """In plain Python: a handful of numbers is quicker so than in one tensor after another."""
-    most = max(logits)
-    weights = [exp(value - most) for value in logits]
-    total = sum(weights)
-    return [weight / total for weight in weights]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seqkit.graphs import Exported, Graph, Value, WordValues, add, crf_symbols, labelling, sequences
+from seqkit.graphs import Answering, Exported, Graph, Value, WordValues, add, crf_symbols, labelling, sequences
 from seqkit.layers.words import Words
 from seqkit.topologies.synced.tagging.codec import TagBatch, TagCodec
 from seqkit.topologies.synced.tagging.features import FeatureScores
@@ -51,10 +51,23 @@ def export_tagger(head: TaggingHead, codec: TagCodec) -> Exported:
         logits: Value = add(head.output, graph, add(head.encoder, graph, words, values["lengths"]).outputs)
         return logits if features is None else _add_features(features, head.share, graph, logits, values["features"])
 
-    choice = {"balance": head.balance, "frequency": head.frequency.tolist()}
-    symbols = {**codec.to_json(), **choice, "crf": crf_symbols(head.crf)}
+    choice = {"balance": head.balance, "frequency": head.frequency.tolist(), "crf": crf_symbols(head.crf)}
+    symbols = {**codec.to_json(), **choice}
+    answering = Answering("tags", codec.to_json(), {**choice, "n_best": head.n_best})
     sizes = ("batch", "time", len(head.labels))
-    return labelling(head, inputs, sample, add_logits, sizes, symbols, make, feed, probabilities=head.crf is None)
+    has_probabilities = head.crf is None
+    return labelling(
+        head,
+        inputs,
+        sample,
+        add_logits,
+        sizes,
+        symbols,
+        make,
+        feed,
+        probabilities=has_probabilities,
+        answering=answering,
+    )
 
 
 def _add_features(features: FeatureScores, share: float, graph: Graph, logits: Value, numbers: Value) -> Value:

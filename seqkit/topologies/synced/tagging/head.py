@@ -6,12 +6,13 @@ B batch, T words of a sentence, K labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from seqkit.data.punctuation import MARKED, restored
+from seqkit.answers.steps import Tagged
+from seqkit.data.punctuation import MARKED
 from seqkit.data.schemes import allowed_transitions
 from seqkit.errors import UsageError
 from seqkit.layers import CRF, Encoder, Head, Loss
@@ -21,35 +22,6 @@ from seqkit.lengths import labelled_lengths
 from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.synced.tagging.codec import TagBatch
 from seqkit.topologies.synced.tagging.features import FeatureScores
-
-
-@dataclass(frozen=True)
-class Tagged:
-    """A prediction: words with their labels, the probability of each of these labels, and the likeliest labellings.
-
-    ``n_best`` has each labelling with the logarithm of its probability, the best first, where more than one was asked
-    for; ``probabilities`` (T, K) has those of all labels, where they were asked for; ``scheme`` says what labels mean:
-    one of :mod:`seqkit.data.schemes`, ``punctuation``, or None for plain labels.
-    """
-
-    words: tuple[str, ...]
-    tags: tuple[str, ...]
-    confidences: tuple[float, ...]
-    scheme: str | None = None
-    n_best: tuple[tuple[tuple[str, ...], float], ...] = ()
-    probabilities: tuple[tuple[float, ...], ...] = ()
-
-    @property
-    def text(self) -> str:
-        """``word/label word/label``; where labels are marks and capitals, the text that they restore."""
-        return tagged_text(self.words, self.tags, self.scheme)
-
-
-def tagged_text(words: Sequence[str], tags: Sequence[str], scheme: str | None) -> str:
-    """Words and their labels as one text, see :attr:`Tagged.text`."""
-    if scheme == MARKED:
-        return restored(words, tags)
-    return " ".join(f"{word}/{tag}" for word, tag in zip(words, tags, strict=True))
 
 
 class TaggingHead(Head):
@@ -101,7 +73,7 @@ class TaggingHead(Head):
         self.balance, self.n_best = balance, n_best
         self.features: FeatureScores | None = features
         self.output = nn.Linear(encoder.recurrent.output_size, len(self.labels))
-        limits = allowed_transitions(self.labels, scheme) if scheme not in (None, MARKED) else ()
+        limits = map(torch.from_numpy, allowed_transitions(self.labels, scheme) if scheme not in (None, MARKED) else ())
         self.crf = CRF(len(self.labels), *limits) if crf else None
         seen = torch.ones(len(self.labels)) if counts is None else torch.tensor(counts, dtype=torch.float32)
         self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seqkit.answers.steps import Tagged, tagged_text
 from seqkit.data.punctuation import MARKED, MARKS
 from seqkit.data.schemes import spans
 from seqkit.data.tagged import Sentence
@@ -26,7 +27,6 @@ from seqkit.scores.labels import (
 )
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
-from seqkit.topologies.synced.tagging.head import Tagged, tagged_text
 
 _SHOWN = 3
 """Sentences shown after each epoch."""

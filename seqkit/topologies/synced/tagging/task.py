@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +9,12 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 
+from seqkit.answers.steps import Tagged
 from seqkit.cells import make_cell
 from seqkit.data import SourceLocation, Splits
+from seqkit.data.inputs.words import typed_words
 from seqkit.data.punctuation import LABELS, MARKED
-from seqkit.data.schemes import detect_scheme, spans
+from seqkit.data.schemes import detect_scheme
 from seqkit.data.tagged import Sentence, names_words, read_tagged
 from seqkit.data.vectors import read_vectors
 from seqkit.errors import UsageError
@@ -32,7 +33,7 @@ from seqkit.topologies.synced.tagging.codec import TagCodec
 from seqkit.topologies.synced.tagging.ensemble import join_taggers
 from seqkit.topologies.synced.tagging.export import export_tagger
 from seqkit.topologies.synced.tagging.features import FeatureScores
-from seqkit.topologies.synced.tagging.head import Tagged, TaggingHead
+from seqkit.topologies.synced.tagging.head import TaggingHead
 from seqkit.topologies.synced.tagging.options import MARKS_BALANCE, TaggingOptions
 from seqkit.topologies.synced.tagging.scores import (
     commonest_label_baseline,
@@ -103,14 +104,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
 
     def parse_input(self, text: str) -> str | list[str]:
         """A typed sentence; a list of words in JSON is taken as it is."""
-        if not text.lstrip().startswith("["):
-            return text
-        try:
-            words = json.loads(text)
-        except ValueError:
-            return text
-        is_list_of_words = isinstance(words, list) and all(isinstance(word, str) and word for word in words)
-        return words if is_list_of_words else text
+        return typed_words(text)
 
     def input_columns(
         self, config: C, codec: TagCodec | None, columns: Sequence[str], header: SourceLocation
@@ -220,16 +214,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
 
     def format_prediction(self, prediction: Tagged) -> tuple[str, dict[str, Any]]:
         """The sentence with its labels, and all that is known of it as JSON, spans among it where labels mark them."""
-        p = prediction
-        facts: dict[str, Any] = {"words": p.words, "tags": p.tags, "sure": p.confidences}
-        if p.scheme == MARKED:
-            facts = {"text": p.text, **facts}
-        elif p.scheme:
-            entities = [(span, " ".join(p.words[span.start : span.stop])) for span in spans(p.tags)]
-            facts["entities"] = [{"text": text, **span._asdict()} for span, text in entities]
-        if p.n_best:
-            facts["n_best"] = [{"tags": tags, "log_probability": score} for tags, score in p.n_best]
-        return p.text, facts
+        return prediction.formatted()
 
     def export(self, head: TaggingHead, codec: TagCodec) -> Exported:
         """Words, their spelling and ``lengths`` to ``logits`` and, without a CRF, ``probabilities``."""
