@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 import click
 
 from seqkit.commands.signals import stop_with_parent
-from seqkit.errors import SeqkitError, unknown
+from seqkit.errors import SeqkitError, UsageError, unknown
+from seqkit.machine import launched
 from seqkit.signs import as_signs
 from seqkit.version import __version__
 
@@ -44,6 +45,10 @@ _ANSWERING = ("predict", "generate")
 """Commands whose standard output is data: what it cannot hold is an error there, and a question mark elsewhere."""
 
 
+_TOGETHER = ("run", "resume")
+"""Commands whose work several processes share."""
+
+
 class ReaderGone(Exception):
     """Nobody reads our output any more."""
 
@@ -63,6 +68,11 @@ class LazyGroup(click.Group):
         """The command of that name."""
         if name not in self.helps:
             raise unknown("command", name, self.helps)
+        if name not in _TOGETHER and launched():
+            raise UsageError(
+                f"torchrun starts processes that share one training, and `seqkit {name}` is not one; call it without "
+                "torchrun"
+            )
         command: click.Command = import_module(f"seqkit.commands.{name}").command
         return command
 
@@ -165,6 +175,12 @@ def _sentence(error: Exception) -> str:
 
 
 def _say(text: str) -> None:
+    if launched():
+        from seqkit.training.distributed import first_to_fail
+
+        # All end when one does, and its reason is theirs.
+        if not first_to_fail():
+            return
     # A reader that has gone changes nothing of what happened.
     with suppress(OSError):
         sys.stderr.write(f"seqkit: {as_signs(text)}\n")

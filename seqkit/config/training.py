@@ -69,6 +69,14 @@ class TrainingConfig:
         "names of a table's columns, joined by commas, where its first line is a row and names none",
         section="Data",
     )
+    shards: int = option(
+        0,
+        "shards that the gradient of a step is computed in, so that its bits depend on no number of processes; 0: none, "
+        "and under torchrun 8 or more",
+        minimum=0,
+        below=1025,
+        section="Run",
+    )
     checkpoint_seconds: float = option(
         60.0, "seconds of work that are lost, at most, if the run is killed", minimum=0, section="Run"
     )
