@@ -74,9 +74,8 @@ def _in_turn(processes: Processes, build: Callable[[], T]) -> T:
 def _train(session: Session, notes: Sequence[str], began: float) -> int:
     reporter = Reporter(session.run.log)
     _show_opening(session, notes, reporter)
-    if code := _train_until_stopped(
-        session, reporter.line, [reporter], f"go on with: seqkit resume {session.run.path}"
-    ):
+    advice = f"go on with: seqkit resume {session.run.path}"
+    if code := _train_until_stopped(session, reporter.line, [reporter], advice):
         return code
     if not session.trainer.progress.history:
         return 0

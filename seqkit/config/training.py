@@ -71,8 +71,8 @@ class TrainingConfig:
     )
     shards: int = option(
         0,
-        "shards that the gradient of a step is computed in, so that its bits depend on no number of processes; 0: none, "
-        "and under torchrun 8 or more",
+        "shards in which the gradient of a step is computed, the same for any number of processes; 0: none, or 8 and "
+        "more under torchrun",
         minimum=0,
         below=1025,
         section="Run",

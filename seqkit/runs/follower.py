@@ -35,8 +35,7 @@ def follow(task: AnyTask, config: TrainingConfig, processes: Processes) -> Follo
 
 def follow_again(path: Path, device: str | None, processes: Processes) -> Follower:
     """The training beside a run that goes on, see :func:`~seqkit.runs.session.resume`; the folder is only read."""
-    run, *parts = reopen(path, [], device, processes)
-    task, config, codec, splits, further = parts
+    run, task, config, codec, splits, further = reopen(path, [], device, processes)
     follower = Follower(task, config, codec, splits, further, processes)
     take_teacher(follower, run)
     return follower

@@ -18,13 +18,14 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import TCPStore
 
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.machine import cpu_quota, launched
 from seqkit.training.trees import tree_sum
 
 _PATIENCE = timedelta(hours=2)
-"""Others wait for so long while the first process scores the validation split; one that has ended is noticed at once."""
+"""Others wait so long while the first process scores the validation split; one that has ended is noticed at once."""
 _ANSWER = timedelta(seconds=10)
 _NO_STORE = (RuntimeError, ValueError, OSError, KeyError)
 """What is raised where nobody keeps anything for all processes."""
@@ -200,10 +201,10 @@ def first_to_fail() -> bool:
         return True
 
 
-def _store() -> dist.TCPStore:
+def _store() -> TCPStore:
     """What torchrun itself keeps for all processes; it outlives them."""
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    return dist.TCPStore(host, port, is_master=False, timeout=_ANSWER)
+    return TCPStore(host, port, is_master=False, timeout=_ANSWER)
 
 
 def _threads() -> int:

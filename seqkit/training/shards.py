@@ -1,8 +1,8 @@
 """The gradient of a step in shards, whose bits do not depend on how many processes compute them.
 
-The batch of a step is cut into a fixed number of shards. Each has random numbers of its own and is computed alone, by one
-thread; their gradients are added as a tree in a fixed order (:mod:`seqkit.training.trees`). Processes only divide the
-shards among themselves.
+The batch of a step is cut into a fixed number of shards. Each has random numbers of its own and is computed alone, by
+one thread; their gradients are added as a tree in a fixed order (:mod:`seqkit.training.trees`). Processes only divide
+the shards among themselves.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ _LEAST = 8
 
 def default_shards(processes: int) -> int:
     """The number of shards for a number of processes: the smallest ``processes · 2^k`` that is 8 or more."""
-    return processes * 2 ** max(0, math.ceil(math.log2(_LEAST / processes)))
+    shards = processes
+    while shards < _LEAST:
+        shards *= 2
+    return shards
 
 
 def check_shards(shards: int, processes: int) -> None:
@@ -202,7 +205,9 @@ class ShardedGradient:
             (gradients,) = sums
         return [gradient if use else None for gradient, use in zip(gradients, used.tolist(), strict=True)]
 
-    def _set(self, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None], count: float) -> None:
+    def _set(
+        self, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None], count: float | Tensor
+    ) -> None:
         found = [gradient for gradient in gradients if gradient is not None]
         if found:
             torch._foreach_div_(found, float(count or 1))
@@ -211,9 +216,8 @@ class ShardedGradient:
 
     def _gathered(self, parts: Sequence[_Part]) -> State | None:
         """What the shards of all processes hand on, as that of the whole batch."""
-        own = {
-            f"{part.shard} {name}": t.cpu().contiguous() for part in parts for name, t in (part.carried or {}).items()
-        }
+        carried = [(part.shard, part.carried or {}) for part in parts]
+        own = {f"{shard} {name}": t.cpu().contiguous() for shard, state in carried for name, t in state.items()}
         carries = bool(own) if self.processes.size == 1 else bool(self.processes.share(b"1" if own else b""))
         if not carries:
             return None

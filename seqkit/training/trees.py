@@ -1,6 +1,6 @@
 """Sums whose bits do not depend on who adds up which part: a tree in the order of what is added.
 
-Neighbours are added in pairs, these sums in pairs again, and so on; the last of an odd number waits for the next round::
+Neighbours are added in pairs, these sums in pairs again, and so on; the last of an odd number waits for its turn::
 
     tree_sum([a, b, c, d, e]) = ((a + b) + (c + d)) + e
 
