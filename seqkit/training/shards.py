@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -20,10 +19,11 @@ from torch import Tensor, nn
 
 from seqkit.devices import OutOfMemory, placed
 from seqkit.errors import UsageError
-from seqkit.layers import Head, Loss, State, TeacherForcing
+from seqkit.layers import Head, Loss, State
 from seqkit.training.batches import Batches, cut
 from seqkit.training.checkpoint import seed_device
 from seqkit.training.distributed import PeerLost, Processes
+from seqkit.training.step_state import StepState
 from seqkit.training.trees import Branches, branch_size
 
 _WORKS, _FAILED, _FULL = 0.0, 1.0, 2.0
@@ -80,7 +80,7 @@ class ShardedGradient:
         share = shards // processes.size
         self.own = range(processes.rank * share, (processes.rank + 1) * share)
         self.branch = branch_size(share)
-        self._forcings = [module for module in head.modules() if isinstance(module, TeacherForcing)]
+        self.state = StepState(head)
 
     def compute(
         self,
@@ -108,18 +108,20 @@ class ShardedGradient:
         parameters = [parameter for parameter in self.head.parameters() if parameter.requires_grad]
         step = _Step(loss, batches, groups, place, parameters)
         parts, branches = list[_Part](), Branches(self.branch)
+        self.state.remember()
         try:
-            with self._counted(len(groups)) as count, _Passes(self._workers) as passes:
+            with _Passes(self._workers) as passes:
                 for shard in self.own:
-                    parts.append(self._forward(step, shard, carried, passes, count))
+                    parts.append(self._forward(step, shard, carried, passes))
                     if not passes.beside:
-                        branches.add(parts[-1].gradients(parameters))
+                        branches.add(parts[-1].tensors(parameters))
                 if passes.beside:
                     passes.help()
                     for part in parts:
-                        branches.add(part.gradients(parameters))
+                        branches.add(part.tensors(parameters))
             numbers = _numbers(parts)
         except Exception as error:
+            self.state.put_back()
             self._tell(_FULL if isinstance(error, OutOfMemory | torch.OutOfMemoryError) else _FAILED)
             raise
         told = self.processes.gather_numbers([_WORKS, float(stopping), *numbers])
@@ -127,7 +129,10 @@ class ShardedGradient:
         # Where all processes leave the generator, whichever shards they have computed.
         seed_device(self._device, self._seed_of(place, 0, self.shards))
         summed = _summed(told[:, 2:].reshape(-1, 3).tolist())
-        self._set(parameters, self._sum(parameters, branches.sums, parts), summed.count)
+        gradients, statistics = self._sum(parameters, branches.sums, parts)
+        _set(parameters, gradients, float(summed.count) or 1.0)
+        filled = sum(any(pieces) for pieces in zip(*(cut(group, self.shards) for group in groups), strict=True))
+        self.state.finish(len(groups), [statistic / filled for statistic in statistics])
         return Agreed(summed._replace(carried=self._gathered(parts)), bool(told[:, 1].any()))
 
     def _forward(
@@ -136,23 +141,24 @@ class ShardedGradient:
         shard: int,
         carried: Mapping[str, Tensor] | None,
         passes: _Passes,
-        count: Callable[[int], None],
     ) -> _Part:
         """The losses of a shard; its backward passes are begun.
 
         Random numbers are drawn in forward passes alone, so these are never two at a time.
         """
         part = _Part(shard, _rows(carried, shard, self.shards))
+        self.state.put_back()
         for number, group in enumerate(step.groups):
             piece = cut(group, self.shards)[shard]
             if piece is None:
                 continue
-            count(number)
+            self.state.count(number)
             seed_device(self._device, self._seed_of(step.place, number, shard))
             loss = step.loss(placed(step.batches.batch(piece, part.carried), self._device))
             part.losses.append(loss._replace(sum=loss.sum.detach(), carried=None))
             part.carried = loss.carried
             part.passes.append(passes.begin(loss.sum, step.parameters))
+        part.statistics = [each if part.losses else torch.zeros_like(each) for each in self.state.statistics()]
         return part
 
     @property
@@ -169,22 +175,6 @@ class ShardedGradient:
         """Threads beside this one."""
         return min(self.processes.threads, len(self.own)) - 1 if self._device.type == "cpu" else 0
 
-    @contextmanager
-    def _counted(self, batches: int) -> Iterator[Callable[[int], None]]:
-        """Has teacher forcing count the batches of a step, not its shards; nothing is counted where one fails."""
-        before = [int(forcing.step) for forcing in self._forcings]
-
-        def set_to(number: int) -> None:
-            for forcing, steps in zip(self._forcings, before, strict=True):
-                forcing.step.fill_(steps + number)
-
-        try:
-            yield set_to
-        except BaseException:
-            set_to(0)
-            raise
-        set_to(batches)
-
     def _tell(self, state: float) -> None:
         """Has the others stop, too; those that are gone need not know."""
         try:
@@ -192,27 +182,19 @@ class ShardedGradient:
         except PeerLost:
             return
 
-    def _sum(self, parameters: Sequence[nn.Parameter], sums: list[list[Tensor]], parts: Sequence[_Part]) -> list[Any]:
-        """The gradient of each parameter over all shards; None for one that no loss depends on."""
+    def _sum(
+        self, parameters: Sequence[nn.Parameter], sums: list[list[Tensor]], parts: Sequence[_Part]
+    ) -> tuple[list[Tensor | None], list[Tensor]]:
+        """The gradient of each parameter over all shards, None for one that no loss depends on; and the statistics."""
         used = torch.tensor([any(column) for column in zip(*(part.used for part in parts), strict=True)])
+        whole = sums[0]
         if self.processes.size > 1 or len(sums) > 1:
-            rows = [torch.cat([gradient.flatten() for gradient in gradients]) for gradients in sums]
-            flags = self.processes.gather_numbers(used.tolist())
-            whole = self.processes.sum(torch.stack(rows)).split([parameter.numel() for parameter in parameters])
-            gradients = [piece.view_as(parameter) for piece, parameter in zip(whole, parameters, strict=True)]
-            used = flags.any(0)
-        else:
-            (gradients,) = sums
-        return [gradient if use else None for gradient, use in zip(gradients, used.tolist(), strict=True)]
-
-    def _set(
-        self, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None], count: float | Tensor
-    ) -> None:
-        found = [gradient for gradient in gradients if gradient is not None]
-        if found:
-            torch._foreach_div_(found, float(count or 1))
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
+            used = self.processes.gather_numbers(used.tolist()).any(0)
+            rows = torch.stack([torch.cat([tensor.flatten() for tensor in tensors]) for tensors in sums])
+            pieces = self.processes.sum(rows).split([tensor.numel() for tensor in whole])
+            whole = [piece.view_as(tensor) for piece, tensor in zip(pieces, whole, strict=True)]
+        gradients = zip(whole, used.tolist(), strict=False)
+        return [gradient if use else None for gradient, use in gradients], whole[len(parameters) :]
 
     def _gathered(self, parts: Sequence[_Part]) -> State | None:
         """What the shards of all processes hand on, as that of the whole batch."""
@@ -227,6 +209,14 @@ class ShardedGradient:
                 shard, _, name = key.partition(" ")
                 rows.setdefault(name, {})[int(shard)] = tensor.to(self._device)
         return State({name: _interleaved(found, self.shards) for name, found in rows.items()})
+
+
+def _set(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None], count: float) -> None:
+    """Gives parameters their share of the summed gradients."""
+    if found := [gradient for gradient in gradients if gradient is not None]:
+        torch._foreach_div_(found, count)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
 
 
 class _Step(NamedTuple):
@@ -245,14 +235,16 @@ class _Part:
         self.losses: list[Loss] = []
         self.passes: list[_Pass] = []
         self.used: list[bool] = []
+        self.statistics: list[Tensor] = []
 
-    def gradients(self, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
-        """Those of its batches, one after the other; zeros where there are none."""
+    def tensors(self, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
+        """What is added up: the gradients of its batches, zeros where there are none, and statistics."""
         whole: list[Tensor | None] = [None] * len(parameters)
         for pass_ in self.passes:
             whole = [_plus(*pair) for pair in zip(whole, pass_.result(), strict=True)]
         self.passes, self.used = [], [gradient is not None for gradient in whole]
-        return [torch.zeros_like(p) if g is None else g for g, p in zip(whole, parameters, strict=True)]
+        gradients = [torch.zeros_like(p) if g is None else g for g, p in zip(whole, parameters, strict=True)]
+        return gradients + self.statistics
 
 
 class _Passes:
