@@ -105,7 +105,7 @@ def _train_until_stopped(
             # It may have been another process that the signal reached.
             return 128 + (received or [signal.SIGTERM])[0]
         except PeerLost as error:
-            raise PeerLost(f"{error}; {advice or 'go on with: seqkit resume RUN'}") from None
+            raise PeerLost(f"{error}; {advice or 'go on with: seqkit resume RUN'}") from error
     return 0
 
 

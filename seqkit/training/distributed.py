@@ -151,14 +151,12 @@ def joined(facts: Mapping[str, Any]) -> Iterator[Processes]:
         return
     rank, size, local_rank = (int(os.environ.get(name, 0)) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
     processes = Processes(rank, size, _threads(), local_rank)
-    try:
-        _connect(processes)
-        versions = {"version of torch": torch.__version__, "version of Python": platform.python_version()}
-        processes.check_same({**versions, **facts}, "start all with the same versions and the same command")
-        yield processes
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    _connect(processes)
+    versions = {"version of torch": torch.__version__, "version of Python": platform.python_version()}
+    processes.check_same({**versions, **facts}, "start all with the same versions and the same command")
+    yield processes
+    # Not where it fails: the others would notice, and say so before this process has said why.
+    dist.destroy_process_group()
 
 
 def _connect(processes: Processes) -> None:
@@ -223,7 +221,7 @@ def _peers() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise PeerLost(f"another process of this training has ended ({_first_line(error)})") from None
+        raise PeerLost("another process of this training has ended") from error
 
 
 def _first_line(error: BaseException) -> str:

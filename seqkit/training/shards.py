@@ -43,10 +43,11 @@ def default_shards(processes: int) -> int:
 def check_shards(shards: int, processes: int) -> None:
     """Raises :class:`UsageError` where shards cannot be divided equally among processes."""
     if shards % processes:
-        fit = [str(number) for number in range(1, shards + 1) if shards % number == 0]
+        *fit, most = [str(number) for number in range(1, shards + 1) if shards % number == 0]
+        fitting = f"{', '.join(fit)} or {most}" if fit else most
         raise UsageError(
-            f"{shards} shards cannot be divided equally among {processes} processes; start {' or '.join(fit[-5:])}, or "
-            f"a new run with --shards {default_shards(processes)}"
+            f"{shards} shards cannot be divided equally among {processes} processes; start {fitting}, or a new run "
+            f"with --shards {default_shards(processes)}"
         )
 
 

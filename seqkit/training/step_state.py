@@ -23,13 +23,18 @@ class StepState:
         self.remember()
 
     @property
+    def _counters(self) -> list[Tensor]:
+        tracked = [norm.num_batches_tracked for norm in self._norms]
+        return [*(forcing.step for forcing in self._forcings), *(each for each in tracked if each is not None)]
+
+    @property
     def _running(self) -> list[Tensor]:
         found = [tensor for norm in self._norms for tensor in (norm.running_mean, norm.running_var)]
         return [tensor for tensor in found if tensor is not None]
 
     def remember(self) -> None:
         """Takes the values of now as those that each shard starts from."""
-        self._steps = [int(forcing.step) for forcing in self._forcings]
+        self._counts = [int(counter) for counter in self._counters]
         self._before = self.statistics()
 
     def statistics(self) -> list[Tensor]:
@@ -41,9 +46,9 @@ class StepState:
         self.finish(0, self._before)
 
     def count(self, batches: int) -> None:
-        """Has teacher forcing go on after so many batches of the step."""
-        for forcing, steps in zip(self._forcings, self._steps, strict=True):
-            forcing.step.fill_(steps + batches)
+        """Has the counts go on after so many batches of the step."""
+        for counter, before in zip(self._counters, self._counts, strict=True):
+            counter.fill_(before + batches)
 
     @torch.no_grad()
     def finish(self, batches: int, statistics: Sequence[Tensor]) -> None:
