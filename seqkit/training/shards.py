@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -24,7 +25,7 @@ from seqkit.training.batches import Batches, cut
 from seqkit.training.checkpoint import seed_device
 from seqkit.training.distributed import PeerLost, Processes
 from seqkit.training.step_state import StepState
-from seqkit.training.trees import Branches, branch_size
+from seqkit.training.trees import Branches, branch_size, plus
 
 _WORKS, _FAILED, _FULL = 0.0, 1.0, 2.0
 """What a process says of its shards: computed, failed, no memory for them"""
@@ -111,7 +112,7 @@ class ShardedGradient:
         parts, branches = list[_Part](), Branches(self.branch)
         self.state.remember()
         try:
-            with _Passes(self._workers) as passes:
+            with _Passes(self._workers) as passes, _sparse_embeddings(self.head, self._device):
                 for shard in self.own:
                     parts.append(self._forward(step, shard, carried, passes))
                     if not passes.beside:
@@ -188,6 +189,7 @@ class ShardedGradient:
     ) -> tuple[list[Tensor | None], list[Tensor]]:
         """The gradient of each parameter over all shards, None for one that no loss depends on; and the statistics."""
         used = torch.tensor([any(column) for column in zip(*(part.used for part in parts), strict=True)])
+        sums = [[each.to_dense() if each.is_sparse else each for each in tensors] for tensors in sums]
         whole = sums[0]
         if self.processes.size > 1 or len(sums) > 1:
             used = self.processes.gather_numbers(used.tolist()).any(0)
@@ -297,7 +299,8 @@ class _Pass:
         assert self._work is not None
         # Or the graph would stay in memory.
         (total, parameters), self._work = self._work, None
-        return [*torch.autograd.grad(total, parameters, allow_unused=True)]
+        found = torch.autograd.grad(total, parameters, allow_unused=True)
+        return [each.coalesce() if each is not None and each.is_sparse else each for each in found]
 
     def take_over(self) -> None:
         """Does it here, unless a thread has begun it."""
@@ -313,7 +316,24 @@ class _Pass:
 
 
 def _plus(first: Tensor | None, second: Tensor | None) -> Tensor | None:
-    return second if first is None else first if second is None else first + second
+    return second if first is None else first if second is None else plus(first, second)
+
+
+@contextmanager
+def _sparse_embeddings(head: Head, device: torch.device) -> Iterator[None]:
+    """Inside, the gradient of an embedding has only the rows that a shard reads.
+
+    A dense one for each shard doubled the time of a step with 64 short texts and 8,000 words.
+    """
+    embeddings = [each for each in head.modules() if isinstance(each, nn.Embedding) and not each.sparse]
+    chosen = embeddings if device.type == "cpu" else []
+    for embedding in chosen:
+        embedding.sparse = True
+    try:
+        yield
+    finally:
+        for embedding in chosen:
+            embedding.sparse = False
 
 
 def _numbers(parts: Sequence[_Part]) -> list[float]:

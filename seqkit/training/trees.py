@@ -29,6 +29,27 @@ def branch_size(terms: int) -> int:
     return terms & -terms
 
 
+def add_lists(first: list[Tensor], second: list[Tensor]) -> list[Tensor]:
+    """The sums of two lists, tensor by tensor; the first one is used up.
+
+    Rows that are 0 in sparse tensors cost nothing, and the bits are those of dense ones.
+    """
+    dense = [
+        number for number, pair in enumerate(zip(first, second, strict=True)) if not any(t.is_sparse for t in pair)
+    ]
+    if dense:
+        torch._foreach_add_([first[number] for number in dense], [second[number] for number in dense])
+    left = {*range(len(first))} - {*dense}
+    return [plus(a, b) if number in left else a for number, (a, b) in enumerate(zip(first, second, strict=True))]
+
+
+def plus(first: Tensor, second: Tensor) -> Tensor:
+    """The sum of two tensors, sparse if both are."""
+    if first.is_sparse and second.is_sparse:
+        return (first + second).coalesce()
+    return second + first if first.is_sparse else first + second
+
+
 class Branches:
     """Adds up lists of tensors that arrive one by one, and keeps few of them at a time.
 
@@ -46,8 +67,7 @@ class Branches:
         count = 1
         while self._open and self._open[-1][0] == count < self.size:
             _, before = self._open.pop()
-            torch._foreach_add_(before, term)
-            count, term = 2 * count, before
+            count, term = 2 * count, add_lists(before, term)
         self._open.append((count, term))
 
     @property
