@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -178,6 +179,8 @@ def _say(text: str) -> None:
     if launched():
         from seqkit.training.distributed import first_to_fail
 
+        # torchrun ends all processes when one has ended: not before one has said why.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         # All end when one does, and its reason is theirs.
         if not first_to_fail():
             return

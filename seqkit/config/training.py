@@ -71,7 +71,7 @@ class TrainingConfig:
     )
     shards: int = option(
         0,
-        "shards in which the gradient of a step is computed, the same for any number of processes; 0: none, or 8 and "
+        "shards in which the gradient of a step is computed, the same for any number of processes; 0: none, or 4 and "
         "more under torchrun",
         minimum=0,
         below=1025,

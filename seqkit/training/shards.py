@@ -29,12 +29,13 @@ from seqkit.training.trees import Branches, branch_size, plus
 
 _WORKS, _FAILED, _FULL = 0.0, 1.0, 2.0
 """What a process says of its shards: computed, failed, no memory for them"""
-_LEAST = 8
-"""Shards unless another number is asked for: they can be divided among 1, 2, 4 or 8 processes."""
+_LEAST = 4
+"""Shards unless another number is asked for: they can be divided among 1, 2 or 4 processes. A small batch costs more for
+each example: of 64 short texts, steps in 4 shards took 1.6 times as long as in one piece, in 8 shards 2.4 times."""
 
 
 def default_shards(processes: int) -> int:
-    """The number of shards for a number of processes: the smallest ``processes · 2^k`` that is 8 or more."""
+    """The number of shards for a number of processes: the smallest ``processes · 2^k`` that is 4 or more."""
     shards = processes
     while shards < _LEAST:
         shards *= 2
@@ -108,9 +109,17 @@ class ShardedGradient:
             PeerLost: another process has failed.
         """
         parameters = [parameter for parameter in self.head.parameters() if parameter.requires_grad]
-        step = _Step(loss, batches, groups, place, parameters)
-        parts, branches = list[_Part](), Branches(self.branch)
         self.state.remember()
+        try:
+            return self._compute(_Step(loss, batches, groups, place, parameters), carried, stopping)
+        except BaseException:
+            # A checkpoint that is written now must know nothing of this step.
+            self.state.put_back()
+            raise
+
+    def _compute(self, step: _Step, carried: Mapping[str, Tensor] | None, stopping: bool) -> Agreed:
+        _, _, groups, place, parameters = step
+        parts, branches = list[_Part](), Branches(self.branch)
         try:
             with _Passes(self._workers) as passes, _sparse_embeddings(self.head, self._device):
                 for shard in self.own:
@@ -123,7 +132,6 @@ class ShardedGradient:
                         branches.add(part.tensors(parameters))
             numbers = _numbers(parts)
         except Exception as error:
-            self.state.put_back()
             self._tell(_FULL if isinstance(error, OutOfMemory | torch.OutOfMemoryError) else _FAILED)
             raise
         told = self.processes.gather_numbers([_WORKS, float(stopping), *numbers])

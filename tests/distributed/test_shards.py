@@ -107,12 +107,12 @@ def test_the_streams_of_a_chunk_are_divided_with_their_state():
     assert cut(Piece(0, 9, range(1)), 2)[1] is None
 
 
-@pytest.mark.parametrize(("processes", "shards"), [(1, 8), (2, 8), (3, 12), (4, 8), (8, 8), (10, 10), (16, 16)])
-def test_unless_told_otherwise_there_are_eight_shards_or_more_that_can_be_divided(processes, shards):
+@pytest.mark.parametrize(("processes", "shards"), [(1, 4), (2, 4), (3, 6), (4, 4), (8, 8), (10, 10)])
+def test_unless_told_otherwise_there_are_four_shards_or_more_that_can_be_divided(processes, shards):
     assert default_shards(processes) == shards
 
 
 def test_shards_that_cannot_be_divided_are_refused_with_the_numbers_that_fit():
     check_shards(8, 4)
-    with pytest.raises(UsageError, match=r"8 shards .* among 3 processes; start 1, 2, 4 or 8, or .* --shards 12"):
+    with pytest.raises(UsageError, match=r"8 shards .* among 3 processes; start 1, 2, 4 or 8, or .* --shards 6"):
         check_shards(8, 3)
