@@ -19,6 +19,8 @@ _ROOM_FOR_THREAD = 1 << 20
 """Bytes; they are not touched, so asking for them takes microseconds."""
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """Names of glibc's settings."""
+_LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What torchrun sets, and whatever else starts processes for torch.distributed."""
 
 
 def resident() -> float:
@@ -105,6 +107,11 @@ def _quota(folder: Path) -> float | None:
         return int(quota) / int(period) if quota != "max" and int(quota) > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None
+
+
+def launched() -> bool:
+    """Whether torchrun, or something like it, has started this process as one of several."""
+    return {*_LAUNCHED} <= {*os.environ}
 
 
 def this_process() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,8 @@ from typing import Any, NoReturn
 import click
 
 from seqkit.commands.signals import stop_with_parent
-from seqkit.errors import SeqkitError, unknown
+from seqkit.errors import SeqkitError, UsageError, unknown
+from seqkit.machine import launched
 from seqkit.signs import as_signs
 from seqkit.version import __version__
 
@@ -29,7 +31,7 @@ _COMMANDS = {
     "report": "rebuild a run's report page",
     "runs": "list runs: scores, sizes, which are finished",
     "tune": "search for good options and train the best",
-    "compare": "train train several cells and seeds on one task, side by side",
+    "compare": "train several cells and seeds on one task, side by side",
     "ensemble": "combine runs: average their predictions",
     "inspect": "write a page of a model's gates and states",
     "lesson": "pages to show in class: gradients, memory, gates, attention, ...",
@@ -44,6 +46,10 @@ _COMMANDS = {
 
 _ANSWERING = ("predict", "generate")
 """Commands whose standard output is data: what it cannot hold is an error there, and a question mark elsewhere."""
+
+
+_TOGETHER = ("run", "resume")
+"""Commands whose work several processes share."""
 
 
 class ReaderGone(Exception):
@@ -65,6 +71,11 @@ class LazyGroup(click.Group):
         """The command of that name."""
         if name not in self.helps:
             raise unknown("command", name, self.helps)
+        if name not in _TOGETHER and launched():
+            raise UsageError(
+                f"torchrun starts processes that share one training, and `seqkit {name}` is not one; call it without "
+                "torchrun"
+            )
         command: click.Command = import_module(f"seqkit.commands.{name}").command
         return command
 
@@ -160,13 +171,21 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-        return "not enough memory; use smaller sizes or batches, or a machine with more memory memory"
+        return "not enough memory; use smaller sizes or batches, or a machine with more memory"
     detail = " ".join(str(error).split())
     detail = detail if len(detail) <= 300 else detail[:299] + "…"
     return f"unexpected {type(error).__name__}: {detail}; add --debug to see where, and please report it"
 
 
 def _say(text: str) -> None:
+    if launched():
+        from seqkit.training.distributed import first_to_fail
+
+        # torchrun ends all processes when one has ended: not before one has said why.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        # All end when one does, and its reason is theirs.
+        if not first_to_fail():
+            return
     # A reader that has gone changes nothing of what happened.
     with suppress(OSError):
         sys.stderr.write(f"seqkit: {as_signs(text)}\n")

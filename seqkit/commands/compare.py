@@ -1,8 +1,7 @@
-"""``seqkit compare TASK``: train train several cells and seeds on one task, side by side."""
+"""``seqkit compare TASK``: train several cells and seeds on one task, side by side."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shlex
 import subprocess
@@ -89,6 +88,7 @@ def _plan(task: AnyTask, values: dict[str, Any], cells: Sequence[str], seeds: in
     """All runs, seed by seed; raises :class:`UsageError` for what cannot be, before any of them begins."""
     from seqkit.cells import make_cell
     from seqkit.config import make_config, options_of
+    from seqkit.runs.same_options import check_same_options
     from seqkit.runs.session import absolute_paths
 
     if "cell" not in options_of(task.config):
@@ -103,29 +103,9 @@ def _plan(task: AnyTask, values: dict[str, Any], cells: Sequence[str], seeds: in
         config = absolute_paths(task, make_config(task.config, {**values, "cell": cell, "seed": seed}))
         make_cell(cell, **getattr(config, "cell_options", {}))
         planned = PlannedRun(cell, folder / f"{cell}-{seed}", config)
-        _check_same_options(task, planned)
+        check_same_options(task, config, planned.folder)
         plan.append(planned)
     return plan
-
-
-def _check_same_options(task: AnyTask, planned: PlannedRun) -> None:
-    """Raises :class:`UsageError` where the folder has a run with other options."""
-    from seqkit.config import FromData, make_config, read_toml
-    from seqkit.runs import RunDirectory
-
-    if not (planned.folder / "run.json").exists():
-        return
-    run, _ = RunDirectory.open(planned.folder)
-    values = read_toml(run.config)
-    if values.pop("task", None) != task.name:
-        raise UsageError(f"{planned.folder} is a run of another task; choose another folder with --out")
-    before = dataclasses.asdict(make_config(task.config, values, str(run.config)))
-    for name, value in dataclasses.asdict(planned.config).items():
-        if value != before[name] and not isinstance(getattr(planned.config, name), FromData):
-            raise UsageError(
-                f"{planned.folder} was made with {name} {before[name]}, not {value}; give the options that it began "
-                "with, or another folder with --out"
-            )
 
 
 def _carry_out(task: AnyTask, plan: Sequence[PlannedRun], folder: Path) -> int:

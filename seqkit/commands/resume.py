@@ -10,10 +10,12 @@ import click
 from seqkit.commands.completion import complete_runs
 from seqkit.commands.device import device_option
 from seqkit.commands.output import echo
+from seqkit.errors import UsageError
 from seqkit.files import read_json
 
 if TYPE_CHECKING:
     from seqkit.runs import RunDirectory
+    from seqkit.training.distributed import Processes
 
 
 @click.command()
@@ -25,23 +27,53 @@ def command(run: str, epochs: int | None, device: str | None) -> int:
 
     With --epochs a finished run goes on, too; its scores are made anew.
     """
+    from seqkit.training.distributed import joined
+
+    with joined({"command": f"resume {run} {epochs} {device}"}) as processes:
+        return _resume(Path(run), epochs, device, processes)
+
+
+def _resume(path: Path, epochs: int | None, device: str | None, processes: Processes) -> int:
     from seqkit.commands.training import train
     from seqkit.runs import RunDirectory, resume
     from seqkit.runs.extension import extend
+    from seqkit.runs.follower import follow_again
     from seqkit.runs.model import is_ensemble
 
-    if epochs is not None:
-        extend(Path(run), epochs)
-    folder, facts = RunDirectory.open(Path(run))
-    if folder.results.exists():
-        _complete(folder, facts, device)
-        echo(f"{run} is finished; nothing to resume. Its scores: seqkit evaluate {run}", err=True)
-        # An ensemble is never trained.
-        if not is_ensemble(facts):
-            echo(f"To train on: seqkit resume {run} --epochs {_more(folder)}", err=True)
+    if processes.first:
+        if epochs is not None:
+            extend(path, epochs)
+        folder, facts = RunDirectory.open(path)
+        _check_shards(folder, processes)
+    # The others open the folder when the first one is done with it.
+    if processes.share(b"finished" if processes.first and folder.results.exists() else b""):
+        if processes.first:
+            _complete(folder, facts, device)
+            echo(f"{path} is finished; nothing to resume. Its scores: seqkit evaluate {path}", err=True)
+            # An ensemble is never trained.
+            if not is_ensemble(facts):
+                echo(f"To train on: seqkit resume {path} --epochs {_more(folder)}", err=True)
         return 0
+    _, facts = RunDirectory.open(path)
     # A run that began with torch's kernels goes on with them: no need to wait for a build.
-    return train("native" if facts.get("native") else "torch", lambda notes: resume(Path(run), notes, device))
+    kernel = "native" if facts.get("native") else "torch"
+    if processes.first:
+        return train(kernel, lambda notes: resume(path, notes, device, processes), processes)
+    return train(kernel, lambda notes: follow_again(path, device, processes), processes)
+
+
+def _check_shards(folder: RunDirectory, processes: Processes) -> None:
+    """Raises :class:`UsageError` where processes cannot share what the run computes in one piece."""
+    from seqkit.config import read_toml
+    from seqkit.training.shards import check_shards
+
+    shards = read_toml(folder.config).get("shards", 0)
+    if shards:
+        check_shards(shards, processes.size)
+    elif processes.size > 1:
+        raise UsageError(
+            f"{folder.path} began without shards, so one process goes on with it: seqkit resume {folder.path}"
+        )
 
 
 def _complete(run: RunDirectory, facts: dict[str, Any], device: str | None) -> None:

@@ -2,34 +2,97 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seqkit.commands.task_options import TaskCommand, TaskGroup, config_options, config_values
+from seqkit.machine import launched
 
 if TYPE_CHECKING:
+    from seqkit.config import TrainingConfig
     from seqkit.topologies import AnyTask
+    from seqkit.training.distributed import Processes
 
 
 def _task_command(task: AnyTask) -> click.Command:
     out_option = click.Option(["--out"], metavar="FOLDER", help="Folder of the run. [runs/TASK-N]")
 
     def run(out: str | None, config_file: str | None, settings: tuple[str, ...], **flags: str | None) -> int:
-        from seqkit.commands.training import train
-        from seqkit.config import make_config
-        from seqkit.devices import find_device
-        from seqkit.runs import start
-        from seqkit.runs.places import next_free
+        from seqkit.config import make_config, write_toml
+        from seqkit.training.distributed import joined
 
         config = make_config(task.config, config_values(task, config_file, settings, flags))
-        folder = Path(out) if out else next_free(Path("runs"), task.name)
-        # The native kernels are for the CPU: nobody waits for a build that nothing would use.
-        kernel = config.kernel if find_device(config.device).type == "cpu" else "torch"
-        return train(kernel, lambda notes: start(task, config, folder, notes))
+        with joined({"configuration": write_toml(task.name, config)}) as processes:
+            return _run(task, config, out, processes)
 
     return TaskCommand(task.name, params=[out_option, *config_options(task)], callback=run, help=_summary(task))
+
+
+def _run(task: AnyTask, config: TrainingConfig, out: str | None, processes: Processes) -> int:
+    from seqkit.commands.training import train
+    from seqkit.devices import find_device
+    from seqkit.runs import start
+    from seqkit.runs.follower import follow
+
+    config = _in_shards(config, processes)
+    # The native kernels are for the CPU: nobody waits for a build that nothing would use.
+    kernel = config.kernel if find_device(processes.device(config.device)).type == "cpu" else "torch"
+    folder = _folder(task, out, processes)
+    if processes.share(b"again" if launched() and processes.first and _goes_on(task, config, folder) else b""):
+        return _resume(kernel, folder, processes)
+    if processes.first:
+        return train(kernel, lambda notes: start(task, config, folder, notes, processes), processes)
+    return train(kernel, lambda notes: follow(task, config, processes), processes)
+
+
+def _resume(kernel: str, folder: Path, processes: Processes) -> int:
+    from seqkit.commands.training import train
+    from seqkit.runs import resume
+    from seqkit.runs.follower import follow_again
+
+    if processes.first:
+        return train(kernel, lambda notes: resume(folder, notes, None, processes), processes)
+    return train(kernel, lambda notes: follow_again(folder, None, processes), processes)
+
+
+def _in_shards(config: TrainingConfig, processes: Processes) -> TrainingConfig:
+    """The configuration with a number of shards, if processes are to share them."""
+    from seqkit.training.shards import check_shards, default_shards
+
+    if launched() and not config.shards:
+        config = dataclasses.replace(config, shards=default_shards(processes.size))
+    if config.shards:
+        check_shards(config.shards, processes.size)
+    return config
+
+
+def _folder(task: AnyTask, out: str | None, processes: Processes) -> Path:
+    """The folder of the run, which all processes must know: that of an attempt before this one, or a new one."""
+    from seqkit.runs.places import next_free
+    from seqkit.training.distributed import kept_folder
+
+    if out:
+        return Path(out)
+    name = None
+    if processes.first:
+        name = kept_folder(lambda: str(next_free(Path("runs"), task.name))).encode()
+    return Path(processes.share(name).decode())
+
+
+def _goes_on(task: AnyTask, config: TrainingConfig, folder: Path) -> bool:
+    """Whether the folder has the same run, begun and not finished: torchrun starts all again where one has ended."""
+    from seqkit.runs.directory import RunDirectory
+    from seqkit.runs.same_options import check_same_options
+    from seqkit.runs.session import absolute_paths
+
+    run = RunDirectory(folder)
+    if not run.manifest.exists() or run.results.exists():
+        return False
+    check_same_options(task, absolute_paths(task, config), folder)
+    return True
 
 
 def _summary(task: AnyTask) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from seqkit.commands.output import echo
 from seqkit.commands.signals import stop_on_signal
@@ -17,37 +19,63 @@ from seqkit.report.findings import gather
 from seqkit.report.page import write_page
 from seqkit.report.results import memory_sentence, scored_before
 from seqkit.report.run_files import RunFiles
-from seqkit.runs import RunOutcome, Session
+from seqkit.runs import RunOutcome, Session, Training
 from seqkit.runs.model import open_run
 from seqkit.tables import Table
 from seqkit.topologies import Generates
-from seqkit.training import Stopped
+from seqkit.training import Callback, Stopped
+from seqkit.training.distributed import PeerLost, Processes, alone
+
+T = TypeVar("T")
 
 
-def train(kernel: str, begin: Callable[[list[str]], Session]) -> int:
+def train(kernel: str, begin: Callable[[list[str]], Training], processes: Processes | None = None) -> int:
     """Trains, scores and shows a run; returns the exit code.
 
     Args:
         kernel: the option of that name: the native kernels are built first if it needs them.
-        begin: makes the session; it is handed the list that takes notes about the data.
+        begin: makes the session, or the training beside that of another process; it is handed the list that takes
+            notes about the data.
+        processes: those that train together, of which only the first one shows anything; None: this one alone.
     """
+    processes = processes or alone()
+    say = Reporter().line if processes.first else _silent
     # A training is worth waiting for a build; a failing one costs a line, and torch's own kernels serve.
-    native = kernel in ("auto", "native") and ensure(Reporter().line)
+    native = kernel in ("auto", "native") and _in_turn(processes, lambda: ensure(say))
     began, notes = time.perf_counter(), list[str]()
-    session = begin(notes)
+    training = begin(notes)
     if native:
-        layers = [module for module in session.head.modules() if isinstance(module, Recurrent)]
-        ensure_cells([layer.cell for layer in layers[:1]], Reporter().line)
+        layers = [module for module in training.head.modules() if isinstance(module, Recurrent)]
+        _in_turn(processes, lambda: ensure_cells([layer.cell for layer in layers[:1]], say))
     return_freed_memory()
+    if not isinstance(training, Session):
+        return _train_until_stopped(training, _silent, [])
     # No other process may take the run up until its report is written.
-    with session.run.writing():
-        return _train(session, notes, began)
+    with training.run.writing():
+        return _train(training, notes, began)
+
+
+def _silent(line: str) -> None:
+    """What the first process says need not be said twice."""
+
+
+def _in_turn(processes: Processes, build: Callable[[], T]) -> T:
+    """What is built once is there for the other processes of a machine."""
+    if processes.size == 1:
+        return build()
+    if processes.local_rank:
+        processes.wait()
+        return build()
+    built = build()
+    processes.wait()
+    return built
 
 
 def _train(session: Session, notes: Sequence[str], began: float) -> int:
     reporter = Reporter(session.run.log)
     _show_opening(session, notes, reporter)
-    if code := _train_until_stopped(session, reporter):
+    advice = f"resume with: seqkit resume {session.run.path}"
+    if code := _train_until_stopped(session, reporter.line, [reporter], advice):
         return code
     if not session.trainer.progress.history:
         return 0
@@ -65,15 +93,19 @@ def _train(session: Session, notes: Sequence[str], began: float) -> int:
     return 0
 
 
-def _train_until_stopped(session: Session, reporter: Reporter) -> int:
+def _train_until_stopped(
+    training: Training, say: Callable[[str], None], callbacks: Sequence[Callback], advice: str = ""
+) -> int:
     """0 for a training that came to its end, else the exit code of one that a signal stopped."""
-    with stop_on_signal(session.request_stop) as received:
+    with stop_on_signal(training.request_stop) as received:
         try:
-            session.train([reporter])
+            training.train(callbacks)
         except Stopped:
-            step = session.trainer.progress.step
-            reporter.line(f"stopped after step {step}; resume with: seqkit resume {session.run.path}")
-            return 128 + received[0]
+            say(f"stopped after step {training.trainer.progress.step}; {advice}")
+            # It may have been another process that the signal reached.
+            return 128 + (received or [signal.SIGTERM])[0]
+        except PeerLost as error:
+            raise PeerLost(f"{error}; {advice or 'resume with: seqkit resume RUN'}") from error
     return 0
 
 

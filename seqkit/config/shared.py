@@ -81,7 +81,9 @@ class TeacherOptions(TrainingConfig):
     )
     teacher_weight: float = option(0.7, "weight of the teacher in the loss, from 0 to 1", minimum=0)
     temperature: float = option(
-        2.0, "temperature temperature of the teacher's probabilities; above 1, unlikely labels count more", above=0
+        2.0,
+        "temperature of the teacher's probabilities; above 1, unlikely labels count more",
+        above=0,
     )
 
 

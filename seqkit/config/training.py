@@ -70,6 +70,14 @@ class TrainingConfig:
         "names of a table's columns, separated by commas, if its first line is a row of data",
         section="Data",
     )
+    shards: int = option(
+        0,
+        "shards in which the gradient of a step is computed, the same for any number of processes; 0: none, or 4 and "
+        "more under torchrun",
+        minimum=0,
+        below=1025,
+        section="Run",
+    )
     checkpoint_seconds: float = option(
         60.0, "seconds between checkpoints: the most work lost if the run is killed", minimum=0, section="Run"
     )

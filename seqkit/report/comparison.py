@@ -1,4 +1,4 @@
-"""Train train several cells and seeds on one task, side by side: what :command:`seqkit compare` shows and keeps."""
+"""Sets runs of one task side by side: a table, a plot, and whether differences are more than luck."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -17,11 +17,11 @@ from seqkit.config import TrainingConfig, options_of, write_toml
 from seqkit.data import Splits
 from seqkit.devices import describe_device, find_device
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import json_bytes, json_line_bytes, read_json
+from seqkit.files import digest_of, json_bytes, json_line_bytes, read_json
 from seqkit.kernels import built, ready
 from seqkit.machine import peak
 from seqkit.runs.directory import PRETRAINED, RunDirectory
-from seqkit.runs.fingerprint import fingerprint
+from seqkit.runs.fingerprint import content_digest, fingerprint
 from seqkit.runs.model import build_head, check_single, count_parameters, open_run, restore_head
 from seqkit.runs.outcome import RunOutcome, label_facts
 from seqkit.runs.places import check_free
@@ -35,6 +35,7 @@ from seqkit.schema import ANYTHING
 from seqkit.topologies import AnyCodec, AnyTask, predict_items
 from seqkit.topologies.distillation import TEACHER_FILE, SoftTargets
 from seqkit.training.checkpoint import own_generators
+from seqkit.training.distributed import Processes, alone
 from seqkit.training.trainer import Callback, Trainer
 
 _TEXTS = "texts.json"
@@ -52,8 +53,9 @@ class Session(Training):
         codec: AnyCodec,
         splits: Splits[Any],
         further: Sequence[Any] = (),
+        processes: Processes | None = None,
     ) -> None:
-        super().__init__(task, config, codec, splits, further)
+        super().__init__(task, config, codec, splits, further, processes)
         self.run = run
         self.keeper = Keeper(run, config.checkpoint_seconds)
 
@@ -83,7 +85,8 @@ class Session(Training):
     def _pretrain(self, callbacks: Sequence[Callback]) -> None:
         """Language models are kept in a folder of their own, which is there until the head has what they learned."""
         folder = self._pretraining_folder()
-        if not folder.path.exists():
+        # The other processes see no folder.
+        if not self.processes.share(b"begun" if folder.path.exists() else b""):
             return
         plan = self.pretraining or self.plan_pretraining([])
         if plan is None or plan.digest != read_json(folder.path / _TEXTS, {"digest": str})["digest"]:
@@ -243,22 +246,21 @@ class Keeper(Callback):
         self.saved_at = time.monotonic()
 
 
-def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) -> Session:
+def start(
+    task: AnyTask, config: TrainingConfig, out: Path, notes: list[str], processes: Processes | None = None
+) -> Session:
     """A new run in the folder ``out``; sentences about the data are added to ``notes``.
+
+    Of several ``processes`` the first one calls this, the others :func:`~seqkit.runs.follower.follow`. With shards,
+    torch uses one thread from here on: shards are computed side by side.
 
     Raises :class:`~seqkit.errors.UsageError` if the folder is in use, before any other work.
     """
     check_free(out)
-    find_device(config.device)
-    config = absolute_paths(task, config)
-    splits = task.read(config, notes)
-    stop_at_problems(task, splits, notes, getattr(config, "data", None))
-    further = label_texts(task, config, splits, notes)
-    everything = dataclasses.replace(splits, train=[*splits.train, *further]) if further else splits
-    config = task.recipe(config, everything)
-    codec = learn_codec(task, config, everything)
+    processes = processes or alone()
+    splits, further, config, codec = prepare(task, config, notes, processes)
     # The folder is made last, so that settings which cannot be leave nothing behind.
-    session = Session(RunDirectory(out), task, config, codec, splits, further)
+    session = Session(RunDirectory(out), task, config, codec, splits, further, processes)
     session.begin(notes)
     data, taught = fingerprint(task, splits), dict[str, bytes]()
     if session.teacher is not None:
@@ -269,6 +271,36 @@ def start(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) ->
     where = session.device
     create_folder(out, task, config, codec, data, taught, first=session.keep_start, notes=notes, device=where)
     return session
+
+
+class Prepared(NamedTuple):
+    """What a new run is made of."""
+
+    splits: Splits[Any]
+    further: Sequence[Any]
+    config: TrainingConfig
+    codec: AnyCodec
+
+
+def prepare(task: AnyTask, config: TrainingConfig, notes: list[str], processes: Processes) -> Prepared:
+    """Reads the data of a new run, and learns what follows from them.
+
+    Raises :class:`~seqkit.errors.UsageError` where processes have read other data than the first of them.
+    """
+    find_device(processes.device(config.device))
+    if config.shards:
+        # The bits of a product depend on the number of threads that compute it.
+        torch.set_num_threads(1)
+    config = absolute_paths(task, config)
+    splits = task.read(config, notes)
+    stop_at_problems(task, splits, notes, getattr(config, "data", None))
+    further = label_texts(task, config, splits, notes)
+    everything = dataclasses.replace(splits, train=[*splits.train, *further]) if further else splits
+    config = task.recipe(config, everything)
+    codec = learn_codec(task, config, everything)
+    digest = digest_of(json_bytes([fingerprint(task, splits), content_digest(further), codec.to_json()]))
+    processes.check_same({"set of examples": digest}, "give all processes the same data")
+    return Prepared(splits, further, config, codec)
 
 
 def create_folder(
@@ -309,15 +341,39 @@ def create_folder(
     return RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})}, first)
 
 
-def resume(path: Path, notes: list[str], device: str | None = None) -> Session:
-    """A run taken up where it stopped, there or on another device; refuses data that have changed since."""
-    run, facts, task, config, codec = opened = open_run(path)
-    check_single(path, "resumed")
-    where = find_device(config.device if device is None else device)
-    config = dataclasses.replace(config, device=str(where))
+def resume(path: Path, notes: list[str], device: str | None = None, processes: Processes | None = None) -> Session:
+    """A run taken up where it stopped, there or on another device; refuses data that have changed since.
+
+    Of several ``processes`` the first one calls this, the others :func:`~seqkit.runs.follower.follow_again`.
+    """
     # Before the data are read: where another process is at work, that would be for nothing.
+    run, _ = RunDirectory.open(path)
     with run.writing():
         pass
+    processes = processes or alone()
+    again = reopen(path, notes, device, processes)
+    session = Session(*again, processes)
+    take_teacher(session, again.run)
+    return session
+
+
+class Reopened(NamedTuple):
+    """What a run that goes on is made of."""
+
+    run: RunDirectory
+    task: AnyTask
+    config: TrainingConfig
+    codec: AnyCodec
+    splits: Splits[Any]
+    further: Sequence[Any]
+
+
+def reopen(path: Path, notes: list[str], device: str | None, processes: Processes) -> Reopened:
+    """Reads a run that goes on, and its data; raises :class:`SeqkitError` where these have changed since it began."""
+    run, facts, task, config, codec = opened = open_run(path)
+    check_single(path, "resumed")
+    where = find_device(processes.device(config.device if device is None else device))
+    config = dataclasses.replace(config, device=str(where))
     with own_generators():
         build_head(opened)
     if facts["data"] is None:
@@ -326,10 +382,7 @@ def resume(path: Path, notes: list[str], device: str | None = None) -> Session:
     # Other examples, or the same in other splits, would make another model, and a test split that was trained on.
     if fingerprint(task, splits) != facts["data"]:
         raise SeqkitError(f"the data of {path} have changed since the run began; restore them, or start a new run")
-    # Sums over a batch are divided among threads: with other threads they round otherwise.
-    if torch.get_num_threads() != facts["threads"]:
-        torch.set_num_threads(facts["threads"])
-        notes.append(f"using {facts['threads']} threads, as when the run began, for bit-identical results")
+    _take_threads(config, facts["threads"], notes)
     config = _as_trained(config, facts, notes)
     if torch.__version__ != facts["torch"]:
         notes.append(
@@ -338,10 +391,23 @@ def resume(path: Path, notes: list[str], device: str | None = None) -> Session:
         )
     if (began := facts.get("device", "cpu")) != describe_device(where):
         notes.append(f"the run began on {began}, this is {describe_device(where)}: results may differ in the last bits")
-    session = Session(run, task, config, codec, splits, from_lines(run.path / UNLABELLED_FILE))
+    return Reopened(run, task, config, codec, splits, from_lines(run.path / UNLABELLED_FILE))
+
+
+def take_teacher(training: Training, run: RunDirectory) -> None:
+    """Has a training that goes on learn from what its teacher said at the start."""
     if (run.path / TEACHER_FILE).exists():
-        session.learn_from(SoftTargets.from_bytes((run.path / TEACHER_FILE).read_bytes()))
-    return session
+        training.learn_from(SoftTargets.from_bytes((run.path / TEACHER_FILE).read_bytes()))
+
+
+def _take_threads(config: TrainingConfig, threads: int, notes: list[str]) -> None:
+    """Takes the number of threads that a run began with, for sums over a batch are divided among them: with another
+    number they round otherwise.
+    """
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+        if not config.shards:
+            notes.append(f"using {threads} threads, as when the run began, for bit-identical results")
 
 
 def _kernel_facts(kernel: str) -> dict[str, Any]:

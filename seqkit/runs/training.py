@@ -22,6 +22,7 @@ from seqkit.topologies.distillation import DistillationLoss, DistilledBatches, S
 from seqkit.topologies.pretraining import NONE, Pretraining
 from seqkit.training import Evaluation
 from seqkit.training.checkpoint import own_generators, seeded
+from seqkit.training.distributed import Processes, alone
 from seqkit.training.trainer import BestWeights, Callback, Trainer
 
 _TRIED = 8
@@ -42,9 +43,11 @@ class Training:
         codec: AnyCodec,
         splits: Splits[Any],
         further: Sequence[Any] = (),
+        processes: Processes | None = None,
     ) -> None:
         self.task, self.config, self.codec, self.splits = task, config, codec, splits
-        self.device = find_device(config.device)
+        self.processes = processes or alone()
+        self.device = find_device(self.processes.device(config.device))
         self.further = further
         self.teacher: SoftTargets | None = None
         # What cannot be read ends the work here, before a model is built for it.
@@ -69,6 +72,7 @@ class Training:
             self.metric,
             self.higher_is_better,
             criterion=self.criterion,
+            processes=self.processes,
         )
 
     def model(self) -> Model:
@@ -119,7 +123,9 @@ class Training:
         with self._generators():
             self._place()
             self._restore()
+            self.trainer.share()
             self._pretrain(callbacks)
+            self.trainer.share()
             self.trainer.fit()
 
     def tune(self) -> Mapping[str, Any]:
@@ -168,12 +174,14 @@ class Training:
             "perplexity",
             False,
             callbacks,
+            processes=self.processes,
         )
         trainer.place(self.device)
         trainer.stopping = self.trainer.stopping
         # The draws of the training itself are the same with and without.
         with seeded(self.config.seed):
             restore(trainer)
+            trainer.share()
             trainer.fit()
         self._pretrainer = None
 

@@ -108,6 +108,7 @@ def _config(config: TrainingConfig, tokens: int) -> TrainingConfig:
         patience=2,
         kernel=config.kernel,
         precision=config.precision,
+        shards=config.shards,
         checkpoint_seconds=config.checkpoint_seconds,
         seed=config.seed,
     )

@@ -68,10 +68,11 @@ class Chunk(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Where a chunk is: its first token in the first stream, and the distance between streams."""
+    """Where a chunk is: its first token in the first stream, the distance between streams, and which of these."""
 
     start: int
     stream: int
+    rows: range
 
 
 class StreamBatches:
@@ -109,14 +110,27 @@ class StreamBatches:
         limit = min(self.chunk, spare + 1)
         first = int(torch.randint(limit, (), generator=epoch_generator(self.seed, epoch)))
         stream = (len(self.tokens) - 1 - first) // self.streams
-        return [Piece(first + start, stream) for start in range(0, stream - self.chunk + 1, self.chunk)]
+        rows, starts = range(self.streams), range(0, stream - self.chunk + 1, self.chunk)
+        return [Piece(first + start, stream, rows) for start in starts]
 
     def batch(self, group: Piece, carried: Mapping[str, Tensor] | None = None) -> Chunk:
         """See :class:`Batches`."""
-        starts = [group.start + row * group.stream for row in range(self.streams)]
+        starts = [group.start + row * group.stream for row in group.rows]
         rows = np.stack([self.tokens[start : start + self.chunk + 1] for start in starts]).astype(np.int64)
         window = torch.from_numpy(rows)
         return Chunk(window[:, :-1], window[:, 1:], None if carried is None else State(carried))
+
+
+def cut(group: Any, shards: int) -> list[Any]:
+    """An entry of a plan in that many shards, None for those that have no example.
+
+    Every ``shards``-th example is in the same shard: the examples of a batch are sorted by length, so that the work is
+    divided equally.
+    """
+    if isinstance(group, Piece):
+        pieces = [group._replace(rows=group.rows[number::shards]) for number in range(shards)]
+        return [piece if piece.rows else None for piece in pieces]
+    return [group[number::shards] or None for number in range(shards)]
 
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:

@@ -177,6 +177,15 @@ def own_generators() -> Iterator[None]:
                 restore_generators(before)
 
 
+def seed_device(device: torch.device, seed: int) -> None:
+    """Seeds the generator that the layers on a device draw from."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index].manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Inside, all generators start from the seed; outside they are as before, so that a run changes nobody's draws."""
@@ -187,6 +196,11 @@ def seeded(seed: int) -> Iterator[None]:
         random.seed(seed)
         np.random.seed(seed)
         yield
+
+
+def digest_of_tensors(tensors: Mapping[str, Tensor]) -> str:
+    """A digest of names, shapes and values."""
+    return _digest({name: tensor.detach().cpu() for name, tensor in tensors.items()}, "")
 
 
 def _digest(tensors: Mapping[str, Tensor], text: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -21,13 +23,18 @@ from seqkit.tables import Table
 from seqkit.training.average import MovingAverage
 from seqkit.training.batches import Batches
 from seqkit.training.checkpoint import (
+    digest_of_tensors,
     generator_facts,
     own_generators,
     restore_generators,
     restore_training,
+    tensor_bytes,
+    tensors_of,
     training_tensors,
 )
+from seqkit.training.distributed import Processes, alone
 from seqkit.training.schedule import learning_rate
+from seqkit.training.shards import Place, ShardedGradient
 
 
 class Evaluation(NamedTuple):
@@ -101,6 +108,7 @@ class Trainer:
         higher_is_better: whether a larger score is a better one.
         callbacks: called in this order.
         criterion: the score that chooses the model and ends the training; None: the metric.
+        processes: those that train it together, each with a trainer of its own; None: this one alone.
     """
 
     def __init__(
@@ -113,14 +121,16 @@ class Trainer:
         higher_is_better: bool = True,
         callbacks: Sequence[Callback] = (),
         criterion: Criterion | None = None,
+        processes: Processes | None = None,
     ) -> None:
+        self.processes = processes or alone()
         self.head, self.batches, self.evaluate, self.config = head, batches, evaluate, config
         self.metric, self.higher_is_better, self.callbacks = metric, higher_is_better, callbacks
         self.criterion = criterion or Criterion(metric, higher_is_better)
         self.loss: Callable[[Any], Loss] = head.loss
         self.progress = Progress()
         self.carried: Mapping[str, torch.Tensor] | None = None
-        self.stopping = self.full = False
+        self.stopping = self.full = self.agreed = False
         self.samples: Sequence[Table] = ()
         self.steps_in_epoch = 0
         self._ready()
@@ -131,6 +141,8 @@ class Trainer:
         fused = self.device.type in ("cpu", "cuda", "mps")
         self.optimizer = torch.optim.AdamW(_groups(self.head, self.config), lr=self.config.learning_rate, fused=fused)
         self.average = MovingAverage(self.head, self.config.average)
+        shards = self.config.shards
+        self.sharded = ShardedGradient(self.head, shards, self.config.seed, self.processes) if shards else None
 
     def place(self, device: torch.device) -> None:
         """Moves the head to a device, before the first step or :meth:`restore`."""
@@ -152,9 +164,9 @@ class Trainer:
                 while progress.position < len(plan):
                     self._step(plan[progress.position : progress.position + self.config.accumulate])
                     self._emit("on_step")
-                    self.check_stop()
+                    self._stop_together()
                 self._finish_epoch()
-                self.check_stop()
+                self._stop_together()
         except OutOfMemory:
             self.full = True
             raise
@@ -166,6 +178,14 @@ class Trainer:
     def check_stop(self) -> None:
         """Raises :class:`Stopped` if the training was asked to stop."""
         if self.stopping:
+            raise Stopped
+
+    def _stop_together(self) -> None:
+        """The same in all processes: what only one of them has been asked, they agree on with the next step."""
+        if self.processes.size == 1:
+            self.check_stop()
+        elif self.agreed:
+            self.stopping = True
             raise Stopped
 
     @property
@@ -201,7 +221,7 @@ class Trainer:
             group["lr"] = self.rate * group.get("share", 1.0)
         self.optimizer.zero_grad(set_to_none=True)
         with memory_errors(self.device, _smaller(progress.step + 1)):
-            loss = self._backward(groups)
+            loss = self._backward(groups) if self.sharded is None else self._backward_in_shards(self.sharded, groups)
         length = clip_grad_norm_(self.head.parameters(), self.config.clip or math.inf)
         total, norm, count = _read(loss.sum.detach(), length, loss.count)
         if not (math.isfinite(total) and math.isfinite(norm)):
@@ -233,12 +253,19 @@ class Trainer:
                     parameter.grad /= count
         return whole
 
+    def _backward_in_shards(self, sharded: ShardedGradient, groups: Sequence[Any]) -> Loss:
+        """The same, whatever the number of processes."""
+        place = Place(self.progress.epoch, self.progress.position)
+        found = sharded.compute(self.loss, self.batches, groups, place, self.carried, self.stopping)
+        self.agreed = self.agreed or found.stopping
+        return found.loss
+
     def _finish_epoch(self) -> None:
         start, progress = time.perf_counter(), self.progress
         self.head.eval()
         # A library that draws a number when it is first imported must not make a resumed run differ.
         with own_generators(), self.average.in_place():
-            scores, self.samples = self.evaluate()
+            scores = self._scores()
         progress.epoch, progress.position, self.carried = progress.epoch + 1, 0, None
         better = self._compare(scores[self.criterion.score], scores["loss"])
         out_of_patience = 0 < self.config.patience <= progress.waited
@@ -249,6 +276,33 @@ class Trainer:
         progress.loss_sum, progress.loss_count = 0.0, 0
         progress.seconds += time.perf_counter() - start
         self._emit("on_evaluate", record, better)
+
+    def _scores(self) -> dict[str, float]:
+        """The scores of the model, by the first of the processes; the others hear of them, and what its clock says."""
+        if self.processes.size > 1:
+            weights = digest_of_tensors(self.head.state_dict())
+            self.processes.check_same({"digest of the weights": weights}, "use machines of one kind")
+        if not self.processes.first:
+            heard = json.loads(self.processes.share(None))
+            if heard is None:
+                raise Stopped
+            self.progress.seconds = heard["seconds"]
+            scores: dict[str, float] = heard["scores"]
+            return scores
+        try:
+            scores, self.samples = self.evaluate()
+        except Stopped:
+            self.processes.share(b"null")
+            raise
+        self.processes.share(json.dumps({"scores": scores, "seconds": self.progress.seconds}, default=float).encode())
+        return scores
+
+    def share(self) -> None:
+        """Brings the trainers of all processes to where that of the first one stands."""
+        if self.processes.size > 1:
+            content = self.processes.share(tensor_bytes(*self.state()) if self.processes.first else None)
+            if not self.processes.first:
+                self.restore(*tensors_of(Path("the state of process 0"), content))
 
     def _goes_on(self) -> bool:
         """Whether a training goes on after its epochs: it may improve still, and there is time."""

@@ -51,7 +51,7 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     word_dropout: float = option(0.0, "fraction of source tokens dropped in training", minimum=0, below=1)
     label_smoothing: float = option(
         0.1,
-        "label smoothing: label smoothing: fraction of a target's weight spread over all symbols",
+        "label smoothing: fraction of a target's weight spread over all symbols",
         minimum=0,
         below=1,
         tune="0..0.2",
