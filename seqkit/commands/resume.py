@@ -44,7 +44,8 @@ def _resume(path: Path, epochs: int | None, device: str | None, processes: Proce
         if epochs is not None:
             extend(path, epochs)
         folder, facts = RunDirectory.open(path)
-        _check_shards(folder, processes)
+        if not is_ensemble(facts):
+            _check_shards(folder, processes)
     # The others open the folder when the first one is done with it.
     if processes.share(b"finished" if processes.first and folder.results.exists() else b""):
         if processes.first:

@@ -153,7 +153,7 @@ def test_where_nothing_can_be_built_torchs_own_serve_and_one_line_says_why(monke
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     *shapes, last = done.stdout.splitlines()
     assert len(shapes) == 3
-    assert last.startswith("1 The native kernels do not run here, torch's own serve: no C++ compiler")
+    assert last.startswith("1 The native kernels cannot run here, so torch's own are used: no C++ compiler")
 
 
 def test_the_key_names_source_torch_processor_and_flags():
