@@ -34,6 +34,7 @@ class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, Vocab
     valid_fraction: float = 0.05
     test_fraction: float = 0.05
     normal_form: str = NFKC
+    learning_rate: float = 3e-3
     lowercase: bool = option(True, "lowercase words; capitals are still seen in their characters")
     embedding_size: int = option(96, "size of word vectors", minimum=1, tune=sizes_without_vectors)
     hidden_size: int = option(128, "units of a cell, in each direction", minimum=1, tune="64,96,128,192,256")

@@ -67,8 +67,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
 
     steps = "words"
     # Batches of 32 learn as much from a pass as those of 16, at a higher rate, and take two thirds of the time.
-    # A few sentences of validation go up and down: a fifth of the epochs ended 3,000 sentences at 10 of 18.
-    rules = Recipe(steps=1500, least_batch=32, most_batch=32, least_epochs=12, patience=3)
+    rules = Recipe(steps=1500, least_batch=32, most_batch=32, least_epochs=12)
     validation_options: ClassVar[Mapping[str, Any]] = {"n_best": 1}
     prediction_options = ("n_best", "balance")
 
@@ -135,8 +134,14 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         )
 
     def recipe(self, config: C, splits: Splits[Sentence]) -> C:
-        """The rules, and a CRF where labels mark spans, unless something is asked for that a CRF has not."""
+        """The rules, and a CRF where labels mark spans, unless something is asked for that a CRF has not.
+
+        Of plain labels the validation loss selects the model: accuracy on the 150 sentences that 3,000 leave for
+        validation ended the training at epoch 11 (0.943 of other words correct), the loss at 19 (0.948).
+        """
         config = super().recipe(config, splits)
+        if config.select is None and config.patience and self.scheme_of(config, splits.train) is None:
+            config = replace(config, select="loss")
         if config.crf is not None:
             return config
         asked = config.class_weight or config.balance is not None
