@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import Any
 
-from seqkit.cells import available_cells
+from seqkit.cells import OwnCell, available_cells, cell_class, cell_label
 from seqkit.config import arguments_of, options_of
 from seqkit.drawing.topologies import LEGEND, drawing
 from seqkit.pages import muted, safe, section, table
@@ -26,11 +26,10 @@ def model(files: RunFiles) -> str:
 
 
 def _cell(name: str | None) -> str:
-    cells = available_cells()
-    if name not in cells:
+    if name is None or not (isinstance(name, OwnCell) or name in available_cells()):
         return ""
-    kind = cells[name]()
-    content = f"<h3>{safe(name)}: {safe(summary(kind))}</h3>"
+    kind = cell_class(name)
+    content = f"<h3>{safe(cell_label(name))}: {safe(summary(kind))}</h3>"
     if lines := equation(kind):
         content += f'<pre class="equation">{safe(chr(10).join(lines))}</pre>'
     if source(kind):
