@@ -86,7 +86,8 @@ def repeating(files: RunFiles) -> str:
     """The commands that make the run again, and all of its options."""
     task, config = files.results["task"], files.config
     line = shlex.join(["seqkit", "run", task, *arguments_of(config)])
-    from_file = shlex.join(["seqkit", "run", task, "--config", str(files.run.config)])
+    cell = ["--cell", config.cell] if isinstance(getattr(config, "cell", None), OwnCell) else []  # type: ignore[attr-defined]
+    from_file = shlex.join(["seqkit", "run", task, "--config", str(files.run.config), *cell])
     rows = [
         [name, _option_value(getattr(config, name)), entry.help] for name, entry in options_of(type(config)).items()
     ]

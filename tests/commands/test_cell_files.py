@@ -21,7 +21,9 @@ with (Path(__file__).parent / "ran.txt").open("a") as file:
 class Leaky(Cell):
     \"\"\"Half of the state stays.
 
-    ``h' = h / 2 + tanh(a)``
+    The step::
+
+        h' = h / 2 + tanh(a)
     \"\"\"
 
     gate_names = ("a",)
@@ -162,7 +164,6 @@ def test_a_study_is_continued_when_its_cell_is_named_again(own, command, reviews
     done = command(*study, "1", *options)
     assert done.returncode == 0, done.stderr
     again = command(*study, "2")
-    assert again.returncode == 2 and "unknown cell" in again.stderr
-    # Not from the run of its best: a study that has ended is begun with more trials.
+    assert again.returncode == 2 and "run only if you name it: add --cell" in again.stderr
     done = command(*study, "2", "--cell", f"{own}/mine.py:Leaky")
     assert done.returncode == 0, done.stderr
