@@ -6,7 +6,7 @@ import keyword
 import re
 import sys
 from collections.abc import Collection
-from importlib.util import find_spec
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import NamedTuple
 
@@ -196,7 +196,7 @@ def _write(name: str, folder: Path, what: str, known: Collection[str], texts: tu
     for path in written[:2]:
         if path.exists():
             raise UsageError(f"{path} exists; choose another name, or another folder with --out")
-    if stem in sys.stdlib_module_names or find_spec(stem):
+    if stem in sys.stdlib_module_names or stem in packages_distributions():
         raise UsageError(f"{stem}.py would hide the module {stem} of Python or of a package; choose another name")
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in zip(written[:2], texts, strict=True):
