@@ -44,7 +44,12 @@ def is_own(name: object) -> bool:
 
 
 def cell_label(name: str) -> str:
-    """What tables and folders call a cell: of one's own, the class."""
+    """What tables and folders call a cell: of one's own, the class.
+
+    Examples:
+        >>> cell_label("/home/me/my.py:MyCell"), cell_label("gru")
+        ('MyCell', 'gru')
+    """
     return name.rpartition(":")[2]
 
 
