@@ -7,19 +7,34 @@ from types import ModuleType
 from typing import Any
 
 from seqkit.cells.base import Cell, CellState, Saved, StepGradients
+from seqkit.cells.own import OwnCell, cell_label, is_own, named_cell
 from seqkit.errors import UsageError, unknown
 from seqkit.plugins import Loader, discover
 
-__all__ = ["Cell", "CellState", "Saved", "StepGradients", "available_cells", "cell_class", "make_cell"]
+__all__ = [
+    "Cell",
+    "CellState",
+    "OwnCell",
+    "Saved",
+    "StepGradients",
+    "available_cells",
+    "cell_class",
+    "cell_label",
+    "is_own",
+    "make_cell",
+    "named_cell",
+]
 
 
 def available_cells() -> dict[str, Loader]:
     """The names of all cells, ours and those of installed packages, each with a function that loads the class."""
-    return discover("seqkit.cells", skip=("base",), pick=_cell_in)
+    return discover("seqkit.cells", skip=("base", "own"), pick=_cell_in)
 
 
 def cell_class(name: str) -> type[Cell]:
     """The cell of that name; raises :class:`UsageError` with the nearest name."""
+    if isinstance(name, OwnCell):
+        return name.kind
     cells = available_cells()
     if name not in cells:
         raise unknown("cell", name, cells)
@@ -47,7 +62,10 @@ def make_cell(cell: str | type[Cell] | Cell, **options: Any) -> Cell:
     for option in options:
         if option not in known:
             raise unknown(f"option of cell {kind.__name__}", option, known or ("none: this cell has no options",))
-    return kind(**options)
+    try:
+        return kind(**options)
+    except TypeError as error:
+        raise UsageError(f"{kind.__name__} cannot be made with options {sorted(options)}: {error}") from error
 
 
 def _cell_in(module: ModuleType) -> type[Cell]:

@@ -34,6 +34,7 @@ _COMMANDS = {
     "compare": "train several cells and seeds on one task, side by side",
     "ensemble": "combine runs: average their predictions",
     "inspect": "write a page of a model's gates and states",
+    "new": "write a working cell or task to start from, with its test",
     "lesson": "pages to show in class: gradients, memory, gates, attention, ...",
     "generate": "continue a text with a language model",
     "vectors": "train word vectors on a text, or query them",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,7 +35,9 @@ class PlannedRun(NamedTuple):
 
 def _task_command(task: AnyTask) -> click.Command:
     own = [
-        click.Option(["--cells"], required=True, metavar="NAMES", help="Recurrent cells, separated by commas."),
+        click.Option(
+            ["--cells"], required=True, metavar="NAMES", help="Recurrent cells, or FILE.py:CLASS, separated by commas."
+        ),
         click.Option(["--seeds"], type=click.IntRange(1, 1000), default=3, help="Runs of each cell. [3]"),
         click.Option(["--out"], metavar="FOLDER", help="Folder of the runs. [runs/compare-TASK-N]"),
     ]
@@ -86,7 +89,7 @@ def command() -> None:
 
 def _plan(task: AnyTask, values: dict[str, Any], cells: Sequence[str], seeds: int, folder: Path) -> list[PlannedRun]:
     """All runs, seed by seed; raises :class:`UsageError` for what cannot be, before any of them begins."""
-    from seqkit.cells import make_cell
+    from seqkit.cells import cell_label, make_cell, named_cell
     from seqkit.config import make_config, options_of
     from seqkit.runs.same_options import check_same_options
     from seqkit.runs.session import absolute_paths
@@ -95,14 +98,16 @@ def _plan(task: AnyTask, values: dict[str, Any], cells: Sequence[str], seeds: in
         raise UsageError(f"{task.name} has no recurrent cell to compare; compare another task")
     if not cells:
         raise UsageError("--cells names no cell; give some, such as --cells rnn,lstm,gru")
-    if len(set(cells)) < len(cells):
+    labels = [cell_label(cell) for cell in cells]
+    if len(set(labels)) < len(cells):
         raise UsageError("--cells must name each cell once")
+    kinds = [named_cell(cell) for cell in cells]
     first = make_config(task.config, values).seed
     plan = []
-    for seed, cell in ((seed, cell) for seed in range(first, first + seeds) for cell in cells):
+    for seed, (label, cell) in product(range(first, first + seeds), zip(labels, kinds, strict=True)):
         config = absolute_paths(task, make_config(task.config, {**values, "cell": cell, "seed": seed}))
         make_cell(cell, **getattr(config, "cell_options", {}))
-        planned = PlannedRun(cell, folder / f"{cell}-{seed}", config)
+        planned = PlannedRun(label, folder / f"{label}-{seed}", config)
         check_same_options(task, config, planned.folder)
         plan.append(planned)
     return plan
@@ -121,7 +126,7 @@ def _carry_out(task: AnyTask, plan: Sequence[PlannedRun], folder: Path) -> int:
         for number, planned in enumerate(plan, 1):
             say(f"{planned.folder}: run {number} of {len(plan)}")
             if not _finish(task, planned, received):
-                cells = ",".join(dict.fromkeys(each.cell for each in plan))
+                cells = ",".join(dict.fromkeys(str(each.config.cell) for each in plan))  # type: ignore[attr-defined]
                 seeds = len({each.config.seed for each in plan})
                 again = ["seqkit", "compare", task.name, "--cells", cells, "--seeds", str(seeds)]
                 say(f"stopped; resume with the same options: {shlex.join(again)} --out {folder} …")
@@ -152,15 +157,23 @@ def _finish(task: AnyTask, planned: PlannedRun, received: list[int]) -> bool:
     if not run.results.exists():
         words = ["run", task.name, *arguments_of(planned.config), "--out", str(planned.folder)]
         if run.manifest.exists():
-            words = ["resume", str(planned.folder)]
+            words = ["resume", str(planned.folder), *_cell_words(planned.config)]
         code = _run_process(words, received)
         if received:
             return False
         if code:
             raise SeqkitError(f"{planned.folder} failed, as said above; fix that, and run the comparison again")
     if not (run.findings.exists() and run.report.exists()):
-        write_report(planned.folder)
+        write_report(planned.folder, getattr(planned.config, "cell", None))
     return True
+
+
+def _cell_words(config: TrainingConfig) -> list[str]:
+    """The words that name a cell of one's own to a command that opens a run."""
+    from seqkit.cells import is_own
+
+    cell = getattr(config, "cell", "")
+    return ["--cell-file", cell] if is_own(cell) else []
 
 
 def _run_process(words: Sequence[str], received: list[int]) -> int:

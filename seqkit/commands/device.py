@@ -1,4 +1,4 @@
-"""The option that says where a model computes, for the commands that open a run."""
+"""Options of the commands that open a run: where its model computes, and which file has its cell."""
 
 from __future__ import annotations
 
@@ -6,4 +6,8 @@ import click
 
 device_option = click.option(
     "--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps. [the run's own, else what is there]"
+)
+
+cell_option = click.option(
+    "--cell-file", "cell", metavar="FILE.py:CLASS", help="The run's cell, if it is one of your own; the file is run."
 )

@@ -12,7 +12,7 @@ import click
 
 from seqkit.commands.adaptation import dynamic_flag, dynamic_options, dynamic_settings, predict_dynamically
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import device_option
+from seqkit.commands.device import cell_option, device_option
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
@@ -52,6 +52,7 @@ def _reading_options(function: F) -> F:
 @_reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
 @device_option
+@cell_option
 @dynamic_flag
 @dynamic_settings
 def command(
@@ -61,6 +62,7 @@ def command(
     target: str | None,
     as_json: bool,
     device: str | None,
+    cell: str | None,
     dynamic: bool,
     settings: tuple[str, ...],
     **reading: str | None,
@@ -76,7 +78,7 @@ def command(
     _check_files(data, source, target, given)
     if not (data or source):
         check_test_split(Path(run))
-    model = load(run, device)
+    model = load(run, device, cell)
     task = model.task
     examples = _examples(model, data, (source, target), given)
     inputs = [task.input_of(example) for example in examples]

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from seqkit.commands.completion import complete_runs
+from seqkit.commands.device import cell_option
 from seqkit.commands.output import echo
 
 
@@ -15,7 +16,8 @@ from seqkit.commands.output import echo
 @click.option("--format", "format_name", default="onnx", metavar="onnx|torch", help="Format to write. [onnx]")
 @click.option("--out", metavar="PATH", help="The folder, or the file if there is only one. [RUN/onnx, RUN/torch]")
 @click.option("--int8", is_flag=True, help="ONNX: also write int8 weights, and show what they cost in accuracy.")
-def command(run: str, format_name: str, out: str | None, int8: bool) -> None:
+@cell_option
+def command(run: str, format_name: str, out: str | None, int8: bool, cell: str | None) -> None:
     """Write a run's best model as ONNX, or as an archive of torch.export.
 
     Beside it goes a JSON file with the symbols: vocabulary, labels, options of the tokenizer. What is written has been
@@ -25,7 +27,7 @@ def command(run: str, format_name: str, out: str | None, int8: bool) -> None:
     from seqkit.export.write import export
     from seqkit.tables import Table
 
-    report = export(Path(run), format_name, Path(out) if out else None, int8)
+    report = export(Path(run), format_name, Path(out) if out else None, int8, cell)
     rows = [
         [file.path.name, file.size, "" if file.difference is None else f"{file.difference:.1e}"]
         for file in report.files

@@ -10,7 +10,7 @@ import click
 
 from seqkit.commands.adaptation import adapted_model, dynamic_flag, dynamic_options, dynamic_settings
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import device_option
+from seqkit.commands.device import cell_option, device_option
 from seqkit.commands.output import data_stream, echo
 
 
@@ -39,6 +39,7 @@ from seqkit.commands.output import data_stream, echo
 )
 @click.option("--seed", default=0, metavar="INT", help="Seed of the sampling; another seed gives another text. [0]")
 @device_option
+@cell_option
 @dynamic_flag
 @dynamic_settings
 def command(
@@ -52,6 +53,7 @@ def command(
     stop: tuple[str, ...],
     seed: int,
     device: str | None,
+    cell: str | None,
     dynamic: bool,
     settings: tuple[str, ...],
 ) -> None:
@@ -67,7 +69,7 @@ def command(
     prompt, notes = prompt.encode("utf-8", "replace").decode(), list[str]()
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     limits = {"length": length, "no_repeat_ngram": no_repeat_ngram, "stop": stop}
-    adaptation, model = dynamic_options(dynamic, settings), load(run, device)
+    adaptation, model = dynamic_options(dynamic, settings), load(run, device, cell)
     if adaptation is not None:
         model = adapted_model(model, prompt, adaptation)
     pieces = model.generate(prompt, notes=notes, **limits, **options)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import device_option
+from seqkit.commands.device import cell_option, device_option
 from seqkit.commands.output import echo
 from seqkit.errors import UsageError
 
@@ -28,10 +28,17 @@ _EXAMPLES = 16
 )
 @click.option("--out", metavar="FILE", help="The page. [RUN/inspect.html]")
 @device_option
+@cell_option
 def command(
-    run: str, text: str | None, gradient_flow: bool, beside: tuple[str, ...], out: str | None, device: str | None
+    run: str,
+    text: str | None,
+    gradient_flow: bool,
+    beside: tuple[str, ...],
+    out: str | None,
+    device: str | None,
+    cell: str | None,
 ) -> None:
-    """Write write a page of a model's gates and states while it reads a text.
+    """Write a page of a model's gates and states while it reads a text.
 
     For pictures, vectors and frames, TEXT is a file. With --gradient-flow and no TEXT, gradients flow through examples
     of the run's test data; trained are the run's own cell, and those of --beside.
@@ -50,13 +57,13 @@ def command(
     target = Path(out) if out else Path(run) / "inspect.html"
     if out and not target.absolute().parent.is_dir():
         raise UsageError(f"cannot write {target}: there is no such folder; choose another file with --out")
-    model = load(run, device)
+    model = load(run, device, cell)
     check_has_time(model)
     raw = None if text is None else model.task.parse_input(text)
     inside = None if text is None else look_inside(model, raw)
     flows = None
     if gradient_flow:
-        models = [model, *(load(each, device) for each in beside)]
+        models = [model, *(load(each, device, cell) for each in beside)]
         flows = gradient_flows(models, _examples(model) if text is None else [raw])
     title = f"Inside {Path(run).absolute().name}"
     subtitle = f"{model.task.name}: {model.task.summary}"

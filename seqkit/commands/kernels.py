@@ -20,11 +20,11 @@ def build(cells: tuple[str, ...], show: bool) -> None:
 
     A file that is named with --cell is run as Python, to get at its class.
     """
-    from seqkit.commands.cell_file import cell_named
+    from seqkit.cells import make_cell, named_cell
     from seqkit.kernels.build import build as build_library
     from seqkit.kernels.compiled import ensure_cells, translate
 
-    made = [cell_named(cell) for cell in cells]
+    made = [make_cell(named_cell(cell)) for cell in cells]
     if show:
         echo(translate(made).source.text)
         return

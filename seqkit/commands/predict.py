@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import device_option
+from seqkit.commands.device import cell_option, device_option
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
@@ -44,6 +44,7 @@ _LONGEST_PATH = 255
 @click.option("--stream", is_flag=True, help="Each line is a step of one sequence; a blank line starts a new one.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, with all details.")
 @device_option
+@cell_option
 def command(
     run: str,
     texts: tuple[str, ...],
@@ -57,6 +58,7 @@ def command(
     stream: bool,
     as_json: bool,
     device: str | None,
+    cell: str | None,
 ) -> int:
     """Apply a run's best model to texts: given as arguments, as a file, or on standard input.
 
@@ -90,7 +92,7 @@ def command(
         texts, path, column, Path(output) if output else None, as_json, streamed, file_form(encoding, columns)
     )
     request.check()
-    model = load(run, device)
+    model = load(run, device, cell)
     _check_folder(model, path)
     if stream:
         return _follow(model, source or "-", as_json)

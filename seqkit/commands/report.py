@@ -7,16 +7,18 @@ from pathlib import Path
 import click
 
 from seqkit.commands.completion import complete_runs
+from seqkit.commands.device import cell_option
 from seqkit.commands.output import echo
 
 
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
-def command(run: str) -> None:
+@cell_option
+def command(run: str, cell: str | None) -> None:
     """Make report.html of a finished run again, from the files of the run.
 
     The data are read only where the run has no report.json.
     """
     from seqkit.report.page import write_report
 
-    echo(write_report(Path(run)))
+    echo(write_report(Path(run), cell))

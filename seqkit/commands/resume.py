@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import device_option
+from seqkit.commands.device import cell_option, device_option
 from seqkit.commands.output import echo
 from seqkit.errors import UsageError
 from seqkit.files import read_json
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @click.argument("run", shell_complete=complete_runs)
 @click.option("--epochs", metavar="INT", type=int, help="Train until the run has had this many epochs in total.")
 @device_option
-def command(run: str, epochs: int | None, device: str | None) -> int:
+@cell_option
+def command(run: str, epochs: int | None, device: str | None, cell: str | None) -> int:
     """Resume a run that was stopped, to the very weights it would have had.
 
     With --epochs a finished run goes on, too; its scores are made anew.
@@ -30,10 +31,10 @@ def command(run: str, epochs: int | None, device: str | None) -> int:
     from seqkit.training.distributed import joined
 
     with joined({"command": f"resume {run} {epochs} {device}"}) as processes:
-        return _resume(Path(run), epochs, device, processes)
+        return _resume(Path(run), epochs, device, cell, processes)
 
 
-def _resume(path: Path, epochs: int | None, device: str | None, processes: Processes) -> int:
+def _resume(path: Path, epochs: int | None, device: str | None, cell: str | None, processes: Processes) -> int:
     from seqkit.commands.training import train
     from seqkit.runs import RunDirectory, resume
     from seqkit.runs.extension import extend
@@ -42,14 +43,14 @@ def _resume(path: Path, epochs: int | None, device: str | None, processes: Proce
 
     if processes.first:
         if epochs is not None:
-            extend(path, epochs)
+            extend(path, epochs, cell)
         folder, facts = RunDirectory.open(path)
         if not is_ensemble(facts):
             _check_shards(folder, processes)
     # The others open the folder when the first one is done with it.
     if processes.share(b"finished" if processes.first and folder.results.exists() else b""):
         if processes.first:
-            _complete(folder, facts, device)
+            _complete(folder, facts, device, cell)
             echo(f"{path} is finished; nothing to resume. Its scores: seqkit evaluate {path}", err=True)
             # An ensemble is never trained.
             if not is_ensemble(facts):
@@ -59,8 +60,8 @@ def _resume(path: Path, epochs: int | None, device: str | None, processes: Proce
     # A run that began with torch's kernels goes on with them: no need to wait for a build.
     kernel = "native" if facts.get("native") else "torch"
     if processes.first:
-        return train(kernel, lambda notes: resume(path, notes, device, processes), processes)
-    return train(kernel, lambda notes: follow_again(path, device, processes), processes)
+        return train(kernel, lambda notes: resume(path, notes, device, processes, cell), processes)
+    return train(kernel, lambda notes: follow_again(path, device, processes, cell), processes)
 
 
 def _check_shards(folder: RunDirectory, processes: Processes) -> None:
@@ -77,7 +78,7 @@ def _check_shards(folder: RunDirectory, processes: Processes) -> None:
         )
 
 
-def _complete(run: RunDirectory, facts: dict[str, Any], device: str | None) -> None:
+def _complete(run: RunDirectory, facts: dict[str, Any], device: str | None, cell: str | None) -> None:
     """Makes what a finished run should have and has not: it was killed, or somebody has deleted it."""
     from seqkit.commands.terminal import Reporter
     from seqkit.commands.training import write_findings
@@ -91,9 +92,9 @@ def _complete(run: RunDirectory, facts: dict[str, Any], device: str | None) -> N
     if not missing:
         return
     if {*missing} == {run.report.name} or is_ensemble(facts):
-        write_report(run.path)
+        write_report(run.path, cell)
     else:
-        session = resume(run.path, [], device)
+        session = resume(run.path, [], device, cell=cell)
         with session.run.writing():
             write_findings(session, session.make_again(missing), [], Reporter())
     made = [name for name in missing if (run.path / name).exists()]

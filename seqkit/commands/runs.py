@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqkit.cells import cell_label
 from seqkit.commands.completion import complete_runs
 from seqkit.commands.output import echo
 from seqkit.errors import UsageError
@@ -73,7 +74,10 @@ def _print(found: list[RunSummary]) -> None:
         name = click.style(as_signs(str(run.path)), bold=True)
         gap = " " * max(2, TERMINAL_WIDTH - len(str(run.path)) - len(size))
         click.echo(f"{name}{gap}{size}" if len(gap) > 2 else f"{name}\n  {size}")
-        parts = [*filter(None, (run.task, Path(run.data).name if run.data else "", run.cell)), _outcome(run)]
+        parts = [
+            *filter(None, (run.task, Path(run.data).name if run.data else "", cell_label(run.cell))),
+            _outcome(run),
+        ]
         echo(textwrap.fill(" · ".join(parts), TERMINAL_WIDTH, **_INDENT))
 
 

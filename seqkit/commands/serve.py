@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import device_option
+from seqkit.commands.device import cell_option, device_option
 from seqkit.commands.output import echo
 from seqkit.errors import SeqkitError, UsageError, missing
 
@@ -27,6 +27,7 @@ from seqkit.errors import SeqkitError, UsageError, missing
 @click.option("--max-waiting", default=4096, metavar="INT", help="Inputs that may wait for the model. [4096]")
 @click.option("--timeout", default=30.0, metavar="SECONDS", help="That an answer may take. [30]")
 @device_option
+@cell_option
 def command(
     runs: tuple[str, ...],
     host: str,
@@ -38,6 +39,7 @@ def command(
     max_waiting: int,
     timeout: float,
     device: str | None,
+    cell: str | None,
 ) -> None:
     """Serve runs as JSON over HTTP, with a page to try them on.
 
@@ -58,9 +60,9 @@ def command(
     if not is_local and token is None:
         echo(f"warning: whoever can reach {host} can ask; give a token with --token-file FILE", err=True)
     key = _secret(key_file, "--key-file").encode() if key_file else secrets.token_bytes(32)
-    setup = Setup(paths, limits, token, key, is_local, device, workers)
+    setup = Setup(paths, limits, token, key, is_local, device, workers, cell)
     if workers > 1:
-        _check_runs(setup.paths)
+        _check_runs(setup.paths, cell)
 
     def ready(address: str) -> None:
         echo(f"serving {', '.join(paths)} at {address}", err=True)
@@ -81,12 +83,12 @@ def _check(port: int, workers: int, max_body: int, max_waiting: int, timeout: fl
         raise UsageError(f"--timeout must be above 0, not {timeout:g}")
 
 
-def _check_runs(paths: Mapping[str, Path]) -> None:
+def _check_runs(paths: Mapping[str, Path], cell: str | None) -> None:
     """Says here what each worker would say of a run that cannot be opened."""
     from seqkit.runs.model import open_run
 
     for path in paths.values():
-        open_run(path)
+        open_run(path, cell)
 
 
 def _is_local(host: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +133,9 @@ def asked_values(
     """The values that were asked for: those of the file are replaced by ``--set``, these by flags (None: not given)."""
     from seqkit.config import options_of, parse_setting
 
-    values = {} if config_file is None else _file_values(task, config_file)
+    named = {setting.partition("=")[0].strip().replace("-", "_") for setting in settings}
+    named |= {name for name, text in flags.items() if text is not None}
+    values = {} if config_file is None else _file_values(task, config_file, named)
     values.update(parse_setting(task.config, text) for text in settings)
     options = options_of(task.config)
     for name, text in flags.items():
@@ -160,13 +162,20 @@ def completed_values(task: AnyTask, asked: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _file_values(task: AnyTask, config_file: str) -> dict[str, Any]:
+def _file_values(task: AnyTask, config_file: str, replaced: Set[str]) -> dict[str, Any]:
+    from seqkit.cells import is_own
     from seqkit.config import make_config, read_toml
 
     values = read_toml(Path(config_file))
     named = values.pop("task", task.name)
     if named != task.name:
         raise UsageError(f"{config_file} is for task '{named}', not '{task.name}'")
+    if is_own(values.get("cell")):
+        cell = values.pop("cell")
+        if "cell" not in replaced:
+            raise UsageError(
+                f"{config_file} has the cell {cell}, a file that is run only if you name it: add --cell {cell}"
+            )
     # Checked here, where an error can still name the file.
     make_config(task.config, values, config_file)
     return values

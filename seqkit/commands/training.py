@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from seqkit.cells import is_own
 from seqkit.commands.output import echo
 from seqkit.commands.signals import stop_on_signal
 from seqkit.commands.terminal import Reporter, print_tables, print_verdict, wrapped
@@ -74,7 +76,7 @@ def _in_turn(processes: Processes, build: Callable[[], T]) -> T:
 def _train(session: Session, notes: Sequence[str], began: float) -> int:
     reporter = Reporter(session.run.log)
     _show_opening(session, notes, reporter)
-    advice = f"resume with: seqkit resume {session.run.path}"
+    advice = f"resume with: seqkit resume {_named(session)}"
     if code := _train_until_stopped(session, reporter.line, [reporter], advice):
         return code
     if not session.trainer.progress.history:
@@ -83,7 +85,7 @@ def _train(session: Session, notes: Sequence[str], began: float) -> int:
     try:
         outcome = session.finish()
     except KeyboardInterrupt:
-        reporter.line(f"stopped while scoring; resume with: seqkit resume {session.run.path}")
+        reporter.line(f"stopped while scoring; resume with: seqkit resume {_named(session)}")
         return 130
     # First, as the reader of what is shown may have gone.
     written = write_findings(session, outcome, notes, reporter)
@@ -91,6 +93,12 @@ def _train(session: Session, notes: Sequence[str], began: float) -> int:
     if written:
         echo(f"Its report: {session.run.report}")
     return 0
+
+
+def _named(session: Session) -> str:
+    """The run as a command takes it, with the file of its cell if that is one of a person's own."""
+    cell = getattr(session.config, "cell", "")
+    return shlex.join([str(session.run.path), *(["--cell-file", cell] if is_own(cell) else [])])
 
 
 def _train_until_stopped(
@@ -151,9 +159,9 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
             f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
         )
     echo(f"The run is in {session.run.path}; try:")
-    echo(f'  seqkit predict {session.run.path} "…"')
+    echo(f'  seqkit predict {_named(session)} "…"')
     if isinstance(session.task, Generates):
-        echo(f'  seqkit generate {session.run.path} --prompt "…"')
+        echo(f'  seqkit generate {_named(session)} --prompt "…"')
 
 
 def write_findings(session: Session, outcome: RunOutcome, notes: Sequence[str], reporter: Reporter) -> bool:
@@ -165,7 +173,7 @@ def write_findings(session: Session, outcome: RunOutcome, notes: Sequence[str], 
         history = session.trainer.progress.history
         # The configuration of the file: the session's says where this process trained, and the page would differ from
         # one that is made anew.
-        config = open_run(run.path).config
+        config = open_run(run.path, getattr(session.config, "cell", None)).config
         write_page(RunFiles(run, run.read_facts(), config, outcome.results, history, findings))
     except Exception as error:
         # The run is finished and whole: nothing that fails here may make it look otherwise.

@@ -106,6 +106,7 @@ def _carry_out(
 
 def _wanted(task: AnyTask, folder: Path, asked: Mapping[str, Any], search: tuple[Sequence[str], bool]) -> Wanted:
     """What is asked for; of a study that exists, what was not said again stays as it was."""
+    from seqkit.cells import OwnCell, is_own
     from seqkit.tuning.opening import Wanted, read_study
 
     if (folder / "study.json").exists():
@@ -115,6 +116,8 @@ def _wanted(task: AnyTask, folder: Path, asked: Mapping[str, Any], search: tuple
                 f"{folder} is a study of {facts['task']}, not of {task.name}; choose another folder with --out"
             )
         asked = {**facts["asked"], **asked}
+        if is_own(cell := asked.get("cell")) and not isinstance(cell, OwnCell):
+            raise UsageError(f"{folder} has the cell {cell}, a file that is run only if you name it: add --cell {cell}")
     return Wanted(asked, completed_values(task, asked), *search)
 
 
@@ -174,10 +177,12 @@ def _finish(study: Study, progress: TuneProgress, again: str) -> int:
     if best is None:
         write_page(study)
         raise SeqkitError(f"no trial was completed; resume with: {again}")
-    run = study.keep_best(best)
+    run, cell = study.keep_best(best), getattr(study.plan.config, "cell", None)
     progress.line(f"the best is trial {best.label}, now in {run.path}")
-    if not run.results.exists() and (code := train(study.plan.config.kernel, lambda notes: resume(run.path, notes))):
+    if not run.results.exists() and (
+        code := train(study.plan.config.kernel, lambda notes: resume(run.path, notes, cell=cell))
+    ):
         return code
-    note_in_results(run, study.trials(), best, study.plan.criterion)
+    note_in_results(run, study.trials(), best, study.plan.criterion, cell)
     show_study(study, best, write_page(study))
     return 0

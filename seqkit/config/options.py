@@ -24,15 +24,19 @@ def option(
     above: float | None = None,
     choices: Callable[[], Iterable[str]] | None = None,
     path: bool | Callable[[str], bool] = False,
+    read: Callable[[str], str] | None = None,
+    accepts: type[str] | None = None,
     tune: str | Callable[[Any], str | None] | None = None,
     section: str | None = None,
 ) -> Any:
     """A field of a configuration with its help and limits.
 
     A value is at least ``minimum``, less than ``below`` and more than ``above``, or one of ``choices``. With ``path``
-    it may name a file; where only some values do, ``path`` says which. ``tune`` says where ``seqkit tune`` looks for a
-    better value, as ``--search`` does: ``"1e-4..1e-2"``, ``"gru,lstm"``; where that depends on other options, it makes
-    the text of the configuration, or None. ``section`` is the heading in a command's help, else that of the class.
+    it may name a file; where only some values do, ``path`` says which. ``read`` makes the value of what a person types,
+    and may return one of the type ``accepts``, which need not be among the choices. ``tune`` says where ``seqkit tune``
+    looks for a better value, as ``--search`` does: ``"1e-4..1e-2"``, ``"gru,lstm"``; where that depends on other
+    options, it makes the text of the configuration, or None. ``section`` is the heading in a command's help, else that
+    of the class.
     """
     metadata = {
         "help": help,
@@ -41,6 +45,8 @@ def option(
         "above": above,
         "choices": choices,
         "path": path,
+        "read": read,
+        "accepts": accepts,
         "tune": tune,
         "section": section,
     }
@@ -109,6 +115,10 @@ class Option:
         # A value that begins with a hyphen would be read as another option.
         return [f"{self.flag}={text}"] if text.startswith("-") else [self.flag, text]
 
+    def accepts(self, value: Any) -> bool:
+        """Whether a value is of the type that need not be among the choices."""
+        return isinstance(value, self.limits.get("accepts") or ())
+
     def parse(self, text: str, where: str) -> Any:
         """The value of a text on the command line; raises :class:`UsageError` naming ``where`` if there is none."""
         if self.optional and text == "":
@@ -121,7 +131,7 @@ class Option:
                 raise UsageError(f"{where} must be true or false, not {text!r:.80}")
             return self.check(values[text.lower()], where)
         try:
-            value = self.kind(text)
+            value = (self.limits.get("read") or self.kind)(text)
         except ValueError:
             raise UsageError(f"{where} must be {_NAMES[self.kind]}, not {text!r:.80}") from None
         return self.check(value, where)
@@ -134,6 +144,8 @@ class Option:
             value = float(value)
         if isinstance(value, FromData):
             value = self.kind(value)
+        if self.accepts(value):
+            return value
         if type(value) is not self.kind:
             raise UsageError(f"{where} must be {_NAMES[self.kind]}, not {value!r:.80}")
         self._check_limits(value, where)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from seqkit.cells import available_cells, make_cell
+from seqkit.cells import OwnCell, available_cells, make_cell, named_cell
 from seqkit.config.options import option
 from seqkit.config.training import TrainingConfig
 from seqkit.data.normal_forms import AS_IT_IS, NORMAL_FORMS
@@ -112,7 +112,12 @@ class RecurrentOptions(TrainingConfig):
     section: ClassVar[str] = "Model"
 
     cell: str = option(
-        "lstm", "recurrent cell; `seqkit list cells` shows all", choices=available_cells, tune="gru,lstm"
+        "lstm",
+        "recurrent cell, or FILE.py:CLASS; `seqkit list cells` shows all",
+        choices=available_cells,
+        read=named_cell,
+        accepts=OwnCell,
+        tune="gru,lstm",
     )
     cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
     hidden_size: int = option(128, "units of a cell", minimum=1, tune="64,96,128,192,256")

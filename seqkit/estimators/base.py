@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from seqkit.cells import OwnCell
 from seqkit.config import TrainingConfig, make_config
 from seqkit.data import Splits
 from seqkit.devices import usable_device
@@ -23,6 +24,7 @@ from seqkit.estimators.parameters import TaskParameters, plain
 from seqkit.files import json_bytes, json_line_bytes, read_json, read_json_lines
 from seqkit.runs import Model, RunDirectory, Training, find_task, load
 from seqkit.runs.model import check_single
+from seqkit.runs.own_cell import GivenCell
 from seqkit.runs.schemas import EPOCH
 from seqkit.runs.session import create_folder
 from seqkit.runs.training import learn_codec
@@ -48,7 +50,8 @@ class SequenceEstimator(TaskParameters):
     and ``options`` takes all its others by name.
 
     Args:
-        cell, hidden_size, num_layers: the recurrent layers.
+        cell: a cell's name, a class derived from :class:`seqkit.Cell`, or ``"my.py:MyCell"``, a file that is run.
+        hidden_size, num_layers: the recurrent layers.
         dropout: what training leaves out at random, between layers and on outputs.
         epochs, learning_rate, batch_size, patience: the training.
         validation_fraction: fraction of X that is not trained on, but tells which epoch is the best.
@@ -82,15 +85,15 @@ class SequenceEstimator(TaskParameters):
         run.write(run.metrics, json_line_bytes(self.history_))
 
     @classmethod
-    def load(cls, path: str | Path, device: str | None = None) -> Self:
+    def load(cls, path: str | Path, device: str | None = None, cell: GivenCell = None) -> Self:
         """The estimator that :meth:`save` wrote, or one made of a run of the same task by ``seqkit run``.
 
-        ``device`` is that of :func:`seqkit.load`.
+        ``device`` and ``cell`` are those of :func:`seqkit.load`.
 
         Raises :class:`UsageError` for a folder that is no run, or of another task.
         """
         with own_generators():
-            model, run = load(path, device), RunDirectory(Path(path))
+            model, run = load(path, device, cell), RunDirectory(Path(path))
         check_single(Path(path), "loaded as an estimator")
         if model.task.name != cls.task:
             raise UsageError(f"{path} is a run of {model.task.name}, but {cls.__name__} loads runs of {cls.task}")
@@ -180,7 +183,11 @@ class SequenceEstimator(TaskParameters):
     @classmethod
     def _restored_parameters(cls, facts: dict[str, Any], model: Model) -> dict[str, Any]:
         """The parameters that were saved, or those that make the configuration of a run of the command line."""
-        return facts.get("parameters") or cls._parameters_of(model.config)
+        parameters: dict[str, Any] = facts.get("parameters") or cls._parameters_of(model.config)
+        if isinstance(own := getattr(model.config, "cell", None), OwnCell):
+            # The file that is recorded would be run by the next fit.
+            parameters["cell"] = own.kind
+        return parameters
 
     def _fitted_facts(self) -> dict[str, Any]:
         """What ``fit`` has found out beside the model, for JSON."""

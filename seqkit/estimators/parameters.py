@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from seqkit.cells import Cell, OwnCell, named_cell
 from seqkit.config import TrainingConfig, make_config, options_of
 from seqkit.config.options import Option
 from seqkit.config.shared import IN_MEMORY
@@ -38,7 +39,7 @@ class TaskParameters(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     topology: ClassVar[type[Any]] = Task
     """The base class of such tasks."""
 
-    cell: str | None = None
+    cell: str | type[Cell] | None = None
     hidden_size: int | None = None
     num_layers: int | None = None
     dropout: float | None = None
@@ -81,6 +82,8 @@ class TaskParameters(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         for name in values:
             if name not in known:
                 raise UsageError(f"{task.name} has no option {name}; leave the parameter None")
+        if self.cell is not None:
+            values["cell"] = named_cell(self.cell)
         return values
 
     def _extra_options(self, known: dict[str, Option]) -> dict[str, Any]:
@@ -109,6 +112,8 @@ class TaskParameters(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         values = {name: plain(value) for name, value in self.get_params(deep=False).items()}
         if isinstance(self.random_state, np.random.RandomState):
             values["random_state"] = seed
+        if self.cell is not None:
+            values["cell"] = str(named_cell(self.cell))
         return values
 
     @classmethod
@@ -116,6 +121,8 @@ class TaskParameters(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         """The parameters that make this configuration."""
         names, known = list(signature(cls).parameters), options_of(type(config))
         values = {name: getattr(config, name) for name in known}
+        if isinstance(values.get("cell"), OwnCell):
+            values["cell"] = values["cell"].kind
         extra = {
             name: value
             for name, value in values.items()

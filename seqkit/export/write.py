@@ -22,6 +22,7 @@ from seqkit.graphs.recurrent import needed_operator
 from seqkit.layers.recurrent import Recurrent
 from seqkit.runs.ensemble import check_test_split
 from seqkit.runs.model import Model, load
+from seqkit.runs.own_cell import GivenCell
 from seqkit.runtime.manifest import MANIFEST, manifest_bytes
 from seqkit.topologies import EnsembleHead, Exports
 from seqkit.version import __version__
@@ -68,7 +69,9 @@ class ExportReport:
     """The kinds of recurrent layers that stay float32 in the files of int8"""
 
 
-def export(run: Path, format_name: str = "onnx", out: Path | None = None, int8: bool = False) -> ExportReport:
+def export(
+    run: Path, format_name: str = "onnx", out: Path | None = None, int8: bool = False, cell: GivenCell = None
+) -> ExportReport:
     """Writes the best model of a run into the folder ``out``, by default one in the run named after the format.
 
     Every part is compared with the model on several batches first; if any differs by more than 1e-5, or something
@@ -79,7 +82,7 @@ def export(run: Path, format_name: str = "onnx", out: Path | None = None, int8: 
     file_format = _checked_format(format_name, int8)
     if int8:
         check_test_split(run)
-    model = load(run, "cpu")
+    model = load(run, "cpu", cell)
     if int8 and str(getattr(model.config, "data", "")).endswith(IN_MEMORY):
         raise UsageError(f"{run} was trained on data in memory, so there is no test split to show what --int8 costs")
     if format_name == "onnx":

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from seqkit.cells import CellState
+from seqkit.cells import CellState, cell_label
 from seqkit.errors import UsageError
 from seqkit.inspection.final_step import FinalStep, final_step
 from seqkit.inspection.model_calls import check_has_time
@@ -120,7 +120,7 @@ def gradient_flows(models: Sequence[Model], inputs: Sequence[Any]) -> Flows:
     flows = []
     for cell, pair in ends.items():
         initial, *own = [_average_norms(steps, from_answer, seed) for steps in pair]
-        flows.append(Flow(cell, initial, own[0] if own else None))
+        flows.append(Flow(cell_label(cell), initial, own[0] if own else None))
     return Flows(flows, first[0].name, first[0].direction.weights().weight_h.shape[1], len(first), from_answer)
 
 
@@ -132,7 +132,7 @@ def _by_cell(models: Sequence[Model]) -> dict[str, Model]:
             raise UsageError(f"a {model.task.name} run cannot stand beside one of {task}; name runs of one task")
         cell = getattr(model.config, "cell", "its own cell")
         if cell in by_cell:
-            raise UsageError(f"two of the runs have the cell {cell}; name runs of different cells")
+            raise UsageError(f"two of the runs have the cell {cell_label(cell)}; name runs of different cells")
         by_cell[cell] = model
     return by_cell
 

@@ -13,6 +13,7 @@ from seqkit.machine import processor
 from seqkit.runs.fingerprint import content_digest
 from seqkit.runs.model import Model, OpenedRun, load_model
 from seqkit.runs.outcome import RunOutcome
+from seqkit.runs.own_cell import GivenCell
 from seqkit.runs.verdict import resample_scores
 from seqkit.scores.calibration import calibrate
 from seqkit.scores.resampling import Resampled, interval
@@ -51,9 +52,9 @@ def gather(model: Model, splits: Splits[Any], outcome: RunOutcome, notes: Sequen
     }
 
 
-def gather_again(opened: OpenedRun, results: dict[str, Any]) -> dict[str, Any]:
+def gather_again(opened: OpenedRun, results: dict[str, Any], cell: GivenCell = None) -> dict[str, Any]:
     """The content of ``report.json`` for a finished run that has none, from its model and its data."""
-    model, notes = load_model(opened), list[str]()
+    model, notes = load_model(opened, cell=cell), list[str]()
     task = model.task
     splits = task.read(model.config, notes)
     predictions = model.answers([task.input_of(example) for example in splits.test])

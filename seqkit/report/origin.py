@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import Any
 
-from seqkit.cells import available_cells
+from seqkit.cells import OwnCell, available_cells, cell_class, cell_label
 from seqkit.config import arguments_of, options_of
 from seqkit.drawing.topologies import LEGEND, drawing
 from seqkit.pages import muted, safe, section, table
@@ -26,11 +26,10 @@ def model(files: RunFiles) -> str:
 
 
 def _cell(name: str | None) -> str:
-    cells = available_cells()
-    if name not in cells:
+    if name is None or not (isinstance(name, OwnCell) or name in available_cells()):
         return ""
-    kind = cells[name]()
-    content = f"<h3>{safe(name)}: {safe(summary(kind))}</h3>"
+    kind = cell_class(name)
+    content = f"<h3>{safe(cell_label(name))}: {safe(summary(kind))}</h3>"
     if lines := equation(kind):
         content += f'<pre class="equation">{safe(chr(10).join(lines))}</pre>'
     if source(kind):
@@ -87,7 +86,8 @@ def repeating(files: RunFiles) -> str:
     """The commands that make the run again, and all of its options."""
     task, config = files.results["task"], files.config
     line = shlex.join(["seqkit", "run", task, *arguments_of(config)])
-    from_file = shlex.join(["seqkit", "run", task, "--config", str(files.run.config)])
+    cell = ["--cell", config.cell] if isinstance(getattr(config, "cell", None), OwnCell) else []  # type: ignore[attr-defined]
+    from_file = shlex.join(["seqkit", "run", task, "--config", str(files.run.config), *cell])
     rows = [
         [name, _option_value(getattr(config, name)), entry.help] for name, entry in options_of(type(config)).items()
     ]

@@ -8,6 +8,7 @@ from seqkit.pages import document
 from seqkit.report import answers, origin, results
 from seqkit.report.run_files import RunFiles, read_run_files
 from seqkit.runs.model import is_ensemble
+from seqkit.runs.own_cell import GivenCell
 
 _SECTIONS = (
     results.opening,
@@ -35,13 +36,13 @@ _ENSEMBLE_SECTIONS = (
 """An ensemble was not trained, and its members have a page of their own."""
 
 
-def write_report(path: Path) -> Path:
+def write_report(path: Path, cell: GivenCell = None) -> Path:
     """Makes ``report.html`` of a finished run from what its folder holds, and returns where it is.
 
     The data are only read for a run without ``report.json``. Raises :class:`UsageError` for a run that is unfinished,
     :class:`SeqkitError` for one that is damaged.
     """
-    return write_page(read_run_files(path))
+    return write_page(read_run_files(path, cell))
 
 
 def write_page(files: RunFiles) -> Path:

@@ -12,6 +12,7 @@ from seqkit.report.findings import FORMAT, gather_again
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.ensemble import check_test_split
 from seqkit.runs.model import is_ensemble, open_run
+from seqkit.runs.own_cell import GivenCell
 from seqkit.runs.schemas import EPOCH, FINDINGS, RESULTS
 from seqkit.schema import Whole, check_schema
 
@@ -36,12 +37,12 @@ class RunFiles(NamedTuple):
     """``report.json``, see :mod:`seqkit.report.findings`"""
 
 
-def read_run_files(path: Path) -> RunFiles:
+def read_run_files(path: Path, cell: GivenCell = None) -> RunFiles:
     """Reads what a page is made of; for a run without ``report.json``, that is made first, from its model and data.
 
     Raises :class:`UsageError` for a run that is unfinished, :class:`SeqkitError` naming the file that is damaged.
     """
-    opened = open_run(path)
+    opened = open_run(path, cell)
     run = opened.run
     check_test_split(path)
     if not run.results.exists():
@@ -51,7 +52,7 @@ def read_run_files(path: Path) -> RunFiles:
     if results["metric"] not in results["test"]:
         raise SeqkitError(f"{run.results} is damaged: its metric is not among its scores; restore it from a backup")
     if not run.findings.exists():
-        content = json_bytes(gather_again(opened, results))
+        content = json_bytes(gather_again(opened, results, cell))
         with run.writing():
             run.replace_file(run.findings.name, content, run.read_facts())
     findings = read_json(run.findings)

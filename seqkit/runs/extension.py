@@ -11,12 +11,13 @@ from seqkit.errors import UsageError
 from seqkit.files import read_json
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.model import open_run
+from seqkit.runs.own_cell import GivenCell
 from seqkit.runs.schemas import RESULTS
 from seqkit.topologies import AnyTask
 from seqkit.training.checkpoint import tensor_bytes
 
 
-def extend(path: Path, epochs: int) -> None:
+def extend(path: Path, epochs: int, cell: GivenCell = None) -> None:
     """Gives a run that many epochs in all, so that resuming it trains on; the scores that it has are remembered.
 
     It can be interrupted anywhere and called again. The schedule of the learning rate is that of the new number of
@@ -24,7 +25,7 @@ def extend(path: Path, epochs: int) -> None:
 
     Raises :class:`UsageError` for a run that has had as many epochs, and for one that was saved without its data.
     """
-    run, facts, task, config, _ = open_run(path)
+    run, facts, task, config, _ = open_run(path, cell)
     if facts["data"] is None:
         raise UsageError(f"{path} was saved without its training data, so it cannot be resumed; fit it again")
     epochs = options_of(type(config))["epochs"].check(epochs, "--epochs")

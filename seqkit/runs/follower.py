@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqkit.config import TrainingConfig
+from seqkit.runs.own_cell import GivenCell
 from seqkit.runs.session import prepare, reopen, take_teacher
 from seqkit.runs.training import Training
 from seqkit.topologies import AnyTask
@@ -33,9 +34,9 @@ def follow(task: AnyTask, config: TrainingConfig, processes: Processes) -> Follo
     return follower
 
 
-def follow_again(path: Path, device: str | None, processes: Processes) -> Follower:
+def follow_again(path: Path, device: str | None, processes: Processes, cell: GivenCell = None) -> Follower:
     """The training beside a run that goes on, see :func:`~seqkit.runs.session.resume`; the folder is only read."""
-    run, task, config, codec, splits, further = reopen(path, [], device, processes)
+    run, task, config, codec, splits, further = reopen(path, [], device, processes, cell)
     follower = Follower(task, config, codec, splits, further, processes)
     take_teacher(follower, run)
     return follower

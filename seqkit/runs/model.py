@@ -20,6 +20,7 @@ from seqkit.layers import Head
 from seqkit.layers.bounded import TooLarge, bounded_tensors
 from seqkit.pages import table
 from seqkit.runs.directory import RunDirectory
+from seqkit.runs.own_cell import GivenCell, with_cell
 from seqkit.runs.schemas import TRAINED_RUN
 from seqkit.runs.tasks import find_task
 from seqkit.schema import check_schema
@@ -134,24 +135,25 @@ class OpenedRun(NamedTuple):
     codec: AnyCodec
 
 
-def load(path: str | Path, device: str | None = None) -> Model:
+def load(path: str | Path, device: str | None = None, cell: GivenCell = None) -> Model:
     """The best model of a run; ``load("runs/my-run").predict(["a great film"])``.
 
     ``device`` is ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``; None: what the run's option says, or what ``auto``
-    means where that is not there.
+    means where that is not there. ``cell`` is needed by a run whose cell is somebody's own: its class, or
+    ``"my.py:MyCell"``, a file that is run. Nothing that a run has recorded is ever run.
 
-    Raises :class:`UsageError` for a folder that is no run and a device that is not there, :class:`SeqkitError` for a
-    run that is damaged or newer.
+    Raises :class:`UsageError` for a folder that is no run, a device that is not there, and a cell that has to be given,
+    :class:`SeqkitError` for a run that is damaged or newer, and for a cell whose source has changed since.
     """
     where = None if device is None else find_device(device)
-    return load_model(open_run(Path(path)), where)
+    return load_model(open_run(Path(path), cell), where, cell)
 
 
-def load_model(opened: OpenedRun, device: torch.device | None = None) -> Model:
+def load_model(opened: OpenedRun, device: torch.device | None = None, cell: GivenCell = None) -> Model:
     """The best model of a run that is open already; raises :class:`SeqkitError` where there is none yet."""
     run, facts, task, config, codec = opened
     if is_ensemble(facts):
-        return _load_ensemble(run, facts, device)
+        return _load_ensemble(run, facts, device, cell)
     if config.kernel == "native":
         # Predicting never waits for a build.
         config = dataclasses.replace(config, kernel="auto")
@@ -163,8 +165,8 @@ def load_model(opened: OpenedRun, device: torch.device | None = None) -> Model:
     return Model(task, config, codec, head.eval())
 
 
-def _load_ensemble(run: RunDirectory, facts: dict[str, Any], device: torch.device | None) -> Model:
-    return join_models([load_model(open_run(folder), device) for folder in member_folders(run.path, facts)])
+def _load_ensemble(run: RunDirectory, facts: dict[str, Any], device: torch.device | None, cell: GivenCell) -> Model:
+    return join_models([load_model(open_run(folder, cell), device) for folder in member_folders(run.path, facts)])
 
 
 def join_models(members: Sequence[Model]) -> Model:
@@ -215,14 +217,17 @@ def restore_head(head: Head, run: RunDirectory) -> None:
         raise SeqkitError(f"{run.model} does not fit {run.config} ({str(error).splitlines()[0]})") from None
 
 
-def open_run(path: Path) -> OpenedRun:
-    """Opens a run; raises as :meth:`RunDirectory.open` does, and for a task or option that is not known here."""
+def open_run(path: Path, cell: GivenCell = None) -> OpenedRun:
+    """Opens a run, with a cell of one's own if it needs one.
+
+    Raises as :meth:`RunDirectory.open` and :func:`with_cell` do, and for a task or option that is not known here.
+    """
     run, facts = RunDirectory.open(path)
     if is_ensemble(facts):
         # The members agree on what those who do not need the model ask of the others.
-        return open_run(member_folders(path, facts)[0])._replace(run=run, facts=facts)
+        return open_run(member_folders(path, facts)[0], cell)._replace(run=run, facts=facts)
     check_schema(facts, TRAINED_RUN, run.manifest)
-    values = read_toml(run.config)
+    values = with_cell(read_toml(run.config), facts.get("cell_digest"), cell, path)
     task = find_task(str(values.pop("task", "")))
     config = make_config(task.config, {**declared_defaults(task.config), **values}, str(run.config))
     files = {name: read_json(run.path / name) for name in facts["codec"]}

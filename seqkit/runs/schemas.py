@@ -19,6 +19,7 @@ RUN: dict[str, Any] = {
     "seqkit?": str,
     "python?": str,
     "task?": str,
+    "cell_digest?": str,
     "torch?": str,
     "machine?": str,
     "threads?": Whole(1, MOST_THREADS),

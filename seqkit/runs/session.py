@@ -24,6 +24,7 @@ from seqkit.runs.directory import PRETRAINED, RunDirectory
 from seqkit.runs.fingerprint import content_digest, fingerprint
 from seqkit.runs.model import build_head, check_single, count_parameters, open_run, restore_head
 from seqkit.runs.outcome import RunOutcome, label_facts
+from seqkit.runs.own_cell import GivenCell
 from seqkit.runs.places import check_free
 from seqkit.runs.schemas import RESULTS
 from seqkit.runs.teacher import note_on_splits
@@ -334,6 +335,7 @@ def create_folder(
         "device": describe_device(device or torch.device("cpu")),
         "codec": list(files),
         **_kernel_facts(config.kernel),
+        **_cell_facts(config),
         "data": data,
         "notes": [*notes],
     }
@@ -341,8 +343,22 @@ def create_folder(
     return RunDirectory.create(out, facts, {**config_file, **files, **(extra_files or {})}, first)
 
 
-def resume(path: Path, notes: list[str], device: str | None = None, processes: Processes | None = None) -> Session:
+def _cell_facts(config: TrainingConfig) -> dict[str, Any]:
+    """Of a cell of one's own, the digest of its source."""
+    digest = getattr(getattr(config, "cell", None), "digest", None)
+    return {"cell_digest": digest} if digest else {}
+
+
+def resume(
+    path: Path,
+    notes: list[str],
+    device: str | None = None,
+    processes: Processes | None = None,
+    cell: GivenCell = None,
+) -> Session:
     """A run taken up where it stopped, there or on another device; refuses data that have changed since.
+
+    ``cell`` is that of :func:`seqkit.load`.
 
     Of several ``processes`` the first one calls this, the others :func:`~seqkit.runs.follower.follow_again`.
     """
@@ -351,7 +367,7 @@ def resume(path: Path, notes: list[str], device: str | None = None, processes: P
     with run.writing():
         pass
     processes = processes or alone()
-    again = reopen(path, notes, device, processes)
+    again = reopen(path, notes, device, processes, cell)
     session = Session(*again, processes)
     take_teacher(session, again.run)
     return session
@@ -368,9 +384,9 @@ class Reopened(NamedTuple):
     further: Sequence[Any]
 
 
-def reopen(path: Path, notes: list[str], device: str | None, processes: Processes) -> Reopened:
+def reopen(path: Path, notes: list[str], device: str | None, processes: Processes, cell: GivenCell = None) -> Reopened:
     """Reads a run that goes on, and its data; raises :class:`SeqkitError` where these have changed since it began."""
-    run, facts, task, config, codec = opened = open_run(path)
+    run, facts, task, config, codec = opened = open_run(path, cell)
     check_single(path, "resumed")
     where = find_device(processes.device(config.device if device is None else device))
     config = dataclasses.replace(config, device=str(where))

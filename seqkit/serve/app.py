@@ -40,6 +40,7 @@ def make_app(
     key: bytes | None = None,
     is_local: bool = True,
     device: str | None = None,
+    cell: str | None = None,
     open_run: Open | None = None,
 ) -> Guard:
     """The application that serves the runs of these folders, by name.
@@ -50,11 +51,11 @@ def make_app(
         token: what who asks has to know; None: anybody may ask.
         key: streams are signed with it; servers of one key go on with each other's. None: drawn at random.
         is_local: whether it listens on a loopback address, and is called by no other name.
-        device: as in :func:`seqkit.load`.
+        device, cell: as in :func:`seqkit.load`.
         open_run: opens a folder; None: as a run.
     """
     limits = limits or Limits()
-    registry = Registry(paths, open_run or (lambda path: open_served(path, limits, device)))
+    registry = Registry(paths, open_run or (lambda path: open_served(path, limits, device, cell)))
     service = Service(registry, limits, key or secrets.token_bytes(32))
     # Not a whole Starlette: errors are for the guard, which says them all in one way.
     app = Router(_routes(service), lifespan=_lifespan(service))

@@ -227,10 +227,10 @@ class ServedRun:
         return inside_as_json(None if raw is None else look_inside(self.model, raw), units)
 
 
-def open_served(path: Path, limits: Limits, device: str | None = None) -> ServedRun:
+def open_served(path: Path, limits: Limits, device: str | None = None, cell: str | None = None) -> ServedRun:
     """A run's folder, ready to answer; raises :class:`UsageError` and :class:`SeqkitError` as :func:`load` does."""
     version = answering_digest(path)[:16]
-    model = load_model(open_run(path), None if device is None else find_device(device))
+    model = load_model(open_run(path, cell), None if device is None else find_device(device), cell)
     if answering_digest(path)[:16] != version:
         raise UsageError(f"{path} was written while it was read; try again")
     for parameter in model.head.parameters():

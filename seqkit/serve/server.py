@@ -36,6 +36,8 @@ class Setup:
     is_local: bool
     device: str | None
     workers: int = 1
+    cell: str | None = None
+    """The file and class of the runs' cell, if it is one of a person's own"""
 
     def __call__(self) -> Guard:
         """The application."""
@@ -44,7 +46,13 @@ class Setup:
             # The event loop has a core of its own: where the model takes all, every answer waits for it.
             torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // self.workers))
         return make_app(
-            self.paths, self.limits, token=self.token, key=self.key, is_local=self.is_local, device=self.device
+            self.paths,
+            self.limits,
+            token=self.token,
+            key=self.key,
+            is_local=self.is_local,
+            device=self.device,
+            cell=self.cell,
         )
 
 

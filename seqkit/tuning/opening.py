@@ -13,6 +13,7 @@ from seqkit.config import Option, TrainingConfig, make_config, options_of
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import read_json, signed, without_digest, write_atomic
 from seqkit.runs.fingerprint import fingerprint
+from seqkit.runs.own_cell import with_cell
 from seqkit.runs.places import check_free
 from seqkit.runs.session import absolute_paths
 from seqkit.schema import ANYTHING, Whole
@@ -127,7 +128,8 @@ def _join(folder: Path, task: AnyTask, wanted: Wanted, notes: list[str]) -> Plan
     facts = read_study(folder)
     if facts["task"] != task.name:
         raise UsageError(f"{folder} is a study of {facts['task']}, not {task.name}; choose another folder with --out")
-    began = make_config(task.config, facts["config"], str(folder / "study.json"))
+    options = with_cell(facts["config"], None, wanted.values.get("cell"), folder)
+    began = make_config(task.config, options, str(folder / "study.json"))
     base = absolute_paths(task, make_config(task.config, wanted.values))
     _check_options(folder, began, base)
     space = parse_space(task.config, facts["space"], str(folder / "study.json"))

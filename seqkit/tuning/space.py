@@ -100,6 +100,8 @@ def parse_domain(option: Option, text: str, where: str) -> Domain:
         raise UsageError(f"{where}: {option.name} has no values that can be searched; set it")
     if option.kind in (int, float) and ".." in text:
         return _parse_range(option, text, where)
+    # A study records its space, and a file that is recorded is never run.
+    option = replace(option, limits={**option.limits, "read": None})
     values = dict.fromkeys(option.parse(part.strip(), f"{where}: {option.name}") for part in text.split(","))
     if len(values) < 2:
         raise UsageError(f"{where} leaves nothing to search; give values such as a,b or a range such as 0.1..0.5")

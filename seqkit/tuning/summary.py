@@ -10,6 +10,7 @@ from seqkit.config import options_of
 from seqkit.files import json_bytes, read_json
 from seqkit.report.page import write_report
 from seqkit.runs.directory import RunDirectory
+from seqkit.runs.own_cell import GivenCell
 from seqkit.runs.schemas import RESULTS
 from seqkit.scores.direction import Criterion
 from seqkit.tuning.record import State, Trial
@@ -65,8 +66,13 @@ def best_so_far(trials: Sequence[Trial], criterion: Criterion) -> list[float | N
     return found
 
 
-def note_in_results(run: RunDirectory, trials: Sequence[Trial], best: Trial, criterion: Criterion) -> None:
-    """Says in the results of the best run that its validation score was chosen among many; makes its page again."""
+def note_in_results(
+    run: RunDirectory, trials: Sequence[Trial], best: Trial, criterion: Criterion, cell: GivenCell = None
+) -> None:
+    """Says in the results of the best run that its validation score was chosen among many; makes its page again.
+
+    ``cell`` is that of :func:`seqkit.load`.
+    """
     results = read_json(run.results, RESULTS)
     count = tried(trials)
     facts = {
@@ -80,4 +86,4 @@ def note_in_results(run: RunDirectory, trials: Sequence[Trial], best: Trial, cri
     if results.get("tuning") != facts:
         with run.writing():
             run.replace_file(run.results.name, json_bytes({**results, "tuning": facts}), run.read_facts())
-        write_report(run.path)
+        write_report(run.path, cell)

@@ -35,7 +35,7 @@ def test_choices_are_shown_beside_a_name_or_in_its_help(command):
     text = " ".join(command("run", "text", "--help").stdout.split())
     assert "--precision [f32|bf16]" in text and "--bidirectional [true|false]" in text
     assert "--kernel TEXT How recurrent layers run. [auto] One of auto, native" in text
-    assert "--cell TEXT Recurrent cell; `seqkit list cells` shows all. [lstm]" in text
+    assert "--cell TEXT Recurrent cell, or FILE.py:CLASS; `seqkit list cells` shows all. [lstm]" in text
     assert "--data FILE" in text and "[]" not in text
 
 
