@@ -39,6 +39,7 @@ class Writer:
         """The facts of a prediction without their values; None before the first prediction"""
         self._waiting: list[InputRow] = []
         """Blank rows before the first prediction"""
+        self._example: InputRow | None = None
 
     def write(self, answers: Iterable[AnsweredRow]) -> None:
         """Some answers, in order."""
@@ -55,9 +56,11 @@ class Writer:
                 self.write_blank(row, self._blank or {})
         self.file.flush()
 
-    def expect(self, facts: Mapping[str, Any]) -> None:
-        """Says before the first answer what predictions are made of, as one of them is."""
-        self._blank = self._blank or emptied(facts)
+    def expect(self, example: AnsweredRow) -> None:
+        """Says before the first answer what rows and predictions are made of, as those of the example are."""
+        self._example = example.row
+        if example.prediction is not None:
+            self._blank = self._blank or emptied(self.format_prediction(example.prediction)[1])
 
     def finish(self) -> None:
         """Writes what is still owed, after the last answer."""
@@ -171,11 +174,23 @@ class TableWriter(NamedWriter):
         """See :class:`Writer`."""
         values, predicted = row.values or {}, as_columns(facts)
         if self._columns is None:
-            self._columns = list(as_columns(self._blank or {}))
-            if self._header:
-                self._write_cells([*(values.header if isinstance(values, Row) else values), *self._columns])
+            self._columns = self._begun(row)
         cells = values.cells if isinstance(values, Row) else values.values()
         self._write_cells([*cells, *(predicted.get(column, "") for column in self._columns)])
+
+    def finish(self) -> None:
+        """See :class:`Writer`; a part without rows has the line of names."""
+        super().finish()
+        if self._columns is None and self._example is not None:
+            self._columns = self._begun(self._example)
+            self.file.flush()
+
+    def _begun(self, row: InputRow) -> list[str]:
+        """The names of the columns that are added, after the line of names was written."""
+        columns, values = list(as_columns(self._blank or {})), row.values or {}
+        if self._header:
+            self._write_cells([*(values.header if isinstance(values, Row) else values), *columns])
+        return columns
 
     def _write_cells(self, cells: Sequence[Any]) -> None:
         if self.delimiter:

@@ -64,6 +64,13 @@ def read_columnar(
         raise DataError("the file has no rows; give one with some", top)
 
 
+def read_batches(path: Path, kind: str) -> Iterator[Any]:
+    """The record batches of a file that :func:`read_columnar` reads, with their types."""
+    arrow = _library(path)
+    with _open(path, None) as source:
+        yield from _batches(arrow, source, kind)
+
+
 def _library(path: Path) -> Any:
     try:
         import pyarrow
