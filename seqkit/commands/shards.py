@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from seqkit.commands.output import echo
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import json_bytes, read_json, write_atomic
 from seqkit.runs.rows import InputRow, windows
@@ -36,6 +37,10 @@ class Shard:
         """Reads the rows of this part; ``read`` reads all of them, and is called once here to count them."""
         sizes = [len(window) for window in windows(read())]
         begin, end = (sum(sizes[: len(sizes) * n // self.count]) for n in (self.number - 1, self.number))
+        if begin == end:
+            echo(
+                f"note: part {self} has no rows: parts have whole groups of rows, and there are {len(sizes)}", err=True
+            )
         return lambda: islice(iter(read()), begin, end)
 
 
