@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from seqkit.inspection.record import record
     from seqkit.layers import CRF, Attention, Decoder, Encoded, Encoder, Head, Loss, Pooling, Recurrent, State
     from seqkit.nn import speed_up
-    from seqkit.runs import Model, load
+    from seqkit.runs import Model, Predictor, load
 
 __all__ = [
     "CRF",
@@ -40,6 +40,7 @@ __all__ = [
     "Loss",
     "Model",
     "Pooling",
+    "Predictor",
     "Recurrent",
     "SeqkitError",
     "SequenceClassifier",
@@ -61,6 +62,7 @@ _HOMES = {
     "speed_up": "seqkit.nn",
     "Cell": "seqkit.cells",
     "Model": "seqkit.runs",
+    "Predictor": "seqkit.runs",
     "load": "seqkit.runs",
     **dict.fromkeys(
         ("CRF", "Attention", "Decoder", "Encoded", "Encoder", "Head", "Loss", "Pooling", "Recurrent", "State"),

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BufferedReader
@@ -20,13 +20,15 @@ import torch
 
 from seqkit.commands.answer_files import Answers, open_answers
 from seqkit.commands.output import echo
+from seqkit.commands.shards import Shard, facts_of, is_complete, write_note
 from seqkit.commands.terminal import progress_bar
 from seqkit.data import SourceLocation
-from seqkit.data.readers import PLAIN, FileForm, Row, choose_text_columns
+from seqkit.data.readers import PLAIN, FileForm, Row, choose_text_columns, is_blank
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.machine import check_room_for_thread
 from seqkit.runs import Model
-from seqkit.runs.answers import predict_rows
+from seqkit.runs.answers import AnsweredRow, predict_rows
+from seqkit.runs.parquet_writer import ENDINGS, ParquetWriter
 from seqkit.runs.passages import answer_passages
 from seqkit.runs.rows import InputRow, is_table, is_whole, read_rows, windows
 from seqkit.runs.writers import JsonRowWriter, JsonWriter, Writer, writer_for
@@ -53,6 +55,13 @@ class PredictRequest:
     """How the file is written"""
     model: str = ""
     """A digest of what answers"""
+    shard: Shard | None = None
+    """The part of the file that is answered; None: all of it"""
+
+    @property
+    def in_parquet(self) -> bool:
+        """Whether the answers are a file of Parquet."""
+        return self.output is not None and self.output.suffix.lower() in ENDINGS
 
     def check(self) -> None:
         """Raises :class:`UsageError` for what does not go together."""
@@ -62,6 +71,10 @@ class PredictRequest:
             )
         if self.output and self.path and not self.streamed and self.output.exists() and self.output.samefile(self.path):
             raise UsageError("--output must be another file than --input, which is still read while it is written")
+        if self.in_parquet and self.as_json:
+            raise UsageError("--json writes lines, and --output is Parquet; leave out --json, or name it .jsonl")
+        if self.shard and (not self.path or self.streamed or not self.path.is_file() or not self.output):
+            raise UsageError("--shard answers a part of a file into a file; give --input FILE and --output FILE")
 
 
 def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> None:
@@ -71,13 +84,40 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
     notes: list[str] = []
     passages = _own_passages(model, request, notes)
     if passages is not None:
+        _check_rows(request)
         _answer_passages(model, request, options, passages, notes)
         return
     if request.form != PLAIN and request.texts and not isinstance(model.task, NamesFiles):
         raise UsageError("--encoding and --columns say how a file is written; give one with --input FILE")
     request = _with_columns(model, request)
-    with open_answers(request.output, _depends_on(request, options)) as answers:
+    part = _part(request, options)
+    if part and request.output and is_complete(request.output, part):
+        _print_note(f"{request.output} is part {request.shard} already, and complete")
+        return
+    depends = None if request.in_parquet else _depends_on(request, options)
+    with open_answers(request.output, depends and {**depends, **(part or {})}) as answers:
         _answer_rows(model, request, _row_groups(model, request, answers), answers, options)
+        if part and request.output:
+            write_note(request.output, part)
+
+
+def _check_rows(request: PredictRequest) -> None:
+    """Raises :class:`UsageError` for what only a file of rows has."""
+    if request.shard or request.in_parquet:
+        what = "--shard" if request.shard else "an output in Parquet"
+        raise UsageError(f"{what} is for tables and lines; {request.path} is a file in a format of the task's own")
+
+
+def _part(request: PredictRequest, options: dict[str, Any]) -> dict[str, str] | None:
+    """What the part of the request is a part of; None for no part."""
+    if request.shard is None or request.path is None:
+        return None
+    facts = [request.model, torch.__version__, __version__, options, _written(request), _digest_of(request.path)]
+    return facts_of(request.shard, facts)
+
+
+def _written(request: PredictRequest) -> list[Any]:
+    return [request.path and request.path.suffix, request.column, request.as_json, request.form]
 
 
 def _depends_on(request: PredictRequest, options: dict[str, Any]) -> dict[str, Any] | None:
@@ -85,8 +125,7 @@ def _depends_on(request: PredictRequest, options: dict[str, Any]) -> dict[str, A
     if request.path is None or request.streamed or not request.path.is_file():
         return None
     facts = [request.model, torch.__version__, torch.get_num_threads(), __version__, options]
-    written = [request.path.suffix, request.column, request.as_json, request.form]
-    return {"digest": hashlib.blake2b(repr((facts, written)).encode(), digest_size=16).hexdigest()}
+    return {"digest": hashlib.blake2b(repr((facts, _written(request))).encode(), digest_size=16).hexdigest()}
 
 
 def _answer_passages(
@@ -135,6 +174,8 @@ def _answer_rows(
     is_file = request.path is not None and not request.streamed
     writer = _writer(model, request, answers.stream)
     writer.restore(answers.writer)
+    if request.shard:
+        _expect_first(model, request, writer, options)
     try:
         named = request.form if request.texts else PLAIN
         for answered in predict_rows(model, groups, _print_note, is_file, named, **options):
@@ -147,6 +188,19 @@ def _answer_rows(
         writer.finish()
         raise
     writer.finish()
+
+
+def _expect_first(model: Model, request: PredictRequest, writer: Writer, options: dict[str, Any]) -> None:
+    """Has a part the columns of the whole: those of the first row that has an answer."""
+    first: InputRow | None = None
+    for row in _reader(model, request)():
+        first = first or row
+        if not is_blank(row.text):
+            ((answered,),) = predict_rows(model, [[row]], lambda note: None, **options)
+            writer.expect(AnsweredRow(first, answered.prediction))
+            return
+    if first is not None:
+        writer.expect(AnsweredRow(first, None))
 
 
 def _with_columns(model: Model, request: PredictRequest) -> PredictRequest:
@@ -201,6 +255,8 @@ def _print_note(note: str) -> None:
 
 def _writer(model: Model, request: PredictRequest, file: TextIO) -> Writer:
     format_prediction = model.task.format_prediction
+    if request.in_parquet:
+        return ParquetWriter(format_prediction, file, None if request.streamed else request.path)
     if request.as_json:
         return (JsonRowWriter if request.path and is_table(request.path) else JsonWriter)(format_prediction, file)
     return writer_for(
@@ -211,19 +267,25 @@ def _writer(model: Model, request: PredictRequest, file: TextIO) -> Writer:
 def _row_groups(model: Model, request: PredictRequest, answers: Answers) -> Iterable[list[InputRow]]:
     if request.texts:
         return [[InputRow(text) for text in request.texts]]
+    read = _reader(model, request)
+    if request.streamed or request.path is None:
+        return arriving(read())
+    if request.shard:
+        read = request.shard.rows(read)
+    return _shown_on_the_way(answers.remaining(read, _row_key), request.path, request)
+
+
+def _reader(model: Model, request: PredictRequest) -> Callable[[], Iterable[InputRow]]:
+    """Reads all rows of the file or of standard input."""
     path = request.path or Path("standard input")
+    stream = sys.stdin.buffer if request.streamed or request.path is None else None
 
     def choose(columns: Sequence[str], header: SourceLocation) -> tuple[str, ...]:
         if request.column is not None:
             return choose_text_columns(columns, request.column, header)
         return model.task.input_columns(model.config, model.codec, columns, header)
 
-    join = model.task.join_columns
-
-    if request.streamed or request.path is None:
-        return arriving(read_rows(path, choose, sys.stdin.buffer, request.form, join))
-    rows = answers.remaining(lambda: read_rows(path, choose, form=request.form, join=join), _row_key)
-    return _shown_on_the_way(rows, path, request)
+    return lambda: read_rows(path, choose, stream, request.form, model.task.join_columns)
 
 
 def _shown_on_the_way(rows: Iterable[InputRow], path: Path, request: PredictRequest) -> Iterator[list[InputRow]]:

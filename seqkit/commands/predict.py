@@ -40,6 +40,7 @@ _LONGEST_PATH = 255
 @click.option("--encoding", metavar="NAME", help="Encoding of the file. [UTF-8, or what its byte order mark says]")
 @click.option("--columns", metavar="A,B,C", help="Names of a table's columns, if its first line does not name them.")
 @click.option("--output", metavar="FILE", help="File for the answers. [standard output]")
+@click.option("--shard", "part", metavar="I/N", help="Answer part I of N of the file: 1/8 is the first of eight.")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set an option of the search by name.")
 @click.option("--stream", is_flag=True, help="Each line is a step of one sequence; a blank line starts a new one.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, with all details.")
@@ -54,6 +55,7 @@ def command(
     encoding: str | None,
     columns: str | None,
     output: str | None,
+    part: str | None,
     settings: tuple[str, ...],
     stream: bool,
     as_json: bool,
@@ -70,27 +72,32 @@ def command(
     arrive.
 
     Answers of a FILE that go to an --output are written to OUTPUT.partial, which takes its name when it is complete.
-    A command that was stopped goes on from there when it is typed again, if input and model are the same.
+    A command that was stopped goes on from there when it is typed again, if input and model are the same. An OUTPUT
+    that ends in .parquet is Parquet, and begins anew.
+
+    With --shard each part is a table of its own, and the rows of all parts in order are those of one prediction.
 
     With --stream a line is a frame: numbers between commas, semicolons, tabs or spaces. Each is answered as soon as
     the model has seen enough; one that cannot be read is reported, the stream goes on, and the exit code is 1 in the
     end.
     """
     from seqkit.commands.answering import PredictRequest, answer
+    from seqkit.commands.shards import parse_shard
     from seqkit.data.readers import file_form
     from seqkit.runs import load
     from seqkit.runs.model import answering_digest
 
-    if stream and (texts or settings or column or output or form or encoding or columns):
+    if stream and (texts or settings or column or output or form or encoding or columns or part):
         raise UsageError(
-            "a stream takes neither texts nor --set, --format, --text-column, --encoding, --columns or --output; give "
-            "its lines with --input FILE, or - for standard input"
+            "a stream takes neither texts nor --set, --format, --text-column, --encoding, --columns, --shard or "
+            "--output; give its lines with --input FILE, or - for standard input"
         )
     source = _checked_source(run, texts, source)
     path, streamed = _input_path(source, form), source == "-"
     request = PredictRequest(
         texts, path, column, Path(output) if output else None, as_json, streamed, file_form(encoding, columns)
     )
+    request = replace(request, shard=None if part is None else parse_shard(part))
     request.check()
     model = load(run, device, cell)
     _check_folder(model, path)

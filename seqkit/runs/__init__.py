@@ -8,6 +8,7 @@ from typing import Any
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.model import Model, load
 from seqkit.runs.outcome import RunOutcome
+from seqkit.runs.predictor import Predictor
 from seqkit.runs.session import Session, resume, start
 from seqkit.runs.tasks import available_tasks, find_task
 from seqkit.runs.training import Training
@@ -15,6 +16,7 @@ from seqkit.runs.transfer import start_from
 
 __all__ = [
     "Model",
+    "Predictor",
     "RunDirectory",
     "RunOutcome",
     "Session",

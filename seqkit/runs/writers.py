@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, ClassVar, TextIO
 
 from seqkit.data import read_lines
 from seqkit.data.readers import COLUMNAR, FORMATS, PLAIN, FileForm, Row, delimiter_in, format_ending
+from seqkit.runs.answer_columns import as_columns, emptied
 from seqkit.runs.answers import AnsweredRow
 from seqkit.runs.rows import InputRow
 
@@ -38,6 +39,7 @@ class Writer:
         """The facts of a prediction without their values; None before the first prediction"""
         self._waiting: list[InputRow] = []
         """Blank rows before the first prediction"""
+        self._example: InputRow | None = None
 
     def write(self, answers: Iterable[AnsweredRow]) -> None:
         """Some answers, in order."""
@@ -45,7 +47,7 @@ class Writer:
             if prediction is not None:
                 line, facts = self.format_prediction(prediction)
                 if self._blank is None:
-                    self._blank = _emptied(facts)
+                    self._blank = emptied(facts)
                     self._write_waiting()
                 self.write_row(row, line, facts)
             elif self.needs_names and self._blank is None:
@@ -53,6 +55,12 @@ class Writer:
             else:
                 self.write_blank(row, self._blank or {})
         self.file.flush()
+
+    def expect(self, example: AnsweredRow) -> None:
+        """Says before the first answer what rows and predictions are made of, as those of the example are."""
+        self._example = example.row
+        if example.prediction is not None:
+            self._blank = self._blank or emptied(self.format_prediction(example.prediction)[1])
 
     def finish(self) -> None:
         """Writes what is still owed, after the last answer."""
@@ -164,13 +172,25 @@ class TableWriter(NamedWriter):
 
     def write_row(self, row: InputRow, line: str, facts: dict[str, Any]) -> None:
         """See :class:`Writer`."""
-        values, predicted = row.values or {}, _as_columns(facts)
+        values, predicted = row.values or {}, as_columns(facts)
         if self._columns is None:
-            self._columns = list(predicted)
-            if self._header:
-                self._write_cells([*(values.header if isinstance(values, Row) else values), *self._columns])
+            self._columns = self._begun(row)
         cells = values.cells if isinstance(values, Row) else values.values()
         self._write_cells([*cells, *(predicted.get(column, "") for column in self._columns)])
+
+    def finish(self) -> None:
+        """See :class:`Writer`; a part without rows has the line of names."""
+        super().finish()
+        if self._columns is None and self._example is not None:
+            self._columns = self._begun(self._example)
+            self.file.flush()
+
+    def _begun(self, row: InputRow) -> list[str]:
+        """The names of the columns that are added, after the line of names was written."""
+        columns, values = list(as_columns(self._blank or {})), row.values or {}
+        if self._header:
+            self._write_cells([*(values.header if isinstance(values, Row) else values), *columns])
+        return columns
 
     def _write_cells(self, cells: Sequence[Any]) -> None:
         if self.delimiter:
@@ -214,25 +234,6 @@ def _delimiter(path: Path, stream: BinaryIO | None, form: FileForm) -> str:
 
 def _with_facts(row: InputRow, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {**(row.values or {}), **{f"predicted_{name}": value for name, value in facts.items()}}
-
-
-def _emptied(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The names of the facts without their values: None, or nothing in a list."""
-    return {
-        name: _emptied(v) if isinstance(v, dict) else [] if isinstance(v, (list, tuple)) else None
-        for name, v in facts.items()
-    }
-
-
-def _as_columns(facts: Mapping[str, Any]) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for name, value in facts.items():
-        if isinstance(value, dict):
-            columns.update({f"predicted_{name}.{key}": entry for key, entry in value.items()})
-        else:
-            plain = value is None or isinstance(value, (str, int, float))
-            columns[f"predicted_{name}"] = value if plain else json.dumps(value, ensure_ascii=False)
-    return columns
 
 
 def _encodable(text: str) -> str:

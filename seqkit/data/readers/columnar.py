@@ -53,7 +53,7 @@ def read_columnar(
                 for values in zip(*(batch.column(n).to_pylist() for n in kept), strict=True):
                     row += 1
                     location = SourceLocation(str(path), row)
-                    yield location, names, [_as_cell(value, location) for value in values]
+                    yield location, names, [as_cell(value, location) for value in values]
     except SeqkitError:
         raise
     except (*DAMAGED, arrow.ArrowException, UnicodeDecodeError) as error:
@@ -62,6 +62,13 @@ def read_columnar(
         raise DataError(f"the file cannot be read as {kind.title()} ({what}); write it again", place) from None
     if not row:
         raise DataError("the file has no rows; give one with some", top)
+
+
+def read_batches(path: Path, kind: str) -> Iterator[Any]:
+    """The record batches of a file that :func:`read_columnar` reads, with their types."""
+    arrow = _library(path)
+    with _open(path, None) as source:
+        yield from _batches(arrow, source, kind)
 
 
 def _library(path: Path) -> Any:
@@ -101,7 +108,7 @@ def _batches(arrow: Any, source: BinaryIO, kind: str) -> Iterator[Any]:
     return iter(arrow.ipc.open_stream(source))
 
 
-def _as_cell(value: Any, location: SourceLocation) -> str | None:
+def as_cell(value: Any, location: SourceLocation) -> str | None:
     """A value as text; None for bytes that are none."""
     plain = _as_json(value)
     return None if plain is None and isinstance(value, bytes) else as_text(plain, location)
