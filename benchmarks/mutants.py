@@ -12,6 +12,7 @@ import json
 import os
 import random
 import shutil
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,6 @@ from typing import Any, NamedTuple
 
 import click
 import coverage
-import hypothesis  # noqa: F401
 import pytest
 import torch
 
@@ -240,11 +240,10 @@ def passes_undisturbed(test: str) -> bool:
     return done is not None and done.code == 0
 
 
-def _fails(done: Done | None) -> bool:
-    """Whether the tests ended otherwise than they would without the bug, which must have been taken out again."""
-    if done is None or done.code > 1:
-        return True
-    return any(passes_undisturbed(test) for test in done.failed)
+def _fails(done: Done | None, tests: Sequence[str]) -> bool:
+    """Whether a test fails with the bug, or nothing could be run, but passes now that the bug is gone."""
+    failed = tests[:1] if done is None or done.code > 1 else done.failed
+    return any(passes_undisturbed(test) for test in failed)
 
 
 def judge(mutant: Mutant, reach: Reach, seconds: float) -> tuple[str, str]:
@@ -260,7 +259,7 @@ def judge(mutant: Mutant, reach: Reach, seconds: float) -> tuple[str, str]:
         done = run_tests([*chosen, "-x"], limit) if chosen else Done(0, [], {})
     finally:
         path.write_text(source, "utf-8")
-    return "killed" if _fails(done) else "survived", f"{what} ({len(chosen)} of {len(tests)} tests)"
+    return "killed" if _fails(done, chosen) else "survived", f"{what} ({len(chosen)} of {len(tests)} tests)"
 
 
 def _copy(folder: Path) -> None:
@@ -268,6 +267,11 @@ def _copy(folder: Path) -> None:
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_LEFT_BEHIND))
     os.chdir(folder)
     os.environ.update(PYTHONPATH=str(folder), PYTHONDONTWRITEBYTECODE="1", OMP_NUM_THREADS="1")
+    sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True
+    # What this package has imported of seqkit is not the copy's.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "seqkit"]:
+        del sys.modules[name]
 
 
 def _remembered(file: Path | None, tests: Sequence[str]) -> Reach:
