@@ -254,3 +254,30 @@ def test_logits_that_are_no_numbers_are_refused():
 def test_a_temperature_near_zero_takes_the_likeliest_symbol(temperature):
     logits = torch.tensor([[0.0, 2.0, 1.0, -torch.inf], [3.0, -100.0, 2.9, 0.0]])
     assert choose(logits, torch.Generator(), temperature).tolist() == [1, 0]
+
+
+def test_unless_asked_otherwise_the_symbols_are_drawn_as_the_model_gives_them():
+    logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log().repeat(20000, 1)
+    drawn = choose(logits, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        torch.bincount(drawn, minlength=4) / len(logits), torch.tensor([0.5, 0.3, 0.15, 0.05]), atol=0.015, rtol=0
+    )
+    written = sample(lambda last, state: (logits, state), None, None, torch.Generator().manual_seed(0))
+    assert next(written).equal(drawn)
+
+
+@pytest.mark.parametrize(
+    ("length", "alpha", "penalty"),
+    [(1, 0.7, 1.0), (9, 0.0, 1.0), (7, 1.0, 2.0), (13, 1.0, 3.0), (19, 0.5, 2.0), (7, 2.0, 4.0)],
+)
+def test_the_length_penalty_has_the_values_of_its_equation(length, alpha, penalty):
+    """(5 + length)^alpha / 6^alpha: Wu et al., 2016, equation 14."""
+    assert length_penalty(length, alpha) == pytest.approx(penalty)
+
+
+def test_a_prefix_may_hold_the_first_symbol_of_the_vocabulary():
+    last, unlikely = 4, torch.tensor([[-9.0, 0.0, 2.0, 1.0, -9.0]])
+    limits = Limits(last, END, 3, prefixes=[[0, 3]], banned=[last])
+    assert limits.apply(unlikely, [0], torch.empty(1, 0, dtype=torch.int64)).argmax(1).item() == 0
+    assert limits.apply(unlikely, [0], torch.tensor([[0]])).argmax(1).item() == 3
+    assert limits.apply(unlikely, [0], torch.tensor([[0, 3]])).argmax(1).item() == 2
