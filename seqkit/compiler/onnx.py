@@ -20,8 +20,11 @@ from seqkit.compiler.expressions import (
     Parameter,
     Recurrent,
     State,
+    Sum,
     Unary,
+    Units,
     operands,
+    uniform,
 )
 
 _UNARY = {
@@ -39,6 +42,7 @@ class Emission:
 
     Args:
         expressions: those of a step.
+        units: H.
         add: adds an operator with its operands, and returns the value.
         leaves: the values of what comes in.
         known: values of expressions that are there already, by their numbers.
@@ -47,11 +51,12 @@ class Emission:
     def __init__(
         self,
         expressions: Expressions,
+        units: int,
         add: Callable[..., Any],
         leaves: Mapping[Expression, Any],
         known: Mapping[int, Any] | None = None,
     ) -> None:
-        self.all, self.add, self.leaves = expressions, add, dict(leaves)
+        self.all, self.units, self.add, self.leaves = expressions, units, add, dict(leaves)
         self._values: dict[int, Any] = dict(known or {})
 
     def values(self, numbers: Sequence[int]) -> list[Any]:
@@ -64,14 +69,23 @@ class Emission:
     def _value(self, found: Expression) -> Any:
         if isinstance(found, Constant):
             return torch.tensor(found.value, dtype=torch.float32)
+        if isinstance(found, Units):
+            return torch.tensor(float(self.units))
         if not operands(found):
             return self.leaves[found]
         parts = [self._values[each] for each in operands(found)]
+        if isinstance(found, Sum):
+            return self._sum(found, parts[0])
         if isinstance(found, Unary):
             return self._unary(found.operator, parts[0])
         if isinstance(found, Binary):
             return self._binary(found.operator, *parts)
         return self.add("Where", *parts)
+
+    def _sum(self, found: Sum, a: Any) -> Any:
+        if found.a in uniform(self.all, [found.a]):
+            return self.add("Mul", a, torch.tensor(float(self.units)))
+        return self.add("ReduceSum", a, torch.tensor([-1]), keepdims=1)
 
     def _unary(self, operator: str, a: Any) -> Any:
         if operator == "expm1":
@@ -105,7 +119,7 @@ def of_input(expressions: Expressions, roots: Sequence[int]) -> tuple[list[int],
     early: dict[int, bool] = {}
     for number in below:
         found, parts = expressions[number], operands(expressions[number])
-        if isinstance(found, (Input, Parameter, Constant)) or (parts and all(each in early for each in parts)):
+        if isinstance(found, (Input, Parameter, Constant, Units)) or (parts and all(each in early for each in parts)):
             early[number] = isinstance(found, Input) or any(early[each] for each in parts)
     used = {each for number in below if number not in early for each in operands(expressions[number])} | {*roots}
     wanted = [n for n in below if n in early and n in used and not isinstance(expressions[n], Constant)]
@@ -117,7 +131,8 @@ def spread(expressions: Expressions, roots: Sequence[int]) -> set[int]:
     found: set[int] = set()
     for number in expressions.below(roots):
         each = expressions[number]
-        if isinstance(each, (Input, Recurrent, State)) or any(part in found for part in operands(each)):
+        parts = () if isinstance(each, Sum) else operands(each)
+        if isinstance(each, (Input, Recurrent, State)) or any(part in found for part in parts):
             found.add(number)
     return found
 

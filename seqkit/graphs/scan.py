@@ -67,8 +67,8 @@ class Scan(NamedTuple):
         leaves: dict[Expression, Any] = {**parameter_rows(weights.own, _units(weights))}
         gates = _split(graph, part, self.step.gates, axis=2)
         leaves |= {Input(gate): value for gate, value in enumerate(gates)}
-        emission = Emission(self.step.all, graph.add, leaves)
-        by_step, fixed = of_input(self.step.all, self.step.states)
+        emission = Emission(self.step.all, _units(weights), graph.add, leaves)
+        by_step, fixed = of_input(self.step.all, [*self.step.operands, *self.step.states])
         found = dict(zip([*by_step, *fixed], emission.values([*by_step, *fixed]), strict=True))
         return _Known({number: found[number] for number in by_step}, {number: found[number] for number in fixed})
 
@@ -77,20 +77,27 @@ class Scan(NamedTuple):
         from seqkit.compiler.expressions import Recurrent, State
         from seqkit.compiler.onnx import Emission, spread
 
-        leaves: dict[Expression, Any] = {State(number): value for number, value in enumerate(before)}
-        if self.cell.stages:
-            product = graph.add("MatMul", before[0], weights.weight_h.T)
-            bias = full_recurrent_bias(self.cell, weights)
-            product = product if bias is None else graph.add("Add", product, bias)
-            gates = _split(graph, product, self.step.gates, axis=1)
-            leaves |= {Recurrent(gate): value for gate, value in enumerate(gates)}
-        after = Emission(self.step.all, graph.add, leaves, known).values(self.step.states)
+        states: dict[Expression, Any] = {State(number): value for number, value in enumerate(before)}
+        emission = Emission(self.step.all, _units(weights), graph.add, states, known)
+        for stage, operand in enumerate(self.step.operands):
+            gates = self.step.gates_of(stage)
+            product = self._product(weights, graph, emission.values([operand])[0], gates)
+            values = _split(graph, product, len(gates), axis=1)
+            emission.leaves |= {Recurrent(gate): value for gate, value in zip(gates, values, strict=True)}
+        after = emission.values(self.step.states)
         # A state that looks at nothing but numbers and parameters has another shape.
         full, shape = spread(self.step.all, self.step.states), graph.add("Shape", before[0])
         return [
             value if number in full else graph.add("Expand", value, shape)
             for number, value in zip(self.step.states, after, strict=True)
         ]
+
+    def _product(self, weights: Weights, graph: Graph, operand: Any, gates: range) -> Value:
+        """The recurrent parts of some gates, (B, gates · H)."""
+        units, bias = _units(weights), full_recurrent_bias(self.cell, weights)
+        rows = slice(gates.start * units, gates.stop * units)
+        product = graph.add("MatMul", operand, weights.weight_h[rows].T)
+        return product if bias is None else graph.add("Add", product, bias[rows])
 
 
 class _Known(NamedTuple):

@@ -22,8 +22,8 @@ CELLS = [
     ("gru", {"reset": "before"}),
 ]
 BATCHES = [([1], 1), ([6], 6), ([3, 1, 7, 0], 7), ([2, 4], 6)]
-# Sums of a few products in another order; a wrong gate or length is off by 0.01 and more.
-CLOSE = {"rtol": 0, "atol": 1e-5}
+# Sums of a few products in another order; a wrong gate or length is off by 0.01 and more. Some states are large.
+CLOSE = {"rtol": 1e-6, "atol": 1e-5}
 
 
 def strong(module):
