@@ -23,7 +23,7 @@ from seqkit.cells.rnn import RNN
 from seqkit.errors import UsageError
 from seqkit.graphs.graph import Graph, Value
 from seqkit.graphs.scan import Scan
-from seqkit.layers import Recurrent
+from seqkit.layers import Recurrent, State
 from seqkit.layers.direction import Direction, weights_of
 
 
@@ -103,8 +103,11 @@ def add_recurrent(
     finals: list[list[Value]] = []
     for number, directions in enumerate(layer.layers):
         first = [starts[name][number] for name in layer.cell.state_names if name in starts]
-        add_layer = _add_scans if isinstance(said, Scan) else _add_layer
-        x, final = add_layer(said, list(directions), graph, x, real, first)
+        both: list[Direction] = list(directions)  # type: ignore[call-overload]
+        if isinstance(said, Scan):
+            x, final = _add_scans(said, both, graph, x, real, first)
+        else:
+            x, final = _add_layer(said, both, graph, x, real, first)
         finals.append(final)
     joined = [graph.add("Concat", *parts, axis=0) for parts in zip(*finals, strict=True)]
     states = [graph.add("Transpose", value, perm=[1, 0, 2]) for value in joined]
@@ -138,6 +141,12 @@ def _traced(cell: Cell) -> Scan:
         return Scan(cell, trace(cell))
     except TraceError as error:
         raise UsageError(f"ONNX has no operator for {cell!r}, and {error}; export it with --format torch") from error
+
+
+@torch.no_grad()
+def reached_state(layer: Recurrent, generator: torch.Generator, batch_size: int) -> State:
+    """A state to try an exported step with, to which random inputs have led: cells may divide by their states."""
+    return layer(torch.randn(batch_size, 3, layer.input_size, generator=generator))[1]  # type: ignore[no-any-return]
 
 
 def _by_layer(graph: Graph, value: Value, layers: int, width: int) -> list[Value]:
