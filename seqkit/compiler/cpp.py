@@ -17,7 +17,9 @@ from seqkit.compiler.expressions import (
     Recurrent,
     State,
     Step,
+    Sum,
     Unary,
+    Units,
     Where,
     operands,
 )
@@ -31,6 +33,26 @@ _CALLS = {"maximum": "at::vec::maximum({}, {})", "minimum": "at::vec::minimum({}
 _FUNCTIONS = {"sigmoid": "sigmoid({})", "tanh": "tanh({})", "sign": "sign({})", "not": "negation({})",
               "reciprocal": "V(1.f) / {}"}  # fmt: skip
 """Other functions are those of torch's vectors."""
+
+
+_MOST_STATES = 2
+"""As ``kMaxStates`` of the C++ has it; without a recurrent product there may be more"""
+
+
+def why_not(step: Step) -> str | None:
+    """What a step does that the C++ cannot do yet, as the end of a sentence; None if it can be emitted."""
+    if len(step.stages) > 1:
+        return f"has {len(step.stages)} recurrent products in a step, of which one can be compiled"
+    if step.stages and step.stages[0] < step.gates:
+        return "has a recurrent product for some of its gates only"
+    if step.stages and len(step.states) > _MOST_STATES:
+        return f"has {len(step.states)} states, of which {_MOST_STATES} can be compiled"
+    used = step.all.below([*step.states, *step.gradients])
+    if any(isinstance(step.all[number], Sum) for number in used):
+        return "sums over its hidden units, which cannot be compiled"
+    if any(isinstance(step.all[number], Units) for number in used):
+        return "counts its hidden units, which cannot be compiled"
+    return None
 
 
 class Slots(NamedTuple):

@@ -6,6 +6,7 @@ or two sequences is found. However a step divides and joins its tensors, the num
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -49,8 +50,8 @@ def elements(found: Sequence[Element], shape: Sequence[int]) -> Elements:
 class Interpreter:
     """Carries the operators of a recorded graph out on elements."""
 
-    def __init__(self, expressions: Expressions) -> None:
-        self.all = expressions
+    def __init__(self, expressions: Expressions, units: int) -> None:
+        self.all, self.units = expressions, units
 
     def call(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The result of an operator, elements if any of its operands are; raises :class:`Refused`."""
@@ -118,12 +119,40 @@ class Interpreter:
         count = int(np.prod([array.shape[d] for d in over]))
         rows = array.transpose([*rest, *over]).reshape([*(array.shape[d] for d in rest), count])
         shape = [1 if d in over else n for d, n in enumerate(array.shape) if keepdim or d not in over]
-        joined = FOLDS["sum" if name == "mean" else name]
-        found = [self._fold(joined, list(rows[place])) for place in np.ndindex(rows.shape[:-1])]
+        if name in ("sum", "mean"):
+            found = [self._sum(list(rows[place])) for place in np.ndindex(rows.shape[:-1])]
+        else:
+            found = [self._fold(FOLDS[name], list(rows[place])) for place in np.ndindex(rows.shape[:-1])]
         if name == "mean":
             share = self.all.constant(count)
             found = [f._replace(number=self.all.binary("div", f.number, share)) for f in found]
         return elements(found, shape)
+
+    def _sum(self, found: list[Element]) -> Element:
+        """Of values of one hidden unit, or of the same values of every unit."""
+        if len({each.unit for each in found} - {None}) <= 1 and len({each.number for each in found}) == len(found):
+            return self._fold("add", found)
+        terms: dict[tuple[int, bool], list[Element]] = {}
+        for each in found:
+            terms.setdefault((each.number, each.unit is None), []).append(each)
+        parts, unit = [], None
+        for (number, _), same in terms.items():
+            whose = {each.unit for each in same}
+            times = len(same)
+            if len(whose) > 1:
+                times, counts = len(same) // self.units, Counter(each.unit for each in same)
+                if len(whose) < self.units or {*counts.values()} != {times}:
+                    raise Refused("joins values of different hidden units")
+                number = self.all.sum_over_units(number)
+            elif unit is None:
+                unit = next(iter(whose))
+            elif whose != {unit} and whose != {None}:
+                raise Refused("joins values of different hidden units")
+            parts.append(self.all.binary("mul", number, self.all.constant(times)))
+        total = parts[0]
+        for part in parts[1:]:
+            total = self.all.binary("add", total, part)
+        return Element(total, unit, _row_of(found))
 
     def _fold(self, operator: str, found: list[Element]) -> Element:
         number = found[0].number
@@ -154,12 +183,16 @@ def _number(part: Any) -> Any:
 
 def _owner(found: Sequence[Element]) -> tuple[int | None, int | None]:
     units = {each.unit for each in found} - {None}
-    rows = {each.row for each in found} - {None}
     if len(units) > 1:
         raise Refused("joins values of different hidden units")
+    return next(iter(units), None), _row_of(found)
+
+
+def _row_of(found: Sequence[Element]) -> int | None:
+    rows = {each.row for each in found} - {None}
     if len(rows) > 1:
         raise Refused("joins values of different sequences")
-    return next(iter(units), None), next(iter(rows), None)
+    return next(iter(rows), None)
 
 
 def _map(value: Any, change: Any) -> Any:

@@ -1,13 +1,14 @@
 """The intermediate form: what one hidden unit computes in one step, as expressions over what comes in.
 
 Expressions are numbered; an operand is the number of an earlier one. Equal expressions have one number, so that what a
-step and its gradient share is there once. Every expression stands for one unit of one sequence.
+step and its gradient share is there once. Every expression stands for one unit of one sequence; a :class:`Sum` is the
+one kind that looks at the other units.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 COMPARISONS = {"gt", "ge", "lt", "le", "eq", "ne"}
 LOGICAL = {"and", "or"}
@@ -17,7 +18,7 @@ UNARY = {
     "neg", "abs", "sign", "not", "sigmoid", "tanh", "exp", "expm1", "log", "log1p", "sqrt", "reciprocal", "erf", "sin",
     "cos",
 }  # fmt: skip
-_COMMUTATIVE = {"add", "mul", "maximum", "minimum", "and", "or"}
+COMMUTATIVE = {"add", "mul", "maximum", "minimum", "and", "or"}
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,29 @@ class Gradient:
 
 
 @dataclass(frozen=True)
+class OperandGradient:
+    """The gradient of what the recurrent product of a stage multiplies."""
+
+    stage: int
+
+
+@dataclass(frozen=True)
+class Units:
+    """The number of hidden units."""
+
+
+@dataclass(frozen=True)
 class Constant:
     """A number."""
 
     value: float
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum of an expression over all hidden units of a sequence."""
+
+    a: int
 
 
 @dataclass(frozen=True)
@@ -88,13 +108,13 @@ class Where:
     b: int
 
 
-Leaf = Input | Recurrent | State | Parameter | Gradient | Constant
-Expression = Leaf | Unary | Binary | Where
+Leaf = Input | Recurrent | State | Parameter | Gradient | OperandGradient | Units | Constant
+Expression = Leaf | Sum | Unary | Binary | Where
 
 
 def operands(expression: Expression) -> tuple[int, ...]:
     """The numbers of the expressions that one is made of."""
-    if isinstance(expression, (Unary, Binary, Where)):
+    if isinstance(expression, (Sum, Unary, Binary, Where)):
         return tuple(getattr(expression, field.name) for field in fields(expression) if field.name != "operator")
     return ()
 
@@ -141,13 +161,17 @@ class Expressions:
         simple = self._simplified(operator, a, b)
         if simple is not None:
             return simple
-        if operator in _COMMUTATIVE and a > b:
+        if operator in COMMUTATIVE and a > b:
             a, b = b, a
         return self.add(Binary(operator, a, b))
 
     def where(self, condition: int, a: int, b: int) -> int:
         """``a`` where the condition holds, else ``b``."""
         return self.add(Where(self.as_truth(condition), self.as_number(a), self.as_number(b)))
+
+    def sum_over_units(self, a: int) -> int:
+        """The sum of ``a`` over the hidden units."""
+        return self.add(Sum(self.as_number(a)))
 
     def _simplified(self, operator: str, a: int, b: int) -> int | None:
         first, second = self[a], self[b]
@@ -198,21 +222,45 @@ class Step:
 
     all: Expressions
     gates: int
+    stages: tuple[int, ...]
+    """gates of each recurrent product, in their order; gates after them have none"""
     own_rows: int
     states: tuple[int, ...]
     """the states after the step"""
+    operands: tuple[int, ...]
+    """what each recurrent product multiplies; of the first it is h, of others it may use the products before"""
     grad_inputs: tuple[int, ...]
     """the gradient of each gate's input part"""
     grad_recurrents: tuple[int, ...]
     grad_states: tuple[int, ...]
-    """of the states before the step, without what reaches h through the recurrent product"""
+    """of the states before the step, without what reaches h through the first recurrent product"""
     grad_own: tuple[int, ...]
     """of each row of own parameters, the share of one sequence"""
+
+    def with_numbers(self, expressions: Expressions, numbers: Mapping[str, tuple[int, ...]]) -> Step:
+        """The same step among other expressions; ``numbers`` are theirs, by field."""
+        return replace(self, all=expressions, **numbers)  # type: ignore[arg-type]
 
     @property
     def gradients(self) -> tuple[int, ...]:
         """All that the way back computes."""
         return (*self.grad_inputs, *self.grad_recurrents, *self.grad_states, *self.grad_own)
+
+    def gates_of(self, stage: int) -> range:
+        """The gates that a recurrent product serves."""
+        first = sum(self.stages[:stage])
+        return range(first, first + self.stages[stage])
+
+
+def uniform(expressions: Expressions, numbers: Iterable[int]) -> set[int]:
+    """Those of the expressions below the numbers that are the same for all hidden units of a sequence."""
+    found: set[int] = set()
+    for number in expressions.below(numbers):
+        each = expressions[number]
+        parts = operands(each)
+        if isinstance(each, (Constant, Units, Sum)) or (parts and all(part in found for part in parts)):
+            found.add(number)
+    return found
 
 
 def depends_on_gradient(expressions: Expressions, numbers: Sequence[int]) -> set[int]:
@@ -220,6 +268,6 @@ def depends_on_gradient(expressions: Expressions, numbers: Sequence[int]) -> set
     late: set[int] = set()
     for number in expressions.below(numbers):
         found = expressions[number]
-        if isinstance(found, Gradient) or any(each in late for each in operands(found)):
+        if isinstance(found, (Gradient, OperandGradient)) or any(each in late for each in operands(found)):
             late.add(number)
     return late

@@ -1,14 +1,14 @@
 """Records a cell's step and its gradient, and brings both into the intermediate form.
 
 ``make_fx`` records what torch computes for a few hidden units. The same is recorded once more for another number of
-units and of sequences, and both have to be the same expressions: a step that knows how many there are is refused.
+units and of sequences, and both have to be the same expressions (``sizes.py``).
 B batch, H hidden units, G gates.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,13 +21,23 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from seqkit.cells import Cell
 from seqkit.compiler.elements import Element, Elements, Interpreter, Refused, elements
-from seqkit.compiler.expressions import Expression, Expressions, Gradient, Input, Parameter, Recurrent, State, Step
+from seqkit.compiler.expressions import (
+    Expression,
+    Expressions,
+    Gradient,
+    Input,
+    OperandGradient,
+    Parameter,
+    Recurrent,
+    State,
+    Step,
+)
 from seqkit.compiler.rules import DECOMPOSITIONS
+from seqkit.compiler.sizes import Differ, Recording, for_any_size
 from seqkit.errors import SeqkitError
 
-_UNITS, _OTHER_UNITS = 3, 5
-_MOST_STATES = 2
-"""As ``kMaxStates`` of the C++ has it; without a recurrent product there may be more"""
+_UNITS = (3, 5)
+"""Of the two recordings"""
 
 
 class TraceError(SeqkitError):
@@ -44,28 +54,22 @@ def trace(cell: Cell) -> Step:
         # Wherever a layer is called: where gradients are off, in inference mode, with a default dtype of its own. No
         # number is drawn from anybody's generator.
         with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=[]):
-            return _trace(cell, Expressions())
+            return _trace(cell)
     except Refused as refusal:
         raise TraceError(f"{type(cell).__name__}.step is not compiled: it {refusal}") from refusal
 
 
-def _trace(cell: Cell, expressions: Expressions) -> Step:
-    _check(cell)
-    _Tracing(cell, expressions, 1, _UNITS).check_operand()
-    again = _Tracing(cell, expressions, 2, _OTHER_UNITS).states()
-    step = _Tracing(cell, expressions, 1, _UNITS).step()
-    if again != step.states:
-        raise Refused("gives other expressions for another number of hidden units or of sequences")
+def _trace(cell: Cell) -> Step:
+    first, second = (Recording(_Tracing(cell, Expressions(), 1, units).step(), units) for units in _UNITS)
+    if _Tracing(cell, first.step.all, 2, first.units).results() != (*first.step.states, *first.step.operands[1:]):
+        raise Refused("gives other expressions for another number of sequences")
+    try:
+        step = for_any_size(first, second)
+    except Differ:
+        raise Refused("gives other expressions for another number of hidden units") from None
+    if step.operands[:1] not in ((), (step.all.add(State(0)),)):
+        raise Refused("has a recurrent product of something else than h")
     return step
-
-
-def _check(cell: Cell) -> None:
-    if len(cell.stages) > 1:
-        raise Refused(f"has {len(cell.stages)} recurrent products in a step, of which one can be compiled")
-    if cell.stages and cell.recurrent_gates < len(cell.gate_names):
-        raise Refused("has a recurrent product for some of its gates only")
-    if cell.stages and len(cell.state_names) > _MOST_STATES:
-        raise Refused(f"has {len(cell.state_names)} states, of which {_MOST_STATES} can be compiled")
 
 
 class _Tracing:
@@ -79,45 +83,57 @@ class _Tracing:
                 raise Refused(f"has the parameter '{name}' of shape {tuple(value.shape)}, not of n·H numbers")
 
     def step(self) -> Step:
-        gates, count = len(self.cell.gate_names), len(self.cell.state_names)
+        gates, count, stages = len(self.cell.gate_names), len(self.cell.state_names), len(self.cell.stages)
 
         def both(tensors: list[Tensor], grads: list[Tensor]) -> tuple[Any, Any]:
             new, back, *_ = torch.func.vjp(self._run, tensors)
             return new, back(tuple(grads))[0]
 
-        leaves, grads = self._leaves(), self._part(count, Gradient)
+        leaves = self._leaves()
+        self.results()  # says what is wrong with them, where their gradient would only fail
+        grads = [*self._part(count, Gradient), *(self._rows(1, OperandGradient, n) for n in range(1, stages))]
         new, back = self._interpret(both, leaves, grads)[:2]
-        states = tuple(self._by_unit(value, "the new state") for value in new)
+        results = self._results(new)
+        first = (self._first_operand(leaves),) if stages else ()
         names = ("an input part", "a recurrent part", *("a state",) * count, *("a parameter",) * len(self.own))
         found = [self._by_gate(value, f"the gradient of {name}") for value, name in zip(back, names, strict=True)]
         grad_states = tuple(number for each in found[2 : 2 + count] for number in each)
         own = tuple(number for each in found[2 + count :] for number in each)
-        return Step(self.all, gates, len(own), states, found[0], found[1], grad_states, own)
+        return Step(
+            self.all, gates, tuple(map(len, self.cell.stages)), len(own), results[:count], first + results[count:],
+            found[0], found[1], grad_states, own,
+        )  # fmt: skip
 
-    def states(self) -> tuple[int, ...]:
-        new, count = self._interpret(self._run, self._leaves()), len(self.cell.state_names)
-        if len(new) != count:
-            raise Refused(f"gives {len(new)} states, not the {count} in its state_names")
-        return tuple(self._by_unit(value, "the new state") for value in new)
+    def results(self) -> tuple[int, ...]:
+        """The new states, then what each recurrent product after the first multiplies."""
+        return self._results(self._interpret(self._run, self._leaves()))
 
-    def check_operand(self) -> None:
-        """h is what the product multiplies, if there is one."""
-        if not self.cell.stages:
-            return
+    def _results(self, new: Sequence[Elements]) -> tuple[int, ...]:
+        count, later = len(self.cell.state_names), max(len(self.cell.stages) - 1, 0)
+        if len(new) != count + later:
+            raise Refused(f"gives {len(new) - later} states, not the {count} in its state_names")
+        names = ["the new state"] * count + ["what a recurrent product multiplies"] * later
+        return tuple(self._by_unit(value, name) for value, name in zip(new, names, strict=True))
+
+    def _first_operand(self, leaves: list[Elements]) -> int:
         count = len(self.cell.state_names)
-        x, _, *rest = self._leaves()
 
         def operand(x: Any, state: list[Tensor]) -> Tensor:
             return self.cell.operand(0, x, x[..., :0], tuple(state))
 
-        found = self._interpret(operand, x, rest[:count])
-        if self._by_unit(found, "what the recurrent product multiplies") != self.all.add(State(0)):
-            raise Refused("has a recurrent product of something else than h")
+        return self._by_unit(self._interpret(operand, leaves[0], leaves[2 : 2 + count]), "what a product multiplies")
 
     def _run(self, tensors: list[Tensor]) -> tuple[Tensor, ...]:
+        """The new states, then what each recurrent product after the first multiplies."""
         count = 2 + len(self.cell.state_names)
         own = dict(zip(self.own, tensors[count:], strict=True))
-        return tuple(self.cell.step(tensors[0], tensors[1], tuple(tensors[2:count]), **own))
+        x, r, state = tensors[0], tensors[1], tuple(tensors[2:count])
+        new, known, operands = self.cell.step(x, r, state, **own), 0, []
+        for stage, gates in enumerate(self.cell.stages):
+            if stage:
+                operands.append(self.cell.operand(stage, x, r[..., : known * self.units], state))
+            known += len(gates)
+        return (*new, *operands)
 
     def _leaves(self) -> list[Elements]:
         gates, count = len(self.cell.gate_names), len(self.cell.state_names)
@@ -186,7 +202,7 @@ class _Run(NamedTuple):
     record: Callable[[], GraphModule]
 
     def result(self, given: list[Elements]) -> Any:
-        interpreter, values = Interpreter(self.tracing.all), {}
+        interpreter, values = Interpreter(self.tracing.all, self.tracing.units), {}
         inputs = iter(given)
         for node in self.graph.graph.nodes:
             if node.op == "placeholder":

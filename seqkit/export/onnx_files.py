@@ -64,7 +64,7 @@ def unrounded_layers(contents: Iterable[bytes]) -> list[str]:
     import onnx
 
     kinds = {node.op_type for content in files for node in onnx.load_from_string(content).graph.node}
-    return sorted(kinds & {"GRU", "LSTM", "RNN"})
+    return sorted(kinds & {"GRU", "LSTM", "RNN", "Scan"})
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from seqkit.export.torch_files import make_torch, torch_run
 from seqkit.files import json_bytes, remove_drafts_of, write_atomic
 from seqkit.graphs import OPSET, Exported, Part
 from seqkit.graphs.graph import check_installed
-from seqkit.graphs.recurrent import needed_operator
+from seqkit.graphs.recurrent import in_onnx
 from seqkit.layers.recurrent import Recurrent
 from seqkit.runs.ensemble import check_test_split
 from seqkit.runs.model import Model, load
@@ -129,7 +129,7 @@ def _check_cells(model: Model) -> None:
     """Raises :class:`UsageError` for a cell that ONNX cannot say, before any work is done."""
     for module in model.head.modules():
         if isinstance(module, Recurrent):
-            needed_operator(module.cell)
+            in_onnx(module.cell)
 
 
 def _parts_of(model: Model) -> Exported:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any, NewType
+from itertools import count
+from typing import Any, NamedTuple, NewType
 
 import numpy as np
 import torch
@@ -34,6 +35,18 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: list[tuple[str, list[str], list[str], dict[str, Any]]] = []
         self._constants: dict[str, np.ndarray] = {}
+        self._count = count()
+
+    def inner(self) -> Graph:
+        """A graph for the body of a loop: it sees the values of this one, and its constants are this one's."""
+        graph = Graph()
+        graph._constants, graph._count = self._constants, self._count
+        return graph
+
+    def names(self, kind: str, number: int) -> list[Value]:
+        """New names for values that come into a graph."""
+        first = next(self._count)
+        return [Value(f"{kind}_{first}_{place}") for place in range(number)]
 
     def add(self, operator: str, *operands: Value | Tensor | None, **attributes: Any) -> Value:
         """The output of an operator; an operand of None is left out."""
@@ -43,8 +56,7 @@ class Graph:
         self, outputs: int, operator: str, *operands: Value | Tensor | None, **attributes: Any
     ) -> list[Value]:
         """The first outputs of an operator."""
-        number = len(self._nodes)
-        names = [Value(f"{operator}_{number}_{place}") for place in range(outputs)]
+        names = self.names(operator, outputs)
         self._nodes.append((operator, [self._name(operand) for operand in operands], [*names], attributes))
         return names
 
@@ -66,7 +78,7 @@ class Graph:
         check_installed()
         from onnx import checker, helper, numpy_helper
 
-        nodes = [helper.make_node(kind, operands, names, **extra) for kind, operands, names, extra in self._nodes]
+        nodes = self._made_nodes()
         nodes += [helper.make_node("Identity", [value], [output]) for output, (value, _, _) in outputs.items()]
         graph = helper.make_graph(
             nodes,
@@ -82,6 +94,15 @@ class Graph:
         checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString())
 
+    def _made_nodes(self) -> list[Any]:
+        from onnx import helper
+
+        made = []
+        for kind, operands, names, extra in self._nodes:
+            attributes = {key: each.made() if isinstance(each, Body) else each for key, each in extra.items()}
+            made.append(helper.make_node(kind, operands, names, **attributes))
+        return made
+
     def _name(self, operand: Value | Tensor | None) -> str:
         if isinstance(operand, Tensor):
             return self._constant(operand.detach().cpu().contiguous().numpy())
@@ -95,6 +116,29 @@ class Graph:
         name = f"constant_{len(self._constants)}"
         self._constants[name] = value
         return Value(name)
+
+
+class Body(NamedTuple):
+    """The body of a loop, as the attribute ``body`` of an operator."""
+
+    graph: Graph
+    """:meth:`Graph.inner` of the graph that the operator is added to"""
+    inputs: Mapping[Value, torch.dtype]
+    outputs: Sequence[Value]
+    """of float32"""
+
+    def made(self) -> Any:
+        """The body as the package onnx has it; every output is a new value, since it may be an input."""
+        from onnx import helper
+
+        ends = self.graph.names("end", len(self.outputs))
+        nodes = self.graph._made_nodes()
+        nodes += [helper.make_node("Identity", [value], [end]) for value, end in zip(self.outputs, ends, strict=True)]
+        starts = [helper.make_tensor_value_info(name, onnx_type(kind), None) for name, kind in self.inputs.items()]
+        float32 = onnx_type(torch.float32)
+        return helper.make_graph(
+            nodes, "body", starts, [helper.make_tensor_value_info(end, float32, None) for end in ends]
+        )
 
 
 def check_installed() -> None:

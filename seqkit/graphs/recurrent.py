@@ -1,5 +1,7 @@
 """Recurrent layers as ONNX's own operators, which have time first and the gates in an order of their own.
 
+Cells that ONNX has no operator for run in a loop over their step (``scan.py``).
+
 B batch, T time, I inputs, H hidden units, L layers, D directions.
 """
 
@@ -20,8 +22,9 @@ from seqkit.cells.lstm_peephole import PeepholeLSTM
 from seqkit.cells.rnn import RNN
 from seqkit.errors import UsageError
 from seqkit.graphs.graph import Graph, Value
-from seqkit.layers import Recurrent
-from seqkit.layers.recurrent import Direction
+from seqkit.graphs.scan import Scan
+from seqkit.layers import Recurrent, State
+from seqkit.layers.direction import Direction, weights_of
 
 
 class Operator(NamedTuple):
@@ -88,16 +91,23 @@ def add_recurrent(
 ) -> RecurrentValues:
     """A layer over x (B, T, I) with lengths (B) of int64, None: no padding, from a state (B, L·D, H), None: zeros.
 
-    Raises :class:`UsageError` for a cell that ONNX has no operator for.
+    Raises :class:`UsageError` for a cell that ONNX cannot say.
     """
-    operator, width = needed_operator(layer.cell), layer.num_directions
-    sizes = None if lengths is None else graph.add("Cast", lengths, to=_INT32)
+    said, width = in_onnx(layer.cell), layer.num_directions
     starts = {name: _by_layer(graph, value, layer.num_layers, width) for name, value in (state or {}).items()}
     x = graph.add("Transpose", x, perm=[1, 0, 2])
+    if isinstance(said, Scan):
+        real = None if lengths is None else _real_steps(graph, x, lengths)
+    else:
+        real = None if lengths is None else graph.add("Cast", lengths, to=_INT32)
     finals: list[list[Value]] = []
     for number, directions in enumerate(layer.layers):
         first = [starts[name][number] for name in layer.cell.state_names if name in starts]
-        x, final = _add_layer(operator, list(directions), graph, x, sizes, first)  # type: ignore[call-overload]
+        both: list[Direction] = list(directions)  # type: ignore[call-overload]
+        if isinstance(said, Scan):
+            x, final = _add_scans(said, both, graph, x, real, first)
+        else:
+            x, final = _add_layer(said, both, graph, x, real, first)
         finals.append(final)
     joined = [graph.add("Concat", *parts, axis=0) for parts in zip(*finals, strict=True)]
     states = [graph.add("Transpose", value, perm=[1, 0, 2]) for value in joined]
@@ -115,17 +125,28 @@ _INT32 = 6
 """ONNX's number for the type of ``sequence_lens``"""
 
 
-def needed_operator(cell: Cell) -> Operator:
-    """The ONNX operator of a cell; raises :class:`UsageError` if there is none."""
+def in_onnx(cell: Cell) -> Operator | Scan:
+    """The ONNX operator of a cell, or else its traced step; raises :class:`UsageError` if it cannot be traced."""
     # A class derived from a cell may compute something else.
     function = operator_of.registry.get(type(cell))
     operator: Operator | None = function(cell) if function else None
-    if operator is None:
-        raise UsageError(
-            f"ONNX has no operator for {cell!r}; export it with --format torch, or train with a cell that ONNX has: "
-            "rnn, lstm, lstm-coupled, lstm-peephole or gru"
-        )
-    return operator
+    return operator or _traced(cell)
+
+
+def _traced(cell: Cell) -> Scan:
+    # Not before somebody needs it: recording takes a second to import.
+    from seqkit.compiler import TraceError, trace
+
+    try:
+        return Scan(cell, trace(cell))
+    except TraceError as error:
+        raise UsageError(f"ONNX has no operator for {cell!r}, and {error}; export it with --format torch") from error
+
+
+@torch.no_grad()
+def reached_state(layer: Recurrent, generator: torch.Generator, batch_size: int) -> State:
+    """A state to try an exported step with, to which random inputs have led: cells may divide by their states."""
+    return layer(torch.randn(batch_size, 3, layer.input_size, generator=generator))[1]  # type: ignore[no-any-return]
 
 
 def _by_layer(graph: Graph, value: Value, layers: int, width: int) -> list[Value]:
@@ -153,6 +174,39 @@ def _add_layer(
     outputs, *finals = graph.add_several(1 + states, operator.name, *operands, **attributes)
     side_by_side = graph.add("Transpose", outputs, perm=[0, 2, 1, 3])
     return graph.add("Reshape", side_by_side, graph.numbers(0, 0, width * hidden)), finals
+
+
+def _real_steps(graph: Graph, x: Value, lengths: Value) -> Value:
+    """(T, B, 1) of bool: the steps of x (T, B, I) inside each sequence."""
+    steps = graph.add("Gather", graph.add("Shape", x), torch.tensor(0), axis=0)
+    time = graph.add("Range", torch.tensor(0), steps, torch.tensor(1))
+    each = graph.add("Unsqueeze", lengths, graph.numbers(0, 2))
+    return graph.add("Less", graph.add("Unsqueeze", time, graph.numbers(1, 2)), each)
+
+
+def _add_scans(
+    scan: Scan, directions: list[Direction], graph: Graph, x: Value, real: Value | None, first: list[Value]
+) -> tuple[Value, list[Value]]:
+    """x (T, B, I) to outputs (T, B, D·H) and final states (D, B, H)."""
+    outputs, finals = [], []
+    for number, direction in enumerate(directions):
+        weights = weights_of(direction)
+        where = torch.tensor(number)
+        before = [graph.add("Gather", value, where, axis=0) for value in first]
+        before = before or [_zeros(graph, x, weights.weight_h.shape[1])] * len(scan.step.states)
+        output, final = scan.add(weights, graph, x, real, before, backward=number == 1)
+        outputs.append(output)
+        finals.append([graph.add("Unsqueeze", value, graph.numbers(0)) for value in final])
+    if len(directions) == 1:
+        return outputs[0], finals[0]
+    joined = [graph.add("Concat", *parts, axis=0) for parts in zip(*finals, strict=True)]
+    return graph.add("Concat", *outputs, axis=2), joined
+
+
+def _zeros(graph: Graph, x: Value, hidden: int) -> Value:
+    """(B, H) of zeros for x (T, B, I)."""
+    rows = graph.add("Slice", graph.add("Shape", x), graph.numbers(1), graph.numbers(2))
+    return graph.add("ConstantOfShape", graph.add("Concat", rows, graph.numbers(hidden), axis=0))
 
 
 def _weights(operator: Operator, direction: Direction) -> list[Tensor]:

@@ -4,7 +4,20 @@ import operator
 
 import torch
 
-from seqkit.compiler.expressions import Binary, Constant, Gradient, Input, Parameter, Recurrent, State, Unary, operands
+from seqkit.compiler.expressions import (
+    Binary,
+    Constant,
+    Gradient,
+    Input,
+    OperandGradient,
+    Parameter,
+    Recurrent,
+    State,
+    Sum,
+    Unary,
+    Units,
+    operands,
+)
 
 BINARY = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "pow": torch.pow,
@@ -14,14 +27,18 @@ BINARY = {
 
 
 def leaves_of(cell, x, r, state, own, grads):
-    """The values of the leaves of a step: x and r (B, G·H), states and gradients (B, H) each."""
-    gates = len(cell.gate_names)
+    """The values of the leaves of a step: x and r (B, G·H), states and gradients (B, H) each.
+
+    Gradients are those of the new states, then of what recurrent products after the first multiply.
+    """
+    gates, states = len(cell.gate_names), len(state)
     rows = torch.cat([value.reshape(-1, state[0].shape[1]) for value in own.values()]) if own else []
     return {
         **{Input(n): value for n, value in enumerate(x.chunk(gates, -1))},
-        **{Recurrent(n): value for n, value in enumerate(r.chunk(gates, -1) if cell.stages else ())},
+        **{Recurrent(n): value for n, value in enumerate(r.chunk(cell.recurrent_gates, -1) if cell.stages else ())},
         **{State(n): value for n, value in enumerate(state)},
-        **{Gradient(n): value for n, value in enumerate(grads)},
+        **{Gradient(n): value for n, value in enumerate(grads[:states])},
+        **{OperandGradient(1 + n): value for n, value in enumerate(grads[states:])},
         **{Parameter(n): row for n, row in enumerate(rows)},
     }
 
@@ -35,6 +52,10 @@ def evaluate(step, numbers, leaves):
         parts = [values[each] for each in operands(found)]
         if isinstance(found, Constant):
             values[number] = torch.full_like(some, found.value)
+        elif isinstance(found, Units):
+            values[number] = torch.full_like(some, some.shape[1])
+        elif isinstance(found, Sum):
+            values[number] = parts[0].sum(-1, keepdim=True).expand_as(some)
         elif isinstance(found, Unary):
             function = {"not": torch.logical_not}.get(found.operator) or getattr(torch, found.operator)
             values[number] = function(*parts)

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from seqkit import Recurrent, State
-from seqkit.cells.lstm import LSTM
 from seqkit.errors import UsageError
 from seqkit.export.onnx_files import onnx_run
 from seqkit.graphs import Graph, Value, add, crf_symbols
@@ -23,8 +22,8 @@ CELLS = [
     ("gru", {"reset": "before"}),
 ]
 BATCHES = [([1], 1), ([6], 6), ([3, 1, 7, 0], 7), ([2, 4], 6)]
-# Sums of a few products in another order; a wrong gate or length is off by 0.01 and more.
-CLOSE = {"rtol": 0, "atol": 1e-5}
+# Sums of a few products in another order; a wrong gate or length is off by 0.01 and more. Some states are large.
+CLOSE = {"rtol": 1e-6, "atol": 1e-5}
 
 
 def strong(module):
@@ -47,6 +46,11 @@ def built(made, inputs, outputs):
 @pytest.mark.parametrize(("cell", "options"), CELLS)
 @pytest.mark.parametrize(("layers", "both"), list(itertools.product((1, 2), (False, True))))
 def test_a_recurrent_layer_is_equal_in_onnx_at_every_length(cell, options, layers, both):
+    assert_equal_in_onnx(cell, layers, both, **options)
+
+
+def assert_equal_in_onnx(cell, layers=1, both=False, **options):
+    """A layer in onnxruntime gives its outputs and states at every length, from zeros and from a state."""
     torch.manual_seed(0)
     layer = strong(Recurrent(cell, 3, 5, layers, both, kernel="reference", **options))
     names, size = layer.cell.state_names, ("batch", layers * (1 + both), 5)
@@ -65,7 +69,8 @@ def test_a_recurrent_layer_is_equal_in_onnx_at_every_length(cell, options, layer
     from_zero, from_state = built(without, inputs, outputs), built(within, {**inputs, **started}, outputs)
     for lengths, time in BATCHES:
         x, given = torch.randn(len(lengths), time, 3), torch.tensor(lengths)
-        state = {name: torch.randn(len(lengths), layers * (1 + both), 5) for name in names}
+        # One that inputs lead to: some cells divide by their states.
+        state = {name: value.detach() for name, value in layer(torch.randn(len(lengths), 3, 3))[1].items()}
         for found, first in ((from_zero(x=x, lengths=given), None), (from_state(x=x, lengths=given, **state), state)):
             with torch.no_grad():
                 y, last = layer(x, given, first and State(first))
@@ -114,18 +119,6 @@ def test_the_operators_are_onnx_s_own_and_one_a_layer():
     content = graph.model("test", inputs, {"y": (ran.outputs, torch.float32, ("batch", "time", 10))}, {})
     kinds = [node.op_type for node in onnx.load_from_string(content).graph.node]
     assert kinds.count("LSTM") == 2 and not {"Loop", "Scan", "If"} & set(kinds)
-
-
-class Doubled(LSTM):
-    def step(self, x, r, state):
-        h, c = super().step(x, r, state)
-        return 2 * h, c
-
-
-@pytest.mark.parametrize("cell", ["lstm-layer-norm", Doubled])
-def test_a_cell_that_onnx_cannot_say_is_refused(cell):
-    with pytest.raises(UsageError, match=r"ONNX has no operator for .*; export it with --format torch, or train with"):
-        add(Recurrent(cell, 3, 5), Graph(), Value("x"), Value("lengths"))
 
 
 def test_a_module_without_an_export_is_refused_by_name():

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seqkit.answers.written import Scored
 from seqkit.graphs import Answering, Exported, ExternalDecoder, step_part, with_modules
+from seqkit.graphs.recurrent import reached_state
 from seqkit.layers import State
 from seqkit.topologies.next_step.codec import StreamCodec, Text
 from seqkit.topologies.next_step.head import LanguageModelHead
@@ -27,7 +28,7 @@ def export_language_model(head: LanguageModelHead, codec: StreamCodec) -> Export
         return decoder.start(batch_size=batch_size).recurrent
 
     def sample(generator: torch.Generator, lengths: Tensor, time: int) -> dict[str, Tensor]:
-        return {name: torch.randn(tensor.shape, generator=generator) for name, tensor in start(len(lengths)).items()}
+        return dict(reached_state(decoder.recurrent, generator, len(lengths)))
 
     def predict(runs: Mapping[str, Any], batch: Sequence[Text]) -> list[Scored]:
         return with_modules(head, decoder=ExternalDecoder(runs["step"], start)).predict(batch)

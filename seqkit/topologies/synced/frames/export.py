@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seqkit.graphs import Answering, Answers, Exported, Graph, Part, Value, add, labelling
-from seqkit.graphs.recurrent import add_recurrent
+from seqkit.graphs.recurrent import add_recurrent, reached_state
 from seqkit.layers import State
 from seqkit.topologies.synced.frames.codec import FrameBatch, FrameCodec
 from seqkit.topologies.synced.frames.head import FrameHead
@@ -71,9 +71,8 @@ def _step_part(head: FrameHead, size: int) -> Part:
 
     def sample(generator: torch.Generator, lengths: Tensor, time: int) -> dict[str, Tensor]:
         batch = len(lengths)
-        state = layer.initial_state(batch)
-        drawn = {name: torch.randn(value.shape, generator=generator) for name, value in state.items()}
-        return {"frame": torch.randn(batch, size, generator=generator), **drawn}
+        state = reached_state(layer, generator, batch)
+        return {"frame": torch.randn(batch, size, generator=generator), **state}
 
     outputs = {"logits": ("batch", len(head.labels)), **{f"next_{name}": sizes[name] for name in names}}
     return Part("step", {"frame": ("batch", size), **sizes}, outputs, compute, build, sample, optional=True)
