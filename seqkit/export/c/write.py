@@ -10,6 +10,7 @@ from seqkit.export.c.frames import write_frames
 from seqkit.export.c.language import write_language
 from seqkit.export.c.layers import needed_cell
 from seqkit.export.c.source import Source, identifier
+from seqkit.export.c.texts import write_texts
 from seqkit.files import remove_drafts_of, write_atomic
 from seqkit.graphs import Answering
 from seqkit.layers.recurrent import Recurrent
@@ -19,6 +20,8 @@ from seqkit.topologies import EnsembleHead, Exports
 _WRITERS: dict[str, Callable[[Model, Answering], Source]] = {
     "frames": write_frames,
     "frame sets": write_frames,
+    "label": write_texts,
+    "label sets": write_texts,
     "language model": write_language,
 }
 """By the kinds of :data:`seqkit.runtime.kinds.KINDS`"""
