@@ -21,7 +21,7 @@ _MAX = """    for (int k = 0; k < {size}; ++k) {{
         pooled[{start} + k] = most;
     }}"""
 _LAST = "    memcpy(pooled + {start}, s->final, {size} * sizeof(float));"
-_ATTENTION = """    /* A running softmax, so that no weights need to be kept: totals shrink when a larger score comes. */
+_ATTENTION = """    /* A running softmax, which keeps no weights: totals shrink when a larger score comes. */
     float most = -INFINITY, sum = 0.0f;
     memset(pooled + {start}, 0, {size} * sizeof(float));
     for (int t = 0; t < count; ++t) {{

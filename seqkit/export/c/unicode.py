@@ -18,23 +18,24 @@ from seqkit.export.c.source import Source
 _GAP = range(0xD800, 0xE000)
 """Halves of surrogate pairs, which no text has"""
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
-WORD_KINDS = {_UNSPACED: 3, r"[\p{L}\p{M}]": 2, r"\p{N}": 4, r"\s": 1}
-"""For characters of words, the number that C has for each kind; the first that fits counts"""
-_CLUSTER_KINDS = {
-    r"\p{GCB=CR}": 1,
-    r"\p{GCB=LF}": 2,
-    r"\p{GCB=Control}": 3,
-    r"\p{GCB=Extend}": 4,
-    r"\p{GCB=ZWJ}": 5,
-    r"\p{GCB=Regional_Indicator}": 6,
-    r"\p{GCB=Prepend}": 7,
-    r"\p{GCB=SpacingMark}": 8,
-    r"\p{GCB=L}": 9,
-    r"\p{GCB=V}": 10,
-    r"\p{GCB=T}": 11,
-    r"\p{Extended_Pictographic}": 14,
-}
-_CONJUNCT_KINDS = {r"\p{InCB=Consonant}": 1, r"\p{InCB=Linker}": 2, r"\p{InCB=Extend}": 3}
+Kinds = tuple[tuple[str, int], ...]
+"""Patterns of characters, each with the number that C has for its kind; the first that fits counts"""
+_WORD_KINDS: Kinds = ((_UNSPACED, 3), (r"[\p{L}\p{M}]", 2), (r"\p{N}", 4), (r"\s", 1))
+_CLUSTER_KINDS: Kinds = (
+    (r"\p{GCB=CR}", 1),
+    (r"\p{GCB=LF}", 2),
+    (r"\p{GCB=Control}", 3),
+    (r"\p{GCB=Extend}", 4),
+    (r"\p{GCB=ZWJ}", 5),
+    (r"\p{GCB=Regional_Indicator}", 6),
+    (r"\p{GCB=Prepend}", 7),
+    (r"\p{GCB=SpacingMark}", 8),
+    (r"\p{GCB=L}", 9),
+    (r"\p{GCB=V}", 10),
+    (r"\p{GCB=T}", 11),
+    (r"\p{Extended_Pictographic}", 14),
+)
+_CONJUNCT_KINDS: Kinds = ((r"\p{InCB=Consonant}", 1), (r"\p{InCB=Linker}", 2), (r"\p{InCB=Extend}", 3))
 Range = tuple[int, int, int]
 
 
@@ -58,14 +59,16 @@ def _ranges(numbers: Mapping[int, int]) -> list[Range]:
     return found
 
 
-def _kinds(patterns: Mapping[str, int]) -> list[Range]:
+@cache
+def _kinds(patterns: Kinds) -> list[Range]:
     numbers = dict[int, int]()
-    for pattern, number in patterns.items():
+    for pattern, number in patterns:
         for match in regex.finditer(pattern, _all(), regex.V1):
             numbers.setdefault(ord(match[0]), number)
     return _ranges(numbers)
 
 
+@cache
 def _where(holds: Callable[[str], bool]) -> list[Range]:
     return _ranges({code: 1 for code in _codes() if holds(chr(code))})
 
@@ -86,15 +89,14 @@ def add_clusters(source: Source) -> None:
 def add_words(source: Source) -> None:
     """Adds ``next_token`` of words."""
     add_clusters(source)
-    add_ranges(source, "word_kinds", _kinds(WORD_KINDS))
+    add_ranges(source, "word_kinds", _kinds(_WORD_KINDS))
     source.part("words.c")
 
 
 def add_lower(source: Source) -> None:
     """Adds ``to_lower``, as Python lowers a text: also Σ at the end of a word."""
-    changes = {code: ord(low) - code for code in _codes() if len(low := chr(code).lower()) == 1 and ord(low) != code}
     source.part("step_range.c")
-    source.table("step_range", "lower_steps", (f"{{{a}, {b}, {s}, {d}}}" for a, b, s, d in _steps(changes)))
+    source.table("step_range", "lower_steps", (f"{{{a}, {b}, {s}, {d}}}" for a, b, s, d in _lower_steps()))
     add_ranges(source, "cased", _where(_is_cased))
     add_ranges(source, "ignorable", _where(_is_ignorable))
     source.part("lower.c")
@@ -110,8 +112,10 @@ def _is_ignorable(character: str) -> bool:
     return ("A" + character + "Σ").lower().endswith("ς") and not _is_cased(character)
 
 
-def _steps(changes: Mapping[int, int]) -> list[tuple[int, int, int, int]]:
+@cache
+def _lower_steps() -> list[tuple[int, int, int, int]]:
     """First, last, step and difference of code points that change by the same."""
+    changes = {code: ord(low) - code for code in _codes() if len(low := chr(code).lower()) == 1 and ord(low) != code}
     found: list[tuple[int, int, int, int]] = []
     for code, change in sorted(changes.items()):
         if found:
@@ -128,27 +132,38 @@ def add_normal(source: Source, form: str) -> None:
     if form == AS_IT_IS:
         source.part("as_it_is.c")
         return
-    apart = "NFKD" if form == NFKC else "NFD"
-    parts = {code: unicodedata.normalize(apart, chr(code)) for code in _codes() if not 0xAC00 <= code <= 0xD7A3}
-    changed = {code: part for code, part in parts.items() if part != chr(code)}
-    rows, letters = [], list[int]()
-    for code, part in changed.items():
-        rows.append((code, len(letters), len(part)))
-        letters += map(ord, part)
+    rows, letters = _parts("NFKD" if form == NFKC else "NFD")
     add_ranges(source, "parts_of", rows)
     source.integers("letters", letters)
-    add_ranges(source, "mark_classes", _ranges({c: unicodedata.combining(chr(c)) for c in _codes() if _marks(c)}))
-    add_ranges(source, "pairs", sorted(_pairs()))
+    add_ranges(source, "mark_classes", _mark_classes())
+    add_ranges(source, "pairs", _pairs())
     source.part("normal.c")
 
 
-def _marks(code: int) -> bool:
-    return unicodedata.combining(chr(code)) > 0
+@cache
+def _parts(form: str) -> tuple[list[Range], list[int]]:
+    """The parts of each character that has some, one after another; and for each where they begin, and how many."""
+    rows, letters = list[Range](), list[int]()
+    for code in _codes():
+        part = unicodedata.normalize(form, chr(code))
+        # Syllables of Hangul are computed.
+        if part != chr(code) and not 0xAC00 <= code <= 0xD7A3:
+            rows.append((code, len(letters), len(part)))
+            letters += map(ord, part)
+    return rows, letters
 
 
-def _pairs() -> Iterator[Range]:
+@cache
+def _mark_classes() -> list[Range]:
+    return _ranges({code: found for code in _codes() if (found := unicodedata.combining(chr(code)))})
+
+
+@cache
+def _pairs() -> list[Range]:
     """Two characters and the one that NFC makes of them."""
+    found = []
     for code in _codes():
         kinds = unicodedata.decomposition(chr(code)).split()
         if len(kinds) == 2 and kinds[0][0] != "<" and unicodedata.normalize("NFC", chr(code)) == chr(code):
-            yield int(kinds[0], 16), int(kinds[1], 16), code
+            found.append((int(kinds[0], 16), int(kinds[1], 16), code))
+    return sorted(found)

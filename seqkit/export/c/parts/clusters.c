@@ -20,7 +20,8 @@ static int is_syllable(int before, int after)
 static int cluster_end(const int *codes, int count, int at)
 {
     int before = cluster_kind(codes[at]), flags = 1, end = at + 1;
-    int picture = before == PICTURE, consonant = NUMBER_IN(conjunct_kinds, codes[at]) == 1, linked = 0;
+    /* As the package regex does, a consonant joins a linker whatever stands before that. */
+    int picture = before == PICTURE, linked = NUMBER_IN(conjunct_kinds, codes[at]) == 2;
     for (; end < count; ++end) {
         const int after = cluster_kind(codes[end]), conjunct = NUMBER_IN(conjunct_kinds, codes[end]);
         if (before == CR && after == LF)
@@ -34,8 +35,7 @@ static int cluster_end(const int *codes, int count, int at)
             return end;
         flags += after == FLAG;
         picture = after == PICTURE || (picture && (after == EXTEND || after == JOINER));
-        linked = consonant && conjunct != 1 && (conjunct == 2 || (linked && conjunct == 3));
-        consonant = conjunct == 1 || (consonant && conjunct > 1);
+        linked = conjunct == 2 || (linked && conjunct == 3);
         before = after;
     }
     return end;
