@@ -4,6 +4,7 @@ import ctypes
 import random
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -270,3 +271,38 @@ def test_names_and_texts_are_safe_in_c():
         "a_b_c", "model_2026", "model_int", "berall", "model",
     ]  # fmt: skip
     assert quoted('a"\\??$é\n') == '"a\\042\\134\\077\\077\\044\\303\\251\\012"'
+
+
+NODE = """
+import { readFileSync } from "node:fs";
+import { WASI } from "node:wasi";
+const wasi = new WASI({ version: "preview1", args: ["model"] });
+const { instance } = await WebAssembly.instantiate(readFileSync(process.argv[2]), wasi.getImportObject());
+wasi.start(instance);
+"""
+
+
+@pytest.mark.skipif(not (shutil.which("clang-14") and shutil.which("node")), reason="no clang with wasm, or no Node")
+@pytest.mark.skipif(not Path("/usr/include/wasm32-wasi").is_dir(), reason="no wasi-libc")
+def test_the_program_answers_alike_as_webassembly(tmp_path):
+    model = model_of("sentiment", texts(), **SMALL)
+    path = tmp_path / "m.c"
+    path.write_text(c_source(model, "m"))
+    (tmp_path / "run.mjs").write_text(NODE)
+    wasm = [
+        "clang-14",
+        "--target=wasm32-wasi",
+        "-std=c11",
+        "-O2",
+        "-DSEQKIT_MAIN",
+        path,
+        "-o",
+        tmp_path / "m.wasm",
+        "-lm",
+    ]
+    subprocess.run(wasm, check=True)
+    lines = [text for text in TEXTS if text.strip()]
+    command = ["node", "--no-warnings", tmp_path / "run.mjs", tmp_path / "m.wasm"]
+    answered = subprocess.run(command, input="\n".join(lines).encode(), capture_output=True, check=True).stdout.decode()
+    wanted = [f"{model.task.format_prediction(p)[0]}\t{t}" for p, t in zip(model.predict(lines), lines, strict=True)]
+    assert answered.splitlines() == wanted
