@@ -13,16 +13,20 @@ from seqkit.commands.output import echo
 
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
-@click.option("--format", "format_name", default="onnx", metavar="onnx|torch", help="Format to write. [onnx]")
-@click.option("--out", metavar="PATH", help="The folder, or the file if there is only one. [RUN/onnx, RUN/torch]")
+@click.option("--format", "format_name", default="onnx", metavar="onnx|torch|c", help="Format to write. [onnx]")
+@click.option("--out", metavar="PATH", help="The folder, or the file if there is only one. [RUN/FORMAT]")
 @click.option("--int8", is_flag=True, help="ONNX: also write int8 weights, and show what they cost in accuracy.")
 @cell_option
 def command(run: str, format_name: str, out: str | None, int8: bool, cell: str | None) -> None:
-    """Write a run's best model as ONNX, or as an archive of torch.export.
+    """Write a run's best model as ONNX, as an archive of torch.export, or as one C file.
 
     Beside it goes a JSON file with the symbols: vocabulary, labels, options of the tokenizer. What is written has been
-    compared with the model on several batches; where it differs by more than 1e-5, nothing is written.
+    compared with the model on several batches; where it differs by more than 1e-5, nothing is written. A C file has
+    all it needs inside, and is not compared: that would take a compiler.
     """
+    if format_name == "c":
+        _write_c(Path(run), Path(out) if out else None, int8)
+        return
     from seqkit.commands.terminal import print_tables
     from seqkit.export.write import export
     from seqkit.tables import Table
@@ -41,4 +45,14 @@ def command(run: str, format_name: str, out: str | None, int8: bool, cell: str |
     print_tables(tables)
     if report.unrounded:
         layers = " and ".join(report.unrounded)
-        echo(f"\n{layers} layers stay float32: onnxruntime has no int8 operator for them")
+        echo(f"\n{layers} layers stay float32: onnxruntime has no int8 form of them")
+
+
+def _write_c(run: Path, out: Path | None, int8: bool) -> None:
+    from seqkit.errors import UsageError
+    from seqkit.export.c.write import export_c
+
+    if int8:
+        raise UsageError("--int8 is for ONNX files; leave it out, or choose --format onnx")
+    path, size = export_c(run, out)
+    echo(f"{path} ({size:,} bytes); its first lines say how to compile and call it")

@@ -117,7 +117,7 @@ def export(
 
 def _checked_format(name: str, int8: bool) -> Format:
     if name not in FORMATS:
-        raise UsageError(f"unknown format {name!r}; choose one of: {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {name!r}; choose one of: {', '.join([*FORMATS, 'c'])}")
     if int8 and name != "onnx":
         raise UsageError("--int8 is for ONNX files; leave it out, or choose --format onnx")
     if name == "onnx":

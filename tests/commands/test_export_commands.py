@@ -54,7 +54,7 @@ def test_layers_that_int8_leaves_as_they_are_are_named(reviews, small, command, 
     options = ["--cell", "gru", "--epochs", "1", "--out", tmp_path / "run"]
     assert command("run", "sentiment", "--data", reviews, *small, *options).returncode == 0
     done = command("export", tmp_path / "run", "--int8")
-    assert done.stdout.endswith("\nGRU layers stay float32: onnxruntime has no int8 operator for them\n")
+    assert done.stdout.endswith("\nGRU layers stay float32: onnxruntime has no int8 form of them\n")
     assert "stay float32" not in command("export", tmp_path / "run").stdout
 
 

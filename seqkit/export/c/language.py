@@ -1,0 +1,83 @@
+"""One step of a language model in C.
+
+V symbols.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from seqkit.data.tokenizers import ByteTokenizer, CharTokenizer
+from seqkit.export.c.layers import add_recurrent, linear, step_lines
+from seqkit.export.c.program import ARGMAX, begin
+from seqkit.export.c.source import Source
+from seqkit.graphs import Answering
+from seqkit.runs.model import Model
+from seqkit.topologies.next_step.head import LanguageModelHead
+
+_CALLS = """
+$name_state state;                      the caller's, {bytes:,} bytes
+$name_start(&state);
+$name_step(&state, token, logits);      logits: $NAME_SYMBOLS numbers, how likely each symbol comes next
+
+Begin with the token $NAME_START. $name_symbols has the texts of the symbols, $name_symbol(text, size) is the number of
+one; never write one whose number is in $name_banned.
+"""
+
+
+def write_language(model: Model, answering: Answering) -> Source:
+    """``$name_step`` of a :class:`LanguageModelHead`."""
+    head, codec = model.head, model.codec
+    assert isinstance(head, LanguageModelHead)
+    source, decoder = Source(), head.decoder
+    layer, names = decoder.recurrent, decoder.recurrent.cell.state_names
+    size = 4 * layer.num_layers * layer.hidden_size * len(names)
+    begin(source, model, "One step of a language model", _CALLS.format(bytes=size))
+    source.add(f"enum {{ $NAME_SYMBOLS = {len(codec.vocabulary)}, $NAME_START = {head.start} }};")
+    _add_symbols(source, model, answering.settings["banned"])
+    fields = "\n".join(f"    float {name}[{layer.num_layers}][{layer.hidden_size}];" for name in names)
+    source.add(f"typedef struct {{\n{fields}\n}} $name_state;")
+    source.floats("embedding", decoder.embedding.weight)
+    add_recurrent(source, layer)
+    features = f"s->h[{layer.num_layers - 1}]"
+    lines = []
+    if isinstance(decoder.narrow, nn.Linear):
+        lines.append(f"    float narrow[{decoder.narrow.out_features}];")
+        lines.append(linear(source, "narrow", decoder.narrow)(features, "narrow"))
+        features = "narrow"
+    lines.append(linear(source, "output", decoder.output)(features, "logits"))
+    written = "\n".join(lines)
+    source.add(f"""
+void $name_start($name_state *s);
+void $name_step($name_state *s, int token, float *logits);
+int $name_symbol(const char *text, int size);
+
+void $name_start($name_state *s) {{ memset(s, 0, sizeof *s); }}
+
+void $name_step($name_state *s, int token, float *logits)
+{{
+    const float *x = embedding + (size_t)token * {decoder.embedding.embedding_dim};
+{step_lines(layer, "x")}
+{written}
+}}""")
+    source.part("symbols.c")
+    source.add("#ifdef SEQKIT_MAIN" + ARGMAX)
+    source.part("language_main.c")
+    source.add("#endif")
+    return source
+
+
+def _add_symbols(source: Source, model: Model, banned: list[int]) -> None:
+    """The texts of symbols, in UTF-8 or bytes, which may be 0; and their sizes."""
+    vocabulary, tokenizer = model.codec.vocabulary, model.codec.tokenizer
+    symbols = [*vocabulary.symbols]
+    special = len(vocabulary.specials)
+    if isinstance(tokenizer, ByteTokenizer):
+        contents = [b"" if n < special else bytes([int(s, 16)]) for n, s in enumerate(symbols)]
+    else:
+        contents = [b"" if n < special else s.encode() for n, s in enumerate(symbols)]
+    spaces = int(not isinstance(tokenizer, ByteTokenizer | CharTokenizer))
+    source.add(f"enum {{ $NAME_SPACES = {spaces} }}; /* 1: there are spaces between symbols */")
+    source.strings("$name_symbols", contents)
+    source.integers("$name_sizes", map(len, contents))
+    source.integers("$name_banned", banned)

@@ -1,0 +1,4 @@
+static void show(int label, const float *probabilities)
+{
+    printf("%s\t%.3f", $name_labels[label], (double)probabilities[label]);
+}
