@@ -27,6 +27,7 @@ from seqkit.training.trees import tree_sum
 _PATIENCE = timedelta(hours=2)
 """Others wait so long while the first process scores the validation split; one that has ended is noticed at once."""
 _ANSWER = timedelta(seconds=10)
+_MEETING = timedelta(minutes=10)
 _NO_STORE = (RuntimeError, ValueError, OSError, KeyError)
 """What is raised where nobody keeps anything for all processes."""
 
@@ -163,6 +164,7 @@ def _connect(processes: Processes) -> None:
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
+            store=_store_of_attempt(),
             rank=processes.rank,
             world_size=processes.size,
             timeout=_PATIENCE,
@@ -191,18 +193,32 @@ def kept_folder(choose: Callable[[], str]) -> str:
 
 def first_to_fail() -> bool:
     """Whether no other process of this attempt has said yet why the training ends."""
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     try:
-        return bool(_store().add(f"seqkit/failed/{attempt}", 1) == 1)
+        return bool(_store().add(f"seqkit/failed/{_attempt()}", 1) == 1)
     except _NO_STORE:
         # Who cannot ask had better say it twice than never.
         return True
 
 
-def _store() -> TCPStore:
+def _store_of_attempt() -> dist.Store | None:
+    """Where processes find each other: apart for each attempt, or they would look for those of the one before.
+
+    None where torchrun keeps nothing for them; the first process then keeps it, as torch does by itself.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != str(True):
+        return None
+    return dist.PrefixStore(f"seqkit/processes/{_attempt()}", _store(_MEETING))
+
+
+def _attempt() -> str:
+    """How often torchrun has started all processes again."""
+    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+
+
+def _store(timeout: timedelta = _ANSWER) -> TCPStore:
     """What torchrun itself keeps for all processes; it outlives them."""
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    return TCPStore(host, port, is_master=False, timeout=_ANSWER)
+    return TCPStore(host, port, is_master=False, timeout=timeout)
 
 
 def _threads() -> int:
