@@ -22,6 +22,7 @@ from torch._C._distributed_c10d import TCPStore
 
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.machine import cpu_quota, launched
+from seqkit.training.spans import NO_SPANS, Spans
 from seqkit.training.trees import tree_sum
 
 _PATIENCE = timedelta(hours=2)
@@ -45,12 +46,14 @@ class Processes:
         size: R.
         threads: shards that this process may compute at the same time.
         local_rank: its number among those of this machine.
+        spans: what is noted of the time that this process takes, and of that it waits for the others.
     """
 
     rank: int = 0
     size: int = 1
     threads: int = 1
     local_rank: int = 0
+    spans: Spans = NO_SPANS
 
     @property
     def first(self) -> bool:
@@ -66,7 +69,7 @@ class Processes:
         if self.size == 1:
             return content or b""
         size = torch.tensor([len(content or b"")])
-        with _peers():
+        with self._talking():
             dist.broadcast(size, 0)
             data = _to_tensor(content or b"") if self.first else torch.empty(int(size), dtype=torch.uint8)
             dist.broadcast(data, 0)
@@ -80,7 +83,7 @@ class Processes:
         own = torch.zeros(max(sizes), dtype=torch.uint8)
         own[: len(content)] = _to_tensor(content)
         rows = torch.empty(self.size * len(own), dtype=torch.uint8)
-        with _peers():
+        with self._talking():
             dist.all_gather_into_tensor(rows, own)
         return [_to_bytes(row[:size]) for row, size in zip(rows.view(self.size, -1), sizes, strict=True)]
 
@@ -90,7 +93,7 @@ class Processes:
         if self.size == 1:
             return own.unsqueeze(0)
         rows = own.new_empty(self.size * len(own))
-        with _peers():
+        with self._talking():
             dist.all_gather_into_tensor(rows, own)
         return rows.view(self.size, -1)
 
@@ -108,10 +111,19 @@ class Processes:
         padded[:, :length] = vectors
         outgoing = padded.view(count, self.size, stretch).transpose(0, 1).contiguous()
         incoming, whole = torch.empty_like(outgoing), vectors.new_empty(self.size * stretch)
-        with _peers():
+        with self._talking():
             dist.all_to_all_single(incoming, outgoing)
             dist.all_gather_into_tensor(whole, tree_sum([*incoming.flatten(0, 1)]))
         return whole[:length]
+
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        """Inside, an error of torch.distributed is one of the other processes."""
+        try:
+            with self.spans.span("communication"):
+                yield
+        except RuntimeError as error:
+            raise PeerLost("another process of this training has ended") from error
 
     def wait(self) -> None:
         """Until all processes have come here."""
@@ -229,15 +241,6 @@ def _threads() -> int:
 
 def _means_a_gpu(name: str) -> bool:
     return name == "cuda" or (name == "auto" and torch.cuda.is_available())
-
-
-@contextmanager
-def _peers() -> Iterator[None]:
-    """Inside, an error of torch.distributed is one of the other processes."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise PeerLost("another process of this training has ended") from error
 
 
 def _first_line(error: BaseException) -> str:

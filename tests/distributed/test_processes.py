@@ -1,5 +1,6 @@
 """Runs that several processes share: the same bits for any number, kills, and what is refused."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from torch.distributed import TCPStore
 
 from seqkit.training.checkpoint import read_tensors
 
@@ -77,6 +79,20 @@ def wait_for_step(run, step):
 def workers(parent):
     """The processes that torchrun has started, in the order of their start."""
     return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+@pytest.mark.slow
+def test_the_trace_of_a_profile_has_all_processes_and_what_they_tell_each_other(reviews, alone, torchrun, tmp_path):
+    run = tmp_path / "run"
+    done = torchrun(2, "seqkit", "run", "sentiment", "--data", reviews, *OPTIONS, "--profile", "--out", run)
+    assert done.returncode == 0, done.stderr
+    assert same_files(run, alone)
+    assert done.stdout.count("where the time of a step goes") == 1
+    spans = [event for event in json.loads((run / "trace.json").read_text())["traceEvents"] if event["ph"] == "X"]
+    for process in (0, 1):
+        names = {event["name"] for event in spans if event["pid"] == process}
+        assert names >= {"step", "data", "forward", "backward", "communication", "optimizer"}
+    assert {event["pid"] for event in spans if event["name"] == "validation"} == {0}
 
 
 @pytest.mark.slow
@@ -151,7 +167,9 @@ def test_a_process_with_other_data_or_another_version_is_refused(what, reviews, 
 
 
 def test_commands_that_train_nothing_together_are_refused(seqkit):
-    launched = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    # What torchrun keeps for its processes.
+    store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    launched = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": str(store.port)}
     done = seqkit("list", env=launched)
     assert done.returncode == 2
     assert "call it without torchrun" in done.stderr
