@@ -18,7 +18,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch._C._distributed_c10d import TCPStore
+from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.machine import cpu_quota, launched
@@ -212,14 +212,14 @@ def first_to_fail() -> bool:
         return True
 
 
-def _store_of_attempt() -> dist.Store | None:
+def _store_of_attempt() -> Store | None:
     """Where processes find each other: apart for each attempt, or they would look for those of the one before.
 
     None where torchrun keeps nothing for them; the first process then keeps it, as torch does by itself.
     """
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != str(True):
         return None
-    return dist.PrefixStore(f"seqkit/processes/{_attempt()}", _store(_MEETING))
+    return PrefixStore(f"seqkit/processes/{_attempt()}", _store(_MEETING))
 
 
 def _attempt() -> str:
