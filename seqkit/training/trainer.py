@@ -234,10 +234,11 @@ class Trainer:
                 f"rate {self.rate:g}, gradient norm {norm:g}); lower --learning-rate or --clip; the last good "
                 "checkpoint stays"
             )
+        with self.spans.span("optimizer"):
+            self.optimizer.step()
         self.carried = loss.carried
         progress.step, progress.position = progress.step + 1, progress.position + len(groups)
         with self.spans.span("optimizer"):
-            self.optimizer.step()
             self.average.update(progress.step)
         progress.loss_sum, progress.loss_count = progress.loss_sum + total, progress.loss_count + count
         progress.examples += int(count) if loss.items is None else loss.items
