@@ -21,17 +21,20 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
 @click.option("--epochs", metavar="INT", type=int, help="Train until the run has had this many epochs in total.")
+@click.option("--profile", is_flag=True, help="Show where the time of a step goes; a trace is written, too.")
 @device_option
 @cell_option
-def command(run: str, epochs: int | None, device: str | None, cell: str | None) -> int:
-    """Resume a run that was stopped, to the very weights it would have had.
+def command(run: str, epochs: int | None, profile: bool, device: str | None, cell: str | None) -> int:
+    """Resume a run that was stopped, to exactly the weights it would have had.
 
-    With --epochs a finished run goes on, too; its scores are made anew.
+    With --epochs a finished run is trained further; its scores are made again.
     """
+    from seqkit.commands.profile import profiled
     from seqkit.training.distributed import joined
 
-    with joined({"command": f"resume {run} {epochs} {device}"}) as processes:
-        return _resume(Path(run), epochs, device, cell, processes)
+    with joined({"command": f"resume {run} {epochs} {profile} {device}"}) as processes:
+        noting = profiled(processes, device or "auto") if profile else processes
+        return _resume(Path(run), epochs, device, cell, noting)
 
 
 def _resume(path: Path, epochs: int | None, device: str | None, cell: str | None, processes: Processes) -> int:

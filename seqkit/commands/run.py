@@ -19,16 +19,24 @@ if TYPE_CHECKING:
 
 def _task_command(task: AnyTask) -> click.Command:
     out_option = click.Option(["--out"], metavar="FOLDER", help="Folder of the run. [runs/TASK-N]")
+    profile_option = click.Option(
+        ["--profile"], is_flag=True, help="Show where the time of a step goes; a trace is written, too."
+    )
 
-    def run(out: str | None, config_file: str | None, settings: tuple[str, ...], **flags: str | None) -> int:
+    def run(
+        out: str | None, profile: bool, config_file: str | None, settings: tuple[str, ...], **flags: str | None
+    ) -> int:
+        from seqkit.commands.profile import profiled
         from seqkit.config import make_config, write_toml
         from seqkit.training.distributed import joined
 
         config = make_config(task.config, config_values(task, config_file, settings, flags))
-        with joined({"configuration": write_toml(task.name, config)}) as processes:
-            return _run(task, config, out, processes)
+        with joined({"configuration": write_toml(task.name, config), "--profile": profile}) as processes:
+            return _run(task, config, out, profiled(processes, config.device) if profile else processes)
 
-    return TaskCommand(task.name, params=[out_option, *config_options(task)], callback=run, help=_summary(task))
+    return TaskCommand(
+        task.name, params=[out_option, profile_option, *config_options(task)], callback=run, help=_summary(task)
+    )
 
 
 def _run(task: AnyTask, config: TrainingConfig, out: str | None, processes: Processes) -> int:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from seqkit.cells import is_own
 from seqkit.commands.output import echo
+from seqkit.commands.profile import gather_events, show_profile, write_trace
 from seqkit.commands.signals import stop_on_signal
 from seqkit.commands.terminal import Reporter, print_tables, print_verdict, wrapped
 from seqkit.devices import describe_device
@@ -51,7 +52,9 @@ def train(kernel: str, begin: Callable[[list[str]], Training], processes: Proces
         _in_turn(processes, lambda: ensure_cells([layer.cell for layer in layers[:1]], say))
     return_freed_memory()
     if not isinstance(training, Session):
-        return _train_until_stopped(training, _silent, [])
+        code = _train_until_stopped(training, _silent, [])
+        gather_events(processes)
+        return code
     # No other process may take the run up until its report is written.
     with training.run.writing():
         return _train(training, notes, began)
@@ -77,7 +80,10 @@ def _train(session: Session, notes: Sequence[str], began: float) -> int:
     reporter = Reporter(session.run.log)
     _show_opening(session, notes, reporter)
     advice = f"resume with: seqkit resume {_named(session)}"
-    if code := _train_until_stopped(session, reporter.line, [reporter], advice):
+    code = _train_until_stopped(session, reporter.line, [reporter], advice)
+    write_trace(session)
+    if code:
+        show_profile(session)
         return code
     if not session.trainer.progress.history:
         return 0
@@ -92,6 +98,7 @@ def _train(session: Session, notes: Sequence[str], began: float) -> int:
     _show_outcome(outcome, session, time.perf_counter() - began)
     if written:
         echo(f"Its report: {session.run.report}")
+    show_profile(session)
     return 0
 
 

@@ -44,6 +44,7 @@ class RunDirectory:
         self.findings = path / "report.json"
         self.report = path / "report.html"
         self.log = path / "log.txt"
+        self.trace = path / "trace.json"
         self.lock = FolderLock(path)
         self.identity: str | None = None
         """None for a run of 0.2.0 and before, and for one that has not been opened"""

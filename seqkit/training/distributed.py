@@ -18,15 +18,17 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch._C._distributed_c10d import TCPStore
+from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.machine import cpu_quota, launched
+from seqkit.training.spans import NO_SPANS, Spans
 from seqkit.training.trees import tree_sum
 
 _PATIENCE = timedelta(hours=2)
 """Others wait so long while the first process scores the validation split; one that has ended is noticed at once."""
 _ANSWER = timedelta(seconds=10)
+_MEETING = timedelta(minutes=10)
 _NO_STORE = (RuntimeError, ValueError, OSError, KeyError)
 """What is raised where nobody keeps anything for all processes."""
 
@@ -44,12 +46,14 @@ class Processes:
         size: R.
         threads: shards that this process may compute at the same time.
         local_rank: its number among those of this machine.
+        spans: what is noted of the time that this process takes, and of that it waits for the others.
     """
 
     rank: int = 0
     size: int = 1
     threads: int = 1
     local_rank: int = 0
+    spans: Spans = NO_SPANS
 
     @property
     def first(self) -> bool:
@@ -65,7 +69,7 @@ class Processes:
         if self.size == 1:
             return content or b""
         size = torch.tensor([len(content or b"")])
-        with _peers():
+        with self._talking():
             dist.broadcast(size, 0)
             data = _to_tensor(content or b"") if self.first else torch.empty(int(size), dtype=torch.uint8)
             dist.broadcast(data, 0)
@@ -79,7 +83,7 @@ class Processes:
         own = torch.zeros(max(sizes), dtype=torch.uint8)
         own[: len(content)] = _to_tensor(content)
         rows = torch.empty(self.size * len(own), dtype=torch.uint8)
-        with _peers():
+        with self._talking():
             dist.all_gather_into_tensor(rows, own)
         return [_to_bytes(row[:size]) for row, size in zip(rows.view(self.size, -1), sizes, strict=True)]
 
@@ -89,7 +93,7 @@ class Processes:
         if self.size == 1:
             return own.unsqueeze(0)
         rows = own.new_empty(self.size * len(own))
-        with _peers():
+        with self._talking():
             dist.all_gather_into_tensor(rows, own)
         return rows.view(self.size, -1)
 
@@ -107,10 +111,19 @@ class Processes:
         padded[:, :length] = vectors
         outgoing = padded.view(count, self.size, stretch).transpose(0, 1).contiguous()
         incoming, whole = torch.empty_like(outgoing), vectors.new_empty(self.size * stretch)
-        with _peers():
+        with self._talking():
             dist.all_to_all_single(incoming, outgoing)
             dist.all_gather_into_tensor(whole, tree_sum([*incoming.flatten(0, 1)]))
         return whole[:length]
+
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        """Inside, an error of torch.distributed is one of the other processes."""
+        try:
+            with self.spans.span("communication"):
+                yield
+        except RuntimeError as error:
+            raise PeerLost("another process of this training has ended") from error
 
     def wait(self) -> None:
         """Until all processes have come here."""
@@ -163,6 +176,7 @@ def _connect(processes: Processes) -> None:
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
+            store=_store_of_attempt(),
             rank=processes.rank,
             world_size=processes.size,
             timeout=_PATIENCE,
@@ -191,18 +205,32 @@ def kept_folder(choose: Callable[[], str]) -> str:
 
 def first_to_fail() -> bool:
     """Whether no other process of this attempt has said yet why the training ends."""
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     try:
-        return bool(_store().add(f"seqkit/failed/{attempt}", 1) == 1)
+        return bool(_store().add(f"seqkit/failed/{_attempt()}", 1) == 1)
     except _NO_STORE:
         # Who cannot ask had better say it twice than never.
         return True
 
 
-def _store() -> TCPStore:
+def _store_of_attempt() -> Store | None:
+    """Where processes find each other: apart for each attempt, or they would look for those of the one before.
+
+    None where torchrun keeps nothing for them; the first process then keeps it, as torch does by itself.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != str(True):
+        return None
+    return PrefixStore(f"seqkit/processes/{_attempt()}", _store(_MEETING))
+
+
+def _attempt() -> str:
+    """How often torchrun has started all processes again."""
+    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+
+
+def _store(timeout: timedelta = _ANSWER) -> TCPStore:
     """What torchrun itself keeps for all processes; it outlives them."""
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    return TCPStore(host, port, is_master=False, timeout=_ANSWER)
+    return TCPStore(host, port, is_master=False, timeout=timeout)
 
 
 def _threads() -> int:
@@ -213,15 +241,6 @@ def _threads() -> int:
 
 def _means_a_gpu(name: str) -> bool:
     return name == "cuda" or (name == "auto" and torch.cuda.is_available())
-
-
-@contextmanager
-def _peers() -> Iterator[None]:
-    """Inside, an error of torch.distributed is one of the other processes."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise PeerLost("another process of this training has ended") from error
 
 
 def _first_line(error: BaseException) -> str:

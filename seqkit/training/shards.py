@@ -24,6 +24,7 @@ from seqkit.layers import Head, Loss, State
 from seqkit.training.batches import Batches, cut
 from seqkit.training.checkpoint import seed_device
 from seqkit.training.distributed import PeerLost, Processes
+from seqkit.training.spans import Spans
 from seqkit.training.step_state import StepState
 from seqkit.training.trees import Branches, branch_size, plus
 
@@ -83,7 +84,7 @@ class ShardedGradient:
         share = shards // processes.size
         self.own = range(processes.rank * share, (processes.rank + 1) * share)
         self.branch = branch_size(share)
-        self.state = StepState(head)
+        self.state, self.spans = StepState(head), processes.spans
 
     def compute(
         self,
@@ -121,7 +122,7 @@ class ShardedGradient:
         _, _, groups, place, parameters = step
         parts, branches = list[_Part](), Branches(self.branch)
         try:
-            with _Passes(self._workers) as passes, _sparse_embeddings(self.head, self._device):
+            with _Passes(self._workers, self.spans) as passes, _sparse_embeddings(self.head, self._device):
                 for shard in self.own:
                     parts.append(self._forward(step, shard, carried, passes))
                     if not passes.beside:
@@ -164,7 +165,10 @@ class ShardedGradient:
                 continue
             self.state.count(number)
             seed_device(self._device, self._seed_of(step.place, number, shard))
-            loss = step.loss(placed(step.batches.batch(piece, part.carried), self._device))
+            with self.spans.span("data"):
+                batch = placed(step.batches.batch(piece, part.carried), self._device)
+            with self.spans.span("forward"):
+                loss = step.loss(batch)
             part.losses.append(loss._replace(sum=loss.sum.detach(), carried=None))
             part.carried = loss.carried
             part.passes.append(passes.begin(loss.sum, step.parameters))
@@ -263,10 +267,12 @@ class _Passes:
 
     Args:
         workers: the other threads.
+        spans: notes the time that they take.
     """
 
-    def __init__(self, workers: int) -> None:
-        self._pool = ThreadPoolExecutor(workers) if workers > 0 else None
+    def __init__(self, workers: int, spans: Spans) -> None:
+        self._pool = ThreadPoolExecutor(workers, "backward") if workers > 0 else None
+        self._spans = spans
         self._begun: list[_Pass] = []
 
     def __enter__(self) -> _Passes:
@@ -283,7 +289,7 @@ class _Passes:
 
     def begin(self, total: Tensor, parameters: Sequence[nn.Parameter]) -> _Pass:
         """Begins the backward pass of a loss."""
-        begun = _Pass(total, parameters, self._pool)
+        begun = _Pass(total, parameters, self._pool, self._spans)
         self._begun.append(begun)
         return begun
 
@@ -296,7 +302,10 @@ class _Passes:
 class _Pass:
     """One backward pass: the gradients of a loss, None for a parameter that it does not depend on."""
 
-    def __init__(self, total: Tensor, parameters: Sequence[nn.Parameter], pool: ThreadPoolExecutor | None) -> None:
+    def __init__(
+        self, total: Tensor, parameters: Sequence[nn.Parameter], pool: ThreadPoolExecutor | None, spans: Spans
+    ) -> None:
+        self._spans = spans
         self._work: tuple[Tensor, Sequence[nn.Parameter]] | None = (total, parameters)
         self._done: list[Tensor | None] | None = None
         self._future = None if pool is None else pool.submit(self._run)
@@ -307,7 +316,8 @@ class _Pass:
         assert self._work is not None
         # Or the graph would stay in memory.
         (total, parameters), self._work = self._work, None
-        found = torch.autograd.grad(total, parameters, allow_unused=True)
+        with self._spans.span("backward"):
+            found = torch.autograd.grad(total, parameters, allow_unused=True)
         return [each.coalesce() if each is not None and each.is_sparse else each for each in found]
 
     def take_over(self) -> None:
@@ -319,7 +329,8 @@ class _Pass:
         """The gradients."""
         if self._done is None:
             assert self._future is not None
-            self._done = self._future.result()
+            with self._spans.span("waiting for threads"):
+                self._done = self._future.result()
         return self._done
 
 

@@ -35,6 +35,7 @@ from seqkit.training.checkpoint import (
 from seqkit.training.distributed import Processes, alone
 from seqkit.training.schedule import learning_rate
 from seqkit.training.shards import Place, ShardedGradient
+from seqkit.training.spans import STEP, VALIDATION
 
 
 class Evaluation(NamedTuple):
@@ -124,6 +125,7 @@ class Trainer:
         processes: Processes | None = None,
     ) -> None:
         self.processes = processes or alone()
+        self.spans = self.processes.spans
         self.head, self.batches, self.evaluate, self.config = head, batches, evaluate, config
         self.metric, self.higher_is_better, self.callbacks = metric, higher_is_better, callbacks
         self.criterion = criterion or Criterion(metric, higher_is_better)
@@ -162,7 +164,8 @@ class Trainer:
                 self.steps_in_epoch = len(plan)
                 self._unfreeze()
                 while progress.position < len(plan):
-                    self._step(plan[progress.position : progress.position + self.config.accumulate])
+                    with self.spans.span(STEP):
+                        self._step(plan[progress.position : progress.position + self.config.accumulate])
                     self._emit("on_step")
                     self._stop_together()
                 self._finish_epoch()
@@ -222,18 +225,21 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         with memory_errors(self.device, _smaller(progress.step + 1)):
             loss = self._backward(groups) if self.sharded is None else self._backward_in_shards(self.sharded, groups)
-        length = clip_grad_norm_(self.head.parameters(), self.config.clip or math.inf)
-        total, norm, count = _read(loss.sum.detach(), length, loss.count)
+        with self.spans.span("optimizer"):
+            length = clip_grad_norm_(self.head.parameters(), self.config.clip or math.inf)
+            total, norm, count = _read(loss.sum.detach(), length, loss.count)
         if not (math.isfinite(total) and math.isfinite(norm)):
             raise SeqkitError(
                 f"the loss is not finite at step {progress.step + 1} (loss {total / (count or 1):g}, learning "
                 f"rate {self.rate:g}, gradient norm {norm:g}); lower --learning-rate or --clip; the last good "
                 "checkpoint stays"
             )
-        self.optimizer.step()
+        with self.spans.span("optimizer"):
+            self.optimizer.step()
         self.carried = loss.carried
         progress.step, progress.position = progress.step + 1, progress.position + len(groups)
-        self.average.update(progress.step)
+        with self.spans.span("optimizer"):
+            self.average.update(progress.step)
         progress.loss_sum, progress.loss_count = progress.loss_sum + total, progress.loss_count + count
         progress.examples += int(count) if loss.items is None else loss.items
         progress.seconds += time.perf_counter() - start
@@ -242,9 +248,14 @@ class Trainer:
         """Gradients of the average loss of an item, over all items of some batches, and that loss."""
         whole, several = Loss(torch.zeros((), device=self.device), 0, self.carried, 0), len(groups) > 1
         for group in groups:
-            loss = self.loss(placed(self.batches.batch(group, whole.carried), self.device))
-            # How many items there are in all is known at the end; one batch alone is divided as it always was.
-            (loss.sum if several else loss.mean).backward()
+            with self.spans.span("data"):
+                batch = placed(self.batches.batch(group, whole.carried), self.device)
+            with self.spans.span("forward"):
+                loss = self.loss(batch)
+                # How many items there are in all is known at the end; one batch alone is divided as it always was.
+                total = loss.sum if several else loss.mean
+            with self.spans.span("backward"):
+                total.backward()
             whole = _together(whole, loss)
         if several:
             count = whole.count.clamp(min=1) if isinstance(whole.count, Tensor) else whole.count or 1
@@ -290,7 +301,8 @@ class Trainer:
             scores: dict[str, float] = heard["scores"]
             return scores
         try:
-            scores, self.samples = self.evaluate()
+            with self.spans.span(VALIDATION):
+                scores, self.samples = self.evaluate()
         except Stopped:
             self.processes.share(b"null")
             raise

@@ -1,5 +1,6 @@
 """Runs that several processes share: the same bits for any number, kills, and what is refused."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from torch.distributed import TCPStore
 
 from seqkit.training.checkpoint import read_tensors
 
@@ -45,10 +47,12 @@ def test_two_processes_give_the_bits_of_one_and_speak_once(reviews, alone, torch
 def test_a_run_that_is_killed_in_one_of_four_processes_goes_on_in_two_to_the_same_bits(
     reviews, torchrun, tmp_path, command
 ):
-    options = ["run", "sentiment", "--data", reviews, *OPTIONS, "--epochs", "30", "--patience", "0"]
+    # A run's identity, which is in its files, covers all options.
+    options = ["run", "sentiment", "--data", reviews, *OPTIONS, "--epochs", "8", "--patience", "0"]
+    options += ["--set", "checkpoint_seconds=0"]
     assert command(*options, "--out", tmp_path / "whole").returncode == 0
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "4", "-m", "seqkit"]
-    words = [*launcher, *map(str, options), "--set", "checkpoint_seconds=0", "--out", str(tmp_path / "cut")]
+    words = [*launcher, *map(str, options), "--out", str(tmp_path / "cut")]
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as running:
         wait_for_step(tmp_path / "cut", 9)
@@ -75,6 +79,20 @@ def wait_for_step(run, step):
 def workers(parent):
     """The processes that torchrun has started, in the order of their start."""
     return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+@pytest.mark.slow
+def test_the_trace_of_a_profile_has_all_processes_and_what_they_tell_each_other(reviews, alone, torchrun, tmp_path):
+    run = tmp_path / "run"
+    done = torchrun(2, "seqkit", "run", "sentiment", "--data", reviews, *OPTIONS, "--profile", "--out", run)
+    assert done.returncode == 0, done.stderr
+    assert same_files(run, alone)
+    assert done.stdout.count("where the time of a step goes") == 1
+    spans = [event for event in json.loads((run / "trace.json").read_text())["traceEvents"] if event["ph"] == "X"]
+    for process in (0, 1):
+        names = {event["name"] for event in spans if event["pid"] == process}
+        assert names >= {"step", "data", "forward", "backward", "communication", "optimizer"}
+    assert {event["pid"] for event in spans if event["name"] == "validation"} == {0}
 
 
 @pytest.mark.slow
@@ -149,7 +167,9 @@ def test_a_process_with_other_data_or_another_version_is_refused(what, reviews, 
 
 
 def test_commands_that_train_nothing_together_are_refused(seqkit):
-    launched = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    # What torchrun keeps for its processes.
+    store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    launched = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": str(store.port)}
     done = seqkit("list", env=launched)
     assert done.returncode == 2
     assert "call it without torchrun" in done.stderr
