@@ -78,7 +78,7 @@ def evil(command, reviews, small, tmp_path_factory):
 def test_texts_and_labels_from_the_data_stay_text(evil):
     text = read(evil)
     page = Page(text)
-    assert "script" not in page.tags and page.tags.count("b") == text.count('<div class="big">') * 4
+    assert "script" not in page.tags and page.tags.count("b") == text.count('<div class="big">') * 5
     assert html.escape(EVIL) in text and EVIL in "".join(page.text)
     assert "&lt;b&gt;good" in text
 
@@ -94,13 +94,29 @@ def test_a_page_asks_the_network_for_nothing(evil):
 def test_a_page_of_texts_has_every_part(evil):
     text = read(evil)
     assert {*FOR_ALL, "Correct and wrong answers", "Is its confidence justified?"} == {*sections(text)}
-    assert text.count("<svg") == 3 and 'class="shaded"' in text and "Worst mistakes" in text
-    assert "[h]→[h]→[h]→[h]" in text and "σ(a_i)" in text and "many to one" in text
+    assert text.count("<svg") == 4 and 'class="shaded"' in text and "Worst mistakes" in text
+    assert 'aria-label="many to one, bidirectional"' in text and "σ(a_i)" in text and "many to one" in text
     assert "prefers-color-scheme: dark" in text and 'content="width=device-width' in text
     results = json.loads((evil / "results.json").read_text())
     limits = json.loads((evil / "report.json").read_text())["baseline_intervals"]["accuracy"]
     below = " to ".join(f"{limit:.4f}" for limit in limits)
     assert f'<td class="number">{results["baseline"]["accuracy"]:.4f}\n{below}</td>' in text
+
+
+def test_the_header_names_the_baseline_and_says_how_far_the_model_is_from_it(evil):
+    text, results = read(evil), results_of(evil)
+    difference = results["test"]["accuracy"] - results["baseline"]["accuracy"]
+    header = text[text.index("<header>") : text.index("</header>")]
+    assert "compared with TF-IDF with logistic regression" in header
+    assert f"<b>{'+' if difference > 0 else '−'}{abs(difference):.4f}</b>" in header or difference == 0
+
+
+def test_hits_and_misses_of_a_confusion_matrix_have_their_own_hues_and_the_page_explains_them(evil):
+    text = read(evil)
+    square = text[text.index('<table class="shaded">') :].split("</table>")[0]
+    labels = square.count("<tr>") - 1
+    assert square.count("number hit") == labels and square.count("number miss") == labels * (labels - 1)
+    assert "Blue: correct; orange: confused." in text
 
 
 def test_the_interval_of_the_report_holds_the_score(evil):
@@ -184,7 +200,7 @@ def test_without_matplotlib_a_sentence_stands_where_a_plot_would(evil, command, 
     monkeypatch.setattr(results, "find_spec", lambda name: None)
     assert command("report", run).returncode == 0
     text = read(run)
-    assert "<svg" not in text and text.count("needs matplotlib") == 2
+    assert text.count("<svg") == 1 and text.count("needs matplotlib") == 2
     assert {*FOR_ALL, "Is its confidence justified?"} <= {*sections(text)}
 
 
