@@ -227,7 +227,7 @@ def test_a_page_of_digits_shows_the_mistakes(command, tmp_path):
     text = read(tmp_path / "run")
     Page(text)
     assert {*FOR_ALL, "Pictures", "Is its confidence justified?"} < {*sections(text)}
-    assert "data:image/png;base64," in text and "[y]\n ↑\n[h]" in text and text.count("<svg") == 3
+    assert "data:image/png;base64," in text and 'aria-label="one to one"' in text and text.count("<svg") == 4
 
 
 def test_a_page_of_a_language_model_shows_what_it_writes(command, tmp_path):
@@ -240,7 +240,7 @@ def test_a_page_of_a_language_model_shows_what_it_writes(command, tmp_path):
     page = Page(text)
     assert {*FOR_ALL, "What it writes"} < {*sections(text)} and "i" not in page.tags
     assert "Is its confidence justified?" not in sections(text)
-    assert "fewer than ten examples or pieces" in text and "[a] [b] [c] [d]" in text
+    assert "fewer than ten examples or pieces" in text and 'aria-label="many to many, next step"' in text
 
 
 def test_a_page_of_tagged_words_shows_whether_the_confidence_in_each_is_justified(command, tmp_path):
