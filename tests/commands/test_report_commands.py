@@ -13,6 +13,8 @@ import pytest
 
 from seqkit.report import results
 from seqkit.report.findings import gather_again
+from seqkit.report.mistakes import with_mistakes
+from seqkit.report.run_files import read_run_files
 from seqkit.runs import RunDirectory, load
 from seqkit.runs.model import open_run
 
@@ -117,6 +119,35 @@ def test_hits_and_misses_of_a_confusion_matrix_have_their_own_hues_and_the_page_
     labels = square.count("<tr>") - 1
     assert square.count("number hit") == labels and square.count("number miss") == labels * (labels - 1)
     assert "Blue: correct; orange: confused." in text
+
+
+def test_predictions_have_truth_confidence_and_the_line_that_they_are_of(evil):
+    lines = (evil.parent / "evil.csv").read_text().splitlines()
+    records = [json.loads(line) for line in (evil / "predictions.jsonl").read_text("utf-8").splitlines()]
+    for record in records:
+        file, _, line = record["source"].rpartition(":")
+        assert file == str(evil.parent / "evil.csv") and lines[int(line) - 1].endswith(f",{record['truth']}")
+        assert record["input"] in lines[int(line) - 1]
+        assert record["confidence"] == record["probabilities"][record["label"]]
+    correct = sum(record["label"] == record["truth"] for record in records)
+    assert correct / len(records) == pytest.approx(results_of(evil)["test"]["accuracy"])
+
+
+def test_as_many_mistakes_are_listed_as_asked_for_the_worst_first(evil, command, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(evil, run)
+    path = run / "predictions.jsonl"
+    records = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    files = read_run_files(run)
+    wrong = [record for record in records if record["label"] != record["truth"]]
+    table = with_mistakes(files, 1000).findings["tables"][-1]
+    assert len(table["rows"]) == len(wrong)
+    told = [records[n]["probabilities"][records[n]["truth"]] for n in range(len(records)) if records[n] in wrong]
+    assert [float(row[2]) for row in table["rows"]] == pytest.approx([1 - p for p in sorted(told)], abs=0.006)
+    assert len(with_mistakes(files, 1).findings["tables"][-1]["rows"]) == min(1, len(wrong))
+    assert command("report", run, "--mistakes", "3").returncode == 0
+    done = command("report", run, "--mistakes", "0")
+    assert done.returncode == 2
 
 
 def test_the_interval_of_the_report_holds_the_score(evil):
