@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,22 +21,40 @@ if TYPE_CHECKING:
 def _task_command(task: AnyTask) -> click.Command:
     out_option = click.Option(["--out"], metavar="FOLDER", help="Folder of the run. [runs/TASK-N]")
 
-    def run(out: str | None, config_file: str | None, settings: tuple[str, ...], **flags: str | None) -> int:
+    log_option = click.Option(
+        ["--log", "trackers"],
+        type=click.Choice(["tensorboard", "mlflow", "wandb", "trackio"]),
+        multiple=True,
+        help="Send each evaluation to an installed tracker. Repeatable.",
+    )
+
+    def run(
+        out: str | None,
+        trackers: tuple[str, ...],
+        config_file: str | None,
+        settings: tuple[str, ...],
+        **flags: str | None,
+    ) -> int:
         from seqkit.config import make_config, write_toml
         from seqkit.training.distributed import joined
 
         config = make_config(task.config, config_values(task, config_file, settings, flags))
         with joined({"configuration": write_toml(task.name, config)}) as processes:
-            return _run(task, config, out, processes)
+            return _run(task, config, out, processes, trackers)
 
-    return TaskCommand(task.name, params=[out_option, *config_options(task)], callback=run, help=_summary(task))
+    return TaskCommand(
+        task.name, params=[out_option, log_option, *config_options(task)], callback=run, help=_summary(task)
+    )
 
 
-def _run(task: AnyTask, config: TrainingConfig, out: str | None, processes: Processes) -> int:
+def _run(
+    task: AnyTask, config: TrainingConfig, out: str | None, processes: Processes, trackers: Sequence[str] = ()
+) -> int:
     from seqkit.commands.training import train
     from seqkit.devices import find_device
     from seqkit.runs import start
     from seqkit.runs.follower import follow
+    from seqkit.training.trackers import tracker
 
     config = _in_shards(config, processes)
     # The native kernels are for the CPU: nobody waits for a build that nothing would use.
@@ -44,7 +63,8 @@ def _run(task: AnyTask, config: TrainingConfig, out: str | None, processes: Proc
     if processes.share(b"again" if launched() and processes.first and _goes_on(task, config, folder) else b""):
         return _resume(kernel, folder, processes)
     if processes.first:
-        return train(kernel, lambda notes: start(task, config, folder, notes, processes), processes)
+        logs = [tracker(name, folder) for name in trackers]
+        return train(kernel, lambda notes: start(task, config, folder, notes, processes), processes, logs)
     return train(kernel, lambda notes: follow(task, config, processes), processes)
 
 
