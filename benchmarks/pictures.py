@@ -17,7 +17,8 @@ from torch import Tensor
 from seqkit.config import make_config
 from seqkit.drawing.curves import INK, PALE, svg
 from seqkit.drawing.figures import literal, new_figure
-from seqkit.drawing.topologies import TOPOLOGIES, drawing
+from seqkit.drawing.topologies import TOPOLOGIES
+from seqkit.drawing.topology_pictures import topology_svg
 from seqkit.files import write_atomic
 from seqkit.inspection.flow_plots import flow_plots
 from seqkit.inspection.gradient_flow import gradient_flows
@@ -30,10 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 _TEXT = "the plot is not dull and the end is great"
-_WIDE, _HIGH = 13, 26
-"""Of a column and a line of a drawing, in pixels."""
-_LINE, _FILL = "#808790", {"x": "#2c7fb8", "h": "#5c6470", "y": "#c2561a"}
-"""Each is seen on white and on black, and carries white letters."""
+_LINE = "#808790"
+"""Seen on white and on black."""
 _PAGE = {"currentColor": _LINE, "var(--pale)": _LINE, "var(--first)": "#2c8fd0", "var(--second)": "#d9732e"}
 """A picture that a page only names does not get the page's own colours."""
 
@@ -58,39 +57,6 @@ def pictures() -> Iterator[tuple[str, str]]:
     flows = gradient_flows(models, [" and ".join([_TEXT] * 6)]).cells
     for flow, plot in zip(flows, flow_plots(flows), strict=True):
         yield f"gradient-{flow.cell}", _coloured(plot)
-
-
-def topology_svg(topology: str) -> str:
-    """The tool's own drawing of a topology, with a box for each ``[x]`` and a line for each arrow."""
-    lines = drawing(topology)
-    across, down = _WIDE * max(map(len, lines)), _HIGH * len(lines)
-    parts = []
-    for row, line in enumerate(lines):
-        for column, sign in enumerate(line):
-            x, y = (column + 0.5) * _WIDE, (row + 0.5) * _HIGH
-            if sign == "→":
-                parts.append(_arrow(f"M{x - 0.5 * _WIDE} {y}h{_WIDE - 1}m-5 -4l5 4l-5 4"))
-            elif sign == "↑":
-                parts.append(_arrow(f"M{x} {y + 0.5 * _HIGH}v{1 - _HIGH}m-4 5l4 -5l4 5"))
-            elif sign not in " []":
-                parts.append(_box(x, y, sign, _FILL["h" if sign == "h" else "y" if row == 0 else "x"]))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {across} {down}" width="{across}" height="{down}" '
-        f'role="img" aria-label="{topology}">{"".join(parts)}</svg>\n'
-    )
-
-
-def _arrow(path: str) -> str:
-    return f'<path d="{path}" fill="none" stroke="{_LINE}" stroke-width="1.6"/>'
-
-
-def _box(x: float, y: float, sign: str, fill: str) -> str:
-    wide, high = 3 * _WIDE - 2, _HIGH - 2
-    return (
-        f'<rect x="{x - wide / 2}" y="{y - high / 2}" width="{wide}" height="{high}" rx="5" fill="{fill}"/>'
-        f'<text x="{x}" y="{y + 5}" text-anchor="middle" font-family="sans-serif" font-size="14" '
-        f'fill="#ffffff">{sign}</text>'
-    )
 
 
 def gates_svg(inside: Inside) -> str:

@@ -71,9 +71,10 @@ class _TaskOrRuns(TaskGroup):
         return click.Command(
             name,
             params=[
-                click.Argument(["others"], nargs=-1, required=True, metavar="RUN ...", shell_complete=complete_runs)
+                click.Argument(["others"], nargs=-1, required=True, metavar="RUN ...", shell_complete=complete_runs),
+                click.Option(["--page"], metavar="FILE", help="Write the comparison as a page, too."),
             ],
-            callback=lambda others: _show_runs([name, *others]),
+            callback=lambda others, page: _show_runs([name, *others], page),
             help="Set finished runs of one task side by side.",
         )
 
@@ -137,11 +138,19 @@ def _carry_out(task: AnyTask, plan: Sequence[PlannedRun], folder: Path) -> int:
     return 0
 
 
-def _show_runs(paths: Sequence[str]) -> int:
+def _show_runs(paths: Sequence[str], page: str | None) -> int:
     from seqkit.commands.terminal import print_tables
+    from seqkit.files import write_atomic
     from seqkit.report.comparison import compare_runs, tables
+    from seqkit.report.comparison_page import comparison_page
 
-    print_tables(tables(compare_runs([Path(path) for path in paths])))
+    if page and not Path(page).absolute().parent.is_dir():
+        raise UsageError(f"cannot write {page}: there is no such folder; choose another file with --page")
+    facts = compare_runs([Path(path) for path in paths])
+    print_tables(tables(facts))
+    if page:
+        write_atomic(Path(page), comparison_page(facts).encode())
+        echo(f"\nAs a page: {page}")
     return 0
 
 
@@ -194,6 +203,7 @@ def _compare(plan: Sequence[PlannedRun], folder: Path) -> tuple[dict[str, Any], 
     """The comparison of finished runs, and the names of the files that it is written to."""
     from seqkit.files import signed, write_atomic
     from seqkit.report.comparison import FinishedRun, compared, plot, read_finished
+    from seqkit.report.comparison_page import comparison_page
     from seqkit.runs import RunDirectory
 
     runs: dict[str, list[FinishedRun]] = {}
@@ -201,7 +211,8 @@ def _compare(plan: Sequence[PlannedRun], folder: Path) -> tuple[dict[str, Any], 
         runs.setdefault(planned.cell, []).append(read_finished(RunDirectory(planned.folder)))
     facts = compared(runs)
     write_atomic(folder / "compare.json", signed(facts))
-    written = ["compare.json"]
+    write_atomic(folder / "compare.html", comparison_page(facts).encode())
+    written = ["compare.json", "compare.html"]
     if find_spec("matplotlib"):
         for name, content in plot(facts).items():
             write_atomic(folder / name, content)

@@ -13,12 +13,13 @@ from seqkit.commands.output import echo
 
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
+@click.option("--mistakes", metavar="N", type=click.IntRange(1), help="List N of the worst mistakes. [5]")
 @cell_option
-def command(run: str, cell: str | None) -> None:
+def command(run: str, mistakes: int | None, cell: str | None) -> None:
     """Make report.html of a finished run again, from the files of the run.
 
     The data are read only where the run has no report.json.
     """
     from seqkit.report.page import write_report
 
-    echo(write_report(Path(run), cell))
+    echo(write_report(Path(run), cell, mistakes))

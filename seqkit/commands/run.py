@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,20 @@ def _task_command(task: AnyTask) -> click.Command:
         ["--profile"], is_flag=True, help="Show where the time of a step goes; a trace is written, too."
     )
 
+    log_option = click.Option(
+        ["--log", "trackers"],
+        type=click.Choice(["tensorboard", "mlflow", "wandb", "trackio"]),
+        multiple=True,
+        help="Send each evaluation to an installed tracker. Repeatable.",
+    )
+
     def run(
-        out: str | None, profile: bool, config_file: str | None, settings: tuple[str, ...], **flags: str | None
+        out: str | None,
+        profile: bool,
+        trackers: tuple[str, ...],
+        config_file: str | None,
+        settings: tuple[str, ...],
+        **flags: str | None,
     ) -> int:
         from seqkit.commands.profile import profiled
         from seqkit.config import make_config, write_toml
@@ -32,18 +45,21 @@ def _task_command(task: AnyTask) -> click.Command:
 
         config = make_config(task.config, config_values(task, config_file, settings, flags))
         with joined({"configuration": write_toml(task.name, config), "--profile": profile}) as processes:
-            return _run(task, config, out, profiled(processes, config.device) if profile else processes)
+            noting = profiled(processes, config.device) if profile else processes
+            return _run(task, config, out, noting, trackers)
 
-    return TaskCommand(
-        task.name, params=[out_option, profile_option, *config_options(task)], callback=run, help=_summary(task)
-    )
+    own = [out_option, profile_option, log_option]
+    return TaskCommand(task.name, params=[*own, *config_options(task)], callback=run, help=_summary(task))
 
 
-def _run(task: AnyTask, config: TrainingConfig, out: str | None, processes: Processes) -> int:
+def _run(
+    task: AnyTask, config: TrainingConfig, out: str | None, processes: Processes, trackers: Sequence[str] = ()
+) -> int:
     from seqkit.commands.training import train
     from seqkit.devices import find_device
     from seqkit.runs import start
     from seqkit.runs.follower import follow
+    from seqkit.training.trackers import tracker
 
     config = _in_shards(config, processes)
     # The native kernels are for the CPU: nobody waits for a build that nothing would use.
@@ -52,7 +68,8 @@ def _run(task: AnyTask, config: TrainingConfig, out: str | None, processes: Proc
     if processes.share(b"again" if launched() and processes.first and _goes_on(task, config, folder) else b""):
         return _resume(kernel, folder, processes)
     if processes.first:
-        return train(kernel, lambda notes: start(task, config, folder, notes, processes), processes)
+        logs = [tracker(name, folder) for name in trackers]
+        return train(kernel, lambda notes: start(task, config, folder, notes, processes), processes, logs)
     return train(kernel, lambda notes: follow(task, config, processes), processes)
 
 

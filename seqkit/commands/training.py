@@ -32,7 +32,12 @@ from seqkit.training.distributed import PeerLost, Processes, alone
 T = TypeVar("T")
 
 
-def train(kernel: str, begin: Callable[[list[str]], Training], processes: Processes | None = None) -> int:
+def train(
+    kernel: str,
+    begin: Callable[[list[str]], Training],
+    processes: Processes | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> int:
     """Trains, scores and shows a run; returns the exit code.
 
     Args:
@@ -40,6 +45,7 @@ def train(kernel: str, begin: Callable[[list[str]], Training], processes: Proces
         begin: makes the session, or the training beside that of another process; it is handed the list that takes
             notes about the data.
         processes: those that train together, of which only the first one shows anything; None: this one alone.
+        callbacks: further ones, such as trackers.
     """
     processes = processes or alone()
     say = Reporter().line if processes.first else _silent
@@ -57,7 +63,7 @@ def train(kernel: str, begin: Callable[[list[str]], Training], processes: Proces
         return code
     # No other process may take the run up until its report is written.
     with training.run.writing():
-        return _train(training, notes, began)
+        return _train(training, notes, began, callbacks)
 
 
 def _silent(line: str) -> None:
@@ -76,11 +82,11 @@ def _in_turn(processes: Processes, build: Callable[[], T]) -> T:
     return built
 
 
-def _train(session: Session, notes: Sequence[str], began: float) -> int:
+def _train(session: Session, notes: Sequence[str], began: float, callbacks: Sequence[Callback]) -> int:
     reporter = Reporter(session.run.log)
     _show_opening(session, notes, reporter)
     advice = f"resume with: seqkit resume {_named(session)}"
-    code = _train_until_stopped(session, reporter.line, [reporter], advice)
+    code = _train_until_stopped(session, reporter.line, [reporter, *callbacks], advice)
     write_trace(session)
     if code:
         show_profile(session)

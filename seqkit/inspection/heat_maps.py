@@ -68,7 +68,7 @@ def _figure(number: int, name: str, what: str, limit: float, signed: bool) -> st
     scale = f'{low}<span class="scale"></span>{limit:.3g}'
     label = safe(f"heat map: {name}, {what}")
     return (
-        f'<figure data-map="{number}"><figcaption><b>{safe(name)}</b> {safe(what)} '
+        f'<figure data-map="{number}"><figcaption><b>{safe(what)}</b> {safe(name)} '
         f'<span class="pale">{scale}</span></figcaption>'
         f'<div class="wide"><canvas role="img" aria-label="{label}"></canvas></div></figure>'
     )

@@ -5,7 +5,8 @@ B batch, T time, S places of a memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from seqkit.inspection.record import Trace, record
 from seqkit.inspection.unrolled import LONGEST, Unrolled, unrolled_layers
 from seqkit.runs import Model
 from seqkit.topologies import Explanation
+from seqkit.topologies.powers import Signals
 
 
 class AttentionMap(NamedTuple):
@@ -37,6 +39,10 @@ class Inside(NamedTuple):
     influence: dict[str, tuple[Sequence[str], Tensor]]
     """For recurrent layers by name: what each step read, and (T) ``Σ gradient · input`` of it"""
     notes: list[str]
+    probabilities: Mapping[str, float] = MappingProxyType({})
+    """Of the possible answers"""
+    signals: Signals | None = None
+    """Where the input is a sequence of frames"""
 
 
 def look_inside(model: Model, raw: Any) -> Inside:
@@ -56,7 +62,8 @@ def look_inside(model: Model, raw: Any) -> Inside:
     influence = _influence(explanation, calls)
     if not influence:
         notes.append("No influence is shown: the answer has no gradient at what a recurrent layer read at once.")
-    return Inside(explanation.answer, layers, _attention_maps(trace, explanation), influence, notes)
+    maps, signals = _attention_maps(trace, explanation), explanation.signals
+    return Inside(explanation.answer, layers, maps, influence, notes, explanation.probabilities, signals)
 
 
 def _check_input(model: Model, raw: Any) -> list[str]:

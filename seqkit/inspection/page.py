@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from seqkit.inspection.flow_plots import flow_plots
+from seqkit.inspection.flow_plots import overlaid_flows
 from seqkit.inspection.gradient_flow import Flows
 from seqkit.inspection.heat_maps import HeatMaps, visible
 from seqkit.inspection.inside import AttentionMap, Inside
+from seqkit.inspection.names import gate, place, state
+from seqkit.inspection.signals import signal_strip
 from seqkit.inspection.time_constants import time_constant_bars
 from seqkit.inspection.unrolled import Unrolled
 from seqkit.pages import asset, document, muted, safe, section
+from seqkit.topologies.powers import Signals
 
 _AT_FIRST = (
     "New layers of all cells lose some: an RNN begins with a rotation, which tanh dampens; an LSTM keeps "
     "σ(1) = 0.73 of its cell state in each step, a GRU σ(0) = 0.5 of its state, so that it may begin with less than "
     "the RNN. What gates add is that training can open them, and --chrono opens them from the start."
 )
+_ANSWERS = 20
+"""Possible answers whose probabilities are shown, the likeliest."""
 _UNITS = 48
 """Rows of a heat map: of more units, those that change most are shown."""
 
@@ -39,10 +44,13 @@ def page(title: str, subtitle: str, inside: Inside | None, flows: Flows | None =
 
 
 def _answer(inside: Inside) -> str:
-    parts = [f"<p><b>{safe(inside.answer)}</b></p>"]
-    for name, (steps, worth) in inside.influence.items():
-        parts.append(f"<h3>How much each step of {safe(name)} contributes</h3>{_tokens(steps, worth.tolist())}")
-    if inside.influence:
+    parts = [f"<p><b>{safe(inside.answer)}</b></p>", _probabilities(inside.probabilities)]
+    if inside.signals is not None:
+        parts.append(_signals(inside.signals, inside))
+    elif inside.influence:
+        for name, (steps, worth) in inside.influence.items():
+            heading = f"How much each step contributes: {place(name)}"
+            parts.append(f"<h3>{safe(heading)}</h3>{_tokens(steps, worth.tolist())}")
         parts.append(
             muted(
                 "Gradient × input: about what the log-probability of the answer would lose if the step's vector were "
@@ -50,6 +58,24 @@ def _answer(inside: Inside) -> str:
             )
         )
     return section("Answer", "".join([*parts, *map(muted, inside.notes)]))
+
+
+def _probabilities(probabilities: Mapping[str, float]) -> str:
+    """A bar for each possible answer, the likeliest first."""
+    rows = "".join(
+        f'<span>{safe(visible(name))}</span><i style="--share:{value:.4f}"></i><span>{value:.3f}</span>'
+        for name, value in sorted(probabilities.items(), key=lambda entry: -entry[1])[:_ANSWERS]
+    )
+    left_out = len(probabilities) - _ANSWERS
+    more = muted(f"The {left_out:,} least likely answers are left out.") if left_out > 0 else ""
+    return f'<div class="probabilities">{rows}</div>{more}' if rows else ""
+
+
+def _signals(signals: Signals, inside: Inside) -> str:
+    """The frames with their labels; a model with a delay has steps after the last frame, which have no signal."""
+    worth = next((values.tolist() for _, values in inside.influence.values()), [])[: len(signals.labels)]
+    shown = len(worth) or len(signals.labels)
+    return signal_strip(signals.values[:shown], signals.labels[:shown], worth)
 
 
 def _tokens(steps: Sequence[str], contributions: Sequence[float]) -> str:
@@ -70,14 +96,15 @@ def _tokens(steps: Sequence[str], contributions: Sequence[float]) -> str:
 def _attention(maps: HeatMaps, attention: AttentionMap) -> str:
     what = "how much each row looks at each column"
     drawn = maps.figure("attention", what, attention.weights, attention.places, row_names=attention.written)
-    return section(f"Attention: {attention.name}", f'<div class="maps">{drawn}</div>')
+    scale = muted("Rows: what was written or read. Columns: what was looked at. The weights of a row add up to 1.")
+    return section(f"Attention: {place(attention.name)}", f'{scale}<div class="maps">{drawn}</div>')
 
 
 def _layer(maps: HeatMaps, layer: Unrolled) -> str:
     output = layer.states[layer.cell.state_names[0]]
     count, units = output.shape[1], _most_changing(output)
-    way = "from the end" if layer.backward else "from the start"
-    title = f"{layer.name}, layer {layer.layer + 1}, read {way}"
+    way = "reads backward" if layer.backward else "reads forward"
+    title = f"{place(layer.name)}, layer {layer.layer + 1}, {way}"
     rows = f"the {len(units)} of {count} units whose output changes most" if len(units) < count else f"{count} units"
     text = f"{layer.cell!r}. Rows are {rows}, sorted by their average output; columns are steps."
     drawn = []
@@ -85,10 +112,10 @@ def _layer(maps: HeatMaps, layer: Unrolled) -> str:
         # Some states are gates, too, such as the h of a plain RNN: shown once, as a state.
         if name not in layer.states:
             signed = bool((values < 0).any())
-            what = ("candidate" if signed else "gate") if layer.cell.has_gates else "sum that goes into the gate"
+            what = gate(name, signed) if layer.cell.has_gates else "sum that goes into the gate"
             drawn.append(maps.figure(name, what, values.T[units], layer.steps, units, signed=signed))
     for name, values in layer.states.items():
-        drawn.append(maps.figure(name, "state", values.T[units], layer.steps, units, signed=True))
+        drawn.append(maps.figure(name, state(name), values.T[units], layer.steps, units, signed=True))
     bars = "" if layer.kept is None else time_constant_bars(layer.kept)
     return section(title, f'{muted(text)}<div class="maps">{"".join(drawn)}</div>{bars}')
 
@@ -103,9 +130,9 @@ def _most_changing(values: Tensor) -> list[int]:
 
 def _gradient_flow(flows: Flows, has_text: bool) -> str:
     """``has_text``: whether the one example is the input that the page shows."""
-    plots = "".join(f"<figure>{plot}</figure>" for plot in flow_plots(flows.cells))
+    plot = f"<figure>{overlaid_flows(flows.cells)}</figure>"
     texts = f"<p>{safe(_what_is_left(flows))}</p>{muted(_about_flows(flows, has_text))}"
-    return section("How far the gradient flows back", f'<div class="pair flows">{plots}</div>{texts}')
+    return section("How far the gradient flows back", f'<div class="pair">{plot}<div>{texts}</div></div>')
 
 
 def _what_is_left(flows: Flows) -> str:

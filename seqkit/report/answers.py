@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqkit.drawing.curves import calibration_curve
-from seqkit.pages import safe, section, table
+from seqkit.pages import muted, safe, section, table
 from seqkit.report.numbers import number
 from seqkit.report.results import figure_of
 from seqkit.report.run_files import RunFiles
@@ -20,7 +20,8 @@ _MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xm
 def tables(files: RunFiles) -> str:
     """The task's tables of the test split, such as a confusion matrix and the worst mistakes."""
     filled = [entry for entry in files.findings["tables"] if entry["rows"]]
-    content = "".join(f"<h3>{safe(entry['title'])}</h3>{_task_table(entry)}" for entry in filled)
+    content = "".join(f"<div><h3>{safe(entry['title'])}</h3>{_task_table(entry)}</div>" for entry in filled)
+    content = f'<div class="spread">{content}</div>' if content else ""
     return section("Correct and wrong answers", content) if content else ""
 
 
@@ -34,14 +35,18 @@ def _task_table(entry: Mapping[str, Any]) -> str:
 
 
 def _confusion_matrix(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Each cell is as dark as its share of the row."""
+    """Each cell is as dark as its share of the row; those on the diagonal have a hue of their own."""
     lines = []
-    for row in rows:
+    for place, row in enumerate(rows):
         total = max(1, sum(row[1:]))
-        cells = "".join(f'<td class="number" style="--share:{v / total:.3f}">{v:,}</td>' for v in row[1:])
+        cells = "".join(
+            f'<td class="number {"hit" if column == place else "miss"}" style="--share:{v / total:.3f}">{v:,}</td>'
+            for column, v in enumerate(row[1:])
+        )
         lines.append(f"<tr><th>{safe(row[0])}</th>{cells}</tr>")
     heads = "".join(f'<th class="number">{safe(column)}</th>' for column in columns[1:])
-    return f'<div class="wide"><table class="shaded"><tr><th></th>{heads}</tr>{"".join(lines)}</table></div>'
+    how = muted("Blue: correct; orange: confused. The darker a cell, the larger its share of the row, which is 100 %.")
+    return f'<div class="wide"><table class="shaded"><tr><th></th>{heads}</tr>{"".join(lines)}</table></div>{how}'
 
 
 def calibration(files: RunFiles) -> str:

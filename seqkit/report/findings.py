@@ -10,6 +10,7 @@ from typing import Any
 
 from seqkit.data import Splits
 from seqkit.machine import processor
+from seqkit.report.slices import slices
 from seqkit.runs.fingerprint import content_digest
 from seqkit.runs.model import Model, OpenedRun, load_model
 from seqkit.runs.outcome import RunOutcome
@@ -46,7 +47,7 @@ def gather(model: Model, splits: Splits[Any], outcome: RunOutcome, notes: Sequen
         "intervals": _intervals(outcome.resampled, results["test"], results["metric"]),
         "baseline_intervals": _intervals(outcome.baseline_resampled, results["baseline"], results["metric"])["limits"],
         "calibration": _calibration(task, outcome.predictions, test),
-        "tables": [_table_to_json(table) for table in outcome.tables],
+        "tables": [_table_to_json(table) for table in _tables(model, outcome, test)],
         "pictures": [name for name in outcome.pictures if name.endswith(_PICTURES)],
         "written": _write_unprompted(model),
     }
@@ -85,6 +86,12 @@ def _calibration(task: AnyTask, predictions: Sequence[Any], examples: Sequence[A
         for b in calibration.bins
     ]
     return {"error": calibration.error, "answers": calibration.answers, "bins": bins}
+
+
+def _tables(model: Model, outcome: RunOutcome, test: Sequence[Any]) -> list[Table]:
+    """Those of the task, and before its mistakes the slices of the test split."""
+    found = slices(model, outcome.predictions, test)
+    return [*outcome.tables[:-1], *found, *outcome.tables[-1:]]
 
 
 def _table_to_json(table: Table) -> dict[str, Any]:

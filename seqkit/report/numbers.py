@@ -29,3 +29,9 @@ def duration(seconds: float) -> str:
 def spaced(name: str) -> str:
     """``macro_f1`` as ``macro f1``."""
     return name.replace("_", " ")
+
+
+def signed(difference: float) -> str:
+    """A difference of scores with its sign: ``+0.1000``, ``−0.0213``; 0 has none."""
+    text = number(abs(difference))
+    return text if not text.strip("0.,") else f"{'+' if difference > 0 else '−'}{text}"

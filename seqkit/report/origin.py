@@ -8,19 +8,24 @@ from typing import Any
 
 from seqkit.cells import OwnCell, available_cells, cell_class, cell_label
 from seqkit.config import arguments_of, options_of
-from seqkit.drawing.topologies import LEGEND, drawing
+from seqkit.drawing.topology_pictures import topology_svg
 from seqkit.pages import muted, safe, section, table
 from seqkit.report.cells import equation, source, summary
 from seqkit.report.numbers import duration
 from seqkit.report.run_files import RunFiles
 
+_LEGEND = "x: input, h: state, y: output; time runs to the right"
+_BACKWARD = ". The lower states read backward; an output sees both rows."
+_READ_BOTH_WAYS = ("many to one", "many to many, synced", "many to many, delayed")
+
 
 def model(files: RunFiles) -> str:
     """The drawing of its topology, and the equation of its cell."""
     topology = files.findings["topology"]
-    left = f"<h3>{safe(topology)}</h3>"
-    if lines := drawing(topology):
-        left += f"<pre>{safe(chr(10).join(lines))}</pre>{muted(LEGEND)}"
+    both_ways = bool(getattr(files.config, "bidirectional", False)) and topology in _READ_BOTH_WAYS
+    left = f"<h3>{safe(topology)}{', bidirectional' if both_ways else ''}</h3>"
+    if drawn := topology_svg(topology, both_ways):
+        left += f'<figure class="topology">{drawn}</figure>{muted(_LEGEND + (_BACKWARD if both_ways else "."))}'
     right = _cell(getattr(files.config, "cell", None))
     return section("The model", f'<div class="model"><div>{left}</div><div>{right}</div></div>')
 

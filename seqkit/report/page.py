@@ -6,6 +6,7 @@ from pathlib import Path
 
 from seqkit.pages import document
 from seqkit.report import answers, origin, results
+from seqkit.report.mistakes import with_mistakes
 from seqkit.report.run_files import RunFiles, read_run_files
 from seqkit.runs.model import is_ensemble
 from seqkit.runs.own_cell import GivenCell
@@ -36,13 +37,15 @@ _ENSEMBLE_SECTIONS = (
 """An ensemble was not trained, and its members have a page of their own."""
 
 
-def write_report(path: Path, cell: GivenCell = None) -> Path:
+def write_report(path: Path, cell: GivenCell = None, mistakes: int | None = None) -> Path:
     """Makes ``report.html`` of a finished run from what its folder holds, and returns where it is.
 
-    The data are only read for a run without ``report.json``. Raises :class:`UsageError` for a run that is unfinished,
-    :class:`SeqkitError` for one that is damaged.
+    With ``mistakes`` so many of the worst are listed. The data are only read for a run without ``report.json``.
+
+    Raises :class:`UsageError` for a run that is unfinished, :class:`SeqkitError` for one that is damaged.
     """
-    return write_page(read_run_files(path, cell))
+    files = read_run_files(path, cell)
+    return write_page(files if mistakes is None else with_mistakes(files, mistakes))
 
 
 def write_page(files: RunFiles) -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from seqkit.drawing.curves import loss_curves, metric_curve
 from seqkit.pages import muted, safe, section, table
-from seqkit.report.numbers import duration, number, short_count, spaced
+from seqkit.report.meanings import meanings
+from seqkit.report.numbers import duration, number, short_count, signed, spaced
 from seqkit.report.run_files import RunFiles
 from seqkit.runs.verdict import RUN
 
@@ -17,22 +18,39 @@ _NO_PLOT = "A plot is missing here; it needs matplotlib: pip install 'seqkit[plo
 
 
 def opening(files: RunFiles) -> str:
-    """Name and task of the run, and its main numbers as cards."""
+    """Name and task of the run, the verdict, and its main numbers as cards, that of the model first."""
     results = files.results
-    metric, baseline = results["metric"], results["baseline"]
-    facts = [(f"{spaced(metric)}, test split", number(results["test"][metric]))]
-    if metric in baseline:
-        facts.append(("baseline", number(baseline[metric])))
-    facts.append(("parameters", short_count(results["parameters"])))
-    facts.append(
-        ("members", str(len(results["members"])))
-        if "members" in results
-        else ("training", duration(results["seconds"]))
-    )
-    cards = "".join(f'<div><b>{safe(value)}</b><span class="pale">{safe(name)}</span></div>' for name, value in facts)
     title, summary = files.run.path.absolute().name, f"{results['task']}: {files.findings['summary']}"
     heading = f"<h1>{safe(title)}</h1><p>{safe(summary)}</p>{_verdict(files)}"
-    return f'<header>{heading}<div class="big">{cards}</div></header>'
+    return f'<header>{heading}<div class="big">{"".join(_cards(files))}</div></header>'
+
+
+def _cards(files: RunFiles) -> Iterator[str]:
+    results, limits = files.results, files.findings["intervals"]["limits"]
+    metric, baseline = results["metric"], results["baseline"]
+    reach = f", 95 % interval {' to '.join(map(number, limits[metric]))}" if metric in limits else ""
+    yield _card(number(results["test"][metric]), f"{spaced(metric)}, test split{reach}", "lead")
+    if metric in baseline:
+        verdict = results.get("verdict", {})
+        name = verdict.get("baseline", "the baseline")
+        yield _card(signed(results["test"][metric] - baseline[metric]), f"compared with {name}", _outcome(verdict))
+        yield _card(number(baseline[metric]), name)
+    yield _card(short_count(results["parameters"]), "parameters")
+    if "members" in results:
+        yield _card(str(len(results["members"])), "members")
+    else:
+        yield _card(duration(results["seconds"]), "training")
+
+
+def _card(value: str, name: str, kind: str = "") -> str:
+    marked = f' class="{kind}"' if kind else ""
+    return f'<div{marked}><b>{safe(value)}</b><span class="pale">{safe(name)}</span></div>'
+
+
+def _outcome(verdict: Mapping[str, Any]) -> str:
+    """The class of the difference, which gives its colour."""
+    outcome = verdict.get("outcome")
+    return outcome if outcome in ("better", "worse") else "even"
 
 
 def _verdict(files: RunFiles) -> str:
@@ -57,7 +75,12 @@ def scores(files: RunFiles) -> str:
     rows = [[spaced(name), _with_interval(name, *model), _with_interval(name, *baseline)] for name in results["test"]]
     better = f"A {results['better']} {spaced(results['metric'])} is better."
     how = _how_intervals_were_made(intervals["resamples"], intervals["examples"])
-    content = table(["", "model", "baseline"], rows, numbers={1, 2})
+    named = results.get("verdict", {}).get("baseline", "baseline")
+    explained = "".join(
+        f"<dt>{safe(name)}</dt><dd>{safe(text)}</dd>" for name, text in meanings(results["test"]).items()
+    )
+    content = table(["", "model", named], rows, numbers={1, 2}) + (f"<dl>{explained}</dl>" if explained else "")
+    content = f'<div class="spread">{content}</div>'
     before = scored_before(results["metric"], results["scored_before"]) if "scored_before" in results else ""
     how = f"{how} {better} {before}".rstrip()
     return section("Scores on the test split", content + muted(how) + _how_it_was_chosen(results))

@@ -17,6 +17,7 @@ from seqkit.files import digest_of, json_bytes, json_line_bytes, read_json
 from seqkit.machine import peak
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.fingerprint import content_digest, fingerprint
+from seqkit.runs.found import prediction_lines
 from seqkit.runs.manifest import ENSEMBLE_FORMAT
 from seqkit.runs.model import Model, OpenedRun, count_parameters, is_ensemble, join_models, load_model, open_run
 from seqkit.runs.outcome import RunOutcome, label_facts
@@ -104,8 +105,7 @@ def score_ensemble(ensemble: Ensemble) -> RunOutcome:
     resampled, baseline_resampled = (resample_scores(task, p, splits.test) for p in (predictions, baseline))
     verdict = verdict_facts(task, model.config, results, (resampled, baseline_resampled), labels)
     results |= {**label_facts(labels), **verdict}
-    pairs = zip(splits.test, predictions, strict=True)
-    lines = [{"input": task.input_of(e), **task.format_prediction(p)[1]} for e, p in pairs]
+    lines = prediction_lines(task, splits.test, predictions)
     pictures = task.draw_pictures(model.head, model.codec, predictions, splits.test)
     with run.writing():
         run.complete(json_bytes(results), {run.predictions.name: json_line_bytes(lines), **pictures})

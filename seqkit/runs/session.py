@@ -22,6 +22,7 @@ from seqkit.kernels import built, ready
 from seqkit.machine import peak
 from seqkit.runs.directory import PRETRAINED, RunDirectory
 from seqkit.runs.fingerprint import content_digest, fingerprint
+from seqkit.runs.found import prediction_lines
 from seqkit.runs.model import build_head, check_single, count_parameters, open_run, restore_head
 from seqkit.runs.outcome import RunOutcome, label_facts
 from seqkit.runs.own_cell import GivenCell
@@ -172,8 +173,7 @@ class Session(Training):
     def _found(self, predictions: Sequence[Any]) -> dict[str, bytes]:
         """The files of what the run has found, beside its results: history, predictions and pictures."""
         test = self.splits.test
-        pairs = zip(test, predictions, strict=True)
-        lines = [{"input": self.task.input_of(e), **self.task.format_prediction(p)[1]} for e, p in pairs]
+        lines = prediction_lines(self.task, test, predictions)
         return {
             self.run.metrics.name: json_line_bytes(self.trainer.progress.history),
             self.run.predictions.name: json_line_bytes(lines),

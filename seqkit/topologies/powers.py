@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -148,6 +149,15 @@ class Pretrains(Protocol):
         ...
 
 
+class Signals(NamedTuple):
+    """Frames as a head has read them."""
+
+    values: Tensor
+    """(T, F)"""
+    labels: Sequence[str]
+    """What was predicted for each frame"""
+
+
 class Explanation(NamedTuple):
     """One input as a head has read it, for those who look inside."""
 
@@ -160,6 +170,10 @@ class Explanation(NamedTuple):
     """Where there is attention: what was looked at, and what was written or read while looking"""
     notes: Sequence[str] = ()
     """What else should be known of the answer, a sentence each"""
+    probabilities: Mapping[str, float] = MappingProxyType({})
+    """Of the possible answers, where there are few enough to be listed"""
+    signals: Signals | None = None
+    """Where the input is a sequence of frames"""
 
 
 @runtime_checkable

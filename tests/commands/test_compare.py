@@ -33,7 +33,7 @@ def timeless(folder):
 def test_a_comparison_shows_and_keeps_what_its_runs_found(whole):
     out, done = whole
     assert all(len(line) <= 80 for line in done.stdout.splitlines()[:-1])
-    assert done.stdout.splitlines()[-1] == f"In {out}: compare.json, compare.png, compare.svg"
+    assert done.stdout.splitlines()[-1] == f"In {out}: compare.json, compare.html, compare.png, compare.svg"
     facts = json.loads((out / "compare.json").read_text())
     for cell, found in facts["cells"].items():
         results = json.loads((out / f"{cell}-0/results.json").read_text())
@@ -44,6 +44,9 @@ def test_a_comparison_shows_and_keeps_what_its_runs_found(whole):
     assert 0 < facts["p_values"][0]["p"] <= 1 and facts["resamples"] == 1000
     assert (out / "compare.png").read_bytes().startswith(b"\x89PNG") and b"<svg" in (out / "compare.svg").read_bytes()
     assert f"{out / 'gru-0'}: run 2 of 2" in done.stderr
+    page = (out / "compare.html").read_text("utf-8")
+    best = max(facts["cells"], key=lambda cell: facts["cells"][cell]["mean"])
+    assert f"Best of the cells on the test split: {best}" in page and "data:image/svg+xml;base64," in page
 
 
 def test_a_finished_comparison_is_shown_again_without_training(whole, options, command):

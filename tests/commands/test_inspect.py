@@ -68,10 +68,13 @@ def test_a_text_shows_every_gate_and_state_of_both_directions_and_what_words_are
     assert [m["name"] for m in maps] == ["i", "f", "g", "o", "h", "c"] * 2
     assert all(m["columns"] == ["a", "wonderful", "film"] for m in maps)
     assert all(len(m["values"]) == 8 and len(m["values"][0]) == 3 for m in maps)
-    assert "How much each step of encoder.recurrent contributes" in text
+    assert "How much each step contributes: Encoder" in text
     answer = load(trained[0]).predict(["a wonderful film"])[0]
     assert f"{answer.label} ({answer.probabilities[answer.label]:.3f})" in text
     assert text.count("How long units remember") == 2
+    assert "Encoder, layer 1, reads forward" in text and "Encoder, layer 1, reads backward" in text
+    assert text.count("<b>forget gate</b> f") == text.count("<b>memory</b> c") == 2
+    assert all(f"<span>{value:.3f}</span>" in text for value in answer.probabilities.values())
 
 
 def test_predictions_are_the_same_bit_for_bit_while_a_model_is_recorded(trained, runs):
@@ -115,7 +118,7 @@ def rows_sum_to_one(attention):
 def test_attention_that_pools_shows_how_much_of_each_word_the_label_has(runs, command, tmp_path):
     out, text = inspected(command, tmp_path, runs["sentiment"], "Ann Bob c")
     looked, first = shown(out)[:2]
-    assert "Attention: encoder.pooling" in text and first["name"] == "i"
+    assert "Attention: which steps the encoder pools" in text and first["name"] == "i"
     assert looked["columns"] == first["columns"] == ["ann", "bob", "c"]
     assert looked["rowNames"][0] in ("True", "False") and len(looked["values"]) == 1
     assert rows_sum_to_one(looked) and 0 < looked["limit"] <= 1
@@ -124,7 +127,9 @@ def test_attention_that_pools_shows_how_much_of_each_word_the_label_has(runs, co
 def test_a_language_model_shows_what_it_looks_back_on(runs, command, tmp_path):
     out, text = inspected(command, tmp_path, runs["charlm"], "Ann Bob")
     looked = shown(out)[0]
-    assert "Attention: decoder.recall" in text and looked["rowNames"] == looked["columns"] == [*"Ann␣Bob"]
+    assert "Attention: which earlier steps the model recalls" in text and looked["rowNames"] == looked["columns"] == [
+        *"Ann␣Bob"
+    ]
     assert rows_sum_to_one(looked)
     for t, row in enumerate(looked["values"]):
         assert all(value == 0 for j, value in enumerate(row) if not t - 4 < j <= t)
@@ -136,11 +141,11 @@ def test_a_caption_shows_its_words_over_the_places_of_the_picture(runs, command,
     Image.new("L", (20, 20), 128).save(tmp_path / "grey.png")
     out, text = inspected(command, tmp_path, runs["caption"], tmp_path / "grey.png")
     looked, first = shown(out)[:2]
-    assert "Attention: decoder.attention" in text and rows_sum_to_one(looked)
+    assert "Attention: what the decoder looks at while it writes" in text and rows_sum_to_one(looked)
     assert looked["columns"] == [str(place + 1) for place in range(len(looked["columns"]))]
     assert [*first["columns"][1:], looked["rowNames"][-1]] == looked["rowNames"]
     answer = load(runs["caption"]).predict([tmp_path / "grey.png"])[0]
-    assert f"<b>{answer.text}</b>" in text and "How much each step of decoder.recurrent contributes" in text
+    assert f"<b>{answer.text}</b>" in text and "How much each step contributes: Decoder" in text
 
 
 def test_a_spelling_shows_its_letters_and_the_phonemes(runs, command, tmp_path):
@@ -181,13 +186,14 @@ def test_frames_are_shown_by_number(runs, command, tmp_path):
 
     model = load(runs["frames"])
     np.save(tmp_path / "clip.npy", np.zeros((4, model.codec.scaling.size), np.float32))
-    out, _ = inspected(command, tmp_path, runs["frames"], tmp_path / "clip.npy")
+    out, text = inspected(command, tmp_path, runs["frames"], tmp_path / "clip.npy")
     assert shown(out)[0]["columns"] == ["1", "2", "3", "4"]
+    assert 'aria-label="4 frames with their labels and signals"' in text and 'class="tokens"' not in text
 
 
 def test_gradients_flow_through_a_text_or_through_the_test_split(trained, runs, command, tmp_path):
     _, text = inspected(command, tmp_path, trained[0], "a wonderful film and an actor", "--gradient-flow")
-    assert text.count('aria-label="Norm of the gradient by lag') == 3
+    assert 'aria-label="Norm of the gradient by lag: rnn, lstm, gru"' in text
     assert (
         "Only lstm is trained; add other runs with --beside RUN" in text and "All models read the input above" in text
     )
@@ -201,7 +207,7 @@ def test_runs_of_other_cells_stand_beside_the_first(trained, reviews, small, run
     assert done.returncode == 0, done.stderr
     beside = ["--gradient-flow", "--beside", tmp_path / "rnn"]
     _, text = inspected(command, tmp_path, trained[0], *beside)
-    assert "Trained: rnn and lstm." in text and text.count(">trained<") == 2
+    assert "Trained: rnn and lstm." in text and ">rnn, trained<" in text and ">lstm, trained<" in text
     done = command("inspect", runs["charlm"], *beside)
     assert done.returncode == 2 and "a sentiment run cannot stand beside one of charlm" in done.stderr
 

@@ -13,6 +13,8 @@ import pytest
 
 from seqkit.report import results
 from seqkit.report.findings import gather_again
+from seqkit.report.mistakes import with_mistakes
+from seqkit.report.run_files import read_run_files
 from seqkit.runs import RunDirectory, load
 from seqkit.runs.model import open_run
 
@@ -78,7 +80,7 @@ def evil(command, reviews, small, tmp_path_factory):
 def test_texts_and_labels_from_the_data_stay_text(evil):
     text = read(evil)
     page = Page(text)
-    assert "script" not in page.tags and page.tags.count("b") == text.count('<div class="big">') * 4
+    assert "script" not in page.tags and page.tags.count("b") == text.count('<div class="big">') * 5
     assert html.escape(EVIL) in text and EVIL in "".join(page.text)
     assert "&lt;b&gt;good" in text
 
@@ -94,13 +96,58 @@ def test_a_page_asks_the_network_for_nothing(evil):
 def test_a_page_of_texts_has_every_part(evil):
     text = read(evil)
     assert {*FOR_ALL, "Correct and wrong answers", "Is its confidence justified?"} == {*sections(text)}
-    assert text.count("<svg") == 3 and 'class="shaded"' in text and "Worst mistakes" in text
-    assert "[h]→[h]→[h]→[h]" in text and "σ(a_i)" in text and "many to one" in text
+    assert text.count("<svg") == 4 and 'class="shaded"' in text and "Worst mistakes" in text
+    assert 'aria-label="many to one, bidirectional"' in text and "σ(a_i)" in text and "many to one" in text
     assert "prefers-color-scheme: dark" in text and 'content="width=device-width' in text
     results = json.loads((evil / "results.json").read_text())
     limits = json.loads((evil / "report.json").read_text())["baseline_intervals"]["accuracy"]
     below = " to ".join(f"{limit:.4f}" for limit in limits)
     assert f'<td class="number">{results["baseline"]["accuracy"]:.4f}\n{below}</td>' in text
+
+
+def test_the_header_names_the_baseline_and_says_how_far_the_model_is_from_it(evil):
+    text, results = read(evil), results_of(evil)
+    difference = results["test"]["accuracy"] - results["baseline"]["accuracy"]
+    header = text[text.index("<header>") : text.index("</header>")]
+    assert "compared with TF-IDF with logistic regression" in header
+    assert f"<b>{'+' if difference > 0 else '−'}{abs(difference):.4f}</b>" in header or difference == 0
+
+
+def test_hits_and_misses_of_a_confusion_matrix_have_their_own_hues_and_the_page_explains_them(evil):
+    text = read(evil)
+    square = text[text.index('<table class="shaded">') :].split("</table>")[0]
+    labels = square.count("<tr>") - 1
+    assert square.count("number hit") == labels and square.count("number miss") == labels * (labels - 1)
+    assert "Blue: correct; orange: confused." in text
+
+
+def test_predictions_have_truth_confidence_and_the_line_that_they_are_of(evil):
+    lines = (evil.parent / "evil.csv").read_text().splitlines()
+    records = [json.loads(line) for line in (evil / "predictions.jsonl").read_text("utf-8").splitlines()]
+    for record in records:
+        file, _, line = record["source"].rpartition(":")
+        assert file == str(evil.parent / "evil.csv") and lines[int(line) - 1].endswith(f",{record['truth']}")
+        assert record["input"] in lines[int(line) - 1]
+        assert record["confidence"] == record["probabilities"][record["label"]]
+    correct = sum(record["label"] == record["truth"] for record in records)
+    assert correct / len(records) == pytest.approx(results_of(evil)["test"]["accuracy"])
+
+
+def test_as_many_mistakes_are_listed_as_asked_for_the_worst_first(evil, command, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(evil, run)
+    path = run / "predictions.jsonl"
+    records = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    files = read_run_files(run)
+    wrong = [record for record in records if record["label"] != record["truth"]]
+    table = with_mistakes(files, 1000).findings["tables"][-1]
+    assert len(table["rows"]) == len(wrong)
+    told = [records[n]["probabilities"][records[n]["truth"]] for n in range(len(records)) if records[n] in wrong]
+    assert [float(row[2]) for row in table["rows"]] == pytest.approx([1 - p for p in sorted(told)], abs=0.006)
+    assert len(with_mistakes(files, 1).findings["tables"][-1]["rows"]) == min(1, len(wrong))
+    assert command("report", run, "--mistakes", "3").returncode == 0
+    done = command("report", run, "--mistakes", "0")
+    assert done.returncode == 2
 
 
 def test_the_interval_of_the_report_holds_the_score(evil):
@@ -184,7 +231,7 @@ def test_without_matplotlib_a_sentence_stands_where_a_plot_would(evil, command, 
     monkeypatch.setattr(results, "find_spec", lambda name: None)
     assert command("report", run).returncode == 0
     text = read(run)
-    assert "<svg" not in text and text.count("needs matplotlib") == 2
+    assert text.count("<svg") == 1 and text.count("needs matplotlib") == 2
     assert {*FOR_ALL, "Is its confidence justified?"} <= {*sections(text)}
 
 
@@ -211,7 +258,7 @@ def test_a_page_of_digits_shows_the_mistakes(command, tmp_path):
     text = read(tmp_path / "run")
     Page(text)
     assert {*FOR_ALL, "Pictures", "Is its confidence justified?"} < {*sections(text)}
-    assert "data:image/png;base64," in text and "[y]\n ↑\n[h]" in text and text.count("<svg") == 3
+    assert "data:image/png;base64," in text and 'aria-label="one to one"' in text and text.count("<svg") == 4
 
 
 def test_a_page_of_a_language_model_shows_what_it_writes(command, tmp_path):
@@ -224,7 +271,7 @@ def test_a_page_of_a_language_model_shows_what_it_writes(command, tmp_path):
     page = Page(text)
     assert {*FOR_ALL, "What it writes"} < {*sections(text)} and "i" not in page.tags
     assert "Is its confidence justified?" not in sections(text)
-    assert "fewer than ten examples or pieces" in text and "[a] [b] [c] [d]" in text
+    assert "fewer than ten examples or pieces" in text and 'aria-label="many to many, next step"' in text
 
 
 def test_a_page_of_tagged_words_shows_whether_the_confidence_in_each_is_justified(command, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqkit import Recurrent, UsageError
-from seqkit.inspection.flow_plots import flow_plots
+from seqkit.inspection.flow_plots import flow_plots, overlaid_flows
 from seqkit.inspection.gradient_flow import gradient_flows, gradient_norms
 from seqkit.inspection.page import page
 from seqkit.topologies import Explanation
@@ -66,6 +66,9 @@ def test_flows_are_of_every_cell_and_trained_are_those_that_have_a_run(tiny):
     plots = flow_plots(flows.cells)
     assert ["trained" in plot for plot in plots] == [False, False, True, True]
     assert all("at initialisation" in plot and plot.startswith("<svg") for plot in plots)
+    overlaid = overlaid_flows(flows.cells)
+    assert [overlaid.count(f">{flow.cell}, new<") for flow in flows.cells] == [1, 1, 1, 1]
+    assert [overlaid.count(f">{flow.cell}, trained<") for flow in flows.cells] == [0, 0, 1, 1]
     text = page("Inside", "a run", None, flows)
     assert "Trained: gru and lstm-peephole." in text and "minus the log-probability of the answer" in text
 

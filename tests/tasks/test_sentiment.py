@@ -66,7 +66,7 @@ def test_tables_count_and_show_the_worst_first():
     labels, confusion, worst = TASK.tables([predicted("y", 0.6), predicted("x", 0.9), predicted("x", 0.99)], examples)
     assert labels.rows == [["x", 0.5, 0.5, 0.5, 2], ["y", 0.0, 0.0, 0.0, 1]]
     assert confusion.rows == [["x", 1, 1], ["y", 1, 0]]
-    assert [row[3] for row in worst.rows] == ["three", "one"]
+    assert [row[3:] for row in worst.rows] == [[1, "three"], [1, "one"]]
 
 
 def test_the_default_data_are_the_reviews_they_should_be():

@@ -140,7 +140,9 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
         log_probabilities = torch.log_softmax(outputs_apart(head, codec, raw), 1)
         (best,) = head.decide(log_probabilities.exp()).tolist()
         label, score = head.labels[best], log_probabilities[0, best]
-        return explained(codec, raw, f"{label} ({score.exp().item():.3f})", label, score)
+        probabilities = dict(zip(head.labels, log_probabilities[0].exp().tolist(), strict=True))
+        said = explained(codec, raw, f"{label} ({score.exp().item():.3f})", label, score)
+        return said._replace(probabilities=probabilities)
 
 
 def _other_target(labels: Collection[str]) -> str:

@@ -19,10 +19,10 @@ _WORST = 5
 def classification_tables(predictions: Sequence[Classified], examples: Sequence[Example]) -> list[Table]:
     """The scores of each label, the confusion matrix, and the texts whose label the model found least likely."""
     wrong = sorted(misclassified(predictions, examples), key=lambda pair: pair[0].probabilities.get(pair[1].label, 0.0))
-    rows = [[e.label, p.label, f"{p.confidence:.2f}", one_line(e.text)] for p, e in wrong[:_WORST]]
+    rows = [[e.label, p.label, f"{p.confidence:.2f}", e.location.line, one_line(e.text)] for p, e in wrong[:_WORST]]
     return [
         *labels_and_confusions(predictions, examples),
-        Table("Worst mistakes", ["truth", "answer", "confidence", "text"], rows),
+        Table("Worst mistakes", ["truth", "answer", "confidence", "line", "text"], rows),
     ]
 
 

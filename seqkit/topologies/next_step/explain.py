@@ -8,6 +8,9 @@ from seqkit.topologies.next_step.codec import StreamCodec
 from seqkit.topologies.next_step.head import LanguageModelHead
 from seqkit.topologies.powers import Explanation
 
+_SHOWN = 10
+"""The likeliest tokens have their probabilities shown."""
+
 
 def explain_next_token(head: LanguageModelHead, codec: StreamCodec, raw: str) -> Explanation:
     """The likeliest token after a text and its log-probability, and the tokens of the text."""
@@ -18,4 +21,7 @@ def explain_next_token(head: LanguageModelHead, codec: StreamCodec, raw: str) ->
     token, score = codec.vocabulary.symbols[best], log_probabilities[best]
     read = codec.tokenizer.split(raw)[:: -1 if codec.reverse else 1]
     answer = f"{'before' if codec.reverse else 'next'}: {token!r} ({score.exp().item():.3f})"
-    return Explanation(answer, score, {"decoder.recurrent": read}, (read, read))
+    said = Explanation(answer, score, {"decoder.recurrent": read}, (read, read))
+    likeliest = log_probabilities.exp().topk(min(_SHOWN, len(log_probabilities)))
+    pairs = zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
+    return said._replace(probabilities={repr(codec.vocabulary.symbols[n]): value for n, value in pairs})

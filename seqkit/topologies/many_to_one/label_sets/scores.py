@@ -26,8 +26,8 @@ def label_set_tables(predictions: Sequence[LabelSet], examples: Sequence[LabelSe
     scores = set_label_scores([e.labels for e in examples], [p.labels for p in predictions])
     wrong = [(p, e) for p, e in zip(predictions, examples, strict=True) if set(p.labels) != set(e.labels)]
     wrong.sort(key=lambda pair: -_surprise(*pair))
-    rows = [[written(e.labels), written(p.labels), one_line(e.text)] for p, e in wrong[:_WORST]]
-    return [set_table(scores), Table("Worst mistakes", ["truth", "answer", "text"], rows)]
+    rows = [[written(e.labels), written(p.labels), e.location.line, one_line(e.text)] for p, e in wrong[:_WORST]]
+    return [set_table(scores), Table("Worst mistakes", ["truth", "answer", "line", "text"], rows)]
 
 
 def _surprise(prediction: LabelSet, example: LabelSetExample) -> float:

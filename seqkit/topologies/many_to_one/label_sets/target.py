@@ -186,7 +186,9 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
         labels = [label for label, has in zip(head.labels, chosen.tolist(), strict=True) if has]
         score: Tensor = logsigmoid(logits[chosen]).sum() if labels else logsigmoid(logits.max())
         likelihood = f"{score.exp().item():.3f}" if labels else f"at most {score.exp().item():.3f}"
-        return explained(codec, raw, f"{written(labels)} ({likelihood})", written(labels), score)
+        probabilities = dict(zip(head.labels, torch.sigmoid(logits).tolist(), strict=True))
+        said = explained(codec, raw, f"{written(labels)} ({likelihood})", written(labels), score)
+        return said._replace(probabilities=probabilities)
 
 
 def _arrays(

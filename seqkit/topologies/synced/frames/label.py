@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
 from seqkit.topologies.codec import batch_for
-from seqkit.topologies.powers import Explanation
+from seqkit.topologies.powers import Explanation, Signals
 from seqkit.topologies.synced.frames.codec import FrameCodec
 from seqkit.topologies.synced.frames.export import export_frames
 from seqkit.topologies.synced.frames.head import FrameHead
@@ -103,9 +104,21 @@ class LabelFrames(FrameTarget[LabelledClip, Framed]):
 
     def explain(self, head: FrameHead, codec: FrameCodec, raw: Clip | Path) -> Explanation:
         """The log-probabilities of the likeliest labels, summed; and the frames, by their numbers."""
-        best, labels = torch.log_softmax(head(batch_for(head, codec, [codec.encode(raw)])), 2)[0].max(1)
-        answer = " ".join(head.labels[label] for label in labels.tolist())
-        return Explanation(answer, best.sum(), {"encoder.recurrent": frame_numbers(head, len(best))})
+        item = codec.encode(raw)
+        best, numbers = torch.log_softmax(head(batch_for(head, codec, [item])), 2)[0].max(1)
+        labels = [head.labels[number] for number in numbers.tolist()]
+        said = Explanation(in_stretches(labels), best.sum(), {"encoder.recurrent": frame_numbers(head, len(best))})
+        return said._replace(signals=Signals(item.frames, labels))
+
+
+def in_stretches(labels: Sequence[str]) -> str:
+    """Labels of frames as stretches: ``walk 1–40, run 41–60``."""
+    stretches, start = [], 1
+    for label, frames in groupby(labels):
+        stop = start + len(list(frames)) - 1
+        stretches.append(f"{label} {start}–{stop}" if stop > start else f"{label} {start}")
+        start = stop + 1
+    return ", ".join(stretches)
 
 
 def frame_numbers(head: FrameHead, count: int) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
 
+from seqkit.answers.labels import written
 from seqkit.answers.steps import Framed, FramedSets, StreamedSet
 from seqkit.data import Splits
 from seqkit.data.frames import Clip, LabelSetClip, Layout, Scaling, read_label_set_clips
@@ -24,9 +25,9 @@ from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
 from seqkit.topologies.codec import batch_for
-from seqkit.topologies.powers import Explanation
+from seqkit.topologies.powers import Explanation, Signals
 from seqkit.topologies.synced.frames.export import export_frames
-from seqkit.topologies.synced.frames.label import frame_numbers
+from seqkit.topologies.synced.frames.label import frame_numbers, in_stretches
 from seqkit.topologies.synced.frames.options import FrameOptions
 from seqkit.topologies.synced.frames.pictures import frame_pictures
 from seqkit.topologies.synced.frames.scores import FOREST_FRAMES, frame_samples
@@ -144,11 +145,13 @@ class LabelSetFrames(FrameTarget[LabelSetClip, FramedSets]):
 
     def explain(self, head: LabelSetFrameHead, codec: LabelSetFrameCodec, raw: Clip | Path) -> Explanation:
         """The log-probabilities of what is said of each label of each frame, summed; and the frames."""
-        (logits,) = head(batch_for(head, codec, [codec.encode(raw)]))
+        item = codec.encode(raw)
+        (logits,) = head(batch_for(head, codec, [item]))
         chosen = torch.sigmoid(logits) >= head.thresholds
         score = logsigmoid(torch.where(chosen, logits, -logits)).sum()
-        answer, _ = self.format_prediction(head.label_sets(torch.sigmoid(logits).tolist()))
-        return Explanation(answer, score, {"encoder.recurrent": frame_numbers(head, len(logits))})
+        labels = [written(each) for each in head.label_sets(torch.sigmoid(logits).tolist()).labels]
+        said = Explanation(in_stretches(labels), score, {"encoder.recurrent": frame_numbers(head, len(logits))})
+        return said._replace(signals=Signals(item.frames, labels))
 
 
 def forest_of_sets(splits: Splits[LabelSetClip], seed: int) -> list[FramedSets]:
