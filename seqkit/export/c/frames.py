@@ -15,6 +15,7 @@ from seqkit.export.c.source import Source
 from seqkit.graphs import Answering
 from seqkit.layers import Recurrent
 from seqkit.runs.model import Model
+from seqkit.topologies.synced.frames.codec import FrameCodec
 from seqkit.topologies.synced.frames.head import FrameHead
 
 _STREAM = """
@@ -38,7 +39,7 @@ $name_labels. Returns 0, or -1 for more frames than $NAME_STEPS.
 def write_frames(model: Model, answering: Answering) -> Source:
     """``$name_step`` and ``$name_predict`` of a :class:`FrameHead`."""
     head, codec = model.head, model.codec
-    assert isinstance(head, FrameHead)
+    assert isinstance(head, FrameHead) and isinstance(codec, FrameCodec)
     source, scaling, layer = Source(), codec.scaling, head.encoder.recurrent
     sizes = {"features": len(scaling.mean), "labels": len(head.labels)}
     size = 4 * layer.num_layers * layer.hidden_size * len(layer.cell.state_names) + 4

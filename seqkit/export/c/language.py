@@ -13,6 +13,7 @@ from seqkit.export.c.program import ARGMAX, begin
 from seqkit.export.c.source import Source
 from seqkit.graphs import Answering
 from seqkit.runs.model import Model
+from seqkit.topologies.next_step.codec import StreamCodec
 from seqkit.topologies.next_step.head import LanguageModelHead
 
 _CALLS = """
@@ -28,13 +29,13 @@ one; never write one whose number is in $name_banned.
 def write_language(model: Model, answering: Answering) -> Source:
     """``$name_step`` of a :class:`LanguageModelHead`."""
     head, codec = model.head, model.codec
-    assert isinstance(head, LanguageModelHead)
+    assert isinstance(head, LanguageModelHead) and isinstance(codec, StreamCodec)
     source, decoder = Source(), head.decoder
     layer, names = decoder.recurrent, decoder.recurrent.cell.state_names
     size = 4 * layer.num_layers * layer.hidden_size * len(names)
     begin(source, model, "One step of a language model", _CALLS.format(bytes=size))
     source.add(f"enum {{ $NAME_SYMBOLS = {len(codec.vocabulary)}, $NAME_START = {head.start} }};")
-    _add_symbols(source, model, answering.settings["banned"])
+    _add_symbols(source, codec, answering.settings["banned"])
     fields = "\n".join(f"    float {name}[{layer.num_layers}][{layer.hidden_size}];" for name in names)
     source.add(f"typedef struct {{\n{fields}\n}} $name_state;")
     source.floats("embedding", decoder.embedding.weight)
@@ -67,9 +68,9 @@ void $name_step($name_state *s, int token, float *logits)
     return source
 
 
-def _add_symbols(source: Source, model: Model, banned: list[int]) -> None:
+def _add_symbols(source: Source, codec: StreamCodec, banned: list[int]) -> None:
     """The texts of symbols, in UTF-8 or bytes, which may be 0; and their sizes."""
-    vocabulary, tokenizer = model.codec.vocabulary, model.codec.tokenizer
+    vocabulary, tokenizer = codec.vocabulary, codec.tokenizer
     symbols = [*vocabulary.symbols]
     special = len(vocabulary.specials)
     if isinstance(tokenizer, ByteTokenizer):

@@ -85,7 +85,7 @@ def add_recurrent(source: Source, layer: Recurrent) -> None:
     source.add(_TANH)
     states = "".join(f", float *restrict {name}" for name in layer.cell.state_names)
     for number, directions in enumerate(layer.layers):
-        for place, direction in enumerate(directions):  # type: ignore[arg-type]
+        for place, direction in enumerate(directions):  # type: ignore[arg-type,var-annotated]
             name = f"layer_{number}_{place}"
             lines = body_of(source, name, layer.cell, weights_of(direction), layer.hidden_size)
             head = f"/* One step of layer {number + 1}, {('forward', 'backward')[place]}. */"
@@ -102,7 +102,7 @@ _Body = Callable[[Source, str, Cell, Weights, int], str]
 
 def _bodies(cell: Cell) -> _Body:
     # A class derived from a cell may compute something else.
-    found = {LSTM: _lstm, GRU: _gru, RNN: _rnn}.get(type(cell))  # type: ignore[type-abstract]
+    found = {LSTM: _lstm, GRU: _gru, RNN: _rnn}.get(type(cell))
     if found is None:
         raise UsageError(
             f"there is no C for {cell!r}; export it with --format torch, or train with a cell that C has: rnn, lstm or "

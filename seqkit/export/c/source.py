@@ -54,7 +54,7 @@ class Source:
 
     def part(self, name: str) -> None:
         """Adds a file of ``parts``."""
-        self.add(files("seqkit.export.c").joinpath("parts", name).read_text("utf-8"))
+        self.add(files("seqkit.export.c").joinpath("parts").joinpath(name).read_text("utf-8"))
 
     def table(self, kind: str, name: str, values: Iterable[str]) -> None:
         """Adds a constant array; an empty one has a 0 that nobody reads."""

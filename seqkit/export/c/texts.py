@@ -16,6 +16,7 @@ from seqkit.graphs import Answering
 from seqkit.layers import Encoder
 from seqkit.runs.model import Model
 from seqkit.topologies.many_to_one.text_head import TextHead
+from seqkit.topologies.many_to_one.texts import TextInputs
 
 _CALLS = """
 static $name_state state;               large: sizeof state; nothing in it is kept between calls
@@ -32,7 +33,7 @@ _SET = "A label is predicted where its number\nreaches the one in $name_threshol
 def write_texts(model: Model, answering: Answering) -> Source:
     """``$name_predict`` of a :class:`TextHead` for labels."""
     head, codec, several = model.head, model.codec, "thresholds" in answering.settings
-    assert isinstance(head, TextHead)
+    assert isinstance(head, TextHead) and isinstance(codec, TextInputs)
     if head.pairs:
         raise refuse(model, "it reads two texts")
     source, encoder = Source(), head.encoder

@@ -145,7 +145,7 @@ def _parts(form: str) -> tuple[list[Range], list[int]]:
     """The parts of each character that has some, one after another; and for each where they begin, and how many."""
     rows, letters = list[Range](), list[int]()
     for code in _codes():
-        part = unicodedata.normalize(form, chr(code))
+        part = unicodedata.normalize(form, chr(code))  # type: ignore[arg-type]
         # Syllables of Hangul are computed.
         if part != chr(code) and not 0xAC00 <= code <= 0xD7A3:
             rows.append((code, len(letters), len(part)))
