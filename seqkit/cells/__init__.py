@@ -65,7 +65,8 @@ def make_cell(cell: str | type[Cell] | Cell, **options: Any) -> Cell:
     try:
         return kind(**options)
     except TypeError as error:
-        raise UsageError(f"{kind.__name__} cannot be made with options {sorted(options)}: {error}") from error
+        given = f"with {', '.join(sorted(options))}" if options else "without options"
+        raise UsageError(f"{kind.__name__} cannot be made {given}: {error}") from error
 
 
 def _cell_in(module: ModuleType) -> type[Cell]:

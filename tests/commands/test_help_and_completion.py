@@ -27,7 +27,7 @@ def test_help_of_a_task_shows_every_option_once_under_a_heading(command, task):
     assert "Run:" in headings and "Training:" in headings and len(set(headings)) == len(headings)
     flags = [line.split()[0] for line in text.splitlines() if line.startswith("  --")]
     expected = [entry.flag for entry in options_of(available_tasks()[task]().config).values()]
-    assert sorted(flags) == sorted([*expected, "--out", "--log", "--config", "--set"])
+    assert sorted(flags) == sorted([*expected, "--out", "--profile", "--log", "--config", "--set"])
     assert max(map(len, text.splitlines())) <= TERMINAL_WIDTH
 
 

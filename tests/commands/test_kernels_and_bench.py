@@ -85,7 +85,7 @@ def test_the_c_plus_plus_of_a_cell_in_a_file_can_be_seen(command, tmp_path):
         ("my.py:Leeky", "did you mean 'Leaky'?"),
         ("your.py:Leaky", "there is no file"),
         ("my.py:Optioned", "cannot be made without options"),
-        ("my.py:Centred", "aten.mean.dim in line 16 of my.py, which joins values of different hidden units"),
+        ("my.py:Centred", "it sums over its hidden units, which cannot be compiled"),
         ("broken.py:Leaky", "cannot be run (ZeroDivisionError"),
         ("lstn", "did you mean 'lstm'?"),
     ],

@@ -20,7 +20,7 @@ def exported(trial, tmp_path_factory):
         pytest.skip("the task exports nothing")
     folder = tmp_path_factory.mktemp("exported")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exporting, "load", lambda path, device: trial.model)
+        patch.setattr(exporting, "load", lambda path, device, cell=None: trial.model)
         exporting.export(folder, "onnx", folder)
     return folder
 

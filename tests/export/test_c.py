@@ -255,7 +255,7 @@ def test_what_has_no_c_is_refused_in_a_sentence(tmp_path):
 
 def test_the_file_is_named_after_the_run_or_as_asked(tmp_path, monkeypatch):
     model = model_of("frames", clips(), hidden_size=8)
-    monkeypatch.setattr(write, "load", lambda path, device: model)
+    monkeypatch.setattr(write, "load", lambda path, device, cell=None: model)
     path, size = export_c(tmp_path / "My run-2")
     assert path == tmp_path / "My run-2/c/my_run_2.c"
     assert path.stat().st_size == size

@@ -98,7 +98,7 @@ def saved(monkeypatch):
     """Lets a model in memory be exported as if it were the run of any path."""
 
     def of(model):
-        monkeypatch.setattr(exporting, "load", lambda path, device: model)
+        monkeypatch.setattr(exporting, "load", lambda path, device, cell=None: model)
 
     return of
 

@@ -86,7 +86,7 @@ def opened(tmp_path, monkeypatch):
                 parameter.add_(noise * torch.randn_like(parameter))
             change(head)
         model = Model(task, config, codec, head)
-        monkeypatch.setattr(exporting, "load", lambda path, device: model)
+        monkeypatch.setattr(exporting, "load", lambda path, device, cell=None: model)
         exporting.export(tmp_path, "onnx", tmp_path / "out")
         return model, runtime.load(tmp_path / "out")
 
