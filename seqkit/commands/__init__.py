@@ -38,7 +38,7 @@ _COMMANDS = {
     "lesson": "pages to show in class: gradients, memory, gates, attention, ...",
     "generate": "continue a text with a language model",
     "vectors": "train word vectors on a text, or query them",
-    "export": "write a run's model as ONNX or with torch.export",
+    "export": "write a run's model as ONNX, C or a torch.export archive",
     "serve": "answer over HTTP, with a page to try a run on",
     "kernels": "build, show or delete the native kernels",
     "bench": "benchmark recurrent layers against other engines",
