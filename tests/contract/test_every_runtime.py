@@ -1,7 +1,5 @@
 """Every task's exported model answers without torch as the run does: the same texts, numbers to five places."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ from seqkit import runtime
 from seqkit.errors import UsageError
 from seqkit.export import write as exporting
 from seqkit.topologies import Exports, Generates, Streams
+from tests.answers import alike
 
 pytest.importorskip("onnxruntime")
 
@@ -34,19 +33,6 @@ def raws(trial):
     """Inputs of the test split, in a form that a person gives."""
     given = trial.inputs(trial.splits.test)
     return ["".join(raw.blocks()) if hasattr(raw, "blocks") else raw for raw in given]
-
-
-def alike(found, wanted):
-    """Whether all texts are equal, and all numbers to five places."""
-    if dataclasses.is_dataclass(wanted):
-        return type(found) is type(wanted) and alike(dataclasses.asdict(found), dataclasses.asdict(wanted))
-    if isinstance(wanted, float):
-        return found == pytest.approx(wanted, abs=1e-5, rel=1e-5)
-    if isinstance(wanted, dict):
-        return found.keys() == wanted.keys() and all(alike(found[key], wanted[key]) for key in wanted)
-    if isinstance(wanted, tuple | list):
-        return len(found) == len(wanted) and all(map(alike, found, wanted))
-    return found == wanted
 
 
 def test_it_predicts_and_writes_what_the_run_does(trial, model):

@@ -22,6 +22,7 @@ from seqkit.export.comparison import predict_through
 from seqkit.export.onnx_files import onnx_run
 from seqkit.graphs.modules import averages
 from seqkit.runs import Model, find_task
+from tests.answers import alike
 
 HERE = SourceLocation("test", 1)
 SMALL = {"embedding_size": 6, "hidden_size": 8}
@@ -125,17 +126,6 @@ def test_predictions_through_the_files_are_the_model_s(name, form, tmp_path, sav
     assert len(found) == len(wanted) == len(examples)
     for ours, theirs in zip(wanted, found, strict=True):
         assert alike(dataclasses.asdict(theirs), dataclasses.asdict(ours))
-
-
-def alike(found, wanted):
-    """Whether all texts are equal, and all numbers to five places."""
-    if isinstance(wanted, float):
-        return found == pytest.approx(wanted, abs=1e-5, rel=1e-5)
-    if isinstance(wanted, dict):
-        return found.keys() == wanted.keys() and all(alike(found[key], wanted[key]) for key in wanted)
-    if isinstance(wanted, tuple | list):
-        return len(found) == len(wanted) and all(map(alike, found, wanted))
-    return found == wanted
 
 
 class Noisy(Cell):

@@ -10,19 +10,7 @@ from seqkit.data import DataError
 from seqkit.data.inputs import windows
 from seqkit.data.sources.strips import strips
 from seqkit.errors import UsageError
-
-
-def alike(found, wanted):
-    """Whether all texts are equal, and all numbers to five places."""
-    if dataclasses.is_dataclass(wanted):
-        return type(found) is type(wanted) and alike(dataclasses.asdict(found), dataclasses.asdict(wanted))
-    if isinstance(wanted, float):
-        return found == pytest.approx(wanted, abs=1e-5, rel=1e-5)
-    if isinstance(wanted, dict):
-        return found.keys() == wanted.keys() and all(alike(found[key], wanted[key]) for key in wanted)
-    if isinstance(wanted, tuple | list):
-        return len(found) == len(wanted) and all(map(alike, found, wanted))
-    return found == wanted
+from tests.answers import alike
 
 
 @pytest.mark.parametrize("threshold", ["0.001", "0.4999", "0.999"])
