@@ -44,16 +44,25 @@ class NgramCounts:
         spelled: n of the longest n-gram of letters inside a token; 0: none are counted.
         numbers: n-gram to its row in ``counts``, F of them.
         counts: F rows of C whole numbers.
+        weighted: whether a model learns how far the evidence of each n-gram holds.
     """
 
     order: int
     spelled: int
     numbers: Mapping[tuple[str, ...], int]
     counts: Sequence[Sequence[int]]
+    weighted: bool = False
     _kept: dict[str, tuple[int, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
-    def learn(cls, texts: Sequence[Sequence[str]], labels: Sequence[int], classes: int, tokenizer: str) -> NgramCounts:
+    def learn(
+        cls,
+        texts: Sequence[Sequence[str]],
+        labels: Sequence[int],
+        classes: int,
+        tokenizer: str,
+        weighted: bool = False,
+    ) -> NgramCounts:
         """Of texts as tokens, and the number of each one's class, in memory that has a bound."""
         order, spelled = _ORDER.get(tokenizer, _LETTERS), _SPELLED.get(tokenizer, 0)
         if sum(map(len, texts)) > _SPELLED_TOKENS:
@@ -68,7 +77,8 @@ class NgramCounts:
                 rows = _most_frequent(rows, _HELD // 2)
         # In one order, whatever Python's seed of hashes: sums of floats, and so the weights, depend on it.
         known = sorted(rows, key=lambda gram: (-sum(rows[gram]), gram))[:_MOST]
-        return cls(order, spelled, {gram: number for number, gram in enumerate(known)}, [rows[gram] for gram in known])
+        numbers = {gram: number for number, gram in enumerate(known)}
+        return cls(order, spelled, numbers, [rows[gram] for gram in known], weighted)
 
     def encode(self, tokens: Sequence[str]) -> list[int]:
         """The rows of the n-grams that a text has (K), each once, in the order of the text."""
@@ -95,6 +105,7 @@ class NgramCounts:
             "spelled": self.spelled,
             "ngrams": [_SEPARATOR.join(gram) for gram in self.numbers],
             "counts": [list(row) for row in self.counts],
+            "weighted": self.weighted,
         }
 
     @classmethod
@@ -104,12 +115,15 @@ class NgramCounts:
             grams, counts, order = value["ngrams"], value["counts"], int(value["order"])
             # Runs of 0.2.0 count no letters.
             spelled = int(value.get("spelled", 0))
+            # Those of 0.3.0 and before have no weights.
+            weighted = value.get("weighted", False) is True
             whole = all(len(row) == classes and all(isinstance(count, int) for count in row) for row in counts)
         except (TypeError, KeyError, ValueError):
             whole = False
         if not whole or len(grams) != len(counts) or len(set(grams)) != len(grams):
             raise DataError(f"{file} must hold n-grams and a count of each for every class; restore it from a backup")
-        return cls(order, spelled, {tuple(gram.split(_SEPARATOR)): number for number, gram in enumerate(grams)}, counts)
+        numbers = {tuple(gram.split(_SEPARATOR)): number for number, gram in enumerate(grams)}
+        return cls(order, spelled, numbers, counts, weighted)
 
 
 def _ngrams(tokens: Sequence[str], order: int, spelled: int) -> Iterable[tuple[str, ...]]:

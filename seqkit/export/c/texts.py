@@ -111,7 +111,7 @@ def _add_ngrams(source: Source, head: TextHead, grams: object, tokenizer: Tokeni
     longest = max((len(key.encode()) for key, _ in keys), default=0)
     source.add(f"enum {{ ORDER = {grams.order}, SPELLED = {grams.spelled}, LONGEST_NGRAM = {longest + 1} }};")
     source.strings("ngrams", (key for key, _ in keys))
-    table = (head.prior.gain * head.prior.evidence).detach()
+    table = head.prior.table.detach()
     source.floats("evidence", table[[row for _, row in keys]])
     source.part("ngrams.c")
 

@@ -18,6 +18,11 @@ from seqkit.topologies.many_to_one.texts import TextBatch, TextInputs, TextItem,
 
 __all__ = ["TextBatch", "TextCodec", "TextItem"]
 
+_WEIGHTED = 2_000
+"""Training texts from which on each n-gram has a weight of its own. On the validation splits of four sets of reviews
+weights took 1,000 texts from an accuracy of 0.639 to 0.635 on average (two seeds), 3,000 from 0.678 to 0.684 and all
+3,000 to 8,500 from 0.699 to 0.704 (one seed)."""
+
 
 class TextCodec(TextInputs):
     """Texts to batches of tokens, labels to numbers.
@@ -56,7 +61,8 @@ class TextCodec(TextInputs):
         )
         if config.ngrams:
             numbers = [codec._numbers[example.label] for example in train]
-            codec.ngrams = NgramCounts.learn(learned.tokens, numbers, len(labels), config.tokenizer)
+            weighted = len(train) >= _WEIGHTED
+            codec.ngrams = NgramCounts.learn(learned.tokens, numbers, len(labels), config.tokenizer, weighted)
         return codec
 
     @classmethod

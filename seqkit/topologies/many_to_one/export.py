@@ -104,7 +104,7 @@ def _pair_inputs(batch: TextBatch) -> Mapping[str, Tensor]:
 
 def _add_prior(prior: GramPrior, graph: Graph, ngrams: Value) -> Value:
     """What the prior computes in evaluation."""
-    table = (prior.gain * prior.evidence).detach()
+    table = prior.table.detach()
     evidence = graph.add("ReduceSum", graph.add("Gather", table, ngrams, axis=0), graph.numbers(1), keepdims=0)
     padded = graph.add("Equal", ngrams, graph.numbers(prior.padding))
     real = graph.add("Cast", graph.add("Not", padded), to=1)

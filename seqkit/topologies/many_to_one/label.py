@@ -77,7 +77,8 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
     def build_head(self, config: ManyToOneOptions, codec: TextCodec, encoder: Encoder) -> ClassificationHead:
         """A softmax over the labels."""
         threshold = first_threshold(config.threshold, codec.labels)
-        prior = NgramPrior(codec.ngrams.counts, len(codec.labels)) if codec.ngrams else None
+        grams = codec.ngrams
+        prior = NgramPrior(grams.counts, len(codec.labels), grams.weighted, config.dropout) if grams else None
         pairs = codec.texts == 2
         return ClassificationHead(encoder, codec.labels, config.dropout, codec.class_weights, threshold, prior, pairs)
 

@@ -29,13 +29,15 @@ class NgramPrior(GramPrior):
     counts: Tensor
     totals: Tensor
 
-    def __init__(self, counts: Sequence[Sequence[int]], classes: int) -> None:
+    def __init__(
+        self, counts: Sequence[Sequence[int]], classes: int, weighted: bool = False, dropout: float = 0.0
+    ) -> None:
         table = torch.tensor([*counts, [0] * classes], dtype=torch.float32).view(-1, classes)
         # Counts come with the codec; the last row is padding.
         totals = table.sum(0)
         evidence = _centered_evidence(table, totals, len(table))
         evidence[-1] = 0
-        super().__init__(evidence)
+        super().__init__(evidence, weighted, dropout)
         self.register_buffer("counts", table, persistent=False)
         self.register_buffer("totals", totals, persistent=False)
 
@@ -44,8 +46,7 @@ class NgramPrior(GramPrior):
         own = nn.functional.one_hot(targets, self.counts.shape[1]).to(self.counts.dtype)
         counts = (self.counts[ngrams] - own.unsqueeze(1)).clamp(min=0)
         totals = self.totals - own * real.sum(1, keepdim=True)
-        others = _centered_evidence(counts, totals.unsqueeze(1), len(self.counts))
-        return (others * real.unsqueeze(2)).sum(1)
+        return _centered_evidence(counts, totals.unsqueeze(1), len(self.counts))
 
 
 def _centered_evidence(counts: Tensor, totals: Tensor, known: int) -> Tensor:

@@ -10,26 +10,34 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-_GAIN_SPEED = 10.0
-"""Steps of an optimizer have one size for all parameters, and a gain has far to go."""
+_SPEED = 10.0
+"""Steps of an optimizer have one size for all parameters, and a gain and weights have far to go."""
 
 
 class GramPrior(nn.Module, ABC):
-    """``prior = gain / √K · Σ_k evidence_k`` over the n-grams that a text has; only the gain is learned.
+    """``prior = gain / √K · Σ_k w_k evidence_k`` over the n-grams that a text has; gain and weights are learned.
 
-    In training each text is judged by the others alone, so that what the network adds is learned against an honest
-    prior.
+    In training each text is judged by the others alone. So what the network adds is learned against an honest prior,
+    and a weight says how far the evidence of an n-gram holds for texts that it was not counted in: one that a single
+    text has gives that text none, and learns nothing.
 
     Args:
         evidence: (F + 1, O), the last row 0, which is padding. It comes with the codec and is not saved.
+        weighted: whether each n-gram has a weight of its own, 1 at first; else all weights are 1.
+        dropout: of n-grams that have weights, in training.
+
+    Source: Wang and Manning, 2012, P12-2018 (a model trained on evidence as features).
     """
 
     evidence: Tensor
 
-    def __init__(self, evidence: Tensor) -> None:
+    def __init__(self, evidence: Tensor, weighted: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = dropout
         self.register_buffer("evidence", evidence, persistent=False)
         self.log_gain = nn.Parameter(torch.zeros(()))
+        # As changes from 1, so that weight decay pulls towards the counts. Without weights there is no such parameter.
+        self.changes = nn.Parameter(torch.zeros(len(evidence), 1)) if weighted else None
 
     @property
     def padding(self) -> int:
@@ -39,18 +47,28 @@ class GramPrior(nn.Module, ABC):
     @property
     def gain(self) -> Tensor:
         """How much the prior counts, above 0."""
-        return torch.exp(_GAIN_SPEED * self.log_gain)
+        return torch.exp(_SPEED * self.log_gain)
+
+    @property
+    def table(self) -> Tensor:
+        """What each n-gram adds to the outputs of a text with a single one: ``gain · w_k evidence_k``, (F + 1, O)."""
+        weighted = self.evidence if self.changes is None else (1 + _SPEED * self.changes) * self.evidence
+        return self.gain * weighted
 
     def forward(self, ngrams: Tensor, targets: Tensor | None = None) -> Tensor:
         """Numbers of n-grams (B, K), padded, to (B, O); with targets, each text is left out of its own counts."""
         real = ngrams != self.padding
+        size = real.sum(1, keepdim=True).clamp(min=1).sqrt()
         if targets is None:
-            evidence = nn.functional.embedding_bag(ngrams, self.evidence, mode="sum")
-        else:
-            evidence = self.from_others(ngrams, targets, real)
-        prior: Tensor = self.gain * evidence / real.sum(1, keepdim=True).clamp(min=1).sqrt()
+            return nn.functional.embedding_bag(ngrams, self.table, mode="sum") / size
+        others = self.from_others(ngrams, targets, real)
+        weights = real.unsqueeze(2).to(others.dtype)
+        if self.changes is not None:
+            weights = nn.functional.dropout(weights, self.dropout, self.training)
+            weights = weights * (1 + _SPEED * nn.functional.embedding(ngrams, self.changes))
+        prior: Tensor = self.gain * (others * weights).sum(1) / size
         return prior
 
     @abstractmethod
     def from_others(self, ngrams: Tensor, targets: Tensor, real: Tensor) -> Tensor:
-        """The sum (B, O) of the evidence that all texts but the one itself give; ``real`` (B, K) is not padding."""
+        """The evidence (B, K, O) that all texts but the one itself give; ``real`` (B, K) is not padding."""

@@ -75,6 +75,58 @@ def test_the_table_says_in_evaluation_what_forward_computes():
     ngrams = padded(known, *TEXTS)
     real = (ngrams != prior.padding).sum(1, keepdim=True)
     torch.testing.assert_close(prior(ngrams), prior.gain * prior.evidence[ngrams].sum(1) / real.sqrt())
+    torch.testing.assert_close(prior(ngrams), prior.table[ngrams].sum(1) / real.sqrt())
+
+
+def weighted_prior(known):
+    prior = NgramPrior(known.counts, 2, weighted=True)
+    assert prior.changes is not None
+    return prior, prior.changes
+
+
+def test_weights_of_ngrams_change_nothing_before_they_have_learned():
+    known = counts()
+    prior, _ = weighted_prior(known)
+    ngrams, targets = padded(known, *TEXTS), torch.tensor(LABELS)
+    plain = NgramPrior(known.counts, 2)
+    assert torch.equal(prior(ngrams), plain(ngrams))
+    assert torch.equal(prior(ngrams, targets), plain(ngrams, targets))
+
+
+def test_a_weight_counts_the_evidence_of_its_ngram_in_training_as_in_evaluation():
+    known = counts()
+    prior, changes = weighted_prior(known)
+    one = known.numbers["good",]
+    ngrams, targets = padded(known, ["good"]), torch.tensor([1])
+    root = math.sqrt(ngrams.shape[1])
+    before, before_training = prior(ngrams), prior(ngrams, targets)
+    with torch.no_grad():
+        changes[one] = 0.05  # ten times as much: 1.5 of what it was
+    torch.testing.assert_close(prior(ngrams), before + 0.5 * prior.evidence[one] / root)
+    torch.testing.assert_close(prior(ngrams), prior.table[ngrams].sum(1) / root)
+    (others,) = prior.from_others(ngrams, targets, ngrams != prior.padding)
+    own = others[ngrams[0] == one][0]
+    torch.testing.assert_close(prior(ngrams, targets), before_training + 0.5 * own / root)
+
+
+def test_an_ngram_that_no_other_text_has_teaches_its_weight_almost_nothing():
+    # What is left is the difference of the classes' totals, which tells nothing of the n-gram.
+    texts = [["good", f"only{n}"] if n % 2 else ["bad", f"only{n}"] for n in range(200)]
+    known = NgramCounts.learn(texts, [n % 2 for n in range(200)], 2, "word")
+    prior, changes = weighted_prior(known)
+    ngrams = padded(known, *texts)
+    torch.nn.functional.cross_entropy(prior(ngrams, torch.arange(200) % 2), torch.arange(200) % 2).backward()
+    gradient = changes.grad[:, 0].abs()
+    alone = [known.numbers["only7",], known.numbers["good", "only7"]]
+    assert gradient[alone].max() < 1e-2 * gradient[known.numbers["good",]] / 100
+
+
+def test_whether_ngrams_are_weighted_is_kept_and_older_runs_have_no_weights():
+    known = counts()
+    again = NgramCounts.from_json({**known.to_json(), "weighted": True}, "ngrams.json", 2)
+    assert again.weighted
+    old = {name: value for name, value in known.to_json().items() if name != "weighted"}
+    assert not NgramCounts.from_json(old, "ngrams.json", 2).weighted
 
 
 def test_counts_come_back_from_json_and_damage_names_the_file():

@@ -45,8 +45,7 @@ class LabelSetPrior(GramPrior):
         """See :class:`GramPrior`; targets (B, L)."""
         own = torch.cat([targets, torch.ones_like(targets[:, :1])], 1).unsqueeze(1)
         counts = (self.counts[ngrams] - own).clamp(min=0)
-        others = _evidence(counts, self.labelled - targets.unsqueeze(1), self.texts - 1)
-        return (others * real.unsqueeze(2)).sum(1)
+        return _evidence(counts, self.labelled - targets.unsqueeze(1), self.texts - 1)
 
 
 def _evidence(counts: Tensor, labelled: Tensor, texts: int) -> Tensor:

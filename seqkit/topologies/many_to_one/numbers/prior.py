@@ -44,7 +44,7 @@ class NumberPrior(GramPrior):
         counts = (self.counts[ngrams] - 1).clamp(min=0)
         others = (self.sums[ngrams] - targets.unsqueeze(1)) / (counts + _SMOOTHING)
         # Of an n-gram that no other text has, rounding alone would be left.
-        return _for_outputs((others * (real.unsqueeze(2) & (counts > 0))).sum(1))
+        return _for_outputs(others * (counts > 0))
 
 
 def _for_outputs(evidence: Tensor) -> Tensor:
