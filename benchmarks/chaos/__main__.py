@@ -13,9 +13,11 @@ import click
 
 from benchmarks.chaos.damage import damage
 from benchmarks.chaos.full import fill, fill_disk
-from benchmarks.chaos.fuzz import READERS, fuzz
+from benchmarks.chaos.fuzz import fuzz
+from benchmarks.chaos.guided import guide
 from benchmarks.chaos.kills import Tally, disturb
 from benchmarks.chaos.memory import starve
+from benchmarks.chaos.readers import READERS
 from benchmarks.chaos.subjects import SUBJECTS, TASKS
 from benchmarks.chaos.writers import contend
 from seqkit.commands.terminal import print_tables
@@ -55,11 +57,19 @@ def _show(tallies: Mapping[str, Tally], what: str) -> None:
 _Disturb = Callable[[Any, Path, int, random.Random], Tally]
 
 
-def _command(name: str, disturb: _Disturb, count: int, what: str, among: Mapping[str, Any], only: str = "") -> None:
-    """Adds a command that disturbs each of several subjects its share of ``count`` times."""
+def _command(
+    name: str,
+    disturb: _Disturb,
+    count: int,
+    what: str,
+    among: Mapping[str, Any],
+    only: str = "",
+    option: str = "--count",
+) -> None:
+    """Adds a command that disturbs each of several subjects its share of ``count`` times, or for that many seconds."""
 
     @main.command(name, help=f"{(disturb.__doc__ or '').splitlines()[0]}")
-    @click.option("--count", default=count, show_default=True, help="In all, over all subjects.")
+    @click.option(option, "count", default=count, show_default=True, help="In all, over all subjects.")
     @click.option("--only", default=only, show_default=True, help="Beginnings of their names, with commas between.")
     @click.option("--seed", default=0, show_default=True, help="Of what is left to chance.")
     def carry_out(count: int, only: str, seed: int) -> bool:
@@ -80,6 +90,7 @@ _command("full", fill, 400, "full at a write", SUBJECTS)
 _command("disk", fill_disk, 200, "full disks", SUBJECTS)
 _command("memory", starve, 40, "short of memory", SUBJECTS, "run sentiment,predict")
 _command("fuzz", fuzz, 100_000, "files", {name: name for name in READERS})
+_command("guided", guide, 60 * len(READERS), "files", {name: name for name in READERS}, option="--seconds")
 _command("damage", damage, 5000, "damaged", {task: task for task in TASKS})
 
 

@@ -139,14 +139,16 @@ def _asked(words: list[str]) -> _Answer:
 
 
 def _commands(task: str, run: Path) -> list[list[str]]:
-    asked = ["--input", str(_inputs(task))] if task not in _INPUTS else [_INPUTS[task]]
+    asked = [_INPUTS.get(task) or str(_inputs(task))]
     predict = ["generate", str(run), "--length", "20"] if task == "charlm" else ["predict", str(run), *asked]
     return [predict, ["evaluate", str(run), "--json"], ["report", str(run)], ["resume", str(run)]]
 
 
 def _inputs(task: str) -> Path:
+    """A sequence of frames, a picture, or a file of them."""
     data = data_of(task)
-    return next(path for path in sorted(data.rglob("*")) if path.is_file()) if data.is_dir() else data
+    files = sorted(path for path in data.rglob("*") if path.is_file() and path.suffix != ".tsv")
+    return files[0] if data.is_dir() else data
 
 
 def _fault(done: _Answer, whole: _Answer, name: Path) -> str:

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.chaos import guided
 from benchmarks.chaos.contents import differences, left_over
 from benchmarks.chaos.damage import _damaged
+from benchmarks.chaos.fuzz import _carry_out
+from benchmarks.chaos.readers import READERS, Reader, outcome
+from seqkit.errors import SeqkitError
 
 pytestmark = pytest.mark.command
 ONLY = {"kills": "run digit", "writers": "run digit", "full": "run digit", "damage": "digit"}
@@ -56,3 +60,62 @@ def test_each_way_to_damage_a_file_is_taken_and_changes_it(tmp_path):
     assert {how for how, _ in found} == {"flip", "cut", "swap", "other run's", "wrong type"}
     # An exchange of nothing, or a value for itself, changes nothing.
     assert sum(damaged != content for _, damaged in found) > 50
+
+
+@pytest.fixture(params=READERS)
+def name(request):
+    """Of a reader."""
+    if request.param.startswith("request"):
+        pytest.importorskip("starlette")
+        pytest.importorskip("httpx2")
+    return request.param
+
+
+def test_a_reader_reads_its_own_files(name, tmp_path):
+    reader = READERS[name](tmp_path)
+    path = tmp_path / f"file{reader.ending}"
+    for seed in reader.seeds:
+        path.write_bytes(seed)
+        # These need more than one file, and one encoding cannot be told from the text.
+        expected = {"read", "refused"} if name in ("task caption", "task frames", "lines") else {"read"}
+        assert outcome(reader, path) in expected
+
+
+def test_changed_files_are_read_or_refused(name, tmp_path):
+    _carry_out(name, tmp_path, random.Random(name), 8 if name.startswith(("report", "run")) else 60)
+    outcomes = (tmp_path / "notes").read_text("utf-8").splitlines()
+    assert {*outcomes} <= {"read", "refused"}
+
+
+def test_what_a_reader_does_wrong_is_seen(tmp_path):
+    def read(path):
+        match path.read_bytes():
+            case b"good":
+                return
+            case b"bad":
+                raise SeqkitError("it is bad")
+            case b"long":
+                raise SeqkitError("it is\nbad")
+        raise KeyError(3)
+
+    outcomes = []
+    for content in (b"good", b"bad", b"long", b"other"):
+        (path := tmp_path / "file").write_bytes(content)
+        outcomes.append(outcome(Reader("", [], read), path))
+    assert outcomes[:2] == ["read", "refused"]
+    assert outcomes[2].startswith("two lines:")
+    assert outcomes[3].startswith("KeyError ['3'] at test_chaos.py:")
+
+
+def test_without_atheris_guided_fuzzing_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(guided, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="pip install atheris"):
+        guided.guide("lines", tmp_path, 1, random.Random(0))
+
+
+def test_guided_fuzzing_tries_files_and_keeps_those_that_reach_more(tmp_path):
+    pytest.importorskip("atheris")
+    tally = guided.guide("tags .conll", tmp_path / "scratch", 2, random.Random(0))
+    assert not tally.bad, tally
+    assert tally.disturbed > 500
+    assert tally.finished > 10

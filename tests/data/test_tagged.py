@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import time
 from collections import Counter
 
 import pytest
@@ -264,3 +265,18 @@ def test_the_turkish_treebank_is_all_there():
     tags = Counter(tag for s in sentences for tag in s.tags)
     assert (len(tags), tags["NOUN"], tags["AFFIX"]) == (14, 12_135 + 21_682, 3)
     assert [sentences[n].location.file for n in (0, -1)] == [str(file.locate()) for file in TURKISH]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "line", "last"),
+    [
+        ("a.conll", "Ann B-PER\n", "#\n", "\nsings O\n"),
+        ("a.csv", "sentence,word,tag\n", "1,Ann,B-PER\n", "2,sings,O\n"),
+    ],
+)
+def test_a_sentence_of_many_lines_takes_time_in_proportion(name, first, line, last, tmp_path):
+    # Each line was compared with all lines of its sentence.
+    (path := tmp_path / name).write_text(first + line * 40_000 + last)
+    began = time.process_time()
+    assert len(read_tagged(path)) == 2
+    assert time.process_time() - began < 6

@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from seqkit.devices import OutOfMemory
 from seqkit.errors import UsageError
 from seqkit.layers import Head, Loss, TeacherForcing
 from seqkit.training.batches import Piece, StreamBatches, cut
-from seqkit.training.distributed import Processes
-from seqkit.training.shards import Place, ShardedGradient, check_shards, default_shards
+from seqkit.training.distributed import PeerLost, Processes
+from seqkit.training.shards import _FAILED, _FULL, Place, ShardedGradient, check_shards, default_shards
 
 INPUTS = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
 WEIGHTS = torch.arange(1.0, 11.0)
@@ -89,6 +90,28 @@ def test_a_step_that_fails_counts_nothing():
     with pytest.raises(IndexError):
         computed(head, 2, [[0, 1, 2], [99]])
     assert int(head.forcing.step) == 0
+
+
+class BesideAnother(Processes):
+    """The first of two processes; the second tells its state, and has no part in a loss."""
+
+    state = 0.0
+
+    def gather_numbers(self, numbers):
+        return torch.tensor([numbers, [self.state, *[0.0] * (len(numbers) - 1)]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "words"), [(_FULL, OutOfMemory, "1 is out of memory"), (_FAILED, PeerLost, "1 .* has failed")]
+)
+def test_a_failure_of_another_process_ends_the_step_here_too_and_counts_nothing(state, error, words):
+    head, processes = Weighted(), BesideAnother()
+    sharded = ShardedGradient(head, 2, 7, processes)
+    assert sharded.compute(head.loss, Numbers(), [[0, 1, 2]], START, None, False).loss.items == 3
+    object.__setattr__(processes, "state", state)
+    with pytest.raises(error, match=f"process {words}"):
+        sharded.compute(head.loss, Numbers(), [[0, 1, 2]], START, None, False)
+    assert int(head.forcing.step) == 1
 
 
 def test_every_example_is_in_one_shard_and_shards_are_equally_long():

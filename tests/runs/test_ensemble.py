@@ -97,6 +97,17 @@ def test_data_that_have_changed_are_not_scored_on(opinions, tiny_run, tmp_path):
     assert "cannot be read" in notes[1]
 
 
+def test_a_member_that_was_saved_without_its_data_is_joined_and_the_ensemble_not_scored(siblings, opinions, tmp_path):
+    rows = [line.rsplit(",", 1) for line in opinions.read_text().splitlines()[1:]]
+    texts, labels = [text for text, _ in rows], [label for _, label in rows]
+    fitted = SequenceClassifier(hidden_size=6, epochs=1).fit(texts, labels)
+    fitted.save(tmp_path / "saved")
+    notes = []
+    assert make_ensemble([siblings / "run-1", tmp_path / "saved"], tmp_path / "both", notes).splits is None
+    assert notes == [f"not scored: {tmp_path / 'saved'} was saved without the data of its training"]
+    assert load(tmp_path / "both").predict(["a dull film"])
+
+
 def test_what_cannot_answer_together_is_refused_before_anything_is_written(
     siblings, ensemble, pointed, trained, tmp_path
 ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -149,10 +150,10 @@ def _counted(number: int, what: str) -> str:
 
 def _header(fields: Sequence[str]) -> list[str]:
     """The names of the columns, each once: of several with one name, the second is called ``name (2)``."""
-    header: list[str] = []
+    header, seen = list[str](), Counter[str]()
     for name in (field.strip() for field in fields):
-        number = 1 + sum(other.strip() == name for other in fields[: len(header)])
-        header.append(twin(name, number) if name and number > 1 else name)
+        seen[name] += 1
+        header.append(twin(name, seen[name]) if name and seen[name] > 1 else name)
     return header
 
 

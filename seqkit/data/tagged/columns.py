@@ -64,6 +64,28 @@ class _Row(NamedTuple):
     fields: Sequence[str] = ()
 
 
+class _Sentence:
+    """The rows of a sentence so far, and what the next row is compared with: no row is looked at again for each."""
+
+    def __init__(self, layout: ColumnLayout) -> None:
+        self.rows: list[_Row] = []
+        self.last: Sequence[str] = ()
+        """The fields of its last word"""
+        self.name = ""
+        """What the column of sentences said last: some name the sentence on its first line alone"""
+        self._column = layout.roles.sentence
+
+    def append(self, row: _Row) -> None:
+        self.rows.append(row)
+        if row.fields:
+            self.last = row.fields
+            self.name = self.named_by(row) or self.name
+
+    def named_by(self, row: _Row) -> str:
+        """The name of the sentence in a row, if there is one."""
+        return "" if self._column is None else "".join(row.fields[self._column : self._column + 1]).strip()
+
+
 class _Reader:
     """Reads sentences by a layout."""
 
@@ -74,23 +96,23 @@ class _Reader:
 
     def passages(self, lines: Iterator[Line]) -> Iterator[TaggedPassage]:
         """All of the file."""
-        rows: list[_Row] = []
+        sentence = _Sentence(self.layout)
         top = True
         for line in lines:
             # Headers stand again where files were joined.
             is_header = line.text == self.layout.header
             if self.layout.cut.is_blank(line.text) or is_header or (top and declared_delimiter(line.text)):
-                yield from self._close(rows)
-                rows = []
+                yield from self._close(sentence.rows)
+                sentence = _Sentence(self.layout)
                 yield between(self._header() if is_header else f"{line.text}\n", line.location)
             else:
-                row = self._row(line, any(row.fields for row in rows))
-                if self._begins(row, rows):
-                    yield from self._close(rows)
-                    rows = []
-                rows.append(row)
+                row = self._row(line, bool(sentence.last))
+                if self._begins(row, sentence):
+                    yield from self._close(sentence.rows)
+                    sentence = _Sentence(self.layout)
+                sentence.append(row)
             top = False
-        yield from self._close(rows)
+        yield from self._close(sentence.rows)
         self._add_notes()
 
     def _header(self) -> str:
@@ -106,20 +128,17 @@ class _Reader:
         is_range = number is not None and number < len(fields) and _RANGE.fullmatch(fields[number].strip())
         return _Row(line) if is_range else _Row(line, fields)
 
-    def _begins(self, row: _Row, rows: Sequence[_Row]) -> bool:
+    def _begins(self, row: _Row, sentence: _Sentence) -> bool:
         """Whether another sentence begins with a row, though there is no blank line."""
-        before = next((other.fields for other in reversed(rows) if other.fields), None)
-        if before is None or not row.fields:
+        if not sentence.last or not row.fields:
             return False
-        _, _, number, sentence = self.layout.roles
-        if sentence is not None and max(len(before), len(row.fields)) > sentence:
-            # Some name the sentence on its first line alone.
-            named = [other.fields[sentence].strip() for other in rows if len(other.fields) > sentence]
-            value = row.fields[sentence].strip() if len(row.fields) > sentence else ""
-            return bool(value) and value != next((name for name in reversed(named) if name), value)
-        if number is None or number >= min(len(before), len(row.fields)):
+        _, _, number, column = self.layout.roles
+        if column is not None and max(len(sentence.last), len(row.fields)) > column:
+            value = sentence.named_by(row)
+            return bool(value and sentence.name) and value != sentence.name
+        if number is None or number >= min(len(sentence.last), len(row.fields)):
             return False
-        one, other = before[number].strip(), row.fields[number].strip()
+        one, other = sentence.last[number].strip(), row.fields[number].strip()
         return other in ("0", "1") and one.isdecimal() and int(one) >= int(other)
 
     def _close(self, rows: Sequence[_Row]) -> Iterator[TaggedPassage]:

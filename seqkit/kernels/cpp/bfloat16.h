@@ -31,8 +31,12 @@ C10_NOINLINE inline void round_row(const float* from, int64_t count, BFloat16* t
 // Stores two rows of a product's right side. In bfloat16 the processor wants both numbers of a column side by side.
 C10_NOINLINE inline void store_pair(const float* even_row, const float* odd_row, int64_t count, BFloat16* to) {
     const auto rounded = [](const float* p) {  // to the nearest, ties to even, in the upper 16 bits
-        const IntV bits = IntV::loadu(p);
-        return bits + IntV(0x7fff) + ((bits >> IntV(16)) & IntV(1));
+        const V value = load(p);
+        const IntV bits = at::vec::cast<int32_t>(value);
+        const IntV nearest = bits + IntV(0x7fff) + ((bits >> IntV(16)) & IntV(1));
+        // The sum would make an infinity or a 0 of some NaNs: one with its highest bit set stays what it is.
+        const V quiet = at::vec::cast<float>(bits | IntV(0x7fc00000));
+        return at::vec::cast<int32_t>(V::blendv(at::vec::cast<float>(nearest), quiet, value != value));
     };
     int64_t n = 0;
     for (; n + kLanes <= count; n += kLanes) {
