@@ -14,7 +14,7 @@ from seqkit.compiler.cpp import kept_by, slots_of
 from seqkit.compiler.expressions import Input, Recurrent, State, depends_on_gradient
 from seqkit.compiler.keeping import needed_by
 from tests.compiler.evaluation import evaluate, leaves_of
-from tests.compiler.own_cells import BY_HAND, OWN, WITHOUT_PRODUCT, MinimalGated
+from tests.compiler.own_cells import BY_HAND, IN_PHASES, OWN, WITHOUT_PRODUCT, MinimalGated
 from tests.compiler.random_cells import cells_of_expressions
 
 HAND_KEEPS = {"lstm": 5, "lstm-peephole": 5, "lstm-coupled": 4, "gru-after": 4, "rnn-tanh": 1, "rnn-relu": 1}
@@ -65,7 +65,7 @@ GATHERED = [
 OTHERS = [*map(make_cell, GATHERED), GRU("before")]
 
 
-@pytest.mark.parametrize("cell", [*OWN, *WITHOUT_PRODUCT, *BY_HAND.values(), *OTHERS], ids=repr)
+@pytest.mark.parametrize("cell", [*OWN, *WITHOUT_PRODUCT, *IN_PHASES, *BY_HAND.values(), *OTHERS], ids=repr)
 def test_a_traced_step_and_its_gradient_are_worth_what_torch_computes(cell):
     assert_traced_as_written(cell)
 

@@ -15,7 +15,7 @@ from seqkit.kernels.build import CellSource, build
 from seqkit.kernels.compiled import struct_of, translate
 from seqkit.kernels.library import add_cells, ensure
 from seqkit.kernels.operators import CELLS, add_cell, operator_name
-from tests.compiler.own_cells import BY_HAND, OWN, WITHOUT_PRODUCT, MinimalGated, Odd, Traces
+from tests.compiler.own_cells import BY_HAND, IN_PHASES, OWN, WITHOUT_PRODUCT, MinimalGated, Odd, Traces
 from tests.compiler.random_cells import cells_of_expressions
 from tests.kernels.test_native import assert_equal_to_the_reference, make
 
@@ -26,7 +26,7 @@ class Wrong(Odd):
     """A cell whose C++ is that of Odd with a mistake in it."""
 
 
-CELLS_OF_TESTS = [*OWN, *WITHOUT_PRODUCT]
+CELLS_OF_TESTS = [*OWN, *WITHOUT_PRODUCT, *IN_PHASES]
 
 
 @pytest.fixture(scope="module", autouse=True)
