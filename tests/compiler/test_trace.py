@@ -15,7 +15,7 @@ from seqkit.compiler.expressions import Input, Recurrent, State, depends_on_grad
 from seqkit.compiler.keeping import needed_by
 from tests.compiler.evaluation import evaluate, leaves_of
 from tests.compiler.own_cells import BY_HAND, IN_PHASES, OWN, WITHOUT_PRODUCT, MinimalGated
-from tests.compiler.random_cells import cells_of_expressions
+from tests.compiler.random_cells import cells_in_phases, cells_of_expressions
 
 HAND_KEEPS = {"lstm": 5, "lstm-peephole": 5, "lstm-coupled": 4, "gru-after": 4, "rnn-tanh": 1, "rnn-relu": 1}
 
@@ -73,6 +73,12 @@ def test_a_traced_step_and_its_gradient_are_worth_what_torch_computes(cell):
 @settings(max_examples=12)
 @given(cells_of_expressions())
 def test_any_elementwise_step_is_traced_as_written(cell):
+    assert_traced_as_written(cell)
+
+
+@settings(max_examples=12)
+@given(cells_in_phases())
+def test_any_step_with_several_products_and_sums_over_units_is_traced_as_written(cell):
     assert_traced_as_written(cell)
 
 

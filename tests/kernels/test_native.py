@@ -50,8 +50,8 @@ def results(layer, x, lengths, start, kernel):
     return [out, *state.values()], gradients
 
 
-def assert_equal_to_the_reference(layer, x, lengths):
-    start = layer.initial_state(len(x)).map(torch.randn_like)
+def assert_equal_to_the_reference(layer, x, lengths, draw=torch.randn_like):
+    start = layer.initial_state(len(x)).map(draw)
     values, gradients = results(layer, x, lengths, start, "native")
     # Rounding differs from step to step; the reference in double precision is the truth that both are held to.
     exact = copy.deepcopy(layer).double()
