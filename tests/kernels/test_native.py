@@ -46,7 +46,8 @@ def results(layer, x, lengths, start, kernel):
     initial = start.map(lambda s: s.clone().requires_grad_())
     out, state = layer(x, lengths, initial, kernel=kernel)
     loss = sum((value.sin() * (n + 1)).sum() for n, value in enumerate((out, *state.values())))
-    gradients = torch.autograd.grad(loss, [x, *initial.values(), *layer.parameters()])
+    wanted = [x, *initial.values(), *layer.parameters()]
+    gradients = torch.autograd.grad(loss, wanted, materialize_grads=True)
     return [out, *state.values()], gradients
 
 
