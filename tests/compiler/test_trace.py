@@ -13,8 +13,9 @@ from seqkit.compiler import TraceError, trace
 from seqkit.compiler.cpp import kept_by, slots_of
 from seqkit.compiler.expressions import Input, Recurrent, State, depends_on_gradient
 from seqkit.compiler.keeping import needed_by
+from seqkit.compiler.phased import kept_by as kept_in_phases
 from tests.compiler.evaluation import evaluate, leaves_of
-from tests.compiler.own_cells import BY_HAND, IN_PHASES, OWN, WITHOUT_PRODUCT, MinimalGated
+from tests.compiler.own_cells import BY_HAND, IN_PHASES, OWN, WITHOUT_PRODUCT, MinimalGated, OwnLayerNormLSTM
 from tests.compiler.random_cells import cells_in_phases, cells_of_expressions
 
 HAND_KEEPS = {"lstm": 5, "lstm-peephole": 5, "lstm-coupled": 4, "gru-after": 4, "rnn-tanh": 1, "rnn-relu": 1}
@@ -87,6 +88,21 @@ def test_no_more_is_kept_than_what_was_chosen_by_hand(name):
     kept = kept_by(trace(BY_HAND[name]))
     assert len(kept.values) <= HAND_KEEPS[name]
     assert kept.only_h == name.startswith("rnn")
+
+
+def test_no_more_is_kept_in_phases_than_what_was_chosen_by_hand():
+    normalised, before = kept_in_phases(trace(OwnLayerNormLSTM())), kept_in_phases(trace(GRU("before")))
+    assert len(normalised.vectors) <= 14 and len(before.vectors) <= 3
+
+
+def test_what_is_the_same_for_all_units_is_kept_as_one_number():
+    class Sharpened(Plain):
+        def new(self, a, h):
+            total = torch.sigmoid(a).sum(-1, keepdim=True)
+            return torch.sin(total) * 0.1 + 0.0 * h
+
+    kept = kept_in_phases(trace(Sharpened()))
+    assert len(kept.scalars) == 1 and len(kept.vectors) == 1
 
 
 @pytest.mark.parametrize("cell", [*OWN, *BY_HAND.values()], ids=repr)
