@@ -4,8 +4,8 @@ The way back knows h before the step, the cell's own parameters and constants an
 forward, it has to have kept or to compute from what was kept. The fewest values that suffice are a minimum cut between
 what comes into the step and what the way back uses. Of several such sets the one nearest to the way back leaves the
 least to compute there: a gate's value, not the sum that it is the sigmoid of. A value costs a write and a read of
-memory in each step; the little that is computed twice (for an LSTM the tanh of the new cell state) costs less. What is
-the same for all units of a row, such as a mean, is one number, and kept rather than any value of each unit.
+memory in each step; the little that is computed twice (for an LSTM the tanh of the new cell state) costs less. A
+sum over all units is kept in any case: it is one number for a whole row, and another pass over the units to compute.
 """
 
 from __future__ import annotations
@@ -21,15 +21,13 @@ from seqkit.compiler.expressions import (
     Recurrent,
     State,
     Step,
+    Sum,
     Units,
     depends_on_gradient,
     operands,
-    uniform,
 )
 
-_MANY = 10**9
-_UNITS = 64
-"""How many numbers a value of each unit counts as, beside one of a whole row"""
+_MANY = 10**6
 
 Side = str | tuple[int, str]
 """A node of the network: "source", "sink", or the entrance ("in") or exit ("out") of an expression"""
@@ -40,6 +38,12 @@ def kept_values(step: Step, known: Iterable[int] = ()) -> tuple[int, ...]:
     late = depends_on_gradient(step.all, step.gradients)
     free = {*known, *(n for n in range(len(step.all)) if _known(step.all, n))}
     return tuple(_minimum_cut(step.all, needed_by(step, late) - free, free))
+
+
+def kept_sums(step: Step, known: Iterable[int] = ()) -> tuple[int, ...]:
+    """The sums over all units that the way back uses, directly or not."""
+    needed = needed_by(step, depends_on_gradient(step.all, step.gradients))
+    return tuple(n for n in step.all.below(needed, known) if isinstance(step.all[n], Sum))
 
 
 def needed_by(step: Step, late: set[int]) -> set[int]:
@@ -59,7 +63,7 @@ def _comes_in(expressions: Expressions, number: int) -> bool:
 
 
 class _Flow:
-    """A network whose nodes let some flow through; each is an entrance and an exit with an edge between them."""
+    """A network whose nodes let one unit of flow through; each is an entrance and an exit with an edge between them."""
 
     def __init__(self) -> None:
         self.capacity: dict[Side, dict[Side, int]] = {}
@@ -71,10 +75,9 @@ class _Flow:
     def fill(self) -> None:
         """Pushes flow from "source" to "sink" until no path is left."""
         while path := self._path():
-            most = min(self.capacity[a][b] for a, b in path)
             for a, b in path:
-                self.capacity[a][b] -= most
-                self.capacity[b][a] += most
+                self.capacity[a][b] -= 1
+                self.capacity[b][a] += 1
 
     def _path(self) -> list[tuple[Side, Side]]:
         came: dict[Side, Side] = {}
@@ -107,9 +110,8 @@ class _Flow:
 
 def _minimum_cut(expressions: Expressions, needed: set[int], known: set[int]) -> list[int]:
     flow, all_below = _Flow(), [n for n in expressions.below(needed, known) if n not in known]
-    of_a_row = uniform(expressions, needed)
     for number in all_below:
-        flow.edge((number, "in"), (number, "out"), 1 if number in of_a_row else _UNITS)
+        flow.edge((number, "in"), (number, "out"), 1)
         if _comes_in(expressions, number):
             flow.edge("source", (number, "in"), _MANY)
         for part in operands(expressions[number]):

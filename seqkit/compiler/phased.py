@@ -18,7 +18,7 @@ from seqkit.compiler.expressions import (
     operands,
     uniform,
 )
-from seqkit.compiler.keeping import kept_values
+from seqkit.compiler.keeping import kept_sums, kept_values
 from seqkit.compiler.phases import Schedule, Turn, backward_start, forward_start
 from seqkit.compiler.terms import Terms
 
@@ -42,9 +42,9 @@ class Kept(NamedTuple):
 
 def kept_by(step: Step) -> Kept:
     """The fewest values from which the way back can be computed, beside what products multiplied."""
-    kept = kept_values(step, _later_operands(step))
-    of_a_row = uniform(step.all, kept)
-    return Kept(tuple(n for n in kept if n not in of_a_row), tuple(n for n in kept if n in of_a_row))
+    known = _later_operands(step)
+    sums = kept_sums(step, known)
+    return Kept(kept_values(step, {*known, *sums}), sums)
 
 
 def phased_struct(step: Step, biases: Sequence[int] = ()) -> str:
