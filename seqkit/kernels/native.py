@@ -18,9 +18,9 @@ from seqkit.cells import Cell, CellState
 from seqkit.kernels.base import Kernel, LayerCall, Weights
 from seqkit.kernels.layout import layer_of, pad_units, padded, stack, unpad_outputs, weights_of
 from seqkit.kernels.library import ensure, ensure_or_warn, multiplies_bf16, ready
-from seqkit.kernels.operators import Options, forward, operator, operator_name
+from seqkit.kernels.operators import IN_PHASES, Options, forward, operator, operator_name
 from seqkit.kernels.packed import PackedStack, PackedWeights, pack_stack, packing_of, tensors_of
-from seqkit.kernels.phased import run_phased, runs_in_phases
+from seqkit.kernels.phased import run_phased
 from seqkit.kernels.plan import plan
 from seqkit.kernels.scan import run_scan
 
@@ -62,7 +62,7 @@ class CellFacts(NamedTuple):
 def facts_of(cell: Cell) -> CellFacts:
     """Those of a cell."""
     name = operator_name(cell)
-    packed = name is not None and bool(cell.stages) and not runs_in_phases(name)
+    packed = name is not None and bool(cell.stages) and name not in IN_PHASES
     return CellFacts(name, len(cell.gate_names), cell.state_names, packed)
 
 
@@ -83,9 +83,7 @@ class Native(Kernel):
 
     def run_layer(self, call: LayerCall) -> tuple[Tensor, CellState]:
         """See :class:`~seqkit.kernels.base.Kernel`."""
-        name = operator_name(call.cell)
-        assert name is not None
-        if runs_in_phases(name):
+        if operator_name(call.cell) in IN_PHASES:
             return run_phased(call)
         if not call.cell.stages:
             return run_scan(call)

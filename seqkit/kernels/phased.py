@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import torch
@@ -20,17 +19,6 @@ from seqkit.kernels.input_product import input_product, times_transposed
 from seqkit.kernels.layout import own_rows
 from seqkit.kernels.operators import CELLS, operator, operator_name
 from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directions
-
-
-@cache
-def runs_in_phases(name: str) -> bool:
-    """Whether the cell of that name in C++ has this loop."""
-    answer: bool = operator("runs_in_phases")(name)
-    return answer
-
-
-# As torch.compiler.assume_constant_result marks what a compiler calls while it traces; its import takes seconds.
-runs_in_phases._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def run_phased(call: LayerCall) -> tuple[Tensor, CellState]:

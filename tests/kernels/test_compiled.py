@@ -175,6 +175,25 @@ def test_second_derivatives_go_to_the_reference(cell):
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("cell", [Chain(), Normalised()], ids=repr)
+@pytest.mark.parametrize("lengths", [None, torch.tensor([4, 0, 2])])
+def test_torch_knows_shapes_and_derivative_of_the_phases(cell, lengths):
+    units, gates, rows = 5, len(cell.gate_names), cell.recurrent_gates
+    x, weight_h, own, state = (
+        torch.randn(*shape, requires_grad=True)
+        for shape in ((3, 4, gates * units), (rows * units, units), (1, units), (len(cell.state_names), 3, units))
+    )
+    arguments = (operator_name(cell), x, lengths, weight_h, own, state, True, True)
+    checks = ("test_schema", "test_faketensor", "test_autograd_registration")
+    torch.library.opcheck(torch.ops.seqkit.phased, arguments, test_utils=checks)
+
+
+def test_torch_compile_takes_a_cell_in_phases_whole():
+    layer, x = make(Chain(), 3, 5, bidirectional=True), torch.randn(2, 4, 3)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x)[0], layer(x, kernel="reference")[0], rtol=1e-5, atol=1e-6)
+
+
 def test_auto_takes_a_compiled_cell_and_a_class_derived_from_it_is_another_cell():
     class Derived(MinimalGated):
         def step(self, x, r, state):
