@@ -188,6 +188,7 @@ def test_torch_knows_shapes_and_derivative_of_the_phases(cell, lengths):
     torch.library.opcheck(torch.ops.seqkit.phased, arguments, test_utils=checks)
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch's own compiler
 def test_torch_compile_takes_a_cell_in_phases_whole():
     layer, x = make(Chain(), 3, 5, bidirectional=True), torch.randn(2, 4, 3)
     compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
