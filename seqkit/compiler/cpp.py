@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from seqkit.compiler.expressions import (
-    Binary,
-    Constant,
     Expression,
     Gradient,
     Input,
@@ -18,41 +14,31 @@ from seqkit.compiler.expressions import (
     State,
     Step,
     Sum,
-    Unary,
     Units,
-    Where,
-    operands,
 )
 from seqkit.compiler.keeping import kept_values
-
-_SIGNS = {
-    "add": "+", "sub": "-", "mul": "*", "div": "/", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==",
-    "ne": "!=", "and": "&", "or": "|",
-}  # fmt: skip
-_CALLS = {"maximum": "at::vec::maximum({}, {})", "minimum": "at::vec::minimum({}, {})", "pow": "{}.pow({})"}
-_FUNCTIONS = {"sigmoid": "sigmoid({})", "tanh": "tanh({})", "sign": "sign({})", "not": "negation({})",
-              "reciprocal": "V(1.f) / {}"}  # fmt: skip
-"""Other functions are those of torch's vectors."""
-
+from seqkit.compiler.phased import phased_struct
+from seqkit.compiler.terms import Terms
 
 _MOST_STATES = 2
-"""As ``kMaxStates`` of the C++ has it; without a recurrent product there may be more"""
+"""As ``kMaxStates`` of the C++ has it, of cells with one recurrent product"""
 
 
-def why_not(step: Step) -> str | None:
-    """What a step does that the C++ cannot do yet, as the end of a sentence; None if it can be emitted."""
-    if len(step.stages) > 1:
-        return f"has {len(step.stages)} recurrent products in a step, of which one can be compiled"
-    if step.stages and step.stages[0] < step.gates:
-        return "has a recurrent product for some of its gates only"
-    if step.stages and len(step.states) > _MOST_STATES:
-        return f"has {len(step.states)} states, of which {_MOST_STATES} can be compiled"
-    used = step.all.below([*step.states, *step.gradients])
-    if any(isinstance(step.all[number], Sum) for number in used):
-        return "sums over its hidden units, which cannot be compiled"
-    if any(isinstance(step.all[number], Units) for number in used):
-        return "counts its hidden units, which cannot be compiled"
-    return None
+def runs_in_phases(step: Step) -> bool:
+    """Whether a step needs a loop of phases: for several products, more states than two, or sums over its units.
+
+    So does a product for some of the gates only, and what depends on the number of units.
+    """
+    if any(isinstance(step.all[n], (Sum, Units)) for n in step.all.below([*step.states, *step.gradients])):
+        return True
+    return bool(step.stages) and (step.stages != (step.gates,) or len(step.states) > _MOST_STATES)
+
+
+def struct_of(step: Step, biases: Sequence[int] = ()) -> str:
+    """The struct of a step, called ``Cell``; ``biases`` are the gates whose recurrent part has a bias of its own."""
+    if runs_in_phases(step):
+        return phased_struct(step, biases)
+    return cell_struct(step, biases) if step.stages else scan_struct(step)
 
 
 class Slots(NamedTuple):
@@ -121,13 +107,12 @@ def cell_struct(step: Step, biases: Sequence[int] = ()) -> str:
 
 def scan_struct(step: Step) -> str:
     """The struct of a cell without a recurrent product, called ``Cell``."""
-    names = _leaf_names(step, ())
-    forward = _assignments(step, step.states, names, {})
-    forward += _taking_turns("s", [_operand(step, number, names) for number in step.states])
-    back = _assignments(step, step.gradients, names, {})
-    back += [f"da[{n}] = {_operand(step, number, names)};" for n, number in enumerate(step.grad_inputs)]
-    back += [f"down[{n}] = {_operand(step, number, names)};" for n, number in enumerate(step.grad_own)]
-    back += _taking_turns("ds", [_operand(step, number, names) for number in step.grad_states])
+    terms = Terms(step.all, _leaf_names(step, ()))
+    forward = [*terms.assignments(step.states), *_taking_turns("s", map(terms.operand, step.states))]
+    back = terms.assignments(step.gradients)
+    back += [f"da[{n}] = {terms.operand(number)};" for n, number in enumerate(step.grad_inputs)]
+    back += [f"down[{n}] = {terms.operand(number)};" for n, number in enumerate(step.grad_own)]
+    back += _taking_turns("ds", map(terms.operand, step.grad_states))
     facts = {"GATES": step.gates, "STATES": len(step.states), "OWN": step.own_rows}
     return "\n".join([
         "struct Cell {",
@@ -162,41 +147,45 @@ extern "C" __attribute__((visibility("default"))) void* seqkit_cells() {{ return
 """
 
 
+_OPERATORS = {" : Compiled<Cell>": "operators_of", " : Phased": "phased_operators_of", " {": "scan_operators_of"}
+"""What gives a cell its operators, by what its struct derives from"""
+
+
 def library(structs: Mapping[str, str]) -> str:
     """A C++ file of cells; the text of each struct, which is called ``Cell``, by the name that its operators take."""
     bodies, entries = [], []
     for number, (name, text) in enumerate(structs.items()):
         bodies.append(f"namespace cell_{number} {{\n{text}\n}}  // namespace cell_{number}")
-        kind = "operators_of" if ": Compiled<Cell>" in text else "scan_operators_of"
+        kind = next(kind for base, kind in _OPERATORS.items() if text.startswith(f"struct Cell{base}"))
         entries.append(f'    {kind}<cell_{number}::Cell>("{name}"),')
     return _LIBRARY.format(structs="\n\n".join(bodies), entries="\n".join(entries), count=len(structs))
 
 
 def _forward(step: Step, kept: Kept, biases: Sequence[int]) -> list[str]:
-    names = _leaf_names(step, biases)
-    body = _assignments(step, [*step.states, *kept.values], names, {})
-    body += [f"kept[{n}] = {_operand(step, number, names)};" for n, number in enumerate(kept.values)]
-    body += _taking_turns("s", [_operand(step, number, names) for number in step.states])
+    terms = Terms(step.all, _leaf_names(step, biases))
+    body = terms.assignments([*step.states, *kept.values])
+    body += [f"kept[{n}] = {terms.operand(number)};" for n, number in enumerate(kept.values)]
+    body += _taking_turns("s", map(terms.operand, step.states))
     return _function("step(const V* x, const V* r, V* s, const V* own, V* kept)", body)
 
 
 def _backward(step: Step, kept: Kept, slots: Slots, biases: Sequence[int]) -> list[str]:
     names = _leaf_names(step, biases)
     names[State(0)] = "h"
-    known = {number: f"kept[{n}]" for n, number in enumerate(kept.values)}
-    body = _assignments(step, step.gradients, names, known)
+    terms = Terms(step.all, names, {number: f"kept[{n}]" for n, number in enumerate(kept.values)})
+    body = terms.assignments(step.gradients)
     found = {f"da[{n}]": number for n, number in enumerate(slots.values)}
     found |= {f"down[{n}]": step.grad_recurrents[gate] for n, gate in enumerate(biases)}
     found |= {f"down[{len(biases) + n}]": number for n, number in enumerate(step.grad_own)}
-    body += [f"{place} = {_operand(step, number, names, known)};" for place, number in found.items()]
-    body += _taking_turns("ds", [_operand(step, number, names, known) for number in step.grad_states])
+    body += [f"{place} = {terms.operand(number)};" for place, number in found.items()]
+    body += _taking_turns("ds", map(terms.operand, step.grad_states))
     return _function("back(const V* kept, V h, V* ds, const V* own, V* da, V* down)", body)
 
 
-def _taking_turns(array: str, values: Sequence[str]) -> list[str]:
+def _taking_turns(array: str, values: Iterable[str]) -> list[str]:
     """Sets an array of states by way of copies: one may become what another was."""
     copies = [f"const V {array}{n} = {value};" for n, value in enumerate(values)]
-    return [*copies, *(f"{array}[{n}] = {array}{n};" for n in range(len(values)))]
+    return [*copies, *(f"{array}[{n}] = {array}{n};" for n in range(len(copies)))]
 
 
 def _function(signature: str, body: list[str]) -> list[str]:
@@ -210,46 +199,3 @@ def _leaf_names(step: Step, biases: Sequence[int]) -> dict[Expression, str]:
     names |= {State(n): f"s[{n}]" for n in range(len(step.states))}
     names |= {Gradient(n): f"ds[{n}]" for n in range(len(step.states))}
     return names | {Parameter(row): f"own[{len(biases) + row}]" for row in range(step.own_rows)}
-
-
-def _assignments(
-    step: Step, roots: Sequence[int], names: Mapping[Expression, str], known: Mapping[int, str]
-) -> list[str]:
-    """One constant for each expression below the roots; those already known have their names."""
-    lines = []
-    for number in step.all.below(roots, known):
-        if number not in known and operands(step.all[number]):
-            lines.append(f"const V v{number} = {_computed(step, number, names, known)};")
-    return lines
-
-
-def _computed(step: Step, number: int, names: Mapping[Expression, str], known: Mapping[int, str]) -> str:
-    found = step.all[number]
-    parts = [_operand(step, part, names, known) for part in operands(found)]
-    if isinstance(found, Unary):
-        if found.operator == "neg":
-            return f"{parts[0]}.neg()"
-        return _FUNCTIONS.get(found.operator, f"{{}}.{found.operator}()").format(*parts)
-    if isinstance(found, Binary):
-        sign = _SIGNS.get(found.operator)
-        return f"{parts[0]} {sign} {parts[1]}" if sign else _CALLS[found.operator].format(*parts)
-    assert isinstance(found, Where)
-    return f"where({', '.join(parts)})"
-
-
-def _operand(step: Step, number: int, names: Mapping[Expression, str], known: Mapping[int, str] | None = None) -> str:
-    if known and number in known:
-        return known[number]
-    found = step.all[number]
-    if isinstance(found, Constant):
-        return f"V({_float(found.value)})"
-    return names.get(found, f"v{number}")
-
-
-def _float(value: float) -> str:
-    rounded = np.float32(value)
-    if np.isnan(rounded):
-        return "std::numeric_limits<float>::quiet_NaN()"
-    if np.isinf(rounded):
-        return f"{'-' if rounded < 0 else ''}std::numeric_limits<float>::infinity()"
-    return f"{float(str(rounded))!r}f"

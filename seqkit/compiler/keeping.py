@@ -4,12 +4,14 @@ The way back knows h before the step, the cell's own parameters and constants an
 forward, it has to have kept or to compute from what was kept. The fewest values that suffice are a minimum cut between
 what comes into the step and what the way back uses. Of several such sets the one nearest to the way back leaves the
 least to compute there: a gate's value, not the sum that it is the sigmoid of. A value costs a write and a read of
-memory in each step; the little that is computed twice (for an LSTM the tanh of the new cell state) costs less.
+memory in each step; the little that is computed twice (for an LSTM the tanh of the new cell state) costs less. A
+sum over all units is kept in any case: it is one number for a whole row, and another pass over the units to compute.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from seqkit.compiler.expressions import (
     Constant,
@@ -19,6 +21,8 @@ from seqkit.compiler.expressions import (
     Recurrent,
     State,
     Step,
+    Sum,
+    Units,
     depends_on_gradient,
     operands,
 )
@@ -29,11 +33,17 @@ Side = str | tuple[int, str]
 """A node of the network: "source", "sink", or the entrance ("in") or exit ("out") of an expression"""
 
 
-def kept_values(step: Step) -> tuple[int, ...]:
-    """The numbers of the expressions that a step forward keeps."""
+def kept_values(step: Step, known: Iterable[int] = ()) -> tuple[int, ...]:
+    """The numbers of the expressions that a step forward keeps; ``known`` are those that the way back has anyhow."""
     late = depends_on_gradient(step.all, step.gradients)
-    needed = needed_by(step, late)
-    return tuple(_minimum_cut(step.all, needed))
+    free = {*known, *(n for n in range(len(step.all)) if _known(step.all, n))}
+    return tuple(_minimum_cut(step.all, needed_by(step, late) - free, free))
+
+
+def kept_sums(step: Step, known: Iterable[int] = ()) -> tuple[int, ...]:
+    """The sums over all units that the way back uses, directly or not."""
+    needed = needed_by(step, depends_on_gradient(step.all, step.gradients))
+    return tuple(n for n in step.all.below(needed, known) if isinstance(step.all[n], Sum))
 
 
 def needed_by(step: Step, late: set[int]) -> set[int]:
@@ -44,7 +54,7 @@ def needed_by(step: Step, late: set[int]) -> set[int]:
 
 def _known(expressions: Expressions, number: int) -> bool:
     found = expressions[number]
-    return isinstance(found, (Constant, Parameter)) or found == State(0)
+    return isinstance(found, (Constant, Parameter, Units)) or found == State(0)
 
 
 def _comes_in(expressions: Expressions, number: int) -> bool:
@@ -98,16 +108,14 @@ class _Flow:
         return found
 
 
-def _minimum_cut(expressions: Expressions, needed: set[int]) -> list[int]:
-    flow, all_below = _Flow(), expressions.below(needed)
+def _minimum_cut(expressions: Expressions, needed: set[int], known: set[int]) -> list[int]:
+    flow, all_below = _Flow(), [n for n in expressions.below(needed, known) if n not in known]
     for number in all_below:
-        if _known(expressions, number):
-            continue
         flow.edge((number, "in"), (number, "out"), 1)
         if _comes_in(expressions, number):
             flow.edge("source", (number, "in"), _MANY)
         for part in operands(expressions[number]):
-            if not _known(expressions, part):
+            if part not in known:
                 flow.edge((part, "out"), (number, "in"), _MANY)
         if number in needed:
             flow.edge((number, "out"), "sink", _MANY)

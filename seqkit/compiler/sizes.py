@@ -32,7 +32,15 @@ class Recording(NamedTuple):
 
 
 class Differ(Exception):
-    """Two recordings are not the same expressions."""
+    """Two recordings are not the same expressions.
+
+    Args:
+        number: the expression of the first that is another in the second, though what it is made of may be the same.
+    """
+
+    def __init__(self, number: int | None = None) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def for_any_size(first: Recording, second: Recording) -> Step:
@@ -54,9 +62,17 @@ class _Join:
         if len(first) != len(second):
             raise Differ
         found = [self.both(a, b) for a, b in zip(first, second, strict=True)]
-        if any(number is None for number in found):
-            raise Differ
+        for a, b, number in zip(first, second, found, strict=True):
+            if number is None:
+                raise Differ(self._innermost(a, b))
         return tuple(number for number in found if number is not None)
+
+    def _innermost(self, a: int, b: int) -> int:
+        """The expression of the first recording in which two that differ begin to do so."""
+        parts = zip(operands(self.first.step.all[a]), operands(self.second.step.all[b]), strict=False)
+        inner = (pair for pair in parts if pair in self._known and self._known[pair] is None)
+        pair = next((pair for pair in inner if operands(self.first.step.all[pair[0]])), None)
+        return a if pair is None else self._innermost(*pair)
 
     def both(self, a: int, b: int) -> int | None:
         """The expression that a of the first recording and b of the second are; None if they differ."""

@@ -7,16 +7,13 @@ B batch, H hidden units, G gates.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from seqkit.cells import Cell
@@ -32,6 +29,7 @@ from seqkit.compiler.expressions import (
     State,
     Step,
 )
+from seqkit.compiler.recording import Recorded, line_of
 from seqkit.compiler.rules import DECOMPOSITIONS
 from seqkit.compiler.sizes import Differ, Recording, for_any_size
 from seqkit.errors import SeqkitError
@@ -60,13 +58,15 @@ def trace(cell: Cell) -> Step:
 
 
 def _trace(cell: Cell) -> Step:
-    first, second = (Recording(_Tracing(cell, Expressions(), 1, units).step(), units) for units in _UNITS)
+    tracings = [_Tracing(cell, Expressions(), 1, units) for units in _UNITS]
+    first, second = (Recording(tracing.step(), tracing.units) for tracing in tracings)
     if _Tracing(cell, first.step.all, 2, first.units).results() != (*first.step.states, *first.step.operands[1:]):
         raise Refused("gives other expressions for another number of sequences")
     try:
         step = for_any_size(first, second)
-    except Differ:
-        raise Refused("gives other expressions for another number of hidden units") from None
+    except Differ as difference:
+        where = tracings[0].making(difference.number)
+        raise Refused(f"gives other expressions for another number of hidden units{where}") from None
     if step.operands[:1] not in ((), (step.all.add(State(0)),)):
         raise Refused("has a recurrent product of something else than h")
     return step
@@ -77,6 +77,7 @@ class _Tracing:
 
     def __init__(self, cell: Cell, expressions: Expressions, batch: int, units: int) -> None:
         self.cell, self.all, self.batch, self.units = cell, expressions, batch, units
+        self.made_by: dict[int, tuple[Recorded, Node]] = {}
         self.own = cell.own_parameters(units)
         for name, value in self.own.items():
             if value.numel() % units:
@@ -166,90 +167,47 @@ class _Tracing:
         def record() -> GraphModule:
             return make_fx(torch.func.functionalize(flat), decomposition_table=DECOMPOSITIONS)(*tensors)
 
+        code = getattr(type(self.cell).step, "__code__", None)
+        file = getattr(code, "co_filename", None)
         try:
             graph = record()
         except Exception as error:  # whatever a step of somebody's own raises when torch records it
-            raise Refused(f"cannot be recorded ({type(error).__name__}: {_first_line(error)})") from error
-        return _Run(self, graph, record).result(arrays)
+            why = f"{type(error).__name__}: {_first_line(error)}"
+            raise Refused(f"cannot be recorded{line_of(error, file)} ({why})") from error
+        self.recorded = Recorded(graph, record, file, Interpreter(self.all, self.units))
+        try:
+            return self.recorded.result(arrays)
+        finally:
+            self.made_by = {n: (self.recorded, node) for n, node in self.recorded.made_by.items()} | self.made_by
+
+    def making(self, number: int | None) -> str:
+        """The operator that an expression is of, as the end of a sentence."""
+        recorded, node = self.made_by.get(-1 if number is None else number, (None, None))
+        return "" if recorded is None else recorded.by(node)
 
     def _by_gate(self, array: Elements, what: str) -> tuple[int, ...]:
         """The expression of each gate, or of each row of a parameter, which has to be the same for all units."""
         rows = array.reshape(-1, self.units) if array.ndim != 2 else array.reshape(array.shape[0], -1, self.units)
         rows = rows.reshape(self.batch, -1, self.units) if array.size else rows.reshape(self.batch, 0, self.units)
-        return tuple(self._same(rows[:, n], what) for n in range(rows.shape[1]))
+        return tuple(self._same(rows[:, n], array, what) for n in range(rows.shape[1]))
 
     def _by_unit(self, array: Elements, what: str) -> int:
         if array.shape != (self.batch, self.units):
-            raise Refused(f"gives {what} in the shape {array.shape}, not (B, H)")
-        return self._same(array, what)
+            where = self.recorded.making(array)
+            raise Refused(f"gives {what} in the shape {array.shape}, not (B, H){where}")
+        return self._same(array, array, what)
 
-    def _same(self, rows: Elements, what: str) -> int:
+    def _same(self, rows: Elements, array: Elements, what: str) -> int:
+        """The one expression of these rows of an array."""
         for (row, unit), element in _places(rows):
             if element.unit not in (None, unit):
-                raise Refused(f"gives one hidden unit {what} of another")
+                raise Refused(f"gives one hidden unit {what} of another{self.recorded.mixing(array)}")
             if element.row not in (None, row):
-                raise Refused(f"gives one sequence {what} of another")
+                raise Refused(f"gives one sequence {what} of another{self.recorded.mixing(array)}")
             if element.number != rows[0, 0].number:
-                raise Refused(f"computes {what} in another way for some of the hidden units or sequences")
+                where = self.recorded.mixing(array)
+                raise Refused(f"computes {what} in another way for some of the hidden units or sequences{where}")
         return self.all.as_number(rows[0, 0].number)
-
-
-class _Run(NamedTuple):
-    """A recorded graph, and what records it."""
-
-    tracing: _Tracing
-    graph: GraphModule
-    record: Callable[[], GraphModule]
-
-    def result(self, given: list[Elements]) -> Any:
-        interpreter, values = Interpreter(self.tracing.all, self.tracing.units), {}
-        inputs = iter(given)
-        for node in self.graph.graph.nodes:
-            if node.op == "placeholder":
-                values[node] = next(inputs)
-            elif node.op == "get_attr":
-                values[node] = getattr(self.graph, node.target)
-            elif node.op == "call_function":
-                args, kwargs = torch.fx.map_arg((node.args, node.kwargs), values.__getitem__)
-                try:
-                    values[node] = interpreter.call(node.target, tuple(args), dict(kwargs))
-                    if not isinstance(values[node], Tensor):
-                        _check_numbers(node.meta.get("val"))
-                except Exception as error:  # an operator may be called in ways that no rule has foreseen
-                    why = error if isinstance(error, Refused) else f"no rule can read ({type(error).__name__})"
-                    raise Refused(f"uses {node.target}{self._where(node.target)}, which {why}") from error
-            else:
-                returned = torch.fx.map_arg(node.args[0], values.__getitem__)
-        return _map_tensors(returned, interpreter.of_constant)
-
-    def _where(self, operator: Any) -> str:
-        """The line of the cell's source that calls an operator."""
-        code = getattr(type(self.tracing.cell).step, "__code__", None)
-        watch = _Watch(operator, getattr(code, "co_filename", None))
-        with watch:
-            self.record()
-        return f" in line {watch.line} of {Path(str(watch.file)).name}" if watch.line else ""
-
-
-class _Watch(TorchDispatchMode):
-    """Notes the line of a file from which an operator is first called."""
-
-    def __init__(self, operator: Any, file: str | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.operator, self.file, self.line = operator, file, 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is self.operator and not self.line:
-            frame = sys._getframe()
-            while frame and frame.f_code.co_filename != self.file:
-                frame = frame.f_back  # type: ignore[assignment]
-            self.line = frame.f_lineno if frame else 0
-        return func(*args, **(kwargs or {}))
-
-
-def _check_numbers(value: Any) -> None:
-    if isinstance(value, Tensor) and not (value.is_floating_point() or value.dtype is torch.bool):
-        raise Refused(f"gives {str(value.dtype).removeprefix('torch.')}, not real numbers")
 
 
 def _first_line(error: Exception) -> str:
@@ -258,9 +216,3 @@ def _first_line(error: Exception) -> str:
 
 def _places(rows: Elements) -> list[tuple[tuple[int, int], Element]]:
     return [((row, unit), rows[row, unit]) for row in range(rows.shape[0]) for unit in range(rows.shape[1])]
-
-
-def _map_tensors(value: Any, change: Callable[[Tensor], Any]) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_map_tensors(each, change) for each in value]
-    return change(value) if isinstance(value, Tensor) else value

@@ -48,16 +48,10 @@ def translate(cells: Sequence[Cell]) -> Translated:
 
 def struct_of(cell: Cell) -> str:
     """The C++ of one cell, as :func:`seqkit.compiler.cpp.library` takes it; raises as :func:`translate`."""
-    from seqkit.compiler.cpp import cell_struct, scan_struct, why_not
-    from seqkit.compiler.trace import TraceError, trace
+    from seqkit.compiler import cpp
+    from seqkit.compiler.trace import trace
 
-    step = trace(cell)
-    reason = why_not(step)
-    if reason:
-        raise TraceError(f"{type(cell).__name__}.step is not compiled: it {reason}")
-    if not cell.stages:
-        return scan_struct(step)
-    return cell_struct(step, [cell.gate_names.index(gate) for gate in cell.recurrent_bias])
+    return cpp.struct_of(trace(cell), [cell.gate_names.index(gate) for gate in cell.recurrent_bias])
 
 
 def ensure_cells(

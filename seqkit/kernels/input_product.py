@@ -20,8 +20,10 @@ def input_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return rows.view(*x.shape[:-1], len(weight))
 
 
-def _times_transposed(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """(N, K) times (R, K) turned round."""
+def times_transposed(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
+    """(N, K) times (R, K) turned round, and a bias (R) added."""
+    if not torch.backends.mkldnn.is_available() or not a.numel() or not b.numel():
+        return linear(a, b, bias)
     product: Tensor = torch.ops.mkldnn._linear_pointwise(a.contiguous(), b.contiguous(), bias, "none", [], "")
     return product
 
@@ -30,7 +32,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return _times_transposed(x, weight, bias)
+        return times_transposed(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -40,7 +42,7 @@ class _Product(torch.autograd.Function):
             # These have derivatives of their own.
             return grad @ weight if need_x else None, grad.T @ x if need_weight else None, grad.sum(0)
         return (
-            _times_transposed(grad, weight.T) if need_x else None,
-            _times_transposed(grad.T, x.T) if need_weight else None,
+            times_transposed(grad, weight.T) if need_x else None,
+            times_transposed(grad.T, x.T) if need_weight else None,
             grad.sum(0) if need_bias else None,
         )

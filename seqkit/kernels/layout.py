@@ -48,7 +48,7 @@ def layer_of(weights: Sequence[Weights]) -> Layer:
         stack([pad_gates(w.weight_x) for w in weights]),
         stack([pad_units(pad_gates(w.weight_h), hidden) for w in weights]),
         stack([pad_gates(w.bias.unsqueeze(1)).squeeze(1) for w in weights]),
-        stack([pad_units(_own_rows(w, hidden), hidden) for w in weights]),
+        stack([pad_units(own_rows(w, hidden), hidden) for w in weights]),
     )
 
 
@@ -74,7 +74,7 @@ def _direction(cell: Cell, layer: Layer, units: int) -> Weights:
     return Weights(unpad_gates(layer.weight_x), weight_h, unpad_gates(layer.bias), bias_h, parameters)
 
 
-def _own_rows(weights: Weights, hidden: int) -> Tensor:
+def own_rows(weights: Weights, hidden: int) -> Tensor:
     """(n, H): the recurrent bias, then the cell's own parameters in the order in which it declares them."""
     bias_h = [weights.bias_h] if weights.bias_h is not None else []
     rows = [value.reshape(-1, hidden) for value in (*bias_h, *weights.own.values())]

@@ -14,6 +14,7 @@ import torch
 
 from seqkit.kernels.build import BuildError, build, built, fits
 from seqkit.kernels.operators import operator, register
+from seqkit.kernels.phased import register as register_phased
 from seqkit.kernels.scan import register as register_scan
 
 _loaded: list[str] = []
@@ -41,6 +42,7 @@ def load(path: str) -> None:
                 raise BuildError(f"{path} cannot be loaded ({why}); clear it: seqkit kernels clear") from error
             register()
             register_scan()
+            register_phased()
         _loaded.append(path)
 
 

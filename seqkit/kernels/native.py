@@ -18,8 +18,9 @@ from seqkit.cells import Cell, CellState
 from seqkit.kernels.base import Kernel, LayerCall, Weights
 from seqkit.kernels.layout import layer_of, pad_units, padded, stack, unpad_outputs, weights_of
 from seqkit.kernels.library import ensure, ensure_or_warn, multiplies_bf16, ready
-from seqkit.kernels.operators import Options, forward, operator, operator_name
+from seqkit.kernels.operators import IN_PHASES, Options, forward, operator, operator_name
 from seqkit.kernels.packed import PackedStack, PackedWeights, pack_stack, packing_of, tensors_of
+from seqkit.kernels.phased import run_phased
 from seqkit.kernels.plan import plan
 from seqkit.kernels.scan import run_scan
 
@@ -54,13 +55,15 @@ class CellFacts(NamedTuple):
     gates: int
     states: tuple[str, ...]
     """names, the output's first"""
-    has_products: bool
-    """whether it has recurrent products at all"""
+    has_packed_step: bool
+    """whether its weights can be packed for single steps: its units see each other through one recurrent product"""
 
 
 def facts_of(cell: Cell) -> CellFacts:
     """Those of a cell."""
-    return CellFacts(operator_name(cell), len(cell.gate_names), cell.state_names, bool(cell.stages))
+    name = operator_name(cell)
+    packed = name is not None and bool(cell.stages) and name not in IN_PHASES
+    return CellFacts(name, len(cell.gate_names), cell.state_names, packed)
 
 
 class Native(Kernel):
@@ -80,6 +83,8 @@ class Native(Kernel):
 
     def run_layer(self, call: LayerCall) -> tuple[Tensor, CellState]:
         """See :class:`~seqkit.kernels.base.Kernel`."""
+        if operator_name(call.cell) in IN_PHASES:
+            return run_phased(call)
         if not call.cell.stages:
             return run_scan(call)
         tensors = tensors_of(call.weights)

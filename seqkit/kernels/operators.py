@@ -39,6 +39,8 @@ _NAMES = {type(c): [(name, o.options) for name, o in CELLS.items() if type(o) is
 """For each class of cell the names of its C++, with the options that each stands for."""
 _STEPS: dict[str, Callable[..., Any]] = {}
 """The step that was compiled, by the name of its C++: a class may be given another one."""
+IN_PHASES: set[str] = set()
+"""Those of the cells whose step is divided into phases"""
 
 
 _PIECE = 1 << 16
@@ -65,6 +67,8 @@ def same_options(first: dict[str, Any], second: dict[str, Any]) -> bool:
 def add_cell(name: str, cell: Cell) -> None:
     """A cell that was compiled; its operators are loaded, and what its class computes was compiled as it is now."""
     CELLS[name] = copy.copy(cell)
+    if operator("runs_in_phases")(name):
+        IN_PHASES.add(name)
     _STEPS[name] = type(cell).step
     _NAMES.setdefault(type(cell), []).append((name, dict(vars(cell))))
 

@@ -14,34 +14,21 @@ from torch import Tensor
 from seqkit.cells import Cell, CellState
 from seqkit.kernels.base import LayerCall, Weights
 from seqkit.kernels.input_product import input_product
+from seqkit.kernels.layout import own_rows
 from seqkit.kernels.operators import CELLS, operator, operator_name
-from seqkit.lengths import sequence_mask
+from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directions
 
 
 def run_scan(call: LayerCall) -> tuple[Tensor, CellState]:
     """See :meth:`~seqkit.kernels.base.Kernel.run`."""
-    cell, weights, x, lengths, states, _ = call
-    if lengths is not None:
-        # Whatever stands in the padding must not reach the product, nor its gradient.
-        x = x.masked_fill(~sequence_mask(lengths, x.shape[1]).unsqueeze(2), 0.0)
-    if states is None:
-        zeros = x.new_zeros(len(x), len(weights), weights[0].weight_h.shape[1])
-        states = (zeros,) * len(cell.state_names)
-    outputs, finals = [], []
-    for number, given in enumerate(weights):
-        state = torch.stack([value[:, number] for value in states])
-        out, final = _direction(cell, given, x, lengths, state, bool(number))
-        outputs.append(out)
-        finals.append(final)
-    return torch.cat(outputs, 2) if len(outputs) > 1 else outputs[0], torch.stack(finals, 2).unbind(0)
+    return run_directions(call, _direction)
 
 
 def _direction(
     cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: Tensor, reverse: bool
 ) -> tuple[Tensor, Tensor]:
     parts, hidden = input_product(x, weights.weight_x, weights.bias), weights.weight_h.shape[1]
-    rows = [value.reshape(-1, hidden) for value in weights.own.values()]
-    own = torch.cat(rows) if rows else x.new_zeros(0, hidden)
+    own = own_rows(weights, hidden)
     keep = torch.is_grad_enabled() and any(t.requires_grad for t in (parts, own, state))
     out, final, _ = operator("scan")(operator_name(cell), parts, lengths, own, state, reverse, keep)
     return out, final
@@ -82,36 +69,10 @@ def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: 
     grad_final = torch.zeros_like(state) if grad_final is None else grad_final
     grads: Sequence[Tensor | None]
     if torch.is_grad_enabled():
-        grads = _differentiable_gradients(ctx, (x, own, state), lengths, (grad_out, grad_final))
+        parts = Parts(CELLS[ctx.cell], x, lengths, own, state, ctx.reverse)
+        grads = differentiable_gradients(parts, (x, own, state), (grad_out, grad_final))
     else:
         call = (ctx.cell, x, lengths, own, state, ctx.reverse, out, kept, grad_out, grad_final)
         grads = operator("scan_backward")(*call)
     grad_x, grad_own, grad_state = grads
     return None, grad_x, None, grad_own, grad_state, None, None
-
-
-def _differentiable_gradients(
-    ctx: Any, tensors: tuple[Tensor, ...], lengths: Tensor | None, grads: tuple[Tensor, Tensor]
-) -> list[Tensor | None]:
-    """For a second derivative: the same gradients, by autograd through ``step``, so that they have a graph."""
-    wanted = [t for t in tensors if t.requires_grad]
-    outputs = _unrolled(CELLS[ctx.cell], tensors, lengths, ctx.reverse)
-    found = iter(torch.autograd.grad(outputs, wanted, grads, create_graph=True, allow_unused=True))
-    return [next(found) if t.requires_grad else None for t in tensors]
-
-
-def _unrolled(cell: Cell, tensors: tuple[Tensor, ...], lengths: Tensor | None, reverse: bool) -> tuple[Tensor, Tensor]:
-    """What the operator computes, by the cell's own step."""
-    x, own, state = tensors
-    named, row = {}, 0
-    for name, value in cell.own_parameters(state.shape[2]).items():
-        rows = value.numel() // state.shape[2]
-        named[name], row = own[row : row + rows].reshape(value.shape), row + rows
-    steps, now = x.shape[1], tuple(state)
-    inside = x.new_ones(x.shape[:2], dtype=torch.bool) if lengths is None else sequence_mask(lengths, steps)
-    outputs = [x.new_zeros(state.shape[1:])] * steps
-    for t in reversed(range(steps)) if reverse else range(steps):
-        real, new = inside[:, t : t + 1], cell.step(x[:, t], x[:, t, :0], now, **named)
-        outputs[t] = new[0] * real
-        now = tuple(torch.where(real, after, before) for after, before in zip(new, now, strict=True))
-    return torch.stack(outputs, 1), torch.stack(now)

@@ -230,7 +230,7 @@ class Recurrent(nn.Module):
             kernel = choose_kernel(self.cell, x, self.kernel, self.precision)
             found = self._packed.kernel_for[choice] = kernel, facts_of(self.cell)
         kernel, facts = found
-        return (kernel, facts) if isinstance(kernel, Native) and facts.has_products else None
+        return (kernel, facts) if isinstance(kernel, Native) and facts.has_packed_step else None
 
     def _run(self, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None) -> tuple[Tensor, State]:
         layers, device = self._layers(), x.device.type

@@ -2,10 +2,11 @@
 
 import torch
 
-from seqkit.cells import Cell
+from seqkit.cells import Cell, make_cell
 from seqkit.cells.gru import GRU
 from seqkit.cells.lstm import LSTM
 from seqkit.cells.lstm_coupled import CoupledLSTM
+from seqkit.cells.lstm_layer_norm import LayerNormLSTM
 from seqkit.cells.lstm_peephole import PeepholeLSTM
 from seqkit.cells.min_gru import MinGRU
 from seqkit.cells.rnn import RNN
@@ -85,8 +86,86 @@ class OwnRNN(RNN):
     """The same."""
 
 
+class OwnLayerNormLSTM(LayerNormLSTM):
+    """The same."""
+
+
+class ThreeStates(Cell):
+    """Three states, one of which the next step's gates read, with a recurrent bias of its own."""
+
+    gate_names = ("f", "n", "o")
+    state_names = ("h", "slow", "slower")
+    recurrent_bias = ("n",)
+
+    def step(self, x, r, state):
+        (_, slow, slower), (x_f, x_n, x_o), (r_f, r_n, r_o) = state, x.chunk(3, -1), r.chunk(3, -1)
+        f = torch.sigmoid(x_f + r_f)
+        new = f * slow + (1 - f) * torch.tanh(x_n + f * r_n + slower)
+        return torch.sigmoid(x_o + r_o + new) * new, new, 0.9 * slower + 0.1 * slow
+
+
+class Chain(Cell):
+    """Three recurrent products: of h, of what the first gave, and of what both gave and a state; one gate has none."""
+
+    gate_names = ("a", "b", "c", "d", "out")
+    state_names = ("h", "m")
+
+    @property
+    def stages(self):
+        return (("a", "b"), ("c",), ("d",))
+
+    def own_parameters(self, hidden_size):
+        return {"p": torch.ones(hidden_size)}
+
+    def operand(self, stage, x, r, state):
+        hidden = state[0].shape[-1]
+        if stage == 0:
+            return state[0]
+        first = torch.tanh(x[..., :hidden] + r[..., :hidden])
+        return first if stage == 1 else first * state[1] + torch.sigmoid(r[..., 2 * hidden : 3 * hidden])
+
+    def step(self, x, r, state, *, p):
+        (h, m), (_, b, c, d), out = state, (x[..., : r.shape[-1]] + r).chunk(4, -1), x[..., r.shape[-1] :]
+        m = torch.sigmoid(b) * m + p * torch.tanh(c)
+        return torch.sigmoid(out) * torch.tanh(m + d) + 0.1 * h, m
+
+
+class Normalised(Cell):
+    """Sums over the units with no recurrent product: of the state, divided by their spread, and of a parameter's."""
+
+    gate_names = ("a", "b")
+    state_names = ("h", "c", "n")
+
+    @property
+    def stages(self):
+        return ()
+
+    def own_parameters(self, hidden_size):
+        return {"gain": torch.ones(hidden_size)}
+
+    def step(self, x, r, state, *, gain):
+        (h, c, n), (a, b) = state, x.chunk(2, -1)
+        centred = a + h - (a + h).mean(-1, keepdim=True)
+        wide = centred / (centred.square().mean(-1, keepdim=True) + 0.1).sqrt()
+        c = torch.sigmoid(b) * c + gain * wide
+        return torch.tanh(c / (1 + (gain * c).square().sum(-1, keepdim=True)).sqrt()) + 0.1 * n, c, 0.5 * n + gain * b
+
+
+class NormalisedStages(Chain):
+    """A sum over the units of what the first product gave, before the second."""
+
+    def operand(self, stage, x, r, state):
+        value = super().operand(stage, x, r, state)
+        return value if stage == 0 else value - value.mean(-1, keepdim=True)
+
+
 OWN = [MinimalGated(), Odd()]
 WITHOUT_PRODUCT = [MinGRU(), Traces()]
+IN_PHASES = [
+    ThreeStates(), Chain(), Normalised(), NormalisedStages(), OwnLayerNormLSTM(), OwnGRU("before"), make_cell("s-lstm"),
+    make_cell("mgu"),
+]  # fmt: skip
+"""Several products, more than two states, sums over the units, gates without a product"""
 BY_HAND = {
     "lstm": OwnLSTM(), "lstm-peephole": OwnPeepholeLSTM(), "lstm-coupled": OwnCoupledLSTM(), "gru-after": OwnGRU(),
     "rnn-tanh": OwnRNN(), "rnn-relu": OwnRNN("relu"),

@@ -16,6 +16,13 @@ BINARY = {
 }  # fmt: skip
 
 
+OVER_UNITS = {
+    "centred": lambda a: a - a.mean(-1, keepdim=True),
+    "scaled": lambda a: a / (a.square().mean(-1, keepdim=True) + 0.5).sqrt(),
+    "share": lambda a: torch.tanh(a.sum(-1, keepdim=True)) * a,
+}
+
+
 class Drawn(Cell):
     """A step that is made of expressions, which are nested tuples of an operator's name and its operands."""
 
@@ -30,26 +37,64 @@ class Drawn(Cell):
 
     def step(self, x, r, state, *, p):
         (x_a, x_b), (r_a, r_b) = x.chunk(2, -1), r.chunk(2, -1)
-        leaves = {"xa": x_a, "xb": x_b, "ra": r_a, "rb": r_b, "h": state[0], "c": state[1], "p": p.expand_as(x_a)}
-
-        def value(expression):
-            if isinstance(expression, str):
-                return leaves[expression]
-            operator, *parts = expression
-            return {**UNARY, **BINARY}[operator](*map(value, parts))
-
+        leaves = {"xa": x_a, "xb": x_b, "ra": r_a, "rb": r_b, "p": p.expand_as(x_a), "h": state[0], "c": state[1]}
         # Kept between -1 and 1, so that no sequence of steps grows beyond bounds.
-        return tuple(torch.tanh(value(each)) for each in self.expressions)
+        return tuple(torch.tanh(value_of(each, leaves)) for each in self.expressions)
+
+
+class DrawnInPhases(Drawn):
+    """Two recurrent products, of which the second multiplies the first expression, and one gate that has none."""
+
+    gate_names = ("a", "b", "out")
+    state_names = ("h", "c", "d")
+
+    @property
+    def stages(self):
+        return (("a",), ("b",))
+
+    def operand(self, stage, x, r, state):
+        if stage == 0:
+            return state[0]
+        h, c, d = state
+        hidden = h.shape[-1]
+        x_a, x_b, _ = x.chunk(3, -1)
+        leaves = {"xa": x_a, "xb": x_b, "ra": r[..., :hidden], "rb": x_b, "h": h, "c": c, "d": d, "p": x_a}
+        return torch.tanh(value_of(self.expressions[0], leaves))
+
+    def step(self, x, r, state, *, p):
+        (x_a, x_b, out), (r_a, r_b) = x.chunk(3, -1), r.chunk(2, -1)
+        leaves = {"xa": x_a, "xb": x_b, "ra": r_a, "rb": r_b, "p": p.expand_as(out)}
+        leaves |= dict(zip(self.state_names, state, strict=True))
+        h, *others = (torch.tanh(value_of(each, leaves)) for each in self.expressions[1:])
+        return torch.sigmoid(out) * h, *others
+
+
+def value_of(expression, leaves):
+    """What an expression is worth."""
+    if isinstance(expression, str):
+        return leaves[expression]
+    operator, *parts = expression
+    return {**UNARY, **BINARY, **OVER_UNITS}[operator](*(value_of(part, leaves) for part in parts))
+
+
+def expressions(names, unary):
+    """Random expressions of leaves of those names."""
+    return st.recursive(
+        st.sampled_from(names),
+        lambda inner: st.one_of(
+            st.tuples(st.sampled_from(sorted(unary)), inner), st.tuples(st.sampled_from(sorted(BINARY)), inner, inner)
+        ),
+        max_leaves=8,
+    )
 
 
 def cells_of_expressions():
     """Cells of two states, each of a random expression."""
-    leaves = st.sampled_from(["xa", "xb", "ra", "rb", "h", "c", "p"])
-    grown = st.recursive(
-        leaves,
-        lambda inner: st.one_of(
-            st.tuples(st.sampled_from(sorted(UNARY)), inner), st.tuples(st.sampled_from(sorted(BINARY)), inner, inner)
-        ),
-        max_leaves=8,
-    )
+    grown = expressions(["xa", "xb", "ra", "rb", "h", "c", "p"], UNARY)
     return st.tuples(grown, grown).map(Drawn)
+
+
+def cells_in_phases():
+    """Cells of three states and a second recurrent product of a random expression, with sums over the units in all."""
+    grown = expressions(["xa", "xb", "ra", "rb", "h", "c", "d", "p"], {**UNARY, **OVER_UNITS})
+    return st.tuples(grown, grown, grown, grown).map(DrawnInPhases)

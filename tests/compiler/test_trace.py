@@ -11,11 +11,12 @@ from seqkit.cells import Cell, make_cell
 from seqkit.cells.gru import GRU
 from seqkit.compiler import TraceError, trace
 from seqkit.compiler.cpp import kept_by, slots_of
-from seqkit.compiler.expressions import Input, Recurrent, State, depends_on_gradient
+from seqkit.compiler.expressions import Input, Recurrent, State, Sum, depends_on_gradient
 from seqkit.compiler.keeping import needed_by
+from seqkit.compiler.phased import kept_by as kept_in_phases
 from tests.compiler.evaluation import evaluate, leaves_of
-from tests.compiler.own_cells import BY_HAND, OWN, WITHOUT_PRODUCT, MinimalGated
-from tests.compiler.random_cells import cells_of_expressions
+from tests.compiler.own_cells import BY_HAND, IN_PHASES, OWN, WITHOUT_PRODUCT, MinimalGated, OwnLayerNormLSTM
+from tests.compiler.random_cells import cells_in_phases, cells_of_expressions
 
 HAND_KEEPS = {"lstm": 5, "lstm-peephole": 5, "lstm-coupled": 4, "gru-after": 4, "rnn-tanh": 1, "rnn-relu": 1}
 
@@ -65,7 +66,7 @@ GATHERED = [
 OTHERS = [*map(make_cell, GATHERED), GRU("before")]
 
 
-@pytest.mark.parametrize("cell", [*OWN, *WITHOUT_PRODUCT, *BY_HAND.values(), *OTHERS], ids=repr)
+@pytest.mark.parametrize("cell", [*OWN, *WITHOUT_PRODUCT, *IN_PHASES, *BY_HAND.values(), *OTHERS], ids=repr)
 def test_a_traced_step_and_its_gradient_are_worth_what_torch_computes(cell):
     assert_traced_as_written(cell)
 
@@ -76,11 +77,34 @@ def test_any_elementwise_step_is_traced_as_written(cell):
     assert_traced_as_written(cell)
 
 
+@settings(max_examples=12)
+@given(cells_in_phases())
+def test_any_step_with_several_products_and_sums_over_units_is_traced_as_written(cell):
+    assert_traced_as_written(cell)
+
+
 @pytest.mark.parametrize("name", BY_HAND)
 def test_no_more_is_kept_than_what_was_chosen_by_hand(name):
     kept = kept_by(trace(BY_HAND[name]))
     assert len(kept.values) <= HAND_KEEPS[name]
     assert kept.only_h == name.startswith("rnn")
+
+
+def test_no_more_is_kept_in_phases_than_what_was_chosen_by_hand():
+    normalised, before = kept_in_phases(trace(OwnLayerNormLSTM())), kept_in_phases(trace(GRU("before")))
+    assert len(normalised.vectors) <= 14 and len(before.vectors) <= 3
+
+
+def test_a_sum_over_the_units_is_kept_and_not_computed_again():
+    class Summed(Plain):
+        def new(self, a, h):
+            return torch.sin(torch.sigmoid(a).sum(-1, keepdim=True)) + h
+
+    step = trace(Summed())
+    kept = kept_in_phases(step)
+    assert len(kept.scalars) == len(kept.vectors) == 1
+    way_back = {*step.all.below(step.gradients, [*kept.scalars, *kept.vectors])} - {*kept.scalars}
+    assert all(n in depends_on_gradient(step.all, [n]) for n in way_back if isinstance(step.all[n], Sum))
 
 
 @pytest.mark.parametrize("cell", [*OWN, *BY_HAND.values()], ids=repr)
@@ -184,17 +208,17 @@ class Shape(Plain):
 REFUSED = {
     Some: r"uses aten.sum.dim_IntList in line \d+ of test_trace.py, which joins values of different hidden units",
     Neighbour: r"uses aten.add.Tensor in line \d+ of test_trace.py, which joins values of different hidden units",
-    Reversed: "gives one hidden unit the new state of another",
+    Reversed: r"gives one hidden unit the new state of another, by aten.flip.default in line \d+ of test_trace.py",
     Product: r"uses aten.mm.default in line \d+ of test_trace.py, which has no rule",
     Batch: "joins values of different sequences",
     Chance: r"line \d+ of test_trace.py, which draws random numbers",
-    Branch: "cannot be recorded",
-    Size: "gives other expressions for another number of hidden units",
-    First: "in another way for some of the hidden units",
+    Branch: r"cannot be recorded in line \d+ of test_trace.py",
+    Size: r"for another number of hidden units, by aten.div.Tensor in line \d+ of test_trace.py",
+    First: r"in another way for some of the hidden units or .*, by aten.cat.default in line \d+ of test_trace.py",
     Whole: r"uses aten._to_copy.default in line \d+ of test_trace.py, which gives int64, not real numbers",
     Floor: r"in line \d+ of test_trace.py, which is given rounding_mode='floor'",
-    Constants: "in another way for some of the hidden units",
-    Shape: r"gives the new state in the shape \(1, 1, 3\), not \(B, H\)",
+    Constants: r"hidden units or sequences, by aten.mul.Tensor in line \d+ of test_trace.py",
+    Shape: r"in the shape \(1, 1, 3\), not \(B, H\), by aten.unsqueeze.default in line \d+ of test_trace.py",
 }
 
 
@@ -211,6 +235,19 @@ def test_the_line_that_is_named_is_that_of_the_operator():
     line = int(str(error.value).partition("in line ")[2].split()[0])
     source = Path(__file__).read_text("utf-8").splitlines()
     assert source[line - 1].strip() == "return a @ h.T @ h"
+
+
+@pytest.mark.parametrize(("kind", "line"), [(Reversed, "return h.flip(-1)"), (Size, "return a / a.shape[-1] ** 0.5")])
+def test_the_line_is_that_of_the_mistake_and_not_of_what_is_made_of_it(kind, line):
+    class Twice(Plain):
+        def new(self, a, h):
+            mistaken = kind().new(a / 2.5 + h.tanh(), h)
+            return (mistaken / 1.5).tanh()
+
+    with pytest.raises(TraceError) as error:
+        trace(Twice())
+    number = int(str(error.value).partition("in line ")[2].split()[0])
+    assert Path(__file__).read_text("utf-8").splitlines()[number - 1].strip() == line
 
 
 def test_an_in_place_operator_is_traced_as_what_it_computes():

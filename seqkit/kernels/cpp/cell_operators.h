@@ -4,6 +4,7 @@
 #include "arguments.h"
 #include "cells/cell.h"
 #include "inference.h"
+#include "phased.h"
 #include "scan.h"
 #include "sizes.h"
 #include "training.h"
@@ -17,7 +18,8 @@
 
 namespace seqkit {
 
-// A cell with a recurrent product has all but the last two, one without has those alone; the others are null.
+// A cell whose units see each other through one recurrent product has the first ones, one without a recurrent product
+// those of a scan, and one whose step is divided into phases the last two; the others are null.
 struct CellOperators {
     const char* name;
     Forwarded (*forward)(const ForwardArguments&) = nullptr;
@@ -30,6 +32,8 @@ struct CellOperators {
     bool keeps_only_h = false;
     Scanned (*scan)(const ScanArguments&, bool keep) = nullptr;
     ScanGradients (*scan_backward)(const ScanBackwardArguments&) = nullptr;
+    PhasedForwarded (*phased)(const PhasedArguments&, bool keep) = nullptr;
+    PhasedGradients (*phased_backward)(const PhasedBackwardArguments&) = nullptr;
 };
 
 template <class Cell>
@@ -53,6 +57,14 @@ constexpr CellOperators operators_of(const char* name) {
 template <class Cell>
 constexpr CellOperators scan_operators_of(const char* name) {
     return {.name = name, .scan = &scan<Cell>, .scan_backward = &scan_backward<Cell>};
+}
+
+template <class Cell>
+constexpr CellOperators phased_operators_of(const char* name) {
+    return {.name = name,
+            .kept_floats = [](int64_t H) { return Cell::KEPT * H + Cell::KEPT_SCALARS; },
+            .phased = &run_phases<Cell>,
+            .phased_backward = &run_phases_back<Cell>};
 }
 
 // The cells of a library, linked to those that were added before; read by any thread, added to by one at a time.

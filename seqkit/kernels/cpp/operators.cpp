@@ -10,6 +10,7 @@
 //   gradients.h                                  products over all time steps at once
 //   arguments.h layer.h inference.h training.h   the operators
 //   scan.h                                       those of cells without a recurrent product
+//   phased.h                                     those of cells with several, or with sums over their units
 //   cell_operators.h                             those of each cell, by name
 //
 // The letters of sizes are those of sizes.h: B batch, T time, I inputs, H hidden units, G gates, D directions.
@@ -46,6 +47,7 @@ static void define_operators(torch::Library& m) {
     m.def("kept_floats(str cell, int hidden_size) -> int",
           [](std::string_view cell, int64_t H) { return cells.of(cell, &CellOperators::kept_floats)(H); });
     m.def("keeps_only_h(str cell) -> bool", [](std::string_view cell) { return cells.find(cell).keeps_only_h; });
+    m.def("runs_in_phases(str cell) -> bool", [](std::string_view cell) { return bool(cells.find(cell).phased); });
     // The address of a CellTable in another library of these very sources, which stays loaded.
     m.def("add_cells(int table) -> ()", [](int64_t table) { cells.add(reinterpret_cast<CellTable*>(table)); });
     m.def("pack(Tensor weight_x, Tensor weight_h, bool bf16) -> Tensor");
@@ -82,6 +84,12 @@ static void define_operators(torch::Library& m) {
     m.def(
         "scan_backward(str cell, Tensor x, Tensor? lengths, Tensor own, Tensor state, bool reverse, Tensor out, Tensor "
         "kept, Tensor grad_out, Tensor grad_final) -> (Tensor, Tensor, Tensor)");
+    m.def(
+        "phased(str cell, Tensor x, Tensor? lengths, Tensor weight_h, Tensor own, Tensor state, bool reverse, bool "
+        "keep) -> (Tensor, Tensor, Tensor, Tensor)");
+    m.def(
+        "phased_backward(str cell, Tensor x, Tensor? lengths, Tensor weight_h, Tensor own, Tensor state, bool reverse, "
+        "Tensor operands, Tensor kept, Tensor grad_out, Tensor grad_final) -> (Tensor, Tensor, Tensor, Tensor)");
 }
 
 // Schemas are flat, and here alone arguments have an order.
@@ -150,6 +158,17 @@ static void implement_operators(torch::Library& m) {
         return cells.of(cell, &CellOperators::scan_backward)(
             {{cell, x, lengths, own, state, reverse}, out, kept, grad_out, grad_final});
     });
+    m.impl("phased", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_h,
+                        const Tensor& own, const Tensor& state, bool reverse, bool keep) {
+        return cells.of(cell, &CellOperators::phased)({cell, x, lengths, weight_h, own, state, reverse}, keep);
+    });
+    m.impl("phased_backward",
+           [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_h,
+              const Tensor& own, const Tensor& state, bool reverse, const Tensor& operands, const Tensor& kept,
+              const Tensor& grad_out, const Tensor& grad_final) {
+               const PhasedArguments forward{cell, x, lengths, weight_h, own, state, reverse};
+               return cells.of(cell, &CellOperators::phased_backward)({forward, operands, kept, grad_out, grad_final});
+           });
 }
 
 // What TORCH_LIBRARY does, but that of two builds in one process the first serves: torch would abort at the second.

@@ -1,6 +1,7 @@
 // What a cell that was compiled from its step in Python stands on: UnitWise, and what its expressions need besides.
 #pragma once
 
+#include "../phased.h"
 #include "../squash.h"
 #include "../vector.h"
 #include "unit_wise.h"

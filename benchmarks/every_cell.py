@@ -1,0 +1,107 @@
+"""Every cell against the reference loop and against torchrecurrent, where it has the cell; by turns, in one process.
+
+python -m benchmarks.every_cell [--cells mgu,star] [--threads 1] [--turns 5]
+
+On one thread the processor's time is measured, which other programs change little; on more, time that passes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import product
+from statistics import geometric_mean, median
+
+import click
+import torch
+
+from benchmarks.compiled import call_of
+from seqkit import Recurrent
+from seqkit.cells import available_cells, make_cell
+from seqkit.kernels import ensure_cells
+
+SHAPES = [(200, 1, 128), (100, 16, 64), (50, 32, 256)]
+"""Steps, sequences, hidden units; as many inputs as hidden units"""
+THEIRS = {
+    "atr": "ATR", "br": "BR", "cfn": "CFN", "fast-grnn": "FastGRNN", "fast-rnn": "FastRNN", "ind-rnn": "IndRNN",
+    "janet": "JANET", "lem": "LEM", "li-gru": "LiGRU", "light-ru": "LightRU", "lstm-multiplicative":
+    "MultiplicativeLSTM", "lstm-original": "OriginalLSTM", "lstm-peephole": "PeepholeLSTM", "mgu": "MGU", "mut1":
+    "MUT1", "mut3": "MUT3", "nas": "NAS", "nbr": "NBR", "ran": "RAN", "sgrn": "SGRN", "star": "STAR", "ugrnn": "UGRNN",
+    "unicornn": "UnICORNN",
+}  # fmt: skip
+"""The names of torchrecurrent's layers"""
+
+Call = Callable[[], object]
+
+
+def their_call(name: str, shape: tuple[int, int, int], training: bool) -> Call | None:
+    """A call of torchrecurrent's layer; None if it has none, or is not installed."""
+    if name not in THEIRS or find_spec("torchrecurrent") is None:
+        return None
+    steps, batch, hidden = shape
+    layer = getattr(import_module("torchrecurrent"), THEIRS[name])(hidden, hidden, batch_first=True)
+    x = torch.randn(batch, steps, hidden, requires_grad=training)
+    if training:
+
+        def train() -> object:
+            return layer(x)[0].sum().backward()
+
+        return train
+
+    def infer() -> object:
+        with torch.no_grad():
+            return layer(x)
+
+    return infer
+
+
+def medians(calls: Mapping[str, Call], turns: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Seconds of each call, which take turns."""
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(turns + 1):
+        for name, call in calls.items():
+            start = clock()
+            call()
+            if turn:
+                taken[name].append(clock() - start)
+    return {name: median(values) for name, values in taken.items()}
+
+
+def ratios(name: str, turns: int, clock: Callable[[], float]) -> dict[tuple[str, str], list[float]]:
+    """How many times as fast as each peer a cell is, by peer and mode, for each shape."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for training, shape in product((False, True), SHAPES):
+        layer = Recurrent(name, shape[2], shape[2]).train(training)
+        calls = {kernel: call_of(layer, shape, training, kernel) for kernel in ("native", "reference")}
+        theirs = their_call(name, shape, training)
+        seconds = medians(calls if theirs is None else {**calls, "torchrecurrent": theirs}, turns, clock)
+        for peer in [*seconds][1:]:
+            mode = "training" if training else "inference"
+            found.setdefault((peer, mode), []).append(seconds[peer] / seconds["native"])
+    return found
+
+
+@click.command()
+@click.option("--cells", default=",".join(available_cells()), help="separated by commas")
+@click.option("--threads", default=1)
+@click.option("--turns", default=5)
+def main(cells: str, threads: int, turns: int) -> None:
+    """Prints each ratio of speeds, and their geometric means."""
+    torch.set_num_threads(threads)
+    names = cells.split(",")
+    ensure_cells([make_cell(name) for name in names], click.echo)
+    total: dict[tuple[str, str], list[float]] = {}
+    for name in names:
+        for (peer, mode), values in ratios(
+            name, turns, time.process_time if threads == 1 else time.perf_counter
+        ).items():
+            total.setdefault((peer, mode), []).extend(values)
+            click.echo(f"{name:>20} {mode:>9} against {peer}: " + ", ".join(f"{value:.1f}" for value in values))
+    for (peer, mode), values in total.items():
+        click.echo(f"{mode} against {peer}: {geometric_mean(values):.1f}, worst {min(values):.1f}, {len(values)} cases")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The native loop of cells whose step is divided into phases: several products, more states, sums over hidden units.
+
+B batch, T time, I inputs, H hidden units, G gates, R gates with a recurrent product, P products (1 if there is none), S
+states, n rows of recurrent biases and the cell's own parameters.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqkit.cells import Cell, CellState
+from seqkit.kernels.base import LayerCall, Weights
+from seqkit.kernels.input_product import input_product, times_transposed
+from seqkit.kernels.layout import own_rows
+from seqkit.kernels.operators import CELLS, operator, operator_name
+from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directions
+
+
+def run_phased(call: LayerCall) -> tuple[Tensor, CellState]:
+    """See :meth:`~seqkit.kernels.base.Kernel.run`."""
+    return run_directions(call, _direction)
+
+
+def _direction(
+    cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: Tensor, reverse: bool
+) -> tuple[Tensor, Tensor]:
+    weight_h = weights.weight_h
+    parts, own = input_product(x, weights.weight_x, weights.bias), own_rows(weights, weight_h.shape[1])
+    keep = torch.is_grad_enabled() and any(t.requires_grad for t in (parts, weight_h, own, state))
+    out, final, _, _ = operator("phased")(operator_name(cell), parts, lengths, weight_h, own, state, reverse, keep)
+    return out, final
+
+
+def register() -> None:
+    """Tells torch the shapes and the derivative of the operators, once they are loaded."""
+    torch.library.register_fake("seqkit::phased", _fake_phased)
+    torch.library.register_fake("seqkit::phased_backward", _fake_phased_backward)
+    torch.library.register_autograd("seqkit::phased", _backward, setup_context=_save)
+
+
+def _fake_phased(
+    cell: str,
+    x: Tensor,
+    lengths: Tensor | None,
+    weight_h: Tensor,
+    own: Tensor,
+    state: Tensor,
+    reverse: bool,
+    keep: bool,
+) -> tuple[Tensor, ...]:
+    (batch, steps, _), hidden = x.shape, state.shape[2]
+    products, rows = (max(len(CELLS[cell].stages), 1), batch * steps) if keep else (0, 0)
+    return (
+        x.new_empty(batch, steps, hidden),
+        state.new_empty(state.shape),
+        x.new_empty(products, batch, steps, hidden),
+        x.new_empty(rows, operator("kept_floats")(cell, hidden)),
+    )
+
+
+def _fake_phased_backward(
+    cell: str, x: Tensor, lengths: Tensor | None, weight_h: Tensor, own: Tensor, state: Tensor, *_: Any
+) -> tuple[Tensor, ...]:
+    grad_r = x.new_empty(*x.shape[:2], len(weight_h))
+    return x.new_empty(x.shape), grad_r, own.new_empty(own.shape), state.new_empty(state.shape)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    cell, x, lengths, weight_h, own, state, reverse, _ = inputs
+    _, _, operands, kept = output
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(x, lengths, weight_h, own, state, operands, kept)
+    ctx.cell, ctx.reverse = cell, reverse
+
+
+def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: Any) -> tuple[Any, ...]:
+    x, lengths, weight_h, own, state, operands, kept = ctx.saved_tensors
+    grad_out = x.new_zeros(*x.shape[:2], state.shape[2]) if grad_out is None else grad_out
+    grad_final = torch.zeros_like(state) if grad_final is None else grad_final
+    grads: Sequence[Tensor | None]
+    if torch.is_grad_enabled():
+        parts = Parts(CELLS[ctx.cell], x, lengths, own, state, ctx.reverse, weight_h)
+        grads = differentiable_gradients(parts, (x, weight_h, own, state), (grad_out, grad_final))
+    else:
+        call = (ctx.cell, x, lengths, weight_h, own, state, ctx.reverse, operands, kept, grad_out, grad_final)
+        grad_x, grad_r, *others = operator("phased_backward")(*call)
+        grads = grad_x, _weight_gradient(CELLS[ctx.cell], grad_r, operands), *others
+    grad_x, grad_h, grad_own, grad_state = grads
+    return None, grad_x, None, grad_h, grad_own, grad_state, None, None
+
+
+def _weight_gradient(cell: Cell, grad_r: Tensor, operands: Tensor) -> Tensor:
+    """Of weight_h (R·H, H), from the gradients of recurrent parts (B, T, R·H) and what was multiplied (P, B, T, H)."""
+    hidden = operands.shape[3]
+    ends = [hidden * end for end in itertools.accumulate(map(len, cell.stages), initial=0)]
+    parts = [grad_r[..., begin:end].flatten(0, 1) for begin, end in itertools.pairwise(ends)]
+    if not parts:
+        return grad_r.new_zeros(0, hidden)
+    return torch.cat([times_transposed(part.T, operands[n].flatten(0, 1).T) for n, part in enumerate(parts)])
