@@ -7,7 +7,7 @@ order of ``gate_names``; a state is one (B, H) tensor for each of ``state_names`
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -72,6 +72,8 @@ class Cell(ABC):
     memory_gates: ClassVar[Mapping[str, int]] = {}
     """The gates that say how long a unit remembers: 1 for one that keeps the state when it is open, -1 for one that
     replaces it. Chrono initialisation sets their biases; a cell without such a gate refuses it."""
+    zero_states: ClassVar[tuple[str, ...]] = ()
+    """The states that have to be 0 before the first step; the others may be learned."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -89,6 +91,7 @@ class Cell(ABC):
 
         A cell with none has no recurrent weights, and its ``r`` is (B, 0): what its units remember is their own. Gates
         that are in no stage look at the input alone; they come last in ``gate_names``, and ``r`` is shorter than ``x``.
+        A name that is not in ``gate_names`` is a product without an input part; ``r`` may be longer than ``x``.
         """
         return (self.gate_names,)
 
@@ -117,6 +120,13 @@ class Cell(ABC):
     def has_gates(self) -> bool:
         """Whether :meth:`gates` gives the values of gates, and not only the sums that go into them."""
         return type(self).gates is not Cell.gates
+
+    def mix(self, before: CellState, after: CellState, shares: Sequence[Any]) -> CellState:
+        """The weighted averages of two states, for zoneout; a cell whose states cannot be averaged overrides this.
+
+        ``shares``, a number or a tensor (B, H) for each state, are those of ``before``.
+        """
+        return tuple(k * old + (1 - k) * new for k, old, new in zip(shares, before, after, strict=True))
 
     def step_backward(self, grad: CellState, saved: Saved, *args: Any, **own: Any) -> StepGradients:
         """Gradients of :meth:`step` from those of the new state. Optional; else autograd differentiates ``step``."""
