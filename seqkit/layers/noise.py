@@ -1,7 +1,6 @@
 """The randomness of a recurrent layer in training: which dropout is drawn when, and how long a draw holds.
 
 All numbers come from torch's generator, which a run seeds and a checkpoint keeps.
-B batch, T time, I inputs, H hidden units, D directions.
 """
 
 from __future__ import annotations
@@ -9,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch import Tensor
 
 from seqkit.cells import Cell
 from seqkit.errors import UsageError
@@ -51,18 +49,6 @@ class Noise:
 
     def __reduce__(self) -> tuple[type[Noise], tuple[()]]:
         return Noise, ()
-
-
-@contextmanager
-def one_sequence(layer: nn.Module) -> Iterator[None]:
-    """:meth:`Noise.one_sequence` of a recurrent layer."""
-    with layer.noise.one_sequence():  # type: ignore[union-attr,operator]
-        yield
-
-
-def locked_mask(x: Tensor, probability: float) -> Tensor:
-    """(B, 1, I) for x (B, T, I), or (B, I) for x (B, I): 0 with that probability, else 1 / (1 - probability)."""
-    return dropout(x.new_ones(x.shape[0], *[1] * (x.dim() - 2), x.shape[-1]), probability)
 
 
 def check_dropouts(cell: Cell, recurrent_dropout: float, **others: float) -> None:

@@ -327,8 +327,15 @@ class Recurrent(nn.Module):
         """The text between the parentheses of ``repr``."""
         return (
             f"{self.cell!r}, input_size={self.input_size}, hidden_size={self.hidden_size}, "
-            f"num_layers={self.num_layers}, bidirectional={self.bidirectional}, dropout={self.dropout}"
+            f"num_layers={self.num_layers}, bidirectional={self.bidirectional}, dropout={self.dropout}{self._extras()}"
         )
+
+    def _extras(self) -> str:
+        names = ("weight_dropout", "recurrent_dropout", "variational_dropout", "residual")
+        given = {name: value for name in names if (value := getattr(self, name))}
+        if self.initial is not None:
+            given["learned_state"] = True
+        return "".join(f", {name}={value}" for name, value in given.items())
 
     def _check(self, x: Tensor, lengths: Lengths | None, state: State | None) -> Tensor | None:
         """Refuses shapes that do not fit; returns lengths, or None where nothing is padding."""

@@ -16,7 +16,7 @@ from seqkit.cells import Cell, CellState
 from seqkit.kernels import Cudnn, Kernel, Reference, Weights, choose_kernel
 from seqkit.kernels.masked import Masked
 from seqkit.layers.call_checks import check_dtypes
-from seqkit.layers.noise import Draws, check_reference, drawn_in_the_loop, locked_mask
+from seqkit.layers.noise import Draws, check_reference, drawn_in_the_loop
 from seqkit.layers.state import State
 from seqkit.layers.zoneout import Zoneout
 
@@ -138,7 +138,9 @@ def _masked(call: _Call, x: Tensor, number: int) -> Tensor:
     probability = call.layer.variational_dropout
     if not call.layer.training or not probability:
         return x
-    return x * call.draws.get("inputs", number, partial(locked_mask, x, probability))
+    ones = x.new_ones(x.shape[0], x.shape[-1])
+    mask = call.draws.get("inputs", number, partial(dropout, ones, probability))
+    return x * (mask if x.dim() == 2 else mask.unsqueeze(1))
 
 
 def _masking(call: _Call, x: Tensor, number: int) -> Masked | None:
