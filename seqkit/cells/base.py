@@ -73,7 +73,7 @@ class Cell(ABC):
     """The gates that say how long a unit remembers: 1 for one that keeps the state when it is open, -1 for one that
     replaces it. Chrono initialisation sets their biases; a cell without such a gate refuses it."""
     zero_states: ClassVar[tuple[str, ...]] = ()
-    """The states that have to be 0 before the first step; the others may be learned."""
+    """The states that are never learned, since a step does not read them or they have to begin at 0."""
 
     @property
     def options(self) -> dict[str, Any]:

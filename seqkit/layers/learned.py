@@ -17,7 +17,7 @@ from seqkit.layers.state import State
 class LearnedState(nn.Module):
     """A state for each layer and direction, the same for every sequence; it begins at 0.
 
-    A state that the cell wants to begin at 0 (such as the counts of an sLSTM) is not learned.
+    A state that the cell wants to begin at 0 (such as what an sLSTM divides by) is not learned.
 
     Args:
         cell: what it is the state of.
