@@ -25,6 +25,17 @@ class Saved(NamedTuple):
     new: CellState
 
 
+class Parameters(NamedTuple):
+    """Weights and biases of one direction of a layer, as products use them; rows in the order of the gates."""
+
+    weight_x: Tensor
+    """(G·H, I)"""
+    weight_h: Tensor
+    """(n·H, H) for the n gates with a recurrent product"""
+    bias: Tensor
+    """(G·H)"""
+
+
 class StepGradients(NamedTuple):
     """Gradients of one step: for ``x`` and ``r`` (B, G·H), for the state before it, and for the cell's own parameters.
 
@@ -72,6 +83,8 @@ class Cell(ABC):
     memory_gates: ClassVar[Mapping[str, int]] = {}
     """The gates that say how long a unit remembers: 1 for one that keeps the state when it is open, -1 for one that
     replaces it. Chrono initialisation sets their biases; a cell without such a gate refuses it."""
+    derives_weights: ClassVar[bool] = False
+    """Whether products use other weights than those that are learned, see :meth:`derived`"""
     zero_states: ClassVar[tuple[str, ...]] = ()
     """The states that are never learned, since a step does not read them or they have to begin at 0."""
 
@@ -94,6 +107,10 @@ class Cell(ABC):
         A name that is not in ``gate_names`` is a product without an input part; ``r`` may be longer than ``x``.
         """
         return (self.gate_names,)
+
+    def derived(self, parameters: Parameters) -> Parameters:
+        """What the products use, made of what is learned; for a cell that says so by ``derives_weights``."""
+        return parameters
 
     def own_parameters(self, hidden_size: int) -> dict[str, Tensor]:
         """Initial values of parameters beyond the weights and biases, by name."""

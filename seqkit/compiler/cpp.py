@@ -41,6 +41,8 @@ _MOST_STATES = 2
 
 def why_not(step: Step) -> str | None:
     """What a step does that the C++ cannot do yet, as the end of a sentence; None if it can be emitted."""
+    if step.operands[:1] not in ((), (step.all.add(State(0)),)):
+        return "has a recurrent product of something else than h"
     if len(step.stages) > 1:
         return f"has {len(step.stages)} recurrent products in a step, of which one can be compiled"
     if step.stages and step.stages[0] < step.gates:

@@ -20,7 +20,7 @@ from seqkit.errors import UsageError, unknown
 from seqkit.kernels import PRECISIONS, Cudnn, OnePiece, PackedStack, Weights, kernel_name
 from seqkit.layers.call_checks import Lengths, check_kinds, check_sizes, check_state, checked_lengths
 from seqkit.layers.convert import layer_from_torch, layer_to_torch
-from seqkit.layers.direction import Direction, plain_weights, weights_of
+from seqkit.layers.direction import Direction, make_direction, plain_weights, weights_of
 from seqkit.layers.learned import LearnedState
 from seqkit.layers.noise import Noise, check_dropouts, drawn_in_the_loop
 from seqkit.layers.quick import quick_run, quick_step
@@ -112,7 +112,7 @@ class Recurrent(nn.Module):
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
         with torch.device(device) if device is not None else nullcontext():
             self.layers = nn.ModuleList(
-                nn.ModuleList(Direction(self.cell, size, hidden_size, chrono) for _ in range(self.num_directions))
+                nn.ModuleList(make_direction(self.cell, size, hidden_size, chrono) for _ in range(self.num_directions))
                 for size in sizes
             )
             # Without it there is no such module, so that layers have the weights that they always had.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from seqkit.cells import Cell, CellState
+from seqkit.cells.base import Parameters
 from seqkit.errors import UsageError, unknown
 
 
@@ -59,6 +60,11 @@ class Zoneout(Cell):
         return self.cell.zero_states
 
     @property
+    def derives_weights(self) -> bool:  # type: ignore[override]
+        """Whether the other cell does."""
+        return self.cell.derives_weights
+
+    @property
     def recurrent_bias(self) -> tuple[str, ...]:
         """Those of the other cell."""
         return self.cell.recurrent_bias
@@ -72,6 +78,10 @@ class Zoneout(Cell):
     def has_gates(self) -> bool:
         """Whether the other cell names the values of its gates."""
         return self.cell.has_gates
+
+    def derived(self, parameters: Parameters) -> Parameters:
+        """Those of the other cell."""
+        return self.cell.derived(parameters)
 
     def own_parameters(self, hidden_size: int) -> dict[str, Tensor]:
         """Those of the other cell."""

@@ -17,6 +17,13 @@ REFERENCE_ONLY = {
     "mut3": "3 recurrent products",
     "s-lstm": "4 states",
     "lstm-layer-norm": "sums over its hidden units",
+    **dict.fromkeys(("cfc", "co-rnn", "lstm-residual", "mi-ru-gated", "minimal-rnn", "sgu", "tau-gru"), "2 recurrent"),
+    **dict.fromkeys(("dsgu", "lstm-working-memory"), "3 recurrent products"),
+    "scrn": "something else than h",
+    "intersection-rnn": "something else than h",
+    "lstm-controller": "something else than h",
+    "lstm-mogrifier": "7 recurrent products",
+    "antisymmetric-gated": "a recurrent product for some of its gates only",
     **dict.fromkeys(("cfn", "light-ru", "nbr", "ran", "star"), "a recurrent product for some of its gates only"),
 }
 COMPILED = [name for name in available_cells() if name not in REFERENCE_ONLY]
