@@ -8,7 +8,7 @@ from seqkit.cells.base import Cell, CellState
 
 
 class MiRU(Cell):
-    """The minion gated unit without gates (MiRU2): a simple recurrent network that sees a constant part of its state, and keeps another.
+    """The minion gated unit (MiRU2): a simple network that sees a constant part of its state, and keeps another.
 
     With ``a = W_x x + b``::
 

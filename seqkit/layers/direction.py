@@ -65,7 +65,8 @@ class Direction(nn.Module):
         hidden = self.weight_h.shape[1]
         recurrent = self.weight_h.split(hidden) if len(self.weight_h) else ()
         for weight_x, weight_h in zip_longest(self.weight_x.split(hidden), recurrent):
-            nn.init.xavier_uniform_(weight_x)
+            if weight_x is not None:
+                nn.init.xavier_uniform_(weight_x)
             if weight_h is not None:
                 nn.init.orthogonal_(weight_h)
         for gate, bias in zip(gates, self.bias.chunk(len(gates)), strict=True):
