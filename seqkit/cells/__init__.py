@@ -62,11 +62,24 @@ def make_cell(cell: str | type[Cell] | Cell, **options: Any) -> Cell:
     for option in options:
         if option not in known:
             raise unknown(f"option of cell {kind.__name__}", option, known or ("none: this cell has no options",))
+    options = {name: _number(kind, name, value) for name, value in options.items()}
     try:
         return kind(**options)
     except TypeError as error:
         given = f"with {', '.join(sorted(options))}" if options else "without options"
         raise UsageError(f"{kind.__name__} cannot be made {given}: {error}") from error
+
+
+def _number(kind: type[Cell], name: str, value: Any) -> Any:
+    """An option as the cell takes it: a text, as from the command line, for an option that is a number is read."""
+    default = signature(kind).parameters[name].default
+    if not isinstance(value, str) or isinstance(default, bool) or not isinstance(default, (int, float)):
+        return value
+    try:
+        return type(default)(value)
+    except ValueError:
+        kinds = "a whole number" if isinstance(default, int) else "a number"
+        raise UsageError(f"option {name} of cell {kind.__name__} must be {kinds}, not {value!r:.40}") from None
 
 
 def _cell_in(module: ModuleType) -> type[Cell]:

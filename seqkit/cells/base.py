@@ -7,7 +7,7 @@ order of ``gate_names``; a state is one (B, H) tensor for each of ``state_names`
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -23,6 +23,17 @@ class Saved(NamedTuple):
     r: Tensor
     state: CellState
     new: CellState
+
+
+class Parameters(NamedTuple):
+    """Weights and biases of one direction of a layer, as products use them; rows in the order of the gates."""
+
+    weight_x: Tensor
+    """(G·H, I)"""
+    weight_h: Tensor
+    """(n·H, H) for the n gates with a recurrent product"""
+    bias: Tensor
+    """(G·H)"""
 
 
 class StepGradients(NamedTuple):
@@ -72,6 +83,10 @@ class Cell(ABC):
     memory_gates: ClassVar[Mapping[str, int]] = {}
     """The gates that say how long a unit remembers: 1 for one that keeps the state when it is open, -1 for one that
     replaces it. Chrono initialisation sets their biases; a cell without such a gate refuses it."""
+    derives_weights: ClassVar[bool] = False
+    """Whether products use other weights than those that are learned, see :meth:`derived`"""
+    zero_states: ClassVar[tuple[str, ...]] = ()
+    """The states that are never learned, since a step does not read them or they have to begin at 0."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -89,8 +104,13 @@ class Cell(ABC):
 
         A cell with none has no recurrent weights, and its ``r`` is (B, 0): what its units remember is their own. Gates
         that are in no stage look at the input alone; they come last in ``gate_names``, and ``r`` is shorter than ``x``.
+        A name that is not in ``gate_names`` is a product without an input part; ``r`` may be longer than ``x``.
         """
         return (self.gate_names,)
+
+    def derived(self, parameters: Parameters) -> Parameters:
+        """What the products use, made of what is learned; for a cell that says so by ``derives_weights``."""
+        return parameters
 
     def own_parameters(self, hidden_size: int) -> dict[str, Tensor]:
         """Initial values of parameters beyond the weights and biases, by name."""
@@ -117,6 +137,13 @@ class Cell(ABC):
     def has_gates(self) -> bool:
         """Whether :meth:`gates` gives the values of gates, and not only the sums that go into them."""
         return type(self).gates is not Cell.gates
+
+    def mix(self, before: CellState, after: CellState, shares: Sequence[Any]) -> CellState:
+        """The weighted averages of two states, for zoneout; a cell whose states cannot be averaged overrides this.
+
+        ``shares``, a number or a tensor (B, H) for each state, are those of ``before``.
+        """
+        return tuple(k * old + (1 - k) * new for k, old, new in zip(shares, before, after, strict=True))
 
     def step_backward(self, grad: CellState, saved: Saved, *args: Any, **own: Any) -> StepGradients:
         """Gradients of :meth:`step` from those of the new state. Optional; else autograd differentiates ``step``."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, sigmoid, tanh
@@ -50,6 +51,8 @@ class SLSTM(Cell):
     gate_names = ("i", "f", "g", "o")
     state_names = ("h", "c", "n", "m")
     initial_bias: ClassVar[Mapping[str, float]] = {"f": 1.0}
+    # c / n of a unit into which nothing has come yet would divide by nothing.
+    zero_states = ("c", "n", "m")
 
     def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
         """The new ``h``, ``c``, ``n`` and ``m``; the equations are the class's."""
@@ -62,6 +65,23 @@ class SLSTM(Cell):
         log_i, log_f, m = _logarithms(x + r, state)
         _, _, g, o = (x + r).chunk(4, -1)
         return {"i": torch.exp(log_i - m), "f": torch.exp(log_f - m), "g": tanh(g), "o": sigmoid(o)}
+
+    def mix(self, before: CellState, after: CellState, shares: Sequence[Any]) -> CellState:
+        """``h`` as in any cell; ``c`` and ``n`` as they would be without the scale ``e^m``, with the share of ``c``."""
+        k, share = shares[:2]
+        (h, c, n, m), (new_h, new_c, new_n, new_m) = before, after
+        old, new = _log(share) + m, _log(1 - share) + new_m
+        m = torch.maximum(old, new)
+        old, new = torch.exp(old - m), torch.exp(new - m)
+        return k * h + (1 - k) * new_h, old * c + new * new_c, old * n + new * new_n, m
+
+
+def _log(share: Any) -> Any:
+    """Of a number or a tensor; of 0 a number so small that its exponential is 0."""
+    return share.clamp(min=_TINY).log() if isinstance(share, Tensor) else math.log(max(share, _TINY))
+
+
+_TINY = 1e-37
 
 
 def _logarithms(a: Tensor, state: CellState) -> tuple[Tensor, Tensor, Tensor]:

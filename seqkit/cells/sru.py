@@ -39,6 +39,7 @@ class SRU(Cell):
 
     gate_names = ("f", "o", "n", "s")
     state_names = ("h", "c")
+    zero_states = ("h",)
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:

@@ -17,6 +17,7 @@ from seqkit.devices import describe_device
 from seqkit.files import json_bytes
 from seqkit.kernels import ensure, ensure_cells
 from seqkit.layers import Recurrent
+from seqkit.layers.noise import drawn_in_the_loop
 from seqkit.machine import return_freed_memory
 from seqkit.report.findings import gather
 from seqkit.report.page import write_page
@@ -56,6 +57,8 @@ def train(
     if native:
         layers = [module for module in training.head.modules() if isinstance(module, Recurrent)]
         _in_turn(processes, lambda: ensure_cells([layer.cell for layer in layers[:1]], say))
+        if any(drawn_in_the_loop(layer.cell, layer.recurrent_dropout) for layer in layers):
+            say("this training runs in the slower reference loop, where zoneout and recurrent dropout are drawn")
     return_freed_memory()
     if not isinstance(training, Session):
         code = _train_until_stopped(training, _silent, [])

@@ -67,8 +67,6 @@ def _trace(cell: Cell) -> Step:
     except Differ as difference:
         where = tracings[0].making(difference.number)
         raise Refused(f"gives other expressions for another number of hidden units{where}") from None
-    if step.operands[:1] not in ((), (step.all.add(State(0)),)):
-        raise Refused("has a recurrent product of something else than h")
     return step
 
 

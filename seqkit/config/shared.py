@@ -105,6 +105,18 @@ class PretrainingOptions(TrainingConfig):
     )
 
 
+_OPTIONS = (
+    "chrono",
+    "residual",
+    "learned_state",
+    "weight_dropout",
+    "recurrent_dropout",
+    "variational_dropout",
+    "zoneout",
+)
+"""Of recurrent layers, which go without where they are not given"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecurrentOptions(TrainingConfig):
     """The recurrent layers of a head."""
@@ -122,6 +134,16 @@ class RecurrentOptions(TrainingConfig):
     cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
     hidden_size: int = option(128, "units of a cell", minimum=1, tune="64,96,128,192,256")
     num_layers: int = option(1, "recurrent layers", minimum=1, below=MOST_LAYERS, tune="1,2")
+    residual: bool = option(False, "add what each layer after the first reads to its outputs")
+    learned_state: bool = option(False, "learn the state that sequences start from [else zeros]")
+    weight_dropout: float = option(0.0, "dropout on recurrent weights", minimum=0, below=1)
+    recurrent_dropout: float = option(
+        0.0, "dropout on what recurrent products read, the same units at every step of a sequence", minimum=0, below=1
+    )
+    variational_dropout: float = option(
+        0.0, "dropout on what each layer reads, the same features at every step of a sequence", minimum=0, below=1
+    )
+    zoneout: float = option(0.0, "probability that a unit keeps its state in a step", minimum=0, below=1)
     chrono: int | None = option(
         None, "longest memory, in steps, that gates begin with [else the cell's own biases]", minimum=2
     )
@@ -138,9 +160,8 @@ class RecurrentOptions(TrainingConfig):
             "kernel": None if self.kernel == "auto" else self.kernel,
             "precision": self.precision,
         }
-        if self.chrono is not None:
-            shared["chrono"] = self.chrono
-        return layer(*arguments, **{**shared, **options})
+        given = {name: getattr(self, name) for name in _OPTIONS if getattr(self, name)}
+        return layer(*arguments, **{**shared, **given, **options})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,11 +89,15 @@ def _(cell: GRU) -> Operator:
 def add_recurrent(
     layer: Recurrent, graph: Graph, x: Value, lengths: Value | None, state: Mapping[str, Value] | None = None
 ) -> RecurrentValues:
-    """A layer over x (B, T, I) with lengths (B) of int64, None: no padding, from a state (B, L·D, H), None: zeros.
+    """A layer over x (B, T, I) with lengths (B) of int64, None: no padding, from a state (B, L·D, H).
+
+    Without a state it starts from zeros, or from the state that it has learned.
 
     Raises :class:`UsageError` for a cell that ONNX cannot say.
     """
     said, width = in_onnx(layer.cell), layer.num_directions
+    if not state and layer.initial is not None:
+        state = _learned(layer, graph, x)
     starts = {name: _by_layer(graph, value, layer.num_layers, width) for name, value in (state or {}).items()}
     x = graph.add("Transpose", x, perm=[1, 0, 2])
     if isinstance(said, Scan):
@@ -102,12 +106,14 @@ def add_recurrent(
         real = None if lengths is None else graph.add("Cast", lengths, to=_INT32)
     finals: list[list[Value]] = []
     for number, directions in enumerate(layer.layers):
-        first = [starts[name][number] for name in layer.cell.state_names if name in starts]
+        below, first = x, [starts[name][number] for name in layer.cell.state_names if name in starts]
         both: list[Direction] = list(directions)  # type: ignore[call-overload]
         if isinstance(said, Scan):
             x, final = _add_scans(said, both, graph, x, real, first)
         else:
             x, final = _add_layer(said, both, graph, x, real, first)
+        if layer.residual and number:
+            x = graph.add("Add", x, below)
         finals.append(final)
     joined = [graph.add("Concat", *parts, axis=0) for parts in zip(*finals, strict=True)]
     states = [graph.add("Transpose", value, perm=[1, 0, 2]) for value in joined]
@@ -147,6 +153,21 @@ def _traced(cell: Cell) -> Scan:
 def reached_state(layer: Recurrent, generator: torch.Generator, batch_size: int) -> State:
     """A state to try an exported step with, to which random inputs have led: cells may divide by their states."""
     return layer(torch.randn(batch_size, 3, layer.input_size, generator=generator))[1]  # type: ignore[no-any-return]
+
+
+def learned_start(layer: Recurrent) -> dict[str, list[list[float]]] | None:
+    """The learned initial state for JSON, L·D rows of H numbers for each state; None where it is zeros."""
+    return (
+        None if layer.initial is None else {name: value[0].tolist() for name, value in layer.initial_state(1).items()}
+    )
+
+
+def _learned(layer: Recurrent, graph: Graph, x: Value) -> dict[str, Value]:
+    """The learned initial state for the sequences of x (B, T, I)."""
+    rows = graph.add("Slice", graph.add("Shape", x), graph.numbers(0), graph.numbers(1))
+    shape = graph.add("Concat", rows, graph.numbers(layer.num_layers * layer.num_directions, layer.hidden_size), axis=0)
+    start = layer.initial_state(1)
+    return {name: graph.add("Expand", value.detach().contiguous(), shape) for name, value in start.items()}
 
 
 def _by_layer(graph: Graph, value: Value, layers: int, width: int) -> list[Value]:

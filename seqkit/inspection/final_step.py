@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqkit.cells import CellState
 from seqkit.inspection.model_calls import LayerCall, explain, layer_calls
-from seqkit.inspection.record import replay
+from seqkit.inspection.record import inputs_of_last
 from seqkit.layers import Recurrent
 from seqkit.layers.recurrent import Direction
 from seqkit.runs import Model
@@ -48,9 +48,7 @@ def final_step(model: Model, raw: Any) -> FinalStep | None:
     row = (layer.num_layers - 1) * layer.num_directions
     x, state = call.x[:, : call.steps].detach(), call.state or layer.initial_state(1, like=call.x)
     names = layer.cell.state_names
-    if layer.num_layers > 1:
-        below = replay(layer, x, None, state)[row - layer.num_directions : row]
-        x = torch.cat([direction.states[names[0]] for direction in below], 2)
+    x = inputs_of_last(layer, x, state)
     start = tuple(state[key][:, row].detach() for key in names)
     direction = layer.layers[-1][0]  # type: ignore[index]
     return FinalStep(name, direction, x[0].detach(), start, _state_gradient(explanation, call, layer, row))

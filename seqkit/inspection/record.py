@@ -173,26 +173,41 @@ def replay(
     layer: Recurrent, x: Tensor, lengths: Lengths | None = None, state: State | None = None, name: str = ""
 ) -> list[Recorded]:
     """What happens in each layer and direction on inputs (B, T, I), by the cell's own equations, step by step."""
-    if layer.training and (layer.weight_dropout or (layer.dropout and layer.num_layers > 1)):
+    if layer.training and (layer.draws or (layer.dropout and layer.num_layers > 1)):
         raise UsageError("a layer that drops values at random cannot be recorded in training; call model.eval() first")
     sizes = _sizes(x, lengths)
-    inside = sequence_mask(sizes, x.shape[1])
     state = layer.initial_state(len(x), like=x) if state is None else state
     calls: list[Recorded] = []
-    for number, directions in enumerate(layer.layers):
-        x = x.masked_fill(~inside.unsqueeze(2), 0.0)
-        outputs = []
-        for backward, direction in enumerate(cast(Sequence[Direction], directions)):
-            row = number * layer.num_directions + backward
-            start = tuple(state[key][:, row] for key in layer.cell.state_names)
-            inputs = reverse_sequences(x, sizes) if backward else x
-            gates, states = _over_time(layer.cell, direction.weights(), inputs, inside, start)
-            if backward:
-                gates, states = ({k: reverse_sequences(v, sizes) for k, v in d.items()} for d in (gates, states))
-            calls.append(Recorded(name, number, bool(backward), layer.cell, gates, states, sizes))
-            outputs.append(states[layer.cell.state_names[0]])
-        x = torch.cat(outputs, 2)
+    for number in range(layer.num_layers):
+        found, x = _replay_one(layer, number, x, sizes, state, name)
+        calls += found
     return calls
+
+
+def inputs_of_last(layer: Recurrent, x: Tensor, state: State) -> Tensor:
+    """What the last of the layers reads, (B, T, D·H), or x itself where there is one."""
+    for number in range(layer.num_layers - 1):
+        _, x = _replay_one(layer, number, x, _sizes(x, None), state, "")
+    return x
+
+
+def _replay_one(
+    layer: Recurrent, number: int, x: Tensor, sizes: Tensor, state: State, name: str
+) -> tuple[list[Recorded], Tensor]:
+    """What happens in one layer, and its outputs."""
+    inside = sequence_mask(sizes, x.shape[1])
+    x = x.masked_fill(~inside.unsqueeze(2), 0.0)
+    calls: list[Recorded] = []
+    for backward, direction in enumerate(cast(Sequence[Direction], layer.layers[number])):
+        row = number * layer.num_directions + backward
+        start = tuple(state[key][:, row] for key in layer.cell.state_names)
+        inputs = reverse_sequences(x, sizes) if backward else x
+        gates, states = _over_time(layer.cell, direction.weights(), inputs, inside, start)
+        if backward:
+            gates, states = ({k: reverse_sequences(v, sizes) for k, v in d.items()} for d in (gates, states))
+        calls.append(Recorded(name, number, bool(backward), layer.cell, gates, states, sizes))
+    outputs = torch.cat([call.states[layer.cell.state_names[0]] for call in calls], 2)
+    return calls, outputs + x if layer.residual and number else outputs
 
 
 def _sizes(x: Tensor, lengths: Lengths | None) -> Tensor:

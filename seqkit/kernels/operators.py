@@ -59,9 +59,15 @@ def operator_name(cell: Cell) -> str | None:
 def same_options(first: dict[str, Any], second: dict[str, Any]) -> bool:
     """Whether two cells of a class compute the same; what cannot be compared, such as tensors, is never the same."""
     try:
-        return bool(first == second)
+        return first.keys() == second.keys() and all(_same(value, second[name]) for name, value in first.items())
     except (RuntimeError, ValueError, TypeError):
         return False
+
+
+def _same(first: Any, second: Any) -> bool:
+    if isinstance(first, Cell):
+        return type(first) is type(second) and same_options(vars(first), vars(second))
+    return bool(first == second)
 
 
 def add_cell(name: str, cell: Cell) -> None:

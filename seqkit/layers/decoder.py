@@ -89,7 +89,8 @@ class Decoder(nn.Module):
     Args:
         vocab_size: V; symbol ``pad`` has the vector 0 and does not learn.
         embedding_size: E.
-        cell, hidden_size, num_layers, kernel, precision, cell_options: as in :class:`Recurrent`.
+        cell, hidden_size, num_layers, kernel, precision: as in :class:`Recurrent`.
+        options: further ones of :class:`Recurrent`, such as ``zoneout``, and those of the cell.
         source: the sizes of what starts the decoder; None: it starts from zeros.
         attention: the kind, as in :class:`Attention`; None: no attention.
         coverage: whether attention sees where it has been; goes with input feeding.
@@ -99,7 +100,7 @@ class Decoder(nn.Module):
         tie: whether scores use the embedding's weights (Press and Wolf, 2017, arXiv:1608.05859); where E is not H, the
             features are first mapped to E.
         dropout: between layers, and on the features.
-        weight_dropout: on recurrent weights, as in :class:`Recurrent`.
+        learned_state: as in :class:`Recurrent`, for a decoder without a source; with one, the source gives the state.
         embedding_dropout: locked (the same features at each step), on the token vectors.
 
     Raises:
@@ -122,12 +123,12 @@ class Decoder(nn.Module):
         recall: int = 0,
         tie: bool = False,
         dropout: float = 0.0,
-        weight_dropout: float = 0.0,
+        learned_state: bool = False,
         embedding_dropout: float = 0.0,
         pad: int = 0,
         kernel: str | None = None,
         precision: str = "f32",
-        **cell_options: Any,
+        **options: Any,
     ) -> None:
         super().__init__()
         _check(source, attention, coverage, input_feeding, recall)
@@ -144,10 +145,10 @@ class Decoder(nn.Module):
             num_layers,
             False,
             dropout,
-            weight_dropout=weight_dropout,
+            learned_state=learned_state and source is None,
             kernel=kernel,
             precision=precision,
-            **cell_options,
+            **options,
         )
         self.bridge = Bridge(source, self.recurrent) if source is not None else None
         self._add_attention(attention, source, coverage, lexical)
@@ -235,7 +236,8 @@ class Decoder(nn.Module):
                 arXiv:1506.03099).
         """
         if forcing < 1:
-            return self._sampled(tokens, state, forcing)
+            with self.recurrent.noise.one_sequence():
+                return self._sampled(tokens, state, forcing)
         vectors = locked_dropout(self.embedding(tokens), self.embedding_dropout, self.training)
         if not self.input_feeding and state.coverage is None:
             outputs, recurrent = self.recurrent(vectors, lengths, state.recurrent)
@@ -246,9 +248,10 @@ class Decoder(nn.Module):
             features, weights = self._attend_to_all(outputs, state.memory)
             return Decoded(self._drop(features), state, weights)
         steps = []
-        for vector in vectors.unbind(1):
-            steps.append(self._one_step(vector, state))
-            state = steps[-1].state
+        with self.recurrent.noise.one_sequence():
+            for vector in vectors.unbind(1):
+                steps.append(self._one_step(vector, state))
+                state = steps[-1].state
         return self._joined(steps)
 
     def _sampled(self, tokens: Tensor, state: DecoderState, forcing: float) -> Decoded:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seqkit.cells import Cell
+from seqkit.cells.base import Parameters
 from seqkit.errors import UsageError
 from seqkit.kernels import Weights
 from seqkit.kernels.packed import tensors_of
@@ -64,7 +65,8 @@ class Direction(nn.Module):
         hidden = self.weight_h.shape[1]
         recurrent = self.weight_h.split(hidden) if len(self.weight_h) else ()
         for weight_x, weight_h in zip_longest(self.weight_x.split(hidden), recurrent):
-            nn.init.xavier_uniform_(weight_x)
+            if weight_x is not None:
+                nn.init.xavier_uniform_(weight_x)
             if weight_h is not None:
                 nn.init.orthogonal_(weight_h)
         for gate, bias in zip(gates, self.bias.chunk(len(gates)), strict=True):
@@ -104,6 +106,20 @@ class Direction(nn.Module):
     def weights(self) -> Weights:
         """The parameters as kernels take them; see :func:`weights_of`."""
         return weights_of(self)
+
+
+class DerivedDirection(Direction):
+    """Of a cell whose products use other weights than those that are learned."""
+
+    def forward(self) -> Weights:
+        """See :meth:`Direction.forward`."""
+        given = super().forward()
+        return Weights(*self.cell.derived(Parameters(*given[:3])), *given[3:])
+
+
+def make_direction(cell: Cell, input_size: int, hidden_size: int, chrono: int | None = None) -> Direction:
+    """New parameters for a cell."""
+    return (DerivedDirection if cell.derives_weights else Direction)(cell, input_size, hidden_size, chrono)
 
 
 def _check_chrono(cell: Cell, chrono: int) -> None:

@@ -39,7 +39,8 @@ class Encoder(nn.Module):
         inputs: number of symbols; symbol ``pad`` has the vector 0 and does not learn. Or a module that turns whatever
             the encoder is called with into vectors (B, T, E): words with their characters, frames of a video.
         embedding_size: E.
-        cell, hidden_size, num_layers, bidirectional, kernel, precision, cell_options: as in :class:`Recurrent`.
+        cell, hidden_size, num_layers, bidirectional, kernel, precision: as in :class:`Recurrent`.
+        options: further ones of :class:`Recurrent`, such as ``zoneout``, and those of the cell.
         pooling: as in :class:`Pooling`; None: nothing is pooled.
         dropout: between layers, and locked (see :func:`locked_dropout`) on the outputs.
         embedding_dropout: locked, on the token vectors.
@@ -67,7 +68,7 @@ class Encoder(nn.Module):
         pad: int = 0,
         kernel: str | None = None,
         precision: str = "f32",
-        **cell_options: Any,
+        **options: Any,
     ) -> None:
         super().__init__()
         if embedding_size < 1:
@@ -84,7 +85,7 @@ class Encoder(nn.Module):
             dropout,
             kernel=kernel,
             precision=precision,
-            **cell_options,
+            **options,
         )
         self.pooling = None if pooling is None else Pooling(pooling, self.recurrent.output_size)
         self.dropout, self.embedding_dropout, self.word_dropout = dropout, embedding_dropout, word_dropout

@@ -6,36 +6,28 @@ B batch, T time, I input_size, H hidden_size, L num_layers, D directions (1 or 2
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import chain
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence
 
 from seqkit.cells import Cell, make_cell
 from seqkit.errors import UsageError, unknown
-from seqkit.kernels import (
-    PRECISIONS,
-    CellFacts,
-    Cudnn,
-    Native,
-    OnePiece,
-    PackedStack,
-    Weights,
-    choose_kernel,
-    facts_of,
-    kernel_name,
-    transformed,
-)
-from seqkit.layers.call_checks import Lengths, check_dtypes, check_kinds, check_sizes, check_state, checked_lengths
-from seqkit.layers.convert import cell_of, copy_from_torch, copy_to_torch, module_of
-from seqkit.layers.direction import Direction, plain_weights, step_tensors, weights_of
+from seqkit.kernels import PRECISIONS, Cudnn, OnePiece, PackedStack, Weights, kernel_name
+from seqkit.layers.call_checks import Lengths, check_kinds, check_sizes, check_state, checked_lengths
+from seqkit.layers.convert import layer_from_torch, layer_to_torch
+from seqkit.layers.direction import Direction, make_direction, plain_weights, weights_of
+from seqkit.layers.learned import LearnedState
+from seqkit.layers.noise import Noise, check_dropouts, drawn_in_the_loop
+from seqkit.layers.quick import quick_run, quick_step
 from seqkit.layers.ragged import Mask, packed_like, unpacked
+from seqkit.layers.running import apart, run_layers
 from seqkit.layers.state import State
+from seqkit.layers.zoneout import zoned_out
 
 __all__ = ["Direction", "Lengths", "Recurrent"]
 
@@ -52,6 +44,16 @@ class Recurrent(nn.Module):
         dropout: probability of zeroing an output between layers, while training.
         weight_dropout: probability of zeroing a recurrent weight, drawn once a call, while training (Merity, Keskar and
             Socher, 2018, arXiv:1708.02182).
+        recurrent_dropout: probability of zeroing what the recurrent products read, while training: one draw of units
+            for each sequence, layer and direction, the same at every step (Gal and Ghahramani, 2016, arXiv:1512.05287;
+            what Keras calls so).
+        variational_dropout: probability of zeroing what a layer reads from below, while training: one draw of features
+            for each sequence and layer, the first one too, the same at every step (the same source).
+        zoneout: probability of a unit's keeping its state, drawn at each step while training (see
+            :class:`~seqkit.layers.zoneout.Zoneout`): a number, or one for each state by its name.
+        residual: whether each layer after the first adds what it reads to its outputs (Prakash et al., 2016,
+            arXiv:1610.03098). The state is the cell's own.
+        learned_state: whether sequences without a given state start from one that is learned, not from zeros.
         chrono: longest memory, in steps, that the biases of gates begin with (chrono initialisation, see
             :class:`Direction`); None: biases begin as the cell gives them.
         kernel: how the time loop runs: ``"auto"``, or a name of ``seqkit.kernels.KERNELS``; None: the value of
@@ -76,6 +78,11 @@ class Recurrent(nn.Module):
         dropout: float = 0.0,
         *,
         weight_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        variational_dropout: float = 0.0,
+        zoneout: float | Mapping[str, float] = 0.0,
+        residual: bool = False,
+        learned_state: bool = False,
         chrono: int | None = None,
         kernel: str | None = None,
         precision: str = "f32",
@@ -85,14 +92,18 @@ class Recurrent(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        for name, probability in (("dropout", dropout), ("weight_dropout", weight_dropout)):
-            if not 0 <= probability < 1:
-                raise UsageError(f"{name} must be at least 0 and below 1, not {probability}")
         if precision not in PRECISIONS:
             raise unknown("precision", precision, PRECISIONS)
-        self.cell = make_cell(cell, **cell_options)
+        self.cell = zoned_out(make_cell(cell, **cell_options), zoneout)
+        dropouts = {"dropout": dropout, "weight_dropout": weight_dropout, "variational_dropout": variational_dropout}
+        check_dropouts(self.cell, recurrent_dropout, **dropouts)
+        if residual and num_layers == 1:
+            raise UsageError("residual connections lead past layers after the first; give num_layers 2 or more")
         self.input_size, self.hidden_size = input_size, hidden_size
-        self.bidirectional, self.dropout, self.weight_dropout = bidirectional, dropout, weight_dropout
+        self.bidirectional, self.residual = bidirectional, residual
+        self.dropout, self.weight_dropout = dropout, weight_dropout
+        self.recurrent_dropout, self.variational_dropout = recurrent_dropout, variational_dropout
+        self.noise = Noise()
         self.kernel, self.precision = kernel_name(kernel), precision
         # What the native kernel keeps from call to call; it compares it with the weights.
         self._packed = PackedStack()
@@ -101,9 +112,11 @@ class Recurrent(nn.Module):
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
         with torch.device(device) if device is not None else nullcontext():
             self.layers = nn.ModuleList(
-                nn.ModuleList(Direction(self.cell, size, hidden_size, chrono) for _ in range(self.num_directions))
+                nn.ModuleList(make_direction(self.cell, size, hidden_size, chrono) for _ in range(self.num_directions))
                 for size in sizes
             )
+            # Without it there is no such module, so that layers have the weights that they always had.
+            self.initial = LearnedState(self.cell, *self._state_shape) if learned_state else None
         self.to(dtype=dtype)
 
     @property
@@ -123,7 +136,7 @@ class Recurrent(nn.Module):
     def reset_parameters(self) -> None:
         """Draws new initial weights from torch's generator, as in a layer that was just made."""
         for direction in self.modules():
-            if isinstance(direction, Direction):
+            if isinstance(direction, (Direction, LearnedState)):
                 direction.reset_parameters()
 
     @property
@@ -137,9 +150,20 @@ class Recurrent(nn.Module):
         return self.num_directions * self.hidden_size
 
     def initial_state(self, batch_size: int, like: Tensor | None = None) -> State:
-        """Zeros, (B, L·D, H) for each state of the cell, with the dtype and device of ``like`` (or the weights)."""
+        """What a sequence starts from, (B, L·D, H) for each state of the cell: zeros, or the learned state.
+
+        Zeros have the dtype and device of ``like`` (or the weights).
+        """
+        if self.initial is not None:
+            return cast(State, self.initial(batch_size))
         template = next(self.parameters()) if like is None else like
         return State({name: template.new_zeros(batch_size, *self._state_shape) for name in self.cell.state_names})
+
+    def _started(self, x: Tensor, state: State | None) -> State | None:
+        """The state that was given, or the learned one; None for zeros."""
+        if state is not None or self.initial is None or not isinstance(x, Tensor) or not x.dim():
+            return state
+        return self.initial_state(len(x))
 
     def forward(
         self,
@@ -156,7 +180,7 @@ class Recurrent(nn.Module):
             x: inputs (B, T, I), or a ``PackedSequence``; then the outputs are one, too, and ``lengths`` is left out.
             lengths: (B) the number of steps of each sequence, 0 to T; None: all T. The steps after them are padding:
                 they change nothing, their output is 0, and the backward direction starts at each sequence's own end.
-            state: the state to start from; None: zeros.
+            state: the state to start from; None: zeros, or the learned state.
             mask: (B, T) of bool in place of ``lengths``, for real steps (True) that are not the first ones. The others
                 change nothing, and their output is 0.
             kernel: a kernel for this call.
@@ -169,11 +193,12 @@ class Recurrent(nn.Module):
         """
         if isinstance(x, PackedSequence) or mask is not None:
             return self._run_ragged(x, lengths, state, mask, kernel)
+        state = self._started(x, state)
         if lengths is None and kernel is None:
-            found = self._quick_run(x, state)
+            found = quick_run(self, x, state)
             if found is not None:
                 return found
-        return self._run(x, self._check(x, lengths, state), state, kernel)
+        return run_layers(self, x, self._check(x, lengths, state), state, kernel)
 
     def _run_ragged(
         self,
@@ -194,78 +219,11 @@ class Recurrent(nn.Module):
         out, final = self.forward(real.together(x), real.lengths, state, kernel=kernel)
         return real.apart(out), final
 
-    def _quick_run(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
-        """One layer without gradients or padding, with nothing checked twice; None where it is not that."""
-        found = self._quick_kernel(x)
-        layers = self._modules["layers"]._modules  # type: ignore[union-attr]
-        if (
-            found is None
-            or len(layers) != 1
-            or x.dim() != 3
-            or not x.size(1)
-            or (self.training and self.weight_dropout)
-        ):
-            return None
-        (kernel, facts), packed = found, self._packed
-        try:
-            tensors = step_tensors(layers.values())  # type: ignore[arg-type]
-            if tensors[1].size(1) != self.hidden_size:
-                return None
-            first, *others = facts.states
-            states = (None, None) if state is None else (state[first], state[others[0]] if others else None)
-            out, h, c = kernel.infer(
-                self.cell, self._stack, tensors, self.num_directions, x, None, states, packed.layer(0)
-            )
-        except (RuntimeError, KeyError, TypeError, IndexError):
-            return None  # the ordinary way finds out what is wrong and says so
-        return out, _state_of(facts, h, c)
-
-    def _quick_kernel(self, x: Tensor) -> tuple[Native, CellFacts] | None:
-        """The native kernel, where it is the one for such input, without gradients, and nothing is traced."""
-        if torch.is_grad_enabled() or not isinstance(x, Tensor) or torch.compiler.is_compiling() or transformed():
-            return None
-        choice = (self.kernel, self.precision, x.dtype, x.is_cpu)
-        found = self._packed.kernel_for.get(choice)
-        if found is None:
-            kernel = choose_kernel(self.cell, x, self.kernel, self.precision)
-            found = self._packed.kernel_for[choice] = kernel, facts_of(self.cell)
-        kernel, facts = found
-        return (kernel, facts) if isinstance(kernel, Native) and facts.has_packed_step else None
-
-    def _run(self, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None) -> tuple[Tensor, State]:
-        layers, device = self._layers(), x.device.type
-        if device in ("cpu", "cuda") and torch.is_autocast_enabled(device):
-            # Rounded states would not fit weights in float32; products may still be rounded, see `precision`.
-            x, state = self._in_own_dtype(x, state)
-            with torch.autocast(device, enabled=False):
-                return self._run(x, lengths, state, kernel)
-        weights = self._weights(layers, 0)
-        check_dtypes(x, state, weights[0].weight_h.dtype)
-        cell = self.cell
-        runner = choose_kernel(cell, x, kernel or self.kernel, self.precision)
-        initial = None if state is None else [state[name] for name in cell.state_names]
-        apart = self.training and self.dropout > 0 and len(layers) > 1
-        if isinstance(runner, Cudnn) and not apart:
-            # All layers in one call.
-            stack = [weights, *(self._weights(layers, number) for number in range(1, len(layers)))]
-            x, final = runner.run_stack(cell, stack, x, lengths, initial, self._memory[-1])
-            return x, State(zip(cell.state_names, final, strict=True))
-        if lengths is not None and not isinstance(runner, Cudnn):
-            lengths = lengths.to(x.device)
-        finals, width = [], self.num_directions
-        for number in range(len(layers)):
-            if number:
-                x = dropout(x, self.dropout, self.training)
-                weights = self._weights(layers, number)
-            own = slice(number * width, (number + 1) * width)
-            start = initial if initial is None or len(layers) == 1 else [value[:, own] for value in initial]
-            if isinstance(runner, Cudnn):
-                x, final = runner.run_stack(cell, [weights], x, lengths, start, self._memory[number])
-            else:
-                x, final = runner.run(cell, weights, x, lengths, start, self._packed.layer(number))
-            finals.append(final)
-        stacked = finals[0] if len(finals) == 1 else [torch.cat(parts, 1) for parts in zip(*finals, strict=True)]
-        return x, State(zip(cell.state_names, stacked, strict=True))
+    @property
+    def draws(self) -> bool:
+        """Whether training draws numbers, other than between layers."""
+        in_loop = drawn_in_the_loop(self.cell, self.recurrent_dropout)
+        return in_loop or bool(self.weight_dropout or self.variational_dropout)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Recurrent:
         """What ``to``, ``cuda`` and their like call: on a GPU, weights then lie as cuDNN reads them."""
@@ -284,8 +242,9 @@ class Recurrent(nn.Module):
         layers = [[weights for weights in layer if weights is not None] for layer in plain]
         if any(len(layer) != self.num_directions for layer in layers):
             return
-        apart = self.dropout > 0 and len(layers) > 1
-        for number, directions in enumerate(layers) if apart else [(-1, list(chain.from_iterable(layers)))]:
+        for number, directions in (
+            enumerate(layers) if apart(self, always=True) else [(-1, list(chain.from_iterable(layers)))]
+        ):
             self._memory[number].join(self.cell, directions)
 
     def _in_own_dtype(self, x: Tensor, state: State | None) -> tuple[Tensor, State | None]:
@@ -305,22 +264,24 @@ class Recurrent(nn.Module):
                 )
         if len(weights) != self.num_directions:
             raise UsageError(f"layers[{number}] must have {self.num_directions} directions, not {len(weights)}")
-        if self.training and self.weight_dropout:
-            return [w._replace(weight_h=dropout(w.weight_h, self.weight_dropout)) for w in weights]
         return weights
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One time step with the same weights: x (B, I) to the output (B, H) and the next state.
 
-        Equal to the whole-sequence call in evaluation; in training, dropout between layers is drawn anew for each
-        step. Raises :class:`UsageError` for two directions, which need the sequence's end.
+        Equal to the whole-sequence call in evaluation; in training, every dropout is drawn anew for each step, except
+        inside :meth:`~seqkit.layers.noise.Noise.one_sequence` of the layer's ``noise``.
+
+        Raises:
+            UsageError: for two directions, which need the sequence's end.
         """
         if self.bidirectional:
             raise UsageError(
                 "a bidirectional layer also reads each sequence from its end, so it cannot step; call it with whole "
                 "sequences"
             )
-        stepped = self._quick_step(x, state)
+        state = self._started(x, state)
+        stepped = quick_step(self, x, state)
         if stepped is not None:
             return stepped
         check_kinds(x, state)
@@ -328,23 +289,7 @@ class Recurrent(nn.Module):
         if len(shape) != 2 or shape[1] != self.input_size:
             raise UsageError(f"input of a step must be (batch, {self.input_size}), not {tuple(shape)}")
         check_state(state, self.cell.state_names, (shape[0], *self._state_shape))
-        return self._run(x, None, state, None)
-
-    def _quick_step(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
-        """A step without gradients as one operator (1.7 times as fast); None where it does not apply."""
-        found = None if self.training else self._quick_kernel(x)
-        if found is None:
-            return None
-        kernel, facts = found
-        layers, units = self._modules["layers"]._modules, self.hidden_size  # type: ignore[union-attr]
-        try:
-            tensors = step_tensors(layers.values())  # type: ignore[arg-type]
-            if tensors[1].size(1) != units:
-                return None
-            out, h, c = kernel.step(facts, self._stack, tensors, len(layers), units, x, state, self._packed)
-        except (RuntimeError, KeyError, TypeError, IndexError):
-            return None  # the ordinary way finds out what is wrong and says so
-        return out, _state_of(facts, h, c)
+        return run_layers(self, x, None, state, None)
 
     def _stack(self) -> list[list[Weights]]:
         return [[weights_of(direction) for direction in layer] for layer in self._layers()]
@@ -365,33 +310,14 @@ class Recurrent(nn.Module):
         Ours is batch first whatever the module's ``batch_first``. Raises :class:`UsageError` for projections and other
         modules.
         """
-        cell, sizes = cell_of(module), (module.input_size, module.hidden_size, module.num_layers)
-        layer = cls(cell, *sizes, module.bidirectional, module.dropout)
-        weight = module.all_weights[0][0]
-        layer.to(weight.device, weight.dtype)
-        copy_from_torch(layer.directions(), module)
-        return layer.train(module.training)
+        return layer_from_torch(cls, module)
 
     def to_torch(self) -> nn.RNNBase:
         """The same layer as torch's module, with ``batch_first=True``; weights are copied.
 
-        Raises :class:`UsageError` for a cell that torch does not have.
+        Raises :class:`UsageError` for a cell or an option that torch does not have.
         """
-        weight = next(self.parameters())
-        module = module_of(
-            self.cell,
-            self.input_size,
-            self.hidden_size,
-            self.num_layers,
-            batch_first=True,
-            bidirectional=self.bidirectional,
-            # torch warns of a dropout between layers where there is only one.
-            dropout=self.dropout if self.num_layers > 1 else 0.0,
-            dtype=weight.dtype,
-            device=weight.device,
-        )
-        copy_to_torch(self.cell, self.directions(), module)
-        return module.train(self.training)
+        return layer_to_torch(self)
 
     def directions(self) -> Iterator[Direction]:
         """The parameters of each layer and direction: layer by layer, the forward direction first."""
@@ -401,8 +327,15 @@ class Recurrent(nn.Module):
         """The text between the parentheses of ``repr``."""
         return (
             f"{self.cell!r}, input_size={self.input_size}, hidden_size={self.hidden_size}, "
-            f"num_layers={self.num_layers}, bidirectional={self.bidirectional}, dropout={self.dropout}"
+            f"num_layers={self.num_layers}, bidirectional={self.bidirectional}, dropout={self.dropout}{self._extras()}"
         )
+
+    def _extras(self) -> str:
+        names = ("weight_dropout", "recurrent_dropout", "variational_dropout", "residual")
+        given = {name: value for name in names if (value := getattr(self, name))}
+        if self.initial is not None:
+            given["learned_state"] = True
+        return "".join(f", {name}={value}" for name, value in given.items())
 
     def _check(self, x: Tensor, lengths: Lengths | None, state: State | None) -> Tensor | None:
         """Refuses shapes that do not fit; returns lengths, or None where nothing is padding."""
@@ -415,12 +348,6 @@ class Recurrent(nn.Module):
             raise UsageError(f"input must be (batch, time >= 1, {self.input_size}), not {tuple(shape)}")
         check_state(state, self.cell.state_names, (shape[0], *self._state_shape))
         return None if lengths is None else checked_lengths(lengths, x)
-
-
-def _state_of(facts: CellFacts, first: Tensor, second: Tensor) -> State:
-    names = facts.states
-    # Not by zip, which takes 0.3 microseconds more of a step's 10.
-    return State({names[0]: first, names[1]: second} if len(names) > 1 else {names[0]: first})
 
 
 @contextmanager

@@ -36,9 +36,26 @@ def take_layers(own: Recurrent, theirs: Recurrent, width: int, ways: Mapping[str
             first = number == "0"
             _copy_direction(direction, their_direction, width if first else 0, bridge if first else None)
             taken.append(spoken(f"layers.{number}.{way}"))
+    if taken:
+        _copy_state(own, theirs, ways)
     if not taken:
         return "its recurrent layer is new: it reads forward, the run from the end"
     return f"recurrent {', '.join(taken)}{'' if bridge is None else ', fitted to these vectors'}"
+
+
+def _copy_state(own: Recurrent, theirs: Recurrent, ways: Mapping[str, str]) -> None:
+    """The learned initial states of the directions that were taken, where both have such."""
+    if own.initial is None or theirs.initial is None:
+        return
+    parameters = dict(theirs.initial.named_parameters())
+    for name, value in own.initial.named_parameters():
+        rows, other = (
+            each.unflatten(0, (layer.num_layers, -1)) for each, layer in ((value, own), (parameters[name], theirs))
+        )
+        layers = min(len(rows), len(other))
+        for way, their_way in ways.items():
+            if int(way) < rows.shape[1] and int(their_way) < other.shape[1]:
+                rows[:layers, int(way)] = other[:layers, int(their_way)]
 
 
 def _copy_direction(own: nn.Module, theirs: nn.Module, width: int, bridge: Tensor | None) -> None:

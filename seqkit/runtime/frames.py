@@ -111,7 +111,7 @@ class FrameStream:
         return [found for found in owed if found is not None]
 
     def _begin(self) -> None:
-        self._state: Arrays = self._step.zeros(1)
+        self._state: Arrays = self._step.first_state(1, self._family.settings.get("state"))
         self._read = 0
 
     def _read_frame(self, frame: Array) -> StreamedLabel | StreamedSet | None:

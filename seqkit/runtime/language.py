@@ -29,6 +29,7 @@ class Language(Family):
         self.reader = TokenReader(**TokenReader.fields_of(opened.codec))
         self.backward = self.reader.reverse
         self.step, self.start = parts["step"], int(self.settings["start"])
+        self.learned = self.settings.get("state")
 
     def encode(self, raw: str) -> Text:
         """All tokens of a text."""
@@ -42,7 +43,7 @@ class Language(Family):
         """What each text costs, every token given all before it."""
         rows = rows_of([len(text.tokens) for text in items])
         pieces: list[list[tuple[float, int]]] = [[] for _ in items]
-        state = self.step.zeros(len(rows))
+        state = self.step.first_state(len(rows), self.learned)
         for window in windows([text.tokens for text in items], rows, self.start):
             costs, state = self._read(window, state)
             for row, cost, counted in zip(rows, costs.tolist(), (window.targets >= 0).sum(1).tolist(), strict=True):
@@ -67,7 +68,7 @@ class Language(Family):
         generator, repeats = np.random.default_rng(sampling.seed), Repeats(sampling.no_repeat_ngram, prompt.tolist())
         read: list[int] = [self.start, *prompt.tolist()]
         last = read.pop()
-        state, banned = self.step.zeros(1), self.settings["banned"]
+        state, banned = self.step.first_state(1, self.learned), self.settings["banned"]
         for token in read:
             _, state = advance(self.step, state, token=np.array([token], np.int64))
         while True:

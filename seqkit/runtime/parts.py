@@ -51,10 +51,15 @@ class Part:
         """Whether a step gives the weights of attention."""
         return "weights" in self._outputs
 
-    def zeros(self, batch: int) -> Arrays:
-        """A state of zeros: of all inputs with three dimensions, layers and units of a known number."""
+    def first_state(self, batch: int, learned: Mapping[str, Any] | None = None) -> Arrays:
+        """The state before the first step, of all inputs with three dimensions, layers and units of a known number.
+
+        It is zeros, or for each row of the batch the state that a model has learned, layers of units by name.
+        """
         sizes = {name: shape for name, shape in self.inputs.items() if len(shape) == 3}
-        return {name: np.zeros((batch, *shape[1:]), np.float32) for name, shape in sizes.items()}
+        if learned is None:
+            return {name: np.zeros((batch, *shape[1:]), np.float32) for name, shape in sizes.items()}
+        return {name: np.repeat(np.array([learned[name]], np.float32), batch, 0) for name in sizes}
 
 
 def advance(step: Part, state: Arrays, **inputs: np.ndarray) -> tuple[Arrays, Arrays]:

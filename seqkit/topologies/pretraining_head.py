@@ -52,7 +52,9 @@ class PretrainingHead(Head):
         source = encoder.recurrent
         layers = 1 if source.bidirectional else source.num_layers
         sizes = source.input_size, source.hidden_size, layers, source.bidirectional, dropout
-        self.recurrent = Recurrent(source.cell, *sizes, kernel=source.kernel, precision=source.precision)
+        residual = source.residual and layers > 1
+        shared: dict[str, Any] = {"kernel": source.kernel, "precision": source.precision}
+        self.recurrent = Recurrent(source.cell, *sizes, residual=residual, **shared)
         for own, other in zip(self.recurrent.layers, source.layers, strict=False):
             own.load_state_dict(other.state_dict())
         vectors = self._vectors()

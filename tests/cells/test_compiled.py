@@ -9,16 +9,7 @@ from seqkit.compiler import TraceError, trace
 from seqkit.kernels import ensure_cells
 from seqkit.kernels.compiled import struct_of
 
-REFERENCE_ONLY = {
-    "lem": "2 recurrent products",
-    "lstm-multiplicative": "2 recurrent products",
-    "mgu": "2 recurrent products",
-    "mut1": "2 recurrent products",
-    "mut3": "3 recurrent products",
-    "s-lstm": "4 states",
-    "lstm-layer-norm": "sums over its hidden units",
-    **dict.fromkeys(("cfn", "light-ru", "nbr", "ran", "star"), "a recurrent product for some of its gates only"),
-}
+REFERENCE_ONLY = dict.fromkeys(("scrn", "intersection-rnn", "lstm-controller"), "something else than h")
 COMPILED = [name for name in available_cells() if name not in REFERENCE_ONLY]
 
 
@@ -29,7 +20,7 @@ def test_every_cell_is_traced(name):
 
 
 @pytest.mark.parametrize("name", COMPILED)
-def test_a_cell_of_one_product_or_none_can_be_compiled(name):
+def test_a_cell_can_be_compiled(name):
     assert "struct Cell" in struct_of(make_cell(name))
 
 

@@ -217,6 +217,22 @@ def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(text, killed_and_
     assert {"carried.h", "carried.past.outputs"} <= tensors.keys()
 
 
+def test_a_run_with_noise_in_its_loop_goes_on_to_the_same_weights(text, killed_and_resumed):
+    noise = (
+        "--zoneout",
+        "0.1",
+        "--recurrent-dropout",
+        "0.2",
+        "--variational-dropout",
+        "0.2",
+        "--weight-dropout",
+        "0.2",
+    )
+    shape = ("--num-layers", "2", "--residual", "true", "--learned-state", "true")
+    tensors, _ = killed_and_resumed("charlm", "--data", text, *SMALL, *noise, *shape)
+    assert {"carried.h", "carried.c"} <= tensors.keys()
+
+
 @pytest.mark.parametrize("tokenizer", ["word", "byte"])
 def test_words_and_bytes_are_learned_and_written_too(tokenizer, text, command, tmp_path):
     out = tmp_path / "run"

@@ -151,3 +151,34 @@ def test_inputs_that_cannot_be_read_are_refused_as_by_the_run(opened, pictures):
     for asked in (model, ours):
         with pytest.raises(DataError, match=r"this model reads \(13, 13, 1\)"):
             asked.predict([wrong])
+
+
+EVERY = {"zoneout": 0.2, "residual": True, "learned_state": True, "num_layers": 2}
+
+
+@pytest.mark.parametrize("cell", ["lstm", "s-lstm"])
+def test_a_text_begins_with_the_state_that_was_learned(cell, opened, prose):
+    model, ours = opened("charlm", prose, cell=cell, **EVERY)
+    assert float(model.head.decoder.recurrent.initial_state(1).h.detach().abs().sum()) > 1
+    inputs = ["the cat sat", "a mat.", "", "t"]
+    assert alike(ours.predict(inputs), model.predict(inputs))
+
+
+def test_frames_begin_with_the_state_that_was_learned(opened):
+    clips = strips((4, 1, 1), 1, 0).train
+    model, ours = opened("frames", clips, bidirectional=False, delay=1, hidden_size=8, **EVERY)
+    theirs, stream = model.stream(), ours.stream()
+    for clip in clips[:2]:
+        features = clip.clip.features[:5]
+        wanted = [theirs.push(row) for row in features] + theirs.finish()
+        found = [stream.push(row) for row in features] + stream.finish()
+        assert alike(found, wanted)
+
+
+def test_captions_and_translations_are_written_with_all_options(opened, pictures, phrases, pairs):
+    model, ours = opened("caption", pictures, start="first", picture_size=13, width=2, vector_size=5, **EVERY)
+    values = [each.picture for each in pictures]
+    assert alike(ours.predict(values), model.predict(values))
+    model, ours = opened("g2p", pairs, **EVERY)
+    inputs = [example.source for example in pairs]
+    assert alike(ours.predict(inputs), model.predict(inputs))

@@ -92,9 +92,12 @@ def add_recurrent(source: Source, layer: Recurrent) -> None:
             source.add(f"{head}\nstatic void {name}(const float *restrict x{states})\n{{\n{lines}\n}}")
 
 
-def needed_cell(cell: Cell) -> None:
-    """Raises :class:`UsageError` for a cell without C, before any work is done."""
-    _bodies(cell)
+def check_layer(layer: Recurrent) -> None:
+    """Raises :class:`UsageError` for a layer without C, before any work is done."""
+    _bodies(layer.cell)
+    for option, given in {"residual": layer.residual, "learned_state": layer.initial is not None}.items():
+        if given:
+            raise UsageError(f"there is no C for a layer with {option}; export it with --format onnx or torch")
 
 
 _Body = Callable[[Source, str, Cell, Weights, int], str]

@@ -8,7 +8,7 @@ from pathlib import Path
 from seqkit.errors import UsageError
 from seqkit.export.c.frames import write_frames
 from seqkit.export.c.language import write_language
-from seqkit.export.c.layers import needed_cell
+from seqkit.export.c.layers import check_layer
 from seqkit.export.c.source import Source, identifier
 from seqkit.export.c.texts import write_texts
 from seqkit.files import remove_drafts_of, write_atomic
@@ -51,7 +51,7 @@ def c_source(model: Model, name: str) -> str:
         raise UsageError(f"a {model.task.name} model has no export; apply it with `seqkit predict`")
     for module in model.head.modules():
         if isinstance(module, Recurrent):
-            needed_cell(module.cell)
+            check_layer(module)
     answering = model.task.export(model.head, model.codec).answering
     if answering is None or answering.kind not in _WRITERS:
         raise UsageError(f"a {model.task.name} model has no export to C; export it with --format onnx")

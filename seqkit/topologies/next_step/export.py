@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seqkit.answers.written import Scored
 from seqkit.graphs import Answering, Exported, ExternalDecoder, step_part, with_modules
-from seqkit.graphs.recurrent import reached_state
+from seqkit.graphs.recurrent import learned_start, reached_state
 from seqkit.layers import State
 from seqkit.topologies.next_step.codec import StreamCodec, Text
 from seqkit.topologies.next_step.head import LanguageModelHead
@@ -19,8 +19,8 @@ from seqkit.topologies.next_step.head import LanguageModelHead
 def export_language_model(head: LanguageModelHead, codec: StreamCodec) -> Exported:
     """One step: ``token`` (B) and the state to ``logits`` (B, V) and the next state.
 
-    A text begins with a state of zeros and the token ``start``; symbols in ``banned`` must never be written. Raises
-    :class:`UsageError` for a model with recall.
+    A text begins with the token ``start``, and with the learned ``state``, or zeros where there is none; symbols in
+    ``banned`` must never be written. Raises :class:`UsageError` for a model with recall.
     """
     decoder = head.decoder
 
@@ -34,6 +34,8 @@ def export_language_model(head: LanguageModelHead, codec: StreamCodec) -> Export
         return with_modules(head, decoder=ExternalDecoder(runs["step"], start)).predict(batch)
 
     banned = head.ban.isinf().nonzero().flatten().tolist()
-    symbols = {**codec.to_json(), "start": head.start, "banned": banned}
-    answering = Answering("language model", codec.to_json(), {"start": head.start, "banned": banned})
+    learned = learned_start(decoder.recurrent)
+    settings = {"start": head.start, "banned": banned, **({} if learned is None else {"state": learned})}
+    symbols = {**codec.to_json(), **settings}
+    answering = Answering("language model", codec.to_json(), settings)
     return Exported([step_part(decoder, sample)], symbols, predict, answering)

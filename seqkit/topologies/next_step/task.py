@@ -102,7 +102,6 @@ class NextStep(Task[C, Stretch, Scored, StreamCodec, LanguageModelHead]):
             tie=config.tie,
             recall=config.recall,
             dropout=config.dropout,
-            weight_dropout=config.weight_dropout,
             embedding_dropout=config.embedding_dropout,
             pad=codec.vocabulary.pad,
         )

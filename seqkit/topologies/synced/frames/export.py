@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seqkit.graphs import Answering, Answers, Exported, Graph, Part, Value, add, labelling
-from seqkit.graphs.recurrent import add_recurrent, reached_state
+from seqkit.graphs.recurrent import add_recurrent, learned_start, reached_state
 from seqkit.layers import State
 from seqkit.topologies.synced.frames.codec import FrameBatch, FrameCodec
 from seqkit.topologies.synced.frames.head import FrameHead
@@ -42,7 +42,10 @@ def export_frames(
     sizes = ("batch", "time", len(head.labels))
     files = codec.to_json()
     symbols = {**files, **({} if thresholds is None else {"thresholds": thresholds})}
-    settings = {"delay": head.delay, "thresholds": None if thresholds is None else [*thresholds.values()]}
+    learned = learned_start(head.encoder.recurrent)
+    started = {} if learned is None else {"state": learned}
+    symbols |= started
+    settings = {**started, "delay": head.delay, "thresholds": None if thresholds is None else [*thresholds.values()]}
     answering = Answering("frames" if thresholds is None else "frame sets", files, settings)
     exported = labelling(
         head, inputs, sample, add_logits, sizes, symbols, FrameBatch, answers=answers, answering=answering
