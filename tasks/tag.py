@@ -48,9 +48,11 @@ class TagConfig(TaggingOptions):
         f"the data: {_PUNCTUATION}, {_TURKISH}, or a CoNLL, CoNLL-U, JSON or CSV file of tagged sentences",
         path=True,
     )
-    text: str | None = option(None, "instead of data: a text to learn punctuation and capitals from", path=True)
-    reviews: int = option(12000, f"maximum number of film reviews to learn {_PUNCTUATION} from", minimum=30)
-    stretch: int = option(50, "maximum number of running words read together", minimum=2)
+    text: str | None = option(
+        None, "instead of data: a text to learn punctuation and capitals from", path=True, reads=True
+    )
+    reviews: int = option(12000, f"maximum number of film reviews to learn {_PUNCTUATION} from", minimum=30, reads=True)
+    stretch: int = option(50, "maximum number of running words read together", minimum=2, reads=True)
 
 
 class Tag(SyncedTagging[TagConfig]):

@@ -62,13 +62,17 @@ class TranslateConfig(DelayedOptions):
     """Defaults of the task."""
 
     data: str = option(_DEFAULT, f"the data: {_DEFAULT}, or a file of pairs, TSV, CSV or JSONL", path=True)
-    source: str | None = option(None, "instead of data: a text file, one sentence per line ...", path=True)
-    target: str | None = option(None, "... and their translations, line by line", path=True)
-    valid_source: str | None = option(None, "instead of valid_data: a text file, one sentence per line ...", path=True)
-    valid_target: str | None = option(None, "... and their translations", path=True)
-    test_source: str | None = option(None, "instead of test_data: a text file, one sentence per line ...", path=True)
-    test_target: str | None = option(None, "... and their translations", path=True)
-    reverse: bool = option(False, "translate from the target to the source")
+    source: str | None = option(None, "instead of data: a text file, one sentence per line ...", path=True, reads=True)
+    target: str | None = option(None, "... and their translations, line by line", path=True, reads=True)
+    valid_source: str | None = option(
+        None, "instead of valid_data: a text file, one sentence per line ...", path=True, reads=True
+    )
+    valid_target: str | None = option(None, "... and their translations", path=True, reads=True)
+    test_source: str | None = option(
+        None, "instead of test_data: a text file, one sentence per line ...", path=True, reads=True
+    )
+    test_target: str | None = option(None, "... and their translations", path=True, reads=True)
+    reverse: bool = option(False, "translate from the target to the source", reads=True)
     tokenizer: str = option("bpe", "tokens: bpe (subwords), word, char or space", choices=lambda: WRITABLE)
     joint: bool = option(False, "one tokenizer and vocabulary for both sides")
     # Of a few dozen sentences BLEU, which looks for four words in a row, is mostly luck; chrF looks for letters.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seqkit.commands.task_options import TaskCommand, TaskGroup, config_options, config_values
+from seqkit.commands.task_options import TaskCommand, TaskGroup, config_options, config_values, data_argument, with_data
 from seqkit.machine import launched
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def _task_command(task: AnyTask) -> click.Command:
     )
 
     def run(
+        place: str | None,
         out: str | None,
         profile: bool,
         trackers: tuple[str, ...],
@@ -43,12 +44,13 @@ def _task_command(task: AnyTask) -> click.Command:
         from seqkit.config import make_config, write_toml
         from seqkit.training.distributed import joined
 
+        flags = with_data(flags, place, "run")
         config = make_config(task.config, config_values(task, config_file, settings, flags))
         with joined({"configuration": write_toml(task.name, config), "--profile": profile}) as processes:
             noting = profiled(processes, config.device) if profile else processes
             return _run(task, config, out, noting, trackers)
 
-    own = [out_option, profile_option, log_option]
+    own = [data_argument(), out_option, profile_option, log_option]
     return TaskCommand(task.name, params=[*own, *config_options(task)], callback=run, help=_summary(task))
 
 
@@ -128,7 +130,7 @@ def _summary(task: AnyTask) -> str:
     return summary
 
 
-@click.group(cls=TaskGroup, task_command=_task_command, subcommand_metavar="TASK [OPTIONS]")
+@click.group(cls=TaskGroup, task_command=_task_command, subcommand_metavar="TASK [DATA] [OPTIONS]")
 def command() -> None:
     """Train a model and score it.
 

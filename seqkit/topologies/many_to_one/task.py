@@ -32,7 +32,7 @@ from seqkit.topologies.many_to_one.pretraining import (
     widened_codec,
 )
 from seqkit.topologies.many_to_one.splits import text_splits
-from seqkit.topologies.many_to_one.targets import AUTO, first, named_target, target_of, target_of_files
+from seqkit.topologies.many_to_one.targets import AUTO, TARGETS, first, named_target, target_of, target_of_files
 from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextInputs, TextItem
 from seqkit.topologies.powers import Explanation
@@ -65,6 +65,7 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
     topology = "many to one"
     metric = "accuracy"
     answers_class_folders = True
+    example_types = tuple(target.example for target in TARGETS.values())
 
     def read_source(self, config: C, data: str, notes: list[str]) -> list[Any]:
         """The examples of a data set or file; override it for data sets, and leave files to this one."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from torch import nn
 
 from seqkit.data import Splits
-from seqkit.data.frames import AnyClip, Clip, read_clip
+from seqkit.data.frames import AnyClip, Clip, LabelledClip, LabelSetClip, read_clip
 from seqkit.data.readers import LABEL, FileForm
 from seqkit.errors import UsageError
 from seqkit.graphs import Exported
@@ -48,6 +48,7 @@ class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
     """
 
     steps = "frames"
+    example_types = (LabelledClip, LabelSetClip)
     rules = Recipe(steps=2250, least_batch=8, most_batch=16)
     background: ClassVar[Collection[str]] = ()
     """Labels of frames in which nothing happens: pale in pictures, and left out of samples"""

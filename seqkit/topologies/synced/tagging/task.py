@@ -66,6 +66,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
     """
 
     steps = "words"
+    example_types = (Sentence,)
     # Batches of 32 learn as much from a pass as those of 16, at a higher rate, and take two thirds of the time.
     rules = Recipe(steps=1500, least_batch=32, most_batch=32, least_epochs=12)
     validation_options: ClassVar[Mapping[str, Any]] = {"n_best": 1}

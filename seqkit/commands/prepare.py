@@ -1,0 +1,72 @@
+"""``seqkit prepare TASK DATA --out FOLDER``: write data as a folder from which a run reads what it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seqkit.commands.output import echo
+from seqkit.commands.task_options import (
+    ConfigOption,
+    TaskCommand,
+    TaskGroup,
+    config_options,
+    config_values,
+    data_argument,
+    with_data,
+)
+
+if TYPE_CHECKING:
+    from seqkit.topologies import AnyTask
+
+
+def _task_command(task: AnyTask) -> click.Command:
+    from seqkit.runs.prepared import reading_options
+
+    out_option = click.Option(
+        ["--out"], metavar="FOLDER", required=True, help="The folder to write, which must be new or empty."
+    )
+    reading = {"data", "seed", *reading_options(task)}
+    # The others are of the model and its training, and are for `seqkit run`.
+    options = [each for each in config_options(task) if not isinstance(each, ConfigOption) or each.name in reading]
+
+    def prepare(
+        place: str | None, out: str, config_file: str | None, settings: tuple[str, ...], **flags: str | None
+    ) -> None:
+        from seqkit.config import make_config
+        from seqkit.runs.preparing import prepare_data
+
+        values = config_values(task, config_file, settings, with_data(flags, place, "prepare"))
+        notes: list[str] = []
+        manifest = prepare_data(task, make_config(task.config, values), Path(out), notes)
+        for note in notes:
+            echo(f"note: {note}", err=True)
+        for line in _lines(task, manifest, out):
+            echo(line)
+
+    summary = f"Write the data of a {task.name} run as a folder that runs read from the disk."
+    return TaskCommand(task.name, params=[data_argument(), out_option, *options], callback=prepare, help=summary)
+
+
+def _lines(task: AnyTask, manifest: dict[str, Any], out: str) -> list[str]:
+    splits = manifest["splits"]
+    counts = ", ".join(f"{splits[name]['examples']:,} in {name}" for name in ("train", "valid", "test"))
+    size = sum(split["size"] for split in splits.values())
+    return [f"splits: {counts}", f"{out}: {_size(size)}; train with: seqkit run {task.name} {out}"]
+
+
+def _size(size: int) -> str:
+    for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size} bytes"
+
+
+@click.group(cls=TaskGroup, task_command=_task_command, subcommand_metavar="TASK [DATA] --out FOLDER [OPTIONS]")
+def command() -> None:
+    """Write data as a folder that runs read from the disk, in memory that does not grow with the data.
+
+    `seqkit prepare TASK --help` shows the options of a task.
+    """
