@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,9 @@ from seqkit.commands.task_options import (
 if TYPE_CHECKING:
     from seqkit.topologies import AnyTask
 
+_SECONDS = 10.0
+"""Between two lines that say how far it is"""
+
 
 def _task_command(task: AnyTask) -> click.Command:
     from seqkit.runs.prepared import reading_options
@@ -28,26 +33,48 @@ def _task_command(task: AnyTask) -> click.Command:
     out_option = click.Option(
         ["--out"], metavar="FOLDER", required=True, help="The folder to write, which must be new or empty."
     )
+    held_out_option = click.Option(
+        ["--held-out"], metavar="N", type=click.IntRange(min=1),
+        help="Of data larger than memory, examples in the validation split, and in the test split, at most. [20000]",
+    )  # fmt: skip
     reading = {"data", "seed", *reading_options(task)}
     # The others are of the model and its training, and are for `seqkit run`.
     options = [each for each in config_options(task) if not isinstance(each, ConfigOption) or each.name in reading]
 
     def prepare(
-        place: str | None, out: str, config_file: str | None, settings: tuple[str, ...], **flags: str | None
-    ) -> None:
+        place: str | None, out: str, held_out: int | None, config_file: str | None, settings: tuple[str, ...],
+        **flags: str | None,
+    ) -> None:  # fmt: skip
         from seqkit.config import make_config
+        from seqkit.runs.dividing import HELD_OUT
         from seqkit.runs.preparing import prepare_data
 
         values = config_values(task, config_file, settings, with_data(flags, place, "prepare"))
         notes: list[str] = []
-        manifest = prepare_data(task, make_config(task.config, values), Path(out), notes)
+        config = make_config(task.config, values)
+        manifest = prepare_data(task, config, Path(out), notes, held_out or HELD_OUT, _progress())
         for note in notes:
             echo(f"note: {note}", err=True)
         for line in _lines(task, manifest, out):
             echo(line)
 
     summary = f"Write the data of a {task.name} run as a folder that runs read from the disk."
-    return TaskCommand(task.name, params=[data_argument(), out_option, *options], callback=prepare, help=summary)
+    return TaskCommand(
+        task.name, params=[data_argument(), out_option, held_out_option, *options], callback=prepare, help=summary
+    )
+
+
+def _progress() -> Callable[[int], None]:
+    """Says now and then how many examples there are."""
+    said = time.monotonic()
+
+    def say(number: int) -> None:
+        nonlocal said
+        if time.monotonic() - said > _SECONDS:
+            said = time.monotonic()
+            echo(f"{number:,} examples", err=True)
+
+    return say
 
 
 def _lines(task: AnyTask, manifest: dict[str, Any], out: str) -> list[str]:

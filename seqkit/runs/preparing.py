@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from seqkit.checks.splits import labels_of, stop_at_problems
+from seqkit.checks.splits import stop_at_problems
 from seqkit.config import TrainingConfig, options_of
 from seqkit.data import Splits
 from seqkit.data.prepared import FolderWriter, is_prepared
+from seqkit.data.splits import SPLIT_NAMES
 from seqkit.errors import UsageError
+from seqkit.runs.dividing import HELD_OUT, divide, remember_labels
 from seqkit.runs.fingerprint import fingerprint
 from seqkit.runs.prepared import options_read
 from seqkit.runs.session import absolute_paths
-from seqkit.topologies import AnyTask
+from seqkit.topologies import AnyTask, ReadsOneByOne
 from seqkit.version import __version__
 
-_LABELS = 10_000
-"""Labels of which an example is remembered, at most; data with more of them have no classes."""
+LARGE = 128 << 20
+"""Bytes of data that are read as a whole. Larger ones are read one example after the other."""
+_PACKED = 4
+"""How much larger a compressed file is, about, than it looks"""
 
 
-def prepare_data(task: AnyTask, config: TrainingConfig, out: Path, notes: list[str]) -> dict[str, Any]:
+def prepare_data(
+    task: AnyTask,
+    config: TrainingConfig,
+    out: Path,
+    notes: list[str],
+    most: int = HELD_OUT,
+    progress: Callable[[int], None] = lambda number: None,
+) -> dict[str, Any]:
     """Reads the data of a configuration and writes them as the folder ``out``; returns its manifest.
+
+    Args:
+        task, config: say what the data are.
+        out: the folder, which must be new or empty.
+        notes: receives sentences that people should see.
+        most: of data larger than memory, examples of the validation split and of the test split, at most.
+        progress: of data larger than memory, is called with the number of examples now and then.
 
     Raises as :meth:`Task.read` does, and :class:`UsageError` for a task whose data cannot be prepared.
     """
@@ -36,12 +53,31 @@ def prepare_data(task: AnyTask, config: TrainingConfig, out: Path, notes: list[s
     config = absolute_paths(task, config)
     with FolderWriter(out, task.example_types) as writer:
         sources = [_source(path) for path in _files(task, config)]
-        splits: Splits[Any] = task.read(config, notes)
-        stop_at_problems(task, splits, notes, getattr(config, "data", None))
-        firsts = _write(writer, splits)
-        amounts = {split.name: task.size(getattr(splits, split.name)) for split in fields(splits)}
-        facts = {"fingerprint": fingerprint(task, splits), "firsts": firsts, "sources": sources, "notes": notes}
-        return writer.complete({**facts, **_about(task, task.recipe(config, splits))}, amounts)
+        if sum(map(_unpacked, sources)) <= LARGE or not isinstance(task, ReadsOneByOne):
+            return _prepare_whole(task, config, writer, sources, notes)
+        # The split files are small beside the data.
+        size = _unpacked(sources[0])
+        firsts, config = divide(task, config, writer, size, most, notes, progress)
+        facts = {"firsts": firsts, "sources": sources, "notes": notes, **_about(task, config)}
+        return writer.complete(facts, {name: (writer.count(name), "examples") for name in SPLIT_NAMES})
+
+
+def _prepare_whole(
+    task: AnyTask, config: TrainingConfig, writer: FolderWriter, sources: list[dict[str, Any]], notes: list[str]
+) -> dict[str, Any]:
+    """Data that fit into memory: with the very splits, and checks, of a run on them."""
+    splits: Splits[Any] = task.read(config, notes)
+    stop_at_problems(task, splits, notes, getattr(config, "data", None))
+    firsts = _write(writer, splits)
+    amounts = {name: task.size(getattr(splits, name)) for name in SPLIT_NAMES}
+    facts = {"fingerprint": fingerprint(task, splits), "firsts": firsts, "sources": sources, "notes": notes}
+    return writer.complete({**facts, **_about(task, task.recipe(config, splits))}, amounts)
+
+
+def _unpacked(source: dict[str, Any]) -> int:
+    """About how many bytes a file has, once it is unpacked."""
+    packed = Path(source["path"]).suffix.lower() in (".gz", ".bz2", ".xz", ".zst", ".zip", ".parquet", ".feather")
+    return int(source["size"]) * (_PACKED if packed else 1)
 
 
 def _about(task: AnyTask, config: TrainingConfig) -> dict[str, Any]:
@@ -51,19 +87,12 @@ def _about(task: AnyTask, config: TrainingConfig) -> dict[str, Any]:
 def _write(writer: FolderWriter, splits: Splits[Any]) -> list[int]:
     """Writes all examples; returns the numbers of those in training that are the first with a label."""
     firsts = dict[str, int]()
-    for split in fields(splits):
-        for example in getattr(splits, split.name):
-            number = writer.add(split.name, example)
-            if split.name == "train":
+    for name in SPLIT_NAMES:
+        for example in getattr(splits, name):
+            number = writer.add(name, example)
+            if name == "train":
                 remember_labels(firsts, example, number)
     return sorted(set(firsts.values()))
-
-
-def remember_labels(firsts: dict[str, int], example: Any, number: int) -> None:
-    """Notes the number of an example for each of its labels that none before had."""
-    for label in labels_of(example):
-        if label not in firsts and len(firsts) < _LABELS:
-            firsts[label] = number
 
 
 def _files(task: AnyTask, config: TrainingConfig) -> Iterator[Path]:

@@ -44,12 +44,14 @@ class NgramCounts:
         spelled: n of the longest n-gram of letters inside a token; 0: none are counted.
         numbers: n-gram to its row in ``counts``, F of them.
         counts: F rows of C whole numbers.
+        sampled: the counts are of a sample of the training texts.
     """
 
     order: int
     spelled: int
     numbers: Mapping[tuple[str, ...], int]
     counts: Sequence[Sequence[int]]
+    sampled: bool = False
     _kept: dict[str, tuple[int, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
@@ -95,6 +97,7 @@ class NgramCounts:
             "spelled": self.spelled,
             "ngrams": [_SEPARATOR.join(gram) for gram in self.numbers],
             "counts": [list(row) for row in self.counts],
+            **({"sampled": True} if self.sampled else {}),
         }
 
     @classmethod
@@ -109,7 +112,8 @@ class NgramCounts:
             whole = False
         if not whole or len(grams) != len(counts) or len(set(grams)) != len(grams):
             raise DataError(f"{file} must hold n-grams and a count of each for every class; restore it from a backup")
-        return cls(order, spelled, {tuple(gram.split(_SEPARATOR)): number for number, gram in enumerate(grams)}, counts)
+        numbers = {tuple(gram.split(_SEPARATOR)): number for number, gram in enumerate(grams)}
+        return cls(order, spelled, numbers, counts, bool(value.get("sampled")))
 
 
 def _ngrams(tokens: Sequence[str], order: int, spelled: int) -> Iterable[tuple[str, ...]]:

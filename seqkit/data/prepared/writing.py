@@ -31,7 +31,7 @@ class FolderWriter:
             raise UsageError(f"{path} exists already; choose another folder with --out, or remove it")
         self.path, self.kinds = path, kinds
         self.files: list[str] = []
-        self._forms = ExampleForms(kinds, self.files)
+        self.forms = ExampleForms(kinds, self.files)
         self._draft = temporary_beside(path.absolute())
         try:
             self._draft.mkdir(parents=True)
@@ -52,7 +52,7 @@ class FolderWriter:
     def add(self, split: str, example: Any) -> int:
         """Writes one more example of a split; returns its number there."""
         writer = self._writers[split]
-        writer.add(self._forms.write(example))
+        writer.add(self.forms.write(example))
         return writer.count - 1
 
     def count(self, split: str) -> int:

@@ -25,6 +25,8 @@ class GramPrior(nn.Module, ABC):
     """
 
     evidence: Tensor
+    counted: bool = True
+    """Whether the training texts are those that were counted; of a split larger than memory, few are"""
 
     def __init__(self, evidence: Tensor) -> None:
         super().__init__()
@@ -44,7 +46,7 @@ class GramPrior(nn.Module, ABC):
     def forward(self, ngrams: Tensor, targets: Tensor | None = None) -> Tensor:
         """Numbers of n-grams (B, K), padded, to (B, O); with targets, each text is left out of its own counts."""
         real = ngrams != self.padding
-        if targets is None:
+        if targets is None or not self.counted:
             evidence = nn.functional.embedding_bag(ngrams, self.evidence, mode="sum")
         else:
             evidence = self.from_others(ngrams, targets, real)
