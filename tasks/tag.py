@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -83,6 +83,12 @@ class Tag(SyncedTagging[TagConfig]):
         if not sentences:
             raise DataError(f"{data} has no words; give a text")
         return sentences
+
+    def each_example(self, config: TagConfig, data: str, notes: list[str]) -> Iterator[Sentence]:
+        """The sentences of a file; of a text to restore, its stretches."""
+        if config.text:
+            return read_text(Path(config.text), config.stretch, config.encoding)
+        return super().each_example(config, data, notes)
 
     def scheme_of(self, config: TagConfig, train: Sequence[Sentence]) -> str | None:
         """Marks and capitals of a running text, else what the tags look like."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from seqkit.config import from_data, option
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.pair_files import read_parallel, side_column
-from seqkit.data.pairs import Pair, usable
+from seqkit.data.pairs import Pair, each_usable, usable
 from seqkit.data.sources.interface_strings import interface_strings
 from seqkit.data.subwords import WRITABLE
 from seqkit.errors import UsageError
@@ -112,6 +112,15 @@ class Translate(Delayed[TranslateConfig]):
     def read_parallel(self, config: TranslateConfig, source: Path, target: Path, notes: list[str]) -> list[Pair]:
         """Pairs to evaluate on, of two files with matching lines."""
         return usable(_turned(config, read_parallel(source, target, config.encoding)), config.max_characters, notes)
+
+    def each_example(self, config: TranslateConfig, data: str, notes: list[str]) -> Iterator[Pair]:
+        """The pairs of a file, or of two with matching lines, one after the other."""
+        if config.valid_source or config.test_source:
+            raise UsageError("the data are too large to be read as a whole: give --valid-data and --test-data instead")
+        pairs = _parallel(config, "", None if data == _DEFAULT else data) if data == config.data else None
+        if pairs is None:
+            return super().each_example(config, data, notes)
+        return each_usable(pairs, config.max_characters, notes)
 
     def read_source(self, config: TranslateConfig, data: str, notes: list[str]) -> Iterable[Pair]:
         """The strings of the interface, or the pairs of a file, in the direction of the task."""

@@ -21,6 +21,7 @@ from seqkit.commands.task_options import (
 )
 
 if TYPE_CHECKING:
+    from seqkit.config import TrainingConfig
     from seqkit.topologies import AnyTask
 
 _SECONDS = 10.0
@@ -62,6 +63,19 @@ def _task_command(task: AnyTask) -> click.Command:
     return TaskCommand(
         task.name, params=[data_argument(), out_option, held_out_option, *options], callback=prepare, help=summary
     )
+
+
+def print_prepared(task: AnyTask, config: TrainingConfig, folder: Path) -> None:
+    """Prepares the data of a run that are larger than memory, and says so; those of an earlier attempt are taken."""
+    from seqkit.data.prepared import is_prepared
+    from seqkit.runs.preparing import prepare_data
+
+    if is_prepared(folder):
+        echo(f"the data prepared in {folder} are used", err=True)
+        return
+    echo(f"the data are too large for memory and are prepared in {folder} first", err=True)
+    manifest = prepare_data(task, config, folder, [], progress=_progress())
+    echo(f"{_size(sum(split['size'] for split in manifest['splits'].values()))} in {folder}", err=True)
 
 
 def _progress() -> Callable[[int], None]:

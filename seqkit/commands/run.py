@@ -67,12 +67,30 @@ def _run(
     # The native kernels are for the CPU: nobody waits for a build that nothing would use.
     kernel = config.kernel if find_device(processes.device(config.device)).type == "cpu" else "torch"
     folder = _folder(task, out, processes)
+    config = _prepared(task, config, folder, processes)
     if processes.share(b"again" if launched() and processes.first and _goes_on(task, config, folder) else b""):
         return _resume(kernel, folder, processes)
     if processes.first:
         logs = [tracker(name, folder) for name in trackers]
         return train(kernel, lambda notes: start(task, config, folder, notes, processes), processes, logs)
     return train(kernel, lambda notes: follow(task, config, processes), processes)
+
+
+def _prepared(task: AnyTask, config: TrainingConfig, folder: Path, processes: Processes) -> TrainingConfig:
+    """The configuration with data too large for memory prepared beside the run's folder, by the first process."""
+    from seqkit.commands.prepare import print_prepared
+    from seqkit.runs.places import check_free
+    from seqkit.runs.preparing import exceeds_memory, read_prepared
+
+    if not exceeds_memory(task, config):
+        return config
+    beside = folder.with_name(f"{folder.name}.data")
+    if processes.first:
+        if not launched():
+            check_free(folder)
+        print_prepared(task, config, beside)
+    processes.share(b"prepared" if processes.first else None)
+    return read_prepared(task, config, beside)
 
 
 def _resume(kernel: str, folder: Path, processes: Processes) -> int:
@@ -112,13 +130,14 @@ def _folder(task: AnyTask, out: str | None, processes: Processes) -> Path:
 def _goes_on(task: AnyTask, config: TrainingConfig, folder: Path) -> bool:
     """Whether the folder has the same run, begun and not finished: torchrun starts all again where one has ended."""
     from seqkit.runs.directory import RunDirectory
+    from seqkit.runs.prepared import with_reading
     from seqkit.runs.same_options import check_same_options
     from seqkit.runs.session import absolute_paths
 
     run = RunDirectory(folder)
     if not run.manifest.exists() or run.results.exists():
         return False
-    check_same_options(task, absolute_paths(task, config), folder)
+    check_same_options(task, with_reading(task, absolute_paths(task, config)), folder)
     return True
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
@@ -121,7 +120,7 @@ def divide(
         if number % 10_000 == 0:
             progress(number)
     for split, data in given.items():
-        for example in reading(task, replace(config, **{f"{split}_data": None}), data, notes) if data else ():
+        for example in reading(task, config, data, notes) if data else ():
             divider.hold_out(split, example)
     _check(task, writer, divider)
     notes.append(_sentence(writer, shares))

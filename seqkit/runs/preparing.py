@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from seqkit.checks.splits import stop_at_problems
 from seqkit.config import TrainingConfig, options_of
 from seqkit.data import Splits
-from seqkit.data.prepared import FolderWriter, is_prepared
+from seqkit.data.prepared import FolderWriter, is_prepared, open_prepared
+from seqkit.data.prepared.folder import state_of
 from seqkit.data.splits import SPLIT_NAMES
 from seqkit.errors import UsageError
 from seqkit.runs.dividing import HELD_OUT, divide, remember_labels
@@ -21,6 +23,8 @@ from seqkit.version import __version__
 
 LARGE = 128 << 20
 """Bytes of data that are read as a whole. Larger ones are read one example after the other."""
+IN_MEMORY = 512 << 20
+"""Bytes of data that a run reads into memory; larger ones are prepared for it."""
 _PACKED = 4
 """How much larger a compressed file is, about, than it looks"""
 
@@ -52,7 +56,7 @@ def prepare_data(
         raise UsageError(f"{config.data} is prepared already; run it: seqkit run {task.name} {config.data}")  # type: ignore[attr-defined]
     config = absolute_paths(task, config)
     with FolderWriter(out, task.example_types) as writer:
-        sources = [_source(path) for path in _files(task, config)]
+        sources = [state_of(path) for path in _files(task, config)]
         if sum(map(_unpacked, sources)) <= LARGE or not isinstance(task, ReadsOneByOne):
             return _prepare_whole(task, config, writer, sources, notes)
         # The split files are small beside the data.
@@ -60,6 +64,31 @@ def prepare_data(
         firsts, config = divide(task, config, writer, size, most, notes, progress)
         facts = {"firsts": firsts, "sources": sources, "notes": notes, **_about(task, config)}
         return writer.complete(facts, {name: (writer.count(name), "examples") for name in SPLIT_NAMES})
+
+
+def exceeds_memory(task: AnyTask, config: TrainingConfig) -> bool:
+    """Whether the data of a run are so large that they have to be prepared."""
+    if not isinstance(task, ReadsOneByOne) or is_prepared(getattr(config, "data", None)):
+        return False
+    return sum(_unpacked(state_of(path)) for path in _files(task, config)) > IN_MEMORY
+
+
+def read_prepared(task: AnyTask, config: TrainingConfig, folder: Path) -> TrainingConfig:
+    """The configuration of a run whose data have been prepared in a folder.
+
+    Raises :class:`UsageError` for a folder of other data.
+    """
+    config = absolute_paths(task, config)
+    prepared = [source["path"] for source in open_prepared(folder, task.name).facts["sources"]]
+    if prepared != [str(path) for path in _files(task, config)]:
+        raise UsageError(f"{folder} has other data; remove it, or choose another folder with --out")
+    files: Any = {
+        name: None if entry.optional else entry.default
+        for name, entry in options_of(type(config)).items()
+        if entry.limits.get("reads") and entry.names_file(getattr(config, name))
+    }
+    changes: Any = {**files, "data": str(folder)}
+    return replace(config, **changes)
 
 
 def _prepare_whole(
@@ -101,11 +130,3 @@ def _files(task: AnyTask, config: TrainingConfig) -> Iterator[Path]:
         value = getattr(config, name)
         if (name == "data" or entry.limits.get("reads")) and entry.names_file(value) and value not in task.data_sets:
             yield Path(value)
-
-
-def _source(path: Path) -> dict[str, Any]:
-    """What tells whether a file has changed since; of a folder, its own time, which new files change."""
-    status = path.stat() if path.exists() else None
-    if status is None:
-        return {"path": str(path), "size": 0, "modified": 0}
-    return {"path": str(path), "size": status.st_size, "modified": status.st_mtime_ns}

@@ -41,8 +41,9 @@ _SCHEMA = {
     "sources": [{"path": str, "size": int, "modified": int}],
 }
 WHOLE = 64 << 20
-"""Bytes of training examples that are read into memory as a whole; a run then has the bits of one on the file itself.
-Of more, this much is the sample that vocabulary, n-grams and baseline are learned from."""
+"""Bytes of training examples that are read into memory as a whole; a run then has the bits of one on the file."""
+SAMPLE = 24 << 20
+"""Bytes of a larger training split that vocabulary, n-grams and baseline are learned from."""
 
 
 def is_prepared(path: str | Path | None) -> bool:
@@ -78,7 +79,7 @@ class PreparedFolder:
     def _stored(self, forms: ExampleForms, seed: int) -> StoredExamples[Any]:
         of = self.facts["splits"]["train"]
         size, fingerprint = (of["amount"], of["unit"]), self.facts["fingerprint"]
-        return StoredExamples(self._rows("train"), forms, fingerprint, size, self.facts["firsts"], WHOLE, seed)
+        return StoredExamples(self._rows("train"), forms, fingerprint, size, self.facts["firsts"], SAMPLE, seed)
 
     def _rows(self, split: str) -> Rows:
         facts = self.facts["splits"][split]
@@ -86,14 +87,16 @@ class PreparedFolder:
 
     def changed_sources(self) -> list[str]:
         """The files that were prepared and are not as they were; one that is no longer there has not changed."""
-        changed = []
-        for source in self.facts["sources"]:
-            path = Path(source["path"])
-            if path.is_file():
-                status = path.stat()
-                if (status.st_size, status.st_mtime_ns) != (source["size"], source["modified"]):
-                    changed.append(source["path"])
-        return changed
+        there = [source for source in self.facts["sources"] if Path(source["path"]).exists()]
+        return [source["path"] for source in there if state_of(Path(source["path"])) != source]
+
+
+def state_of(path: Path) -> dict[str, Any]:
+    """What tells whether a file has changed since; of a folder, the size of all its files, and the latest change."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    states = [file.stat() for file in files]
+    modified = max((state.st_mtime_ns for state in states), default=0)
+    return {"path": str(path), "size": sum(state.st_size for state in states), "modified": modified}
 
 
 def open_prepared(path: Path, task: str) -> PreparedFolder:

@@ -121,7 +121,8 @@ def _read_array(plain: Any, rest: list[np.ndarray]) -> np.ndarray:
     size = int(np.prod(shape)) * dtype.itemsize
     taken, rest[0] = rest[0][:size], rest[0][size:]
     # A copy, for what is read from bytes can neither be written nor need it be aligned.
-    return np.frombuffer(taken.tobytes(), dtype).reshape(shape).copy()
+    copied: np.ndarray = np.frombuffer(taken.tobytes(), dtype).reshape(shape).copy()
+    return copied
 
 
 def _several(form: _Form) -> _Form:
