@@ -19,6 +19,7 @@ from seqkit.commands.task_options import (
     data_argument,
     with_data,
 )
+from seqkit.errors import UsageError
 
 if TYPE_CHECKING:
     from seqkit.config import TrainingConfig
@@ -35,7 +36,7 @@ def _task_command(task: AnyTask) -> click.Command:
         ["--out"], metavar="FOLDER", required=True, help="The folder to write, which must be new or empty."
     )
     held_out_option = click.Option(
-        ["--held-out"], metavar="N", type=click.IntRange(min=1),
+        ["--held-out"], metavar="N", type=int,
         help="Of data larger than memory, examples in the validation split, and in the test split, at most. [20000]",
     )  # fmt: skip
     reading = {"data", "seed", *reading_options(task)}
@@ -46,16 +47,19 @@ def _task_command(task: AnyTask) -> click.Command:
         place: str | None, out: str, held_out: int | None, config_file: str | None, settings: tuple[str, ...],
         **flags: str | None,
     ) -> None:  # fmt: skip
+        from seqkit.commands.terminal import wrapped
         from seqkit.config import make_config
         from seqkit.runs.dividing import HELD_OUT
         from seqkit.runs.preparing import prepare_data
 
+        if held_out is not None and held_out < 1:
+            raise UsageError(f"--held-out must be at least 1, not {held_out}")
         values = config_values(task, config_file, settings, with_data(flags, place, "prepare"))
         notes: list[str] = []
         config = make_config(task.config, values)
         manifest = prepare_data(task, config, Path(out), notes, held_out or HELD_OUT, _progress())
         for note in notes:
-            echo(f"note: {note}", err=True)
+            echo(wrapped(f"note: {note}"), err=True)
         for line in _lines(task, manifest, out):
             echo(line)
 
@@ -67,13 +71,14 @@ def _task_command(task: AnyTask) -> click.Command:
 
 def print_prepared(task: AnyTask, config: TrainingConfig, folder: Path) -> None:
     """Prepares the data of a run that are larger than memory, and says so; those of an earlier attempt are taken."""
+    from seqkit.commands.terminal import wrapped
     from seqkit.data.prepared import is_prepared
     from seqkit.runs.preparing import prepare_data
 
     if is_prepared(folder):
         echo(f"the data prepared in {folder} are used", err=True)
         return
-    echo(f"the data are too large for memory and are prepared in {folder} first", err=True)
+    echo(wrapped(f"the data are too large for memory and are prepared in {folder} first"), err=True)
     manifest = prepare_data(task, config, folder, [], progress=_progress())
     echo(f"{_size(sum(split['size'] for split in manifest['splits'].values()))} in {folder}", err=True)
 

@@ -18,6 +18,7 @@ from seqkit.data.prepared.forms import ExampleForms
 from seqkit.data.readers import LabelSetExample, NumberExample, TextPair
 from seqkit.data.tagged import Sentence
 from seqkit.errors import SeqkitError, UsageError
+from seqkit.machine import this_process
 
 PLACE = SourceLocation("a.csv", 7)
 FEATURES = np.array([[1.5, np.nan], [0.25, -3.0]], np.float32)
@@ -147,6 +148,22 @@ def test_a_folder_that_is_not_completed_leaves_nothing(tmp_path, examples):
         writer.add("train", examples[0])
         raise ZeroDivisionError
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_left_is_removed_and_what_one_writes_stays(tmp_path, examples):
+    killed, at_work = tmp_path / ".folder.00.tmp", tmp_path / ".folder.01.tmp"
+    for draft, owner in ((killed, {**this_process(), "started": 1}), (at_work, this_process())):
+        draft.mkdir()
+        (draft / "train.safetensors").write_bytes(b"half")
+        (draft / "writer.json").write_text(json.dumps(owner))
+    write(tmp_path / "folder", examples)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".folder.01.tmp", "folder"]
+    assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == [
+        "prepared.json",
+        "test.safetensors",
+        "train.safetensors",
+        "valid.safetensors",
+    ]
 
 
 def test_a_folder_in_use_is_refused(tmp_path, examples):

@@ -200,9 +200,7 @@ def small(words, folder, own_data=True):
         return words
     task, made = words[1], list(words)
     if not {"--source", "--text"} & set(made) and own_data and task in OWN:
-        if not made[2:3] or made[2].startswith("-"):
-            pass
-        elif "--data" not in made:
+        if made[2:3] and not made[2].startswith("-"):
             made[2:3] = ["--data", made[2]]
         if "--data" not in made:
             made += ["--data", OWN[task]]

@@ -13,7 +13,12 @@ from seqkit.data.prepared.forms import ExampleForms
 from seqkit.data.prepared.rows import RowWriter
 from seqkit.data.splits import SPLIT_NAMES
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import signed, temporary_beside, write_atomic
+from seqkit.files import json_bytes, read_json, signed, temporary_beside, write_atomic
+from seqkit.machine import has_ended, this_process
+from seqkit.schema import ANYTHING
+
+_WRITER = "writer.json"
+"""In a draft: who writes it"""
 
 
 class FolderWriter:
@@ -33,8 +38,10 @@ class FolderWriter:
         self.files: list[str] = []
         self.forms = ExampleForms(kinds, self.files)
         self._draft = temporary_beside(path.absolute())
+        _remove_drafts(path.absolute())
         try:
             self._draft.mkdir(parents=True)
+            (self._draft / _WRITER).write_bytes(json_bytes(this_process()))
             self._writers = {name: RowWriter(self._draft / f"{name}.safetensors") for name in SPLIT_NAMES}
         except OSError as error:
             raise self._cannot(error) from None
@@ -80,6 +87,7 @@ class FolderWriter:
             "splits": splits,
         }
         write_atomic(self._draft / MANIFEST, signed(manifest))
+        (self._draft / _WRITER).unlink()
         if self.path.is_dir():
             self.path.rmdir()
         self._draft.rename(self.path)
@@ -87,3 +95,14 @@ class FolderWriter:
 
     def _cannot(self, error: OSError) -> SeqkitError:
         return SeqkitError(f"cannot write {self.path}: {error.strerror or error}; free some space, or check the folder")
+
+
+def _remove_drafts(path: Path) -> None:
+    """Removes what killed processes left of the folder, which may be as large as the data."""
+    for draft in path.parent.glob(f".{path.name}.*.tmp"):
+        try:
+            owner = read_json(draft / _WRITER, {str: ANYTHING})
+        except SeqkitError:
+            continue  # not ours, or about to be made
+        if has_ended(owner):
+            shutil.rmtree(draft, ignore_errors=True)
