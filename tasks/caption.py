@@ -28,10 +28,12 @@ class CaptionConfig(OneToManyOptions):
     """Defaults of the task, and the options of glyphs."""
 
     data: str = option(_GLYPHS, "glyphs, or a folder of pictures with captions.tsv or captions.json", path=True)
-    scripts: str = option("latin,greek,cyrillic", "glyphs: scripts, by the first word of the letters' names")
-    faces: str = option(",".join(FACES), "glyphs: faces of the DejaVu fonts")
-    sizes: str = option("20,24", "glyphs: sizes in pixels, 8 to 24")
-    letters: int = option(0, "glyphs: number of letters, drawn at random; 0: all", minimum=0)
+    scripts: str = option(
+        "latin,greek,cyrillic", "glyphs: scripts, by the first word of the letters' names", reads=True
+    )
+    faces: str = option(",".join(FACES), "glyphs: faces of the DejaVu fonts", reads=True)
+    sizes: str = option("20,24", "glyphs: sizes in pixels, 8 to 24", reads=True)
+    letters: int = option(0, "glyphs: number of letters, drawn at random; 0: all", minimum=0, reads=True)
     picture_size: int = SIDE
     embedding_size: int = 64
     hidden_size: int = 192

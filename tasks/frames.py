@@ -45,8 +45,8 @@ class FrameConfig(FrameOptions):
     """Defaults of the task."""
 
     data: str = option(_STRIPS, f"{_STRIPS}, or a folder of sequences: .npy, .npz, .csv, .tsv", path=True)
-    strips: int = option(4000, "strips: number of training sequences", minimum=10)
-    window: int = option(1, "strips: columns per frame", minimum=1, below=9)
+    strips: int = option(4000, "strips: number of training sequences", minimum=10, reads=True)
+    window: int = option(1, "strips: columns per frame", minimum=1, below=9, reads=True)
 
 
 class Frames(SyncedFrames[FrameConfig]):

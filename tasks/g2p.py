@@ -34,7 +34,7 @@ class G2PConfig(DelayedOptions):
     """Defaults of the task."""
 
     data: str = option(_DEFAULT, f"the data: {_DEFAULT}, or a file of words, tabs and phonemes", path=True)
-    stress: bool = option(False, "keep stress marks on phonemes")
+    stress: bool = option(False, "keep stress marks on phonemes", reads=True)
     max_symbols: int = 1000
     max_characters: int = 200
     embedding_size: int = 64

@@ -41,10 +41,10 @@ class MemoryConfig(TaggingOptions):
         f"the data: {_GENERATED}, or a file of tagged sequences, with the tag - where nothing is asked",
         path=True,
     )
-    problem: str = option("adding", "what has to be remembered", choices=lambda: tuple(PROBLEMS))
-    length: int = option(100, "steps of the longest sequence in training", minimum=SHORTEST, below=5000)
-    sequences: int = option(4000, "sequences to train on", minimum=10)
-    tested: int = option(100, "sequences of each length in the test", minimum=1)
+    problem: str = option("adding", "what has to be remembered", choices=lambda: tuple(PROBLEMS), reads=True)
+    length: int = option(100, "steps of the longest sequence in training", minimum=SHORTEST, below=5000, reads=True)
+    sequences: int = option(4000, "sequences to train on", minimum=10, reads=True)
+    tested: int = option(100, "sequences of each length in the test", minimum=1, reads=True)
     normal_form: str = "none"
     lowercase: bool = False
     embedding_size: int = 16

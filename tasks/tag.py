@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,9 +48,11 @@ class TagConfig(TaggingOptions):
         f"the data: {_PUNCTUATION}, {_TURKISH}, or a CoNLL, CoNLL-U, JSON or CSV file of tagged sentences",
         path=True,
     )
-    text: str | None = option(None, "instead of data: a text to learn punctuation and capitals from", path=True)
-    reviews: int = option(12000, f"maximum number of film reviews to learn {_PUNCTUATION} from", minimum=30)
-    stretch: int = option(50, "maximum number of running words read together", minimum=2)
+    text: str | None = option(
+        None, "instead of data: a text to learn punctuation and capitals from", path=True, reads=True
+    )
+    reviews: int = option(12000, f"maximum number of film reviews to learn {_PUNCTUATION} from", minimum=30, reads=True)
+    stretch: int = option(50, "maximum number of running words read together", minimum=2, reads=True)
 
 
 class Tag(SyncedTagging[TagConfig]):
@@ -81,6 +83,12 @@ class Tag(SyncedTagging[TagConfig]):
         if not sentences:
             raise DataError(f"{data} has no words; give a text")
         return sentences
+
+    def each_example(self, config: TagConfig, data: str, notes: list[str]) -> Iterator[Sentence]:
+        """The sentences of a file; of a text to restore, its stretches."""
+        if config.text:
+            return read_text(Path(config.text), config.stretch, config.encoding)
+        return super().each_example(config, data, notes)
 
     def scheme_of(self, config: TagConfig, train: Sequence[Sentence]) -> str | None:
         """Marks and capitals of a running text, else what the tags look like."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from seqkit.config import from_data, option
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.pair_files import read_parallel, side_column
-from seqkit.data.pairs import Pair, usable
+from seqkit.data.pairs import Pair, each_usable, usable
 from seqkit.data.sources.interface_strings import interface_strings
 from seqkit.data.subwords import WRITABLE
 from seqkit.errors import UsageError
@@ -62,13 +62,17 @@ class TranslateConfig(DelayedOptions):
     """Defaults of the task."""
 
     data: str = option(_DEFAULT, f"the data: {_DEFAULT}, or a file of pairs, TSV, CSV or JSONL", path=True)
-    source: str | None = option(None, "instead of data: a text file, one sentence per line ...", path=True)
-    target: str | None = option(None, "... and their translations, line by line", path=True)
-    valid_source: str | None = option(None, "instead of valid_data: a text file, one sentence per line ...", path=True)
-    valid_target: str | None = option(None, "... and their translations", path=True)
-    test_source: str | None = option(None, "instead of test_data: a text file, one sentence per line ...", path=True)
-    test_target: str | None = option(None, "... and their translations", path=True)
-    reverse: bool = option(False, "translate from the target to the source")
+    source: str | None = option(None, "instead of data: a text file, one sentence per line ...", path=True, reads=True)
+    target: str | None = option(None, "... and their translations, line by line", path=True, reads=True)
+    valid_source: str | None = option(
+        None, "instead of valid_data: a text file, one sentence per line ...", path=True, reads=True
+    )
+    valid_target: str | None = option(None, "... and their translations", path=True, reads=True)
+    test_source: str | None = option(
+        None, "instead of test_data: a text file, one sentence per line ...", path=True, reads=True
+    )
+    test_target: str | None = option(None, "... and their translations", path=True, reads=True)
+    reverse: bool = option(False, "translate from the target to the source", reads=True)
     tokenizer: str = option("bpe", "tokens: bpe (subwords), word, char or space", choices=lambda: WRITABLE)
     joint: bool = option(False, "one tokenizer and vocabulary for both sides")
     # Of a few dozen sentences BLEU, which looks for four words in a row, is mostly luck; chrF looks for letters.
@@ -108,6 +112,15 @@ class Translate(Delayed[TranslateConfig]):
     def read_parallel(self, config: TranslateConfig, source: Path, target: Path, notes: list[str]) -> list[Pair]:
         """Pairs to evaluate on, of two files with matching lines."""
         return usable(_turned(config, read_parallel(source, target, config.encoding)), config.max_characters, notes)
+
+    def each_example(self, config: TranslateConfig, data: str, notes: list[str]) -> Iterator[Pair]:
+        """The pairs of a file, or of two with matching lines, one after the other."""
+        if config.valid_source or config.test_source:
+            raise UsageError("the data are too large to be read as a whole: give --valid-data and --test-data instead")
+        pairs = _parallel(config, "", None if data == _DEFAULT else data) if data == config.data else None
+        if pairs is None:
+            return super().each_example(config, data, notes)
+        return each_usable(pairs, config.max_characters, notes)
 
     def read_source(self, config: TranslateConfig, data: str, notes: list[str]) -> Iterable[Pair]:
         """The strings of the interface, or the pairs of a file, in the direction of the task."""

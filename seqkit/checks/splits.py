@@ -59,7 +59,7 @@ def _check_repeats(task: AnyTask, splits: Splits[Any]) -> Iterator[Finding]:
     first: dict[Hashable, Any] = {}
     contradicting: list[tuple[Any, Any]] = []
     for example in splits.train:
-        known = first.setdefault(_key(task, example), example)
+        known = first.setdefault(input_key(task, example), example)
         if known is not example and labels_of(known) != labels_of(example):
             contradicting.append((example, known))
     if contradicting:
@@ -70,11 +70,11 @@ def _check_repeats(task: AnyTask, splits: Splits[Any]) -> Iterator[Finding]:
 
 
 def _check_leaks(task: AnyTask, splits: Splits[Any]) -> Iterator[Finding]:
-    known = {_key(task, example): example for example in splits.train}
+    known = {input_key(task, example): example for example in splits.train}
     for split, examples in (("valid", splits.valid), ("test", splits.test)):
-        leaked = [example for example in examples if _key(task, example) in known]
+        leaked = [example for example in examples if input_key(task, example) in known]
         if leaked:
-            twin = location_of(known[_key(task, leaked[0])])
+            twin = location_of(known[input_key(task, leaked[0])])
             many = f"{len(leaked):,} of {len(examples):,} inputs of the {split} split {'are' if leaked[1:] else 'is'}"
             what = f"{many} also in the training split, this one at {twin}"
             mend = "remove them from one of the two: scores will be too high"
@@ -144,7 +144,7 @@ def location_of(example: Any) -> str | None:
     return None if location is None else str(location)
 
 
-def _key(task: AnyTask, example: Any) -> Hashable:
+def input_key(task: AnyTask, example: Any) -> Hashable:
     """What equal inputs have in common, in whatever form of Unicode; of a file, the digest of its content."""
     raw = task.input_of(example)
     if isinstance(raw, str):

@@ -54,6 +54,7 @@ def adapted_model(model: Model, prompt: str, options: DynamicOptions) -> Model:
 
 def _evaluation(model: Model, options: DynamicOptions) -> DynamicEvaluation:
     """Measures gradients on the training split of the run; raises :class:`UsageError` for what is no language model."""
+    from seqkit.runs.prepared import read_splits
     from seqkit.topologies import EnsembleHead
     from seqkit.topologies.next_step import DynamicEvaluation, LanguageModelHead, StreamCodec, gradient_sample
 
@@ -62,7 +63,7 @@ def _evaluation(model: Model, options: DynamicOptions) -> DynamicEvaluation:
         raise UsageError("an ensemble cannot adapt; leave out --dynamic, or name one of its members")
     if not (isinstance(head, LanguageModelHead) and isinstance(codec, StreamCodec)):
         raise UsageError(f"a {model.task.name} model is not a language model and cannot adapt; leave out --dynamic")
-    tokens = gradient_sample(codec, model.task.read(model.config, []).train[0])
+    tokens = gradient_sample(codec, read_splits(model.task, model.config, []).train[0])
     with _bar("measuring gradients on the training split", len(tokens)) as advance:
         return DynamicEvaluation.from_training(head, tokens, options, advance)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.output import echo, echo_data
-from seqkit.commands.task_options import TaskCommand, TaskGroup, config_options, config_values
+from seqkit.commands.task_options import TaskCommand, TaskGroup, config_options, config_values, data_argument, with_data
 from seqkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ORDER = {"wrong": 0, "warning": 1, "note": 2}
 
 def _task_command(task: AnyTask) -> click.Command:
     own = [
-        click.Argument(["place"], metavar="[DATA]", required=False),
+        data_argument(),
         click.Option(["--json", "as_json"], is_flag=True, help="Print everything found as one JSON object."),
         click.Option(["--no-timing", "untimed"], is_flag=True, help="Do not time training steps."),
     ]
@@ -33,13 +33,13 @@ def _task_command(task: AnyTask) -> click.Command:
         **flags: str | None,
     ) -> int:  # fmt: skip
         from seqkit.config import make_config
+        from seqkit.data.prepared import is_prepared
         from seqkit.doctor.examine import examine
 
-        if place is not None:
-            if flags.get("data") is not None:
-                raise UsageError("give the data once: seqkit doctor TASK DATA, or --data")
-            flags["data"] = place
+        flags = with_data(flags, place, "doctor")
         config = make_config(task.config, config_values(task, config_file, settings, flags))
+        if is_prepared(getattr(config, "data", None)):
+            raise UsageError(f"{flags['data']} was checked when it was prepared; name the files that it was made of")
         report = examine(task, config, 0 if untimed else _SECONDS)
         if as_json:
             echo_data(json.dumps(report.to_json(), ensure_ascii=False))

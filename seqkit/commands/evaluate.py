@@ -108,8 +108,9 @@ def _examples(
 
     task, (source, target) = model.task, parallel
     if not (data or source):
-        test: list[Any] = task.read(model.config, []).test
-        return test
+        from seqkit.runs.prepared import read_splits
+
+        return list(read_splits(task, model.config, []).test)
     config, notes = _with_reading(model, given), list[str]()
     if data:
         examples = task.read_file(config, Path(data), model.codec)

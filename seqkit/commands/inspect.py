@@ -74,7 +74,10 @@ def command(
 
 def _examples(model: Model) -> list[Any]:
     """A few examples of the test split, the longest of the first hundred."""
-    raws = [_beginning(model.task.input_of(example)) for example in model.task.read(model.config, []).test[:100]]
+    from seqkit.runs.prepared import read_splits
+
+    examples = read_splits(model.task, model.config, []).test[:100]
+    raws = [_beginning(model.task.input_of(example)) for example in examples]
     raws.sort(key=lambda raw: -model.codec.length(model.codec.encode(raw)))
     return raws[:_EXAMPLES]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seqkit.commands.task_options import TaskCommand, TaskGroup, config_options, config_values
+from seqkit.commands.task_options import TaskCommand, TaskGroup, config_options, config_values, data_argument, with_data
 from seqkit.machine import launched
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def _task_command(task: AnyTask) -> click.Command:
     )
 
     def run(
+        place: str | None,
         out: str | None,
         profile: bool,
         trackers: tuple[str, ...],
@@ -43,12 +44,13 @@ def _task_command(task: AnyTask) -> click.Command:
         from seqkit.config import make_config, write_toml
         from seqkit.training.distributed import joined
 
+        flags = with_data(flags, place, "run")
         config = make_config(task.config, config_values(task, config_file, settings, flags))
         with joined({"configuration": write_toml(task.name, config), "--profile": profile}) as processes:
             noting = profiled(processes, config.device) if profile else processes
             return _run(task, config, out, noting, trackers)
 
-    own = [out_option, profile_option, log_option]
+    own = [data_argument(), out_option, profile_option, log_option]
     return TaskCommand(task.name, params=[*own, *config_options(task)], callback=run, help=_summary(task))
 
 
@@ -65,12 +67,30 @@ def _run(
     # The native kernels are for the CPU: nobody waits for a build that nothing would use.
     kernel = config.kernel if find_device(processes.device(config.device)).type == "cpu" else "torch"
     folder = _folder(task, out, processes)
+    config = _prepared(task, config, folder, processes)
     if processes.share(b"again" if launched() and processes.first and _goes_on(task, config, folder) else b""):
         return _resume(kernel, folder, processes)
     if processes.first:
         logs = [tracker(name, folder) for name in trackers]
         return train(kernel, lambda notes: start(task, config, folder, notes, processes), processes, logs)
     return train(kernel, lambda notes: follow(task, config, processes), processes)
+
+
+def _prepared(task: AnyTask, config: TrainingConfig, folder: Path, processes: Processes) -> TrainingConfig:
+    """The configuration with data too large for memory prepared beside the run's folder, by the first process."""
+    from seqkit.commands.prepare import print_prepared
+    from seqkit.runs.places import check_free
+    from seqkit.runs.preparing import exceeds_memory, read_prepared
+
+    if not exceeds_memory(task, config):
+        return config
+    beside = folder.with_name(f"{folder.name}.data")
+    if processes.first:
+        if not launched():
+            check_free(folder)
+        print_prepared(task, config, beside)
+    processes.share(b"prepared" if processes.first else None)
+    return read_prepared(task, config, beside)
 
 
 def _resume(kernel: str, folder: Path, processes: Processes) -> int:
@@ -110,13 +130,14 @@ def _folder(task: AnyTask, out: str | None, processes: Processes) -> Path:
 def _goes_on(task: AnyTask, config: TrainingConfig, folder: Path) -> bool:
     """Whether the folder has the same run, begun and not finished: torchrun starts all again where one has ended."""
     from seqkit.runs.directory import RunDirectory
+    from seqkit.runs.prepared import with_reading
     from seqkit.runs.same_options import check_same_options
     from seqkit.runs.session import absolute_paths
 
     run = RunDirectory(folder)
     if not run.manifest.exists() or run.results.exists():
         return False
-    check_same_options(task, absolute_paths(task, config), folder)
+    check_same_options(task, with_reading(task, absolute_paths(task, config)), folder)
     return True
 
 
@@ -128,7 +149,7 @@ def _summary(task: AnyTask) -> str:
     return summary
 
 
-@click.group(cls=TaskGroup, task_command=_task_command, subcommand_metavar="TASK [OPTIONS]")
+@click.group(cls=TaskGroup, task_command=_task_command, subcommand_metavar="TASK [DATA] [OPTIONS]")
 def command() -> None:
     """Train a model and score it.
 

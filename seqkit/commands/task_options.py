@@ -117,6 +117,20 @@ def config_options(task: AnyTask) -> list[click.Parameter]:
     ]
 
 
+def data_argument() -> click.Argument:
+    """The data behind the name of a task, which :func:`with_data` puts where ``--data`` is."""
+    return click.Argument(["place"], metavar="[DATA]", required=False)
+
+
+def with_data(flags: Mapping[str, str | None], place: str | None, command: str) -> dict[str, str | None]:
+    """The flags with the data that were given behind the name of the task; raises :class:`UsageError` for both."""
+    if place is None:
+        return {**flags}
+    if flags.get("data") is not None:
+        raise UsageError(f"give the data once: seqkit {command} TASK DATA, or --data")
+    return {**flags, "data": place}
+
+
 def config_values(
     task: AnyTask, config_file: str | None, settings: Sequence[str], flags: Mapping[str, str | None]
 ) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from seqkit.report.results import memory_sentence, scored_before
 from seqkit.report.run_files import RunFiles
 from seqkit.runs import RunOutcome, Session, Training
 from seqkit.runs.model import open_run
+from seqkit.runs.prepared import amount_of
 from seqkit.tables import Table
 from seqkit.topologies import Generates
 from seqkit.training import Callback, Stopped
@@ -137,7 +138,9 @@ def _show_opening(session: Session, notes: Sequence[str], reporter: Reporter) ->
     for note in notes:
         reporter.prose(f"note: {note}")
     splits = session.splits
-    (train, unit), (valid, _), (test, _) = map(session.task.size, (splits.train, splits.valid, splits.test))
+    (train, unit), (valid, _), (test, _) = (
+        amount_of(session.task, examples) for examples in (splits.train, splits.valid, splits.test)
+    )
     # Lines of their own: the folder's name may be long, the sizes of the splits, too.
     reporter.line(f"{session.task.name} in {session.run.path}")
     reporter.line(f"{train:,} {unit} to train, {valid:,} to validate, {test:,} to test")

@@ -28,6 +28,7 @@ def option(
     accepts: type[str] | None = None,
     tune: str | Callable[[Any], str | None] | None = None,
     section: str | None = None,
+    reads: bool = False,
 ) -> Any:
     """A field of a configuration with its help and limits.
 
@@ -36,7 +37,8 @@ def option(
     and may return one of the type ``accepts``, which need not be among the choices. ``tune`` says where ``seqkit tune``
     looks for a better value, as ``--search`` does: ``"1e-4..1e-2"``, ``"gru,lstm"``; where that depends on other
     options, it makes the text of the configuration, or None. ``section`` is the heading in a command's help, else that
-    of the class.
+    of the class. ``reads``: it says what the examples are or which split they are in, so that a prepared data set has
+    been read with it.
     """
     metadata = {
         "help": help,
@@ -49,6 +51,7 @@ def option(
         "accepts": accepts,
         "tune": tune,
         "section": section,
+        "reads": reads,
     }
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)

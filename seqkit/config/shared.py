@@ -26,10 +26,14 @@ class SplitOptions(TrainingConfig):
     section: ClassVar[str] = "Data"
 
     data: str = option("", "the data: a file", path=True)
-    valid_data: str | None = option(None, "a file with the validation split (default: split off at random)", path=True)
-    test_data: str | None = option(None, "a file with the test split (default: split off at random)", path=True)
-    valid_fraction: float = option(0.1, "fraction of the examples for validation", above=0, below=0.5)
-    test_fraction: float = option(0.1, "fraction of the examples for testing", above=0, below=0.5)
+    valid_data: str | None = option(
+        None, "a file with the validation split (default: split off at random)", path=True, reads=True
+    )
+    test_data: str | None = option(
+        None, "a file with the test split (default: split off at random)", path=True, reads=True
+    )
+    valid_fraction: float = option(0.1, "fraction of the examples for validation", above=0, below=0.5, reads=True)
+    test_fraction: float = option(0.1, "fraction of the examples for testing", above=0, below=0.5, reads=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,11 +64,13 @@ class TrainingConfig:
         "encoding of the data's text files: utf-8, utf-16, cp1252, ... (default: UTF-8, or what their byte order "
         "mark says)",
         section="Data",
+        reads=True,
     )
     columns: str | None = option(
         None,
         "names of a table's columns, separated by commas, if its first line is a row of data",
         section="Data",
+        reads=True,
     )
     shards: int = option(
         0,
@@ -94,6 +96,7 @@ class TrainingConfig:
         minimum=0,
         below=2**31,
         section="Data",
+        reads=True,
     )
 
     @property

@@ -14,6 +14,8 @@ from seqkit.data.splits import Splits, shuffled_splits
 _ONE_LANGUAGE = 0.95
 """Where source and target are equal in this share of the pairs, a column was read twice."""
 _SUSPICIOUS = 0.5
+_EMPTY, _LONG = "empty", "long"
+"""Why a pair is left out"""
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,8 @@ def usable(pairs: Iterable[Pair], max_characters: int, notes: list[str]) -> list
     long: list[SourceLocation] = []
     by_source: dict[str, Pair] = {}
     for pair in pairs:
-        sides = (pair.source, *pair.references)
-        if any(map(is_blank, sides)):
-            empty.append(pair.location)
-        elif max(len(canonical(side)) for side in sides) > max_characters:
-            long.append(pair.location)
+        if (why := _unusable(pair, max_characters)) is not None:
+            (empty if why == _EMPTY else long).append(pair.location)
         else:
             source = canonical(pair.source)
             known = by_source.setdefault(source, pair)
@@ -60,13 +59,27 @@ def usable(pairs: Iterable[Pair], max_characters: int, notes: list[str]) -> list
             for text in known.references + pair.references:
                 references.setdefault(canonical(text), text)
             by_source[source] = replace(known, references=tuple(references.values()))
-    _note(empty, "with an empty side", notes)
-    _note(long, f"with a side of more than {max_characters:,} characters", notes)
+    _note_unusable(empty, long, max_characters, notes)
     if not by_source:
-        left_out = len(empty) + len(long)
-        raise DataError(f"there is no usable pair ({left_out:,} are empty or too long); check the file and the columns")
+        raise _none_usable(len(empty) + len(long))
     _check_languages(list(by_source.values()), notes)
     return list(by_source.values())
+
+
+def each_usable(pairs: Iterable[Pair], max_characters: int, notes: list[str]) -> Iterator[Pair]:
+    """The pairs that :func:`usable` keeps, one after the other; ``notes`` receives what was left out at the end."""
+    empty: list[SourceLocation] = []
+    long: list[SourceLocation] = []
+    found = False
+    for pair in pairs:
+        if (why := _unusable(pair, max_characters)) is None:
+            found = True
+            yield pair
+        else:
+            (empty if why == _EMPTY else long).append(pair.location)
+    _note_unusable(empty, long, max_characters, notes)
+    if not found:
+        raise _none_usable(len(empty) + len(long))
 
 
 def split_pairs(
@@ -90,6 +103,25 @@ def split_pairs(
 def one_reference_each(pairs: Iterable[Pair]) -> list[Pair]:
     """A pair for every reference, as training takes them."""
     return [replace(pair, references=(reference,)) for pair in pairs for reference in pair.references]
+
+
+def _unusable(pair: Pair, max_characters: int) -> str | None:
+    """Why a pair cannot be learned from, if it cannot."""
+    sides = (pair.source, *pair.references)
+    if any(map(is_blank, sides)):
+        return _EMPTY
+    return _LONG if max(len(canonical(side)) for side in sides) > max_characters else None
+
+
+def _note_unusable(
+    empty: Sequence[SourceLocation], long: Sequence[SourceLocation], max_characters: int, notes: list[str]
+) -> None:
+    _note(empty, "with an empty side", notes)
+    _note(long, f"with a side of more than {max_characters:,} characters", notes)
+
+
+def _none_usable(left_out: int) -> DataError:
+    return DataError(f"there is no usable pair ({left_out:,} are empty or too long); check the file and the columns")
 
 
 def _note(locations: Sequence[SourceLocation], why: str, notes: list[str]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from seqkit.errors import SeqkitError
 from seqkit.graphs import Exported, Part
 from seqkit.runs.model import Model
+from seqkit.runs.prepared import read_splits
 from seqkit.topologies import predict_items
 
 TOLERANCE = 1e-5
@@ -64,7 +65,7 @@ def scores_through(
     model: Model, exported: Exported, ways: Mapping[str, Mapping[str, Run]]
 ) -> dict[str, dict[str, float]]:
     """The scores of the run's own test split through several sets of files, by their names."""
-    examples = model.task.read(model.config, []).test
+    examples = read_splits(model.task, model.config, []).test
     return {
         name: model.task.score(predict_through(model, exported, runs, examples), examples)
         for name, runs in ways.items()

@@ -9,12 +9,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from seqkit.data import Splits
+from seqkit.data.prepared import learning_splits
 from seqkit.machine import processor
 from seqkit.report.slices import slices
 from seqkit.runs.fingerprint import content_digest
 from seqkit.runs.model import Model, OpenedRun, load_model
 from seqkit.runs.outcome import RunOutcome
 from seqkit.runs.own_cell import GivenCell
+from seqkit.runs.prepared import amount_of, read_splits
 from seqkit.runs.verdict import resample_scores
 from seqkit.scores.calibration import calibrate
 from seqkit.scores.resampling import Resampled, interval
@@ -39,7 +41,7 @@ def gather(model: Model, splits: Splits[Any], outcome: RunOutcome, notes: Sequen
         "summary": task.summary,
         "data": task.data_sets.get(getattr(model.config, "data", None) or "", ""),
         "test": content_digest(test),
-        "parts": {split: task.size(getattr(splits, split)) for split in ("train", "valid", "test")},
+        "parts": {split: amount_of(task, getattr(splits, split)) for split in ("train", "valid", "test")},
         "versions": _versions(),
         "machine": processor(),
         "finished": time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -57,11 +59,11 @@ def gather_again(opened: OpenedRun, results: dict[str, Any], cell: GivenCell = N
     """The content of ``report.json`` for a finished run that has none, from its model and its data."""
     model, notes = load_model(opened, cell=cell), list[str]()
     task = model.task
-    splits = task.read(model.config, notes)
+    splits = read_splits(task, model.config, notes)
     predictions = model.answers([task.input_of(example) for example in splits.test])
     # Runs of 0.2.0 and before do not name theirs.
     pictures = [*opened.facts.get("files", {})] or sorted(file.name for file in opened.run.path.iterdir())
-    baseline = task.predict_baseline(model.config, splits)
+    baseline = task.predict_baseline(model.config, learning_splits(splits))
     resampled, baseline_resampled = (resample_scores(task, p, splits.test) for p in (predictions, baseline))
     tables = task.tables(predictions, splits.test)
     outcome = RunOutcome(results, tables, predictions, baseline, pictures, resampled, baseline_resampled)

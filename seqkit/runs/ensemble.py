@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqkit.data import Splits
+from seqkit.data.prepared import learning_splits
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import digest_of, json_bytes, json_line_bytes, read_json
 from seqkit.machine import peak
@@ -22,6 +23,7 @@ from seqkit.runs.manifest import ENSEMBLE_FORMAT
 from seqkit.runs.model import Model, OpenedRun, count_parameters, is_ensemble, join_models, load_model, open_run
 from seqkit.runs.outcome import RunOutcome, label_facts
 from seqkit.runs.places import UNFINISHED, check_free
+from seqkit.runs.prepared import read_splits
 from seqkit.runs.schemas import RESULTS
 from seqkit.runs.verdict import resample_scores, verdict_facts
 from seqkit.topologies import Ensembles
@@ -89,7 +91,7 @@ def score_ensemble(ensemble: Ensemble) -> RunOutcome:
     inputs = [task.input_of(example) for example in splits.test]
     predictions = model.answers(inputs)
     seconds = time.perf_counter() - start
-    baseline = task.predict_baseline(model.config, splits)
+    baseline = task.predict_baseline(model.config, learning_splits(splits))
     labels = task.label_scores(predictions, splits.test)
     results: dict[str, Any] = {
         "task": task.name,
@@ -208,7 +210,7 @@ def _splits_of(member: Member, notes: list[str]) -> Splits[Any] | None:
         notes.append(f"not scored: {member.path} was saved without the data of its training")
         return None
     try:
-        splits = task.read(config, [])
+        splits = read_splits(task, config, [])
         changed = fingerprint(task, splits) != facts["data"]
     except (SeqkitError, OSError) as error:
         notes.append(f"not scored: the data of {member.path} cannot be read ({error})")

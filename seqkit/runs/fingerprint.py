@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqkit.data import Splits
+from seqkit.data.prepared import StoredExamples
 from seqkit.topologies import AnyTask
 
 
 def fingerprint(task: AnyTask, splits: Splits[Any]) -> str:
-    """A digest of all examples and of the split that each is in."""
+    """A digest of all examples and of the split that each is in; that of a stored split was made with it."""
+    if isinstance(splits.train, StoredExamples):
+        return splits.train.fingerprint
     digest = hashlib.blake2b(digest_size=16)
     for split in dataclasses.fields(splits):
         digest.update(split.name.encode())

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from seqkit.checks.splits import stop_at_problems
 from seqkit.config import TrainingConfig, options_of, write_toml
 from seqkit.data import Splits
+from seqkit.data.prepared import learning_splits
 from seqkit.devices import describe_device, find_device
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import digest_of, json_bytes, json_line_bytes, read_json
@@ -27,6 +27,7 @@ from seqkit.runs.model import build_head, check_single, count_parameters, open_r
 from seqkit.runs.outcome import RunOutcome, label_facts
 from seqkit.runs.own_cell import GivenCell
 from seqkit.runs.places import check_free
+from seqkit.runs.prepared import checked_splits, read_splits, with_reading
 from seqkit.runs.schemas import RESULTS
 from seqkit.runs.teacher import note_on_splits
 from seqkit.runs.training import Training, learn_codec
@@ -133,7 +134,7 @@ class Session(Training):
         test = self.splits.test
         predictions = self._predictions()
         start = time.perf_counter()
-        baseline = self.task.predict_baseline(self.config, self.splits)
+        baseline = self.task.predict_baseline(self.config, learning_splits(self.splits))
         baseline_scores = self.task.score(baseline, test)
         seconds = time.perf_counter() - start
         results = self._results(self.task.score(predictions, test), baseline_scores, seconds)
@@ -158,7 +159,7 @@ class Session(Training):
             predictions = self._predictions()
             found = self._found(predictions)
             self.run.replace_files({name: found[name] for name in names if name in found}, self.run.read_facts())
-        test, baseline = self.splits.test, self.task.predict_baseline(self.config, self.splits)
+        test, baseline = self.splits.test, self.task.predict_baseline(self.config, learning_splits(self.splits))
         resampled = [resample_scores(self.task, p, test) for p in (predictions, baseline)]
         results, tables = read_json(self.run.results, RESULTS), self.task.tables(predictions, test)
         return RunOutcome(results, tables, predictions, baseline, self._drawn(found), *resampled)
@@ -292,12 +293,11 @@ def prepare(task: AnyTask, config: TrainingConfig, notes: list[str], processes: 
     if config.shards:
         # The bits of a product depend on the number of threads that compute it.
         torch.set_num_threads(1)
-    config = absolute_paths(task, config)
-    splits = task.read(config, notes)
-    stop_at_problems(task, splits, notes, getattr(config, "data", None))
+    config = with_reading(task, absolute_paths(task, config))
+    splits = checked_splits(task, config, notes)
     further = label_texts(task, config, splits, notes)
     everything = dataclasses.replace(splits, train=[*splits.train, *further]) if further else splits
-    config = task.recipe(config, everything)
+    config = task.recipe(config, learning_splits(everything))
     codec = learn_codec(task, config, everything)
     digest = digest_of(json_bytes([fingerprint(task, splits), content_digest(further), codec.to_json()]))
     processes.check_same({"set of examples": digest}, "give all processes the same data")
@@ -394,7 +394,7 @@ def reopen(path: Path, notes: list[str], device: str | None, processes: Processe
         build_head(opened)
     if facts["data"] is None:
         raise UsageError(f"{path} was saved without its training data, so it cannot be resumed; fit it again")
-    splits = task.read(config, notes)
+    splits = read_splits(task, config, notes)
     # Other examples, or the same in other splits, would make another model, and a test split that was trained on.
     if fingerprint(task, splits) != facts["data"]:
         raise SeqkitError(f"the data of {path} have changed since the run began; restore them, or start a new run")

@@ -11,6 +11,7 @@ import torch
 
 from seqkit.config import TrainingConfig
 from seqkit.data import Splits
+from seqkit.data.prepared import StoredExamples, learning_splits
 from seqkit.devices import find_device
 from seqkit.errors import unknown
 from seqkit.layers import Head
@@ -24,6 +25,7 @@ from seqkit.training import Evaluation
 from seqkit.training.checkpoint import own_generators, seeded
 from seqkit.training.distributed import Processes, alone
 from seqkit.training.trainer import BestWeights, Callback, Trainer
+from seqkit.training.windows import StoredItems
 
 _TRIED = 8
 """Examples that are scored to see which scores there are; for some, all must be."""
@@ -51,10 +53,8 @@ class Training:
         self.further = further
         self.teacher: SoftTargets | None = None
         # What cannot be read ends the work here, before a model is built for it.
-        train, self._valid = (
-            [codec.encode(task.input_of(example), example) for example in examples]
-            for examples in ((*splits.train, *further), splits.valid)
-        )
+        train = self._training_items()
+        self._valid = [codec.encode(task.input_of(example), example) for example in splits.valid]
         self._test = [codec.encode(task.input_of(example)) for example in splits.test]
         batches = task.batches(codec, train, config)
         with seeded(config.seed):
@@ -74,6 +74,13 @@ class Training:
             criterion=self.criterion,
             processes=self.processes,
         )
+
+    def _training_items(self) -> Sequence[Any]:
+        """Those in memory are encoded once, those that are stored whenever they are read."""
+        encode, examples = self.codec.encode, self.splits.train
+        if isinstance(examples, StoredExamples):
+            return StoredItems(examples, lambda example: encode(self.task.input_of(example), example))
+        return [encode(self.task.input_of(example), example) for example in (*examples, *self.further)]
 
     def model(self) -> Model:
         """The model as it is now."""
@@ -107,7 +114,9 @@ class Training:
         if not isinstance(self.task, Pretrains) or getattr(self.config, "pretrain", NONE) == NONE:
             return None
         with seeded(self.config.seed):
-            plan: Pretraining | None = self.task.pretraining(self.config, self.codec, self.head, self.splits, notes)
+            plan: Pretraining | None = self.task.pretraining(
+                self.config, self.codec, self.head, learning_splits(self.splits), notes
+            )
             return plan
 
     def learn_from(self, teacher: SoftTargets) -> None:
@@ -207,5 +216,6 @@ class Training:
 
 def learn_codec(task: AnyTask, config: TrainingConfig, splits: Splits[Any]) -> AnyCodec:
     """The codec of the training split, and of what else a model knows before its training: word vectors, texts."""
+    splits = learning_splits(splits)
     codec: AnyCodec = task.learn_codec(config, splits.train)
     return task.widened(config, codec, splits) if isinstance(task, Pretrains) else codec

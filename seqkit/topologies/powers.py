@@ -86,6 +86,19 @@ class Passage(NamedTuple):
 
 
 @runtime_checkable
+class ReadsOneByOne(Protocol):
+    """Reads data that are larger than memory: ``seqkit prepare``."""
+
+    def each_example(self, config: Any, data: str, notes: list[str]) -> Iterator[Any]:
+        """The examples of a file, one after the other, in memory that does not grow with it; ``notes`` is complete at
+        the end.
+
+        Raises :class:`UsageError` for options that need all examples at once.
+        """
+        ...
+
+
+@runtime_checkable
 class AnswersFiles(Protocol):
     """Has formats of its own that come back with the answers in them: ``seqkit predict --input``."""
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from seqkit.config import TrainingConfig
 from seqkit.data import SourceLocation, Splits
+from seqkit.data.prepared import count_of
 from seqkit.data.readers import FileForm, choose_column
 from seqkit.layers import Head
 from seqkit.scores.direction import Criterion, higher_is_better
@@ -17,8 +18,9 @@ from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
 from seqkit.topologies.codec import Codec
 from seqkit.topologies.prediction import predict_items
-from seqkit.training import Batches, EpochBatches, Evaluation
+from seqkit.training import Batches, Evaluation
 from seqkit.training.recipe import Recipe
+from seqkit.training.windows import epoch_batches
 
 C = TypeVar("C", bound=TrainingConfig)
 """The configuration"""
@@ -61,6 +63,8 @@ class Task(ABC, Generic[C, E, P, K, H]):
     """Whether ``seqkit predict`` takes a folder that has a folder of texts for each label"""
     rules: ClassVar[Recipe] = Recipe()
     """How the options of training that nobody has set follow from the data"""
+    example_types: ClassVar[Sequence[type[Any]]] = ()
+    """The dataclasses of examples, so that ``seqkit prepare`` can write and read them; none: it cannot"""
     prediction_options: ClassVar[Sequence[str]] = ()
     """The options of the configuration that ``Head.predict`` takes, too: ``seqkit predict RUN --set beam_size=10``"""
 
@@ -75,7 +79,7 @@ class Task(ABC, Generic[C, E, P, K, H]):
 
         A run that goes on does not ask again: ``config.toml`` has the values.
         """
-        return self.rules.apply(config, len(splits.train))
+        return self.rules.apply(config, count_of(splits.train))
 
     @abstractmethod
     def read_file(self, config: C, path: Path, codec: K) -> list[E]:
@@ -147,7 +151,7 @@ class Task(ABC, Generic[C, E, P, K, H]):
 
     def batches(self, codec: K, items: Sequence[Any], config: C) -> Batches:
         """The training items as batches; those of a stream carry the state from one to the next."""
-        return EpochBatches(codec, items, config)
+        return epoch_batches(codec, items, config)
 
     def validate(
         self,

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqkit.checks.splits import stop_at_problems
 from seqkit.config import Option, TrainingConfig, make_config, options_of
+from seqkit.data.prepared import learning_splits
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import read_json, signed, without_digest, write_atomic
 from seqkit.runs.fingerprint import fingerprint
 from seqkit.runs.own_cell import with_cell
 from seqkit.runs.places import check_free
+from seqkit.runs.prepared import checked_splits, read_splits, with_reading
 from seqkit.runs.session import absolute_paths
 from seqkit.schema import ANYTHING, Whole
 from seqkit.scores.direction import Criterion
@@ -74,14 +75,14 @@ def _is_being_made(folder: Path) -> bool:
 
 
 def _new_plan(task: AnyTask, wanted: Wanted, notes: list[str]) -> Plan:
-    base = absolute_paths(task, make_config(task.config, wanted.values))
-    splits = task.read(base, notes)
-    stop_at_problems(task, splits, notes, getattr(base, "data", None))
+    base = with_reading(task, absolute_paths(task, make_config(task.config, wanted.values)))
+    splits = checked_splits(task, base, notes)
+    learned = learning_splits(splits)
     # What the trials begin with, as a run would have it.
-    config = task.recipe(base, splits)
+    config = task.recipe(base, learned)
     space = search_space(config, _fixed(task, wanted), wanted.searches, wanted.only)
     first = {name: domain.value(domain.proposal(getattr(config, name))) for name, domain in space.items()}
-    criterion = task.criterion(config, task.learn_codec(config, splits.train))
+    criterion = task.criterion(config, task.learn_codec(config, learned.train))
     asked = {name: getattr(base, name) for name in wanted.asked}
     return Plan(task, base, asked, space, first, criterion, fingerprint(task, splits))
 
@@ -130,14 +131,14 @@ def _join(folder: Path, task: AnyTask, wanted: Wanted, notes: list[str]) -> Plan
         raise UsageError(f"{folder} is a study of {facts['task']}, not {task.name}; choose another folder with --out")
     options = with_cell(facts["config"], None, wanted.values.get("cell"), folder)
     began = make_config(task.config, options, str(folder / "study.json"))
-    base = absolute_paths(task, make_config(task.config, wanted.values))
+    base = with_reading(task, absolute_paths(task, make_config(task.config, wanted.values)))
     _check_options(folder, began, base)
     space = parse_space(task.config, facts["space"], str(folder / "study.json"))
-    splits = task.read(base, notes)
+    splits = read_splits(task, base, notes)
     if fingerprint(task, splits) != facts["data"]:
         raise UsageError(f"{folder} was begun with other data; give the same, or another folder with --out")
     if wanted.searches or wanted.only:
-        config = task.recipe(base, splits)
+        config = task.recipe(base, learning_splits(splits))
         again = search_space(config, _fixed(task, wanted), wanted.searches, wanted.only)
         _check_space(folder, facts["space"], {name: domain.text() for name, domain in again.items()})
     criterion = Criterion(**facts["criterion"])

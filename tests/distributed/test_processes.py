@@ -44,6 +44,35 @@ def test_two_processes_give_the_bits_of_one_and_speak_once(reviews, alone, torch
 
 
 @pytest.mark.slow
+def test_processes_read_only_the_examples_of_their_shards_from_the_disk(reviews, torchrun, tmp_path, command):
+    assert command("prepare", "sentiment", reviews, "--out", tmp_path / "data").returncode == 0
+    (tmp_path / "reads.py").write_text(
+        "import os, sys\n"
+        "import seqkit.data.prepared.folder as folder\n"
+        "from seqkit.commands import main\n"
+        "from seqkit.training.windows import WindowBatches\n"
+        "folder.WHOLE = 1000\n"
+        "batch = WindowBatches.batch\n"
+        "def noting(self, group, carried=None):\n"
+        "    with open(f'{sys.argv[1]}-{os.environ.get(\"RANK\", 0)}', 'a') as file:\n"
+        "        file.writelines(f'{number}\\n' for number in group)\n"
+        "    return batch(self, group, carried)\n"
+        "WindowBatches.batch = noting\n"
+        "main(sys.argv[2:])\n"
+    )
+    options = ["run", "sentiment", tmp_path / "data", *OPTIONS, "--epochs", "1"]
+    own = {"PYTHONPATH": str(tmp_path)}
+    for processes, name in ((1, "one"), (2, "two")):
+        done = torchrun(processes, "reads", tmp_path / name, *options, "--out", tmp_path / f"run-{name}", own=own)
+        assert done.returncode == 0, done.stderr
+    assert same_files(tmp_path / "run-two", tmp_path / "run-one")
+    one, first, second = ((tmp_path / name).read_text().split() for name in ("one-0", "two-0", "two-1"))
+    assert sorted(first + second) == sorted(one)
+    assert len(set(one)) == len(one)
+    assert not set(first) & set(second)
+
+
+@pytest.mark.slow
 def test_a_run_that_is_killed_in_one_of_four_processes_goes_on_in_two_to_the_same_bits(
     reviews, torchrun, tmp_path, command
 ):

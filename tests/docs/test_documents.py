@@ -200,6 +200,8 @@ def small(words, folder, own_data=True):
         return words
     task, made = words[1], list(words)
     if not {"--source", "--text"} & set(made) and own_data and task in OWN:
+        if made[2:3] and not made[2].startswith("-"):
+            made[2:3] = ["--data", made[2]]
         if "--data" not in made:
             made += ["--data", OWN[task]]
         place = made.index("--data") + 1

@@ -5,7 +5,14 @@ T frames, F features of a frame.
 
 from seqkit.data.frames.arrays import ARRAYS, LABELS
 from seqkit.data.frames.clip import AnyClip, Clip, LabelledClip, LabelSetClip, Layout, clip_of, split_clips
-from seqkit.data.frames.reading import has_label_sets, read_clip, read_clips, read_label_set_clips
+from seqkit.data.frames.reading import (
+    each_clip,
+    each_label_set_clip,
+    has_label_sets,
+    read_clip,
+    read_clips,
+    read_label_set_clips,
+)
 from seqkit.data.frames.scaling import Scaling
 from seqkit.data.frames.tables import TABLES, table_of
 from seqkit.data.frames.values import parse_number, split_line
@@ -21,6 +28,8 @@ __all__ = [
     "Layout",
     "Scaling",
     "clip_of",
+    "each_clip",
+    "each_label_set_clip",
     "has_label_sets",
     "parse_number",
     "read_clip",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 
 from seqkit.data.frames.arrays import ARRAYS, has_matrix, read_array, read_labelled_array
@@ -11,6 +13,9 @@ from seqkit.data.frames.tables import TABLES, read_frame_table
 from seqkit.data.frames.values import Labels
 from seqkit.data.readers import PLAIN, DataError, FileForm, SourceLocation, common_mark, shown, split_labels
 from seqkit.errors import UsageError
+
+_LOOKED_AT = 20
+"""Sequences, of those that are not read as a whole, that show the mark between labels."""
 
 
 def read_clips(
@@ -34,12 +39,23 @@ def read_clips(
         DataError: with the location, for a sequence that is empty or has no labels, labels and frames of different
             number, features that change, and values that are not finite numbers.
     """
-    clips: list[LabelledClip] = []
+    return [*each_clip(path, label_column, layout, form, group_column)]
+
+
+def each_clip(
+    path: Path,
+    label_column: str | None = None,
+    layout: Layout | None = None,
+    form: FileForm = PLAIN,
+    group_column: str | None = None,
+    several: bool = False,
+) -> Iterator[LabelledClip]:
+    """What :func:`read_clips` reads, one after the other; with ``several``, a frame may have any number of labels."""
     for file in _files(path):
         name = str(file.relative_to(path)) if path.is_dir() else file.name
-        clips.append(_read_labelled(file, name, label_column, layout, form=form, group_column=group_column))
-        layout = layout or clips[0].clip.layout
-    return clips
+        clip = _read_labelled(file, name, label_column, layout, several, form, group_column)
+        layout = layout or clip.clip.layout
+        yield clip
 
 
 def read_label_set_clips(
@@ -58,19 +74,31 @@ def read_label_set_clips(
 
     Raises as :func:`read_clips` does, and :class:`DataError` if no frame has a label.
     """
-    clips: list[LabelledClip] = []
-    for file in _files(path):
-        name = str(file.relative_to(path)) if path.is_dir() else file.name
-        clips.append(_read_labelled(file, name, label_column, layout, True, form, group_column))
-        layout = layout or clips[0].clip.layout
+    clips = [*each_clip(path, label_column, layout, form, group_column, several=True)]
     mark = separator or common_mark([label for clip in clips for label in clip.labels])
-    sets = [
-        LabelSetClip(c.clip, tuple(split_labels(label, mark) for label in c.labels), c.location, c.lines, c.group)
-        for c in clips
-    ]
+    sets = [_with_sets(clip, mark) for clip in clips]
     if not any(any(clip.labels) for clip in sets):
         raise DataError(f"{path}: no frame has a label; check the labels, or name their column with --label-column")
     return sets
+
+
+def each_label_set_clip(
+    path: Path,
+    label_column: str | None = None,
+    separator: str | None = None,
+    form: FileForm = PLAIN,
+    group_column: str | None = None,
+) -> Iterator[LabelSetClip]:
+    """What :func:`read_label_set_clips` reads, one after the other; the mark between labels is that of the first."""
+    clips = each_clip(path, label_column, None, form, group_column, several=True)
+    first = list(islice(clips, _LOOKED_AT))
+    mark = separator or common_mark([label for clip in first for label in clip.labels])
+    return (_with_sets(clip, mark) for clip in chain(first, clips))
+
+
+def _with_sets(clip: LabelledClip, mark: str) -> LabelSetClip:
+    labels = tuple(split_labels(label, mark) for label in clip.labels)
+    return LabelSetClip(clip.clip, labels, clip.location, clip.lines, clip.group)
 
 
 def has_label_sets(path: Path, label_column: str | None) -> bool:

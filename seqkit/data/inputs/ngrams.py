@@ -45,6 +45,7 @@ class NgramCounts:
         numbers: n-gram to its row in ``counts``, F of them.
         counts: F rows of C whole numbers.
         weighted: whether a model learns how far the evidence of each n-gram holds.
+        sampled: the counts are of a sample of the training texts.
     """
 
     order: int
@@ -52,6 +53,7 @@ class NgramCounts:
     numbers: Mapping[tuple[str, ...], int]
     counts: Sequence[Sequence[int]]
     weighted: bool = False
+    sampled: bool = False
     _kept: dict[str, tuple[int, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
@@ -106,6 +108,7 @@ class NgramCounts:
             "ngrams": [_SEPARATOR.join(gram) for gram in self.numbers],
             "counts": [list(row) for row in self.counts],
             "weighted": self.weighted,
+            **({"sampled": True} if self.sampled else {}),
         }
 
     @classmethod
@@ -123,7 +126,7 @@ class NgramCounts:
         if not whole or len(grams) != len(counts) or len(set(grams)) != len(grams):
             raise DataError(f"{file} must hold n-grams and a count of each for every class; restore it from a backup")
         numbers = {tuple(gram.split(_SEPARATOR)): number for number, gram in enumerate(grams)}
-        return cls(order, spelled, numbers, counts, weighted)
+        return cls(order, spelled, numbers, counts, weighted, bool(value.get("sampled")))
 
 
 def _ngrams(tokens: Sequence[str], order: int, spelled: int) -> Iterable[tuple[str, ...]]:

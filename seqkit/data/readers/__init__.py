@@ -6,12 +6,19 @@ from seqkit.data.readers.columnar import COLUMNAR
 from seqkit.data.readers.columns import choose_column, choose_text_columns, split_names
 from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.csv_rows import delimiter_in, delimiter_of
-from seqkit.data.readers.examples import Example, read_examples
+from seqkit.data.readers.examples import Example, each_example, read_examples
 from seqkit.data.readers.json_lines import as_text, json_object
-from seqkit.data.readers.label_sets import LabelSetExample, common_mark, marked_columns, read_label_sets, split_labels
+from seqkit.data.readers.label_sets import (
+    LabelSetExample,
+    common_mark,
+    each_label_set,
+    marked_columns,
+    read_label_sets,
+    split_labels,
+)
 from seqkit.data.readers.lines import MAX_LINE, Broken, Lines, read_lines
 from seqkit.data.readers.location import DataError, Remark, SourceLocation, shown
-from seqkit.data.readers.numbers import LARGEST_NUMBER, NumberExample, read_number_examples
+from seqkit.data.readers.numbers import LARGEST_NUMBER, NumberExample, each_number_example, read_number_examples
 from seqkit.data.readers.records import PLAIN, FileForm, Record, Row, file_form
 from seqkit.data.readers.tables import COLUMNAR_ENDINGS, FORMATS, read_records
 from seqkit.data.readers.targets import LABEL, LABELS, NUMBER, target_in
@@ -49,6 +56,9 @@ __all__ = [
     "common_mark",
     "delimiter_in",
     "delimiter_of",
+    "each_example",
+    "each_label_set",
+    "each_number_example",
     "file_form",
     "format_ending",
     "has_nothing",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -71,6 +71,20 @@ def read_examples(
         UsageError: for a column that does not exist or has no obvious name.
         DataError: for a row without a label, for what is no weight, and if no row or no text is left.
     """
+    return [*each_example(path, text_column, label_column, keep, names, notes, weight_column, form)]
+
+
+def each_example(
+    path: Path,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    keep: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
+    notes: list[str] | None = None,
+    weight_column: str | None = None,
+    form: FileForm = PLAIN,
+) -> Iterator[Example]:
+    """What :func:`read_examples` reads, one after the other."""
 
     def prepare(columns: Sequence[str], header: SourceLocation) -> Parse[str]:
         column = choose_column(columns, label_column, "label", header)
@@ -83,8 +97,8 @@ def read_examples(
 
         return parse
 
-    rows = read_texts(path, prepare, text_column, keep, notes, weight_column, form)
-    return [Example(row.text, row.target, row.location, row.weight) for row in rows]
+    rows = each_text(path, prepare, text_column, keep, notes, weight_column, form)
+    return (Example(row.text, row.target, row.location, row.weight) for row in rows)
 
 
 def read_texts(
@@ -97,8 +111,20 @@ def read_texts(
     form: FileForm = PLAIN,
 ) -> list[TextRow[T]]:
     """The rows of a table that have a text, with what ``prepare`` reads of each; see :func:`read_examples`."""
-    keep = keep or {}
-    rows: list[TextRow[T]] = []
+    return [*each_text(path, prepare, text_column, keep, notes, weight_column, form)]
+
+
+def each_text(
+    path: Path,
+    prepare: Prepare[T],
+    text_column: str | None = None,
+    keep: Mapping[str, str] | None = None,
+    notes: list[str] | None = None,
+    weight_column: str | None = None,
+    form: FileForm = PLAIN,
+) -> Iterator[TextRow[T]]:
+    """What :func:`read_texts` reads, one after the other; ``notes`` receives its sentences at the end."""
+    keep, found = keep or {}, False
     empty: list[SourceLocation] = []
     weightless: list[SourceLocation] = []
     texts: tuple[str, ...] = ()
@@ -118,14 +144,14 @@ def read_texts(
         elif not weight:
             weightless.append(location)
         else:
-            rows.append(TextRow(text, target, location, weight))
-    if weightless and not rows:
+            found = True
+            yield TextRow(text, target, location, weight)
+    if weightless and not found:
         raise all_weights_zero(weight_column, path)
-    if not rows:
+    if not found:
         raise _nothing_left(path, keep, empty)
     if notes is not None:
         notes.extend([*left_out(empty, "without text"), *left_out(weightless, "with a weight of 0")])
-    return rows
 
 
 def _text_of(values: Mapping[str, str], columns: Sequence[str]) -> str:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from seqkit.data.normal_forms import canonical
 from seqkit.data.readers.columns import choose_column, split_names
-from seqkit.data.readers.examples import Parse, read_texts
+from seqkit.data.readers.examples import Parse, Prepare, each_text, read_texts
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.data.readers.records import PLAIN, FileForm
 
 _MARKS = ("|", ";", ",")
 """What may join labels; the first of them that a file has is it."""
+_LOOKED_AT = 20_000
+"""Rows of a file that is not read as a whole, which show the mark."""
 _YES, _NO = frozenset({"1", "1.0", "true", "yes"}), frozenset({"", "0", "0.0", "false", "no"})
 
 
@@ -50,7 +53,32 @@ def read_label_sets(
     Raises as :func:`read_examples` does, for a list of anything but texts, for what is neither 0 nor 1, and if no text
     has a label.
     """
+    rows = read_texts(path, _preparing(label_column), text_column, None, notes, weight_column, form)
+    mark = separator or common_mark([row.target for row in rows if isinstance(row.target, str)])
+    examples = [LabelSetExample(row.text, split_labels(row.target, mark), row.location, row.weight) for row in rows]
+    if not any(example.labels for example in examples):
+        raise DataError(f"{path}: no text has a label; check the column, or name another with --label-column")
+    return examples
 
+
+def each_label_set(
+    path: Path,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    notes: list[str] | None = None,
+    weight_column: str | None = None,
+    separator: str | None = None,
+    form: FileForm = PLAIN,
+) -> Iterator[LabelSetExample]:
+    """What :func:`read_label_sets` reads, one after the other; the mark between labels is that of the first rows."""
+    rows = each_text(path, _preparing(label_column), text_column, None, notes, weight_column, form)
+    first = list(islice(rows, _LOOKED_AT))
+    mark = separator or common_mark([row.target for row in first if isinstance(row.target, str)])
+    for row in chain(first, rows):
+        yield LabelSetExample(row.text, split_labels(row.target, mark), row.location, row.weight)
+
+
+def _preparing(label_column: str | None) -> Prepare[tuple[str, ...] | str]:
     def prepare(columns: Sequence[str], header: SourceLocation) -> Parse[tuple[str, ...] | str]:
         names = split_names(columns, label_column)
         if len(names) > 1:
@@ -59,12 +87,7 @@ def read_label_sets(
         column = choose_column(columns, label_column, "label", header)
         return lambda values, location: _listed(values[column], column, location)
 
-    rows = read_texts(path, prepare, text_column, None, notes, weight_column, form)
-    mark = separator or common_mark([row.target for row in rows if isinstance(row.target, str)])
-    examples = [LabelSetExample(row.text, split_labels(row.target, mark), row.location, row.weight) for row in rows]
-    if not any(example.labels for example in examples):
-        raise DataError(f"{path}: no text has a label; check the column, or name another with --label-column")
-    return examples
+    return prepare
 
 
 def label_list(text: str) -> list[object] | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from seqkit.data.readers.columns import choose_column, split_names
-from seqkit.data.readers.examples import Parse, read_texts
+from seqkit.data.readers.examples import Parse, each_text
 from seqkit.data.readers.location import DataError, SourceLocation, shown
 from seqkit.data.readers.records import PLAIN, FileForm
 
@@ -42,6 +42,18 @@ def read_number_examples(
 
     Raises as :func:`read_examples` does, and :class:`DataError` with file:line for what is no finite number.
     """
+    return [*each_number_example(path, text_column, label_column, notes, weight_column, form)]
+
+
+def each_number_example(
+    path: Path,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    notes: list[str] | None = None,
+    weight_column: str | None = None,
+    form: FileForm = PLAIN,
+) -> Iterator[NumberExample]:
+    """What :func:`read_number_examples` reads, one after the other."""
     columns: list[str] = []
 
     def prepare(names: Sequence[str], header: SourceLocation) -> Parse[tuple[float, ...]]:
@@ -50,8 +62,8 @@ def read_number_examples(
         columns.extend(choose_column(names, name, "label", header) for name in wanted)
         return lambda values, location: _numbers(values, columns, location)
 
-    rows = read_texts(path, prepare, text_column, None, notes, weight_column, form)
-    return [NumberExample(row.text, row.target, tuple(columns), row.location, row.weight) for row in rows]
+    rows = each_text(path, prepare, text_column, None, notes, weight_column, form)
+    return (NumberExample(row.text, row.target, tuple(columns), row.location, row.weight) for row in rows)
 
 
 def parse_finite(text: str) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from seqkit.data.normal_forms import canonical
@@ -35,6 +36,8 @@ _READERS: dict[str, Callable[[TaggedSource], Iterator[TaggedPassage]]] = {
 }
 _LONG = 200
 """Words of a sentence that is the only one of its file; no sentence is so long."""
+_BLOCK = 20_000
+"""Sentences that are read together of a file that is not read as a whole."""
 _BLANK = ("\u00a0", "\u200b", "\ufeff", "\u00ad", "\u2060")
 
 
@@ -97,21 +100,45 @@ def read_tagged(
     )
     if tag_names is not None:
         source.tag_names.update(read_tag_names(tag_names, tag_column))
-    sentences: list[Sentence] = []
     empty: list[SourceLocation] = []
-    for passage in read_passages(source):
-        if passage.words:
-            if group_column is not None and not passage.group:
-                raise DataError(f"{shown(group_column)} is empty; name the group of the sentence", passage.location)
-            tags = tuple(map(canonical, passage.tags))
-            sentences.append(Sentence(passage.words, tags, passage.location, passage.group))
-        elif passage.is_sentence:
-            empty.append(passage.location)
+    sentences = [*_sentences(source, empty)]
     if not sentences:
         raise about_file("there is no sentence with words; check the file", SourceLocation(str(path), 1))
     _check_lengths(sentences, source)
     _note_words(sentences, empty, notes)
     return _spelled(unbracketed(_named(sentences, source), notes), notes)
+
+
+def each_tagged(source: TaggedSource) -> Iterator[list[Sentence]]:
+    """The sentences of a file in blocks, for one that is larger than memory; each block is read as a file would be.
+
+    ``notes`` of the source has what was decided of the first block, and at the end what was left out of all.
+    """
+    empty: list[SourceLocation] = []
+    sentences = _sentences(source, empty)
+    first = True
+    while block := list(islice(sentences, _BLOCK)):
+        own = source if first else replace(source, notes=[])
+        _check_lengths(block, own)
+        _note_words(block, [], own.notes)
+        yield _spelled(unbracketed(_named(block, own), own.notes), own.notes)
+        first = False
+    if first:
+        raise about_file("there is no sentence with words; check the file", SourceLocation(str(source.path), 1))
+    _note_words([], empty, source.notes)
+
+
+def _sentences(source: TaggedSource, empty: list[SourceLocation]) -> Iterator[Sentence]:
+    """The sentences with words; ``empty`` receives where those without stand."""
+    for passage in read_passages(source):
+        if passage.words:
+            if source.group_column is not None and not passage.group:
+                what = f"{shown(source.group_column)} is empty; name the group of the sentence"
+                raise DataError(what, passage.location)
+            tags = tuple(map(canonical, passage.tags))
+            yield Sentence(passage.words, tags, passage.location, passage.group)
+        elif passage.is_sentence:
+            empty.append(passage.location)
 
 
 def read_passages(source: TaggedSource) -> Iterator[TaggedPassage]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from seqkit.data.readers import Remark
 from seqkit.data.schemes import OUTSIDE, broken, detect_scheme, marked_type, repair, scheme_name
@@ -35,6 +35,16 @@ def mended(splits: Splits[Sentence], notes: list[str]) -> Splits[Sentence]:
                 "model cannot know them, and each counts as an error"
             )
     return Splits(*by_name.values())
+
+
+def each_mended(blocks: Iterable[list[Sentence]], notes: list[str]) -> Iterator[Sentence]:
+    """The sentences of blocks with tags that keep their scheme of spans, if the first block has one."""
+    scheme: str | None = None
+    for number, block in enumerate(blocks):
+        if number == 0:
+            scheme = detect_scheme([sentence.tags for sentence in block])
+            notes.append(Remark(_about(scheme, block)))
+        yield from _repaired(block, scheme, "whole", notes if number == 0 else []) if scheme else block
 
 
 def _about(scheme: str | None, sentences: Sequence[Sentence]) -> str:

@@ -16,10 +16,12 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     """Which pairs are read, the network that learns from them, and the search for what it writes."""
 
     data: str = option("", "the data: a file of pairs, TSV, CSV or JSONL", path=True)
-    source_column: str | None = option(None, "column of the source text")
-    target_column: str | None = option(None, "column of the target text")
-    group_column: str | None = option(None, "column of a group, such as a document, that is kept within one split")
-    max_characters: int = option(400, "pairs with a longer side are left out", minimum=1)
+    source_column: str | None = option(None, "column of the source text", reads=True)
+    target_column: str | None = option(None, "column of the target text", reads=True)
+    group_column: str | None = option(
+        None, "column of a group, such as a document, that is kept within one split", reads=True
+    )
+    max_characters: int = option(400, "pairs with a longer side are left out", minimum=1, reads=True)
     normal_form: str = NFC
     valid_fraction: float = 0.05
     test_fraction: float = 0.05

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from seqkit.answers.written import Translated
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.pair_files import read_pairs, side_column, unnamed_fields
-from seqkit.data.pairs import Pair, usable
+from seqkit.data.pairs import Pair, each_usable, usable
 from seqkit.data.readers import FileForm
+from seqkit.errors import UsageError
 from seqkit.graphs import Exported
 from seqkit.tables import Table
 from seqkit.topologies.delayed.codec import PairCodec, PairItem
@@ -56,6 +57,7 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
     """
 
     topology = "many to many, delayed"
+    example_types = (Pair,)
     # Scores of a few written texts go up and down: with a fifth of the epochs, 300 pairs got 1.9 BLEU rather than 2.7.
     rules = Recipe(steps=3000, most_batch=32, least_epochs=30, patience=3)
     # A beam after each epoch would take several times as long.
@@ -80,6 +82,14 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
             notes=notes,
             header=config.group_column is not None,
         )
+
+    def each_example(self, config: C, data: str, notes: list[str]) -> Iterator[Pair]:
+        """The pairs of a file, one after the other, see :class:`~seqkit.topologies.powers.ReadsOneByOne`; those with
+        one source are not joined.
+        """
+        if config.group_column:
+            raise UsageError("--group-column needs all examples in memory, and the data are too large; leave it out")
+        return each_usable(self.read_source(config, data, notes), config.max_characters, notes)
 
     def read(self, config: C, notes: list[str]) -> Splits[Pair]:
         """The three splits; those given as files stay as they are, the others are split off at random."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 
 from seqkit.answers.labels import Classified
 from seqkit.data import DataError, Example, Splits, check_classes, read_examples
-from seqkit.data.readers import LABEL
+from seqkit.data.readers import LABEL, each_example
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
 from seqkit.scores.direction import Criterion
@@ -44,6 +44,11 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
         """A column of labels."""
         columns = (config.text_column, config.label_column)
         return read_examples(path, *columns, notes=notes, weight_column=config.weight_column, form=config.form)
+
+    def each(self, config: ManyToOneOptions, path: Path, notes: list[str]) -> Iterator[Example]:
+        """A column of labels."""
+        columns = (config.text_column, config.label_column)
+        return each_example(path, *columns, notes=notes, weight_column=config.weight_column, form=config.form)
 
     def check(self, examples: Sequence[Example], splits: int) -> None:
         """Raises :class:`DataError` for a class too small to be in every split."""

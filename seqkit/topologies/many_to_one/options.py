@@ -31,19 +31,25 @@ class ManyToOneOptions(
         from_data("auto"),
         "what is predicted: label, labels (a set of them), number, or auto (decided from the data)",
         choices=lambda: ("auto", LABEL, LABELS, NUMBER),
+        reads=True,
     )
     text_column: str | None = option(
-        None, "column of the text (default: guessed by name); two, separated by a comma, to compare two texts"
+        None,
+        "column of the text (default: guessed by name); two, separated by a comma, to compare two texts",
+        reads=True,
     )
     label_column: str | None = option(
         None,
         "column of the label or number (else guessed by its name); several with commas between: a label each, 0 or 1, "
         "or a number each",
+        reads=True,
     )
-    label_separator: str | None = option(None, "separator of labels in a column (default: | or ; or ,)")
+    label_separator: str | None = option(None, "separator of labels in a column (default: | or ; or ,)", reads=True)
     interval: float = option(0.9, "for numbers: probability of the interval around a prediction", above=0, below=1)
-    weight_column: str | None = option(None, "column of the example's weight in the loss (default: all 1)")
-    group_column: str | None = option(None, "column of a group, such as a speaker, that is kept within one split")
+    weight_column: str | None = option(None, "column of the example's weight in the loss (default: all 1)", reads=True)
+    group_column: str | None = option(
+        None, "column of a group, such as a speaker, that is kept within one split", reads=True
+    )
     tokenizer: str = option("word", "how text is split: word, char or byte", choices=lambda: TOKENIZERS)
     min_count: int = 2
     normal_form: str = NFKC

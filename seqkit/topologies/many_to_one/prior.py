@@ -30,6 +30,8 @@ class GramPrior(nn.Module, ABC):
     """
 
     evidence: Tensor
+    counted: bool = True
+    """Whether the training texts are those that were counted; of a split larger than memory, few are"""
 
     def __init__(self, evidence: Tensor, weighted: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
@@ -59,7 +61,7 @@ class GramPrior(nn.Module, ABC):
         """Numbers of n-grams (B, K), padded, to (B, O); with targets, each text is left out of its own counts."""
         real = ngrams != self.padding
         size = real.sum(1, keepdim=True).clamp(min=1).sqrt()
-        if targets is None:
+        if targets is None or not self.counted:
             return nn.functional.embedding_bag(ngrams, self.table, mode="sum") / size
         others = self.from_others(ngrams, targets, real)
         weights = real.unsqueeze(2).to(others.dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -48,6 +48,10 @@ class Target(ABC, Generic[E, P, K, H]):
     @abstractmethod
     def read(self, config: ManyToOneOptions, path: Path, notes: list[str]) -> list[E]:
         """The examples of a file."""
+
+    @abstractmethod
+    def each(self, config: ManyToOneOptions, path: Path, notes: list[str]) -> Iterator[E]:
+        """The examples of a file, one after the other: for one that is larger than memory."""
 
     @abstractmethod
     def check(self, examples: Sequence[E], splits: int) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from seqkit.data import SourceLocation, Splits
+from seqkit.data.prepared import count_of
 from seqkit.data.readers import TextPair, choose_text_columns, read_texts, target_in
 from seqkit.data.vector_files import load_words
 from seqkit.data.vectors import read_vectors
@@ -32,7 +33,7 @@ from seqkit.topologies.many_to_one.pretraining import (
     widened_codec,
 )
 from seqkit.topologies.many_to_one.splits import text_splits
-from seqkit.topologies.many_to_one.targets import AUTO, first, named_target, target_of, target_of_files
+from seqkit.topologies.many_to_one.targets import AUTO, TARGETS, first, named_target, target_of, target_of_files
 from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextInputs, TextItem
 from seqkit.topologies.powers import Explanation
@@ -65,12 +66,23 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
     topology = "many to one"
     metric = "accuracy"
     answers_class_folders = True
+    example_types = tuple(target.example for target in TARGETS.values())
 
     def read_source(self, config: C, data: str, notes: list[str]) -> list[Any]:
         """The examples of a data set or file; override it for data sets, and leave files to this one."""
         if not data:
             raise UsageError(f"{self.name} has no data set of its own; give --data: a CSV, TSV or JSONL file")
         return named_target(config.target).read(config, Path(data), notes)
+
+    def each_example(self, config: C, data: str, notes: list[str]) -> Iterator[Any]:
+        """The examples of a file, one after the other, see :class:`~seqkit.topologies.powers.ReadsOneByOne`."""
+        check_weight_column(config.weight_column, data, self.data_sets)
+        if config.group_column:
+            raise UsageError("--group-column needs all examples in memory, and the data are too large; leave it out")
+        name, path = config.target, Path(data)
+        if name == AUTO:
+            name = target_in(path, config.text_column, config.label_column, notes, config.form)
+        return named_target(name).each(config, path, notes)
 
     def read(self, config: C, notes: list[str]) -> Splits[Any]:
         """The three splits; those given as files stay as they are, the others are split off at random."""
@@ -108,6 +120,8 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
     def learn_codec(self, config: C, train: Sequence[Any]) -> TextInputs:
         """Vocabulary, and labels or the scale of numbers, of the training split."""
         codec: TextInputs = target_of(first(train)).learn_codec(config, train)
+        if codec.ngrams is not None and count_of(train) > 2 * len(train):
+            codec.ngrams = replace(codec.ngrams, sampled=True)
         return codec
 
     def without_counts(self, config: C) -> C:
@@ -133,6 +147,8 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
             pad=codec.vocabulary.pad,
         )
         head: ClassificationHead | LabelSetHead | NumberHead = target_of(codec).build_head(config, codec, encoder)
+        if head.prior is not None and codec.ngrams is not None:
+            head.prior.counted = not codec.ngrams.sampled
         return head
 
     def initialize_from_outside(self, config: C, codec: TextInputs, head: TextHead, notes: list[str]) -> None:

@@ -19,17 +19,17 @@ class OneToManyOptions(RecurrentOptions, VocabularyOptions, BeamOptions):
     """How pictures and captions are read, what encodes a picture, and how the decoder starts from it."""
 
     data: str = option("", "the data: a folder of pictures with captions.tsv or captions.json", path=True)
-    valid_fraction: float = option(0.1, "fraction of the pictures for validation", above=0, below=0.5)
-    test_fraction: float = option(0.1, "fraction of the pictures for testing", above=0, below=0.5)
+    valid_fraction: float = option(0.1, "fraction of the pictures for validation", above=0, below=0.5, reads=True)
+    test_fraction: float = option(0.1, "fraction of the pictures for testing", above=0, below=0.5, reads=True)
     tokenizer: str = option("word", "how captions are split: word, char or byte", choices=lambda: TOKENIZERS)
     normal_form: str = NFC
-    lowercase: bool = option(False, "read and write captions in lowercase")
+    lowercase: bool = option(False, "read and write captions in lowercase", reads=True)
     # Four symbols are special: padding, unknown, start and end.
     max_symbols: int = option(30000, "largest vocabulary", minimum=5)
     max_tokens: int = option(60, "longest caption, in tokens", minimum=1)
-    encoder: str = option("convolutional", "what reads a picture", choices=lambda: _ENCODERS)
-    picture_size: int = option(32, "side length that pictures are scaled to, in pixels", minimum=8)
-    color: bool = option(False, "read pictures in color")
+    encoder: str = option("convolutional", "what reads a picture", choices=lambda: _ENCODERS, reads=True)
+    picture_size: int = option(32, "side length that pictures are scaled to, in pixels", minimum=8, reads=True)
+    color: bool = option(False, "read pictures in color", reads=True)
     jitter: float = option(
         0.5, "how much pictures are shifted and distorted in training; 0: not at all", minimum=0, tune="0..1"
     )

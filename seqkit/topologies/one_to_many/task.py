@@ -52,6 +52,7 @@ class OneToMany(Task[C, Captioned, Caption, CaptionCodec, CaptionHead]):
     """
 
     topology = "one to many"
+    example_types = (Captioned,)
     rules = Recipe(steps=2000, most_batch=32)
     metric = "bleu"
     # Greedy: choosing the best epoch needs no better search than that.

@@ -43,6 +43,7 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
     """
 
     topology = "one to one"
+    example_types = (Example,)
     # Steps cost next to nothing here.
     rules = Recipe(steps=3200, least_batch=32, most_epochs=200)
 

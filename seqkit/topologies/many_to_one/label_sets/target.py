@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch.nn.functional import logsigmoid
 
 from seqkit.answers.labels import LabelSet, written
 from seqkit.data import DataError, Splits
-from seqkit.data.readers import LABELS, LabelSetExample, read_label_sets, shown
+from seqkit.data.readers import LABELS, LabelSetExample, each_label_set, read_label_sets, shown
 from seqkit.graphs import Answering, Answers, Exported
 from seqkit.layers import Encoder
 from seqkit.scores.direction import Criterion
@@ -51,6 +51,11 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
         """A column of lists or joined labels, or a column for each label."""
         columns = (config.text_column, config.label_column)
         return read_label_sets(path, *columns, notes, config.weight_column, config.label_separator, config.form)
+
+    def each(self, config: ManyToOneOptions, path: Path, notes: list[str]) -> Iterator[LabelSetExample]:
+        """A column of lists or joined labels, or a column for each label."""
+        columns = (config.text_column, config.label_column)
+        return each_label_set(path, *columns, notes, config.weight_column, config.label_separator, config.form)
 
     def check(self, examples: Sequence[LabelSetExample], splits: int) -> None:
         """Nothing: a split of its own is given for whatever cannot be divided."""

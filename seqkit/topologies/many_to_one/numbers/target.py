@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqkit.answers.labels import SIDES, Estimate, numbers_text
 from seqkit.data import DataError, Splits
-from seqkit.data.readers import NUMBER, NumberExample, read_number_examples, shown
+from seqkit.data.readers import NUMBER, NumberExample, each_number_example, read_number_examples, shown
 from seqkit.errors import UsageError
 from seqkit.graphs import Answering, Answers, Exported, Graph, Value
 from seqkit.layers import Encoder
@@ -50,6 +50,11 @@ class NumberTarget(Target[NumberExample, Estimate, NumberCodec, NumberHead]):
         """A column for each number."""
         columns = (config.text_column, config.label_column)
         return read_number_examples(path, *columns, notes, config.weight_column, config.form)
+
+    def each(self, config: ManyToOneOptions, path: Path, notes: list[str]) -> Iterator[NumberExample]:
+        """A column for each number."""
+        columns = (config.text_column, config.label_column)
+        return each_number_example(path, *columns, notes, config.weight_column, config.form)
 
     def check(self, examples: Sequence[NumberExample], splits: int) -> None:
         """Raises :class:`DataError` for a number that is the same in every text."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 
 from seqkit.answers.steps import Framed, StreamedLabel
 from seqkit.data import DataError, Splits
-from seqkit.data.frames import Clip, LabelledClip, Layout, read_clips
+from seqkit.data.frames import Clip, LabelledClip, Layout, each_clip, read_clips
 from seqkit.data.readers import LABEL, shown
 from seqkit.graphs import Exported
 from seqkit.scores.direction import Criterion
@@ -45,6 +45,10 @@ class LabelFrames(FrameTarget[LabelledClip, Framed]):
     def read(self, config: FrameOptions, path: Path, layout: Layout | None) -> list[LabelledClip]:
         """A label for each frame."""
         return read_clips(path, config.label_column, layout, config.form, config.group_column)
+
+    def each(self, config: FrameOptions, path: Path) -> Iterator[LabelledClip]:
+        """A label for each frame."""
+        return each_clip(path, config.label_column, None, config.form, config.group_column)
 
     def check(self, clips: Sequence[LabelledClip]) -> None:
         """Raises :class:`DataError` if all frames have one label."""

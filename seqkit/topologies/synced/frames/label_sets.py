@@ -5,7 +5,7 @@ N frames, K labels.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch.nn.functional import logsigmoid
 from seqkit.answers.labels import written
 from seqkit.answers.steps import Framed, FramedSets, StreamedSet
 from seqkit.data import Splits
-from seqkit.data.frames import Clip, LabelSetClip, Layout, Scaling, read_label_set_clips
+from seqkit.data.frames import Clip, LabelSetClip, Layout, Scaling, each_label_set_clip, read_label_set_clips
 from seqkit.data.readers import LABELS
 from seqkit.graphs import Answers, Exported
 from seqkit.scores.direction import Criterion
@@ -54,6 +54,10 @@ class LabelSetFrames(FrameTarget[LabelSetClip, FramedSets]):
         return read_label_set_clips(
             path, config.label_column, layout, config.label_separator, config.form, config.group_column
         )
+
+    def each(self, config: FrameOptions, path: Path) -> Iterator[LabelSetClip]:
+        """Labels joined by a mark, or columns of 0 and 1."""
+        return each_label_set_clip(path, config.label_column, config.label_separator, config.form, config.group_column)
 
     def check(self, clips: Sequence[LabelSetClip]) -> None:
         """Nothing: reading has found a label."""

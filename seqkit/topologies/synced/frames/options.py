@@ -14,23 +14,27 @@ class FrameOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, SplitOp
 
     data: str = option("", "a folder of sequences: .npy, .npz, .csv, .tsv", path=True)
     valid_data: str | None = option(
-        None, "a folder with the validation split (default: split off at random)", path=True
+        None, "a folder with the validation split (default: split off at random)", path=True, reads=True
     )
-    test_data: str | None = option(None, "a folder with the test split (default: split off at random)", path=True)
+    test_data: str | None = option(
+        None, "a folder with the test split (default: split off at random)", path=True, reads=True
+    )
     target: str = option(
         from_data("auto"),
         "what a frame has: label, labels (a set of them), or auto (decided from the data)",
         choices=lambda: ("auto", LABEL, LABELS),
+        reads=True,
     )
     label_column: str | None = option(
         None,
         "of tables: the column of the label (default: guessed by name); several with commas between: a label each, 0 "
         "or 1",
+        reads=True,
     )
     group_column: str | None = option(
-        None, "tables: column of a group, such as a person, that is kept within one split"
+        None, "tables: column of a group, such as a person, that is kept within one split", reads=True
     )
-    label_separator: str | None = option(None, "separator of labels (default: | or ; or ,)")
+    label_separator: str | None = option(None, "separator of labels (default: | or ; or ,)", reads=True)
     test_fraction: float = 0.2
     frame_size: int = option(0, "units of a layer applied to each frame first; 0: none", minimum=0, tune="0,64,128")
     hidden_size: int = option(128, "units of a cell, in each direction", minimum=1, tune="64,96,128,192,256")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -38,6 +38,10 @@ class FrameTarget(ABC, Generic[E, P]):
     @abstractmethod
     def read(self, config: FrameOptions, path: Path, layout: Layout | None) -> list[E]:
         """The sequences of a folder or file."""
+
+    @abstractmethod
+    def each(self, config: FrameOptions, path: Path) -> Iterator[E]:
+        """The sequences of a folder or file, one after the other: for more than fit into memory."""
 
     @abstractmethod
     def check(self, clips: Sequence[E]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from torch import nn
 
 from seqkit.data import Splits
-from seqkit.data.frames import AnyClip, Clip, read_clip
+from seqkit.data.frames import AnyClip, Clip, LabelledClip, LabelSetClip, read_clip
 from seqkit.data.readers import LABEL, FileForm
 from seqkit.errors import UsageError
 from seqkit.graphs import Exported
@@ -27,7 +27,7 @@ from seqkit.topologies.synced.frames.head import FrameHead
 from seqkit.topologies.synced.frames.options import FrameOptions
 from seqkit.topologies.synced.frames.splits import check_labels, clip_splits
 from seqkit.topologies.synced.frames.stream import FrameEnsembleStream
-from seqkit.topologies.synced.frames.targets import AnyFrameTarget, target_of, target_of_files
+from seqkit.topologies.synced.frames.targets import AnyFrameTarget, target_in, target_of, target_of_files
 from seqkit.topologies.synced.task import Synced
 from seqkit.training import Evaluation
 from seqkit.training.recipe import Recipe
@@ -48,6 +48,7 @@ class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
     """
 
     steps = "frames"
+    example_types = (LabelledClip, LabelSetClip)
     rules = Recipe(steps=2250, least_batch=8, most_batch=16)
     background: ClassVar[Collection[str]] = ()
     """Labels of frames in which nothing happens: pale in pictures, and left out of samples"""
@@ -55,6 +56,17 @@ class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
     def read(self, config: C, notes: list[str]) -> Splits[Any]:
         """Three splits of whole sequences: folders of their own, or split off at random."""
         return clip_splits(config, notes)
+
+    def each_example(self, config: C, data: str, notes: list[str]) -> Iterator[Any]:
+        """The sequences of a folder, one after the other, see :class:`~seqkit.topologies.powers.ReadsOneByOne`."""
+        path = Path(data)
+        if config.valid_data or config.test_data or (path / "train").is_dir():
+            raise UsageError(
+                f"the sequences of {path} are too many to be read as a whole, and are then split at random: give one "
+                "folder, without splits of its own"
+            )
+        found: Iterator[Any] = target_in(config, path, notes).each(config, path)
+        return found
 
     def recipe(self, config: C, splits: Splits[Any]) -> C:
         """What a frame has, if the data were to say it."""

@@ -26,11 +26,17 @@ class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, Vocab
     """How sentences are read, and the network that labels their words."""
 
     data: str = option("", "the data: a CoNLL, CoNLL-U, JSON or CSV file of tagged sentences", path=True)
-    word_column: str | None = option(None, "column of the words: a number, or a name (see docs/data.md)")
-    tag_column: str | None = option(None, "column of the tags: a number, or a name such as xpos")
-    sentence_column: str | None = option(None, "column that identifies a word's sentence, if blank lines do not")
-    group_column: str | None = option(None, "column of a group, such as a document, that is kept within one split")
-    tag_names: str | None = option(None, "file with names for numeric tags, one per line or JSON", path=True)
+    word_column: str | None = option(None, "column of the words: a number, or a name (see docs/data.md)", reads=True)
+    tag_column: str | None = option(None, "column of the tags: a number, or a name such as xpos", reads=True)
+    sentence_column: str | None = option(
+        None, "column that identifies a word's sentence, if blank lines do not", reads=True
+    )
+    group_column: str | None = option(
+        None, "column of a group, such as a document, that is kept within one split", reads=True
+    )
+    tag_names: str | None = option(
+        None, "file with names for numeric tags, one per line or JSON", path=True, reads=True
+    )
     valid_fraction: float = 0.05
     test_fraction: float = 0.05
     normal_form: str = NFKC

@@ -15,7 +15,8 @@ from seqkit.data import SourceLocation, Splits
 from seqkit.data.inputs.words import typed_words
 from seqkit.data.punctuation import LABELS, MARKED
 from seqkit.data.schemes import detect_scheme
-from seqkit.data.tagged import Sentence, names_words, read_tagged
+from seqkit.data.tagged import Sentence, TaggedSource, each_mended, each_tagged, names_words, read_tagged
+from seqkit.data.tagged.tag_names import read_tag_names
 from seqkit.data.vectors import read_vectors
 from seqkit.errors import UsageError
 from seqkit.graphs import Exported
@@ -66,6 +67,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
     """
 
     steps = "words"
+    example_types = (Sentence,)
     # Batches of 32 learn as much from a pass as those of 16, at a higher rate, and take two thirds of the time.
     rules = Recipe(steps=1500, least_batch=32, most_batch=32, least_epochs=12)
     validation_options: ClassVar[Mapping[str, Any]] = {"n_best": 1}
@@ -92,6 +94,22 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
     def read(self, config: C, notes: list[str]) -> Splits[Sentence]:
         """The three splits; those given as files stay as they are, the others are split off at random."""
         return tagged_splits(config, self.read_source, notes)
+
+    def each_example(self, config: C, data: str, notes: list[str]) -> Iterator[Sentence]:
+        """The sentences of a file, see :class:`~seqkit.topologies.powers.ReadsOneByOne`; repaired block by block."""
+        source = TaggedSource(
+            Path(data),
+            config.word_column,
+            config.tag_column,
+            config.sentence_column,
+            config.encoding,
+            notes=notes,
+            group_column=config.group_column,
+            columns=config.form.columns,
+        )
+        if config.tag_names:
+            source.tag_names.update(read_tag_names(Path(config.tag_names), config.tag_column))
+        return each_mended(each_tagged(source), notes)
 
     def read_file(self, config: C, path: Path, codec: TagCodec) -> list[Sentence]:
         """Sentences to evaluate on."""

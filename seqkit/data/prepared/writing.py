@@ -1,0 +1,108 @@
+"""Writes a prepared data set: in a folder beside the one it will be, which it becomes when it is complete."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from seqkit.data.prepared.folder import FORMAT, MANIFEST
+from seqkit.data.prepared.forms import ExampleForms
+from seqkit.data.prepared.rows import RowWriter
+from seqkit.data.splits import SPLIT_NAMES
+from seqkit.errors import SeqkitError, UsageError
+from seqkit.files import json_bytes, read_json, signed, temporary_beside, write_atomic
+from seqkit.machine import has_ended, this_process
+from seqkit.schema import ANYTHING
+
+_WRITER = "writer.json"
+"""In a draft: who writes it"""
+
+
+class FolderWriter:
+    """A prepared data set under way; one that is not completed leaves nothing.
+
+    Args:
+        path: the folder, which must not exist, or be empty.
+        kinds: the dataclasses that the examples may be of.
+
+    Raises :class:`UsageError` for a folder in use, :class:`SeqkitError` where nothing can be written.
+    """
+
+    def __init__(self, path: Path, kinds: Sequence[type[Any]]) -> None:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(f"{path} exists already; choose another folder with --out, or remove it")
+        self.path, self.kinds = path, kinds
+        self.files: list[str] = []
+        self.forms = ExampleForms(kinds, self.files)
+        self._draft = temporary_beside(path.absolute())
+        _remove_drafts(path.absolute())
+        try:
+            self._draft.mkdir(parents=True)
+            (self._draft / _WRITER).write_bytes(json_bytes(this_process()))
+            self._writers = {name: RowWriter(self._draft / f"{name}.safetensors") for name in SPLIT_NAMES}
+        except OSError as error:
+            raise self._cannot(error) from None
+
+    def __enter__(self) -> FolderWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        for writer in self._writers.values():
+            writer.abandon()
+        shutil.rmtree(self._draft, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise self._cannot(error) from error
+
+    def add(self, split: str, example: Any) -> int:
+        """Writes one more example of a split; returns its number there."""
+        writer = self._writers[split]
+        writer.add(self.forms.write(example))
+        return writer.count - 1
+
+    def count(self, split: str) -> int:
+        """How many examples a split has so far."""
+        return self._writers[split].count
+
+    def complete(self, facts: Mapping[str, Any], amounts: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
+        """Gives the folder its name.
+
+        Args:
+            facts: what the manifest says of the data set beside what is known here; without ``fingerprint``, that is
+                the digests of the splits.
+            amounts: how much each split has, and of what.
+        """
+        splits = {}
+        for name, writer in self._writers.items():
+            amount, unit = amounts[name]
+            splits[name] = {"file": writer.path.name, **writer.close(), "amount": amount, "unit": unit}
+        manifest = {
+            "format": FORMAT,
+            "fingerprint": ".".join(splits[name]["digest"] for name in SPLIT_NAMES),
+            **facts,
+            "kinds": [kind.__name__ for kind in self.kinds],
+            "files": self.files,
+            "splits": splits,
+        }
+        write_atomic(self._draft / MANIFEST, signed(manifest))
+        (self._draft / _WRITER).unlink()
+        if self.path.is_dir():
+            self.path.rmdir()
+        self._draft.rename(self.path)
+        return manifest
+
+    def _cannot(self, error: OSError) -> SeqkitError:
+        return SeqkitError(f"cannot write {self.path}: {error.strerror or error}; free some space, or check the folder")
+
+
+def _remove_drafts(path: Path) -> None:
+    """Removes what killed processes left of the folder, which may be as large as the data."""
+    for draft in path.parent.glob(f".{path.name}.*.tmp"):
+        try:
+            owner = read_json(draft / _WRITER, {str: ANYTHING})
+        except SeqkitError:
+            continue  # not ours, or about to be made
+        if has_ended(owner):
+            shutil.rmtree(draft, ignore_errors=True)

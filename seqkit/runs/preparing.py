@@ -1,0 +1,132 @@
+"""Writes the data of a task as a prepared data set: ``seqkit prepare``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seqkit.checks.splits import stop_at_problems
+from seqkit.config import TrainingConfig, options_of
+from seqkit.data import Splits
+from seqkit.data.prepared import FolderWriter, is_prepared, open_prepared
+from seqkit.data.prepared.folder import state_of
+from seqkit.data.splits import SPLIT_NAMES
+from seqkit.errors import UsageError
+from seqkit.runs.dividing import HELD_OUT, divide, remember_labels
+from seqkit.runs.fingerprint import fingerprint
+from seqkit.runs.prepared import options_read
+from seqkit.runs.session import absolute_paths
+from seqkit.topologies import AnyTask, ReadsOneByOne
+from seqkit.version import __version__
+
+LARGE = 128 << 20
+"""Bytes of data that are read as a whole. Larger ones are read one example after the other."""
+IN_MEMORY = 512 << 20
+"""Bytes of data that a run reads into memory; larger ones are prepared for it."""
+_PACKED = 4
+"""How much larger a compressed file is, about, than it looks"""
+
+
+def prepare_data(
+    task: AnyTask,
+    config: TrainingConfig,
+    out: Path,
+    notes: list[str],
+    most: int = HELD_OUT,
+    progress: Callable[[int], None] = lambda number: None,
+) -> dict[str, Any]:
+    """Reads the data of a configuration and writes them as the folder ``out``; returns its manifest.
+
+    Args:
+        task, config: say what the data are.
+        out: the folder, which must be new or empty.
+        notes: receives sentences that people should see.
+        most: of data larger than memory, examples of the validation split and of the test split, at most.
+        progress: of data larger than memory, is called with the number of examples now and then.
+
+    Raises as :meth:`Task.read` does, and :class:`UsageError` for a task whose data cannot be prepared.
+    """
+    if not task.example_types:
+        raise UsageError(
+            f"the data of {task.name} cannot be prepared; give them to `seqkit run {task.name}` as they are"
+        )
+    if is_prepared(getattr(config, "data", None)):
+        raise UsageError(f"{config.data} is prepared already; run it: seqkit run {task.name} {config.data}")  # type: ignore[attr-defined]
+    config = absolute_paths(task, config)
+    with FolderWriter(out, task.example_types) as writer:
+        sources = [state_of(path) for path in _files(task, config)]
+        if sum(map(_unpacked, sources)) <= LARGE or not isinstance(task, ReadsOneByOne):
+            return _prepare_whole(task, config, writer, sources, notes)
+        # The split files are small beside the data.
+        size = _unpacked(sources[0])
+        firsts, config = divide(task, config, writer, size, most, notes, progress)
+        facts = {"firsts": firsts, "sources": sources, "notes": notes, **_about(task, config)}
+        return writer.complete(facts, {name: (writer.count(name), "examples") for name in SPLIT_NAMES})
+
+
+def exceeds_memory(task: AnyTask, config: TrainingConfig) -> bool:
+    """Whether the data of a run are so large that they have to be prepared."""
+    if not isinstance(task, ReadsOneByOne) or is_prepared(getattr(config, "data", None)):
+        return False
+    return sum(_unpacked(state_of(path)) for path in _files(task, config)) > IN_MEMORY
+
+
+def read_prepared(task: AnyTask, config: TrainingConfig, folder: Path) -> TrainingConfig:
+    """The configuration of a run whose data have been prepared in a folder.
+
+    Raises :class:`UsageError` for a folder of other data.
+    """
+    config = absolute_paths(task, config)
+    prepared = [source["path"] for source in open_prepared(folder, task.name).facts["sources"]]
+    if prepared != [str(path) for path in _files(task, config)]:
+        raise UsageError(f"{folder} has other data; remove it, or choose another folder with --out")
+    files: Any = {
+        name: None if entry.optional else entry.default
+        for name, entry in options_of(type(config)).items()
+        if entry.limits.get("reads") and entry.names_file(getattr(config, name))
+    }
+    changes: Any = {**files, "data": str(folder)}
+    return replace(config, **changes)
+
+
+def _prepare_whole(
+    task: AnyTask, config: TrainingConfig, writer: FolderWriter, sources: list[dict[str, Any]], notes: list[str]
+) -> dict[str, Any]:
+    """Data that fit into memory: with the very splits, and checks, of a run on them."""
+    splits: Splits[Any] = task.read(config, notes)
+    stop_at_problems(task, splits, notes, getattr(config, "data", None))
+    firsts = _write(writer, splits)
+    amounts = {name: task.size(getattr(splits, name)) for name in SPLIT_NAMES}
+    facts = {"fingerprint": fingerprint(task, splits), "firsts": firsts, "sources": sources, "notes": notes}
+    return writer.complete({**facts, **_about(task, task.recipe(config, splits))}, amounts)
+
+
+def _unpacked(source: dict[str, Any]) -> int:
+    """About how many bytes a file has, once it is unpacked."""
+    packed = Path(source["path"]).suffix.lower() in (".gz", ".bz2", ".xz", ".zst", ".zip", ".parquet", ".feather")
+    return int(source["size"]) * (_PACKED if packed else 1)
+
+
+def _about(task: AnyTask, config: TrainingConfig) -> dict[str, Any]:
+    return {"task": task.name, "version": __version__, "options": dict(options_read(task, config))}
+
+
+def _write(writer: FolderWriter, splits: Splits[Any]) -> list[int]:
+    """Writes all examples; returns the numbers of those in training that are the first with a label."""
+    firsts = dict[str, int]()
+    for name in SPLIT_NAMES:
+        for example in getattr(splits, name):
+            number = writer.add(name, example)
+            if name == "train":
+                remember_labels(firsts, example, number)
+    return sorted(set(firsts.values()))
+
+
+def _files(task: AnyTask, config: TrainingConfig) -> Iterator[Path]:
+    """The files and folders that a configuration reads."""
+    for name, entry in options_of(type(config)).items():
+        value = getattr(config, name)
+        if (name == "data" or entry.limits.get("reads")) and entry.names_file(value) and value not in task.data_sets:
+            yield Path(value)
