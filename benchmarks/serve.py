@@ -216,7 +216,7 @@ def streams(run: str, count: int) -> tuple[float, int, float]:
     opened = [model.stream() for _ in range(count)]
     speed(opened, 1)
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / count
-    state = sum(t.numel() * t.element_size() for t in opened[0].snapshot().tensors.values())
+    state = sum(array.nbytes for array in opened[0].snapshot().arrays.values())
     return memory, state, speed(opened, 2) / alone
 
 

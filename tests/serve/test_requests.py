@@ -7,7 +7,8 @@ import time
 import pytest
 
 from seqkit import load
-from seqkit.serve import Limits, ServedRun
+from seqkit.serve import Limits
+from seqkit.serve.runs import ServedRun
 
 JSON = {"content-type": "application/json"}
 
