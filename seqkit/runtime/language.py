@@ -66,12 +66,6 @@ class Language(Family):
         """The text that follows the prompt, see :func:`~seqkit.answers.continuing.continued`."""
         return continued(self._write, self.reader, prompt, sampling, notes)
 
-    def open_stream(self) -> TextStream:
-        """See :class:`TextStream`."""
-        if self.reader.reverse:
-            raise UsageError("this model reads texts from their end, so it cannot follow one that is being written")
-        return TextStream(self)
-
     def next_logits(self, last: int, state: Arrays) -> tuple[Array, Arrays]:
         """The logits (V) of the token after the last one, and the state after it."""
         outputs, state = advance(self.step, state, token=np.array([last], np.int64))
@@ -95,12 +89,17 @@ class Language(Family):
 
 
 class TextStream:
-    """Reads a text in pieces, token by token, so that it makes no difference where it is cut."""
+    """Reads a text in pieces, token by token, so that it makes no difference where it is cut.
+
+    Raises :class:`UsageError` for a model that reads texts from their end.
+    """
 
     _state: Arrays
     _last: int
 
     def __init__(self, family: Language) -> None:
+        if family.backward:
+            raise UsageError("this model reads texts from their end, so it cannot follow one that is being written")
         self._family = family
         self._begin()
 

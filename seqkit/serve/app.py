@@ -21,10 +21,10 @@ from seqkit.serve.deadline import deadline
 from seqkit.serve.guard import Guard, problem_of, send_json
 from seqkit.serve.limits import Limits
 from seqkit.serve.openapi import openapi
+from seqkit.serve.opening import open_served
 from seqkit.serve.problem import Problem
 from seqkit.serve.registry import Open, Registry
 from seqkit.serve.requests import check_depth, check_fields
-from seqkit.serve.served import open_served
 from seqkit.serve.service import Service
 from seqkit.serve.streams import FIELDS, advance, open_stream
 from seqkit.signs import as_signs

@@ -9,6 +9,7 @@ from typing import Any
 from seqkit.errors import UsageError
 from seqkit.files import digest_of
 from seqkit.runtime import RuntimeModel, load
+from seqkit.runtime.language import Language, TextStream
 from seqkit.runtime.manifest import MANIFEST
 from seqkit.serve.inputs import inputs_of
 from seqkit.serve.limits import Limits
@@ -56,7 +57,8 @@ class ServedExport(ServedModel):
 
     def stream(self) -> Any:
         """See :class:`Served`."""
-        return self.model.stream()
+        task = self.model.task
+        return TextStream(task) if isinstance(task, Language) else self.model.stream()
 
     def explain(self, value: Any, units: bool) -> dict[str, Any]:
         """Raises :class:`UsageError`: neither gates nor gradients are exported."""

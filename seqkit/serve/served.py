@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from seqkit.answers.streams import StreamedText
 from seqkit.errors import UsageError
-from seqkit.runtime.manifest import is_exported
 from seqkit.serve.inputs import Inputs
 from seqkit.serve.limits import Limits
 from seqkit.serve.options import AnswerOptions
@@ -168,17 +166,3 @@ def can(power: Callable[[], Any]) -> bool:
     except UsageError:
         return False
     return True
-
-
-def open_served(path: Path, limits: Limits, device: str | None = None, cell: str | None = None) -> Served:
-    """A folder, ready to answer: what was exported without torch, a run with it.
-
-    Raises :class:`UsageError` and :class:`SeqkitError` as :func:`seqkit.load` and :func:`seqkit.runtime.load` do.
-    """
-    if is_exported(path):
-        from seqkit.serve.exported import open_exported
-
-        return open_exported(path, limits)
-    from seqkit.serve.runs import open_run
-
-    return open_run(path, limits, device, cell)
