@@ -21,8 +21,9 @@ def open_served(path: Path, limits: Limits, device: str | None = None, cell: str
         return open_exported(path, limits)
     try:
         from seqkit.serve.runs import open_run
-    except ModuleNotFoundError as error:
+    except ModuleNotFoundError:
         raise UsageError(
-            f"{path} is no exported model, and to serve a run takes {error.name}; write one with `seqkit export {path}`"
+            f"{path} is no exported model, and to serve a run takes all of seqkit, with torch; where that is "
+            "installed, `seqkit export RUN` writes a folder that can be served here"
         ) from None
     return open_run(path, limits, device, cell)
