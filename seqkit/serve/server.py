@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,6 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.supervisors import Multiprocess
 
-from seqkit.runtime.manifest import is_exported
 from seqkit.serve.app import make_app
 from seqkit.serve.guard import Guard
 from seqkit.serve.limits import Limits
@@ -42,12 +42,7 @@ class Setup:
     def __call__(self) -> Guard:
         """The application."""
         set_up_log()
-        if "OMP_NUM_THREADS" not in os.environ and not all(map(is_exported, self.paths.values())):
-            import torch
-
-            # The event loop has a core of its own: where the model takes all, every answer waits for it.
-            torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // self.workers))
-        return make_app(
+        app = make_app(
             self.paths,
             self.limits,
             token=self.token,
@@ -56,6 +51,11 @@ class Setup:
             device=self.device,
             cell=self.cell,
         )
+        torch = sys.modules.get("torch")
+        if torch is not None and "OMP_NUM_THREADS" not in os.environ:
+            # The event loop has a core of its own: where the model takes all, every answer waits for it.
+            torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // self.workers))
+        return app
 
 
 class JoinedWrites:

@@ -177,7 +177,7 @@ def blocked(*arguments):
         stderr=subprocess.PIPE,
         text=True,
         cwd=root,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"},
     )
 
 
