@@ -159,6 +159,8 @@ def serve(setup: Setup, host: str, port: int, ready: Callable[[str], None]) -> N
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whoever asks is asked for a token, not for an address.
+        proxy_headers=False,
         date_header=False,
         lifespan="on",
         timeout_graceful_shutdown=int(setup.limits.seconds) + 5,
