@@ -122,6 +122,28 @@ class TimedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # whic
         self._timer = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._look)
 
 
+class Supervisor(Multiprocess):
+    """Starts a worker again as soon as it dies.
+
+    uvicorn asks its workers whether they live, and waits for the answer of one that has died meanwhile as long as for
+    that of a busy one: it holds the other end of the pipe open itself, so that no death ends it.
+    """
+
+    def init_processes(self) -> None:
+        """See :class:`Multiprocess`."""
+        super().init_processes()
+        self._leave_pipes()
+
+    def keep_subprocess_alive(self) -> None:
+        """See :class:`Multiprocess`."""
+        super().keep_subprocess_alive()
+        self._leave_pipes()
+
+    def _leave_pipes(self) -> None:
+        for process in self.processes:
+            process.child_conn.close()
+
+
 class _Signs(logging.Formatter):
     """One line for each message, in which nothing steers a terminal."""
 
@@ -173,7 +195,7 @@ def serve(setup: Setup, host: str, port: int, ready: Callable[[str], None]) -> N
     if workers == 1:
         uvicorn.Server(config).run([bound])
     else:
-        Multiprocess(config, [bound]).run()
+        Supervisor(config, [bound]).run()
 
 
 def _bound(config: uvicorn.Config) -> socket.socket:
