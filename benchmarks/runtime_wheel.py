@@ -1,7 +1,7 @@
 """The wheel of ``seqkit-runtime``: the modules of this source that answer without torch, and none besides.
 
-``python -m benchmarks.runtime_wheel dist`` builds it. What ``seqkit.runtime`` imports, directly or not, is read from
-the source, so that no list has to be kept.
+``python -m benchmarks.runtime_wheel dist`` builds it. What ``seqkit.runtime`` and ``seqkit serve`` import, directly or
+not, is read from the source, so that no list has to be kept.
 """
 
 from __future__ import annotations
@@ -22,11 +22,19 @@ DEPENDENCIES = ("numpy", "regex")
 """Those of seqkit that answering needs, too"""
 EXTRAS = {"text": ("tokenizers",), "data": ("pillow",), "arrow": ("pyarrow",), "zstd": ("zstandard",)}
 """What some models or files need beside them, by the names that the extras of seqkit have"""
+SERVE = ("click", "safetensors")
+"""What ``seqkit serve`` needs beside the extra ``serve`` of seqkit"""
+STARTS = ("seqkit.runtime", "seqkit.__main__", "seqkit.commands.serve")
+"""Where people begin; the first with all that is in it"""
+LEFT_OUT = ("seqkit.serve.runs", "seqkit.training")
+"""What a service asks for when it is given a run, and then says that it is not there; and what is for torchrun"""
+DATA = ("py.typed", "pages/page.css", "serve/page.css", "serve/page.html", "serve/page.js")
+"""Files beside the modules"""
 README = ROOT / "docs/runtime.md"
 
 
 def needed() -> dict[str, Path]:
-    """The modules that ``seqkit.runtime`` imports, with their packages.
+    """The modules that these starts import, with their packages.
 
     The package ``seqkit`` names all of its modules and imports none, so what it names does not count.
     """
@@ -34,10 +42,10 @@ def needed() -> dict[str, Path]:
     imported = defaultdict(set)
     for arrow in arrows(every):
         imported[arrow.source].add(arrow.target)
-    waiting = [name for name in every if name.startswith("seqkit.runtime")]
+    waiting = [name for name in every if name.startswith(STARTS[0]) or name in STARTS]
     while waiting:
         name = waiting.pop()
-        if name in found:
+        if name in found or name.startswith(LEFT_OUT):
             continue
         found.add(name)
         waiting += _packages_of(name)
@@ -66,9 +74,12 @@ def project() -> str:
             "description": "Answers of models that seqkit has trained and exported, without torch.",
             **{key: own[key] for key in same},
             "dependencies": [asked[name] for name in (*DEPENDENCIES, "onnxruntime")],
-            "optional-dependencies": {extra: [asked[name] for name in names] for extra, names in EXTRAS.items()},
+            "optional-dependencies": {
+                **{extra: [asked[name] for name in names] for extra, names in EXTRAS.items()},
+                "serve": [*extras["serve"], *(asked[name] for name in SERVE)],
+            },
         },
-        "tool": {"setuptools": {"packages": packages, "package-data": {"seqkit": ["py.typed"]}}},
+        "tool": {"setuptools": {"packages": packages, "package-data": {"seqkit": list(DATA)}}},
     }
     return tomlkit.dumps(written)
 
@@ -82,7 +93,7 @@ def build(target: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         source = Path(name)
-        for path in [*needed().values(), ROOT / "seqkit/py.typed"]:
+        for path in [*needed().values(), *(ROOT / "seqkit" / name for name in DATA)]:
             copy = source / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)

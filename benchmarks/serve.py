@@ -19,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -175,26 +176,61 @@ def model_speed(run: str, lines: list[str]) -> float:
     return 3 * len(lines) / (time.perf_counter() - began)
 
 
-async def reload_under_load(
-    server: Server, run: Path, lines: list[str], expected: list[str], flights: int = 1000
-) -> tuple[int, int]:
-    """So many requests at once, four times, while the run is read anew: answered, and lost or wrong."""
-    bodies = [json.dumps({"input": line}).encode() for line in lines]
-    connections = [await Connection(server.port).open() for _ in range(flights)]
-    wrong = answered = 0
+class Trial(NamedTuple):
+    """What became of requests while a service was treated badly."""
 
-    async def ask(number: int, connection: Connection) -> None:
-        nonlocal wrong, answered
-        for turn in range(4):
+    answered: int
+    wrong: int
+    repeated: int
+    """Requests that were asked again, because the worker that had them died"""
+
+
+async def trial_under_load(
+    port: int,
+    lines: list[str],
+    expected: list[str],
+    shocks: Sequence[Callable[[], object]],
+    flights: int = 1000,
+    turns: int = 4,
+) -> Trial:
+    """So many requests at once, several times, while each of the shocks is given: one after half a second, and so on.
+
+    As clients do, a request whose connection breaks is asked again.
+    """
+    bodies = [json.dumps({"input": line}).encode() for line in lines]
+    wrong = answered = repeated = 0
+
+    async def ask(number: int) -> None:
+        nonlocal wrong, answered, repeated
+        connection = None
+        for turn in range(turns):
             index = (number + turn) % len(lines)
-            status, body = await connection.post("/predict", bodies[index])
+            while True:
+                try:
+                    connection = connection or await Connection(port).open()
+                    status, body = await connection.post("/predict", bodies[index])
+                    break
+                except (OSError, asyncio.IncompleteReadError):
+                    if connection is not None:
+                        connection.close()
+                    connection, repeated = None, repeated + 1
+                    await asyncio.sleep(0.05)
             answered += 1
             wrong += status != 200 or json.loads(body)["answer"]["label"] != expected[index]
+        connection.close()
 
-    touch = asyncio.get_running_loop().call_later(0.5, lambda: os.utime(Path(run) / "run.json"))
-    await asyncio.gather(*(ask(n, c) for n, c in enumerate(connections)))
-    touch.cancel()
-    return answered, wrong
+    loop = asyncio.get_running_loop()
+    timers = [loop.call_later(0.5 * number, shock) for number, shock in enumerate(shocks, 1)]
+    await asyncio.gather(*map(ask, range(flights)))
+    for timer in timers:
+        timer.cancel()
+    return Trial(answered, wrong, repeated)
+
+
+def workers_of(process: int) -> list[int]:
+    """The processes of a service that answer: children that listen, which its parent starts again when they die."""
+    children = [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def streams(run: str, count: int) -> tuple[float, int, float]:
@@ -216,7 +252,7 @@ def streams(run: str, count: int) -> tuple[float, int, float]:
     opened = [model.stream() for _ in range(count)]
     speed(opened, 1)
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / count
-    state = sum(t.numel() * t.element_size() for t in opened[0].snapshot().tensors.values())
+    state = sum(array.nbytes for array in opened[0].snapshot().arrays.values())
     return memory, state, speed(opened, 2) / alone
 
 
@@ -261,8 +297,20 @@ def main() -> None:
 
         expected = [prediction.label for prediction in load(copy).predict(lines)]
         with Server(["-m", "seqkit", "serve", str(copy)]) as server:
-            answered, wrong = asyncio.run(reload_under_load(server, copy, lines, expected))
-            print(f"reload      {answered} requests, 1,000 at a time, {wrong} of them lost or answered wrongly")
+            found = asyncio.run(trial_under_load(server.port, lines, expected, [lambda: os.utime(copy / "run.json")]))
+            print(f"reload      {found.answered} requests, 1,000 at a time, {found.wrong} lost or answered wrongly")
+        with Server(["-m", "seqkit", "serve", str(copy), "--workers", "2"]) as server:
+            asyncio.run(closed_loop(server.port, bodies, 64, 1))
+
+            def kill() -> None:
+                os.kill(workers_of(server.process.pid)[0], signal.SIGKILL)
+
+            shocks = [kill, lambda: os.utime(copy / "run.json"), kill]
+            found = asyncio.run(trial_under_load(server.port, lines, expected, shocks))
+            print(
+                f"kills       {found.answered} requests, 1,000 at a time, two workers of which one is killed twice: "
+                f"{found.repeated} asked again, {found.wrong} answered wrongly"
+            )
 
 
 if __name__ == "__main__":

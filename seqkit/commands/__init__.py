@@ -78,7 +78,14 @@ class LazyGroup(click.Group):
                 f"torchrun starts processes that share one training, and `seqkit {name}` is not one; call it without "
                 "torchrun"
             )
-        command: click.Command = import_module(f"seqkit.commands.{name}").command
+        module = f"seqkit.commands.{name}"
+        try:
+            command: click.Command = import_module(module).command
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+            what = f"seqkit-runtime serves models, and has no `seqkit {name}`"
+            raise UsageError(f"{what}; for all commands, install seqkit in its place") from None
         return command
 
     def invoke(self, context: click.Context) -> Any:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from seqkit.commands.completion import complete_runs
 from seqkit.commands.device import cell_option, device_option
 from seqkit.commands.output import echo
 from seqkit.errors import SeqkitError, UsageError, missing
+
+if TYPE_CHECKING:
+    from seqkit.serve.server import Setup
 
 
 @click.command()
@@ -43,8 +47,9 @@ def command(
 ) -> None:
     """Serve runs as JSON over HTTP, with a page to try them on.
 
-    A run is served under the name of its folder, or another one: NAME=PATH. A run that is trained anew replaces the
-    old one without a lost request. Ctrl-C and SIGTERM stop the service when it has answered what it has taken.
+    A run is served under the name of its folder, or another one: NAME=PATH. The folder that `seqkit export` writes of
+    it is served alike, and without torch. A run that is trained anew replaces the old one without a lost request.
+    Ctrl-C and SIGTERM stop the service when it has answered what it has taken.
     """
     try:
         from seqkit.serve.server import Setup, serve
@@ -61,8 +66,9 @@ def command(
         echo(f"warning: whoever can reach {host} can ask; give a token with --token-file FILE", err=True)
     key = _secret(key_file, "--key-file").encode() if key_file else secrets.token_bytes(32)
     setup = Setup(paths, limits, token, key, is_local, device, workers, cell)
+    _check_exports(paths, {"--device": device, "--cell-file": cell})
     if workers > 1:
-        _check_runs(setup.paths, cell)
+        _check_runs(setup)
 
     def ready(address: str) -> None:
         echo(f"serving {', '.join(paths)} at {address}", err=True)
@@ -83,12 +89,21 @@ def _check(port: int, workers: int, max_body: int, max_waiting: int, timeout: fl
         raise UsageError(f"--timeout must be above 0, not {timeout:g}")
 
 
-def _check_runs(paths: Mapping[str, Path], cell: str | None) -> None:
-    """Says here what each worker would say of a run that cannot be opened."""
-    from seqkit.runs.model import open_run
+def _check_exports(paths: Mapping[str, Path], options: Mapping[str, str | None]) -> None:
+    """Raises :class:`UsageError` for options of runs where there is none."""
+    from seqkit.runtime import is_exported
 
-    for path in paths.values():
-        open_run(path, cell)
+    given = [name for name, value in options.items() if value is not None]
+    if given and all(map(is_exported, paths.values())):
+        raise UsageError(f"{given[0]} is for runs, and an exported model has its cell and its place; leave it out")
+
+
+def _check_runs(setup: Setup) -> None:
+    """Says here what each worker would say of a run that cannot be opened."""
+    from seqkit.serve import open_served
+
+    for path in setup.paths.values():
+        open_served(path, setup.limits, setup.device, setup.cell)
 
 
 def _is_local(host: str) -> bool:

@@ -3,6 +3,7 @@
 from seqkit.config.options import (
     FromData,
     Option,
+    answer_schemas,
     arguments_of,
     declared_defaults,
     from_data,
@@ -36,6 +37,7 @@ __all__ = [
     "TeacherOptions",
     "TrainingConfig",
     "VocabularyOptions",
+    "answer_schemas",
     "arguments_of",
     "declared_defaults",
     "from_data",

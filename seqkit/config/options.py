@@ -122,6 +122,13 @@ class Option:
         """Whether a value is of the type that need not be among the choices."""
         return isinstance(value, self.limits.get("accepts") or ())
 
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of its values."""
+        found: dict[str, Any] = {"type": _TYPES[self.kind], "description": self.help}
+        names = {"minimum": "minimum", "below": "exclusiveMaximum", "above": "exclusiveMinimum"}
+        bounds = {name: self.limits[limit] for limit, name in names.items() if self.limits.get(limit) is not None}
+        return found | bounds
+
     def parse(self, text: str, where: str) -> Any:
         """The value of a text on the command line; raises :class:`UsageError` naming ``where`` if there is none."""
         if self.optional and text == "":
@@ -184,6 +191,8 @@ _NAMES: dict[type, str] = {
     bool: "true or false",
     dict: "pairs such as key=value",
 }
+_TYPES: dict[type, str] = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object"}
+"""As JSON schemas call them"""
 
 
 def options_of(config: type[Any]) -> dict[str, Option]:
@@ -274,6 +283,15 @@ def written(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)
+
+
+def answer_schemas(config: Any, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The JSON schemas of options that an answer takes, too; the default of each is its value in the configuration."""
+    options, found = options_of(type(config)), dict[str, dict[str, Any]]()
+    for name in names:
+        default = getattr(config, name)
+        found[name] = options[name].schema() | ({} if default is None else {"default": default})
+    return found
 
 
 def _plain_type(hint: Any) -> tuple[type, bool]:

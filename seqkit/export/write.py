@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
+from seqkit.config import answer_schemas
 from seqkit.config.shared import IN_MEMORY
 from seqkit.errors import UsageError
 from seqkit.export.comparison import BATCHES, Run, check_difference, largest_difference, scores_through
@@ -110,6 +111,7 @@ def export(
             exported.answering,
             {"batch_tokens": model.config.batch_tokens, "batch_size": model.config.batch_size},
             {**named, paths["symbols"].name: symbols},
+            _about(model),
         )
         files.append(_write(paths["runtime"], manifest))
     return ExportReport(file_format.description, files, len(BATCHES), scores, unrounded_layers(rounded.values()))
@@ -168,6 +170,12 @@ def _symbols(model: Model, exported: Exported) -> bytes:
     """What a user of the files must know beside them: task, version, vocabulary, labels."""
     symbols = {name.removesuffix(".json"): value for name, value in exported.symbols.items()}
     return json_bytes({"task": model.task.name, "seqkit": __version__, **symbols})
+
+
+def _about(model: Model) -> dict[str, Any]:
+    """What a service of the export says of it."""
+    options = answer_schemas(model.config, model.task.prediction_options)
+    return {"topology": model.task.topology, "summary": model.task.summary, "options": options}
 
 
 def _write(path: Path, content: bytes, difference: float | None = None) -> ExportedFile:

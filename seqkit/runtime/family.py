@@ -24,8 +24,19 @@ class Family(ABC):
     def __init__(self, opened: Opened, parts: Mapping[str, Part]) -> None:
         self.name, self.parts, self.settings = opened.task, parts, opened.settings
 
+    labels: Sequence[str] = ()
+    """What answers say, where they are labels"""
+    generates = False
+    """Whether it continues texts"""
     backward = False
     """Whether a text is written before its prompt, from its end"""
+    is_single = False
+    """Whether it has one answer alone to an input"""
+
+    @property
+    def input_reader(self) -> Any:
+        """What is learned to read inputs."""
+        return vars(self)["reader"]
 
     @abstractmethod
     def encode(self, raw: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.answers.steps import Framed, FramedSets, StreamedLabel, StreamedSet
+from seqkit.answers.streams import Snapshot
 from seqkit.data.inputs.frames import FrameLines, FrameReader
 from seqkit.errors import UsageError
 from seqkit.runtime.arrays import Array
@@ -27,6 +28,7 @@ class Frames(Family):
     def __init__(self, opened: Opened, parts: Mapping[str, Part]) -> None:
         super().__init__(opened, parts)
         self.reader = FrameReader(**FrameReader.fields_of(opened.codec))
+        self.labels = self.reader.labels
         self.delay = int(self.settings["delay"])
 
     def parse_input(self, text: str) -> Path:
@@ -91,6 +93,9 @@ class SetFrames(Frames):
 class FrameStream:
     """Labels frames as they come, in constant memory, as :meth:`Frames.predict` would the whole sequence."""
 
+    _state: Arrays
+    _read: int
+
     def __init__(self, family: Frames) -> None:
         self._family, self._step = family, family.parts["step"]
         self._lines, self._blank = FrameLines(family.reader), np.zeros((1, family.reader.scaling.size), np.float32)
@@ -109,6 +114,16 @@ class FrameStream:
         owed = [self._read_frame(self._blank) for _ in range(self._family.delay if self._read else 0)]
         self._begin()
         return [found for found in owed if found is not None]
+
+    def snapshot(self) -> Snapshot:
+        """All that the stream has kept of its sequence; another stream of this model goes on from it, bit-equal."""
+        facts = {"read": self._read, "columns": self._lines.columns, "width": self._lines.width}
+        return Snapshot(self._state, facts)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Goes on where the stream was that gave the snapshot."""
+        self._state, facts = dict(snapshot.arrays), snapshot.facts
+        self._read, self._lines.columns, self._lines.width = facts["read"], facts["columns"], facts["width"]
 
     def _begin(self) -> None:
         self._state: Arrays = self._step.first_state(1, self._family.settings.get("state"))

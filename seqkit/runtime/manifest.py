@@ -25,7 +25,10 @@ _SCHEMA = {
     "settings": {str: ANYTHING},
     "batches": {"batch_tokens": Whole(1, _LARGEST), "batch_size": Whole(1, _LARGEST)},
     "digests": {str: str},
+    "about?": {"topology": str, "summary": str, "options": {str: {"type": str}}},
 }
+_UNSAID = {"topology": "", "summary": "", "options": {}}
+"""What exports of older versions do not say of themselves"""
 
 
 class Described(Protocol):
@@ -59,15 +62,24 @@ class Opened(NamedTuple):
     batches: dict[str, int]
     parts: dict[str, bytes]
     """The ONNX files, by the names of their parts"""
+    about: dict[str, Any]
+    """The topology and the summary of its task, and the JSON schemas of the options that an answer takes"""
 
 
-def manifest_bytes(task: str, answering: Described, batches: Mapping[str, int], files: Mapping[str, bytes]) -> bytes:
-    """The manifest of files, by their names, of a model of that task."""
+def manifest_bytes(
+    task: str,
+    answering: Described,
+    batches: Mapping[str, int],
+    files: Mapping[str, bytes],
+    about: Mapping[str, Any],
+) -> bytes:
+    """The manifest of files, by their names, of a model of that task; ``about`` is that of :class:`Opened`."""
     settings = {**answering.settings}
     digests = {name: digest_of(content) for name, content in files.items()}
     names = [name.removesuffix(".json") for name in answering.codec]
     facts = {"format": FORMAT, "seqkit": __version__, "task": task, "kind": answering.kind, "codec": names}
-    return signed({**facts, "settings": settings, "batches": dict(batches), "digests": digests})
+    facts |= {"about": dict(about), "settings": settings, "batches": dict(batches), "digests": digests}
+    return signed(facts)
 
 
 def is_exported(path: Path) -> bool:
@@ -102,7 +114,8 @@ def open_folder(path: Path) -> Opened:
     if missing or not parts:
         raise SeqkitError(f"{path} is incomplete: {missing[0] if missing else 'a model'} is missing; export it again")
     codec = {f"{name}.json": symbols[name] for name in facts["codec"]}
-    return Opened(path, facts["task"], facts["kind"], codec, facts["settings"], facts["batches"], parts)
+    settings, about = facts["settings"], facts.get("about", _UNSAID)
+    return Opened(path, facts["task"], facts["kind"], codec, settings, facts["batches"], parts, about)
 
 
 def _content(path: Path, name: str, digest: str) -> bytes:

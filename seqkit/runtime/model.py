@@ -14,7 +14,7 @@ from seqkit.data.readers import has_nothing
 from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.runtime.family import Family
 from seqkit.runtime.kinds import family_of
-from seqkit.runtime.manifest import open_folder
+from seqkit.runtime.manifest import Opened, open_folder
 from seqkit.runtime.parts import Part
 
 _UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
@@ -25,11 +25,13 @@ class RuntimeModel:
     """What :class:`seqkit.Model` offers, without torch.
 
     ``model.task`` is what knows the kind of model: ``name``, ``parse_input``, ``format_prediction``, ``probabilities``
-    and ``prediction_options``, as the task of a run has them.
+    and ``prediction_options``, as the task of a run has them. ``model.about`` is that of
+    :class:`~seqkit.runtime.manifest.Opened`.
     """
 
-    def __init__(self, task: Family, batches: dict[str, int]) -> None:
-        self.task, self._batches = task, batches
+    def __init__(self, task: Family, opened: Opened) -> None:
+        self.task, self.about = task, opened.about
+        self._batches = opened.batches
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """One prediction for each input, in order; of an input with nothing in it, such as a blank text, None.
@@ -43,7 +45,10 @@ class RuntimeModel:
     def answers(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """As :meth:`predict`, but with whatever the model says of nothing."""
         self._check_options(options)
-        items = [self.task.encode(value) for value in inputs]
+        return self.answer_items([self.task.encode(value) for value in inputs], **options)
+
+    def answer_items(self, items: Sequence[Any], **options: Any) -> list[Any]:
+        """The answers to what ``model.task.encode`` made of inputs, in batches by length."""
         lengths = [self.task.length(item) for item in items]
         order = np.argsort(np.array(lengths, np.int64), kind="stable").tolist()
         most = (2 * self._batches["batch_tokens"], 4 * self._batches["batch_size"])
@@ -108,7 +113,7 @@ def load(folder: str | Path, threads: int = 1) -> RuntimeModel:
     family = family_of(opened)
     parts = {name: Part(content, threads) for name, content in opened.parts.items()}
     try:
-        return RuntimeModel(family(opened, parts), opened.batches)
+        return RuntimeModel(family(opened, parts), opened)
     except _UNFIT as error:
         if isinstance(error, SeqkitError):
             raise

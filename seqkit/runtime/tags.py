@@ -35,8 +35,10 @@ class Tags(Family):
     def __init__(self, opened: Opened, parts: Mapping[str, Part]) -> None:
         super().__init__(opened, parts)
         self.reader = WordReader(**WordReader.fields_of(opened.codec))
+        self.labels = self.reader.labels
         scores = self.settings["crf"]
         self.chain = None if scores is None else Chain(scores)
+        self.is_single = self.chain is None
         self.log_frequency = np.log(np.array(self.settings["frequency"], np.float32))
 
     def parse_input(self, text: str) -> str | list[str]:

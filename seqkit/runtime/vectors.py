@@ -21,6 +21,7 @@ class Vectors(Family):
     def __init__(self, opened: Opened, parts: Mapping[str, Part]) -> None:
         super().__init__(opened, parts)
         self.reader = VectorReader.from_json(opened.codec)
+        self.labels = self.reader.labels
 
     def encode(self, raw: str | Sequence[float]) -> Array:
         """The scaled numbers."""

@@ -2,6 +2,7 @@
 
 from seqkit.serve.app import make_app
 from seqkit.serve.limits import Limits
-from seqkit.serve.served import Served, ServedRun, open_served
+from seqkit.serve.opening import open_served
+from seqkit.serve.served import Served
 
-__all__ = ["Limits", "Served", "ServedRun", "make_app", "open_served"]
+__all__ = ["Limits", "Served", "make_app", "open_served"]

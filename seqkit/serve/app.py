@@ -17,14 +17,14 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from seqkit.pages import asset
-from seqkit.serve.deadline import deadline
+from seqkit.serve.deadline import Deadlines
 from seqkit.serve.guard import Guard, problem_of, send_json
 from seqkit.serve.limits import Limits
 from seqkit.serve.openapi import openapi
+from seqkit.serve.opening import open_served
 from seqkit.serve.problem import Problem
 from seqkit.serve.registry import Open, Registry
 from seqkit.serve.requests import check_depth, check_fields
-from seqkit.serve.served import open_served
 from seqkit.serve.service import Service
 from seqkit.serve.streams import FIELDS, advance, open_stream
 from seqkit.signs import as_signs
@@ -65,15 +65,17 @@ def make_app(
 class JsonEndpoint:
     """An endpoint whose function gives what is sent as JSON, within the time of a request."""
 
-    def __init__(self, function: Answering, seconds: float) -> None:
-        self.function, self.seconds = function, seconds
+    def __init__(self, function: Answering, seconds: float, deadlines: Deadlines) -> None:
+        self.function, self.seconds, self.deadlines = function, seconds, deadlines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        what = f"the model took more than {self.seconds:g} seconds; ask for less at a time"
-        with deadline(self.seconds, Problem(504, what)):
+        with self.deadlines.within(self.seconds, self._late):
             value = await self.function(scope, receive)
         await send_json(send, value)
+
+    def _late(self) -> Problem:
+        return Problem(504, f"the model took more than {self.seconds:g} seconds; ask for less at a time")
 
 
 class EventEndpoint:
@@ -89,12 +91,14 @@ class EventEndpoint:
 
 
 def _routes(service: Service) -> list[Any]:
-    seconds = service.limits.seconds
+    def answering(function: Answering) -> JsonEndpoint:
+        return JsonEndpoint(function, service.limits.seconds, service.deadlines)
+
     posts: dict[str, Any] = {
-        "predict": JsonEndpoint(service.predict, seconds),
-        "explain": JsonEndpoint(service.explain, seconds),
+        "predict": answering(service.predict),
+        "explain": answering(service.explain),
         "generate": EventEndpoint(service.generate),
-        "stream": JsonEndpoint(service.step, seconds),
+        "stream": answering(service.step),
     }
     routes: list[Any] = []
     for name, endpoint in posts.items():

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seqkit.errors import SeqkitError
-from seqkit.serve.deadline import deadline
+from seqkit.serve.deadline import Deadlines
 from seqkit.serve.metrics import Metrics
 from seqkit.serve.problem import Problem
 from seqkit.serve.requests import ClientGone, check_host, check_token
@@ -41,7 +41,7 @@ class Guard:
         self, app: ASGIApp, metrics: Metrics, token: str | None, is_local: bool, send_seconds: float = 10.0
     ) -> None:
         self.app, self.metrics, self.token, self.is_local = app, metrics, token, is_local
-        self.send_seconds = send_seconds
+        self.send_seconds, self._deadlines = send_seconds, Deadlines()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -60,7 +60,7 @@ class Guard:
             elif message["type"] == "websocket.accept":
                 status = 101
             # Who asks and does not read would hold the answer, and a place among those that are written.
-            with deadline(self.send_seconds, ClientGone()):
+            with self._deadlines.within(self.send_seconds, ClientGone):
                 await send(message)
 
         try:

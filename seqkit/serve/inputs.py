@@ -14,16 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqkit.data.frames import clip_of
+from seqkit.data.inputs.frames import FrameReader
+from seqkit.data.inputs.pictures import PictureReader
+from seqkit.data.inputs.texts import TextReader
+from seqkit.data.inputs.vectors import VectorReader
+from seqkit.data.inputs.words import WordReader
 from seqkit.data.pictures import Picture, digest, picture_of
 from seqkit.data.readers import TextPair
-from seqkit.errors import UsageError
 from seqkit.serve.problem import Problem
-from seqkit.topologies import AnyCodec, AnyTask, EnsembleCodec, NamesFiles
-from seqkit.topologies.many_to_one.texts import TextInputs
-from seqkit.topologies.one_to_many import CaptionCodec
-from seqkit.topologies.one_to_one import VectorCodec
-from seqkit.topologies.synced.frames import FrameCodec
-from seqkit.topologies.synced.tagging import TagCodec
 
 TEXT = {"type": "string"}
 _NUMBER = {"type": "number", "minimum": -1e30, "maximum": 1e30}
@@ -46,22 +44,18 @@ class Inputs(NamedTuple):
     """Of numbers that are the pixels of a square: its side, and the brightest that a pixel usually is"""
 
 
-def inputs_of(task: AnyTask, codec: AnyCodec) -> Inputs:
-    """How inputs of a run are written; raises :class:`UsageError` for a task whose inputs are files."""
-    if isinstance(codec, EnsembleCodec):
-        codec = codec.members[0]
-    if isinstance(codec, TextInputs) and codec.texts == 2:
+def inputs_of(reader: Any) -> Inputs:
+    """How inputs are written that a codec reads, or what an export has of one; a text where it is of no other kind."""
+    if isinstance(reader, TextReader) and reader.texts == 2:
         return _pairs()
-    if isinstance(codec, TagCodec):
+    if isinstance(reader, WordReader):
         return _words()
-    if isinstance(codec, VectorCodec):
-        return _numbers(codec)
-    if isinstance(codec, FrameCodec):
-        return _frames(codec)
-    if isinstance(codec, CaptionCodec):
-        return _pictures(codec) if len(codec.shape) == 3 else _vectors(codec)
-    if isinstance(task, NamesFiles) or not isinstance(task.parse_input("a"), str):
-        raise UsageError(f"inputs of a {task.name} model are files, which a service does not open; use seqkit predict")
+    if isinstance(reader, VectorReader):
+        return _numbers(reader)
+    if isinstance(reader, FrameReader):
+        return _frames(reader)
+    if isinstance(reader, PictureReader):
+        return _pictures(reader) if len(reader.shape) == 3 else _vectors(reader)
     return Inputs("text", TEXT, lambda value: _text(value) or None)
 
 
@@ -105,22 +99,22 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) <= _LARGEST and math.isfinite(value)
 
 
-def _numbers(codec: VectorCodec) -> Inputs:
-    size = len(codec.names)
+def _numbers(reader: VectorReader) -> Inputs:
+    size = len(reader.names)
 
     def read(value: Any) -> Any:
         if not isinstance(value, list) or len(value) != size or not all(map(_is_number, value)):
             raise _refuse(f"a list of {size} numbers")
         return [float(number) for number in value]
 
-    return Inputs("numbers", _rows_of(size), read, codec.names, size, _grid(codec))
+    return Inputs("numbers", _rows_of(size), read, reader.names, size, _grid(reader))
 
 
-def _grid(codec: VectorCodec) -> dict[str, float] | None:
-    side = math.isqrt(len(codec.names))
-    if side < 4 or side * side != len(codec.names) or not all("pixel" in name.lower() for name in codec.names):
+def _grid(reader: VectorReader) -> dict[str, float] | None:
+    side = math.isqrt(len(reader.names))
+    if side < 4 or side * side != len(reader.names) or not all("pixel" in name.lower() for name in reader.names):
         return None
-    return {"side": side, "most": round(float((codec.mean + codec.scale).max()))}
+    return {"side": side, "most": round(float((reader.mean + reader.scale).max()))}
 
 
 def _rows_of(size: int) -> dict[str, Any]:
@@ -134,8 +128,8 @@ def _matrix(value: Any, size: int, what: str) -> np.ndarray:
     return np.array(rows, np.float64).reshape(len(rows), size)
 
 
-def _frames(codec: FrameCodec) -> Inputs:
-    size, names = codec.layout.size, codec.layout.names
+def _frames(reader: FrameReader) -> Inputs:
+    size, names = reader.layout.size, reader.layout.names
     what = f"a list of frames, each a list of {size} numbers"
 
     def read(value: Any) -> Any:
@@ -145,8 +139,8 @@ def _frames(codec: FrameCodec) -> Inputs:
     return Inputs("frames", {"type": "array", "items": _rows_of(size)}, read, tuple(names or ()), size)
 
 
-def _vectors(codec: CaptionCodec) -> Inputs:
-    places, size = codec.shape
+def _vectors(reader: PictureReader) -> Inputs:
+    places, size = reader.shape
 
     def read(value: Any) -> Any:
         values = _matrix(value, size, f"a list of {places} vectors of {size} numbers").astype(np.float32)
@@ -156,8 +150,8 @@ def _vectors(codec: CaptionCodec) -> Inputs:
     return Inputs("vectors", schema, read, frame_size=size)
 
 
-def _pictures(codec: CaptionCodec) -> Inputs:
-    side, color = codec.shape[0], codec.shape[2] == 3
+def _pictures(reader: PictureReader) -> Inputs:
+    side, color = reader.shape[0], reader.shape[2] == 3
 
     def read(value: Any) -> Any:
         if value in ("", b""):

@@ -80,9 +80,11 @@ function showInputs() {
   $("writing").hidden = !run.generates;
   $("answers").replaceChildren();
   $("about").textContent = run.generates
-    ? "Type a text; the run goes on with it." : `${run.summary[0].toUpperCase()}${run.summary.slice(1)}. The answer comes as you type.`;
+    ? "Type a text; the run goes on with it." : `${sentence(run.summary)}The answer comes as you type.`;
   update(0);
 }
+
+const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}. ` : "");
 
 function area(id, name, settings = {}) {
   const box = make("textarea", { id, spellcheck: false, ...settings });

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from seqkit.errors import UsageError, unknown
+from seqkit.runtime.manifest import MANIFEST, is_exported
 from seqkit.serve.problem import Problem
 from seqkit.serve.served import Served
 
@@ -85,7 +86,8 @@ class Registry:
 def _stamps(path: Path) -> list[tuple[int, int, int]] | None:
     """What changes with the manifests of a run and of its members; None while there is none."""
     try:
-        files = [path / "run.json", *sorted(path.glob("members/*/run.json"))]
+        manifest = path / (MANIFEST if is_exported(path) else "run.json")
+        files = [manifest, *sorted(path.glob("members/*/run.json"))]
         return [(s.st_mtime_ns, s.st_size, s.st_ino) for s in (file.stat() for file in files)]
     except OSError:
         return None

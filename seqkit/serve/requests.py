@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from starlette.types import Receive, Scope
 
-from seqkit.serve.deadline import deadline
+from seqkit.serve.deadline import Deadlines
 from seqkit.serve.limits import Limits
 from seqkit.serve.problem import Problem
 
@@ -54,13 +54,12 @@ def _protocol_token(scope: Scope) -> str:
     return next((name.removeprefix(prefix) for name in scope["subprotocols"] if name.startswith(prefix)), "")
 
 
-async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+async def read_body(scope: Scope, receive: Receive, limits: Limits, deadlines: Deadlines) -> bytes:
     """The body of a request; raises :class:`Problem` for one that is too large, or comes too slowly."""
     said = header(scope, b"content-length")
     if said.isdigit() and len(said) < 20 and int(said) > limits.body_bytes:
         raise _too_large(limits)
-    slow = Problem(408, "the request came too slowly; send it again", {"connection": "close"})
-    with deadline(limits.read_seconds, slow):
+    with deadlines.within(limits.read_seconds, _too_slow):
         parts = await _parts(receive, limits.body_bytes)
     if sum(map(len, parts)) > limits.body_bytes:
         raise _too_large(limits)
@@ -79,6 +78,10 @@ async def _parts(receive: Receive, most: int) -> list[bytes]:
     return parts
 
 
+def _too_slow() -> Problem:
+    return Problem(408, "the request came too slowly; send it again", {"connection": "close"})
+
+
 def _too_large(limits: Limits) -> Problem:
     what = f"the request has more than {limits.body_bytes:,} bytes; send fewer inputs at a time"
     return Problem(413, what, {"connection": "close"})
@@ -95,7 +98,7 @@ def read_json(content_type: str, body: bytes, limits: Limits) -> dict[str, Any]:
         raise Problem(415, "send JSON, with the header Content-Type: application/json")
     check_depth(body, limits.depth)
     try:
-        value = json.loads(body, parse_constant=_no_constant)
+        value = _DECODER.decode(body.decode(json.detect_encoding(body)))
     except (ValueError, RecursionError) as error:
         raise Problem(400, f"the request is not JSON ({str(error).splitlines()[0][:80]}); correct it") from None
     if not isinstance(value, dict):
@@ -118,6 +121,10 @@ def check_depth(body: bytes, depth: int) -> None:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+"""Made once: ``json.loads`` makes another for each text where it is told what to do with NaN."""
 
 
 def check_fields(value: dict[str, Any], known: Mapping[str, tuple[type, ...]]) -> None:

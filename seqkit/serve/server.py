@@ -6,12 +6,12 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.supervisors import Multiprocess
@@ -42,10 +42,7 @@ class Setup:
     def __call__(self) -> Guard:
         """The application."""
         set_up_log()
-        if "OMP_NUM_THREADS" not in os.environ:
-            # The event loop has a core of its own: where the model takes all, every answer waits for it.
-            torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // self.workers))
-        return make_app(
+        app = make_app(
             self.paths,
             self.limits,
             token=self.token,
@@ -54,6 +51,11 @@ class Setup:
             device=self.device,
             cell=self.cell,
         )
+        torch = sys.modules.get("torch")
+        if torch is not None and "OMP_NUM_THREADS" not in os.environ:
+            # The event loop has a core of its own: where the model takes all, every answer waits for it.
+            torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // self.workers))
+        return app
 
 
 class JoinedWrites:
@@ -120,6 +122,28 @@ class TimedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # whic
         self._timer = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._look)
 
 
+class Supervisor(Multiprocess):
+    """Starts a worker again as soon as it dies.
+
+    uvicorn asks its workers whether they live, and waits for the answer of one that has died meanwhile as long as for
+    that of a busy one: it holds the other end of the pipe open itself, so that no death ends it.
+    """
+
+    def init_processes(self) -> None:
+        """See :class:`Multiprocess`."""
+        super().init_processes()
+        self._leave_pipes()
+
+    def keep_subprocess_alive(self) -> None:
+        """See :class:`Multiprocess`."""
+        super().keep_subprocess_alive()
+        self._leave_pipes()
+
+    def _leave_pipes(self) -> None:
+        for process in self.processes:
+            process.child_conn.close()
+
+
 class _Signs(logging.Formatter):
     """One line for each message, in which nothing steers a terminal."""
 
@@ -157,6 +181,8 @@ def serve(setup: Setup, host: str, port: int, ready: Callable[[str], None]) -> N
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whoever asks is asked for a token, not for an address.
+        proxy_headers=False,
         date_header=False,
         lifespan="on",
         timeout_graceful_shutdown=int(setup.limits.seconds) + 5,
@@ -169,7 +195,7 @@ def serve(setup: Setup, host: str, port: int, ready: Callable[[str], None]) -> N
     if workers == 1:
         uvicorn.Server(config).run([bound])
     else:
-        Multiprocess(config, [bound]).run()
+        Supervisor(config, [bound]).run()
 
 
 def _bound(config: uvicorn.Config) -> socket.socket:

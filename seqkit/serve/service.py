@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope
 
+from seqkit.serve.deadline import Deadlines
 from seqkit.serve.limits import STOPS, Limits, sampling_bounds
 from seqkit.serve.metrics import Metrics
 from seqkit.serve.problem import Problem, overloaded
@@ -42,7 +43,7 @@ class Service:
 
     def __init__(self, registry: Registry, limits: Limits, key: bytes) -> None:
         self.registry, self.limits, self.key = registry, limits, key
-        self.metrics = Metrics()
+        self.metrics, self.deadlines = Metrics(), Deadlines()
         self.streams = 0
         self.stopping = False
         self._worker: Worker | None = None
@@ -62,7 +63,7 @@ class Service:
 
     async def predict(self, scope: Scope, receive: Receive) -> dict[str, Any]:
         """Answers one input, or many."""
-        body = await read_body(scope, receive, self.limits)
+        body = await read_body(scope, receive, self.limits, self.deadlines)
         content_type = header(scope, b"content-type")
         if content_type.startswith("image/"):
             request: dict[str, Any] = {"input": body}
@@ -143,7 +144,7 @@ class Service:
         }
 
     async def _json(self, scope: Scope, receive: Receive, fields: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
-        body = await read_body(scope, receive, self.limits)
+        body = await read_body(scope, receive, self.limits, self.deadlines)
         request = read_json(header(scope, b"content-type"), body, self.limits)
         check_fields(request, fields)
         return request

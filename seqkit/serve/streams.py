@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from seqkit.answers.streams import MovableStream
 from seqkit.serve.problem import Problem
 from seqkit.serve.served import Served
 from seqkit.serve.tokens import from_token, to_token
-from seqkit.topologies import MovableStream
 
 FIELDS: dict[str, tuple[type, ...]] = {
     "run": (str,),

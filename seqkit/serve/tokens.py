@@ -9,10 +9,11 @@ import hmac
 import json
 from typing import Any
 
-from safetensors.torch import load, save
+import numpy as np
+from safetensors.numpy import load, save
 
+from seqkit.answers.streams import Snapshot
 from seqkit.serve.problem import Problem
-from seqkit.topologies import Snapshot
 
 _MARK = b"seqkit stream 1\0"
 """Signed with the content, so that nothing else that is ever signed with the key passes for a stream."""
@@ -22,11 +23,11 @@ _FORGED = Problem(403, "the token is not one that this service has signed; begin
 def to_token(key: bytes, version: str, snapshot: Snapshot) -> str:
     """The snapshot of a stream of a run of that version, signed with the key.
 
-    Tensors are in the format of safetensors, the rest is JSON beside them. Nobody without the key can make
+    Arrays are in the format of safetensors, the rest is JSON beside them. Nobody without the key can make
     or change one.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in snapshot.tensors.items()}
-    content = save(tensors, {"version": version, "facts": json.dumps(snapshot.facts)})
+    arrays = {name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}
+    content = save(arrays, {"version": version, "facts": json.dumps(snapshot.facts)})
     return base64.urlsafe_b64encode(_signature(key, content) + content).decode()
 
 

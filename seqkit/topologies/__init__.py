@@ -4,6 +4,7 @@ Each room here is a family of files: ``options``, ``codec`` (items and batches),
 ``export``, ``explain``, and ``task``, which joins them to a base class for tasks.
 """
 
+from seqkit.answers.streams import MovableStream, Snapshot, Stream
 from seqkit.topologies.codec import Codec, EncodingReport, read_labels
 from seqkit.topologies.ensemble import EnsembleCodec, EnsembleHead, join_codecs
 from seqkit.topologies.powers import (
@@ -13,14 +14,11 @@ from seqkit.topologies.powers import (
     Explanation,
     Exports,
     Generates,
-    MovableStream,
     NamesFiles,
     Passage,
     Pretrains,
     ReadsOneByOne,
     ReadsParallel,
-    Snapshot,
-    Stream,
     Streams,
     Tunes,
 )

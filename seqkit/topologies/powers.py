@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from seqkit.answers.streams import Stream
 from seqkit.data import SourceLocation
 
 if TYPE_CHECKING:
@@ -28,42 +29,6 @@ class Generates(Protocol):
 
     def generate(self, head: Any, codec: Any, prompt: str, sampling: Sampling, notes: list[str]) -> Iterator[str]:
         """The text that follows the prompt, piece by piece; ``notes`` is told what could not be read of the prompt."""
-        ...
-
-
-class Stream(Protocol):
-    """Predictions while a sequence arrives, in memory that does not grow with it."""
-
-    def push(self, line: str) -> Any:
-        """Reads one step, written on a line; returns the prediction that it settles, None if there is none yet.
-
-        Raises :class:`DataError` for a line that is no step; the stream then is as it was before.
-        """
-        ...
-
-    def finish(self) -> Sequence[Any]:
-        """Ends the sequence: the predictions still owed. The next step begins another one."""
-        ...
-
-
-class Snapshot(NamedTuple):
-    """What a stream has kept of its sequence."""
-
-    tensors: Mapping[str, Tensor]
-    facts: Mapping[str, Any]
-    """What JSON can hold"""
-
-
-@runtime_checkable
-class MovableStream(Stream, Protocol):
-    """A stream that can go on in another process: ``seqkit serve`` hands it out as a token."""
-
-    def snapshot(self) -> Snapshot:
-        """All that the stream has kept of its sequence."""
-        ...
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Goes on where the stream was that gave the snapshot, bit-equal; both are of one model."""
         ...
 
 

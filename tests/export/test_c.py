@@ -13,6 +13,7 @@ import torch
 from seqkit.data import Example, SourceLocation
 from seqkit.data.corpus import open_corpus, stretch
 from seqkit.data.sources.strips import strips
+from seqkit.data.tagged import Sentence
 from seqkit.errors import UsageError
 from seqkit.export.c import write
 from seqkit.export.c.source import identifier, quoted
@@ -192,6 +193,82 @@ def test_a_step_of_charlm_has_the_model_s_logits(options, built, tmp_path):
     assert library.my_run_symbol(b"~", 1) == -1
 
 
+def sentences():
+    rows = (
+        (("Ada", "B-PER"), ("Lovelace", "I-PER"), ("wrote", "O"), ("ΣΑΣ", "O")),
+        (("the", "O"), ("note", "O"), ("in", "O"), ("Rome", "B-LOC"), ("été", "O")),
+        (("Ada", "B-PER"),),
+        (("İstanbul", "B-LOC"), ("l'amour", "O")),
+    )
+    return [Sentence(*zip(*row, strict=True), HERE) for row in rows]
+
+
+TAGGERS = {
+    "chain": {"crf": True},
+    "no chain, favored": {"crf": False, "balance": 0.7},
+    "convolution": {"characters": "cnn", "cell": "gru", "crf": True, "num_layers": 2},
+    "rare words spelled": {"spelled_below": 2, "crf": False, "lowercase": False},
+    "nothing spelled": {"characters": "none", "bidirectional": False, "crf": False},
+}
+WORDS = (
+    ["Ada", "Lovelace", "wrote"],
+    ["rome"],
+    ["ΣΑΣ", "ΌΣ", "ﬁne", "e\u0301te\u0301", "한국어", "İ", "👨‍👩‍👧", "unknown"],
+    ["a" * 33, "wrote" * 9, "l'amour", "the", "note", "in", "Rome"],
+)
+
+
+@needs_gcc
+@pytest.mark.parametrize("options", TAGGERS.values(), ids=TAGGERS)
+def test_sentences_have_the_model_s_labels_and_probabilities(options, built):
+    model = model_of("tag", sentences(), data="x.conll", **{**SMALL, "features": False}, **options)
+    predict, state = built(model).my_run_predict, ctypes.create_string_buffer(1 << 24)
+    for words in WORDS:
+        texts, numbers = (ctypes.c_char_p * len(words))(*map(str.encode, words)), (ctypes.c_int * len(words))()
+        sure = np.zeros(len(words), np.float32)
+        assert predict(state, texts, len(words), numbers, floats(sure)) == 0
+        (wanted,) = model.predict([words])
+        assert tuple(model.head.labels[number] for number in numbers) == wanted.tags
+        np.testing.assert_allclose(sure, wanted.confidences, atol=1e-5, err_msg=str(words))
+    assert predict(state, None, 513, None, None) == -1
+    assert predict(state, None, 0, None, None) == 0
+
+
+@needs_gcc
+def test_the_program_tags_the_words_of_a_line(program):
+    model = model_of("tag", sentences(), data="x.conll", **{**SMALL, "features": False}, crf=True)
+    lines = [" ".join(words) for words in WORDS]
+    wanted = [f"{model.predict([words])[0].text}\t{line}" for words, line in zip(WORDS, lines, strict=True)]
+    assert program(model)("\n".join(lines)).stdout.decode().splitlines() == wanted
+
+
+def vectors():
+    drawn = random.Random(0)
+    rows = [[drawn.gauss(0, 30), 5.0, drawn.gauss(1, 1e-3), *(drawn.random() for _ in range(61))] for _ in range(40)]
+    return [Example("\t".join(map(str, row)), ("low", "high")[row[0] > 0], HERE) for row in rows]
+
+
+@needs_gcc
+@pytest.mark.parametrize(
+    "options",
+    [{"num_layers": 0}, {"activation": "tanh"}, {"activation": "gelu", "num_layers": 1}, {"activation": "silu"}, {}],
+)
+def test_vectors_have_the_model_s_probabilities(options, built, program):
+    model = model_of("digit", vectors(), **{"hidden_size": 8, **options})
+    predict, found = built(model).my_run_predict, np.zeros(2, np.float32)
+    rows = [*([*map(float, example.text.split())] for example in vectors()), [1e6, -1e6] * 32]
+    for row, wanted in zip(rows, model.predict(rows), strict=True):
+        number = predict(floats(np.array(row, np.float32)), floats(found))
+        np.testing.assert_allclose(found, [*wanted.probabilities.values()], atol=1e-5)
+        assert model.head.labels[number] == wanted.label
+    lines = [",".join(map(str, row)) for row in rows]
+    wanted = [f"{model.task.format_prediction(p)[0]}\t{t}" for p, t in zip(model.predict(lines), lines, strict=True)]
+    answer = program(model)
+    assert answer("\n".join(lines)).stdout.decode().splitlines() == wanted
+    wrong = answer("1,2,3\n")
+    assert (wrong.returncode, wrong.stderr) == (1, b"line 1 is no vector of 64 numbers; correct it\n")
+
+
 @needs_gcc
 def test_the_program_prints_what_predict_prints(program):
     model = model_of("sentiment", texts(), **SMALL)
@@ -246,6 +323,8 @@ def test_what_has_no_c_is_refused_in_a_sentence(tmp_path):
         c_source(model_of("sentiment", texts(), **SMALL, cell="lstm-layer-norm"), "m")
     with pytest.raises(UsageError, match="C has no byte tokenizer"):
         c_source(model_of("sentiment", texts(), **SMALL, tokenizer="byte"), "m")
+    with pytest.raises(UsageError, match="train it with --features false"):
+        c_source(model_of("tag", sentences(), **SMALL, data="x.conll", features=True), "m")
     broken = model_of("sentiment", texts(), **SMALL)
     with torch.no_grad():
         broken.head.output.bias[0] = torch.nan

@@ -17,6 +17,8 @@ from benchmarks.imports import ROOT
 from benchmarks.runtime_wheel import build, needed
 
 ALLOWED = {"numpy", "regex", "onnxruntime", "seqkit", *sys.stdlib_module_names}
+SERVICE = ("seqkit.serve", "seqkit.commands", "seqkit.__main__", "seqkit.pages")
+"""What the extra ``serve`` is for"""
 INSIDE = {"tokenizers", "PIL", "pyarrow", "zstandard", "safetensors", "charset_normalizer"}
 """What is imported inside functions, for those who need it"""
 BORROWED = ("numpy", "regex", "onnxruntime")
@@ -37,12 +39,21 @@ def imported_at_once(path):
 
 
 def test_what_it_holds_imports_nothing_but_numpy_regex_and_onnxruntime():
-    modules = needed()
+    modules = {name: path for name, path in needed().items() if not name.startswith(SERVICE)}
     assert {"seqkit", "seqkit.runtime", "seqkit.runtime.tags", "seqkit.data.vocab", "seqkit.errors"} <= modules.keys()
     assert not [name for name in modules if name.startswith(("seqkit.layers", "seqkit.topologies", "seqkit.tasks"))]
     for name, path in modules.items():
         assert imported_at_once(path) <= {*ALLOWED, *INSIDE}, name
         assert not imported_at_once(path) & {"torch", "sklearn", "scipy", "click", "rich"}, name
+
+
+def test_the_service_in_it_needs_no_more_than_its_extra_brings():
+    modules = {name: path for name, path in needed().items() if name.startswith(SERVICE)}
+    assert {"seqkit.__main__", "seqkit.commands.serve", "seqkit.serve.exported", "seqkit.serve.server"} <= {*modules}
+    assert "seqkit.serve.runs" not in modules
+    for name, path in modules.items():
+        brought = {"starlette", "uvicorn", "websockets", "httptools", "click", "safetensors"}
+        assert imported_at_once(path) <= {*ALLOWED, *INSIDE, *brought}, name
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +66,7 @@ def test_it_asks_for_no_torch(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (place,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
         metadata = message_from_bytes(archive.read(place))
-        assert "seqkit/py.typed" in archive.namelist()
+        assert {"seqkit/py.typed", "seqkit/serve/page.html", "seqkit/pages/page.css"} <= {*archive.namelist()}
     assert metadata["Name"] == "seqkit-runtime"
     always = [entry for entry in metadata.get_all("Requires-Dist") if "extra ==" not in entry]
     assert {re.split(r"[<>=]", entry)[0] for entry in always} == {"numpy", "regex", "onnxruntime"}
@@ -65,6 +76,7 @@ def test_it_asks_for_no_torch(wheel):
 @pytest.mark.command
 def test_it_answers_in_an_environment_without_torch(wheel, opened, texts, tmp_path):
     model, _ = opened("sentiment", texts)
+    said = "seqkit: click is not installed; install it with: pip install 'seqkit-runtime[serve]'\n"
     venv.create(tmp_path / "env", with_pip=False)
     python = tmp_path / "env/bin/python"
     install = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", str(wheel)]
@@ -82,6 +94,10 @@ def test_it_answers_in_an_environment_without_torch(wheel, opened, texts, tmp_pa
     assert (done.returncode, done.stderr) == (0, "")
     wanted = [model.task.format_prediction(each)[0] for each in model.predict(["a fine film", "dull"])]
     assert [line.rpartition("\t")[0] for line in done.stdout.splitlines()] == wanted
+    served = subprocess.run(
+        [str(python), "-m", "seqkit", "serve"], capture_output=True, text=True, check=False, env=environment
+    )
+    assert (served.returncode, served.stderr) == (1, said)
     code = "import torch"
     assert subprocess.run([str(python), "-c", code], capture_output=True, check=False, cwd=tmp_path).returncode == 1
 

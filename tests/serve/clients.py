@@ -1,6 +1,9 @@
 """Clients of the application, and models of any task on the contract's tiny data."""
 
+import base64
 import importlib.util
+import io
+import re
 from pathlib import Path
 
 import torch
@@ -31,3 +34,22 @@ def tiny(name, folder, base, **options):
     codec = task.learn_codec(config, splits.train)
     torch.manual_seed(0)
     return Model(task, config, codec, task.build_head(config, codec).eval())
+
+
+def as_json(raw, kind):
+    """An input of a task as a request has it."""
+    if kind == "picture":
+        from PIL import Image
+
+        file = io.BytesIO()
+        Image.fromarray(raw.values.squeeze(2)).save(file, "PNG")
+        return base64.b64encode(file.getvalue()).decode()
+    if kind == "frames":
+        return raw.features.tolist()
+    if kind == "numbers":
+        return [float(number) for number in re.findall(r"[^\s,;]+", raw)]
+    if kind == "pair":
+        return list(raw.sides)
+    if kind == "words":
+        return list(raw)
+    return next(iter(raw.blocks())) if hasattr(raw, "blocks") else str(raw)

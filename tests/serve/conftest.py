@@ -5,7 +5,8 @@ from importlib.util import find_spec
 import pytest
 
 if all(map(find_spec, ("starlette", "uvicorn", "httpx2"))):
-    from seqkit.serve import Limits, ServedRun, open_served
+    from seqkit.serve import Limits, open_served
+    from seqkit.serve.runs import ServedRun
     from tests.serve.clients import client_of, contract
 
     what, task, trial = contract.what, contract.task, contract.trial

@@ -6,9 +6,10 @@ import threading
 import pytest
 
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.serve import Limits, ServedRun
+from seqkit.serve import Limits
 from seqkit.serve import registry as registry_module
 from seqkit.serve.registry import Registry, named_runs
+from seqkit.serve.runs import ServedRun
 from seqkit.topologies.many_to_one import ManyToOne
 from tests.serve.clients import client_of, tiny
 

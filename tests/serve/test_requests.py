@@ -7,7 +7,8 @@ import time
 import pytest
 
 from seqkit import load
-from seqkit.serve import Limits, ServedRun
+from seqkit.serve import Limits
+from seqkit.serve.runs import ServedRun
 
 JSON = {"content-type": "application/json"}
 
@@ -287,10 +288,12 @@ def test_who_does_not_read_is_left_after_a_while():
 def test_a_limit_of_time_leaves_a_task_that_was_cancelled_for_another_reason():
     import asyncio
 
-    from seqkit.serve.deadline import deadline
+    from seqkit.serve.deadline import Deadlines
+
+    deadlines = Deadlines()
 
     async def wait(seconds):
-        with deadline(seconds, ValueError("late")):
+        with deadlines.within(seconds, lambda: ValueError("late")):
             await asyncio.sleep(5)
 
     async def cancelled():

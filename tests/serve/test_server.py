@@ -1,5 +1,6 @@
 """The service as a process: what it does on a socket that nobody treats kindly, and how it stops."""
 
+import asyncio
 import concurrent.futures
 import importlib.util
 import json
@@ -15,6 +16,10 @@ import urllib.error
 import urllib.request
 
 import pytest
+
+from benchmarks.serve import trial_under_load, workers_of
+from seqkit import load
+from seqkit.export.write import export
 
 pytestmark = pytest.mark.command
 
@@ -159,6 +164,33 @@ def test_a_stop_answers_what_was_taken(run, workers):
     assert all(
         outcome == 200 or isinstance(outcome, ConnectionRefusedError | ConnectionResetError) for outcome in outcomes
     ), outcomes
+
+
+@pytest.mark.slow
+def test_killed_workers_and_a_new_version_cost_no_request_its_answer(run, tmp_path):
+    # An export starts in a moment; the service around it is the same.
+    pytest.importorskip("onnxruntime")
+    folder = tmp_path / "model"
+    export(run, out=folder)
+    lines = [f"the film was {word} and {other}" for word in ("wonderful", "dull") for other in ("long", "moving")]
+    expected = [prediction.label for prediction in load(run).predict(lines)]
+    with Service(folder, "--workers", 2) as service:
+        service.post({"input": "a film"})
+        first = workers_of(service.process.pid)
+        assert len(first) == 2
+        shocks = [
+            lambda: os.kill(first[0], signal.SIGKILL),
+            lambda: os.utime(folder / "runtime.json"),
+            lambda: os.kill(first[1], signal.SIGKILL),
+        ]
+        found = asyncio.run(trial_under_load(service.port, lines, expected, shocks, flights=200, turns=40))
+        assert (found.answered, found.wrong) == (8000, 0)
+        assert found.repeated
+        end = time.monotonic() + 60
+        while len(workers_of(service.process.pid)) < 2 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert not {*first} & {*workers_of(service.process.pid)}
+        assert service.post({"input": "a film"})["answer"]["label"]
 
 
 def test_wrong_options_are_said_in_a_sentence(run, command, tmp_path):

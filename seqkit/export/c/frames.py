@@ -173,7 +173,7 @@ typedef struct {{
 }} $name_state;
 
 int $name_predict($name_state *s, const float *frames, int count, float *answers);""")
-    add_run(source, "run", layer, "$name_state", "$NAME_STEPS", f"s->x + (size_t)t * {width}")
+    add_run(source, "run", layer, "$name_state", f"s->x + (size_t)t * {width}")
     source.add(f"""
 int $name_predict($name_state *s, const float *frames, int count, float *answers)
 {{

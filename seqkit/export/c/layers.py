@@ -75,8 +75,8 @@ def linear(source: Source, name: str, module: nn.Linear) -> Callable[[str, str],
     return lambda x, y: f"    {start.format(y=y)}\n    {call}{x}, {y});"
 
 
-def add_recurrent(source: Source, layer: Recurrent) -> None:
-    """Adds ``layer_L_D(x, h)``, for an LSTM ``layer_L_D(x, h, c)``, for each layer and direction: one step.
+def add_recurrent(source: Source, layer: Recurrent, prefix: str = "layer") -> None:
+    """Adds ``PREFIX_L_D(x, h)``, for an LSTM ``PREFIX_L_D(x, h, c)``, for each layer and direction: one step.
 
     Raises :class:`UsageError` for a cell without C.
     """
@@ -86,7 +86,7 @@ def add_recurrent(source: Source, layer: Recurrent) -> None:
     states = "".join(f", float *restrict {name}" for name in layer.cell.state_names)
     for number, directions in enumerate(layer.layers):
         for place, direction in enumerate(directions):  # type: ignore[arg-type,var-annotated]
-            name = f"layer_{number}_{place}"
+            name = f"{prefix}_{number}_{place}"
             lines = body_of(source, name, layer.cell, weights_of(direction), layer.hidden_size)
             head = f"/* One step of layer {number + 1}, {('forward', 'backward')[place]}. */"
             source.add(f"{head}\nstatic void {name}(const float *restrict x{states})\n{{\n{lines}\n}}")
@@ -182,7 +182,7 @@ def step_lines(layer: Recurrent, x: str) -> str:
     return "\n".join(lines)
 
 
-def add_run(source: Source, name: str, layer: Recurrent, scratch: str, longest: str, x: str) -> None:
+def add_run(source: Source, name: str, layer: Recurrent, scratch: str, x: str, prefix: str = "layer") -> None:
     """Adds a function that runs all layers over ``count`` steps, from x of step t, into ``s->outputs``.
 
     The last state of the last layer is ``s->final``. Layers take turns in two rooms of the scratch.
@@ -200,7 +200,7 @@ def add_run(source: Source, name: str, layer: Recurrent, scratch: str, longest: 
             if number == layer.num_layers - 1:
                 final = f"\n    memcpy(s->final + {place * hidden}, h, sizeof h);"
             blocks.append(
-                f"{clear}    for ({order}) {{\n        layer_{number}_{place}({source_of_step}{states});\n"
+                f"{clear}    for ({order}) {{\n        {prefix}_{number}_{place}({source_of_step}{states});\n"
                 f"        memcpy({rooms[number]} + (size_t)t * {width} + {place * hidden}, h, sizeof h);\n    }}{final}"
             )
     declared = "\n".join(f"    float {each}[{hidden}];" for each in layer.cell.state_names)

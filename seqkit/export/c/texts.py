@@ -51,7 +51,7 @@ def write_texts(model: Model, answering: Answering) -> Source:
     source.floats("embedding", encoder.embedding.weight)  # type: ignore[arg-type]
     add_recurrent(source, encoder.recurrent)
     step = f"embedding + (size_t)s->tokens[t] * {encoder.recurrent.input_size}"
-    add_run(source, "run", encoder.recurrent, "$name_state", "$NAME_TOKENS", step)
+    add_run(source, "run", encoder.recurrent, "$name_state", step)
     source.add(SOFTMAX)
     assert encoder.pooling is not None
     add_pooling(source, encoder.pooling, encoder.recurrent.output_size)

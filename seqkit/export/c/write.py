@@ -10,7 +10,9 @@ from seqkit.export.c.frames import write_frames
 from seqkit.export.c.language import write_language
 from seqkit.export.c.layers import check_layer
 from seqkit.export.c.source import Source, identifier
+from seqkit.export.c.tagging import write_tags
 from seqkit.export.c.texts import write_texts
+from seqkit.export.c.vectors import write_vectors
 from seqkit.files import remove_drafts_of, write_atomic
 from seqkit.graphs import Answering
 from seqkit.layers.recurrent import Recurrent
@@ -23,6 +25,8 @@ _WRITERS: dict[str, Callable[[Model, Answering], Source]] = {
     "label": write_texts,
     "label sets": write_texts,
     "language model": write_language,
+    "tags": write_tags,
+    "vectors": write_vectors,
 }
 """By the kinds of :data:`seqkit.runtime.kinds.KINDS`"""
 

@@ -5,27 +5,18 @@ V symbols.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from seqkit.answers.streams import LIKELIEST, Snapshot, StreamedText
 from seqkit.errors import UsageError
-from seqkit.layers import DecoderState, State
+from seqkit.layers import DecoderState
 from seqkit.topologies.next_step.carried import from_tensors, to_tensors
 from seqkit.topologies.next_step.codec import StreamCodec
 from seqkit.topologies.next_step.head import LanguageModelHead
-from seqkit.topologies.powers import Snapshot
-
-_LIKELIEST = 5
-
-
-class StreamedText(NamedTuple):
-    """A piece of a text as a model has read it, and the likeliest tokens after it with their probabilities."""
-
-    tokens: int
-    nats: float
-    next: dict[str, float]
+from seqkit.topologies.snapshots import as_arrays, as_state
 
 
 class TextStream:
@@ -63,17 +54,17 @@ class TextStream:
 
     def snapshot(self) -> Snapshot:
         """All that the stream has kept; another stream of this model goes on from it, bit-equal."""
-        return Snapshot(dict(to_tensors(self._state)), {"last": int(self._last)})
+        return Snapshot(as_arrays(to_tensors(self._state)), {"last": int(self._last)})
 
     def restore(self, snapshot: Snapshot) -> None:
         """Goes on where the stream was that gave the snapshot."""
         device = self._last.device
-        self._state = from_tensors(State(dict(snapshot.tensors)).to(device))
+        self._state = from_tensors(as_state(snapshot.arrays, device))
         self._last = torch.tensor([snapshot.facts["last"]], device=device)
 
     def _next(self) -> dict[str, float]:
         logits: Tensor = self.head.decoder.step(self._last, self._state)[0] + self.head.ban
-        found = torch.softmax(logits, 1)[0].topk(min(_LIKELIEST, logits.shape[1]))
+        found = torch.softmax(logits, 1)[0].topk(min(LIKELIEST, logits.shape[1]))
         return dict(zip(map(self._shown, found.indices.tolist()), found.values.tolist(), strict=True))
 
     def _shown(self, number: int) -> Any:

@@ -15,13 +15,14 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from seqkit.answers.steps import StreamedLabel, softmax
+from seqkit.answers.streams import Snapshot
 from seqkit.data.inputs.frames import FrameLines
 from seqkit.devices import device_of
 from seqkit.errors import UsageError
 from seqkit.layers import State
 from seqkit.topologies.codec import Codec
 from seqkit.topologies.ensemble import LabelEnsemble, member_codecs
-from seqkit.topologies.powers import Snapshot
+from seqkit.topologies.snapshots import as_arrays, as_state
 from seqkit.topologies.synced.frames.codec import FrameCodec
 from seqkit.topologies.synced.frames.head import FrameHead
 
@@ -78,12 +79,12 @@ class FrameStream:
     def snapshot(self) -> Snapshot:
         """All that the stream has kept of its sequence; another stream of this model goes on from it, bit-equal."""
         facts = {"read": self._read, "columns": self._lines.columns, "width": self._lines.width}
-        return Snapshot({} if self._state is None else dict(self._state), facts)
+        return Snapshot({} if self._state is None else as_arrays(self._state), facts)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Goes on where the stream was that gave the snapshot."""
-        tensors, facts = snapshot
-        self._state = State(tensors).to(self._device) if tensors else None
+        arrays, facts = snapshot
+        self._state = as_state(arrays, self._device) if arrays else None
         self._read, self._lines.columns, self._lines.width = facts["read"], facts["columns"], facts["width"]
 
     def _step(self, frame: Tensor) -> list[float] | None:
@@ -135,18 +136,18 @@ class FrameEnsembleStream:
     def snapshot(self) -> Snapshot:
         """See :meth:`FrameStream.snapshot`."""
         inside = [stream.snapshot() for stream in self._streams]
-        tensors = {f"{n}.{name}": tensor for n, (own, _) in enumerate(inside) for name, tensor in own.items()}
+        arrays = {f"{n}.{name}": array for n, (own, _) in enumerate(inside) for name, array in own.items()}
         waiting = [list(rows) for rows in self._waiting]
         return Snapshot(
-            tensors, {"streams": [own.facts for own in inside], "waiting": waiting, "settled": self._settled}
+            arrays, {"streams": [own.facts for own in inside], "waiting": waiting, "settled": self._settled}
         )
 
     def restore(self, snapshot: Snapshot) -> None:
         """See :meth:`FrameStream.restore`."""
-        tensors, facts = snapshot
+        arrays, facts = snapshot
         for number, (stream, own) in enumerate(zip(self._streams, facts["streams"], strict=True)):
             prefix = f"{number}."
-            named = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+            named = {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
             stream.restore(Snapshot(named, own))
         self._waiting, self._settled = [deque(rows) for rows in facts["waiting"]], facts["settled"]
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+from seqkit.answers.streams import Stream
 from seqkit.data.frames import Clip, Layout
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
@@ -14,7 +15,7 @@ from seqkit.scores.direction import Criterion
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
-from seqkit.topologies.powers import Explanation, Stream
+from seqkit.topologies.powers import Explanation
 from seqkit.topologies.synced.frames.codec import FrameCodec
 from seqkit.topologies.synced.frames.head import FrameHead
 from seqkit.topologies.synced.frames.options import FrameOptions

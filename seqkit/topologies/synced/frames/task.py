@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from torch import nn
 
+from seqkit.answers.streams import Stream
 from seqkit.data import Splits
 from seqkit.data.frames import AnyClip, Clip, LabelledClip, LabelSetClip, read_clip
 from seqkit.data.readers import LABEL, FileForm
@@ -20,7 +21,7 @@ from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
 from seqkit.tables import Table
 from seqkit.topologies.ensemble import LabelEnsemble
-from seqkit.topologies.powers import Explanation, Stream
+from seqkit.topologies.powers import Explanation
 from seqkit.topologies.prediction import predict_items
 from seqkit.topologies.synced.frames.codec import FrameCodec
 from seqkit.topologies.synced.frames.head import FrameHead
