@@ -163,7 +163,7 @@ class Native(Kernel):
             KeyError: a state is missing.
         """
         name, gates, names, _ = cell
-        rows, h, c = x.size(0), None, None
+        rows, h, c = x.shape[0], None, None
         if state is not None:
             h, c = state[names[0]], state[names[1]] if len(names) > 1 else None
         slices, team = plan(1, rows, units + -units % 16, gates, single=True)

@@ -29,7 +29,7 @@ from seqkit.kernels import (
     choose_kernel,
     facts_of,
     kernel_name,
-    transformed,
+    runs_as_written,
 )
 from seqkit.layers.call_checks import Lengths, check_dtypes, check_kinds, check_sizes, check_state, checked_lengths
 from seqkit.layers.convert import cell_of, copy_from_torch, copy_to_torch, module_of
@@ -222,13 +222,15 @@ class Recurrent(nn.Module):
 
     def _quick_kernel(self, x: Tensor) -> tuple[Native, CellFacts] | None:
         """The native kernel, where it is the one for such input, without gradients, and nothing is traced."""
-        if torch.is_grad_enabled() or not isinstance(x, Tensor) or torch.compiler.is_compiling() or transformed():
+        if torch.is_grad_enabled() or not isinstance(x, Tensor) or not runs_as_written():
             return None
-        choice = (self.kernel, self.precision, x.dtype, x.is_cpu)
-        found = self._packed.kernel_for.get(choice)
+        # Looked up in the dictionary: an attribute of a module takes three times as long.
+        own = self.__dict__
+        choice, known = (own["kernel"], own["precision"], x.dtype, x.is_cpu), own["_packed"].kernel_for
+        found = known.get(choice)
         if found is None:
             kernel = choose_kernel(self.cell, x, self.kernel, self.precision)
-            found = self._packed.kernel_for[choice] = kernel, facts_of(self.cell)
+            found = known[choice] = kernel, facts_of(self.cell)
         kernel, facts = found
         return (kernel, facts) if isinstance(kernel, Native) and facts.has_products else None
 
@@ -335,13 +337,13 @@ class Recurrent(nn.Module):
         found = None if self.training else self._quick_kernel(x)
         if found is None:
             return None
-        kernel, facts = found
-        layers, units = self._modules["layers"]._modules, self.hidden_size  # type: ignore[union-attr]
+        (kernel, facts), own = found, self.__dict__
+        layers, units = own["_modules"]["layers"]._modules, own["hidden_size"]
         try:
-            tensors = step_tensors(layers.values())  # type: ignore[arg-type]
-            if tensors[1].size(1) != units:
+            tensors = step_tensors(layers.values())
+            if tensors[1].shape[1] != units:
                 return None
-            out, h, c = kernel.step(facts, self._stack, tensors, len(layers), units, x, state, self._packed)
+            out, h, c = kernel.step(facts, self._stack, tensors, len(layers), units, x, state, own["_packed"])
         except (RuntimeError, KeyError, TypeError, IndexError):
             return None  # the ordinary way finds out what is wrong and says so
         return out, _state_of(facts, h, c)

@@ -9,9 +9,9 @@
 #include "sizes.h"
 #include "team.h"
 
+#include <c10/util/SmallVector.h>
+
 #include <cstdint>
-#include <memory>
-#include <vector>
 
 namespace seqkit {
 
@@ -34,10 +34,9 @@ template <class Cell>
 void run_forward(const LayerForward& layer) {
     const Sizes& z = layer.z;
     const int64_t items = z.D * layer.plan.slices.size(), gates = z.G * z.H;
-    std::vector<std::unique_ptr<ForwardScratch>> scratch;
+    c10::SmallVector<ForwardScratch, 2> scratch;
     for (int64_t item = 0; item < items; item++)
-        scratch.push_back(
-            std::make_unique<ForwardScratch>(z, layer.plan.slices[item / z.D], Cell::STATES, Cell::forward_scratch(z)));
+        scratch.emplace_back(z, layer.plan.slices[item / z.D], Cell::STATES, Cell::forward_scratch(z));
     run_in_teams(items, layer.team, z.bf16, [&](int64_t item, const Member& member) {
         if (layer.verification) layer.verification->check_share(item * member.size + member.number, items * member.size);
         const int64_t d = item % z.D;
@@ -58,7 +57,7 @@ void run_forward(const LayerForward& layer) {
             .final = {layer.final[0], layer.final[1]},
             .kept_h = layer.kept_h ? layer.kept_h + d * kept_h_rows<Cell>(z) * z.H : nullptr,
             .kept = layer.kept ? layer.kept + d * z.B * z.T * kept_size<Cell>(z) : nullptr,
-            .shared = *scratch[item],
+            .shared = scratch[item],
         };
         loop.template run<Cell>();
     }, !layer.in_place[0].x || z.B * z.T >= kRowsWorthPacking);
