@@ -53,7 +53,7 @@ def checked_lengths(lengths: Lengths, x: Tensor) -> Tensor | None:
     They are on the CPU, where the cudnn kernel reads them too: a GPU ends all its work before a number is read.
     """
     batch, steps, _ = x.shape
-    lengths = torch.as_tensor(lengths)
+    lengths = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths)
     if lengths.is_floating_point() or lengths.is_complex():
         raise UsageError(f"lengths must be whole numbers, not {str(lengths.dtype).removeprefix('torch.')}")
     lengths = lengths.to(torch.int64)
@@ -66,7 +66,9 @@ def checked_lengths(lengths: Lengths, x: Tensor) -> Tensor | None:
         torch._assert_async(((lengths >= 0) & (lengths <= steps)).all(), "lengths must lie between 0 and T")
         return lengths.cpu()
     lengths = lengths.cpu()
-    shortest, longest = torch.stack(lengths.aminmax()).tolist() if batch else (steps, steps)
-    if not 0 <= shortest <= longest <= steps:
-        raise UsageError(f"lengths must lie between 0 and the {steps} steps given, not {lengths.tolist()}")
+    # By Python, which takes a tenth of the time that torch does to find both.
+    values = lengths.tolist() or [steps]
+    shortest = min(values)
+    if not 0 <= shortest <= max(values) <= steps:
+        raise UsageError(f"lengths must lie between 0 and the {steps} steps given, not {values}")
     return None if shortest == steps else lengths

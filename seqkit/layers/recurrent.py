@@ -169,8 +169,8 @@ class Recurrent(nn.Module):
         """
         if isinstance(x, PackedSequence) or mask is not None:
             return self._run_ragged(x, lengths, state, mask, kernel)
-        if lengths is None and kernel is None:
-            found = self._quick_run(x, state)
+        if kernel is None:
+            found = self._quick_run(x, lengths, state)
             if found is not None:
                 return found
         return self._run(x, self._check(x, lengths, state), state, kernel)
@@ -194,28 +194,25 @@ class Recurrent(nn.Module):
         out, final = self.forward(real.together(x), real.lengths, state, kernel=kernel)
         return real.apart(out), final
 
-    def _quick_run(self, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
-        """One layer without gradients or padding, with nothing checked twice; None where it is not that."""
+    def _quick_run(self, x: Tensor, lengths: Lengths | None, state: State | None) -> tuple[Tensor, State] | None:
+        """One layer without gradients, with nothing checked twice; None where it is not that."""
         found = self._quick_kernel(x)
-        layers = self._modules["layers"]._modules  # type: ignore[union-attr]
-        if (
-            found is None
-            or len(layers) != 1
-            or x.dim() != 3
-            or not x.size(1)
-            or (self.training and self.weight_dropout)
-        ):
+        if found is None:
             return None
-        (kernel, facts), packed = found, self._packed
+        (kernel, facts), own, shape = found, self.__dict__, x.shape
+        layers, packed = own["_modules"]["layers"]._modules, own["_packed"]
+        if len(layers) != 1 or len(shape) != 3 or not shape[1] or (own["training"] and own["weight_dropout"]):
+            return None
         try:
-            tensors = step_tensors(layers.values())  # type: ignore[arg-type]
-            if tensors[1].size(1) != self.hidden_size:
+            tensors = step_tensors(layers.values())
+            if tensors[1].shape[1] != own["hidden_size"]:
                 return None
-            first, *others = facts.states
-            states = (None, None) if state is None else (state[first], state[others[0]] if others else None)
-            out, h, c = kernel.infer(
-                self.cell, self._stack, tensors, self.num_directions, x, None, states, packed.layer(0)
-            )
+            names, h, c = facts.states, None, None
+            if state is not None:
+                h, c = state[names[0]], state[names[1]] if len(names) > 1 else None
+            directions = 2 if own["bidirectional"] else 1
+            known = None if lengths is None else checked_lengths(lengths, x)
+            out, h, c = kernel.infer(facts, self._stack, tensors, directions, x, known, (h, c), packed.layer(0))
         except (RuntimeError, KeyError, TypeError, IndexError):
             return None  # the ordinary way finds out what is wrong and says so
         return out, _state_of(facts, h, c)

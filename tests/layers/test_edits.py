@@ -137,6 +137,25 @@ def test_weights_that_stand_still_are_compared_once_and_again_afterwards():
     assert_equals_the_reference(layer)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "lstm-layer-norm", "gru", "gru-before"])
+def test_a_weight_that_is_not_finite_shows_in_calls_from_zeros(cell, value):
+    """Their first recurrent product is one with zeros, which is zero only if all weights are finite."""
+    options = {"reset": "before"} if cell == "gru-before" else {"nonlinearity": "relu"} if cell == "rnn" else {}
+    layer, x = layer_of(cell.removesuffix("-before"), bidirectional=True, **options), X.repeat(2, 1, 1)
+    calls = [(x[:1], None), (x[:1, :1], None), (x[:1, :2], None), (x, None), (x, torch.tensor([5, 1, 2, 0, 1, 3]))]
+    weight = layer.layers[0][1].weight_h.data
+    for row in (0, len(weight) // 2, len(weight) - 1):
+        with torch.no_grad():
+            finite = [layer(*call)[0] for call in calls]
+            before, weight[row, 3] = weight[row, 3].clone(), value
+            for call in calls:
+                ours, expected = layer(*call)[0], layer(*call, kernel="reference")[0]
+                torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
+            weight[row, 3] = before
+            torch.testing.assert_close([layer(*call)[0] for call in calls], finite)
+
+
 def test_copies_of_a_warm_layer_are_as_large_as_of_a_cold_one_and_on_their_own():
     layer = layer_of()
     cold = len(pickle.dumps(layer))

@@ -18,6 +18,7 @@
 #include <c10/util/SmallVector.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 
@@ -51,6 +52,8 @@ struct Forward {
     float* final[kMaxStates];
     float *kept_h, *kept;  // of this direction; null if nothing is kept
     ForwardScratch& shared;
+    bool from_zeros;            // whether the first recurrent product is taken to be zeros
+    std::atomic<bool>& finite;  // set to false where the second one says that it is not
 
     // This member's share.
     int64_t first_block = member.first_of(z.blocks), last_block = member.last_of(z.blocks);
@@ -89,6 +92,13 @@ struct Forward {
 
     // The recurrent product of a stage for one block: (rows, gates of the stage, units of a block).
     void recurrent(int64_t block, const Stage& stage, const Operand& left, float* to) const {
+        const bool known = from_zeros && stage.operand == kHiddenState && s.steps() > 1;
+        if (known && t == 0) return (void)std::fill_n(to, rows * stage.gates * z.NB, 0.f);
+        multiply(block, stage, left, to);
+        if (known && t == 1 && !all_finite(to, stage.gates * z.NB)) finite = false;
+    }
+
+    void multiply(int64_t block, const Stage& stage, const Operand& left, float* to) const {
         if (in_place.h) return recurrent_in_place(block, stage, left.full, to);
         const int64_t width = stage.gates * z.NB, pair = z.bf16 ? 2 : 1;  // bfloat16 has two numbers in a column
         const Operand right = weight_h + (block * z.H * z.G + stage.first_gate * pair) * z.NB;

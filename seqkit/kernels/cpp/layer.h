@@ -11,6 +11,7 @@
 
 #include <c10/util/SmallVector.h>
 
+#include <atomic>
 #include <cstdint>
 
 namespace seqkit {
@@ -31,7 +32,7 @@ struct LayerForward {
 };
 
 template <class Cell>
-void run_forward(const LayerForward& layer) {
+void run_forward(const LayerForward& layer, bool from_zeros, std::atomic<bool>& finite) {
     const Sizes& z = layer.z;
     const int64_t items = z.D * layer.plan.slices.size(), gates = z.G * z.H;
     c10::SmallVector<ForwardScratch, 2> scratch;
@@ -58,9 +59,21 @@ void run_forward(const LayerForward& layer) {
             .kept_h = layer.kept_h ? layer.kept_h + d * kept_h_rows<Cell>(z) * z.H : nullptr,
             .kept = layer.kept ? layer.kept + d * z.B * z.T * kept_size<Cell>(z) : nullptr,
             .shared = scratch[item],
+            .from_zeros = from_zeros,
+            .finite = finite,
         };
         loop.template run<Cell>();
     }, !layer.in_place[0].x || z.B * z.T >= kRowsWorthPacking);
+}
+
+// The first recurrent product of zeros is believed to be zeros, which it is not where a weight is infinite or no number:
+// the second one tells, since such a weight spoils it whatever it is multiplied with. Then all is computed again.
+template <class Cell>
+void run_forward(const LayerForward& layer) {
+    std::atomic<bool> finite{true};
+    const bool from_zeros = !layer.initial[0];
+    run_forward<Cell>(layer, from_zeros, finite);
+    if (!finite) run_forward<Cell>(layer, false, finite);
 }
 
 }  // namespace seqkit
