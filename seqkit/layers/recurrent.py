@@ -199,13 +199,13 @@ class Recurrent(nn.Module):
         found = self._quick_kernel(x)
         if found is None:
             return None
-        (kernel, facts), own, shape = found, self.__dict__, x.shape
+        (kernel, facts), own = found, self.__dict__
         layers, packed = own["_modules"]["layers"]._modules, own["_packed"]
-        if len(layers) != 1 or len(shape) != 3 or not shape[1] or (own["training"] and own["weight_dropout"]):
+        if len(layers) != 1 or (own["training"] and own["weight_dropout"]):
             return None
         try:
-            tensors = step_tensors(layers.values())
-            if tensors[1].shape[1] != own["hidden_size"]:
+            tensors, shape = step_tensors(layers.values()), x.shape
+            if len(shape) != 3 or not shape[1] or tensors[1].shape[1] != own["hidden_size"]:
                 return None
             names, h, c = facts.states, None, None
             if state is not None:
