@@ -103,6 +103,8 @@ def add_recurrent(
     if isinstance(said, Scan):
         real = None if lengths is None else _real_steps(graph, x, lengths)
     else:
+        # onnxruntime's LSTM and GRU end the process on an empty batch; this refuses one, and moves no number.
+        x = graph.add("Reshape", x, graph.numbers(-1, 0, 0))
         real = None if lengths is None else graph.add("Cast", lengths, to=_INT32)
     finals: list[list[Value]] = []
     for number, directions in enumerate(layer.layers):

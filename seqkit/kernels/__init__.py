@@ -46,6 +46,7 @@ __all__ = [
     "facts_of",
     "kernel_name",
     "ready",
+    "runs_as_written",
     "transformed",
 ]
 
@@ -112,9 +113,16 @@ def _compile(cell: Cell, build_it: bool) -> None:
 
 def transformed() -> bool:
     """Whether a transform of ``torch.func`` or forward-mode differentiation is under way."""
-    if torch.compiler.is_compiling():
-        return False
-    return torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
+    return not (torch.compiler.is_compiling() or _runs_directly())
+
+
+def runs_as_written() -> bool:
+    """Whether operators run as they are called: nothing is compiled, transformed, or differentiated forward."""
+    return not torch.compiler.is_compiling() and _runs_directly()
+
+
+def _runs_directly() -> bool:
+    return torch._C._functorch.peek_interpreter_stack() is None and forward_ad._current_level < 0
 
 
 def _kind(x: Tensor) -> str:

@@ -109,4 +109,4 @@ def _cut(out: Tensor, final: CellState, initial: CellState, lengths: Tensor) -> 
     empty = (lengths == 0).unsqueeze(1)
     reached = (out.gather(1, last).squeeze(1), *final[1:])
     held = tuple(torch.where(empty, before, after) for before, after in zip(initial, reached, strict=True))
-    return out * sequence_mask(lengths, out.shape[1]).unsqueeze(2), held
+    return out.masked_fill(~sequence_mask(lengths, out.shape[1]).unsqueeze(2), 0.0), held

@@ -39,8 +39,12 @@ __all__ = [
     "weights_of",
 ]
 
-_STEPS_IN_PLACE = 12
-"""A sequence of fewer steps reads the weights where they lie; of more, a fingerprint takes less than those lose."""
+
+def _steps_in_place(hidden: int) -> int:
+    """A sequence of fewer steps reads the weights where they lie; of more, a fingerprint takes less than those lose."""
+    return 17 if hidden >= 128 else 12
+
+
 _ROWS_IN_PLACE = 16
 """A single step of no more sequences reads the weights where they lie.
 
@@ -95,17 +99,19 @@ class Native(Kernel):
     def _infer(self, call: LayerCall, tensors: list[Tensor]) -> tuple[Tensor, CellState]:
         cell, weights, x, lengths, states, cache = call
         h, c = (*(states or ()), None, None)[:2]
-        out, *final = self.infer(cell, lambda: [weights], tensors, len(weights), x, lengths, (h, c), cache)
+        facts = facts_of(cell)
+        out, *final = self.infer(facts, lambda: [weights], tensors, len(weights), x, lengths, (h, c), cache)
         return out, tuple(final[: len(cell.state_names)])
 
     def infer(
-        self, cell: Cell, layers: Callable[[], Sequence[Sequence[Weights]]], tensors: list[Tensor], directions: int,
-        x: Tensor, lengths: Tensor | None, states: tuple[Tensor | None, Tensor | None], kept: PackedWeights | None,
+        self, cell: CellFacts, layers: Callable[[], Sequence[Sequence[Weights]]], tensors: list[Tensor],
+        directions: int, x: Tensor, lengths: Tensor | None, states: tuple[Tensor | None, Tensor | None],
+        kept: PackedWeights | None,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """A layer over x (B, T, I) without gradients: the output, and both states (empty for a cell that has one).
 
         Args:
-            cell: what happens in a step.
+            cell: what happens in a step, in short.
             layers: gives the weights of the layer, as a list of one, where they have to be packed.
             tensors: the same, as :func:`~seqkit.kernels.packed.tensors_of` has them.
             directions: 1 or 2.
@@ -117,18 +123,19 @@ class Native(Kernel):
         Raises:
             RuntimeError: a shape, dtype or device does not fit.
         """
-        (batch, steps, _), units, bf16 = x.shape, tensors[1].size(1), self._rounds()
-        name, single = operator_name(cell), steps == 1
-        slices, team = plan(directions, batch, padded(units), len(cell.gate_names), single=single)
-        few = batch <= _ROWS_IN_PLACE if single else batch == 1 and steps < _STEPS_IN_PLACE
-        after = (*states, units, slices, team)
+        (batch, steps, _), units, bf16 = x.shape, tensors[1].shape[1], self._rounds()
+        name, gates, _, _ = cell
+        single, hidden = steps == 1, padded(units)
+        slices, team = plan(directions, batch, hidden, gates, single=single)
+        few = batch <= _ROWS_IN_PLACE if single else batch == 1 and steps < _steps_in_place(hidden)
         found: Sequence[Tensor]
         if few and lengths is None and not bf16 and (kept is None or not kept.hold.active):
             # Each weight is read once or a few times, wherever it lies: nothing need be packed, kept or verified.
             found = operator("infer_in_place")(name, x, tensors, directions, *states, team)
         elif kept is None or torch.compiler.is_compiling():
-            found = operator("infer")(name, x, lengths, *pack_stack(layers(), bf16), *after)
+            found = operator("infer")(name, x, lengths, *pack_stack(layers(), bf16), *states, units, slices, team)
         else:
+            after = (*states, units, slices, team)
             found = kept.apply("infer", (name, x, lengths), after, tensors, packing_of(layers, bf16), bf16)
         out, h, c = found
         return (out if out.size(2) == directions * units else unpad_outputs(out, directions, units)), h, c
@@ -168,7 +175,7 @@ class Native(Kernel):
             KeyError: a state is missing.
         """
         name, gates, names, _ = cell
-        rows, h, c = x.size(0), None, None
+        rows, h, c = x.shape[0], None, None
         if state is not None:
             h, c = state[names[0]], state[names[1]] if len(names) > 1 else None
         slices, team = plan(1, rows, units + -units % 16, gates, single=True)

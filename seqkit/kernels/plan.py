@@ -12,12 +12,19 @@ MOST_IN_TEAM = 64
 """Threads that may share a slice, as ``kMaxTeam`` of the C++ has it."""
 _BLOCK = 16
 """Hidden units of which at least one member of a team has all: more members than blocks would only wait."""
+_EARNS_A_TEAM, _EARNS_A_TEAM_IN_A_STEP = 2**15, 2**17
+"""Recurrent weights below which a step is over before two threads have met.
+
+A single step has to earn the start of the threads, too.
+"""
 
 
 def plan(
     directions: int, batch: int, hidden: int, gates: int, *, single: bool = False, training: bool = False
 ) -> tuple[int, int]:
     """Slices of the batch for each direction, and threads for each slice; ``single``: of one step, not many."""
+    if single and batch == 1 and gates * hidden * hidden < _EARNS_A_TEAM_IN_A_STEP:
+        return 1, 1  # however many threads there are, which takes longer to find out than such a step can spare
     return _planned(_threads(), directions, batch, hidden, gates, single, training)
 
 
@@ -43,7 +50,6 @@ def _planned(
     # does beside the products makes up for it up to twice the size.
     large = weights >= (2**21 if training else 2**20)
     slices = max(1, min(workers, batch // (16 if large else 4)))
-    # Below this a step is over before two threads have met; a single step has to earn the start of the threads, too.
-    earns_a_team = weights >= (2**17 if single else 2**15)
+    earns_a_team = weights >= (_EARNS_A_TEAM_IN_A_STEP if single else _EARNS_A_TEAM)
     team = min(workers // slices, MOST_IN_TEAM, max(1, hidden // _BLOCK)) if earns_a_team else 1
     return slices, team

@@ -104,7 +104,7 @@ def _unroll(cell: Cell, loop: _Loop, tape: list[tuple[Tensor, CellState]] | None
             outputs.append(new[0])
         else:
             inside = loop.mask[:, t : t + 1]
-            outputs.append(new[0] * inside)
+            outputs.append(torch.where(inside, new[0], 0.0))
             new = tuple(torch.where(inside, after, before) for after, before in zip(new, state, strict=True))
         state = new
         if tape is not None:

@@ -1,4 +1,4 @@
-"""Calls of a recurrent layer without gradients or padding, as one operator of the native kernel.
+"""Calls of a recurrent layer without gradients, as one operator of the native kernel.
 
 Nothing is checked here: where a call is not of that kind, or does not fit, there is no result, and the ordinary way
 finds out what is wrong and says so.
@@ -12,63 +12,71 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from seqkit.kernels import CellFacts, Native, choose_kernel, facts_of, transformed
+from seqkit.kernels import CellFacts, Native, choose_kernel, facts_of, runs_as_written
+from seqkit.layers.call_checks import Lengths, checked_lengths
 from seqkit.layers.direction import step_tensors
 from seqkit.layers.state import State
+
+Result = tuple[Tensor, State]
 
 if TYPE_CHECKING:
     from seqkit.layers.recurrent import Recurrent
 
 
-def quick_run(layer: Recurrent, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
+def quick_run(layer: RecurrentLayer, x: Tensor, lengths: Lengths | None, state: State | None) -> Result | None:
     """One layer over x (B, T, I); None where it is not that."""
     found = _quick_kernel(layer, x)
-    layers = layer._modules["layers"]._modules  # type: ignore[union-attr]
-    if found is None or len(layers) != 1 or x.dim() != 3 or not x.size(1) or (layer.training and layer.draws):
+    if found is None:
         return None
-    (kernel, facts), packed = found, layer._packed
+    (kernel, facts), own = found, layer.__dict__
+    layers, packed = own["_modules"]["layers"]._modules, own["_packed"]
+    if len(layers) != 1 or (own["training"] and layer.draws):
+        return None
     try:
-        tensors = step_tensors(layers.values())  # type: ignore[arg-type]
-        if tensors[1].size(1) != layer.hidden_size:
+        tensors, shape = step_tensors(layers.values()), x.shape
+        if len(shape) != 3 or not shape[1] or tensors[1].shape[1] != own["hidden_size"]:
             return None
-        first, *others = facts.states
-        states = (None, None) if state is None else (state[first], state[others[0]] if others else None)
-        out, h, c = kernel.infer(
-            layer.cell, layer._stack, tensors, layer.num_directions, x, None, states, packed.layer(0)
-        )
+        names, h, c = facts.states, None, None
+        if state is not None:
+            h, c = state[names[0]], state[names[1]] if len(names) > 1 else None
+        directions = 2 if own["bidirectional"] else 1
+        known = None if lengths is None else checked_lengths(lengths, x)
+        out, h, c = kernel.infer(facts, layer._stack, tensors, directions, x, known, (h, c), packed.layer(0))
     except (RuntimeError, KeyError, TypeError, IndexError):
         return None
     return out, _state_of(facts, h, c)
 
 
-def quick_step(layer: Recurrent, x: Tensor, state: State | None) -> tuple[Tensor, State] | None:
+def quick_step(layer: RecurrentLayer, x: Tensor, state: State | None) -> Result | None:
     """A step of a whole stack as one operator (1.7 times as fast); None where it does not apply."""
     found = None if layer.training else _quick_kernel(layer, x)
     if found is None:
         return None
-    kernel, facts = found
-    layers, units = layer._modules["layers"]._modules, layer.hidden_size  # type: ignore[union-attr]
-    if layer.residual and len(layers) > 1:
+    (kernel, facts), own = found, layer.__dict__
+    layers, units = own["_modules"]["layers"]._modules, own["hidden_size"]
+    if own["residual"] and len(layers) > 1:
         return None
     try:
-        tensors = step_tensors(layers.values())  # type: ignore[arg-type]
-        if tensors[1].size(1) != units:
+        tensors = step_tensors(layers.values())
+        if tensors[1].shape[1] != units:
             return None
-        out, h, c = kernel.step(facts, layer._stack, tensors, len(layers), units, x, state, layer._packed)
+        out, h, c = kernel.step(facts, layer._stack, tensors, len(layers), units, x, state, own["_packed"])
     except (RuntimeError, KeyError, TypeError, IndexError):
         return None
     return out, _state_of(facts, h, c)
 
 
-def _quick_kernel(layer: Recurrent, x: Tensor) -> tuple[Native, CellFacts] | None:
+def _quick_kernel(layer: RecurrentLayer, x: Tensor) -> tuple[Native, CellFacts] | None:
     """The native kernel, where it is the one for such input, without gradients, and nothing is traced."""
-    if torch.is_grad_enabled() or not isinstance(x, Tensor) or torch.compiler.is_compiling() or transformed():
+    if torch.is_grad_enabled() or not isinstance(x, Tensor) or not runs_as_written():
         return None
-    choice = (layer.kernel, layer.precision, x.dtype, x.is_cpu)
-    found = layer._packed.kernel_for.get(choice)
+    # Looked up in the dictionary: an attribute of a module takes three times as long.
+    own = layer.__dict__
+    choice, known = (own["kernel"], own["precision"], x.dtype, x.is_cpu), own["_packed"].kernel_for
+    found = known.get(choice)
     if found is None:
         kernel = choose_kernel(layer.cell, x, layer.kernel, layer.precision)
-        found = layer._packed.kernel_for[choice] = kernel, facts_of(layer.cell)
+        found = known[choice] = kernel, facts_of(layer.cell)
     kernel, facts = found
     return (kernel, facts) if isinstance(kernel, Native) and facts.has_packed_step else None
 

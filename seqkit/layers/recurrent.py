@@ -194,8 +194,8 @@ class Recurrent(nn.Module):
         if isinstance(x, PackedSequence) or mask is not None:
             return self._run_ragged(x, lengths, state, mask, kernel)
         state = self._started(x, state)
-        if lengths is None and kernel is None:
-            found = quick_run(self, x, state)
+        if kernel is None:
+            found = quick_run(self, x, lengths, state)
             if found is not None:
                 return found
         return run_layers(self, x, self._check(x, lengths, state), state, kernel)

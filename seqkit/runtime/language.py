@@ -127,7 +127,7 @@ class TextStream:
         self._state, self._last = dict(snapshot.arrays), int(snapshot.facts["last"])
 
     def _begin(self) -> None:
-        self._state = self._family.step.zeros(1)
+        self._state = self._family.step.first_state(1, self._family.learned)
         self._last = self._family.start
 
     def _next(self) -> dict[str, float]:

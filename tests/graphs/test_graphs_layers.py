@@ -1,6 +1,8 @@
 """Layers as ONNX operators: what onnxruntime computes is what torch computes, for every cell, padding included."""
 
 import itertools
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -119,6 +121,40 @@ def test_the_operators_are_onnx_s_own_and_one_a_layer():
     content = graph.model("test", inputs, {"y": (ran.outputs, torch.float32, ("batch", "time", 10))}, {})
     kinds = [node.op_type for node in onnx.load_from_string(content).graph.node]
     assert kinds.count("LSTM") == 2 and not {"Loop", "Scan", "If"} & set(kinds)
+
+
+EMPTY_BATCH = """
+import sys
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+given = {
+    each.name: np.zeros([{"batch": 0, "time": 2}.get(size, size) for size in each.shape],
+                        np.int64 if each.type == "tensor(int64)" else np.float32)
+    for each in session.get_inputs()
+}
+try:
+    session.run(None, given)
+except Exception as error:
+    print("refused:", error)
+"""
+
+
+@pytest.mark.command
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_an_empty_batch_is_refused_by_onnxruntime_and_does_not_end_its_process(tmp_path, cell, whole):
+    layer, graph = Recurrent(cell, 3, 5, 2, bidirectional=whole), Graph()
+    inputs = {"x": (torch.float32, ("batch", "time" if whole else 1, 3))}
+    if whole:
+        inputs["lengths"] = (torch.int64, ("batch",))
+    ran = add(layer, graph, Value("x"), Value("lengths") if whole else None)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(graph.model("test", inputs, {"y": (ran.outputs, torch.float32, ("batch", "steps", "units"))}, {}))
+    ended = subprocess.run([sys.executable, "-c", EMPTY_BATCH, path], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert "refused:" in ended.stdout and "cannot be reshaped" in ended.stdout
 
 
 def test_a_module_without_an_export_is_refused_by_name():

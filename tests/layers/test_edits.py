@@ -1,6 +1,7 @@
 """A layer answers with the weights that it has now, however they were changed, and whatever stands in for them."""
 
 import copy
+import itertools
 import pickle
 
 import pytest
@@ -135,6 +136,99 @@ def test_weights_that_stand_still_are_compared_once_and_again_afterwards():
     assert not any(torch.allclose(a, b) for a, b in zip(before + inside, inside + after, strict=True))
     torch.testing.assert_close(after[2], expected, rtol=1e-5, atol=1e-6)
     assert_equals_the_reference(layer)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "lstm-layer-norm", "gru", "gru-before"])
+def test_a_weight_that_is_not_finite_shows_in_calls_from_zeros(cell, value):
+    """Their first recurrent product is one with zeros, which is zero only if all weights are finite."""
+    options = {"reset": "before"} if cell == "gru-before" else {"nonlinearity": "relu"} if cell == "rnn" else {}
+    layer, x = layer_of(cell.removesuffix("-before"), bidirectional=True, **options), X.repeat(2, 1, 1)
+    calls = [(x[:1], None), (x[:1, :1], None), (x[:1, :2], None), (x, None), (x, torch.tensor([5, 1, 2, 0, 1, 3]))]
+    weight = layer.layers[0][1].weight_h.data
+    for row in (0, len(weight) // 2, len(weight) - 1):
+        with torch.no_grad():
+            finite = [layer(*call)[0] for call in calls]
+            before, weight[row, 3] = weight[row, 3].clone(), value
+            for call in calls:
+                ours, expected = layer(*call)[0], layer(*call, kernel="reference")[0]
+                torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
+            weight[row, 3] = before
+            torch.testing.assert_close([layer(*call)[0] for call in calls], finite)
+
+
+@torch.no_grad()
+def test_weights_that_were_swapped_or_assigned_or_lie_otherwise_are_those_that_run():
+    layer = layer_of()
+    before = assert_equals_the_reference(layer)
+    weight = layer.layers[0][0].weight_h
+    torch.utils.swap_tensors(weight, nn.Parameter(torch.randn_like(weight)))
+    swapped = assert_equals_the_reference(layer)
+    assigned = {name: value / 2 for name, value in layer.state_dict().items()}
+    layer.load_state_dict(assigned, assign=True)
+    halved = assert_equals_the_reference(layer)
+    for value in assigned.values():
+        value.mul_(-1)
+    negated = assert_equals_the_reference(layer)
+    direction = layer.layers[0][0]
+    direction.weight_h.data = direction.weight_h.data.t().contiguous().t()
+    direction.weight_x.data = torch.randn(96, 8)[::2]
+    strided = assert_equals_the_reference(layer)
+    direction.weight_h.data = torch.linspace(-0.2, 0.2, 48).unsqueeze(1).expand(48, 16)
+    results = [before, swapped, halved, negated, strided, assert_equals_the_reference(layer)]
+    assert not any(torch.allclose(one, next) for one, next in itertools.pairwise(results))
+
+
+def test_a_call_with_other_weights_leaves_the_layer_its_own():
+    layer = layer_of()
+    before = assert_equals_the_reference(layer)
+    others = {name: (value / 2).detach().requires_grad_() for name, value in layer.named_parameters()}
+    with torch.no_grad():
+        called = torch.func.functional_call(layer, others, (X,))[0]
+    assert torch.equal(assert_equals_the_reference(layer), before)
+    torch.func.functional_call(layer, others, (X,))[0].sum().backward()
+    assert all(value.grad is not None for value in others.values())
+    assert all(value.grad is None for value in layer.parameters())
+    by_data(layer)
+    torch.testing.assert_close(assert_equals_the_reference(layer), called)
+
+
+def test_hooks_of_layers_directions_and_weights_are_called():
+    layer = layer_of()
+    plain = layer(X)[0].detach()
+    double = layer.register_forward_pre_hook(lambda module, given: (2 * given[0], *given[1:]))
+    torch.testing.assert_close(layer(X / 2)[0], plain)
+    double.remove()
+    halve = layer.layers[0][0].register_forward_hook(
+        lambda module, given, weights: weights._replace(weight_h=weights.weight_h / 2)
+    )
+    halved = assert_equals_the_reference(layer)
+    halve.remove()
+    torch.testing.assert_close(assert_equals_the_reference(layer), plain)
+    layer.layers[0][0].weight_h.data.mul_(0.5)
+    torch.testing.assert_close(assert_equals_the_reference(layer), halved)
+    layer.layers[0][0].bias.register_hook(torch.zeros_like)
+    layer(X)[0].sum().backward()
+    assert layer.layers[0][0].bias.grad.abs().sum() == 0 < layer.layers[0][0].weight_x.grad.abs().sum()
+
+
+def test_an_ensemble_of_layers_runs_and_learns_under_vmap():
+    layers = [layer_of(seed=seed) for seed in (0, 1)]
+    stacked, buffers = torch.func.stack_module_state(layers)
+    shape = copy.deepcopy(layers[0]).to("meta")
+
+    def outputs(parameters):
+        def call(each, own):
+            return torch.func.functional_call(shape, (each, own), (X,))[0]
+
+        return torch.func.vmap(call)(parameters, buffers)
+
+    gradients = torch.func.grad(lambda parameters: outputs(parameters).square().sum())(stacked)
+    for number, (layer, out) in enumerate(zip(layers, outputs(stacked), strict=True)):
+        torch.testing.assert_close(out, layer(X)[0], rtol=1e-5, atol=1e-6)
+        layer(X)[0].square().sum().backward()
+        for name, parameter in layer.named_parameters():
+            torch.testing.assert_close(gradients[name][number], parameter.grad, rtol=1e-4, atol=1e-5)
 
 
 def test_copies_of_a_warm_layer_are_as_large_as_of_a_cold_one_and_on_their_own():
@@ -319,13 +413,24 @@ def test_frozen_weights_stay_frozen_in_torchs_module_and_back(cell):
     [
         (X.numpy(), None, None, "input must be a tensor, not ndarray"),
         (X, [2.9, 5, 5], None, "lengths must be whole numbers, not float32"),
+        (X, [True, False, True], None, "lengths must be whole numbers, not bool"),
+        (X, "abc", None, "lengths must be whole numbers, not 'abc'"),
+        (X, 5, None, "lengths must be whole numbers, not 5"),
+        (X[:0], [1], None, r"one number for each of 0 sequences, not \(1,\)"),
+        (X.to_sparse(), None, None, "input must be a dense tensor, and this one is of layout sparse_coo"),
         (X, None, torch.zeros(3, 1, 16), "state must be a State, not Tensor"),
         (X, None, State({"h": torch.zeros(3, 1, 16).double()}), "state 'h' is float64, but the layer's weights"),
     ],
 )
 def test_what_is_no_input_is_refused_in_a_sentence(x, lengths, state, told):
-    with pytest.raises(UsageError, match=told):
-        layer_of()(x, lengths, state)
+    for grad in (False, True):
+        with torch.set_grad_enabled(grad), pytest.raises(UsageError, match=told):
+            layer_of()(x, lengths, state)
+
+
+def test_an_empty_batch_may_have_an_empty_list_of_lengths():
+    out, state = layer_of()(X[:0], [])
+    assert out.shape == (0, 5, 16) and state.h.shape == (0, 1, 16)
 
 
 def test_the_gradient_of_each_sentence_of_a_crf_is_its_own():

@@ -76,6 +76,7 @@ struct InPlaceArguments {
     int64_t n;
     const OptionalTensor &h, &c;  // (B, n, units)
     int64_t team;
+    int64_t each() const { return weights.size() / n; }
 };
 
 inline void check(const Tensor& t, const char* name, at::IntArrayRef sizes, at::ScalarType type = at::kFloat) {

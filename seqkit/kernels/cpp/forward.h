@@ -15,10 +15,12 @@
 #include "team.h"
 #include "vector.h"
 
+#include <c10/util/SmallVector.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
-#include <vector>
 
 namespace seqkit {
 
@@ -27,13 +29,12 @@ constexpr int64_t kRowsWorthPacking = 64;  // of input, where weights are read a
 
 // What the members of a team share while they run a slice.
 struct ForwardScratch {
-    Buffer h[2], c, x, more;
+    Part h[2], c, x, more;
+    Buffer memory;
     ForwardScratch(const Sizes& z, const Slice& s, int64_t states, int64_t floats_of_a_row)
-        : c(buffer((states - 1) * s.size() * z.H)),
-          x(buffer(z.blocks * x_rows(s) * z.G * z.NB)),
-          more(buffer(floats_of_a_row * s.size())) {
-        for (auto& side : h) side = buffer(s.size() * z.ld);
-    }
+        : memory(buffer_of({s.size() * z.ld, s.size() * z.ld, (states - 1) * s.size() * z.H,
+                            z.blocks * x_rows(s) * z.G * z.NB, floats_of_a_row * s.size()},
+                           {&h[0], &h[1], &c, &x, &more})) {}
     static int64_t x_rows(const Slice& s) { return std::min(s.packed, std::max(s.size(), kInputRows)); }
 };
 
@@ -51,6 +52,8 @@ struct Forward {
     float* final[kMaxStates];
     float *kept_h, *kept;  // of this direction; null if nothing is kept
     ForwardScratch& shared;
+    bool from_zeros;            // whether the first recurrent product is taken to be zeros
+    std::atomic<bool>& finite;  // set to false where the second one says that it is not
 
     // This member's share.
     int64_t first_block = member.first_of(z.blocks), last_block = member.last_of(z.blocks);
@@ -60,9 +63,10 @@ struct Forward {
     int64_t t = 0, rows = 0, chunk_row = 0;
     float *h = nullptr, *h_next = nullptr, *c = nullptr;
     int64_t kept_block = 0;
-    Buffer product_of_block{}, products_in_place{};
+    Buffer memory{};
+    Part x_rows{}, product_of_block{}, products_in_place{};
     BFloat16Buffer rounded{};
-    std::vector<float*> out_row{};
+    c10::SmallVector<float*, 16> out_row{};
 
     bool reverse() const { return d == 1; }
     bool keeps() const { return kept_h != nullptr; }
@@ -88,6 +92,13 @@ struct Forward {
 
     // The recurrent product of a stage for one block: (rows, gates of the stage, units of a block).
     void recurrent(int64_t block, const Stage& stage, const Operand& left, float* to) const {
+        const bool known = from_zeros && stage.operand == kHiddenState && s.steps() > 1;
+        if (known && t == 0) return (void)std::fill_n(to, rows * stage.gates * z.NB, 0.f);
+        multiply(block, stage, left, to);
+        if (known && t == 1 && !all_finite(to, stage.gates * z.NB)) finite = false;
+    }
+
+    void multiply(int64_t block, const Stage& stage, const Operand& left, float* to) const {
         if (in_place.h) return recurrent_in_place(block, stage, left.full, to);
         const int64_t width = stage.gates * z.NB, pair = z.bf16 ? 2 : 1;  // bfloat16 has two numbers in a column
         const Operand right = weight_h + (block * z.H * z.G + stage.first_gate * pair) * z.NB;
@@ -106,12 +117,11 @@ struct Forward {
     template <class Cell>
     void run() {
         begin<Cell>();
-        const Buffer x_rows = buffer(z.bf16 ? 0 : ForwardScratch::x_rows(s) * z.I);
         const BFloat16Buffer rounded_x = bfloat16_buffer(z.bf16 ? ForwardScratch::x_rows(s) * z.inputs() : 0);
         for (int64_t start = 0; start < s.steps();) {
             int64_t end = start, count = 0;
             while (end < s.steps() && (end == start || count + s.rows[end] <= kInputRows)) count += s.rows[end++];
-            input_product(start, end, count, x_rows.get(), rounded_x.get());
+            input_product(start, end, count, rounded_x.get());
             chunk_row = 0;
             for (t = start; t < end; t++) step<Cell>();
             start = end;
@@ -134,8 +144,9 @@ struct Forward {
 
     template <class Cell>
     void begin() {
-        product_of_block = buffer(s.size() * z.G * z.NB);
-        if (in_place.h) products_in_place = buffer(s.size() * z.G * unit_count);
+        memory = buffer_of({z.bf16 ? 0 : ForwardScratch::x_rows(s) * z.I, s.size() * z.G * z.NB,
+                            in_place.h ? s.size() * z.G * unit_count : 0},
+                           {&x_rows, &product_of_block, &products_in_place});
         rounded = bfloat16_buffer(z.bf16 ? s.size() * z.ld : 0);
         out_row.resize(s.size());
         kept_block = kept_block_size<Cell>(z);
@@ -159,7 +170,7 @@ struct Forward {
 
     // x W_x for the steps from start to end, this member's blocks. Then the team meets: what each step reads is there,
     // and no member still reads what the next step overwrites.
-    void input_product(int64_t start, int64_t end, int64_t count, float* x_rows, BFloat16* rounded_x) {
+    void input_product(int64_t start, int64_t end, int64_t count, BFloat16* rounded_x) {
         int64_t row = 0;
         for (int64_t step = start; step < end; step++)
             for (int64_t i = 0; i < s.rows[step]; i++, row++) {
@@ -167,12 +178,12 @@ struct Forward {
                 if (z.bf16)
                     round_row(from, z.I, rounded_x + row * z.inputs());
                 else
-                    std::memcpy(x_rows + row * z.I, from, z.I * sizeof(float));
+                    std::memcpy(x_rows.get() + row * z.I, from, z.I * sizeof(float));
             }
         const int64_t width = z.G * z.NB, K = z.inputs();
         if (in_place.x && count < kRowsWorthPacking) {
             float* to = shared.x.get() + first_block * ForwardScratch::x_rows(s) * width;
-            times_in_place(z, in_place.x, 0, z.G, K, first_block, last_block, x_rows, K, count, to,
+            times_in_place(z, in_place.x, 0, z.G, K, first_block, last_block, x_rows.get(), K, count, to,
                            ForwardScratch::x_rows(s) * width);
             return member.meet();
         }
@@ -181,7 +192,7 @@ struct Forward {
             float* to = shared.x.get() + block * ForwardScratch::x_rows(s) * width;
             if (in_place.x) pack_block(z, in_place.x, block, K, packed.get());
             const Operand right = in_place.x ? Operand{packed.get(), nullptr} : weight_x + block * K * width;
-            product(count, width, K, {x_rows, rounded_x}, K, right, width, to, width, false);
+            product(count, width, K, {x_rows.get(), rounded_x}, K, right, width, to, width, false);
         }
         member.meet();
     }

@@ -46,34 +46,60 @@ inline Tensor empty_floats(at::IntArrayRef sizes) { return at::detail::empty_cpu
 
 using Inferred = std::tuple<Tensor, Tensor, Tensor>;  // output, h, c; c is empty for a cell whose only state is h
 
+// The weights of a layer as its loop reads them: packed or as they lie.
+struct ReadWeights {
+    Operand packed{nullptr, nullptr};
+    const float* vectors = nullptr;
+    WeightsInPlace in_place[2] = {};
+};
+
+// A stack of layers over whole sequences (B, T, I), or over one time step (B, I); the first has the sizes z, and
+// weights(l, z) are those of layer l. Only the output of a whole sequence has padding units.
+template <class Cell, class WeightsOf>
+Inferred run_layers(Sizes z, int64_t layers, const Plan& plan, int64_t team, const Tensor& given,
+                    const InitialStates& initial, Verification* verification, const WeightsOf& weights) {
+    z.set_unpadded_states(z.D * layers);
+    const bool single = given.dim() == 2;
+    Tensor x = given.contiguous(), h = empty_floats({z.B, z.D * layers, z.units});
+    Tensor c = Cell::STATES > 1 ? empty_floats({z.B, z.D * layers, z.units}) : empty_floats({0});
+    float *final_h = h.mutable_data_ptr<float>(), *final_c = c.mutable_data_ptr<float>();
+    for (int64_t l = 0; l < layers; l++) {
+        const ReadWeights read = weights(l, z);
+        Tensor out = single ? empty_floats({z.B, z.H}) : empty_floats({z.B, z.T, z.D * z.H});
+        const int64_t first = l * z.D * z.units;
+        run_forward<Cell>({
+            .z = z,
+            .plan = plan,
+            .team = team,
+            .x = x.const_data_ptr<float>(),
+            .packed = read.packed,
+            .vectors = read.vectors,
+            .initial = {initial.data(0, first), initial.data(1, first)},
+            .out = out.mutable_data_ptr<float>(),
+            .final = {final_h + first, Cell::STATES > 1 ? final_c + first : nullptr},
+            .in_place = {read.in_place[0], read.in_place[1]},
+            .verification = l ? nullptr : verification,
+        });
+        x = single && z.units != z.H ? out.narrow(1, 0, z.units).contiguous() : out;
+        z.I = z.units;
+    }
+    return {x, h, c};
+}
+
 // Whole sequences through one layer.
 template <class Cell>
 Inferred infer(const InferenceArguments& a) {
     TORCH_CHECK(a.x.dim() == 3 && a.vectors.dim() == 3, "x must be (B, T, I), vectors (D, n, H)");
-    Sizes z(a.x.size(0), a.x.size(1), a.x.size(2), a.vectors.size(0), Cell::GATES, a.vectors.size(2), a.units,
-            a.packed.scalar_type() == at::kBFloat16);
-    z.set_unpadded_states(z.D);
+    const Sizes z(a.x.size(0), a.x.size(1), a.x.size(2), a.vectors.size(0), Cell::GATES, a.vectors.size(2), a.units,
+                  a.packed.scalar_type() == at::kBFloat16);
     check_sizes(z, a.slices, a.team);
     check(a.x, "x", a.x.sizes());
     check_packed<Cell>(a, packed_size(z));
     const InitialStates initial(a.h, a.c, Cell::STATES, {z.B, z.D, z.units});
     const Plan plan = make_plan(a.lengths, z.B, z.T, a.slices);
-    const Tensor x = a.x.contiguous();
-    Tensor out = empty_floats({z.B, z.T, z.D * z.H}), h = empty_floats({z.B, z.D, z.units});
-    Tensor c = Cell::STATES > 1 ? empty_floats({z.B, z.D, z.units}) : empty_floats({0});
-    run_forward<Cell>({
-        .z = z,
-        .plan = plan,
-        .team = a.team,
-        .x = x.const_data_ptr<float>(),
-        .packed = operand_at(a.packed, 0),
-        .vectors = a.vectors.const_data_ptr<float>(),
-        .initial = {initial.data(0, 0), initial.data(1, 0)},
-        .out = out.mutable_data_ptr<float>(),
-        .final = {h.mutable_data_ptr<float>(), c.mutable_data_ptr<float>()},
-        .verification = a.verification,
+    return run_layers<Cell>(z, 1, plan, a.team, a.x, initial, a.verification, [&](int64_t, const Sizes&) {
+        return ReadWeights{operand_at(a.packed, 0), a.vectors.const_data_ptr<float>()};
     });
-    return {out, h, c};
 }
 
 // One time step through all L layers of a stack in one direction. Packed weights lie layer after layer, and there are L
@@ -82,37 +108,18 @@ template <class Cell>
 Inferred step(const InferenceArguments& a) {
     TORCH_CHECK(a.x.dim() == 2 && a.vectors.dim() == 3 && a.vectors.size(0) > 0, "x must be (B, I), vectors (L, n, H)");
     const int64_t B = a.x.size(0), L = a.vectors.size(0), units = a.units;
-    Sizes first(B, 1, a.x.size(1), 1, Cell::GATES, a.vectors.size(2), units, a.packed.scalar_type() == at::kBFloat16);
-    first.set_unpadded_states(L);
-    Sizes next = first;
+    const Sizes z(B, 1, a.x.size(1), 1, Cell::GATES, a.vectors.size(2), units, a.packed.scalar_type() == at::kBFloat16);
+    Sizes next = z;
     next.I = units;
-    check_sizes(first, a.slices, a.team);
-    check(a.x, "x", {B, first.I});
-    check_packed<Cell>(a, packed_size(first) + (L - 1) * packed_size(next));
+    check_sizes(z, a.slices, a.team);
+    check(a.x, "x", {B, z.I});
+    check_packed<Cell>(a, packed_size(z) + (L - 1) * packed_size(next));
     const InitialStates initial(a.h, a.c, Cell::STATES, {B, L, units});
     const Plan plan = make_plan({}, B, 1, a.slices);
-    Tensor x = a.x.contiguous(), h = empty_floats({B, L, units});
-    Tensor c = Cell::STATES > 1 ? empty_floats({B, L, units}) : empty_floats({0});
-    float *final_h = h.mutable_data_ptr<float>(), *final_c = c.mutable_data_ptr<float>();
-    for (int64_t l = 0, packed = 0; l < L; l++) {
-        const Sizes& z = l ? next : first;
-        Tensor out = empty_floats({B, z.H});
-        run_forward<Cell>({
-            .z = z,
-            .plan = plan,
-            .team = a.team,
-            .x = x.const_data_ptr<float>(),
-            .packed = operand_at(a.packed, packed),
-            .vectors = a.vectors.const_data_ptr<float>() + l * a.vectors.stride(0),
-            .initial = {initial.data(0, l * units), initial.data(1, l * units)},
-            .out = out.mutable_data_ptr<float>(),
-            .final = {final_h + l * units, Cell::STATES > 1 ? final_c + l * units : nullptr},
-            .verification = l ? nullptr : a.verification,
-        });
-        packed += packed_size(z);
-        x = units == z.H ? out : out.narrow(1, 0, units).contiguous();
-    }
-    return {x, h, c};
+    return run_layers<Cell>(z, L, plan, a.team, a.x, initial, a.verification, [&](int64_t l, const Sizes&) {
+        const int64_t before = l ? packed_size(z) + (l - 1) * packed_size(next) : 0;
+        return ReadWeights{operand_at(a.packed, before), a.vectors.const_data_ptr<float>() + l * a.vectors.stride(0)};
+    });
 }
 
 // Biases and the cell's own parameters of a layer as the loops read them: (G + OWN, H), padding units 0.
@@ -133,30 +140,40 @@ void gather_vectors(at::TensorList tensors, const Sizes& z, float* to) {
     TORCH_CHECK(rows == z.G + Cell::OWN, "fewer vectors than the cell has");
 }
 
-// The weights of a direction as they lie, checked and held while they are read.
+// The weights of the directions of a layer as they lie, checked and held while they are read.
 template <class Cell>
-struct InPlace {
-    Tensor x, h;
-    WeightsInPlace weights;
+class InPlace {
+  public:
+    explicit InPlace(const Sizes& z)
+        : floats_((Cell::GATES + Cell::OWN) * z.H), vectors_(buffer(z.D * floats_)) {}
 
-    // Its biases and own parameters go to `vectors`.
-    InPlace(at::TensorList tensors, const Sizes& z, float* vectors)
-        : x(tensors[0].contiguous()), h(tensors[1].contiguous()) {
-        check(x, "weight_x", {z.G * z.units, z.I});
-        check(h, "weight_h", {z.G * z.units, z.units});
-        weights = {x.const_data_ptr<float>(), h.const_data_ptr<float>()};
-        gather_vectors<Cell>(tensors.slice(2), z, vectors);
+    // `each` tensors of one direction after another.
+    ReadWeights read(at::TensorList tensors, int64_t each, const Sizes& z) {
+        ReadWeights found{.vectors = vectors_.get()};
+        for (int64_t d = 0; d < z.D; d++) {
+            const auto own = tensors.slice(d * each, each);
+            x_[d] = own[0].contiguous(), h_[d] = own[1].contiguous();
+            check(x_[d], "weight_x", {z.G * z.units, z.I});
+            check(h_[d], "weight_h", {z.G * z.units, z.units});
+            gather_vectors<Cell>(own.slice(2), z, vectors_.get() + d * floats_);
+            found.in_place[d] = {x_[d].template const_data_ptr<float>(), h_[d].template const_data_ptr<float>()};
+        }
+        return found;
     }
+
+  private:
+    int64_t floats_;
+    Buffer vectors_;
+    Tensor x_[2], h_[2];
 };
 
 template <class Cell>
 Sizes sizes_in_place(const InPlaceArguments& a, int64_t T, int64_t D) {
-    const int64_t each = a.n > 0 ? a.weights.size() / a.n : 0;
-    TORCH_CHECK(each >= 3 && a.weights[1].dim() == 2 && a.x.dim() >= 2, "weights or x do not fit");
+    TORCH_CHECK(a.n > 0 && a.weights.size() % a.n == 0 && a.each() >= 3 && a.weights[1].dim() == 2 && a.x.dim() >= 2,
+                "weights or x do not fit");
     check(a.x, "x", a.x.sizes());
     const int64_t units = a.weights[1].size(1), H = (units + kUnitMultiple - 1) / kUnitMultiple * kUnitMultiple;
-    Sizes z(a.x.size(0), T, a.x.size(-1), D, Cell::GATES, H, units, false);
-    z.set_unpadded_states(a.n);
+    const Sizes z(a.x.size(0), T, a.x.size(-1), D, Cell::GATES, H, units, false);
     check_sizes(z, 1, a.team);
     return z;
 }
@@ -167,62 +184,24 @@ Inferred infer_in_place(const InPlaceArguments& a) {
     TORCH_CHECK(a.x.dim() == 3, "x must be (B, T, I)");
     const Sizes z = sizes_in_place<Cell>(a, a.x.size(1), a.n);
     const InitialStates initial(a.h, a.c, Cell::STATES, {z.B, z.D, z.units});
-    const Plan plan = make_plan({}, z.B, z.T, 1);
-    const int64_t each = a.weights.size() / a.n, floats = (z.G + Cell::OWN) * z.H;
-    const Buffer vectors = buffer(z.D * floats);
-    const Tensor x = a.x.contiguous();
-    Tensor out = empty_floats({z.B, z.T, z.D * z.H}), h = empty_floats({z.B, z.D, z.units});
-    Tensor c = Cell::STATES > 1 ? empty_floats({z.B, z.D, z.units}) : empty_floats({0});
-    const InPlace<Cell> first(a.weights.slice(0, each), z, vectors.get());
-    const InPlace<Cell> last(a.weights.slice((z.D - 1) * each, each), z, vectors.get() + (z.D - 1) * floats);
-    run_forward<Cell>({
-        .z = z,
-        .plan = plan,
-        .team = a.team,
-        .x = x.const_data_ptr<float>(),
-        .packed = {nullptr, nullptr},
-        .vectors = vectors.get(),
-        .initial = {initial.data(0, 0), initial.data(1, 0)},
-        .out = out.mutable_data_ptr<float>(),
-        .final = {h.mutable_data_ptr<float>(), c.mutable_data_ptr<float>()},
-        .in_place = {first.weights, last.weights},
-    });
-    return {out, h, c};
+    InPlace<Cell> layer(z);
+    return run_layers<Cell>(z, 1, make_plan({}, z.B, z.T, 1), a.team, a.x, initial, nullptr,
+                            [&](int64_t, const Sizes& z) { return layer.read(a.weights, a.each(), z); });
 }
 
 // One time step, as `step`, from weights as they lie.
 template <class Cell>
 Inferred step_in_place(const InPlaceArguments& a) {
     TORCH_CHECK(a.x.dim() == 2, "x must be (B, I)");
-    const int64_t L = a.n, each = a.weights.size() / std::max<int64_t>(L, 1);
-    Sizes z = sizes_in_place<Cell>(a, 1, 1);
-    const InitialStates initial(a.h, a.c, Cell::STATES, {z.B, L, z.units});
+    const Sizes z = sizes_in_place<Cell>(a, 1, 1);
+    const InitialStates initial(a.h, a.c, Cell::STATES, {z.B, a.n, z.units});
     // That of a single row is made once: it takes as long as a hidden layer of 16 units.
     static const Plan of_a_row = make_plan({}, 1, 1, 1);
     const Plan made = z.B == 1 ? Plan() : make_plan({}, z.B, 1, 1), &plan = z.B == 1 ? of_a_row : made;
-    const Buffer vectors = buffer((z.G + Cell::OWN) * z.H);
-    Tensor x = a.x.contiguous(), h = empty_floats({z.B, L, z.units});
-    Tensor c = Cell::STATES > 1 ? empty_floats({z.B, L, z.units}) : empty_floats({0});
-    float *final_h = h.mutable_data_ptr<float>(), *final_c = c.mutable_data_ptr<float>();
-    for (int64_t l = 0; l < L; l++) {
-        const InPlace<Cell> layer(a.weights.slice(l * each, each), z, vectors.get());
-        Tensor out = empty_floats({z.B, z.H});
-        run_forward<Cell>({
-            .z = z,
-            .plan = plan,
-            .team = a.team,
-            .x = x.const_data_ptr<float>(),
-            .packed = {nullptr, nullptr},
-            .vectors = vectors.get(),
-            .initial = {initial.data(0, l * z.units), initial.data(1, l * z.units)},
-            .out = out.mutable_data_ptr<float>(),
-            .final = {final_h + l * z.units, Cell::STATES > 1 ? final_c + l * z.units : nullptr},
-            .in_place = {layer.weights},
-        });
-        x = z.units == z.H ? out : out.narrow(1, 0, z.units).contiguous();
-        z.I = z.units;
-    }
-    return {x, h, c};
+    InPlace<Cell> layer(z);
+    return run_layers<Cell>(z, a.n, plan, a.team, a.x, initial, nullptr, [&](int64_t l, const Sizes& z) {
+        return layer.read(a.weights.slice(l * a.each(), a.each()), a.each(), z);
+    });
 }
 
 }  // namespace seqkit

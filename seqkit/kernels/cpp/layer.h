@@ -9,9 +9,10 @@
 #include "sizes.h"
 #include "team.h"
 
+#include <c10/util/SmallVector.h>
+
+#include <atomic>
 #include <cstdint>
-#include <memory>
-#include <vector>
 
 namespace seqkit {
 
@@ -31,13 +32,12 @@ struct LayerForward {
 };
 
 template <class Cell>
-void run_forward(const LayerForward& layer) {
+void run_forward(const LayerForward& layer, bool from_zeros, std::atomic<bool>& finite) {
     const Sizes& z = layer.z;
     const int64_t items = z.D * layer.plan.slices.size(), gates = z.G * z.H;
-    std::vector<std::unique_ptr<ForwardScratch>> scratch;
+    c10::SmallVector<ForwardScratch, 2> scratch;
     for (int64_t item = 0; item < items; item++)
-        scratch.push_back(
-            std::make_unique<ForwardScratch>(z, layer.plan.slices[item / z.D], Cell::STATES, Cell::forward_scratch(z)));
+        scratch.emplace_back(z, layer.plan.slices[item / z.D], Cell::STATES, Cell::forward_scratch(z));
     run_in_teams(items, layer.team, z.bf16, [&](int64_t item, const Member& member) {
         if (layer.verification) layer.verification->check_share(item * member.size + member.number, items * member.size);
         const int64_t d = item % z.D;
@@ -58,10 +58,22 @@ void run_forward(const LayerForward& layer) {
             .final = {layer.final[0], layer.final[1]},
             .kept_h = layer.kept_h ? layer.kept_h + d * kept_h_rows<Cell>(z) * z.H : nullptr,
             .kept = layer.kept ? layer.kept + d * z.B * z.T * kept_size<Cell>(z) : nullptr,
-            .shared = *scratch[item],
+            .shared = scratch[item],
+            .from_zeros = from_zeros,
+            .finite = finite,
         };
         loop.template run<Cell>();
     }, !layer.in_place[0].x || z.B * z.T >= kRowsWorthPacking);
+}
+
+// The first recurrent product of zeros is believed to be zeros, which it is not where a weight is infinite or no number:
+// the second one tells, since such a weight spoils it whatever it is multiplied with. Then all is computed again.
+template <class Cell>
+void run_forward(const LayerForward& layer) {
+    std::atomic<bool> finite{true};
+    const bool from_zeros = !layer.initial[0];
+    run_forward<Cell>(layer, from_zeros, finite);
+    if (!finite) run_forward<Cell>(layer, false, finite);
 }
 
 }  // namespace seqkit

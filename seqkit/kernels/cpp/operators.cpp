@@ -114,13 +114,11 @@ static void implement_operators(torch::Library& m) {
     });
     m.impl("infer_in_place", [](std::string_view cell, const Tensor& x, at::TensorList weights, int64_t directions,
                                 const OptionalTensor& h, const OptionalTensor& c, int64_t team) {
-        const InPlaceArguments a{cell, x, weights, directions, h, c, team};
-        return cells.of(cell, &CellOperators::infer_in_place)(a);
+        return cells.of(cell, &CellOperators::infer_in_place)({cell, x, weights, directions, h, c, team});
     });
     m.impl("step_in_place", [](std::string_view cell, const Tensor& x, at::TensorList weights, int64_t layers,
                                const OptionalTensor& h, const OptionalTensor& c, int64_t team) {
-        const InPlaceArguments a{cell, x, weights, layers, h, c, team};
-        return cells.of(cell, &CellOperators::step_in_place)(a);
+        return cells.of(cell, &CellOperators::step_in_place)({cell, x, weights, layers, h, c, team});
     });
     m.impl("fingerprint", &fingerprint);
     m.impl("infer_verified",

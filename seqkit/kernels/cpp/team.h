@@ -54,16 +54,19 @@ struct Member {
 template <class Body>
 void run_in_teams(int64_t items, int64_t team_size, bool bf16, const Body& body, bool uses_products = true) {
     const int64_t threads = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), items * team_size);
-    std::vector<Team> teams(threads);
-    const auto run = [&](int64_t thread, int64_t running) {
+    const auto run = [&](Team* teams, int64_t thread, int64_t running) {
         const int64_t size = std::min(team_size, running), count = running / size, mine = thread / size;
         if (mine < count)
             for (int64_t item = mine; item < items; item += count) body(item, Member{thread % size, size, teams[mine]});
         if (uses_products) at::native::cpublas::brgemm_release(bf16);
     };
-    if (threads == 1) return run(0, 1);  // even a parallel region of one thread calls into the operating system
+    if (threads == 1) {  // even a parallel region of one thread calls into the operating system
+        Team alone;
+        return run(&alone, 0, 1);
+    }
+    std::vector<Team> teams(threads);
 #pragma omp parallel num_threads(threads)
-    run(omp_get_thread_num(), omp_get_num_threads());
+    run(teams.data(), omp_get_thread_num(), omp_get_num_threads());
 }
 
 }  // namespace seqkit

@@ -23,4 +23,11 @@ inline float total(V v) {
     return sum;
 }
 
+// Whether so many numbers, a multiple of kLanes, are all finite: such a number times 0 is 0.
+inline bool all_finite(const float* from, int64_t count) {
+    V sum(0.f);
+    for (int64_t n = 0; n < count; n += kLanes) sum = at::vec::fmadd(load(from + n), V(0.f), sum);
+    return total(sum) == 0.f;
+}
+
 }  // namespace seqkit
