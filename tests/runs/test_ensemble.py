@@ -80,7 +80,7 @@ def test_members_that_were_tested_on_different_texts_have_no_common_test_split(s
     notes = []
     made = make_ensemble([siblings / "run-1", siblings / "run-3"], tmp_path / "out", notes)
     assert made.splits is None
-    assert "run-3 have different test splits" in notes[0]
+    assert f"{siblings / 'run-1'} and {siblings / 'run-3'} have different test splits" in notes[0]
     assert load(tmp_path / "out").predict(["dull"])
 
 
