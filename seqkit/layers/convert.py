@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,23 +15,11 @@ from seqkit.cells.rnn import RNN
 from seqkit.errors import UsageError
 from seqkit.kernels.aten import from_torch_layout, to_torch_layout, torch_operator
 from seqkit.layers.direction import Direction, weights_of
+from seqkit.layers.layer import RecurrentLayer
 from seqkit.layers.zoneout import Zoneout
 
-if TYPE_CHECKING:
-    from seqkit.layers.recurrent import Recurrent
 
-
-def layer_from_torch(kind: type[Recurrent], module: nn.RNNBase) -> Recurrent:
-    """See :meth:`~seqkit.layers.recurrent.Recurrent.from_torch`."""
-    cell, sizes = cell_of(module), (module.input_size, module.hidden_size, module.num_layers)
-    layer = kind(cell, *sizes, module.bidirectional, module.dropout)
-    weight = module.all_weights[0][0]
-    layer.to(weight.device, weight.dtype)
-    copy_from_torch(layer.directions(), module)
-    return layer.train(module.training)
-
-
-def layer_to_torch(layer: Recurrent) -> nn.RNNBase:
+def layer_to_torch(layer: RecurrentLayer) -> nn.RNNBase:
     """See :meth:`~seqkit.layers.recurrent.Recurrent.to_torch`."""
     _check_options(layer)
     weight = next(layer.parameters())
@@ -51,7 +39,7 @@ def layer_to_torch(layer: Recurrent) -> nn.RNNBase:
     return module.train(layer.training)
 
 
-def _check_options(layer: Recurrent) -> None:
+def _check_options(layer: RecurrentLayer) -> None:
     """Raises :class:`UsageError` for what a module of torch would leave out; noise counts in training alone."""
     noise = ("weight_dropout", "recurrent_dropout", "variational_dropout") if layer.training else ()
     beyond = [name for name in ("residual", *noise) if getattr(layer, name)]

@@ -7,20 +7,16 @@ B batch, T time, I inputs, H hidden units, L layers, D directions.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from seqkit.kernels import CellFacts, Native, choose_kernel, facts_of, runs_as_written
 from seqkit.layers.call_checks import Lengths, checked_lengths
 from seqkit.layers.direction import step_tensors
+from seqkit.layers.layer import RecurrentLayer
 from seqkit.layers.state import State
 
 Result = tuple[Tensor, State]
-
-if TYPE_CHECKING:
-    from seqkit.layers.recurrent import Recurrent
 
 
 def quick_run(layer: RecurrentLayer, x: Tensor, lengths: Lengths | None, state: State | None) -> Result | None:

@@ -19,7 +19,7 @@ from seqkit.cells import Cell, make_cell
 from seqkit.errors import UsageError, unknown
 from seqkit.kernels import PRECISIONS, Cudnn, OnePiece, PackedStack, Weights, kernel_name
 from seqkit.layers.call_checks import Lengths, check_kinds, check_sizes, check_state, checked_lengths
-from seqkit.layers.convert import layer_from_torch, layer_to_torch
+from seqkit.layers.convert import cell_of, copy_from_torch, layer_to_torch
 from seqkit.layers.direction import Direction, make_direction, plain_weights, weights_of
 from seqkit.layers.learned import LearnedState
 from seqkit.layers.noise import Noise, check_dropouts, drawn_in_the_loop
@@ -108,7 +108,7 @@ class Recurrent(nn.Module):
         # What the native kernel keeps from call to call; it compares it with the weights.
         self._packed = PackedStack()
         # What the cudnn kernel keeps: of all layers, which are -1, and of each where there is dropout between them.
-        self._memory: defaultdict[int, OnePiece] = defaultdict(OnePiece)
+        self._memory: dict[int, OnePiece] = defaultdict(OnePiece)
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
         with torch.device(device) if device is not None else nullcontext():
             self.layers = nn.ModuleList(
@@ -310,7 +310,12 @@ class Recurrent(nn.Module):
         Ours is batch first whatever the module's ``batch_first``. Raises :class:`UsageError` for projections and other
         modules.
         """
-        return layer_from_torch(cls, module)
+        cell, sizes = cell_of(module), (module.input_size, module.hidden_size, module.num_layers)
+        layer = cls(cell, *sizes, module.bidirectional, module.dropout)
+        weight = module.all_weights[0][0]
+        layer.to(weight.device, weight.dtype)
+        copy_from_torch(layer.directions(), module)
+        return layer.train(module.training)
 
     def to_torch(self) -> nn.RNNBase:
         """The same layer as torch's module, with ``batch_first=True``; weights are copied.

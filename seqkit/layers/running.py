@@ -6,7 +6,7 @@ B batch, T time, I inputs, H hidden units, L layers, D directions.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,18 +16,16 @@ from seqkit.cells import Cell, CellState
 from seqkit.kernels import Cudnn, Kernel, Reference, Weights, choose_kernel
 from seqkit.kernels.masked import Masked
 from seqkit.layers.call_checks import check_dtypes
+from seqkit.layers.layer import RecurrentLayer
 from seqkit.layers.noise import Draws, check_reference, drawn_in_the_loop
 from seqkit.layers.state import State
 from seqkit.layers.zoneout import Zoneout
-
-if TYPE_CHECKING:
-    from seqkit.layers.recurrent import Recurrent
 
 
 class _Call(NamedTuple):
     """What every layer of a call shares."""
 
-    layer: Recurrent
+    layer: RecurrentLayer
     layers: list[list[nn.Module]]
     cell: Cell
     kernel: Kernel
@@ -36,7 +34,7 @@ class _Call(NamedTuple):
 
 
 def run_layers(
-    layer: Recurrent, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None
+    layer: RecurrentLayer, x: Tensor, lengths: Tensor | None, state: State | None, kernel: str | None
 ) -> tuple[Tensor, State]:
     """x (B, T, I), or one step (B, I), and a state (B, L·D, H), None for zeros, to outputs and the state after them.
 
@@ -102,7 +100,7 @@ def _run_one(
     return (_masking(call, x, number) or kernel).run(cell, weights, x, lengths, start, call.layer._packed.layer(number))
 
 
-def _kernel(layer: Recurrent, x: Tensor, kernel: str | None) -> Kernel:
+def _kernel(layer: RecurrentLayer, x: Tensor, kernel: str | None) -> Kernel:
     """The kernel of a call: the reference where training draws numbers inside the loop over time."""
     name = kernel or layer.kernel
     if not layer.training or not drawn_in_the_loop(layer.cell, layer.recurrent_dropout):
@@ -111,7 +109,7 @@ def _kernel(layer: Recurrent, x: Tensor, kernel: str | None) -> Kernel:
     return Reference(by_hand=False)
 
 
-def apart(layer: Recurrent, always: bool = False) -> bool:
+def apart(layer: RecurrentLayer, always: bool = False) -> bool:
     """Whether something happens between the layers, so that they cannot run in one call.
 
     With ``always``, whether it does in training or in evaluation.
