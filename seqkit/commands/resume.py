@@ -94,7 +94,7 @@ def _complete(run: RunDirectory, facts: dict[str, Any], device: str | None, cell
     missing = run.missing(facts)
     if not missing:
         return
-    if {*missing} == {run.report.name} or is_ensemble(facts):
+    if {*missing} <= {run.report.name, run.card.name} or is_ensemble(facts):
         write_report(run.path, cell)
     else:
         session = resume(run.path, [], device, cell=cell)
