@@ -6,6 +6,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from seqkit.cells import is_own
@@ -28,6 +29,7 @@ from seqkit.tables import Table
 from seqkit.topologies import Generates
 from seqkit.training import Callback, Stopped
 from seqkit.training.distributed import PeerLost, Processes, alone
+from seqkit.training.trackers import Tracker, tracker
 
 T = TypeVar("T")
 
@@ -64,6 +66,11 @@ def train(
     # No other process may take the run up until its report is written.
     with training.run.writing():
         return _train(training, notes, began, callbacks)
+
+
+def open_trackers(names: Sequence[str], run: Path) -> list[Tracker]:
+    """The trackers that ``--log`` names; raises :class:`UsageError` for one whose package is not installed."""
+    return [tracker(name, run, Reporter().prose) for name in dict.fromkeys(names)]
 
 
 def _silent(line: str) -> None:
