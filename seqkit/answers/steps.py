@@ -74,6 +74,10 @@ class Framed:
         """The labels with a space between, and their probabilities as JSON."""
         return " ".join(self.labels), {"labels": self.labels, "sure": self.confidences}
 
+    def columns(self) -> dict[str, Sequence[Any]]:
+        """For a table with a row for each frame: its label, and the probability of that."""
+        return {"label": self.labels, "confidence": self.confidences}
+
 
 class StreamedLabel(NamedTuple):
     """The prediction for one frame of a stream; frames are counted from 1 in each sequence."""
@@ -124,6 +128,12 @@ class FramedSets:
             "labels": [list(labels) for labels in self.labels],
             "probabilities": named,
         }
+
+    def columns(self) -> dict[str, Sequence[Any]]:
+        """For a table with a row for each frame: its set, ``a|b``, and the probability of each label."""
+        columns = zip(*self.probabilities, strict=True)
+        named = {f"probabilities.{name}": column for name, column in zip(self.names, columns, strict=False)}
+        return {"label": [written(labels) for labels in self.labels], **named}
 
 
 class StreamedSet(NamedTuple):

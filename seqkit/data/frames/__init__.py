@@ -5,9 +5,17 @@ T frames, F features of a frame.
 
 from seqkit.data.frames.arrays import ARRAYS, LABELS
 from seqkit.data.frames.clip import AnyClip, Clip, LabelledClip, LabelSetClip, Layout, clip_of, split_clips
-from seqkit.data.frames.reading import has_label_sets, read_clip, read_clips, read_label_set_clips
+from seqkit.data.frames.reading import (
+    has_label_sets,
+    holds_frames,
+    read_clip,
+    read_clips,
+    read_label_set_clips,
+    sequence_files,
+)
 from seqkit.data.frames.scaling import Scaling
 from seqkit.data.frames.tables import TABLES, table_of
+from seqkit.data.frames.time_columns import FeatureColumns
 from seqkit.data.frames.values import parse_number, split_line
 
 __all__ = [
@@ -16,16 +24,19 @@ __all__ = [
     "TABLES",
     "AnyClip",
     "Clip",
+    "FeatureColumns",
     "LabelSetClip",
     "LabelledClip",
     "Layout",
     "Scaling",
     "clip_of",
     "has_label_sets",
+    "holds_frames",
     "parse_number",
     "read_clip",
     "read_clips",
     "read_label_set_clips",
+    "sequence_files",
     "split_clips",
     "split_line",
     "table_of",

@@ -44,7 +44,7 @@ class LabelFrames(FrameTarget[LabelledClip, Framed]):
 
     def read(self, config: FrameOptions, path: Path, layout: Layout | None) -> list[LabelledClip]:
         """A label for each frame."""
-        return read_clips(path, config.label_column, layout, config.form, config.group_column)
+        return read_clips(path, config.label_column, layout, config.form, config.group_column, config.chosen_columns)
 
     def check(self, clips: Sequence[LabelledClip]) -> None:
         """Raises :class:`DataError` if all frames have one label."""

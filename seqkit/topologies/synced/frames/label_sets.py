@@ -51,9 +51,8 @@ class LabelSetFrames(FrameTarget[LabelSetClip, FramedSets]):
 
     def read(self, config: FrameOptions, path: Path, layout: Layout | None) -> list[LabelSetClip]:
         """A set of labels for each frame."""
-        return read_label_set_clips(
-            path, config.label_column, layout, config.label_separator, config.form, config.group_column
-        )
+        mark, group = config.label_separator, config.group_column
+        return read_label_set_clips(path, config.label_column, layout, mark, config.form, group, config.chosen_columns)
 
     def check(self, clips: Sequence[LabelSetClip]) -> None:
         """Nothing: reading has found a label."""
