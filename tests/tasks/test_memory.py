@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from seqkit import UsageError
-from seqkit.answers.steps import Tagged
 from seqkit.config import make_config
 from seqkit.data.inputs.words import WordReader
 from seqkit.data.questions import asked
