@@ -26,7 +26,7 @@ from seqkit.report.run_files import RunFiles
 from seqkit.runs import RunOutcome, Session, Training
 from seqkit.runs.model import open_run
 from seqkit.tables import Table
-from seqkit.topologies import Generates
+from seqkit.topologies import Generates, LabelsSteps
 from seqkit.training import Callback, Stopped
 from seqkit.training.distributed import PeerLost, Processes, alone
 from seqkit.training.trackers import Tracker, tracker
@@ -115,6 +115,14 @@ def _train(session: Session, notes: Sequence[str], began: float, callbacks: Sequ
     return 0
 
 
+def _example_input(session: Session) -> str:
+    """What stands for an input in a command."""
+    task = session.task
+    if isinstance(task, LabelsSteps) or task.topology == "one to one":
+        return "--input FILE"
+    return "FILE" if isinstance(task.parse_input("x"), Path) else '"…"'
+
+
 def _named(session: Session) -> str:
     """The run as a command takes it, with the file of its cell if that is one of a person's own."""
     cell = getattr(session.config, "cell", "")
@@ -145,6 +153,8 @@ def _show_opening(session: Session, notes: Sequence[str], reporter: Reporter) ->
     # Lines of their own: the folder's name may be long, the sizes of the splits, too.
     reporter.line(f"{session.task.name} in {session.run.path}")
     reporter.line(f"{train:,} {unit} to train, {valid:,} to validate, {test:,} to test")
+    if (counted := session.task.unit(session.config)) != unit:
+        reporter.line(f"speed is in {counted} a second")
     if session.device.type != "cpu":
         reporter.line(f"on {describe_device(session.device)}")
     if minutes := session.config.minutes:
@@ -179,7 +189,7 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
             f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
         )
     echo(f"The run is in {session.run.path}; try:")
-    echo(f'  seqkit predict {_named(session)} "…"')
+    echo(f"  seqkit predict {_named(session)} {_example_input(session)}")
     if isinstance(session.task, Generates):
         echo(f'  seqkit generate {_named(session)} --prompt "…"')
 

@@ -329,3 +329,8 @@ def test_a_column_of_time_is_left_out_and_a_note_says_so(walks, command, tmp_pat
     done = command("predict", tmp_path / "run", "--input", clips / "walk00.csv")
     assert rows_of(done.stdout)[0] == ["when", "place", "other", "label", "predicted_label", "predicted_confidence"]
     assert command("evaluate", tmp_path / "run", "--data", clips).returncode == 0
+
+
+def test_the_closing_hint_is_a_command_that_such_a_run_understands(causal):
+    out, done = causal
+    assert f"  seqkit predict {out} --input FILE\n" in done.stdout
