@@ -40,7 +40,7 @@ def test_a_bar_is_one_output_that_is_replaced(monkeypatch):
 
 def test_a_session_shows_a_bar_in_a_notebook_alone_and_a_report_shows_itself(tmp_path, monkeypatch, capsys):
     draw = random.Random(0)
-    rows = "".join(f"a {draw.choice('xyz')} film,{draw.choice('ab')}\n" for _ in range(60))
+    rows = "".join(f"a {draw.choice('xyz')} film {n},{draw.choice('ab')}\n" for n in range(60))
     (tmp_path / "my.csv").write_text(f"text,label\n{rows}")
     task, seen = find_task("sentiment"), []
     values = {"data": str(tmp_path / "my.csv"), "epochs": 1, "hidden_size": 4, "embedding_size": 4}
