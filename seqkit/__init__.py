@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from seqkit.inspection.record import record
     from seqkit.layers import CRF, Attention, Decoder, Encoded, Encoder, Head, Loss, Pooling, Recurrent, State
     from seqkit.nn import speed_up
+    from seqkit.report.shown import Report
     from seqkit.runs import Model, Predictor, load
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Pooling",
     "Predictor",
     "Recurrent",
+    "Report",
     "SeqkitError",
     "SequenceClassifier",
     "SequenceLabeler",
@@ -58,6 +60,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Report": "seqkit.report.shown",
     "record": "seqkit.inspection.record",
     "speed_up": "seqkit.nn",
     "Cell": "seqkit.cells",

@@ -55,7 +55,7 @@ class Captioning(OneToMany[CaptionConfig]):
         """Letters of the scripts, faces and sizes that the configuration names, or the pictures of a folder."""
         if config.data != _GLYPHS:
             return super().read_source(config, notes)
-        if (config.picture_size, config.color) != (SIDE, False):
+        if config.picture_size != SIDE or config.color:
             raise UsageError(f"glyphs are grey pictures of {SIDE} x {SIDE}; leave out --picture-size and --color")
         examples = glyphs(config.scripts.split(","), config.faces.split(","), _sizes(config))
         letters = sorted({example.group for example in examples})

@@ -12,7 +12,8 @@ import torch
 
 from seqkit.config import option
 from seqkit.data import Splits
-from seqkit.data.sources.memory import NOTHING, PROBLEMS, SHORTEST, asked, memory_problem
+from seqkit.data.questions import ASKED, asked
+from seqkit.data.sources.memory import NOTHING, PROBLEMS, SHORTEST, memory_problem
 from seqkit.data.tagged import Sentence
 from seqkit.errors import UsageError
 from seqkit.scores.labels import LabelScore
@@ -23,7 +24,7 @@ from seqkit.topologies.powers import Explanation
 from seqkit.topologies.synced.tagging import SyncedTagging, TagCodec, Tagged, TaggingHead, TaggingOptions
 from seqkit.topologies.synced.tagging.scores import commonest_label_baseline, tagging_label_scores, tagging_tables
 
-__all__ = ["TASK", "Memory", "MemoryConfig", "WordsCodec"]
+__all__ = ["TASK", "Memory", "MemoryConfig"]
 
 _GENERATED = "generated"
 _MOST_LENGTHS = 8
@@ -63,14 +64,6 @@ class MemoryConfig(TaggingOptions):
     patience: int = 0
 
 
-class WordsCodec(TagCodec):
-    """Words with blanks between them, whatever they are made of."""
-
-    def words(self, raw: str | Sequence[str]) -> tuple[str, ...]:
-        """The words of a typed sequence; words are taken as they are."""
-        return tuple(raw.split() if isinstance(raw, str) else raw)
-
-
 class Memory(SyncedTagging[MemoryConfig]):
     """Adding, copying, parity, recall, brackets and S3, generated; or any sequences with tags.
 
@@ -94,17 +87,13 @@ class Memory(SyncedTagging[MemoryConfig]):
         return memory_problem(config.problem, config.length, config.sequences, config.tested, config.seed_of_splits)
 
     def scheme_of(self, config: MemoryConfig, train: Sequence[Sentence]) -> str | None:
-        """Plain labels."""
-        return None
+        """Answers to what is asked; words have blanks between them, whatever they are made of."""
+        return ASKED
 
-    def learn_codec(self, config: MemoryConfig, train: Sequence[Sentence]) -> WordsCodec:
+    def learn_codec(self, config: MemoryConfig, train: Sequence[Sentence]) -> TagCodec:
         """Words and answers of the training split; where nothing is asked there is no label, and so no loss."""
         labels = sorted({tag for sentence in train for tag in sentence.tags} - {NOTHING})
-        return WordsCodec.learn(train, labels, lowercase=config.lowercase, normal_form=config.normal_form)  # type: ignore[return-value]
-
-    def load_codec(self, files: Mapping[str, Any]) -> WordsCodec:
-        """The codec of a run."""
-        return WordsCodec.from_json(files)  # type: ignore[return-value]
+        return TagCodec.learn(train, labels, ASKED, lowercase=config.lowercase, normal_form=config.normal_form)
 
     def score_counts(self, predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> ScoreCounts:
         """Correct answers and all answers, by length.
@@ -143,13 +132,6 @@ class Memory(SyncedTagging[MemoryConfig]):
         """The probability of each answer, and whether it is correct."""
         (answers,), (truth,) = _answers([prediction], [example])
         return super().confidences(answers, truth)
-
-    def format_prediction(self, prediction: Tagged) -> tuple[str, dict[str, Any]]:
-        """The answers, in the order in which they are asked for; as JSON with their probabilities."""
-        places = asked(prediction.words)
-        answers = [prediction.tags[place] for place in places]
-        sure = [prediction.confidences[place] for place in places]
-        return " ".join(answers), {"words": prediction.words, "answers": answers, "sure": sure}
 
     def explain(self, head: TaggingHead, codec: TagCodec, raw: str | Sequence[str]) -> Explanation:
         """The log-probabilities of the answers, summed; and the words."""

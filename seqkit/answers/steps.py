@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from seqkit.answers.labels import written
 from seqkit.data.punctuation import MARKED, restored
+from seqkit.data.questions import ASKED, asked
 from seqkit.data.schemes import spans
 
 _LEAST = -700.0
@@ -24,7 +25,7 @@ class Tagged:
 
     ``n_best`` has each labelling with the logarithm of its probability, the best first, where more than one was asked
     for; ``probabilities`` (T, K) has those of all labels, where they were asked for; ``scheme`` says what labels mean:
-    one of :mod:`seqkit.data.schemes`, ``punctuation``, or None for plain labels.
+    one of :mod:`seqkit.data.schemes`, ``punctuation``, ``asked``, or None for plain labels.
     """
 
     words: tuple[str, ...]
@@ -40,7 +41,13 @@ class Tagged:
         return tagged_text(self.words, self.tags, self.scheme)
 
     def formatted(self) -> tuple[str, dict[str, Any]]:
-        """The sentence with its labels, and all that is known of it as JSON, spans among it where labels mark them."""
+        """The sentence with its labels, and all that is known of it as JSON, spans among it where labels mark them; or
+        the answers, in the order in which they are asked for.
+        """
+        if self.scheme == ASKED:
+            places = asked(self.words)
+            answers, sure = [self.tags[place] for place in places], [self.confidences[place] for place in places]
+            return " ".join(answers), {"words": self.words, "answers": answers, "sure": sure}
         facts: dict[str, Any] = {"words": self.words, "tags": self.tags, "sure": self.confidences}
         if self.scheme == MARKED:
             facts = {"text": self.text, **facts}
@@ -73,6 +80,10 @@ class Framed:
     def formatted(self) -> tuple[str, dict[str, Any]]:
         """The labels with a space between, and their probabilities as JSON."""
         return " ".join(self.labels), {"labels": self.labels, "sure": self.confidences}
+
+    def columns(self) -> dict[str, Sequence[Any]]:
+        """For a table with a row for each frame: its label, and the probability of that."""
+        return {"label": self.labels, "confidence": self.confidences}
 
 
 class StreamedLabel(NamedTuple):
@@ -124,6 +135,12 @@ class FramedSets:
             "labels": [list(labels) for labels in self.labels],
             "probabilities": named,
         }
+
+    def columns(self) -> dict[str, Sequence[Any]]:
+        """For a table with a row for each frame: its set, ``a|b``, and the probability of each label."""
+        columns = zip(*self.probabilities, strict=True)
+        named = {f"probabilities.{name}": column for name, column in zip(self.names, columns, strict=False)}
+        return {"label": [written(labels) for labels in self.labels], **named}
 
 
 class StreamedSet(NamedTuple):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from seqkit.commands.completion import complete_runs
 from seqkit.commands.output import echo
@@ -23,6 +24,19 @@ from seqkit.errors import SeqkitError, UsageError
 if TYPE_CHECKING:
     from seqkit.config import TrainingConfig
     from seqkit.topologies import AnyTask
+
+
+def _complete_cells(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The last name of a list with commas, beside those that are there."""
+    from seqkit.cells import available_cells
+
+    before, comma, begun = incomplete.rpartition(",")
+    listed = before.split(",")
+    return [
+        CompletionItem(f"{before}{comma}{name}")
+        for name in available_cells()
+        if name.startswith(begun) and name not in listed
+    ]
 
 
 class PlannedRun(NamedTuple):
@@ -36,7 +50,11 @@ class PlannedRun(NamedTuple):
 def _task_command(task: AnyTask) -> click.Command:
     own = [
         click.Option(
-            ["--cells"], required=True, metavar="NAMES", help="Recurrent cells, or FILE.py:CLASS, separated by commas."
+            ["--cells"],
+            required=True,
+            metavar="NAMES",
+            help="Recurrent cells, or FILE.py:CLASS, separated by commas.",
+            shell_complete=_complete_cells,
         ),
         click.Option(["--seeds"], type=click.IntRange(1, 1000), default=3, help="Runs of each cell. [3]"),
         click.Option(["--out"], metavar="FOLDER", help="Folder of the runs. [runs/compare-TASK-N]"),
@@ -63,6 +81,11 @@ def _task_command(task: AnyTask) -> click.Command:
 
 class _TaskOrRuns(TaskGroup):
     """Commands with a task; the folder of a run, in the place of a task, begins a list of finished runs."""
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names of the tasks, and the folders of runs."""
+        runs = complete_runs(context, click.Argument(["run"]), incomplete)
+        return [*super().shell_complete(context, incomplete), *(run for run in runs if run.type == "plain")]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """The command of that task, or the one that takes this run and others."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,31 +19,36 @@ if TYPE_CHECKING:
 
 _EXAMPLES = 16
 """Examples of the test split that gradients flow through, where no text is given."""
+_LONGEST_NAME = 40
+"""Letters of a text that name its page."""
+_LONGEST_PATH = 255
+"""Letters of a name that a file may have; the system refuses to look for a longer one."""
 
 
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
-@click.argument("text", required=False)
+@click.argument("texts", nargs=-1)
 @click.option("--gradient-flow", is_flag=True, help="Show how far gradients flow back in rnn, lstm and gru.")
 @click.option(
     "--beside", metavar="RUN", multiple=True, help="With --gradient-flow: a run with another cell. Repeatable."
 )
-@click.option("--out", metavar="FILE", help="The page. [RUN/inspect.html]")
+@click.option("--out", metavar="FILE", help="The page. [RUN/inspect/, named after the text]")
 @device_option
 @cell_option
 def command(
     run: str,
-    text: str | None,
+    texts: tuple[str, ...],
     gradient_flow: bool,
     beside: tuple[str, ...],
     out: str | None,
     device: str | None,
     cell: str | None,
 ) -> None:
-    """Write a page of a model's gates and states while it reads a text.
+    """Write a page of a model's gates and states while it reads a text; several texts are shown beside each other.
 
     For pictures, vectors and frames, TEXT is a file. With --gradient-flow and no TEXT, gradients flow through examples
-    of the run's test data; trained are the run's own cell, and those of --beside.
+    of the run's test data; trained are the run's own cell, and those of --beside. Other texts have a page of their own;
+    the same ones have it written anew. What is printed is where the page is.
     """
     from seqkit.files import remove_drafts_of, write_atomic
     from seqkit.inspection.gradient_flow import gradient_flows
@@ -50,26 +57,42 @@ def command(
     from seqkit.inspection.page import page
     from seqkit.runs import load
 
-    if text is None and not gradient_flow:
+    if not texts and not gradient_flow:
         raise UsageError("give a text to look at, or --gradient-flow")
     if beside and not gradient_flow:
         raise UsageError("--beside needs --gradient-flow; add it")
-    target = Path(out) if out else Path(run) / "inspect.html"
-    if out and not target.absolute().parent.is_dir():
-        raise UsageError(f"cannot write {target}: there is no such folder; choose another file with --out")
+    if out and not Path(out).absolute().parent.is_dir():
+        raise UsageError(f"cannot write {out}: there is no such folder; choose another file with --out")
     model = load(run, device, cell)
     check_has_time(model)
-    raw = None if text is None else model.task.parse_input(text)
-    inside = None if text is None else look_inside(model, raw)
+    raws = {text: model.task.parse_input(text) for text in texts}
+    insides = {text: look_inside(model, raw) for text, raw in raws.items()}
     flows = None
     if gradient_flow:
         models = [model, *(load(each, device, cell) for each in beside)]
-        flows = gradient_flows(models, _examples(model) if text is None else [raw])
+        flows = gradient_flows(models, [*raws.values()] or _examples(model))
     title = f"Inside {Path(run).absolute().name}"
     subtitle = f"{model.task.name}: {model.task.summary}"
+    target = Path(out) if out else _own_page(Path(run), [*raws], gradient_flow, beside)
     remove_drafts_of(target)
-    write_atomic(target, page(title, subtitle, inside, flows).encode("utf-8", "replace"))
+    write_atomic(target, page(title, subtitle, insides, flows).encode("utf-8", "replace"))
     echo(target)
+
+
+def _own_page(run: Path, texts: Sequence[str], gradient_flow: bool, beside: Sequence[str]) -> Path:
+    """A file in the run for what is shown, named after the first text so that people find it, and unlike any other."""
+    from seqkit.files import digest_of, json_bytes
+
+    first = Path(texts[0]).stem if texts and len(texts[0]) < _LONGEST_PATH and Path(texts[0]).is_file() else ""
+    words = re.findall(r"\w+", first or (texts[0] if texts else "gradient flow"))
+    name = "-".join(words).lower()[:_LONGEST_NAME].strip("-")
+    digest = digest_of(json_bytes([texts, gradient_flow, beside]))[:6]
+    folder = run / "inspect"
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make {folder}: {error.strerror}; choose a file elsewhere with --out") from None
+    return folder / f"{name}-{digest}.html"
 
 
 def _examples(model: Model) -> list[Any]:

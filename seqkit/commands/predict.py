@@ -32,7 +32,7 @@ _LONGEST_PATH = 255
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
 @click.argument("texts", nargs=-1)
-@click.option("--input", "source", metavar="FILE", help="A file; - for standard input.")
+@click.option("--input", "source", metavar="FILE", help="A file, or a folder of sequences; - for standard input.")
 @click.option(
     "--format", "form", metavar="csv|tsv|jsonl|json|conll|conllu", help="Format of standard input. [one text per line]"
 )
@@ -75,6 +75,9 @@ def command(
     A command that was stopped goes on from there when it is typed again, if input and model are the same. An OUTPUT
     that ends in .parquet is Parquet, and begins anew.
 
+    Of a run on frames, FILE is a sequence, or a folder of them: its rows come out with the label of each frame and its
+    probability beside them. A folder comes out as one table, or in a folder, --output FOLDER, as a table for each.
+
     With --shard each part is a table of its own, and the rows of all parts in order are those of one prediction.
 
     With --stream a line is a frame: numbers between commas, semicolons, tabs or spaces. Each is answered as soon as
@@ -82,6 +85,7 @@ def command(
     end.
     """
     from seqkit.commands.answering import PredictRequest, answer
+    from seqkit.commands.sequences import answer_sequences, sequences_of
     from seqkit.commands.shards import parse_shard
     from seqkit.data.readers import file_form
     from seqkit.runs import load
@@ -100,9 +104,16 @@ def command(
     request = replace(request, shard=None if part is None else parse_shard(part))
     request.check()
     model = load(run, device, cell)
-    _check_folder(model, path)
     if stream:
+        _check_folder(model, path)
         return _follow(model, source or "-", as_json)
+    files = sequences_of(model, path, request.form) if path and not streamed and not column else None
+    if path and files is not None:
+        if part or settings or request.in_parquet:
+            raise UsageError("sequences are answered by tables; leave out --shard, --set, and an output in Parquet")
+        answer_sequences(model, path, files, request.output, request.form, as_json)
+        return 0
+    _check_folder(model, path)
     _check_texts(model, run, texts)
     options = dict(_option(model, setting) for setting in settings)
     answer(model, replace(request, model=answering_digest(Path(run))), options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 
 from seqkit.commands.completion import complete_runs
 from seqkit.commands.device import cell_option, device_option
+from seqkit.commands.log_option import log_option
 from seqkit.commands.output import echo
 from seqkit.errors import UsageError
 from seqkit.files import read_json
@@ -22,9 +24,12 @@ if TYPE_CHECKING:
 @click.argument("run", shell_complete=complete_runs)
 @click.option("--epochs", metavar="INT", type=int, help="Train until the run has had this many epochs in total.")
 @click.option("--profile", is_flag=True, help="Show where the time of a step goes; a trace is written, too.")
+@log_option
 @device_option
 @cell_option
-def command(run: str, epochs: int | None, profile: bool, device: str | None, cell: str | None) -> int:
+def command(
+    run: str, epochs: int | None, profile: bool, trackers: tuple[str, ...], device: str | None, cell: str | None
+) -> int:
     """Resume a run that was stopped, to exactly the weights it would have had.
 
     With --epochs a finished run is trained further; its scores are made again.
@@ -34,11 +39,18 @@ def command(run: str, epochs: int | None, profile: bool, device: str | None, cel
 
     with joined({"command": f"resume {run} {epochs} {profile} {device}"}) as processes:
         noting = profiled(processes, device or "auto") if profile else processes
-        return _resume(Path(run), epochs, device, cell, noting)
+        return _resume(Path(run), epochs, device, cell, noting, trackers)
 
 
-def _resume(path: Path, epochs: int | None, device: str | None, cell: str | None, processes: Processes) -> int:
-    from seqkit.commands.training import train
+def _resume(
+    path: Path,
+    epochs: int | None,
+    device: str | None,
+    cell: str | None,
+    processes: Processes,
+    trackers: Sequence[str],
+) -> int:
+    from seqkit.commands.training import open_trackers, train
     from seqkit.runs import RunDirectory, resume
     from seqkit.runs.extension import extend
     from seqkit.runs.follower import follow_again
@@ -63,7 +75,8 @@ def _resume(path: Path, epochs: int | None, device: str | None, cell: str | None
     # A run that began with torch's kernels goes on with them: no need to wait for a build.
     kernel = "native" if facts.get("native") else "torch"
     if processes.first:
-        return train(kernel, lambda notes: resume(path, notes, device, processes, cell), processes)
+        logs = open_trackers(trackers, path)
+        return train(kernel, lambda notes: resume(path, notes, device, processes, cell), processes, logs)
     return train(kernel, lambda notes: follow_again(path, device, processes, cell), processes)
 
 
@@ -94,7 +107,7 @@ def _complete(run: RunDirectory, facts: dict[str, Any], device: str | None, cell
     missing = run.missing(facts)
     if not missing:
         return
-    if {*missing} == {run.report.name} or is_ensemble(facts):
+    if {*missing} <= {run.report.name, run.card.name} or is_ensemble(facts):
         write_report(run.path, cell)
     else:
         session = resume(run.path, [], device, cell=cell)

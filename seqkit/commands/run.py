@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seqkit.commands.log_option import LOG
 from seqkit.commands.task_options import TaskCommand, TaskGroup, config_options, config_values, data_argument, with_data
 from seqkit.machine import launched
 
@@ -22,13 +23,6 @@ def _task_command(task: AnyTask) -> click.Command:
     out_option = click.Option(["--out"], metavar="FOLDER", help="Folder of the run. [runs/TASK-N]")
     profile_option = click.Option(
         ["--profile"], is_flag=True, help="Show where the time of a step goes; a trace is written, too."
-    )
-
-    log_option = click.Option(
-        ["--log", "trackers"],
-        type=click.Choice(["tensorboard", "mlflow", "wandb", "trackio"]),
-        multiple=True,
-        help="Send each evaluation to an installed tracker. Repeatable.",
     )
 
     def run(
@@ -50,18 +44,17 @@ def _task_command(task: AnyTask) -> click.Command:
             noting = profiled(processes, config.device) if profile else processes
             return _run(task, config, out, noting, trackers)
 
-    own = [data_argument(), out_option, profile_option, log_option]
+    own = [data_argument(), out_option, profile_option, click.Option(["--log", "trackers"], **LOG)]
     return TaskCommand(task.name, params=[*own, *config_options(task)], callback=run, help=_summary(task))
 
 
 def _run(
     task: AnyTask, config: TrainingConfig, out: str | None, processes: Processes, trackers: Sequence[str] = ()
 ) -> int:
-    from seqkit.commands.training import train
+    from seqkit.commands.training import open_trackers, train
     from seqkit.devices import find_device
     from seqkit.runs import start
     from seqkit.runs.follower import follow
-    from seqkit.training.trackers import tracker
 
     config = _in_shards(config, processes)
     # The native kernels are for the CPU: nobody waits for a build that nothing would use.
@@ -69,9 +62,9 @@ def _run(
     folder = _folder(task, out, processes)
     config = _prepared(task, config, folder, processes)
     if processes.share(b"again" if launched() and processes.first and _goes_on(task, config, folder) else b""):
-        return _resume(kernel, folder, processes)
+        return _resume(kernel, folder, processes, trackers)
     if processes.first:
-        logs = [tracker(name, folder) for name in trackers]
+        logs = open_trackers(trackers, folder)
         return train(kernel, lambda notes: start(task, config, folder, notes, processes), processes, logs)
     return train(kernel, lambda notes: follow(task, config, processes), processes)
 
@@ -93,13 +86,14 @@ def _prepared(task: AnyTask, config: TrainingConfig, folder: Path, processes: Pr
     return read_prepared(task, config, beside)
 
 
-def _resume(kernel: str, folder: Path, processes: Processes) -> int:
-    from seqkit.commands.training import train
+def _resume(kernel: str, folder: Path, processes: Processes, trackers: Sequence[str]) -> int:
+    from seqkit.commands.training import open_trackers, train
     from seqkit.runs import resume
     from seqkit.runs.follower import follow_again
 
     if processes.first:
-        return train(kernel, lambda notes: resume(folder, notes, None, processes), processes)
+        logs = open_trackers(trackers, folder)
+        return train(kernel, lambda notes: resume(folder, notes, None, processes), processes, logs)
     return train(kernel, lambda notes: follow_again(folder, None, processes), processes)
 
 

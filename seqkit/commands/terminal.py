@@ -120,11 +120,13 @@ class Reporter(Callback):
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
         """Prints a line for the epoch; a star marks the best so far."""
         ended = trainer.progress.finished or trainer.done == 1
-        left = "" if ended else f"  {clock(self._left(trainer))} left"
+        # A run may be resumed where nothing was left of an epoch but its evaluation: no speed is known yet.
+        measured = trainer.progress.examples > self._began_examples
+        left = "" if ended or not measured else f"  {clock(self._left(trainer))} left"
         star = " *" if better else ""
         scores = "  ".join(f"{name} {record[name]:.3f}" for name in _shown_scores(trainer))
         valid, train = f"valid loss {record['loss']:.3f}  {scores}", f"loss {record['train_loss']:.3f}  "
-        speed, end = f"  {self._speed(trainer):,.0f}/s", f"{left}{star}"
+        speed, end = f"  {self._speed(trainer):,.0f}/s" if measured else "", f"{left}{star}"
         digits = len(str(trainer.config.epochs))
         width = max(2, digits) + 1 + digits
         start = f"epoch {_epoch(record['epoch'], trainer):>{width}}  "

@@ -6,6 +6,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from seqkit.cells import is_own
@@ -27,9 +28,10 @@ from seqkit.runs import RunOutcome, Session, Training
 from seqkit.runs.model import open_run
 from seqkit.runs.prepared import amount_of
 from seqkit.tables import Table
-from seqkit.topologies import Generates
+from seqkit.topologies import Generates, LabelsSteps
 from seqkit.training import Callback, Stopped
 from seqkit.training.distributed import PeerLost, Processes, alone
+from seqkit.training.trackers import Tracker, tracker
 
 T = TypeVar("T")
 
@@ -68,6 +70,11 @@ def train(
     # No other process may take the run up until its report is written.
     with training.run.writing():
         return _train(training, notes, began, callbacks)
+
+
+def open_trackers(names: Sequence[str], run: Path) -> list[Tracker]:
+    """The trackers that ``--log`` names; raises :class:`UsageError` for one whose package is not installed."""
+    return [tracker(name, run, Reporter().prose) for name in dict.fromkeys(names)]
 
 
 def _silent(line: str) -> None:
@@ -112,6 +119,14 @@ def _train(session: Session, notes: Sequence[str], began: float, callbacks: Sequ
     return 0
 
 
+def _example_input(session: Session) -> str:
+    """What stands for an input in a command."""
+    task = session.task
+    if isinstance(task, LabelsSteps) or task.topology == "one to one":
+        return "--input FILE"
+    return "FILE" if isinstance(task.parse_input("x"), Path) else '"…"'
+
+
 def _named(session: Session) -> str:
     """The run as a command takes it, with the file of its cell if that is one of a person's own."""
     cell = getattr(session.config, "cell", "")
@@ -144,6 +159,8 @@ def _show_opening(session: Session, notes: Sequence[str], reporter: Reporter) ->
     # Lines of their own: the folder's name may be long, the sizes of the splits, too.
     reporter.line(f"{session.task.name} in {session.run.path}")
     reporter.line(f"{train:,} {unit} to train, {valid:,} to validate, {test:,} to test")
+    if (counted := session.task.unit(session.config)) != unit:
+        reporter.line(f"speed is in {counted} a second")
     if session.device.type != "cpu":
         reporter.line(f"on {describe_device(session.device)}")
     if minutes := session.config.minutes:
@@ -178,7 +195,7 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
             f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
         )
     echo(f"The run is in {session.run.path}; try:")
-    echo(f'  seqkit predict {_named(session)} "…"')
+    echo(f"  seqkit predict {_named(session)} {_example_input(session)}")
     if isinstance(session.task, Generates):
         echo(f'  seqkit generate {_named(session)} --prompt "…"')
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from seqkit.inspection.flow_plots import overlaid_flows
@@ -27,20 +28,54 @@ _ANSWERS = 20
 """Possible answers whose probabilities are shown, the likeliest."""
 _UNITS = 48
 """Rows of a heat map: of more units, those that change most are shown."""
+_LayerKey = tuple[str, int, bool]
+"""A direction of a layer: the name of its module, its number, and whether it reads backward"""
 
 
-def page(title: str, subtitle: str, inside: Inside | None, flows: Flows | None = None) -> str:
-    """The page as HTML: what happens inside, if there is an input, and how gradients flow, if that was measured."""
-    maps, sections = HeatMaps(), []
-    if inside is not None:
-        sections += [_answer(inside), *(_attention(maps, attention) for attention in inside.attention)]
-        sections += [_layer(maps, layer) for layer in inside.layers]
+def page(title: str, subtitle: str, insides: Mapping[str, Inside], flows: Flows | None = None) -> str:
+    """The page as HTML: what happens inside, beside each other for several inputs, and how gradients flow.
+
+    Args:
+        title, subtitle: of the page.
+        insides: what happens inside, by the text of the input.
+        flows: how gradients flow, if that was measured.
+    """
+    maps, units = HeatMaps(), _common_units([*insides.values()])
+    columns = [_sections(maps, inside, units) for inside in insides.values()]
+    content = _beside([*insides], columns) if len(columns) > 1 else [part for column in columns for part in column]
     if flows is not None:
-        sections.append(_gradient_flow(flows, inside is not None))
+        content.append(_gradient_flow(flows, len(columns)))
     header = f"<header><h1>{safe(title)}</h1>{muted(subtitle)}</header>"
     script = "<noscript><p>The heat maps are drawn by a script inside this page; allow it to see them.</p></noscript>"
-    body = "\n".join([header, *sections, script])
+    body = "\n".join([header, *content, script])
     return document(title, body, asset("seqkit.inspection", "page.css"), f'<div id="tip"></div>{maps.script()}')
+
+
+def _sections(maps: HeatMaps, inside: Inside, units: Mapping[_LayerKey, Sequence[int]]) -> list[str]:
+    attention = [_attention(maps, attention) for attention in inside.attention]
+    return [_answer(inside), *attention, *(_layer(maps, layer, units[_key(layer)]) for layer in inside.layers)]
+
+
+def _beside(texts: Sequence[str], columns: Sequence[Sequence[str]]) -> list[str]:
+    """A column for each input, whose sections begin at the same heights as those of the others."""
+    rows = 1 + max(map(len, columns))
+    articles = (
+        f'<article style="grid-row: span {rows}"><h2>{safe(text)}</h2>{"".join(column)}</article>'
+        for text, column in zip(texts, columns, strict=True)
+    )
+    return [f'<div class="beside">{"".join(articles)}</div>']
+
+
+def _key(layer: Unrolled) -> _LayerKey:
+    return layer.name, layer.layer, layer.backward
+
+
+def _common_units(insides: Sequence[Inside]) -> dict[_LayerKey, list[int]]:
+    """The units of each layer that are shown: the same for all inputs, or they could not be compared."""
+    outputs: dict[_LayerKey, list[Tensor]] = {}
+    for layer in (layer for inside in insides for layer in inside.layers):
+        outputs.setdefault(_key(layer), []).append(layer.states[layer.cell.state_names[0]])
+    return {key: _most_changing(torch.cat(of_layer)) for key, of_layer in outputs.items()}
 
 
 def _answer(inside: Inside) -> str:
@@ -100,9 +135,8 @@ def _attention(maps: HeatMaps, attention: AttentionMap) -> str:
     return section(f"Attention: {place(attention.name)}", f'{scale}<div class="maps">{drawn}</div>')
 
 
-def _layer(maps: HeatMaps, layer: Unrolled) -> str:
-    output = layer.states[layer.cell.state_names[0]]
-    count, units = output.shape[1], _most_changing(output)
+def _layer(maps: HeatMaps, layer: Unrolled, units: Sequence[int]) -> str:
+    count = layer.states[layer.cell.state_names[0]].shape[1]
     way = "reads backward" if layer.backward else "reads forward"
     title = f"{place(layer.name)}, layer {layer.layer + 1}, {way}"
     rows = f"the {len(units)} of {count} units whose output changes most" if len(units) < count else f"{count} units"
@@ -128,10 +162,10 @@ def _most_changing(values: Tensor) -> list[int]:
     return sorted(units, key=lambda unit: -averages[unit])
 
 
-def _gradient_flow(flows: Flows, has_text: bool) -> str:
-    """``has_text``: whether the one example is the input that the page shows."""
+def _gradient_flow(flows: Flows, inputs: int) -> str:
+    """``inputs``: how many the page shows; without any, the examples are those of the test split."""
     plot = f"<figure>{overlaid_flows(flows.cells)}</figure>"
-    texts = f"<p>{safe(_what_is_left(flows))}</p>{muted(_about_flows(flows, has_text))}"
+    texts = f"<p>{safe(_what_is_left(flows))}</p>{muted(_about_flows(flows, inputs))}"
     return section("How far the gradient flows back", f'<div class="pair">{plot}<div>{texts}</div></div>')
 
 
@@ -143,14 +177,15 @@ def _what_is_left(flows: Flows) -> str:
     return f"Left after {last} steps, at initialisation: {initial}; trained: {trained}."
 
 
-def _about_flows(flows: Flows, has_text: bool) -> str:
+def _about_flows(flows: Flows, inputs: int) -> str:
     loss = (
         "The loss is minus the log-probability of the answer, followed back from the last state alone."
         if flows.from_answer
         else "The loss is v · h of the last step, the root mean square over 8 random v of length 1."
     )
     examples = f"{flows.examples} examples" if flows.examples > 1 else "the beginning"
-    read = "the input above" if has_text else f"{examples} of the test split"
+    above = "the input above" if inputs == 1 else f"the {inputs} inputs above"
+    read = above if inputs else f"{examples} of the test split"
     trained = [flow.cell for flow in flows.cells if flow.trained]
     return (
         "Norm of ∂loss/∂h by how many steps back h lies, relative to that of the last step, on a log scale. "

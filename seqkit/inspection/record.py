@@ -44,6 +44,11 @@ class Recorded:
     lengths: Tensor
     """(B)"""
 
+    def __repr__(self) -> str:
+        shape, way = tuple(next(iter(self.states.values())).shape), "backward" if self.backward else "forward"
+        values = ", ".join([*self.gates, *self.states])
+        return f"Recorded({self.name}, layer {self.layer}, {way}, {self.cell!r}: {values} {shape})"
+
     @property
     def kept(self) -> Tensor | None:
         """(B, T, H): the fraction of its state that each unit keeps at each step; None where no gate says it."""

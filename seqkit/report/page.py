@@ -1,4 +1,4 @@
-"""``report.html``: one page about a run, which needs nothing else and no network."""
+"""``report.html``: one page about a run, which needs nothing else and no network; ``card.md`` is written with it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from seqkit.pages import document
 from seqkit.report import answers, origin, results
+from seqkit.report.card import card
 from seqkit.report.mistakes import with_mistakes
 from seqkit.report.run_files import RunFiles, read_run_files
 from seqkit.runs.model import is_ensemble
@@ -38,7 +39,7 @@ _ENSEMBLE_SECTIONS = (
 
 
 def write_report(path: Path, cell: GivenCell = None, mistakes: int | None = None) -> Path:
-    """Makes ``report.html`` of a finished run from what its folder holds, and returns where it is.
+    """Makes ``report.html`` and ``card.md`` of a finished run from what its folder holds; returns where the page is.
 
     With ``mistakes`` so many of the worst are listed. The data are only read for a run without ``report.json``.
 
@@ -49,10 +50,11 @@ def write_report(path: Path, cell: GivenCell = None, mistakes: int | None = None
 
 
 def write_page(files: RunFiles) -> Path:
-    """Writes the page of a run into its folder, and returns where it is."""
-    run, content = files.run, page(files).encode()
+    """Writes the page of a run into its folder, and its card; returns where the page is."""
+    run = files.run
     with run.writing():
-        run.replace_file(run.report.name, content, run.read_facts())
+        contents = {run.report.name: page(files).encode(), run.card.name: card(files).encode()}
+        run.replace_files(contents, run.read_facts())
     return run.report
 
 

@@ -43,6 +43,7 @@ class RunDirectory:
         self.predictions = path / "predictions.jsonl"
         self.findings = path / "report.json"
         self.report = path / "report.html"
+        self.card = path / "card.md"
         self.log = path / "log.txt"
         self.trace = path / "trace.json"
         self.lock = FolderLock(path)
@@ -185,7 +186,7 @@ class RunDirectory:
 
     def complete(self, results: bytes, found: Mapping[str, bytes]) -> None:
         """Writes what a run has found; ``results.json`` last, as a run that has it is finished."""
-        # A report is of earlier results.
+        # A report is of earlier results. The card is made again with it, and keeps what people have filled in.
         for path in (self.results, self.findings, self.report):
             path.unlink(missing_ok=True)
         for name, content in found.items():
@@ -208,15 +209,15 @@ class RunDirectory:
 
     def missing(self, facts: Mapping[str, Any]) -> list[str]:
         """The files that a finished run should have and has not."""
-        needed = [*facts.get("files", {}), self.predictions.name, self.findings.name, self.report.name]
+        needed = [*facts.get("files", {}), self.predictions.name, self.findings.name, self.report.name, self.card.name]
         return [name for name in dict.fromkeys(needed) if not (self.path / name).exists()]
 
     def check_found(self, facts: Mapping[str, Any], *names: str) -> None:
         """Raises :class:`SeqkitError` where a finished run's file is not what it was; without names, any that is there.
 
-        Runs of 0.2.0 and before have no digests of what they found.
+        The card may be changed: people fill it in. Runs of 0.2.0 and before have no digests of what they found.
         """
-        for name in names or facts.get("files", {}):
+        for name in names or facts.get("files", {}).keys() - {self.card.name}:
             path = self.path / name
             if self.results.exists() and path.is_file():
                 self._check_found(path, path.read_bytes(), facts)

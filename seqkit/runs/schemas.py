@@ -37,7 +37,8 @@ TRAINED_RUN: dict[str, Any] = {**RUN, "task": str, "codec": [FileName()], "data"
 """``run.json`` of what is opened, whose format is known"""
 
 _INTERVAL = [float]
-_VERDICT = {"sentence": str, "remarks": [str], "suggestion": (str, None)}
+_VERDICT = {"sentence": str, "remarks": [str], "suggestion": (str, None), "baseline?": str}
+_LABEL = {"precision": float, "recall": float, "f1": float, "support": _COUNT}
 _TUNED = {"score": str, "tuned": float, "at_half": float}
 
 RESULTS: dict[str, Any] = {
@@ -59,6 +60,7 @@ RESULTS: dict[str, Any] = {
     "thresholds?": {**_TUNED, "values": {str: float}},
     "memory?": {"score": str, "tuned": float, "alone": float, "answered": float, "similarity": (float, None)},
     "verdict?": _VERDICT,
+    "labels?": {str: _LABEL},
 }
 """``results.json``"""
 

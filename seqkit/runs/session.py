@@ -39,6 +39,7 @@ from seqkit.topologies import AnyCodec, AnyTask, predict_items
 from seqkit.topologies.distillation import TEACHER_FILE, SoftTargets
 from seqkit.training.checkpoint import own_generators
 from seqkit.training.distributed import Processes, alone
+from seqkit.training.notebook import NotebookBar, in_notebook
 from seqkit.training.trainer import Callback, Trainer
 
 _TEXTS = "texts.json"
@@ -62,8 +63,13 @@ class Session(Training):
         self.run = run
         self.keeper = Keeper(run, config.checkpoint_seconds)
 
-    def train(self, callbacks: Sequence[Callback] = ()) -> None:
-        """See :class:`Training`; raises :class:`UsageError` where another process trains the run."""
+    def train(self, callbacks: Sequence[Callback] | None = None) -> None:
+        """See :class:`Training`; raises :class:`UsageError` where another process trains the run.
+
+        Without ``callbacks`` (None), a notebook shows a bar.
+        """
+        if callbacks is None:
+            callbacks = [NotebookBar()] if in_notebook() else []
         with self.run.writing():
             super().train((self.keeper, *callbacks))
 

@@ -126,8 +126,9 @@ class Training:
         self.trainer.loss = DistillationLoss(self.head, config.teacher_weight, config.temperature)
         self.trainer.batches = DistilledBatches(self.trainer.batches, teacher)
 
-    def train(self, callbacks: Sequence[Callback] = ()) -> None:
+    def train(self, callbacks: Sequence[Callback] | None = None) -> None:
         """Trains to the end; raises :class:`~seqkit.training.Stopped` if asked to stop on the way."""
+        callbacks = callbacks or ()
         self.trainer.callbacks = callbacks
         with self._generators():
             self._place()

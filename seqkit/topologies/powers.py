@@ -73,6 +73,19 @@ class AnswersFiles(Protocol):
 
 
 @runtime_checkable
+class LabelsSteps(Protocol):
+    """Answers files of sequences with tables, a row for each step: ``seqkit predict --input FOLDER``."""
+
+    def sequence_files(self, codec: Any, path: Path, form: FileForm) -> list[Path] | None:
+        """The sequences in a folder, or the file of one; None for a file that is something else."""
+        ...
+
+    def step_columns(self, prediction: Any) -> Mapping[str, Sequence[Any]]:
+        """Columns of a table with a row for each step."""
+        ...
+
+
+@runtime_checkable
 class NamesFiles(Protocol):
     """Inputs that are typed name files."""
 

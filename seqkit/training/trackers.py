@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from seqkit.errors import UsageError
+from seqkit.errors import SeqkitError, UsageError
 from seqkit.training.trainer import Callback, Trainer
 
 
@@ -23,35 +25,64 @@ class Sink(Protocol):
         ...
 
 
-class Tracker(Callback):
-    """Sends the numbers of each evaluation to a tracker, which is opened when the training starts."""
+Opener = Callable[[Mapping[str, Any]], Sink]
+"""Opens a tracker for a training with those options"""
+_LONGEST = 300
+"""Letters of what a tracker says, at most."""
 
-    def __init__(self, open_sink: Callable[[], Sink]) -> None:
-        self.open_sink = open_sink
+
+class Tracker(Callback):
+    """Sends the options of a training and the numbers of each evaluation to a tracker, opened when it starts.
+
+    A tracker that cannot be opened ends the training at once; one that fails later is left out, and a sentence says so.
+    """
+
+    def __init__(self, name: str, open_sink: Opener, say: Callable[[str], None]) -> None:
+        self.name, self.open_sink, self.say = name, open_sink, say
         self.sink: Sink | None = None
 
     def on_start(self, trainer: Trainer) -> None:
-        """Opens it."""
-        self.sink = self.open_sink()
+        """Opens it; raises :class:`SeqkitError` with what the tracker says."""
+        try:
+            self.sink = self.open_sink(asdict(trainer.config))
+        except Exception as error:
+            raise SeqkitError(
+                f"--log {self.name}: {_short(error)}; correct its settings, then resume the run, or run without it"
+            ) from error
 
     def on_evaluate(self, trainer: Trainer, record: dict[str, Any], better: bool) -> None:
         """Sends every number of the record."""
-        if self.sink is not None:
-            numbers = {name: float(value) for name, value in record.items() if isinstance(value, (int, float))}
-            self.sink.write(numbers, trainer.progress.step)
+        numbers = {name: float(value) for name, value in record.items() if isinstance(value, (int, float))}
+        self._attempt(lambda sink: sink.write(numbers, trainer.progress.step))
 
     def on_stop(self, trainer: Trainer) -> None:
         """Closes it."""
-        if self.sink is not None:
-            self.sink.close()
+        self._attempt(lambda sink: sink.close())
+        self.sink = None
+
+    def _attempt(self, action: Callable[[Sink], None]) -> None:
+        if self.sink is None:
+            return
+        try:
+            action(self.sink)
+        except Exception as error:
+            # A network that is away must not cost hours of training.
+            self.sink = None
+            self.say(f"--log {self.name} failed ({_short(error)}); nothing more is sent to it, and training continues")
+
+
+def _short(error: Exception) -> str:
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
 
 
 class TensorBoard:
     """Event files in a folder of the run: ``tensorboard --logdir RUN``."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, options: Mapping[str, Any]) -> None:
         writer = import_module("torch.utils.tensorboard").SummaryWriter
         self.writer = writer(str(run / "tensorboard"))
+        self.writer.add_text("options", "\n".join(f"- {name}: `{value}`" for name, value in options.items()))
 
     def write(self, values: Mapping[str, float], step: int) -> None:
         """A scalar for each name."""
@@ -66,9 +97,10 @@ class TensorBoard:
 class MLflow:
     """A run of MLflow, named like the folder; where it is kept is MLflow's own setting, such as MLFLOW_TRACKING_URI."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, options: Mapping[str, Any]) -> None:
         self.mlflow = import_module("mlflow")
-        self.mlflow.start_run(run_name=run.name)
+        self.mlflow.start_run(run_name=run.absolute().name)
+        self.mlflow.log_params(dict(options))
 
     def write(self, values: Mapping[str, float], step: int) -> None:
         """A metric for each name."""
@@ -82,9 +114,9 @@ class MLflow:
 class Logged:
     """A run of Weights & Biases or Trackio, whose calls are the same; the project is named seqkit."""
 
-    def __init__(self, package: str, run: Path) -> None:
+    def __init__(self, package: str, run: Path, options: Mapping[str, Any]) -> None:
         self.package = import_module(package)
-        self.package.init(project="seqkit", name=run.name)
+        self.package.init(project="seqkit", name=run.absolute().name, config=dict(options))
 
     def write(self, values: Mapping[str, float], step: int) -> None:
         """All values as one entry."""
@@ -95,19 +127,22 @@ class Logged:
         self.package.finish()
 
 
-TRACKERS: dict[str, Callable[[Path], Sink]] = {
+TRACKERS: dict[str, Callable[[Path, Mapping[str, Any]], Sink]] = {
     "tensorboard": TensorBoard,
     "mlflow": MLflow,
-    "wandb": lambda run: Logged("wandb", run),
-    "trackio": lambda run: Logged("trackio", run),
+    "wandb": partial(Logged, "wandb"),
+    "trackio": partial(Logged, "trackio"),
 }
 """By the name of the package"""
 
 
-def tracker(name: str, run: Path) -> Tracker:
-    """The tracker of that name for a run in that folder; raises :class:`UsageError` where its package is missing."""
+def tracker(name: str, run: Path, say: Callable[[str], None]) -> Tracker:
+    """The tracker of that name for a run in that folder; raises :class:`UsageError` where its package is missing.
+
+    ``say`` is given a sentence if it fails during the training.
+    """
     try:
         import_module(name)
     except ImportError:
         raise UsageError(f"--log {name} needs the package {name}; install it with: pip install {name}") from None
-    return Tracker(lambda: TRACKERS[name](run))
+    return Tracker(name, partial(TRACKERS[name], run), say)

@@ -1,7 +1,9 @@
 """Frames on the command line: run, predict, evaluate, stream, stop and resume, as processes on a few sequences."""
 
+import csv
 import json
 import math
+import shutil
 import subprocess
 import sys
 
@@ -11,7 +13,7 @@ from seqkit.tasks.frames import TASK, FrameConfig
 
 from seqkit import SeqkitError
 from seqkit.config import make_config
-from seqkit.runs import resume, start
+from seqkit.runs import load, resume, start
 
 SMALL = ["--hidden-size", "12", "--dropout", "0", "--batch-size", "4", "--learning-rate", "0.02"]
 STRIPS = ["--strips", "40", *SMALL, "--epochs", "2"]
@@ -244,3 +246,91 @@ def test_a_sequence_changed_since_is_noticed(tmp_path):
     np.savez(folder / "0.npz", **content)
     with pytest.raises(SeqkitError, match="have changed since the run began"):
         resume(out, [])
+
+
+def rows_of(text, mark=","):
+    return list(csv.reader(text.splitlines(), delimiter=mark))
+
+
+def test_a_sequence_comes_back_as_its_table_with_labels_beside_the_rows(causal, walks, command):
+    run, file = causal[0], walks / "walk03.csv"
+    done = command("predict", run, "--input", file)
+    assert done.returncode == 0, done.stderr
+    head, *rows = rows_of(done.stdout)
+    own_head, *own = rows_of(file.read_text())
+    assert head == [*own_head, "predicted_label", "predicted_confidence"]
+    assert [row[:3] for row in rows] == own
+    (answer,) = load(run).predict([file])
+    assert [row[3] for row in rows] == list(answer.labels)
+    assert [float(row[4]) for row in rows] == pytest.approx(answer.confidences, abs=1e-5)
+
+
+def test_a_folder_comes_back_as_one_table_or_as_a_folder_of_tables(causal, walks, command, tmp_path):
+    run, clips = causal[0], tmp_path / "clips"
+    (clips / "deep").mkdir(parents=True)
+    shutil.copy(walks / "walk01.csv", clips)
+    tabs = (walks / "walk02.csv").read_text().replace(",", "\t")
+    (clips / "deep/b.tsv").write_text(tabs)
+    features = np.array([[1.0, 50.0], [2.0, 50.0]])
+    np.save(clips / "c.npy", features)
+    done = command("predict", run, "--input", clips)
+    assert done.returncode == 0, done.stderr
+    head, *rows = rows_of(done.stdout)
+    assert head == ["file", "frame", "predicted_label", "predicted_confidence"]
+    assert [*dict.fromkeys(row[0] for row in rows)] == ["c.npy", "deep/b.tsv", "walk01.csv"]
+    assert [row[1] for row in rows if row[0] == "c.npy"] == ["1", "2"]
+    out = tmp_path / "answers"
+    done = command("predict", run, "--input", clips, "--output", out)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"3 tables in {out}\n")
+    each = {
+        "walk01.csv": rows_of((out / "walk01.csv").read_text()),
+        "c.npy": rows_of((out / "c.csv").read_text()),
+        "deep/b.tsv": rows_of((out / "deep/b.tsv").read_text(), "\t"),
+    }
+    labels = [row[-2] for name in ("c.npy", "deep/b.tsv", "walk01.csv") for row in each[name][1:]]
+    assert sorted(labels) == sorted(row[2] for row in rows)
+    assert each["c.npy"][0] == ["frame", "predicted_label", "predicted_confidence"]
+    one = tmp_path / "all.csv"
+    assert command("predict", run, "--input", clips, "--output", one).returncode == 0
+    assert rows_of(one.read_text()) == [head, *rows]
+    facts = [json.loads(line) for line in command("predict", run, "--input", clips, "--json").stdout.splitlines()]
+    assert len(facts) == 3 and len(facts[0]["labels"]) == 2
+
+
+def test_what_sequences_cannot_be_is_said_in_a_sentence(causal, walks, command, tmp_path):
+    run = causal[0]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/a.csv").write_text("place,other\n1,2\n1,x\n")
+    (tmp_path / "taken").write_text("")
+    for arguments, code, said in (
+        (["--input", tmp_path / "empty"], 2, "has no sequences in it"),
+        (["--input", tmp_path / "bad"], 1, "bad/a.csv:3: column 'other': 'x' is not a number"),
+        (["--input", walks, "--output", tmp_path / "taken"], 2, "taken is a file; name a folder with --output"),
+        (["--input", walks, "--output", tmp_path / "a.parquet"], 2, "sequences are answered by tables"),
+    ):
+        done = command("predict", run, *arguments)
+        assert (done.returncode, done.stderr.count("\n")) == (code, 1)
+        assert said in done.stderr
+
+
+def test_a_column_of_time_is_left_out_and_a_note_says_so(walks, command, tmp_path):
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for file in walks.glob("*.csv"):
+        head, *rows = file.read_text().splitlines()
+        times = [f"2024-01-01 12:00:{number % 60:02},{row}" for number, row in enumerate(rows)]
+        (clips / file.name).write_text("\n".join([f"when,{head}", *times]) + "\n")
+    quick = ["--epochs", "1", "--hidden-size", "4", "--valid-fraction", "0.2", "--ignore-columns", "other"]
+    done = command("run", "frames", "--data", clips, "--out", tmp_path / "run", *quick)
+    assert done.returncode == 0, done.stderr
+    assert "column 'when' says when a frame was, and is not read as a feature" in " ".join(done.stderr.split())
+    assert json.loads((tmp_path / "run/features.json").read_text())["names"] == ["place"]
+    done = command("predict", tmp_path / "run", "--input", clips / "walk00.csv")
+    assert rows_of(done.stdout)[0] == ["when", "place", "other", "label", "predicted_label", "predicted_confidence"]
+    assert command("evaluate", tmp_path / "run", "--data", clips).returncode == 0
+
+
+def test_the_closing_hint_is_a_command_that_such_a_run_understands(causal):
+    out, done = causal
+    assert f"  seqkit predict {out} --input FILE\n" in done.stdout

@@ -66,6 +66,8 @@ def test_commands_tasks_and_runs_are_completed_without_importing_them(tmp_path, 
     assert completed("seqkit ev", 1) == ["evaluate"]
     assert completed("seqkit run sen", 2) == ["sentiment"]
     assert completed("seqkit predict runs/t", 2) == ["runs/tag-1"]
+    assert completed("seqkit compare runs/t", 2) == ["runs/tag-1"]
+    assert completed("seqkit compare sentiment --cells rnn,lstm-p", 4) == ["rnn,lstm-peephole"]
     context = click.Context(click.Command("predict"))
     (folder,) = complete_runs(context, click.Argument(["run"]), "oth")
     assert (folder.value, folder.type) == ("oth", "dir")

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from pathlib import Path
 
 import pytest
 
@@ -90,13 +91,43 @@ def test_predictions_are_the_same_bit_for_bit_while_a_model_is_recorded(trained,
         assert trace.layers and model.predict(texts) == before
 
 
-def test_the_page_goes_into_the_run_unless_told_otherwise(trained, command):
-    draft = trained[0] / ".inspect.html.0123456789abcdef.tmp"
+def page_of(command, *arguments):
+    done = command("inspect", *arguments)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.removesuffix("\n"))
+
+
+def test_each_text_has_a_page_of_its_own_in_the_run_and_where_it_is_gets_printed(trained, command):
+    run = trained[0]
+    dull, moving = page_of(command, run, "Dull, so dull!"), page_of(command, run, "moving")
+    assert dull.parent == moving.parent == run / "inspect"
+    assert dull.name.startswith("dull-so-dull-") and moving.name.startswith("moving-")
+    assert page_of(command, run, "dull so dull") != dull
+    assert "dull" in dull.read_text("utf-8") and "dull" not in moving.read_text("utf-8")
+    draft = dull.parent / f".{dull.name}.0123456789abcdef.tmp"
     draft.touch()  # as a killed one leaves it
-    done = command("inspect", trained[0], "dull")
-    assert done.stdout == f"{trained[0] / 'inspect.html'}\n"
-    assert (trained[0] / "inspect.html").stat().st_size > 10_000
-    assert not draft.exists()
+    dull.write_text("an old page")
+    assert page_of(command, run, "Dull, so dull!") == dull
+    assert dull.stat().st_size > 10_000 and not draft.exists()
+    flows = page_of(command, run, "--gradient-flow")
+    assert flows.name.startswith("gradient-flow-")
+    assert page_of(command, run, "moving film", "--gradient-flow") != page_of(command, run, "moving film")
+
+
+@pytest.mark.parametrize("text", ["../../x", "日本 🎉", "…", "a" * 5000, "nul/\n/new line"])
+def test_any_text_names_a_page_inside_the_run(trained, command, text):
+    page = page_of(command, trained[0], f"{text} film")
+    assert page.parent == trained[0] / "inspect" and page.is_file()
+
+
+def test_several_texts_are_shown_beside_each_other(trained, runs, command, tmp_path):
+    _, text = inspected(command, tmp_path, trained[0], "a wonderful film", "a dull one", "--gradient-flow")
+    assert text.count("<article") == 2 and "<h2>a wonderful film</h2>" in text and "<h2>a dull one</h2>" in text
+    assert "All models read the 2 inputs above" in text
+    answers = load(trained[0]).predict(["a wonderful film", "a dull one"])
+    assert all(f"({answer.probabilities[answer.label]:.3f})" in text for answer in answers)
+    out, _ = inspected(command, tmp_path, runs["translate"], "the red cat 3", "the big tree 1")
+    assert len(shown(out)) % 2 == 0
 
 
 def test_a_translation_shows_both_sides_and_its_attention(runs, command, tmp_path):

@@ -3,10 +3,12 @@
 import fcntl
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -170,3 +172,21 @@ def test_a_compiler_that_is_no_command_is_no_compiler(compiler, monkeypatch):
 
     monkeypatch.setenv("CXX", compiler)
     assert _compiler() is None
+
+
+def test_a_run_resumed_at_the_end_of_an_epoch_has_no_speed_and_no_time_left_yet():
+    progress = SimpleNamespace(examples=640, epoch=1, history=[], finished=False, seconds=9.0)
+    config = SimpleNamespace(epochs=4, minutes=0.0)
+    criterion = SimpleNamespace(score="loss")
+    trainer = SimpleNamespace(
+        progress=progress, config=config, done=0.25, metric="accuracy", criterion=criterion, samples=[]
+    )
+    shown = io.StringIO()
+    reporter = Reporter(stream=shown)
+    reporter.on_start(trainer)
+    record = {"epoch": 1, "loss": 0.5, "train_loss": 0.6, "accuracy": 0.75}
+    reporter.on_evaluate(trainer, record, better=False)
+    assert shown.getvalue() == "epoch  1/4  loss 0.600  valid loss 0.500  accuracy 0.750\n"
+    progress.examples, trainer.done = 1280, 0.5
+    reporter.on_evaluate(trainer, record, better=False)
+    assert re.fullmatch(r"epoch  1/4  .*  [\d,]+/s  0:0\d left", shown.getvalue().splitlines()[1])

@@ -45,7 +45,8 @@ def test_a_run_shows_sentences_and_scores_as_sacrebleu_counts_them(translated):
     out, done = translated
     lines = done.stderr.splitlines()
     assert lines[1] == "60 pairs to train, 4 to validate, 16 to test"
-    assert [line.split()[0] for line in lines[2:12]] == ["epoch", *["source", "reference", "hypothesis"] * 3]
+    assert lines[2].startswith("speed is in ")
+    assert [line.split()[0] for line in lines[3:13]] == ["epoch", *["source", "reference", "hypothesis"] * 3]
     assert all(len(line) <= 80 for line in [*lines[1:], *done.stdout.splitlines()] if str(out) not in line)
     results = json.loads((out / "results.json").read_text())
     predictions = [json.loads(line) for line in (out / "predictions.jsonl").read_text("utf-8").splitlines()]

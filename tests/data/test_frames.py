@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 from seqkit import UsageError
 from seqkit.data import DataError, SourceLocation
 from seqkit.data.frames import (
+    FeatureColumns,
     Layout,
     Scaling,
     clip_of,
@@ -76,6 +77,58 @@ def test_a_clip_to_predict_on_needs_no_labels(tmp_path):
     layout = Layout(2, ("x", "y"))
     for path in (save(tmp_path, "a", labels=None), write(tmp_path / "b.csv", "y,note,x\n1,-,0\n3,-,2\n5,-,4\n")):
         assert read_clip(path, layout).features.tolist() == FRAMES.tolist()
+
+
+CLOCKS = ["2024-05-01T12:00:00.5", "2024-05-01 12:00", "12:00:01", "1:02:03 PM", "05/01/2024", "2024-05-01T12:00:00Z"]
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_times_of_a_clock_are_no_feature_whatever_their_column_is_called(clock, tmp_path):
+    (e,) = read_clips(write(tmp_path / "a.csv", f"when,x,label\n{clock},1,a\n{clock},2,b\n"))
+    assert e.clip.layout.names == ("x",) and e.clip.index == ("when",)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "is_index"),
+    [
+        ("t", "0 0.1 0.2", True),
+        ("Time (s)", "3 4 9", True),
+        ("timestamp_ms", "1 2 3", True),
+        ("frame", "0 1 2", True),
+        ("time", "3 1 2", False),
+        ("time", "1 1 2", False),
+        ("time_to_peak", "1 2 3", False),
+        ("temperature", "1 2 3", False),
+        ("tilt", "1 2 3", False),
+    ],
+)
+def test_numbers_are_an_index_if_they_grow_and_their_name_says_time(name, values, is_index, tmp_path):
+    rows = "".join(f"{value},5,a\n" for value in values.split())
+    (e,) = read_clips(write(tmp_path / "a.csv", f"{name},x,label\n{rows}"))
+    assert (e.clip.layout.names == ("x",)) == is_index
+    assert e.clip.index == ((name,) if is_index else ())
+
+
+def test_later_sequences_may_have_an_index_and_models_that_read_a_time_still_do(tmp_path):
+    path = write(tmp_path / "a.csv", "t,when,x,label\n1,12:00,5,a\n2,12:01,6,b\n3,12:02,7,b\n")
+    (e,) = read_clips(path, layout=Layout(1, ("x",)))
+    assert e.clip.features.tolist() == [[5], [6], [7]]
+    (e,) = read_clips(path, layout=Layout(2, ("x", "t")))
+    assert e.clip.features.tolist() == [[5, 1], [6, 2], [7, 3]]
+
+
+def test_columns_are_chosen_and_ignored_by_name(tmp_path):
+    path = write(tmp_path / "a.csv", "t,note,x,y,label\n1,hi,5,0,a\n2,ho,6,0,b\n3,ha,7,0,b\n")
+    (e,) = read_clips(path, "label", chosen=FeatureColumns(ignored="note,y"))
+    assert (e.clip.layout.names, e.clip.index) == (("x",), ("t",))
+    (e,) = read_clips(path, "label", chosen=FeatureColumns(used="y, t"))
+    assert (e.clip.layout.names, e.clip.index) == (("y", "t"), ())
+    (e,) = read_clips(path, "label", Layout(1, ("x",)), chosen=FeatureColumns(ignored="note,y"))
+    assert e.clip.features.tolist() == [[5], [6], [7]]
+    with pytest.raises(
+        DataError, match=r"a.csv:1: no column 'z', which --feature-columns and --ignore-columns may name"
+    ):
+        read_clips(path, "label", chosen=FeatureColumns(ignored="z"))
 
 
 def test_a_table_written_is_read_again(tmp_path):

@@ -10,8 +10,10 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from seqkit import SeqkitError, UsageError
+from seqkit.config import make_config
 from seqkit.data import DataError
 from seqkit.data.pictures import read_captioned, read_picture, read_vector, split_groups, vectors_in
+from seqkit.runs import find_task
 
 FORMATS = ["png", "jpg", "gif", "bmp", "webp"]
 
@@ -298,3 +300,40 @@ def test_the_same_picture_under_two_names_stays_in_one_split(tmp_path):
     assert {e.group for e in again.test} == groups[2]
     with pytest.raises(SeqkitError, match="2 different pictures cannot be divided"):
         split_groups(examples[:4], 0.2, 0.2, seed=1)
+
+
+def test_pictures_keep_their_own_color_unless_it_is_chosen(tmp_path):
+    draw = np.random.default_rng(0)
+    for name, colored in (("grey", False), ("color", True)):
+        folder = tmp_path / name
+        folder.mkdir()
+        for number in range(4):
+            pixels = np.repeat(draw.integers(0, 256, (20, 20, 1), np.uint8), 3, 2)
+            if colored and number == 3:
+                pixels[:8, :8] = (200, 20, 20)
+            Image.fromarray(pixels).save(folder / f"{number}.jpg")
+        (folder / "captions.tsv").write_text("".join(f"{number}.jpg\tpicture {number}\n" for number in range(4)))
+    for name, color, channels, said in (
+        ("grey", None, 1, 0),
+        ("color", None, 3, 1),
+        ("grey", True, 3, 0),
+        ("color", False, 1, 0),
+    ):
+        notes: list[str] = []
+        read = read_captioned(tmp_path / name, 16, color, notes=notes)
+        assert {example.picture.values.shape for example in read} == {(16, 16, channels)}
+        assert len(notes) == said and all("--color false reads them grey" in note for note in notes)
+
+
+def test_a_run_writes_down_how_its_pictures_were_read_and_reads_others_alike(tmp_path):
+    task = find_task("caption")
+    for number in range(6):
+        Image.new("RGB", (16, 16), (255, 40 * number, 0)).save(tmp_path / f"{number}.png")
+    (tmp_path / "captions.tsv").write_text("".join(f"{number}.png\tpicture {number}\n" for number in range(6)))
+    config = make_config(task.config, {"data": str(tmp_path), "valid_fraction": 0.2, "test_fraction": 0.2})
+    splits = task.read(config, [])
+    config = task.recipe(config, splits)
+    assert config.color is True
+    codec = task.learn_codec(config, splits.train)
+    for example in task.read_file(config, tmp_path, codec):
+        assert example.picture.values.shape == codec.shape == (32, 32, 3)

@@ -69,7 +69,7 @@ def test_flows_are_of_every_cell_and_trained_are_those_that_have_a_run(tiny):
     overlaid = overlaid_flows(flows.cells)
     assert [overlaid.count(f">{flow.cell}, new<") for flow in flows.cells] == [1, 1, 1, 1]
     assert [overlaid.count(f">{flow.cell}, trained<") for flow in flows.cells] == [0, 0, 1, 1]
-    text = page("Inside", "a run", None, flows)
+    text = page("Inside", "a run", {}, flows)
     assert "Trained: gru and lstm-peephole." in text and "minus the log-probability of the answer" in text
 
 
@@ -80,7 +80,7 @@ def test_without_a_gradient_of_the_answer_the_loss_is_a_random_direction_and_the
     )
     flows = gradient_flows([model], [[3, 5, 7, 2]])
     assert not flows.from_answer
-    assert "The loss is v · h of the last step" in page("Inside", "a run", None, flows)
+    assert "The loss is v · h of the last step" in page("Inside", "a run", {}, flows)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_a_run_under_way_is_not_resumed_a_second_time(few, tmp_path):
     assert refused
 
 
-@pytest.mark.parametrize("name", ["predictions.jsonl", "metrics.jsonl", "report.json", "report.html"])
+@pytest.mark.parametrize("name", ["predictions.jsonl", "metrics.jsonl", "report.json", "report.html", "card.md"])
 def test_resume_makes_what_a_finished_run_is_missing(name, killed, tmp_path, command):
     run = shutil.copytree(killed[0], tmp_path / "run")
     (run / name).unlink()

@@ -8,7 +8,9 @@ import torch
 
 from seqkit import UsageError
 from seqkit.config import make_config
-from seqkit.data.sources.memory import NOTHING, PROBLEMS, SHORTEST, asked, lengths_of_test, memory_problem
+from seqkit.data.inputs.words import WordReader
+from seqkit.data.questions import asked
+from seqkit.data.sources.memory import NOTHING, PROBLEMS, SHORTEST, lengths_of_test, memory_problem
 from seqkit.runs import Model, find_task
 from seqkit.topologies.synced.tagging import Tagged
 
@@ -153,3 +155,14 @@ def test_a_gru_tracks_a_state_and_min_gru_does_not(command, tmp_path):
         assert command("run", "memory", *options, "--cell", cell, "--out", tmp_path / cell).returncode == 0
         scores[cell] = json.loads((tmp_path / cell / "results.json").read_text())["test"]["accuracy_96"]
     assert scores["gru"] > 0.95 and scores["min-gru"] < 0.3
+
+
+def test_how_words_are_read_and_answers_written_is_in_the_codec_so_that_exports_do_the_same():
+    config = make_config(MEMORY.config, {"problem": "recall", "length": 12, "sequences": 60, "tested": 2})
+    splits = MEMORY.read(config, [])
+    codec = MEMORY.load_codec(MEMORY.learn_codec(config, splits.train).to_json())
+    reader = WordReader(**WordReader.fields_of(codec.to_json()))
+    assert codec.words("a, (b ?") == reader.words("a, (b ?") == ("a,", "(b", "?")
+    tagged = Tagged(("a", "?", "b", "?"), ("x", "y", "x", "z"), (0.1, 0.2, 0.3, 0.4), reader.scheme)
+    facts = {"words": ("a", "?", "b", "?"), "answers": ["y", "z"], "sure": [0.2, 0.4]}
+    assert MEMORY.format_prediction(tagged) == tagged.formatted() == ("y z", facts)

@@ -9,12 +9,15 @@ from seqkit.data.frames.reading import (
     each_clip,
     each_label_set_clip,
     has_label_sets,
+    holds_frames,
     read_clip,
     read_clips,
     read_label_set_clips,
+    sequence_files,
 )
 from seqkit.data.frames.scaling import Scaling
 from seqkit.data.frames.tables import TABLES, table_of
+from seqkit.data.frames.time_columns import FeatureColumns
 from seqkit.data.frames.values import parse_number, split_line
 
 __all__ = [
@@ -23,6 +26,7 @@ __all__ = [
     "TABLES",
     "AnyClip",
     "Clip",
+    "FeatureColumns",
     "LabelSetClip",
     "LabelledClip",
     "Layout",
@@ -31,10 +35,12 @@ __all__ = [
     "each_clip",
     "each_label_set_clip",
     "has_label_sets",
+    "holds_frames",
     "parse_number",
     "read_clip",
     "read_clips",
     "read_label_set_clips",
+    "sequence_files",
     "split_clips",
     "split_line",
     "table_of",

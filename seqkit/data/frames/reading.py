@@ -10,8 +10,18 @@ from pathlib import Path
 from seqkit.data.frames.arrays import ARRAYS, has_matrix, read_array, read_labelled_array
 from seqkit.data.frames.clip import Clip, LabelledClip, LabelSetClip, Layout, clip_of
 from seqkit.data.frames.tables import TABLES, read_frame_table
+from seqkit.data.frames.time_columns import ALL_COLUMNS, FeatureColumns
 from seqkit.data.frames.values import Labels
-from seqkit.data.readers import PLAIN, DataError, FileForm, SourceLocation, common_mark, shown, split_labels
+from seqkit.data.readers import (
+    PLAIN,
+    DataError,
+    FileForm,
+    SourceLocation,
+    common_mark,
+    read_records,
+    shown,
+    split_labels,
+)
 from seqkit.errors import UsageError
 
 _LOOKED_AT = 20
@@ -24,12 +34,14 @@ def read_clips(
     layout: Layout | None = None,
     form: FileForm = PLAIN,
     group_column: str | None = None,
+    chosen: FeatureColumns = ALL_COLUMNS,
 ) -> list[LabelledClip]:
     """The labelled sequences of a folder (and of the folders in it, by their paths), or of one file.
 
     - ``.npy``: features (T, F); more axes are laid out in a row. ``NAME.labels.txt`` beside it has a label a line.
     - ``.npz``: arrays ``features`` (T, F) and ``labels`` (T), texts or whole numbers. Nothing pickled is ever read.
-    - ``.csv``, ``.tsv``: a row for each frame, a header, a column of labels; every other column is a feature.
+    - ``.csv``, ``.tsv``: a row for each frame, a header, a column of labels; every other column is a feature, but for
+      columns of time (:mod:`seqkit.data.frames.time_columns`); ``chosen`` says otherwise.
 
     All have the same features: tables by name, arrays by number; ``layout`` says which, else the first file does. NaN,
     and an empty cell, is a value that is missing.
@@ -39,7 +51,7 @@ def read_clips(
         DataError: with the location, for a sequence that is empty or has no labels, labels and frames of different
             number, features that change, and values that are not finite numbers.
     """
-    return [*each_clip(path, label_column, layout, form, group_column)]
+    return [*each_clip(path, label_column, layout, form, group_column, chosen=chosen)]
 
 
 def each_clip(
@@ -49,11 +61,12 @@ def each_clip(
     form: FileForm = PLAIN,
     group_column: str | None = None,
     several: bool = False,
+    chosen: FeatureColumns = ALL_COLUMNS,
 ) -> Iterator[LabelledClip]:
     """What :func:`read_clips` reads, one after the other; with ``several``, a frame may have any number of labels."""
-    for file in _files(path):
+    for file in sequence_files(path):
         name = str(file.relative_to(path)) if path.is_dir() else file.name
-        clip = _read_labelled(file, name, label_column, layout, several, form, group_column)
+        clip = _read_labelled(file, name, label_column, layout, several, form, group_column, chosen)
         layout = layout or clip.clip.layout
         yield clip
 
@@ -65,6 +78,7 @@ def read_label_set_clips(
     separator: str | None = None,
     form: FileForm = PLAIN,
     group_column: str | None = None,
+    chosen: FeatureColumns = ALL_COLUMNS,
 ) -> list[LabelSetClip]:
     """The sequences of a folder or file with a set of labels for each frame.
 
@@ -74,7 +88,7 @@ def read_label_set_clips(
 
     Raises as :func:`read_clips` does, and :class:`DataError` if no frame has a label.
     """
-    clips = [*each_clip(path, label_column, layout, form, group_column, several=True)]
+    clips = [*each_clip(path, label_column, layout, form, group_column, several=True, chosen=chosen)]
     mark = separator or common_mark([label for clip in clips for label in clip.labels])
     sets = [_with_sets(clip, mark) for clip in clips]
     if not any(any(clip.labels) for clip in sets):
@@ -88,9 +102,10 @@ def each_label_set_clip(
     separator: str | None = None,
     form: FileForm = PLAIN,
     group_column: str | None = None,
+    chosen: FeatureColumns = ALL_COLUMNS,
 ) -> Iterator[LabelSetClip]:
     """What :func:`read_label_set_clips` reads, one after the other; the mark between labels is that of the first."""
-    clips = each_clip(path, label_column, None, form, group_column, several=True)
+    clips = each_clip(path, label_column, None, form, group_column, several=True, chosen=chosen)
     first = list(islice(clips, _LOOKED_AT))
     mark = separator or common_mark([label for clip in first for label in clip.labels])
     return (_with_sets(clip, mark) for clip in chain(first, clips))
@@ -105,7 +120,7 @@ def has_label_sets(path: Path, label_column: str | None) -> bool:
     """Whether sequences leave no doubt that a frame may have several labels: columns, or a matrix of 0 and 1."""
     if label_column is not None and "," in label_column:
         return True
-    return any(has_matrix(file) for file in _files(path)[:1] if file.suffix.lower() in ARRAYS)
+    return any(has_matrix(file) for file in sequence_files(path)[:1] if file.suffix.lower() in ARRAYS)
 
 
 def read_clip(path: Path, layout: Layout, form: FileForm = PLAIN) -> Clip:
@@ -119,7 +134,18 @@ def read_clip(path: Path, layout: Layout, form: FileForm = PLAIN) -> Clip:
     raise _unknown_ending(path)
 
 
-def _files(path: Path) -> list[Path]:
+def holds_frames(path: Path, layout: Layout, form: FileForm = PLAIN) -> bool:
+    """Whether a file is an array, or a table with the features of the layout; another table may name files."""
+    if path.suffix.lower() not in TABLES:
+        return path.suffix.lower() in ARRAYS
+    columns = next(
+        (list(record.values) for record in read_records(path, encoding=form.encoding, columns=form.columns)), []
+    )
+    return {*layout.names} <= {*columns} if layout.names else len(columns) >= layout.size
+
+
+def sequence_files(path: Path) -> list[Path]:
+    """The sequences of a folder, and of the folders in it; or the file itself."""
     if not path.is_dir():
         return [path]
     inside = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in ARRAYS + TABLES and file.is_file()]
@@ -137,12 +163,14 @@ def _read_labelled(
     several: bool = False,
     form: FileForm = PLAIN,
     group_column: str | None = None,
+    chosen: FeatureColumns = ALL_COLUMNS,
 ) -> LabelledClip:
     if path.suffix.lower() in TABLES:
-        table = read_frame_table(path, layout, label_column, True, several, form, group_column)
+        table = read_frame_table(path, layout, label_column, True, several, form, group_column, chosen)
         if group_column and not layout and not table.group:
             raise DataError(f"column {shown(group_column)} is empty; name the group", SourceLocation(str(path), 2))
-        return replace(_labelled(clip_of(name, table.features, table.names), table.labels), group=table.group)
+        clip = replace(clip_of(name, table.features, table.names), index=table.times)
+        return replace(_labelled(clip, table.labels), group=table.group)
     if group_column and not layout:
         raise UsageError(f"--group-column is for tables, and {path} is not one; leave it out")
     if path.suffix.lower() in ARRAYS:

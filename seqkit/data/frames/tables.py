@@ -8,13 +8,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from seqkit.data.frames.clip import LabelledClip, Layout
+from seqkit.data.frames.time_columns import ALL_COLUMNS, FeatureColumns, index_columns
 from seqkit.data.frames.values import Labels, parse_label, parse_number
 from seqkit.data.readers import (
     PLAIN,
@@ -39,6 +40,8 @@ class FrameTable(NamedTuple):
     labels: Labels
     group: str = ""
     """What the sequence belongs to, if a column says so"""
+    times: tuple[str, ...] = ()
+    """The columns that say when a frame was"""
 
 
 def read_frame_table(
@@ -49,31 +52,31 @@ def read_frame_table(
     several: bool = False,
     form: FileForm = PLAIN,
     group_column: str | None = None,
+    chosen: FeatureColumns = ALL_COLUMNS,
 ) -> FrameTable:
     """The frames of a table, features in the order of the layout; with their labels if ``labelled``.
 
     With ``several``, a frame may have any number of labels: as the column has them, or ``a|b`` of the columns that are
     1, where ``label_column`` names several. ``group_column`` is no feature, and has one value in all of the file; only
-    the first file (without a layout) must have it.
+    the first file (without a layout) must have it. Nor are columns of time, and those that ``chosen`` ignores.
     """
-    names: tuple[str, ...] = ()
-    columns, rows, labels = list[str](), list[list[float]](), list[tuple[SourceLocation, str]]()
-    group = ""
-    for location, values in read_records(path, encoding=form.encoding, columns=form.columns):
-        if not rows:
-            header = SourceLocation(location.file, 1)
-            columns = _label_columns(list(values), label_column, layout, header, several) if labelled else []
-            if group_column is not None and layout is None:
-                choose_column(list(values), group_column, "group", header)
-            features = [column for column in values if column not in (*columns, group_column)]
-            names = _feature_names(features, layout, header, labelled)
+    records = [*read_records(path, encoding=form.encoding, columns=form.columns)]
+    present = [*records[0].values] if records else []
+    header = SourceLocation(records[0].location.file if records else str(path), 1)
+    columns = _label_columns(present, label_column, layout, header, several) if labelled else []
+    if group_column is not None and layout is None:
+        choose_column(present, group_column, "group", header)
+    others = [column for column in present if column not in (*columns, group_column)]
+    names, index = _feature_names(others, layout, header, labelled, chosen, [record.values for record in records])
+    group, rows, labels = "", list[list[float]](), list[tuple[SourceLocation, str]]()
+    for location, values in records:
         group = _same_group(group, values.get(group_column or "", "").strip(), location)
         rows.append([_number(values[name], name, location) for name in names])
         if len(columns) > 1:
             labels.append((location, "|".join(marked_columns(values, columns, location))))
         elif labelled:
             labels.append((location, parse_label(values[columns[0]], location, several)))
-    return FrameTable(np.array(rows), names, labels, group)
+    return FrameTable(np.array(rows), names, labels, group, index)
 
 
 def _same_group(before: str, group: str, location: SourceLocation) -> str:
@@ -113,24 +116,61 @@ def _label_column(columns: Sequence[str], wanted: str | None, layout: Layout | N
 
 
 def _feature_names(
-    columns: Sequence[str], layout: Layout | None, header: SourceLocation, labelled: bool
-) -> tuple[str, ...]:
-    """The columns that are features, in the order of the layout."""
-    if layout is None:
-        if not columns:
-            raise DataError("there is a column of labels but no feature; add columns of numbers", header)
-        return tuple(columns)
-    if layout.names is None:
+    columns: Sequence[str],
+    layout: Layout | None,
+    header: SourceLocation,
+    labelled: bool,
+    chosen: FeatureColumns,
+    rows: Sequence[Mapping[str, str]],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of the columns beside labels and group those that are features, in the order of the layout; and an index."""
+    if layout is not None and layout.names is not None:
+        if lacking := [name for name in layout.names if name not in columns]:
+            raise DataError(
+                f"there is no feature {shown(lacking[0])}, which other sequences have; add the column", header
+            )
+        left = [column for column in columns if column not in layout.names]
+        extra = _features_among(left, chosen._replace(used=None), header, rows, layout)[0] if labelled else []
+        if extra and not chosen.used:
+            raise DataError(f"feature {shown(extra[0])} is not in other sequences; remove the column", header)
+        return layout.names, ()
+    features, index = _features_among(columns, chosen, header, rows, layout)
+    if layout is None and not features:
+        raise DataError("there is a column of labels but no feature; add columns of numbers", header)
+    if layout is not None and len(features) != layout.size:
+        # A model of arrays has read all columns.
         if len(columns) != layout.size:
-            what = f"there are {len(columns)} features, but {layout.size} are expected; all must have the same"
+            what = f"there are {len(features)} features, but {layout.size} are expected; all must have the same"
             raise DataError(what, header)
-        return tuple(columns)
-    if lacking := [name for name in layout.names if name not in columns]:
-        raise DataError(f"there is no feature {shown(lacking[0])}, which other sequences have; add the column", header)
-    if labelled and len(columns) > len(layout.names):
-        extra = next(column for column in columns if column not in layout.names)
-        raise DataError(f"feature {shown(extra)} is not in other sequences; remove the column", header)
-    return layout.names
+        features, index = list(columns), ()
+    return tuple(features), index
+
+
+def _features_among(
+    columns: Sequence[str],
+    chosen: FeatureColumns,
+    header: SourceLocation,
+    rows: Sequence[Mapping[str, str]],
+    layout: Layout | None,
+) -> tuple[list[str], tuple[str, ...]]:
+    """The features among the columns, and the index among them."""
+    used, ignored = (_listed(columns, wanted, header, layout) for wanted in chosen)
+    if used:
+        return [column for column in used if column not in ignored], ()
+    left = [column for column in columns if column not in ignored]
+    index = index_columns(rows, left)
+    return [column for column in left if column not in index], index
+
+
+def _listed(columns: Sequence[str], wanted: str | None, header: SourceLocation, layout: Layout | None) -> list[str]:
+    """The columns that an option lists; of all files only the first must have them."""
+    names = split_names(columns, wanted) or ([wanted] if wanted else [])
+    if layout is not None:
+        return [name for name in names if name in columns]
+    if unknown := [name for name in names if name not in columns]:
+        options, those = "--feature-columns and --ignore-columns", ", ".join(columns)
+        raise DataError(f"no column {shown(unknown[0])}, which {options} may name (the columns are {those})", header)
+    return names
 
 
 def _number(text: str, column: str, location: SourceLocation) -> float:

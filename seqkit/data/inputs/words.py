@@ -14,6 +14,7 @@ from seqkit.data.inputs.labels import read_labels
 from seqkit.data.inputs.word_features import WordFeatures
 from seqkit.data.normal_forms import AS_IT_IS, check_form, normal
 from seqkit.data.punctuation import MARKED, bare
+from seqkit.data.questions import ASKED
 from seqkit.data.readers import DataError
 from seqkit.data.tokenizers import tokenizer
 from seqkit.data.vocab import Vocabulary
@@ -35,7 +36,7 @@ class WordReader:
     label_counts: Sequence[int]
     """How often each label was seen in training"""
     scheme: str | None
-    """What labels mean: one of :mod:`seqkit.data.schemes`, ``punctuation``, or None for plain labels"""
+    """What labels mean: one of :mod:`seqkit.data.schemes`, ``punctuation``, ``asked``, or None for plain labels"""
     lowercase: bool
     spelled_below: int
     """Words seen as often as this are not spelled; 0: all are"""
@@ -69,6 +70,8 @@ class WordReader:
         """The words of a typed sentence; words are taken as they are."""
         if not isinstance(raw, str):
             return tuple(raw)
+        if self.scheme == ASKED:
+            return tuple(raw.split())
         return tuple(bare(raw) if self.scheme == MARKED else tokenizer("word", lowercase=False).split(raw))
 
     def looked_up(self, words: Sequence[str]) -> Sequence[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqkit.data.pictures.listing import Listed, read_listing
-from seqkit.data.pictures.picture import SUFFIXES, Picture, read_picture
+from seqkit.data.pictures.picture import SUFFIXES, Picture, has_color, read_picture
 from seqkit.data.pictures.vectors import read_vectors_of
 from seqkit.data.readers import PLAIN, DataError, FileForm, SourceLocation, shown
 from seqkit.data.splits import Splits, ordered_splits
@@ -30,7 +30,7 @@ class Captioned:
 def read_captioned(
     path: Path,
     size: int,
-    color: bool,
+    color: bool | None,
     vectors: Path | None = None,
     notes: list[str] | None = None,
     form: FileForm = PLAIN,
@@ -40,7 +40,8 @@ def read_captioned(
     The file is the first of captions.tsv, .json, .csv, .jsonl and .txt that exists; ``path`` may name it, too; see
     :func:`~seqkit.data.pictures.listing.read_listing` for its forms. A picture is looked for beside the file, by its
     name whatever the form of its accents, then in the folders below and beside that. With ``vectors`` (see
-    :func:`read_vectors_of`) no picture is read. ``notes`` says how many pictures have no caption.
+    :func:`read_vectors_of`) no picture is read. A ``color`` of None is that of the pictures: grey if all of them are.
+    ``notes`` says how many pictures have no caption, and that pictures turned out to have color.
     ``form`` is that of the captions file.
 
     Raises:
@@ -57,11 +58,21 @@ def read_captioned(
         # Somebody who names the file may have its pictures in another folder; one who names the folder has not.
         beside = _folders_beside(file.parent) if path.is_file() else []
         places = _find_pictures(file, listed, beside, [] if notes is None else notes)
-        pictures = [read_picture(place, size, color, name) for name, place in places.items()]
+        pictures = _read_pictures(places, size, color, [] if notes is None else notes)
     return [
         Captioned(picture, tuple(captions), picture.digest, location)
         for picture, (captions, location) in zip(pictures, listed.values(), strict=True)
     ]
+
+
+def _read_pictures(places: Mapping[str, Path], size: int, color: bool | None, notes: list[str]) -> list[Picture]:
+    pictures = [read_picture(place, size, color is not False, name) for name, place in places.items()]
+    if color is not None:
+        return pictures
+    if any(map(has_color, pictures)):
+        notes.append("the pictures have color, and are read in it; --color false reads them grey")
+        return pictures
+    return [read_picture(place, size, False, name) for name, place in places.items()]
 
 
 def split_groups(examples: Sequence[Captioned], valid: float, test: float, seed: int) -> Splits[Captioned]:

@@ -21,6 +21,9 @@ _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 _MOST_PIXELS = 50_000_000
 """Of a picture; a few kilobytes can unfold to gigabytes."""
 
+_COLORFUL = 24
+"""Of 255: channels that differ by more are a color; by less they do in grey pictures, too, that were saved as JPEG."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -63,6 +66,12 @@ def read_picture(path: Path, size: int, color: bool, name: str | None = None) ->
 def picture_of(content: bytes, size: int, color: bool, name: str = "the picture") -> Picture:
     """What :func:`read_picture` makes of a file with this content; raises :class:`DataError` as it does."""
     return _opened(BytesIO(content), name, size, color, name)
+
+
+def has_color(picture: Picture) -> bool:
+    """Whether any pixel of a picture (H, W, 3) is clearly no shade of grey."""
+    values = picture.values.astype(np.int16)
+    return bool((values.max(2) - values.min(2) > _COLORFUL).any())
 
 
 def _opened(source: Path | BytesIO, what: str, size: int, color: bool, name: str) -> Picture:

@@ -6,15 +6,16 @@ L words of a sequence. The word ``?`` asks for an answer; a sequence without one
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from seqkit.data.questions import ASK
 from seqkit.data.readers import SourceLocation
 from seqkit.data.splits import SPLIT_NAMES, Splits
 from seqkit.data.tagged import Sentence
 
-ASK, BLANK = "?", "."
-"""The word that asks, and the word that says nothing"""
+BLANK = "."
+"""The word that says nothing"""
 NOTHING = "-"
 """The tag of a word at which nothing is asked"""
 SHORTEST = 8
@@ -105,12 +106,6 @@ PROBLEMS = {
     "brackets": Problem(_brackets, "nested brackets of two kinds; which one closes"),
     "s3": Problem(_s3, "swaps and rotations of three things; how they lie by now"),
 }
-
-
-def asked(words: Sequence[str]) -> list[int]:
-    """The places at which an answer is asked for: those of ``?``, or all if there is none."""
-    places = [place for place, word in enumerate(words) if word == ASK]
-    return places or [*range(len(words))]
 
 
 def lengths_of_test(length: int) -> tuple[int, ...]:

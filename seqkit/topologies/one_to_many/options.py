@@ -29,7 +29,7 @@ class OneToManyOptions(RecurrentOptions, VocabularyOptions, BeamOptions):
     max_tokens: int = option(60, "longest caption, in tokens", minimum=1)
     encoder: str = option("convolutional", "what reads a picture", choices=lambda: _ENCODERS, reads=True)
     picture_size: int = option(32, "side length that pictures are scaled to, in pixels", minimum=8, reads=True)
-    color: bool = option(False, "read pictures in color", reads=True)
+    color: bool | None = option(None, "read pictures in color [as the pictures are]", reads=True)
     jitter: float = option(
         0.5, "how much pictures are shifted and distorted in training; 0: not at all", minimum=0, tune="0..1"
     )

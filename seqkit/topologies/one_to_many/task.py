@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -72,7 +73,14 @@ class OneToMany(Task[C, Captioned, Caption, CaptionCodec, CaptionHead]):
 
     def read_file(self, config: C, path: Path, codec: CaptionCodec) -> list[Captioned]:
         """The pictures of another folder with their captions; vectors are read from that folder, too."""
-        return apply_case(config, read_folder(config, path))
+        in_color = codec.shape[2] == 3 if len(codec.shape) == 3 else False
+        return apply_case(config, read_folder(replace(config, color=in_color), path))
+
+    def recipe(self, config: C, splits: Splits[Captioned]) -> C:
+        """In color or grey, as the pictures were read."""
+        shape = splits.train[0].picture.values.shape
+        known = config if config.color is not None else replace(config, color=len(shape) == 3 and shape[2] == 3)
+        return super().recipe(known, splits)
 
     def input_of(self, example: Captioned) -> Picture:
         """The picture."""

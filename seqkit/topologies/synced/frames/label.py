@@ -44,11 +44,13 @@ class LabelFrames(FrameTarget[LabelledClip, Framed]):
 
     def read(self, config: FrameOptions, path: Path, layout: Layout | None) -> list[LabelledClip]:
         """A label for each frame."""
-        return read_clips(path, config.label_column, layout, config.form, config.group_column)
+        return read_clips(path, config.label_column, layout, config.form, config.group_column, config.chosen_columns)
 
     def each(self, config: FrameOptions, path: Path) -> Iterator[LabelledClip]:
         """A label for each frame."""
-        return each_clip(path, config.label_column, None, config.form, config.group_column)
+        return each_clip(
+            path, config.label_column, None, config.form, config.group_column, chosen=config.chosen_columns
+        )
 
     def check(self, clips: Sequence[LabelledClip]) -> None:
         """Raises :class:`DataError` if all frames have one label."""

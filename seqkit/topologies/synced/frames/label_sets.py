@@ -51,13 +51,13 @@ class LabelSetFrames(FrameTarget[LabelSetClip, FramedSets]):
 
     def read(self, config: FrameOptions, path: Path, layout: Layout | None) -> list[LabelSetClip]:
         """A set of labels for each frame."""
-        return read_label_set_clips(
-            path, config.label_column, layout, config.label_separator, config.form, config.group_column
-        )
+        mark, group = config.label_separator, config.group_column
+        return read_label_set_clips(path, config.label_column, layout, mark, config.form, group, config.chosen_columns)
 
     def each(self, config: FrameOptions, path: Path) -> Iterator[LabelSetClip]:
         """Labels joined by a mark, or columns of 0 and 1."""
-        return each_label_set_clip(path, config.label_column, config.label_separator, config.form, config.group_column)
+        mark, group = config.label_separator, config.group_column
+        return each_label_set_clip(path, config.label_column, mark, config.form, group, config.chosen_columns)
 
     def check(self, clips: Sequence[LabelSetClip]) -> None:
         """Nothing: reading has found a label."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqkit.config import ClassWeightOptions, RecurrentOptions, SplitOptions, TeacherOptions, from_data, option
+from seqkit.data.frames import FeatureColumns
 from seqkit.data.readers import LABEL, LABELS
 
 
@@ -34,6 +35,12 @@ class FrameOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, SplitOp
     group_column: str | None = option(
         None, "tables: column of a group, such as a person, that is kept within one split", reads=True
     )
+    feature_columns: str | None = option(
+        None,
+        "tables: columns that are features, separated by commas (default: all numbers but the time)",
+        reads=True,
+    )
+    ignore_columns: str | None = option(None, "tables: columns that are no features, separated by commas", reads=True)
     label_separator: str | None = option(None, "separator of labels (default: | or ; or ,)", reads=True)
     test_fraction: float = 0.2
     frame_size: int = option(0, "units of a layer applied to each frame first; 0: none", minimum=0, tune="0,64,128")
@@ -46,3 +53,8 @@ class FrameOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, SplitOp
     patience: int = from_data(3)
     learning_rate: float = 5e-3
     batch_size: int = option(from_data(16), "maximum number of sequences in a batch", minimum=1, tune="8,16,32")
+
+    @property
+    def chosen_columns(self) -> FeatureColumns:
+        """Which columns of tables are features."""
+        return FeatureColumns(self.feature_columns, self.ignore_columns)

@@ -65,6 +65,11 @@ def _folders(config: FrameOptions) -> dict[str, Path]:
 
 def _notes(splits: Splits[Any]) -> Iterator[str]:
     """What people should know of their splits."""
+    if index := splits.train[0].clip.index:
+        yield (
+            f"column {' and '.join(map(shown, index))} says when a frame was, and is not read as a feature; "
+            "--feature-columns names the features if it is one"
+        )
     known = labels_in(splits.train)
     digests = {clip.clip.digest for clip in splits.train}
     for name, clips in (("validation", splits.valid), ("test", splits.test)):

@@ -11,7 +11,7 @@ from torch import nn
 
 from seqkit.answers.streams import Stream
 from seqkit.data import Splits
-from seqkit.data.frames import AnyClip, Clip, LabelledClip, LabelSetClip, read_clip
+from seqkit.data.frames import AnyClip, Clip, LabelledClip, LabelSetClip, holds_frames, read_clip, sequence_files
 from seqkit.data.readers import LABEL, FileForm
 from seqkit.errors import UsageError
 from seqkit.graphs import Exported
@@ -93,6 +93,15 @@ class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
     def read_named_file(self, text: str, codec: FrameCodec, form: FileForm) -> Clip:
         """The sequence in the file that a text names, which is written in that form."""
         return read_clip(Path(text), codec.layout, form)
+
+    def sequence_files(self, codec: FrameCodec, path: Path, form: FileForm) -> list[Path] | None:
+        """The sequences in a folder; an array, or a table that has the features of the model."""
+        return None if path.is_file() and not holds_frames(path, codec.layout, form) else sequence_files(path)
+
+    def step_columns(self, prediction: Any) -> Mapping[str, Sequence[Any]]:
+        """The label of each frame, and probabilities."""
+        columns: Mapping[str, Sequence[Any]] = prediction.columns()
+        return columns
 
     def learn_codec(self, config: C, train: Sequence[Any]) -> FrameCodec:
         """Layout, scaling, labels and their weights, of the training split."""

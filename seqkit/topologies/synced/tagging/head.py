@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from seqkit.answers.steps import Tagged
 from seqkit.data.punctuation import MARKED
+from seqkit.data.questions import ASKED
 from seqkit.data.schemes import allowed_transitions
 from seqkit.errors import UsageError
 from seqkit.layers import CRF, Encoder, Head, Loss
@@ -73,7 +74,9 @@ class TaggingHead(Head):
         self.balance, self.n_best = balance, n_best
         self.features: FeatureScores | None = features
         self.output = nn.Linear(encoder.recurrent.output_size, len(self.labels))
-        limits = map(torch.from_numpy, allowed_transitions(self.labels, scheme) if scheme not in (None, MARKED) else ())
+        limits = map(
+            torch.from_numpy, allowed_transitions(self.labels, scheme) if scheme not in (None, ASKED, MARKED) else ()
+        )
         self.crf = CRF(len(self.labels), *limits) if crf else None
         seen = torch.ones(len(self.labels)) if counts is None else torch.tensor(counts, dtype=torch.float32)
         self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)

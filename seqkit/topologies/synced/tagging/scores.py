@@ -14,6 +14,7 @@ import numpy as np
 
 from seqkit.answers.steps import Tagged, tagged_text
 from seqkit.data.punctuation import MARKED, MARKS
+from seqkit.data.questions import ASKED
 from seqkit.data.schemes import spans
 from seqkit.data.tagged import Sentence
 from seqkit.scores.labels import (
@@ -34,7 +35,7 @@ _SHOWN = 3
 
 def tagging_metric(scheme: str | None) -> str:
     """The score that models are compared by: F1 of marks or of spans, which accuracy hides; else accuracy."""
-    return {None: "accuracy", MARKED: "f1_marks"}.get(scheme, "f1")
+    return {None: "accuracy", ASKED: "accuracy", MARKED: "f1_marks"}.get(scheme, "f1")
 
 
 def _scheme_of(predictions: Sequence[Tagged]) -> str | None:

@@ -14,6 +14,7 @@ from seqkit.cells import make_cell
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.inputs.words import typed_words
 from seqkit.data.punctuation import LABELS, MARKED
+from seqkit.data.questions import ASKED
 from seqkit.data.schemes import detect_scheme
 from seqkit.data.tagged import Sentence, TaggedSource, each_mended, each_tagged, names_words, read_tagged
 from seqkit.data.tagged.tag_names import read_tag_names
@@ -158,12 +159,12 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         validation ended the training at epoch 11 (0.943 of other words correct), the loss at 19 (0.948).
         """
         config = super().recipe(config, splits)
-        if config.select is None and config.patience and self.scheme_of(config, splits.train) is None:
+        if config.select is None and config.patience and self.scheme_of(config, splits.train) in (None, ASKED):
             config = replace(config, select="loss")
         if config.crf is not None:
             return config
         asked = config.class_weight or config.balance is not None
-        spans_marked = self.scheme_of(config, splits.train) not in (None, MARKED)
+        spans_marked = self.scheme_of(config, splits.train) not in (None, ASKED, MARKED)
         return replace(config, crf=spans_marked and not asked)
 
     def load_codec(self, files: Mapping[str, Any]) -> TagCodec:
