@@ -152,7 +152,7 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
     ]
     print_tables([Table(f"{results['task']}: test split", ["", "model", "baseline"], rows), *outcome.tables])
     echo(
-        f"\n{results['parameters']:,} parameters; best of {results['epochs']} epochs: {results['best_epoch']}; "
+        f"\n{results['parameters']:,} parameters; best epoch {results['best_epoch']} of {results['epochs']}; "
         f"{seconds:.0f} s in total; {results['peak_memory_mb']:,.0f} MB"
     )
     if tuned := results.get("threshold"):

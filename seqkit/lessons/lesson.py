@@ -83,6 +83,5 @@ def _making(name: str, lesson: Lesson, seed: int) -> str:
 
 _STYLE = """
 .pair { align-items: start; }
-svg.heat { width: auto; max-width: none; }
 .equation math { text-align: left; overflow-x: auto; overflow-y: hidden; max-width: 100%; }
 """

@@ -15,6 +15,13 @@ from seqkit.report.run_files import RunFiles
 from seqkit.scores.calibration import Bin
 
 _MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
+_CAPTIONS = {
+    "attention.svg": "Attention: rows are tokens that were written, columns those that were read",
+    "captions.png": "Pictures of the test split, each with its caption; of a wrong one the truth is below",
+    "mistakes.png": "Vectors that the model labels wrongly, the most confident first",
+    "strips.png": "True and predicted labels over time",
+}
+"""What is said of the pictures that tasks draw; any other has the name of its file."""
 
 
 def tables(files: RunFiles) -> str:
@@ -75,8 +82,9 @@ def pictures(files: RunFiles) -> str:
 
 def _picture(path: Path) -> str:
     name, content = safe(path.name), base64.b64encode(path.read_bytes()).decode()
+    caption = safe(_CAPTIONS.get(path.name, path.name))
     picture = f'<img alt="{name}" src="data:{_MEDIA_TYPES[path.suffix]};base64,{content}">'
-    return f'<figure><div class="wide">{picture}</div><figcaption class="pale">{name}</figcaption></figure>'
+    return f'<figure><figcaption class="pale">{caption}</figcaption><div class="wide">{picture}</div></figure>'
 
 
 def written(files: RunFiles) -> str:

@@ -16,7 +16,7 @@ from starlette.routing import Route, Router, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from seqkit.pages import asset
+from seqkit.pages import asset, stylesheet
 from seqkit.serve.deadline import deadline
 from seqkit.serve.guard import Guard, problem_of, send_json
 from seqkit.serve.limits import Limits
@@ -135,7 +135,7 @@ def _reading_routes(service: Service) -> list[Any]:
 
 def _page_routes() -> list[Any]:
     """The page, its style and its script, which never change while the service runs."""
-    style = asset("seqkit.pages", "page.css") + asset("seqkit.serve", "page.css")
+    style = stylesheet() + asset("seqkit.serve", "page.css")
     files = {
         "/": (asset("seqkit.serve", "page.html"), "text/html"),
         "/page.css": (style, "text/css"),

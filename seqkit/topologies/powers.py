@@ -156,6 +156,8 @@ class Signals(NamedTuple):
     """(T, F)"""
     labels: Sequence[str]
     """What was predicted for each frame"""
+    names: Sequence[str] = ()
+    """Of the features, where they have any"""
 
 
 class Explanation(NamedTuple):

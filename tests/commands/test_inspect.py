@@ -172,7 +172,7 @@ def test_a_task_that_does_not_say_what_its_steps_are_has_them_numbered(runs):
 def test_words_of_a_tagger_are_shown_and_the_reader_of_their_letters_is_named(runs, command, tmp_path):
     out, text = inspected(command, tmp_path, runs["tag"], "Ann Bob c")
     assert {tuple(m["columns"]) for m in shown(out)} == {("Ann", "Bob", "c")}
-    assert "Not shown: encoder.embedding.speller.encoder.recurrent" in text
+    assert "Not shown: the reader of each word&#x27;s letters, which" in text
 
 
 def test_a_language_model_shows_its_text_and_blanks_as_signs(runs, command, tmp_path):

@@ -108,7 +108,7 @@ class LabelFrames(FrameTarget[LabelledClip, Framed]):
         best, numbers = torch.log_softmax(head(batch_for(head, codec, [item])), 2)[0].max(1)
         labels = [head.labels[number] for number in numbers.tolist()]
         said = Explanation(in_stretches(labels), best.sum(), {"encoder.recurrent": frame_numbers(head, len(best))})
-        return said._replace(signals=Signals(item.frames, labels))
+        return said._replace(signals=Signals(item.frames, labels, codec.layout.names or ()))
 
 
 def in_stretches(labels: Sequence[str]) -> str:
