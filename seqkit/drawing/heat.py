@@ -50,7 +50,7 @@ def heat_map(
     """
     drawn = draw_heat(values, columns, rows, across=across, down=down, signed=signed, full=full, height=height)
     return (
-        f'<div class="wide"><svg role="img" aria-label="{html.escape(name)}" class="heat" '
+        f'<div class="wide" tabindex="0"><svg role="img" aria-label="{html.escape(name)}" class="heat" '
         f'viewBox="0 0 {drawn.width:.0f} {drawn.height:.0f}" style="min-width: {0.85 * drawn.width:.0f}px; '
         f'max-width: {drawn.width:.0f}px" fill="currentColor">{drawn.content}</svg></div>'
     )

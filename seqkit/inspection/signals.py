@@ -39,7 +39,7 @@ def signal_strip(
         parts.append(_line(values[:, feature].tolist(), name, top))
         top += _NAME + _ROW + _GAP
     picture = (
-        f'<div class="wide"><svg class="signals" viewBox="0 0 {_WIDTH:.0f} {top:.0f}" role="img" '
+        f'<div class="wide" tabindex="0"><svg class="signals" viewBox="0 0 {_WIDTH:.0f} {top:.0f}" role="img" '
         f'aria-label="{len(labels)} frames with their labels and signals">{"".join(parts)}</svg></div>'
     )
     return picture + muted(_caption(values.shape[1], len(kept), bool(influence)))

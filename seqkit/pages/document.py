@@ -48,7 +48,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collec
 
     head = "".join(cell("th", n, column) for n, column in enumerate(columns)) if any(columns) else ""
     lines = "".join(f"<tr>{''.join(cell('td', n, text) for n, text in enumerate(row))}</tr>" for row in rows)
-    return f'<div class="wide"><table>{f"<tr>{head}</tr>" if head else ""}{lines}</table></div>'
+    return f'<div class="wide" tabindex="0"><table>{f"<tr>{head}</tr>" if head else ""}{lines}</table></div>'
 
 
 def safe(text: str) -> str:

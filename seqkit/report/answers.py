@@ -53,7 +53,8 @@ def _confusion_matrix(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
         lines.append(f"<tr><th>{safe(row[0])}</th>{cells}</tr>")
     heads = "".join(f'<th class="number">{safe(column)}</th>' for column in columns[1:])
     how = muted("Blue: correct; orange: confused. The darker a cell, the larger its share of the row, which is 100 %.")
-    return f'<div class="wide"><table class="shaded"><tr><th></th>{heads}</tr>{"".join(lines)}</table></div>{how}'
+    content = f'<table class="shaded"><tr><th></th>{heads}</tr>{"".join(lines)}</table>'
+    return f'<div class="wide" tabindex="0">{content}</div>{how}'
 
 
 def calibration(files: RunFiles) -> str:
@@ -83,8 +84,9 @@ def pictures(files: RunFiles) -> str:
 def _picture(path: Path) -> str:
     name, content = safe(path.name), base64.b64encode(path.read_bytes()).decode()
     caption = safe(_CAPTIONS.get(path.name, path.name))
-    picture = f'<img alt="{name}" src="data:{_MEDIA_TYPES[path.suffix]};base64,{content}">'
-    return f'<figure><figcaption class="pale">{caption}</figcaption><div class="wide">{picture}</div></figure>'
+    image = f'<img alt="{name}" src="data:{_MEDIA_TYPES[path.suffix]};base64,{content}">'
+    picture = f'<div class="wide" tabindex="0">{image}</div>'
+    return f'<figure><figcaption class="pale">{caption}</figcaption>{picture}</figure>'
 
 
 def written(files: RunFiles) -> str:
