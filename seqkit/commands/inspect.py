@@ -41,7 +41,7 @@ def command(
     """Write a page of a model's gates and states while it reads a text.
 
     For pictures, vectors and frames, TEXT is a file. With --gradient-flow and no TEXT, gradients flow through examples
-    of the run's test data; trained are the run's own cell, and those of --beside.
+    of the run's test data. Only the run's own cell is trained; add others with --beside.
     """
     from seqkit.files import remove_drafts_of, write_atomic
     from seqkit.inspection.gradient_flow import gradient_flows

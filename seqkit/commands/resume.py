@@ -60,7 +60,7 @@ def _resume(path: Path, epochs: int | None, device: str | None, cell: str | None
                 echo(f"To train on: seqkit resume {path} --epochs {_more(folder)}", err=True)
         return 0
     _, facts = RunDirectory.open(path)
-    # A run that began with torch's kernels goes on with them: no need to wait for a build.
+    # A run that began with torch's kernels continues with them: no need to wait for a build.
     kernel = "native" if facts.get("native") else "torch"
     if processes.first:
         return train(kernel, lambda notes: resume(path, notes, device, processes, cell), processes)
@@ -77,7 +77,7 @@ def _check_shards(folder: RunDirectory, processes: Processes) -> None:
         check_shards(shards, processes.size)
     elif processes.size > 1:
         raise UsageError(
-            f"{folder.path} began without shards, so one process goes on with it: seqkit resume {folder.path}"
+            f"{folder.path} began without shards, so one process continues it: seqkit resume {folder.path}"
         )
 
 

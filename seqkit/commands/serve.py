@@ -43,7 +43,7 @@ def command(
 ) -> None:
     """Serve runs as JSON over HTTP, with a page to try them on.
 
-    A run is served under the name of its folder, or another one: NAME=PATH. A run that is trained anew replaces the
+    A run is served under the name of its folder, or another one: NAME=PATH. A run that is retrained replaces the
     old one without a lost request. Ctrl-C and SIGTERM stop the service when it has answered what it has taken.
     """
     try:

@@ -1,4 +1,4 @@
-"""``seqkit vectors TEXT``: word vectors from any text, and what stands near a word in them."""
+"""``seqkit vectors TEXT``: word vectors from any text, and what occurs near a word in them."""
 
 from __future__ import annotations
 

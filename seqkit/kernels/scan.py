@@ -22,7 +22,7 @@ def run_scan(call: LayerCall) -> tuple[Tensor, CellState]:
     """See :meth:`~seqkit.kernels.base.Kernel.run`."""
     cell, weights, x, lengths, states, _ = call
     if lengths is not None:
-        # Whatever stands in the padding must not reach the product, nor its gradient.
+        # Whatever is in the padding must not reach the product, nor its gradient.
         x = x.masked_fill(~sequence_mask(lengths, x.shape[1]).unsqueeze(2), 0.0)
     if states is None:
         zeros = x.new_zeros(len(x), len(weights), weights[0].weight_h.shape[1])

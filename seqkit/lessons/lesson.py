@@ -21,7 +21,7 @@ class Lesson(NamedTuple):
         title: of the page.
         question: what it answers, in one sentence.
         sections: makes its cards as HTML from a seed; the numbers in them are those of this very run.
-        shown: the functions whose source stands at the end of the page: the experiment, without the drawing of it.
+        shown: the functions whose source is at the end of the page: the experiment, without the drawing of it.
     """
 
     title: str

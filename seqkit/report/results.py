@@ -100,7 +100,7 @@ def _how_it_was_chosen(results: Mapping[str, Any]) -> str:
 
 
 def scored_before(metric: str, scored: Sequence[Mapping[str, Any]]) -> str:
-    """The sentence on a run that went on after its test split had been scored."""
+    """The sentence on a run that continued after its test split had been scored."""
     times = ", ".join(
         f"after {counted(entry['epochs'], 'epoch')} ({number(entry['test'][metric])})" for entry in scored
     )

@@ -113,7 +113,7 @@ class Session(Training):
         if self.run.checkpoint.exists():
             self.trainer.restore(*self.run.read_tensors(self.run.checkpoint))
         elif self.run.identity is not None or self.config.init_from or getattr(self.config, "vectors", None):
-            # Versions before 0.3 wrote the first checkpoint after the folder; most of their runs begin anew.
+            # Versions before 0.3 wrote the first checkpoint after the folder; most of their runs start again.
             raise SeqkitError(
                 f"{self.run.checkpoint} is missing, and with it what the run began with; restore it from a backup, or "
                 "delete the folder and run the task again"
@@ -374,7 +374,7 @@ def resume(
 
 
 class Reopened(NamedTuple):
-    """What a run that goes on is made of."""
+    """What a run that continues is made of."""
 
     run: RunDirectory
     task: AnyTask
@@ -385,7 +385,7 @@ class Reopened(NamedTuple):
 
 
 def reopen(path: Path, notes: list[str], device: str | None, processes: Processes, cell: GivenCell = None) -> Reopened:
-    """Reads a run that goes on, and its data; raises :class:`SeqkitError` where these have changed since it began."""
+    """Reads a run that continues, and its data; raises :class:`SeqkitError` where these have changed since it began."""
     run, facts, task, config, codec = opened = open_run(path, cell)
     check_single(path, "resumed")
     where = find_device(processes.device(config.device if device is None else device))
@@ -411,7 +411,7 @@ def reopen(path: Path, notes: list[str], device: str | None, processes: Processe
 
 
 def take_teacher(training: Training, run: RunDirectory) -> None:
-    """Has a training that goes on learn from what its teacher said at the start."""
+    """Has a training that continues learn from what its teacher said at the start."""
     if (run.path / TEACHER_FILE).exists():
         training.learn_from(SoftTargets.from_bytes((run.path / TEACHER_FILE).read_bytes()))
 

@@ -27,7 +27,7 @@ class Generates(Protocol):
     """Goes on with a text: ``seqkit generate``."""
 
     def generate(self, head: Any, codec: Any, prompt: str, sampling: Sampling, notes: list[str]) -> Iterator[str]:
-        """The text that follows the prompt, piece by piece; ``notes`` is told what could not be read of the prompt."""
+        """The text that follows the prompt, piece by piece; ``notes`` gets what could not be read of the prompt."""
         ...
 
 
@@ -56,7 +56,7 @@ class Snapshot(NamedTuple):
 
 @runtime_checkable
 class MovableStream(Stream, Protocol):
-    """A stream that can go on in another process: ``seqkit serve`` hands it out as a token."""
+    """A stream that can continue in another process: ``seqkit serve`` hands it out as a token."""
 
     def snapshot(self) -> Snapshot:
         """All that the stream has kept of its sequence."""
@@ -77,7 +77,7 @@ class Streams(Protocol):
 
 
 class Passage(NamedTuple):
-    """A piece of a file: an input, or what stands between inputs, which is None."""
+    """A piece of a file: an input, or what is between inputs, which is None."""
 
     input: Any | None
     location: SourceLocation

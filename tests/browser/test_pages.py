@@ -1,6 +1,10 @@
 """Every kind of page in a real browser: nothing overflows or fails, text is legible, and data stay data."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +17,10 @@ KINDS += [f"inspect of {name}" for name in (*INPUTS, "frames", "caption", "gradi
 SCRIPTS = "[...document.scripts].map(script => script.src || script.text.slice(0, 20))"
 HANDLERS = "[...document.querySelectorAll('*')].flatMap(e => e.getAttributeNames()).filter(n => n.startsWith('on'))"
 SIZES = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+SETTLED = """new Promise(done => { const end = Date.now() + 5000, look = () => {
+  const found = document.body.dataset.mdColorScheme === '%s';
+  found || Date.now() > end ? done(found) : setTimeout(look, 50) }; look() })"""
+QUIET = {"NO_MKDOCS_2_WARNING": "1"}
 LEGIBLE = """axe.run(document, {runOnly: ['wcag2a', 'wcag2aa']}).then(found => found.violations.map(
   v => [v.id, v.nodes[0].failureSummary, v.nodes[0].html.slice(0, 200)]))"""
 
@@ -96,3 +104,30 @@ def test_what_overflows_fails_or_is_pale_is_noticed(chromium, axe, tmp_path):
     assert "color-contrast" in json.dumps(chromium.ask(LEGIBLE))
     with pytest.raises(AssertionError):
         check_harmless(chromium, page.as_uri(), [])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The documents as a site."""
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("material")
+    root, folder = Path(__file__).parents[2], tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(folder)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env={**os.environ, **QUIET})
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("name", ["index", "tour", "inspect", "report", "benchmarks", "cells", "reference/layers"])
+def test_a_page_of_the_documents_fits_and_is_legible(name, site, chromium, axe):
+    url = (site / f"{name}.html").as_uri()
+    check_fit(chromium, url)
+    for scheme in ("light", "dark"):
+        # The site remembers the first choice.
+        chromium.ask("localStorage.clear()")
+        chromium.open(url, 400, scheme)
+        chromium.ask(f"{axe};0")
+        assert chromium.ask(SETTLED % ("slate" if scheme == "dark" else "default"))
+        # Boxes of code scroll by keyboard in browsers as they are now.
+        found = [one for one in chromium.ask(LEGIBLE) if one[0] != "scrollable-region-focusable"]
+        assert found == [], scheme

@@ -229,7 +229,7 @@ def test_runs_of_other_cells_stand_beside_the_first(trained, reviews, small, run
     _, text = inspected(command, tmp_path, trained[0], *beside)
     assert "Trained: rnn and lstm." in text and ">rnn, trained<" in text and ">lstm, trained<" in text
     done = command("inspect", runs["charlm"], *beside)
-    assert done.returncode == 2 and "a sentiment run cannot stand beside one of charlm" in done.stderr
+    assert done.returncode == 2 and "a sentiment run cannot be shown beside one of charlm" in done.stderr
 
 
 @pytest.mark.parametrize(

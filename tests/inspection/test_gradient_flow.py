@@ -85,7 +85,7 @@ def test_without_a_gradient_of_the_answer_the_loss_is_a_random_direction_and_the
     [
         ([{}], [[3]], "two steps"),
         ([{}, {}], [[3, 5]], "two of the runs have the cell gru"),
-        ([{}, {"name": "tag", "cell": "rnn"}], [[3, 5]], "a tag run cannot stand beside one of tiny"),
+        ([{}, {"name": "tag", "cell": "rnn"}], [[3, 5]], "a tag run cannot be shown beside one of tiny"),
     ],
 )
 def test_flows_that_cannot_be_are_refused(models, inputs, said, tiny):

@@ -21,7 +21,7 @@ _LIKELIEST = 5
 
 
 class StreamedText(NamedTuple):
-    """A piece of a text as a model has read it, and the likeliest tokens after it with their probabilities."""
+    """A piece of a text as a model has read it, and the most likely tokens after it with their probabilities."""
 
     tokens: int
     nats: float
@@ -62,7 +62,7 @@ class TextStream:
         return []
 
     def snapshot(self) -> Snapshot:
-        """All that the stream has kept; another stream of this model goes on from it, bit-equal."""
+        """All that the stream has kept; another stream of this model continues from it, bit-equal."""
         return Snapshot(dict(to_tensors(self._state)), {"last": int(self._last)})
 
     def restore(self, snapshot: Snapshot) -> None:
