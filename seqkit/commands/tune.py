@@ -71,8 +71,8 @@ def _task_command(task: AnyTask) -> click.Command:
 def command() -> None:
     """Search for good options and train the best.
 
-    Trials are judged on the validation split, never on the test split. Options that are set are not searched. A study
-    continues when it is started again with the same --out; several processes or machines may work on it at once.
+    Trials are judged on the validation split, never on the test split. Options that are set are not searched. An
+    interrupted study resumes when it is run again with the same --out; several processes or machines can share it.
     """
 
 

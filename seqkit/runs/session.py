@@ -402,7 +402,7 @@ def reopen(path: Path, notes: list[str], device: str | None, processes: Processe
     config = _as_trained(config, facts, notes)
     if torch.__version__ != facts["torch"]:
         notes.append(
-            f"the run began with torch {facts['torch']}, this is {torch.__version__}: "
+            f"the run was started with torch {facts['torch']}, this is {torch.__version__}: "
             "results may differ in the last bits"
         )
     if (began := facts.get("device", "cpu")) != describe_device(where):
@@ -423,7 +423,7 @@ def _take_threads(config: TrainingConfig, threads: int, notes: list[str]) -> Non
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
         if not config.shards:
-            notes.append(f"using {threads} threads, as when the run began, for bit-identical results")
+            notes.append(f"using {threads} threads, as when the run was started, for bit-identical results")
 
 
 def _kernel_facts(kernel: str) -> dict[str, Any]:
@@ -438,7 +438,7 @@ def _as_trained(config: TrainingConfig, facts: dict[str, Any], notes: list[str])
     if facts.get("native") == now["native"]:
         return config
     if facts.get("native") is None:
-        notes.append("using torch's own kernels, as when the run began, for bit-identical results")
+        notes.append("using torch's own kernels, as when the run was started, for bit-identical results")
         return dataclasses.replace(config, kernel="torch")
     notes.append("the native kernels that the run began with are not available: results may differ in the last bits")
     return config
