@@ -122,7 +122,7 @@ def test_a_finished_study_is_shown_again_and_goes_on_with_more_trials(whole, opt
     [
         (
             ["--epochs", "3"],
-            "was started with epochs 2, not 3; give the options it was started with, or another folder",
+            "was started with epochs 2, not 3; give the options it was started with",
         ),
         (["--dropout", "0.1"], "was started with dropout 0.2, not 0.1"),
         (["--search", "noise=0..2"], "searches noise in 0.0..1.0:linear, not in 0.0..2.0:linear; leave out --search"),
