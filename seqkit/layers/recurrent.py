@@ -312,7 +312,7 @@ class Recurrent(nn.Module):
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One time step with the same weights: x (B, I) to the output (B, H) and the next state.
 
-        Equal to the whole-sequence call in evaluation; in training, dropout between layers is drawn anew for each
+        Equal to the whole-sequence call in evaluation; in training, dropout between layers is drawn again for each
         step. Raises :class:`UsageError` for two directions, which need the sequence's end.
         """
         if self.bidirectional:

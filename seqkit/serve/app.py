@@ -49,7 +49,7 @@ def make_app(
         paths: the folders.
         limits: what requests may take.
         token: what who asks has to know; None: anybody may ask.
-        key: streams are signed with it; servers of one key go on with each other's. None: drawn at random.
+        key: streams are signed with it; servers with the same key continue each other's. None: drawn at random.
         is_local: whether it listens on a loopback address, and is called by no other name.
         device, cell: as in :func:`seqkit.load`.
         open_run: opens a folder; None: as a run.
@@ -185,7 +185,7 @@ def _socket(service: Service) -> Callable[[WebSocket], Awaitable[None]]:
                 try:
                     message = _message(text, service)
                     stream, reply = await service.worker.call(_reading(served, service.key, stream, message))
-                except Exception as error:  # any: the stream is as it was before the message, and goes on
+                except Exception as error:  # any: the stream is as it was before the message, and continues
                     problem = problem_of(error)
                     reply = {"error": as_signs(problem.sentence), "status": problem.status}
                 await socket.send_text(json.dumps(reply))
