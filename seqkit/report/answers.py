@@ -52,7 +52,7 @@ def _confusion_matrix(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
         )
         lines.append(f"<tr><th>{safe(row[0])}</th>{cells}</tr>")
     heads = "".join(f'<th class="number">{safe(column)}</th>' for column in columns[1:])
-    how = muted("Blue: correct; orange: confused. The stronger the colour, the larger the share of the row, which is 100 %.")
+    how = muted("Blue: correct; orange: confused. The stronger the colour, the larger the share of the row.")
     content = f'<table class="shaded"><tr><th></th>{heads}</tr>{"".join(lines)}</table>'
     return f'<div class="wide" tabindex="0">{content}</div>{how}'
 
