@@ -20,7 +20,7 @@ from seqkit.drawing.figures import literal, new_figure
 from seqkit.drawing.topologies import TOPOLOGIES
 from seqkit.drawing.topology_pictures import topology_svg
 from seqkit.files import write_atomic
-from seqkit.inspection.flow_plots import flow_plots
+from seqkit.inspection.flow_plots import overlaid_flows
 from seqkit.inspection.gradient_flow import gradient_flows
 from seqkit.inspection.inside import Inside, look_inside
 from seqkit.inspection.unrolled import Unrolled
@@ -34,6 +34,7 @@ _TEXT = "the plot is not dull and the end is great"
 _LINE = "#808790"
 """Seen on white and on black."""
 _PAGE = {"currentColor": _LINE, "var(--pale)": _LINE, "var(--first)": "#2c8fd0", "var(--second)": "#d9732e"}
+_PAGE |= {"var(--third)": "#3f9d4d", "var(--fourth)": "#a95cc4"}
 """A picture that a page only names does not get the page's own colours."""
 
 
@@ -55,8 +56,7 @@ def pictures() -> Iterator[tuple[str, str]]:
         models = [_trained(Path(folder), cell) for cell in ("lstm", "rnn", "gru")]
     yield "gates", _coloured(gates_svg(look_inside(models[0], _TEXT)))
     flows = gradient_flows(models, [" and ".join([_TEXT] * 6)]).cells
-    for flow, plot in zip(flows, flow_plots(flows), strict=True):
-        yield f"gradient-{flow.cell}", _coloured(plot)
+    yield "gradients", _coloured(overlaid_flows(flows))
 
 
 def gates_svg(inside: Inside) -> str:

@@ -137,7 +137,7 @@ def has_ended(facts: Mapping[str, Any]) -> bool:
 
 
 def _machine() -> str:
-    """This machine since it was started; containers, whose processes are numbered anew, are machines of their own."""
+    """This machine since it was started; containers, whose processes are numbered afresh, are machines of their own."""
     boot, spaces = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     since = boot.read_text().strip() if boot.exists() else ""
     return f"{platform.node()} {since} {spaces.readlink() if spaces.exists() else ''}"

@@ -1,4 +1,4 @@
-"""A text that goes on, as tokens are drawn one by one: where it ends, and which pieces of it are certain."""
+"""A text that continues, as tokens are drawn one by one: where it ends, and which pieces of it are certain."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def continued(
     """The text that follows the prompt as ``write`` draws its tokens, piece by piece.
 
     It has ``sampling.length`` tokens, or no end; it ends before the first text to stop at, wherever tokens begin and
-    end. What training has not seen is read as the unknown symbol, which is never written; ``notes`` is told of it. A
+    end. What training has not seen is read as the unknown symbol, which is never written; ``notes`` says so. A
     reversed model gives the text before the prompt, in one piece. Raises :class:`UsageError` for one without end.
     """
     if codec.reverse and not sampling.length:

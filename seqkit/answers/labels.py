@@ -14,14 +14,14 @@ SIDES = ("number", "low", "high")
 
 @dataclass(frozen=True)
 class Classified:
-    """A prediction: a label, the likeliest unless there is a threshold, and the probability of each."""
+    """A prediction: a label, the most likely unless there is a threshold, and the probability of each."""
 
     label: str
     probabilities: dict[str, float]
 
     @classmethod
     def of(cls, labels: Sequence[str], row: Sequence[float], chosen: int | None = None) -> Classified:
-        """The prediction from the probabilities of all labels, in their order: the likeliest unless one is chosen."""
+        """The prediction from the probabilities of all labels, in their order: the most likely unless one is chosen."""
         probabilities = dict(zip(labels, row, strict=True))
         likeliest = max(probabilities, key=probabilities.__getitem__)
         return cls(likeliest if chosen is None else labels[chosen], probabilities)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from seqkit.errors import UsageError
 
 COLDEST = 1e-30
-"""Logits divided by less may overflow; long before, all but the likeliest symbol have probability 0."""
+"""Logits divided by less may overflow; long before, all but the most likely symbol have probability 0."""
 
 
 @dataclass(frozen=True)

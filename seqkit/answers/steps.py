@@ -21,7 +21,7 @@ _LEAST = -700.0
 
 @dataclass(frozen=True)
 class Tagged:
-    """A prediction: words with their labels, the probability of each of these labels, and the likeliest labellings.
+    """A prediction: words with their labels, the probability of each of these labels, and the most likely labellings.
 
     ``n_best`` has each labelling with the logarithm of its probability, the best first, where more than one was asked
     for; ``probabilities`` (T, K) has those of all labels, where they were asked for; ``scheme`` says what labels mean:
@@ -68,7 +68,7 @@ def tagged_text(words: Sequence[str], tags: Sequence[str], scheme: str | None) -
 
 @dataclass(frozen=True)
 class Framed:
-    """A prediction: the likeliest label of each frame, and its probability.
+    """A prediction: the most likely label of each frame, and its probability.
 
     ``probabilities`` (T, K) has those of all labels, where they were asked for.
     """

@@ -29,7 +29,7 @@ class Translated:
         """The prediction from what the network wrote, the best first, and the pair that answers in its place."""
         if recalled is None:
             return cls(texts[0], scores[0], n_best=tuple(zip(texts, scores, strict=True)))
-        # The likeliest text of the network comes after the one from memory, and the last one leaves the list.
+        # The most likely text of the network comes after the one from memory, and the last one leaves the list.
         texts = [recalled.target, *(text for text in texts if text != recalled.target)][: len(texts)]
         return cls(texts[0], scores[0], tuple(zip(texts, scores, strict=False)), recalled.source)
 

@@ -23,7 +23,7 @@ _MEND = "export the text again as UTF-8, or correct the row"
 def odd_character(text: str, where: object = None) -> Finding | None:
     """The first character of a text that should not be there, as a warning."""
     if text.startswith('="') and text.endswith('"'):
-        what = f"a formula of Excel stands around the text, {shown(text)}"
+        what = f"the text is wrapped in an Excel formula, {shown(text)}"
         return Finding("warning", "characters", what, "export values", None if where is None else str(where))
     # Nearly every text passes the first test, which takes a fifth of the time of the search.
     if (text.isascii() and text.isprintable()) or not (match := _ODD.search(text)):
@@ -47,7 +47,7 @@ def _described(odd: str) -> tuple[str, str]:
     if odd == "\ufffd":
         return "U+FFFD stands for a character that could not be read", _MEND
     if odd == _MARK:
-        return "a byte order mark, '\\ufeff', stands inside the text", "remove it; it comes from files that were joined"
+        return "a byte order mark, '\\ufeff', is inside the text", "remove it; it comes from files that were joined"
     if len(odd) > 1:
         return f"{shown(odd)} looks like UTF-8 that was read as Latin-1", _MEND
     printed = bytes([ord(odd)]).decode("cp1252", "ignore") if "\x80" <= odd <= "\x9f" else ""

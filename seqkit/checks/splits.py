@@ -37,7 +37,7 @@ def stop_at_problems(task: AnyTask, splits: Splits[Any], notes: list[str], data:
     """The check of `run`: raises :class:`DataError` for what is wrong, and adds what is odd to ``notes``.
 
     Leaks and rare labels are noted by the tasks that can have them. ``data`` is the option of that name: in a data set
-    of the task nobody can mend what is odd, so nothing is said of it.
+    of the task nobody can fix what is odd, so nothing is said of it.
     """
     odd = () if data in task.data_sets else ("contradictions", "labels", "characters")
     for finding in check_splits(task, splits):

@@ -36,7 +36,7 @@ _COMMANDS = {
     "ensemble": "combine runs: average their predictions",
     "inspect": "write a page of a model's gates and states",
     "new": "write a working cell or task to start from, with its test",
-    "lesson": "pages to show in class: gradients, memory, gates, attention, ...",
+    "lesson": "make a page to show in class: gradients, gates, attention, ...",
     "generate": "continue a text with a language model",
     "vectors": "train word vectors on a text, or query them",
     "export": "write a run's model as ONNX, C or a torch.export archive",

@@ -1,7 +1,7 @@
-"""The file of a prediction's answers: there when it is complete, and gone on with where a command was stopped.
+"""The file of a prediction's answers: there when it is complete, and continued where a command was stopped.
 
 Answers are written to ``FILE.partial``, which takes the name of the file at the end. ``FILE.partial.json`` says how
-many inputs have their answers there, and whose: the same command goes on after them, and ends with the same bytes.
+many inputs have their answers there, and whose: the same command continues after them, and ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Answers:
 
     Args:
         stream: what is written to.
-        path: of the unfinished file, for answers that can be gone on with; None: for others.
+        path: of the unfinished file, for answers that can be continued; None: for others.
         request: what the answers depend on, but for the inputs.
     """
 
@@ -62,7 +62,7 @@ class Answers:
         for value in islice(inputs, journal["done"]):
             self._count(key(value))
         if (self._done, self._read.hexdigest()) != (journal["done"], journal["read"]):
-            # Another input: its answers are begun anew.
+            # Another input: its answers are started again.
             self._done, self._read = 0, hashlib.blake2b(digest_size=16)
             self._cut(0)
             return iter(read())

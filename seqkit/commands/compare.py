@@ -106,8 +106,8 @@ class _TaskOrRuns(TaskGroup):
 def command() -> None:
     """Train each of several cells with several seeds, and compare their scores; or compare runs that are finished.
 
-    Every run lies in the folder, named by its cell and seed. A comparison that was stopped goes on when it is started
-    again with the same options and --out; more cells or seeds may be asked for, then.
+    Each run is a folder within --out, named by its cell and seed. An interrupted comparison resumes when it is run
+    again with the same options and --out; cells and seeds may be added then.
     """
 
 
@@ -178,7 +178,7 @@ def _show_runs(paths: Sequence[str], page: str | None) -> int:
 
 
 def _finish(task: AnyTask, planned: PlannedRun, received: list[int]) -> bool:
-    """Brings a run to its end, from wherever it stands; False if a signal stopped it."""
+    """Brings a run to its end, from wherever it is; False if a signal stopped it."""
     from seqkit.config import arguments_of
     from seqkit.report.page import write_report
     from seqkit.runs import RunDirectory

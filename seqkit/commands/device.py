@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 device_option = click.option(
-    "--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps. [the run's own, else what is there]"
+    "--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps. [the run's own if available]"
 )
 
 cell_option = click.option(

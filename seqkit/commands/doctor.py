@@ -55,7 +55,7 @@ def _task_command(task: AnyTask) -> click.Command:
 def command() -> None:
     """Check data before training.
 
-    `seqkit doctor TASK --help` shows the options of a task. The exit code is 1 if a training would stop at the data.
+    `seqkit doctor TASK --help` shows the options of a task. The exit code is 1 if training would fail on this data.
     """
 
 

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--out", metavar="FOLDER", help="Folder of the ensemble. [runs/ensemble-N]")
 def command(runs: tuple[str, ...], out: str | None) -> None:
-    """Make one run of several, which predicts the average of what their models predict.
+    """Combine several runs into one that predicts the average of their predictions.
 
-    The runs need the same task and the same labels, or symbols to write. The ensemble is a folder with a copy of each;
-    predict, evaluate, report, export and generate take it as any run. Runs that share a test split are scored on it.
+    The runs need the same task and the same labels or output symbols. The ensemble is a folder with a copy of each;
+    predict, evaluate, report, export and generate accept it like any run. If the runs share a test split, the ensemble
+    is scored on it.
     """
     from seqkit.commands.terminal import Reporter
     from seqkit.runs.ensemble import make_ensemble, score_ensemble

@@ -20,9 +20,9 @@ from seqkit.commands.output import echo
 def command(run: str, format_name: str, out: str | None, int8: bool, cell: str | None) -> None:
     """Write a run's best model as ONNX, as an archive of torch.export, or as one C file.
 
-    Beside it goes a JSON file with the symbols: vocabulary, labels, options of the tokenizer. What is written has been
-    compared with the model on several batches; where it differs by more than 1e-5, nothing is written. A C file has
-    all it needs inside, and is not compared: that would take a compiler.
+    A JSON file with the vocabulary, labels and options of the tokenizer is written beside it. The result is compared
+    with the model on several batches; if they differ by more than 1e-5, nothing is written. A C file contains all it
+    needs, and is not compared, as that would take a compiler.
     """
     if format_name == "c":
         _write_c(Path(run), Path(out) if out else None, int8)

@@ -47,8 +47,8 @@ def command(
     """Write a page of a model's gates and states while it reads a text; several texts are shown beside each other.
 
     For pictures, vectors and frames, TEXT is a file. With --gradient-flow and no TEXT, gradients flow through examples
-    of the run's test data; trained are the run's own cell, and those of --beside. Other texts have a page of their own;
-    the same ones have it written anew. What is printed is where the page is.
+    of the run's test data. Only the run's own cell is trained; add others with --beside. Each text has a page of its
+    own; the same texts have theirs rewritten. The path of the page is printed.
     """
     from seqkit.files import remove_drafts_of, write_atomic
     from seqkit.inspection.gradient_flow import gradient_flows

@@ -40,7 +40,7 @@ _LONGEST_PATH = 255
 @click.option("--encoding", metavar="NAME", help="Encoding of the file. [UTF-8, or what its byte order mark says]")
 @click.option("--columns", metavar="A,B,C", help="Names of a table's columns, if its first line does not name them.")
 @click.option("--output", metavar="FILE", help="File for the answers. [standard output]")
-@click.option("--shard", "part", metavar="I/N", help="Answer part I of N of the file: 1/8 is the first of eight.")
+@click.option("--shard", "part", metavar="I/N", help="Answer shard I of N of the file: 1/8 is the first of eight.")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set an option of the search by name.")
 @click.option("--stream", is_flag=True, help="Each line is a step of one sequence; a blank line starts a new one.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, with all details.")
@@ -64,25 +64,24 @@ def command(
 ) -> int:
     """Apply a run's best model to texts: given as arguments, as a file, or on standard input.
 
-    A file is a text on each line, or a table (.csv, .tsv, .jsonl, .json; compressed, too), which comes out with the
-    same rows in the same order, and columns of what was predicted beside them. A blank input keeps its place, and has
-    no answer.
+    A file has a text on each line, or is a table (.csv, .tsv, .jsonl, .json; compressed, too), which is written with
+    the same rows in the same order, and the predictions in columns of their own. A blank input keeps its place and
+    gets no answer.
 
-    Standard input is answered line by line as it arrives. With --format it is a table, whose rows are answered as they
-    arrive.
+    Standard input is answered line by line as it arrives; with --format it is a table, answered row by row.
 
-    Answers of a FILE that go to an --output are written to OUTPUT.partial, which takes its name when it is complete.
-    A command that was stopped goes on from there when it is typed again, if input and model are the same. An OUTPUT
-    that ends in .parquet is Parquet, and begins anew.
+    With --output, answers are written to OUTPUT.partial, which is renamed when it is complete. Run again with the same
+    input and model, an interrupted command continues from there. An OUTPUT that ends in .parquet is written as
+    Parquet, and starts from the beginning.
 
     Of a run on frames, FILE is a sequence, or a folder of them: its rows come out with the label of each frame and its
     probability beside them. A folder comes out as one table, or in a folder, --output FOLDER, as a table for each.
 
-    With --shard each part is a table of its own, and the rows of all parts in order are those of one prediction.
+    With --shard each shard is a table of its own; all of them in order are those of one prediction.
 
-    With --stream a line is a frame: numbers between commas, semicolons, tabs or spaces. Each is answered as soon as
-    the model has seen enough; one that cannot be read is reported, the stream goes on, and the exit code is 1 in the
-    end.
+    With --stream each line is a frame: numbers separated by commas, semicolons, tabs or spaces. Each is answered as
+    soon as the model has seen enough. A line that cannot be read is reported, the stream continues, and the exit code
+    is 1 at the end.
     """
     from seqkit.commands.answering import PredictRequest, answer
     from seqkit.commands.sequences import answer_sequences, sequences_of

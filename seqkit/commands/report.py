@@ -16,7 +16,7 @@ from seqkit.commands.output import echo
 @click.option("--mistakes", metavar="N", type=click.IntRange(1), help="List N of the worst mistakes. [5]")
 @cell_option
 def command(run: str, mistakes: int | None, cell: str | None) -> None:
-    """Make report.html and the model card, card.md, of a finished run again, from the files of the run.
+    """Rebuild report.html and the model card, card.md, of a finished run from the files of the run.
 
     The data are read only where the run has no report.json. What was filled in at the end of the card stays.
     """

@@ -72,7 +72,7 @@ def _resume(
                 echo(f"To train on: seqkit resume {path} --epochs {_more(folder)}", err=True)
         return 0
     _, facts = RunDirectory.open(path)
-    # A run that began with torch's kernels goes on with them: no need to wait for a build.
+    # A run that began with torch's kernels continues with them: no need to wait for a build.
     kernel = "native" if facts.get("native") else "torch"
     if processes.first:
         logs = open_trackers(trackers, path)
@@ -90,7 +90,7 @@ def _check_shards(folder: RunDirectory, processes: Processes) -> None:
         check_shards(shards, processes.size)
     elif processes.size > 1:
         raise UsageError(
-            f"{folder.path} began without shards, so one process goes on with it: seqkit resume {folder.path}"
+            f"{folder.path} began without shards, so one process continues it: seqkit resume {folder.path}"
         )
 
 

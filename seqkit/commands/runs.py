@@ -1,4 +1,4 @@
-"""``seqkit runs``: the runs of a folder, and taking some away."""
+"""``seqkit runs``: the runs of a folder, and deleting some."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _FolderGroup(click.Group):
 
 @click.group(cls=_FolderGroup, subcommand_metavar="[FOLDER] | rm RUN …")
 def command() -> None:
-    """List the runs of a folder (else of `runs`), the latest last; or take some away."""
+    """List the runs of a folder (default: `runs`), the latest last; or delete some."""
 
 
 @command.command("list")

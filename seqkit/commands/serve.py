@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN [RUN …]", shell_complete=complete_runs)
-@click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="Who may reach it. [127.0.0.1: this machine]")
-@click.option("--port", default=8000, metavar="INT", help="0: any that is free. [8000]")
+@click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="Address to listen on. [127.0.0.1]")
+@click.option("--port", default=8000, metavar="INT", help="Port; 0: any that is free. [8000]")
 @click.option("--workers", default=1, metavar="INT", help="Processes that share the port. [1]")
-@click.option("--token-file", metavar="FILE", help="Who asks has to know what is in it. [$SEQKIT_SERVE_TOKEN]")
-@click.option("--key-file", metavar="FILE", help="Streams are signed with it, for servers that share them. [a new key]")
-@click.option("--max-body", default=8, metavar="MB", help="Megabytes of a request. [8]")
+@click.option("--token-file", metavar="FILE", help="File with the token of requests. [$SEQKIT_SERVE_TOKEN]")
+@click.option("--key-file", metavar="FILE", help="File with the key of streams that servers share. [a new key]")
+@click.option("--max-body", default=8, metavar="MB", help="Largest request, in megabytes. [8]")
 @click.option("--max-waiting", default=4096, metavar="INT", help="Inputs that may wait for the model. [4096]")
-@click.option("--timeout", default=30.0, metavar="SECONDS", help="That an answer may take. [30]")
+@click.option("--timeout", default=30.0, metavar="SECONDS", help="Longest time for an answer. [30]")
 @device_option
 @cell_option
 def command(
@@ -47,9 +47,9 @@ def command(
 ) -> None:
     """Serve runs as JSON over HTTP, with a page to try them on.
 
-    A run is served under the name of its folder, or another one: NAME=PATH. The folder that `seqkit export` writes of
-    it is served alike, and without torch. A run that is trained anew replaces the old one without a lost request.
-    Ctrl-C and SIGTERM stop the service when it has answered what it has taken.
+    A run is served under the name of its folder, or another one: NAME=PATH. A folder written by `seqkit export` is
+    served like its run, without torch. A run that is retrained replaces the old one without a lost request. Ctrl-C and SIGTERM
+    stop the service when it has answered all accepted requests.
     """
     try:
         from seqkit.serve.server import Setup, serve
@@ -63,7 +63,7 @@ def command(
     limits = Limits(body_bytes=max_body << 20, waiting=max_waiting, seconds=timeout)
     token, is_local = _token(token_file), _is_local(host)
     if not is_local and token is None:
-        echo(f"warning: whoever can reach {host} can ask; give a token with --token-file FILE", err=True)
+        echo(f"warning: anyone who can reach {host} can send requests; give a token with --token-file FILE", err=True)
     key = _secret(key_file, "--key-file").encode() if key_file else secrets.token_bytes(32)
     setup = Setup(paths, limits, token, key, is_local, device, workers, cell)
     _check_exports(paths, {"--device": device, "--cell-file": cell})

@@ -175,7 +175,7 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
     ]
     print_tables([Table(f"{results['task']}: test split", ["", "model", "baseline"], rows), *outcome.tables])
     echo(
-        f"\n{results['parameters']:,} parameters; best of {results['epochs']} epochs: {results['best_epoch']}; "
+        f"\n{results['parameters']:,} parameters; best epoch {results['best_epoch']} of {results['epochs']}; "
         f"{seconds:.0f} s in total; {results['peak_memory_mb']:,.0f} MB"
     )
     if tuned := results.get("threshold"):
@@ -208,7 +208,7 @@ def write_findings(session: Session, outcome: RunOutcome, notes: Sequence[str], 
         run.replace_file(run.findings.name, json_bytes(findings), run.read_facts())
         history = session.trainer.progress.history
         # The configuration of the file: the session's says where this process trained, and the page would differ from
-        # one that is made anew.
+        # one that is made again.
         config = open_run(run.path, getattr(session.config, "cell", None)).config
         write_page(RunFiles(run, run.read_facts(), config, outcome.results, history, findings))
     except Exception as error:

@@ -71,8 +71,8 @@ def _task_command(task: AnyTask) -> click.Command:
 def command() -> None:
     """Search for good options and train the best.
 
-    Trials are judged on the validation split, never on the test split. Options that are set are not searched. A study
-    goes on when it is started again with the same --out; several processes or machines may work on it at once.
+    Trials are judged on the validation split, never on the test split. Options that are set are not searched. An
+    interrupted study resumes when it is run again with the same --out; several processes or machines can share it.
     """
 
 
@@ -137,7 +137,7 @@ def _budget_text(trials: int | None, minutes: float | None) -> str:
 
 
 def _again(study: Study, limits: tuple[int | None, float | None]) -> str:
-    """The command that goes on with a study."""
+    """The command that continues a study."""
     trials, minutes = limits
     words = ["seqkit", "tune", study.plan.task.name, "--out", str(study.folder)]
     words += ["--trials", str(trials)] if trials else []

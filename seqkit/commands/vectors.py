@@ -1,4 +1,4 @@
-"""``seqkit vectors TEXT``: word vectors from any text, and what stands near a word in them."""
+"""``seqkit vectors TEXT``: word vectors from any text, and what occurs near a word in them."""
 
 from __future__ import annotations
 
@@ -41,17 +41,15 @@ def command(
     seed: int,
     near: Sequence[str],
 ) -> None:
-    """Train word vectors on a text, or look into a file of them.
+    """Train word vectors on a text, or query a file of them.
 
-    With --out, FILE is a text file or a table with a column of texts, and any task with --vectors starts from what is
-    written. Without, FILE has vectors, and --near WORD shows what they are worth.
+    With --out, FILE is a text file or a table with a column of texts; tasks with an option --vectors read the result.
+    Without --out, FILE contains vectors, and --near WORD shows the words nearest to one.
     """
     from seqkit.data.vector_files import check_ending, load_vectors, write_vectors
 
     if out is None and not near:
-        raise UsageError(
-            "say what to do: --out FILE writes vectors of a text, --near WORD looks into a file of vectors"
-        )
+        raise UsageError("say what to do: --out FILE writes vectors of a text, --near WORD queries a file of vectors")
     if out is None:
         words, matrix = load_vectors(Path(source))
     else:

@@ -77,7 +77,7 @@ class _TextFromData(str, FromData):
 def from_data(fallback: Any) -> Any:
     """A default that follows from the data; ``fallback`` is its value where no recipe knows better.
 
-    The value is an ordinary number or text in every other respect; a value that somebody sets has no mark, and stands.
+    The value is an ordinary number or text in every other respect; a value that somebody sets has no mark, and is kept.
     """
     kinds: dict[type, type] = {int: _WholeFromData, float: _NumberFromData, str: _TextFromData}
     return kinds[type(fallback)](fallback)

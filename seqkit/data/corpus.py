@@ -224,7 +224,7 @@ def _decoded(corpus: Corpus, start: int, stop: int) -> Iterator[tuple[bytes, str
 
 
 def _report_as_lines(file: Path | bytes) -> None:
-    """Raises what reading the file line by line stops at: with its line, and the likeliest encoding."""
+    """Raises what reading the file line by line stops at: with its line, and the most likely encoding."""
     for _ in read_lines(file) if isinstance(file, Path) else ():
         pass
 

@@ -38,7 +38,7 @@ _NUMBERING = ("id", "ids", "index", "no", "number", "line", "key", "name", "scor
 _NEUTRAL = frozenset((*_SENTENCE, *_NUMBERING, "lang", "language", "license", "attribution"))
 """Words that stand in a header beside those."""
 _SURELY_SOURCE, _SURELY_TARGET = {"source", "src"}, {"target", "tgt", "trg"}
-"""Names that no pair of texts has on its two sides, whatever stands beside them"""
+"""Names that no pair of texts has on its two sides, whatever is beside them"""
 _COMMENT = ";;;"
 _TABLES = tuple(ending for ending, kind in FORMATS.items() if kind != "tsv")
 _SAMPLE = 500

@@ -13,7 +13,7 @@ from seqkit.data.readers import DataError, SourceLocation, read_records, shown
 from seqkit.errors import UsageError
 
 _PREFIXES = ("", "probabilities.", "predicted_probabilities.")
-"""What stands before a label in the name of its column: nothing, or what `seqkit predict` writes there"""
+"""What comes before a label in the name of its column: nothing, or what `seqkit predict` writes there"""
 _OBJECTS = ("probabilities", "predicted_probabilities")
 """Keys of JSON that hold the probabilities of all labels, as `seqkit predict` writes them"""
 _ROUNDING = 0.02

@@ -34,7 +34,7 @@ _ASCII_WORD = regex.compile(
 _HTML_BREAK = regex.compile(r"<br\s*+/?>", regex.IGNORECASE)
 _GRAPHEME = regex.compile(r"\X", regex.VERSION1)
 # Two regional indicators are a flag, and which two belong together depends on how many stand before them: \X counts
-# them from the start of their run, anew for each, which takes 7 s for 32,000.
+# them from the start of their run, again for each, which takes 7 s for 32,000.
 _FLAG_BEFORE_ANOTHER = regex.compile("[\U0001f1e6-\U0001f1ff]{2}(?=[\U0001f1e6-\U0001f1ff])")
 _NO_SPACE_BEFORE = regex.compile(r"\s+([.,;:!?%)\]}…]+)(?=\s|$)")
 _NO_SPACE_AFTER = regex.compile(r"([(\[{])\s+")
@@ -71,7 +71,7 @@ class Tokenizer(ABC):
         return normal(text, self.normal_form)
 
     def surfaces(self, text: str) -> list[str]:
-        """What stands in the text for each of its tokens."""
+        """What is in the text for each of its tokens."""
         return self.split(text)
 
     def to_json(self) -> dict[str, Any]:

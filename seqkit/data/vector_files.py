@@ -25,7 +25,7 @@ ENDINGS = (".txt", ".vec", ".txt.gz", ".vec.gz", ".safetensors")
 
 
 class VectorRow(NamedTuple):
-    """A word with its vector, and where it stands."""
+    """A word with its vector, and where it is."""
 
     location: SourceLocation
     word: str

@@ -62,7 +62,7 @@ class Scan:
     notes: list[str] = field(default_factory=list)
     """What the reader decided"""
     first_row: int = 0
-    """The line of a table on which its first row begins; what stands above it is no row"""
+    """The line of a table on which its first row begins; what is above it is no row"""
     _by_fault: dict[object, int] = field(default_factory=dict)
     """Where the finding of a fault is"""
 
@@ -213,7 +213,7 @@ def _add_counts(result: Scan) -> None:
     listed = sum(1 + finding.others for finding in result.findings if finding.kind == "broken")
     if (others := result.broken - listed) > 0:
         rows = "one more row" if others == 1 else f"{others:,} more rows"
-        result.add("wrong", "broken", f"{rows} cannot be read", "mend them, too", result.path)
+        result.add("wrong", "broken", f"{rows} cannot be read", "fix them, too", result.path)
 
 
 def _add_repetitions(result: Scan, repeats: RepetitionCounter) -> None:

@@ -10,10 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqkit.drawing.figures import literal, new_figure, png
+from seqkit.drawing.colours import alone
+from seqkit.drawing.heat import HeatMap, draw_heat
 
-_CELL = 0.34
-"""Inches of a token's row or column"""
+READ, WRITTEN = "read", "written"
+"""The axes of a map of attention"""
+_GAP, _WIDEST = 26, 1000
+"""In pixels: between maps, and of a row of them that has more than one"""
 
 
 class Alignment(NamedTuple):
@@ -26,18 +29,23 @@ class Alignment(NamedTuple):
 
 
 def attention_picture(alignments: Sequence[Alignment]) -> bytes:
-    """A PNG with a panel for each sentence, one below the other: rows are target tokens, dark cells large weights.
+    """An SVG file, light and dark, with a map for each sentence, in rows: the rows of a map are target tokens."""
+    maps = [draw_heat(a.weights.tolist(), a.source, a.target, across=READ, down=WRITTEN, full=0) for a in alignments]
+    places, width, height = _in_rows(maps)
+    parts = [
+        f'<g transform="translate({x:.0f} {y:.0f})">{drawn.content}</g>\n'
+        for drawn, (x, y) in zip(maps, places, strict=True)
+    ]
+    return alone("".join(parts), width, height, "attention: what was read for each token written").encode()
 
-    Raises :class:`UsageError` where matplotlib is not installed.
-    """
-    heights = [_CELL * len(a.target) + 1.2 for a in alignments]
-    width = max((_CELL * len(a.source) for a in alignments), default=1.0) + 2.0
-    figure = new_figure("an attention picture", max(width, 4.0), sum(heights))
-    axes = figure.subplots(len(alignments), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for axis, (source, target, weights) in zip(axes, alignments, strict=True):
-        axis.imshow(weights, cmap="Blues", vmin=0.0, vmax=1.0, aspect="equal")
-        axis.xaxis.tick_top()
-        axis.set_xticks(range(len(source)), [literal(token) for token in source], rotation=90)
-        axis.set_yticks(range(len(target)), [literal(token) for token in target])
-        axis.tick_params(length=0)
-    return png(figure)
+
+def _in_rows(maps: Sequence[HeatMap]) -> tuple[list[tuple[float, float]], float, float]:
+    """Where each map goes, beside the one before it while there is room; then the width and height of all."""
+    places, x, y, row, width = [], 0.0, 0.0, 0.0, 1.0
+    for drawn in maps:
+        if x and x + drawn.width > _WIDEST:
+            x, y, row = 0.0, y + row + _GAP, 0.0
+        places.append((x, y))
+        width, row = max(width, x + drawn.width), max(row, drawn.height)
+        x += drawn.width + _GAP
+    return places, width, max(1.0, y + row)

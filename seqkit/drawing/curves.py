@@ -6,7 +6,7 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seqkit.drawing.figures import literal, new_figure
 from seqkit.scores.calibration import Bin
@@ -18,6 +18,21 @@ if TYPE_CHECKING:
 FIRST, SECOND, INK, PALE = "#fe0101", "#fe0202", "#fe0303", "#fe0404"
 THIRD, FOURTH = "#fe0505", "#fe0606"
 """Colours that stand for others: the page says which, light or dark."""
+
+
+class Palette(NamedTuple):
+    """The colours of a plot."""
+
+    first: str
+    second: str
+    ink: str
+    pale: str
+
+
+PAGE = Palette(FIRST, SECOND, INK, PALE)
+"""For a plot inside a page, light or dark"""
+PAPER = Palette("#0b66a8", "#c2540a", "#000000", "#6d7480")
+"""For a file, on white"""
 
 _VARIABLES = {FIRST: "var(--first)", SECOND: "var(--second)", INK: "currentColor", PALE: "var(--pale)"}
 _VARIABLES |= {THIRD: "var(--third)", FOURTH: "var(--fourth)"}

@@ -90,7 +90,7 @@ class SequenceClassifier(ClassifierMixin, ClassedEstimator):  # type: ignore[mis
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """The class of each text, (N): the likeliest, unless the option ``threshold`` says otherwise."""
+        """The class of each text, (N): the most likely, unless the option ``threshold`` says otherwise."""
         check_is_fitted(self)
         number = {name: number for number, name in enumerate(names_of(self.classes_))}
         predictions = self._predictions(text_inputs(X))

@@ -129,7 +129,7 @@ def labelling(
         make_batch: a batch from the inputs by name.
         inputs_of: the inputs by name from a batch; None: its fields of those names.
         probabilities: False: the logits alone, where their softmax is no probability.
-        answers: what stands beside the logits instead of their softmax.
+        answers: what is given beside the logits instead of their softmax.
         answering: as in :class:`Exported`.
     """
     if answers is None:

@@ -64,7 +64,7 @@ def _state_gradient(explanation: Explanation, call: LayerCall, layer: Recurrent,
             tensors, torch.autograd.grad(explanation.score, tensors, allow_unused=True), strict=True
         )
     ]
-    # h of the last step stands twice: as the last output, and in the final state.
+    # h of the last step appears twice: as the last output, and in the final state.
     output = gradients[0][:, call.steps - 1, : layer.hidden_size]
     h, *others = [final[:, row] for final in gradients[1:]]
     return (h + output, *others) if bool((h + output).any()) else None

@@ -1,4 +1,4 @@
-"""Plots of how far gradients flow back, one for each cell."""
+"""A plot of how far gradients flow back, with a line for each cell."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 _COLOURS = (FIRST, SECOND, THIRD, FOURTH)
 _FLOOR = 1e-12
 """Lines end where they fall below: what is left there is rounding."""
-
-
-def flow_plots(flows: Sequence[Flow]) -> list[str]:
-    """An SVG for each cell, on the same scale."""
-    return [_plot(flow, _limits(flows), _longest(flows)) for flow in flows]
 
 
 def overlaid_flows(flows: Sequence[Flow]) -> str:
@@ -42,16 +37,6 @@ def _limits(flows: Sequence[Flow]) -> tuple[float, float]:
 
 def _longest(flows: Sequence[Flow]) -> int:
     return max(len(flow.initial) for flow in flows)
-
-
-def _plot(flow: Flow, limits: tuple[float, float], longest: int) -> str:
-    figure = new_figure("a picture of gradients", 3.6, 3.0)
-    axes = _axes(figure, limits, longest)
-    axes.set_title(flow.cell, color=INK, fontsize=12, fontweight="bold")
-    _line(axes, flow.initial, SECOND, "--", "at initialisation")
-    _line(axes, flow.trained or (), FIRST, "-", "trained")
-    axes.legend(frameon=False, labelcolor=INK)
-    return svg(figure, f"Norm of the gradient by lag: {flow.cell}")
 
 
 def _axes(figure: Figure, limits: tuple[float, float], longest: int) -> Axes:

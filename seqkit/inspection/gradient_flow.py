@@ -129,7 +129,7 @@ def _by_cell(models: Sequence[Model]) -> dict[str, Model]:
     for model in models:
         check_has_time(model)
         if model.task.name != task:
-            raise UsageError(f"a {model.task.name} run cannot stand beside one of {task}; name runs of one task")
+            raise UsageError(f"a {model.task.name} run cannot be shown beside one of {task}; name runs of one task")
         cell = getattr(model.config, "cell", "its own cell")
         if cell in by_cell:
             raise UsageError(f"two of the runs have the cell {cell_label(cell)}; name runs of different cells")

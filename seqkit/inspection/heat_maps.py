@@ -70,7 +70,7 @@ def _figure(number: int, name: str, what: str, limit: float, signed: bool) -> st
     return (
         f'<figure data-map="{number}"><figcaption><b>{safe(what)}</b> {safe(name)} '
         f'<span class="pale">{scale}</span></figcaption>'
-        f'<div class="wide"><canvas role="img" aria-label="{label}"></canvas></div></figure>'
+        f'<div class="wide" tabindex="0"><canvas role="img" aria-label="{label}"></canvas></div></figure>'
     )
 
 

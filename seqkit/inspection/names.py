@@ -5,9 +5,15 @@ from __future__ import annotations
 _PLACES = {
     "encoder.recurrent": "Encoder",
     "decoder.recurrent": "Decoder",
+    "encoder.embedding.speller.encoder.recurrent": "Reader of each word's letters",
     "encoder.pooling": "which steps the encoder pools",
     "decoder.attention": "what the decoder looks at while it writes",
     "decoder.recall": "which earlier steps the model recalls",
+}
+_AXES = {
+    "encoder.pooling": ("steps that were read", "answer"),
+    "decoder.attention": ("read", "written"),
+    "decoder.recall": ("earlier steps", "step"),
 }
 _GATES = {
     "i": "input gate",
@@ -24,6 +30,16 @@ _STATES = {"h": "output", "c": "memory"}
 def place(module: str) -> str:
     """A module of a model in words; a module that is not known keeps its own name."""
     return _PLACES.get(module, module)
+
+
+def the_place(module: str) -> str:
+    """The same within a sentence: ``the encoder``."""
+    return f"the {place(module)[0].lower()}{place(module)[1:]}" if module in _PLACES else module
+
+
+def axes(module: str) -> tuple[str, str]:
+    """What the columns and the rows of an attention's weights are."""
+    return _AXES.get(module, ("read", "written"))
 
 
 def gate(name: str, signed: bool) -> str:

@@ -13,7 +13,7 @@ function draw(figure) {
   const side = m.rowNames ? Math.ceil(Math.max(...m.rowNames.map(t => c.measureText(t).width))) + 8 : 0;
   const upright = m.columns.every(t => [...t].length < 2);
   const top = upright ? 18 : Math.min(110, Math.ceil(Math.max(...m.columns.map(t => c.measureText(t).width)))) + 8;
-  const w = Math.max(14, Math.min(34, Math.floor((340 - side) / m.columns.length)));
+  const w = Math.max(14, Math.min(34, Math.floor((318 - side) / m.columns.length)));
   const rows = m.values.length, named = rows > 60 ? 12 : 18;
   const h = m.rowNames ? named : Math.max(5, Math.min(16, Math.floor(230 / rows)));
   const width = side + w * m.columns.length, height = top + h * m.values.length, ratio = devicePixelRatio || 1;

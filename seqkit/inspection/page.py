@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from seqkit.drawing.heat import heat_map
 from seqkit.inspection.flow_plots import overlaid_flows
 from seqkit.inspection.gradient_flow import Flows
 from seqkit.inspection.heat_maps import HeatMaps, visible
 from seqkit.inspection.inside import AttentionMap, Inside
-from seqkit.inspection.names import gate, place, state
+from seqkit.inspection.names import axes, gate, place, state, the_place
 from seqkit.inspection.signals import signal_strip
 from seqkit.inspection.time_constants import time_constant_bars
 from seqkit.inspection.unrolled import Unrolled
@@ -25,7 +26,9 @@ _AT_FIRST = (
     "the RNN. What gates add is that training can open them, and --chrono opens them from the start."
 )
 _ANSWERS = 20
-"""Possible answers whose probabilities are shown, the likeliest."""
+"""Possible answers whose probabilities are shown, the most likely."""
+_MOST_DRAWN = 2500
+"""Weights of an attention up to which each is an element of the page."""
 _UNITS = 48
 """Rows of a heat map: of more units, those that change most are shown."""
 _LayerKey = tuple[str, int, bool]
@@ -81,7 +84,7 @@ def _common_units(insides: Sequence[Inside]) -> dict[_LayerKey, list[int]]:
 def _answer(inside: Inside) -> str:
     parts = [f"<p><b>{safe(inside.answer)}</b></p>", _probabilities(inside.probabilities)]
     if inside.signals is not None:
-        parts.append(_signals(inside.signals, inside))
+        parts = [_signals(inside.signals, inside), f"<p>{safe(inside.answer)}</p>"]
     elif inside.influence:
         for name, (steps, worth) in inside.influence.items():
             heading = f"How much each step contributes: {place(name)}"
@@ -96,7 +99,7 @@ def _answer(inside: Inside) -> str:
 
 
 def _probabilities(probabilities: Mapping[str, float]) -> str:
-    """A bar for each possible answer, the likeliest first."""
+    """A bar for each possible answer, the most likely first."""
     rows = "".join(
         f'<span>{safe(visible(name))}</span><i style="--share:{value:.4f}"></i><span>{value:.3f}</span>'
         for name, value in sorted(probabilities.items(), key=lambda entry: -entry[1])[:_ANSWERS]
@@ -110,7 +113,7 @@ def _signals(signals: Signals, inside: Inside) -> str:
     """The frames with their labels; a model with a delay has steps after the last frame, which have no signal."""
     worth = next((values.tolist() for _, values in inside.influence.values()), [])[: len(signals.labels)]
     shown = len(worth) or len(signals.labels)
-    return signal_strip(signals.values[:shown], signals.labels[:shown], worth)
+    return signal_strip(signals.values[:shown], signals.labels[:shown], worth, signals.names)
 
 
 def _tokens(steps: Sequence[str], contributions: Sequence[float]) -> str:
@@ -129,10 +132,18 @@ def _tokens(steps: Sequence[str], contributions: Sequence[float]) -> str:
 
 
 def _attention(maps: HeatMaps, attention: AttentionMap) -> str:
-    what = "how much each row looks at each column"
-    drawn = maps.figure("attention", what, attention.weights, attention.places, row_names=attention.written)
-    scale = muted("Rows: what was written or read. Columns: what was looked at. The weights of a row add up to 1.")
-    return section(f"Attention: {place(attention.name)}", f'{scale}<div class="maps">{drawn}</div>')
+    """The weights as a drawing, and where those would be too many, as a map that the script draws."""
+    across, down = axes(attention.name)
+    if attention.weights.numel() <= _MOST_DRAWN:
+        columns, rows = ([*map(visible, texts)] for texts in (attention.places, attention.written))
+        name = f"attention: {place(attention.name)}"
+        drawn = heat_map(attention.weights.tolist(), columns, rows, name, across=across, down=down, full=0)
+    else:
+        what = f"Columns: {across}; rows: {down}"
+        figure = maps.figure("attention", what, attention.weights, attention.places, row_names=attention.written)
+        drawn = f'<div class="maps">{figure}</div>'
+    about = muted("How much each row looked at each column; the weights of a row add up to 1.")
+    return section(f"Attention: {place(attention.name)}", about + drawn)
 
 
 def _layer(maps: HeatMaps, layer: Unrolled, units: Sequence[int]) -> str:
@@ -172,8 +183,8 @@ def _gradient_flow(flows: Flows, inputs: int) -> str:
 def _what_is_left(flows: Flows) -> str:
     """The norms at the last lag that all lines have."""
     last = min(len(norms) for flow in flows.cells for norms in (flow.initial, flow.trained) if norms) - 1
-    initial = ", ".join(f"{flow.cell} {flow.initial[last]:.1e}" for flow in flows.cells)
-    trained = ", ".join(f"{flow.cell} {flow.trained[last]:.1e}" for flow in flows.cells if flow.trained)
+    initial = ", ".join(f"{flow.cell} {flow.initial[last]:.2g}" for flow in flows.cells)
+    trained = ", ".join(f"{flow.cell} {flow.trained[last]:.2g}" for flow in flows.cells if flow.trained)
     return f"Left after {last} steps, at initialisation: {initial}; trained: {trained}."
 
 
@@ -190,8 +201,8 @@ def _about_flows(flows: Flows, inputs: int) -> str:
     return (
         "Norm of ∂loss/∂h by how many steps back h lies, relative to that of the last step, on a log scale. "
         f"{loss} A line that falls straight is a gradient that vanishes by the same factor in each step. {_AT_FIRST} "
-        f"Lines end at 1e-12. All models read {read}, and the gradient flows through {flows.layer}, with {flows.units} "
-        f"units. {_trained(trained)}"
+        f"Lines end at 1e-12. All models read {read}, and the gradient flows through "
+        f"{the_place(flows.layer)}, with {flows.units} units. {_trained(trained)}"
     )
 
 

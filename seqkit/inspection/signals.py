@@ -5,14 +5,15 @@ T time, F features.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from torch import Tensor
 
 from seqkit.pages import muted, safe
 
-_WIDTH, _STRIP, _ROW, _GAP = 900.0, 26.0, 34.0, 6.0
+_WIDTH, _STRIP, _ROW, _GAP, _NAME = 900.0, 26.0, 34.0, 6.0, 14.0
 """Of the picture, in pixels"""
 _MOST = 8
 """Signals that are drawn: of more, those that change most"""
@@ -21,27 +22,48 @@ _LETTER = 7.5
 """About the width of a letter of a label"""
 
 
-def signal_strip(values: Tensor, labels: Sequence[str], influence: Sequence[float] = ()) -> str:
-    """The picture of frames ``values`` (T, F), the label of each, and their influence (T), if it is known."""
+def signal_strip(
+    values: Tensor, labels: Sequence[str], influence: Sequence[float] = (), names: Sequence[str] = ()
+) -> str:
+    """The picture of frames ``values`` (T, F), the label of each, and their influence (T), if it is known.
+
+    Features without ``names`` (F) have their numbers.
+    """
     kept = _most_changing(values)
-    colours = {label: _COLOURS[n % len(_COLOURS)] for n, label in enumerate(dict.fromkeys(labels))}
-    parts, top = [_strip(labels, colours)], _STRIP + _GAP
+    parts, top = [_strip(labels, strip_colours(labels))], _STRIP + _GAP
     if influence:
         parts.append(_bars(influence, top))
         top += _ROW + _GAP
     for feature in kept:
-        parts.append(_line(values[:, feature].tolist(), feature, top))
-        top += _ROW + _GAP
+        name = names[feature] if len(names) == values.shape[1] else f"feature {feature + 1}"
+        parts.append(_line(values[:, feature].tolist(), name, top))
+        top += _NAME + _ROW + _GAP
     picture = (
-        f'<div class="wide"><svg class="signals" viewBox="0 0 {_WIDTH:.0f} {top:.0f}" role="img" '
+        f'<div class="wide" tabindex="0"><svg class="signals" viewBox="0 0 {_WIDTH:.0f} {top:.0f}" role="img" '
         f'aria-label="{len(labels)} frames with their labels and signals">{"".join(parts)}</svg></div>'
     )
     return picture + muted(_caption(values.shape[1], len(kept), bool(influence)))
 
 
+def strip_colours(labels: Sequence[str]) -> dict[str, str]:
+    """A colour for each label, another one than its neighbours have, if there are enough."""
+    runs = [label for label, _ in groupby(labels)]
+    neighbours: dict[str, set[str]] = {label: set() for label in runs}
+    for one, other in pairwise(runs):
+        neighbours[one].add(other)
+        neighbours[other].add(one)
+    colours: dict[str, str] = {}
+    for label in sorted(neighbours, key=lambda label: -len(neighbours[label])):
+        taken = Counter(colours.values())
+        near = {colours.get(other) for other in neighbours[label]}
+        colours[label] = min(_COLOURS, key=lambda colour: (colour in near, taken[colour]))
+    return colours
+
+
 def _caption(features: int, shown: int, has_influence: bool) -> str:
     bars = "bars: what each frame contributes to the answer, orange for it, blue against it; " if has_influence else ""
-    which = f"the {shown} of {features} features that change most" if shown < features else f"{features} features"
+    every = "the feature" if features == 1 else f"the {features} features"
+    which = f"the {shown} of {features} features that change most" if shown < features else every
     return f"Top: the predicted label of each frame; {bars}below: {which}, each scaled to its own range."
 
 
@@ -76,13 +98,15 @@ def _bars(influence: Sequence[float], top: float) -> str:
     )
 
 
-def _line(values: Sequence[float], feature: int, top: float) -> str:
+def _line(values: Sequence[float], name: str, top: float) -> str:
     known = [value for value in values if value == value]
     low, high = min(known, default=0.0), max(known, default=1.0)
     wide, reach = _WIDTH / max(1, len(values)), (high - low) or 1.0
     points = " ".join(
-        f"{(n + 0.5) * wide:.1f},{top + _ROW * (1 - (v - low) / reach):.1f}"
+        f"{(n + 0.5) * wide:.1f},{top + _NAME + _ROW * (1 - (v - low) / reach):.1f}"
         for n, v in enumerate(values)
         if v == v  # a missing value is NaN
     )
-    return f'<polyline points="{points}"><title>feature {feature + 1}: {low:.3g} to {high:.3g}</title></polyline>'
+    title = f"<title>{safe(name)}: {low:.3g} to {high:.3g}</title>"
+    written = f'<text x="0" y="{top + 11:.0f}" class="name">{safe(name)}</text>'
+    return f'{written}<polyline points="{points}">{title}</polyline>'

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from seqkit.cells import Cell
+from seqkit.inspection.names import the_place
 from seqkit.inspection.record import Recorded, Trace
 
 LONGEST = 300
@@ -41,10 +42,10 @@ def unrolled_layers(trace: Trace, steps: Mapping[str, Sequence[str]], notes: lis
     for call in trace.layers:
         calls.setdefault((call.name, call.layer, call.backward), []).append(call)
     left_out = sorted({name for name, _, _ in calls if name not in steps})
-    notes += [f"Not shown: {name}, which reads no step of the input itself." for name in left_out]
+    notes += [f"Not shown: {the_place(name)}, which reads no step of the input itself." for name in left_out]
     for name, names in steps.items():
         if len(names) > LONGEST:
-            notes.append(f"Of the {len(names):,} steps of {name} the first {LONGEST} are shown.")
+            notes.append(f"Of the {len(names):,} steps of {the_place(name)} the first {LONGEST} are shown.")
     return [_unroll(of_layer, steps[key[0]]) for key, of_layer in calls.items() if key[0] in steps]
 
 

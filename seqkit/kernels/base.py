@@ -90,7 +90,7 @@ class DirectionKernel(Kernel):
             zeros = x.new_zeros(x.shape[0], len(weights), weights[0].weight_h.shape[1])
             states = (zeros,) * len(cell.state_names)
         if lengths is not None:
-            # Whatever stands in the padding, NaN too, must not reach a product.
+            # Whatever is in the padding, NaN too, must not reach a product.
             x = x.masked_fill(~sequence_mask(lengths, x.shape[1]).unsqueeze(2), 0.0)
         outputs, finals = [], []
         for number, parameters in enumerate(weights):

@@ -5,7 +5,7 @@ compiler, so that a change of any of them asks for a new one. Only this module w
 
 A library runs code when it is loaded, so one is only taken that nobody else could have put there or changed: it and its
 folder belong to this user, or to the superuser, nobody else may write to them, and it has the digest of when it was
-built. Any other counts as none, and is built anew.
+built. Any other counts as none, and is rebuilt.
 """
 
 from __future__ import annotations

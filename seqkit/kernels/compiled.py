@@ -65,8 +65,8 @@ def ensure_cells(
 
     Args:
         cells: any; those that run natively are left alone.
-        say: is told in one line that a build begins, which takes about ten seconds.
-        complain: is told in one line why a cell cannot be compiled, if so; None: ``say`` is.
+        say: is called with one line that a build begins, which takes about ten seconds.
+        complain: is called with one line why a cell cannot be compiled, if so; None: ``say`` is.
 
     Returns:
         Whether all of them have native kernels now.

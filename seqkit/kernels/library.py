@@ -78,8 +78,8 @@ def ensure(say: Callable[[str], None], complain: Callable[[str], None] | None = 
     """Builds the kernels if need be and loads them, unless this process has them.
 
     Args:
-        say: is told in one line that a build begins, which takes a while.
-        complain: is told in one line why the kernels cannot run here, if so; None: ``say`` is.
+        say: is called with one line that a build begins, which takes a while.
+        complain: is called with one line why the kernels cannot run here, if so; None: ``say`` is.
 
     Returns:
         Whether the kernels run here.

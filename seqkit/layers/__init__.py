@@ -1,4 +1,4 @@
-"""Layers: a cell run over time, and what stands on it."""
+"""Layers: a cell run over time, and what is built on it."""
 
 from seqkit.layers.attention import Attention, Memory
 from seqkit.layers.bridge import Source

@@ -69,7 +69,7 @@ def checked_lengths(lengths: Lengths, x: Tensor) -> Tensor | None:
     if transformed():
         return lengths.to(x.device)  # whose values may be those of many calls at once
     if torch.compiler.is_compiling():
-        # A graph cannot ask for values and go on; it can refuse them when it runs.
+        # A graph cannot ask for values and continue; it can refuse them when it runs.
         torch._assert_async(((lengths >= 0) & (lengths <= steps)).all(), "lengths must lie between 0 and T")
         return lengths.cpu()
     lengths = lengths.cpu()

@@ -101,7 +101,7 @@ class CRF(nn.Module):
 
     @torch.no_grad()
     def decode(self, logits: Tensor, lengths: Tensor, n_best: int = 1) -> list[list[Path]]:
-        """The likeliest labellings of each sequence, ``n_best`` at most, the best first.
+        """The most likely labellings of each sequence, ``n_best`` at most, the best first.
 
         Viterbi's algorithm with the ``n_best`` best ways to reach each label. A sequence of length 0 has one labelling,
         the empty one.

@@ -61,7 +61,7 @@ class Decoded(NamedTuple):
     """The output of a decoder."""
 
     features: Tensor
-    """(B, T, H), and what stands beside them: :meth:`Decoder.logits` turns them into scores"""
+    """(B, T, H), and what is beside them: :meth:`Decoder.logits` turns them into scores"""
     state: DecoderState
     weights: Tensor | None
     """(B, T, S) of the attention"""
@@ -79,7 +79,7 @@ class Decoder(nn.Module):
     """Embedding, recurrent layer, attention over a memory, and scores of the next token.
 
     With attention, the features of a step are ``tanh(W [output; context])``; without, the output itself. With input
-    feeding, the features of the step before stand beside a token's vector (Luong, Pham and Manning, 2015,
+    feeding, the features of the step before are joined to a token's vector (Luong, Pham and Manning, 2015,
     arXiv:1508.04025). Without it, a whole sequence runs through the recurrent layer at once.
 
     With ``lexical``, attention averages the vectors of the source's tokens, too, and that average e has a path of its
@@ -208,7 +208,7 @@ class Decoder(nn.Module):
             return memory
         if encoded.vectors is None:
             raise UsageError("a decoder with a lexical path needs the token vectors of its source")
-        # Only outputs are compared with the decoder's: a vector says nothing of where its token stands.
+        # Only outputs are compared with the decoder's: a vector says nothing of where its token is.
         return memory._replace(values=torch.cat([encoded.outputs, encoded.vectors], 2))
 
     def step(self, token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
@@ -302,7 +302,7 @@ class Decoder(nn.Module):
         return narrowed if self.lexical is None else narrowed + self.lexical(vectors)
 
     def _mixed(self, outputs: Tensor, context: Tensor) -> Tensor:
-        """Outputs (…, H) and what attention has found, to features; the average token vector stands beside them."""
+        """Outputs (…, H) and what attention has found, to features; the average token vector is beside them."""
         features = torch.tanh(self.mix(torch.cat([outputs, context], -1)))
         if self.lexical is None:
             return features

@@ -9,6 +9,7 @@ import random
 
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.pairs import Pair
+from seqkit.drawing.attention import READ, WRITTEN
 from seqkit.drawing.heat import heat_map
 from seqkit.inspection.inside import AttentionMap, look_inside
 from seqkit.lessons.lesson import Lesson, figure_beside, mathematics, paragraphs
@@ -99,7 +100,9 @@ def _task(trained: Trained, correct: int) -> str:
 def _alignment(attention: AttentionMap, sentence: str) -> str:
     weights = attention.weights.tolist()
     written = ["end" if word == "</s>" else word for word in attention.written]
-    heat = heat_map(weights, attention.places, written, f"attention while translating: {sentence}")
+    heat = heat_map(
+        weights, attention.places, written, f"attention while translating: {sentence}", across=READ, down=WRITTEN
+    )
     looked = [
         f"{word} at {attention.places[row.index(max(row))]} ({max(row):.0%})"
         for word, row in zip(written, weights, strict=True)

@@ -21,7 +21,7 @@ class Lesson(NamedTuple):
         title: of the page.
         question: what it answers, in one sentence.
         sections: makes its cards as HTML from a seed; the numbers in them are those of this very run.
-        shown: the functions whose source stands at the end of the page: the experiment, without the drawing of it.
+        shown: the functions whose source is at the end of the page: the experiment, without the drawing of it.
     """
 
     title: str
@@ -66,7 +66,7 @@ def paragraphs(*texts: str) -> str:
 
 def mathematics(*equations: str) -> str:
     """Equations, one below the other, as :func:`seqkit.pages.equation` reads them."""
-    return f'<div class="equation">{"".join(map(equation, equations))}</div>'
+    return f'<div class="equation" tabindex="0">{"".join(map(equation, equations))}</div>'
 
 
 def _making(name: str, lesson: Lesson, seed: int) -> str:
@@ -75,14 +75,16 @@ def _making(name: str, lesson: Lesson, seed: int) -> str:
     modules = ", ".join(dict.fromkeys(function.__module__ for function in lesson.shown))
     return section(
         "How this page was made",
-        f"<p>The command:</p><pre>{safe(command)}</pre>"
-        f"<p>The Python that measured what it shows:</p><pre>{safe(sources)}</pre>"
+        f"<p>The command:</p>{_code(command)}<p>The Python that measured what it shows:</p>{_code(sources)}"
         + muted(f"The whole of it is in {modules}. Another seed gives other weights and other data."),
     )
 
 
+def _code(text: str) -> str:
+    return f'<pre tabindex="0">{safe(text)}</pre>'
+
+
 _STYLE = """
 .pair { align-items: start; }
-svg.heat { width: auto; max-width: none; }
-.equation math { text-align: left; overflow-x: auto; overflow-y: hidden; max-width: 100%; }
+.equation { overflow: auto hidden; } .equation math { text-align: left; }
 """

@@ -63,7 +63,7 @@ def _learning(history: Mapping[str, Sequence[float]]) -> str:
     text = paragraphs(*(_progress(cell, solved[cell], of_cell) for cell, of_cell in history.items()))
     maths = mathematics("h_t = tanh(W h_{t−1} + U x_t + b)", "c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t")
     why = paragraphs(
-        "The RNN computes its whole state anew in each step; what it holds must survive every one of them. The "
+        "The RNN computes its whole state again in each step; what it holds must survive every one of them. The "
         "LSTM's c is kept as it is while f is near 1 and i near 0, and the gates learn when that is."
     )
     return section("Learning it", figure_beside(plot, maths + text + why))

@@ -72,10 +72,10 @@ def _softmax(logits: Tensor, model: Model, perplexity: float) -> str:
     plot = line_plot(lines, range(1, _RANKS + 1), "rank of the next character", "probability")
     text = paragraphs(
         "A language model gives each possible next character a score z. The temperature T divides the scores before "
-        "they become probabilities: below 1 the likely get likelier, at 0 the likeliest is always taken, above 1 all "
+        "they become probabilities: below 1 the likely gain, at 0 the most likely is always taken, above 1 all "
         "get more alike.",
         f"This model has read Python's reference {_EPOCHS} times, and is as unsure as if it chose among "
-        f"{perplexity:.1f} characters each time. The plot shows the {_RANKS} likeliest to follow “{_PROMPT}”.",
+        f"{perplexity:.1f} characters each time. The plot shows the {_RANKS} most likely to follow “{_PROMPT}”.",
     )
     rows = [
         [_visible(symbols[number]), *(f"{line[rank]:.3f}" for line in lines.values())]

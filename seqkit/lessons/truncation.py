@@ -46,7 +46,7 @@ def echo_accuracy(chunk: int, carried: bool, seed: int) -> float:
             optimizer.step()
         else:
             correct.append(logits.argmax(2) == truth)
-        state = state.detach()  # here the gradient ends, and the state goes on
+        state = state.detach()  # here the gradient ends, and the state continues
     return float(torch.cat(correct, 1).float().mean())
 
 

@@ -31,7 +31,7 @@ Tensors = Sequence[Tensor]
 
 
 class Stack(NamedTuple):
-    """What is run: the weights of all layers, layer by layer, and what stands between two of them."""
+    """What is run: the weights of all layers, layer by layer, and what is between two of them."""
 
     cell: Cell
     layers: Sequence[Sequence[Tensors]]

@@ -97,7 +97,7 @@ def _gradients(
 def _torch_gradients(cell: Cell, grads: Weights, count: int) -> list[Tensor]:
     """The gradients of torch's parameters, ``count`` of them, from those of ours."""
     w_ih, w_hh, b_ih, _ = to_torch_layout(cell, grads)
-    # Torch adds its two biases, but where the reset gate stands between them.
+    # Torch adds its two biases, but where the reset gate is between them.
     b_hh = b_ih.clone()
     if grads.bias_h is not None:
         b_hh[-len(grads.bias_h) :] = grads.bias_h

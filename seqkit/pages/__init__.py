@@ -1,6 +1,6 @@
 """Pages: HTML files that need nothing else and no network, light and dark."""
 
-from seqkit.pages.document import asset, document, muted, safe, section, table
+from seqkit.pages.document import asset, document, muted, safe, section, stylesheet, table
 from seqkit.pages.maths import equation
 
-__all__ = ["asset", "document", "equation", "muted", "safe", "section", "table"]
+__all__ = ["asset", "document", "equation", "muted", "safe", "section", "stylesheet", "table"]

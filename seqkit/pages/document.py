@@ -6,15 +6,22 @@ import html
 from collections.abc import Collection, Sequence
 from importlib.resources import files
 
+from seqkit.drawing.colours import colours
+
 
 def document(title: str, body: str, style: str = "", after: str = "") -> str:
     """A whole page: ``style`` is added to that of every page, ``after`` follows the main part (scripts)."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{safe(title)}</title><style>\n{asset('seqkit.pages', 'page.css')}{style}</style></head>\n"
+        f"<title>{safe(title)}</title><style>\n{stylesheet()}{style}</style></head>\n"
         f"<body><main>\n{body}\n</main>{after}</body></html>\n"
     )
+
+
+def stylesheet() -> str:
+    """The style of every page, with the colours of its pictures."""
+    return colours() + asset("seqkit.pages", "page.css")
 
 
 def asset(package: str, name: str) -> str:
@@ -41,7 +48,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collec
 
     head = "".join(cell("th", n, column) for n, column in enumerate(columns)) if any(columns) else ""
     lines = "".join(f"<tr>{''.join(cell('td', n, text) for n, text in enumerate(row))}</tr>" for row in rows)
-    return f'<div class="wide"><table>{f"<tr>{head}</tr>" if head else ""}{lines}</table></div>'
+    return f'<div class="wide" tabindex="0"><table>{f"<tr>{head}</tr>" if head else ""}{lines}</table></div>'
 
 
 def safe(text: str) -> str:

@@ -33,7 +33,7 @@ def _row(tokens: list[str]) -> str:
 
 
 def _scripted(tokens: list[str]) -> str:
-    """An atom with what stands below and above it."""
+    """An atom with what is below and above it."""
     sign, atom = tokens[0], _atom(tokens)
     scripts = dict[str, str]()
     while tokens and tokens[0] in "_^":

@@ -15,6 +15,13 @@ from seqkit.report.run_files import RunFiles
 from seqkit.scores.calibration import Bin
 
 _MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
+_CAPTIONS = {
+    "attention.svg": "Attention: rows are tokens that were written, columns those that were read",
+    "captions.png": "Pictures of the test split, each with its caption; of a wrong one the truth is below",
+    "mistakes.png": "Vectors that the model labels wrongly, the most confident first",
+    "strips.png": "True and predicted labels over time",
+}
+"""What is said of the pictures that tasks draw; any other has the name of its file."""
 
 
 def tables(files: RunFiles) -> str:
@@ -45,8 +52,9 @@ def _confusion_matrix(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
         )
         lines.append(f"<tr><th>{safe(row[0])}</th>{cells}</tr>")
     heads = "".join(f'<th class="number">{safe(column)}</th>' for column in columns[1:])
-    how = muted("Blue: correct; orange: confused. The darker a cell, the larger its share of the row, which is 100 %.")
-    return f'<div class="wide"><table class="shaded"><tr><th></th>{heads}</tr>{"".join(lines)}</table></div>{how}'
+    how = muted("Blue: correct; orange: confused. The stronger the colour, the larger the share of the row.")
+    content = f'<table class="shaded"><tr><th></th>{heads}</tr>{"".join(lines)}</table>'
+    return f'<div class="wide" tabindex="0">{content}</div>{how}'
 
 
 def calibration(files: RunFiles) -> str:
@@ -75,8 +83,10 @@ def pictures(files: RunFiles) -> str:
 
 def _picture(path: Path) -> str:
     name, content = safe(path.name), base64.b64encode(path.read_bytes()).decode()
-    picture = f'<img alt="{name}" src="data:{_MEDIA_TYPES[path.suffix]};base64,{content}">'
-    return f'<figure><div class="wide">{picture}</div><figcaption class="pale">{name}</figcaption></figure>'
+    caption = safe(_CAPTIONS.get(path.name, path.name))
+    image = f'<img alt="{name}" src="data:{_MEDIA_TYPES[path.suffix]};base64,{content}">'
+    picture = f'<div class="wide" tabindex="0">{image}</div>'
+    return f'<figure><figcaption class="pale">{caption}</figcaption>{picture}</figure>'
 
 
 def written(files: RunFiles) -> str:

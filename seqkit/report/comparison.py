@@ -7,8 +7,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from seqkit.drawing.curves import PAPER, Palette
 from seqkit.drawing.figures import literal, new_figure
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import read_json
@@ -19,7 +20,8 @@ from seqkit.runs.schemas import RESULTS
 from seqkit.scores.resampling import paired_p_value
 from seqkit.tables import Table
 
-_COLOUR, _BASELINE = "#0b66a8", "#c2540a"
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class FinishedRun(NamedTuple):
@@ -176,28 +178,32 @@ def plot(facts: Mapping[str, Any]) -> dict[str, bytes]:
 
     Raises :class:`UsageError` where matplotlib is not installed.
     """
-    figure = length_plot(facts) if length_tables(facts) else _dots(facts)
+    figure = length_plot(facts) if length_tables(facts) else dots(facts, PAPER)
     return {f"compare.{kind}": _saved(figure, kind) for kind in ("png", "svg")}
 
 
-def _dots(facts: Mapping[str, Any]) -> Any:
+def dots(facts: Mapping[str, Any], palette: Palette, width: float = 6.4) -> Figure:
+    """A dot for each run, a bar at each mean, a dashed line at the baseline; ``width`` in inches."""
     cells = facts["cells"]
-    figure = new_figure("a plot", 6.4, 1.4 + 0.5 * len(cells))
+    figure = new_figure("a plot", width, 1.4 + 0.5 * len(cells))
     axes = figure.add_subplot()
     for height, summary in enumerate(cells.values()):
         # A label only once, or each cell had a line of its own in the legend.
         dot, bar = ("a run", "mean") if height == 0 else (None, None)
-        axes.scatter(summary["scores"], [height] * len(summary["scores"]), s=28, color=_COLOUR, alpha=0.6, label=dot)
-        axes.plot([summary["mean"]] * 2, [height - 0.28, height + 0.28], color="black", label=bar)
+        scores = summary["scores"]
+        axes.scatter(scores, [height] * len(scores), s=28, color=palette.first, alpha=0.6, label=dot)
+        axes.plot([summary["mean"]] * 2, [height - 0.28, height + 0.28], color=palette.ink, label=bar)
     baselines = [summary["baseline_mean"] for summary in cells.values() if summary["baseline_mean"] is not None]
     if baselines:
-        axes.axvline(fmean(baselines), color=_BASELINE, linestyle="--", linewidth=1, label="baseline")
+        axes.axvline(fmean(baselines), color=palette.second, linestyle="--", linewidth=1, label="baseline")
     axes.set_yticks(range(len(cells)), [literal(cell) for cell in cells])
     axes.set_ylim(len(cells) - 0.5, -0.5)
-    axes.set_xlabel(literal(f"{facts['metric']} on the test split ({facts['better']} is better)"))
-    axes.grid(axis="x", alpha=0.3)
-    axes.set_title(literal(facts["task"]), fontsize=10)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    across = literal(f"{facts['metric'].replace('_', ' ')} on the test split ({facts['better']} is better)")
+    axes.set_xlabel(across, color=palette.ink)
+    axes.tick_params(colors=palette.ink)
+    axes.grid(axis="x", color=palette.pale, alpha=0.35)
+    axes.spines[:].set_color(palette.pale)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9, labelcolor=palette.ink)
     return figure
 
 

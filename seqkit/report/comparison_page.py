@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from seqkit.drawing.curves import PAGE, svg
+from seqkit.drawing.lines import line_plot
 from seqkit.pages import document, muted, safe, section, table
-from seqkit.report.comparison import plot, tables
+from seqkit.report.comparison import dots, tables
+from seqkit.report.lengths import length_tables
 from seqkit.report.numbers import number, spaced
 
 _ABOUT_P = (
@@ -40,6 +42,15 @@ def _best(facts: Mapping[str, Any], what: str) -> str:
 def _plot(facts: Mapping[str, Any]) -> str:
     if not find_spec("matplotlib"):
         return ""
-    content = base64.b64encode(plot(facts)["compare.svg"]).decode()
-    picture = f'<img alt="the scores of each" src="data:image/svg+xml;base64,{content}">'
-    return section("Scores", f'<figure><div class="wide">{picture}</div></figure>')
+    picture = _lengths(facts) if length_tables(facts) else svg(dots(facts, PAGE, 4.6), "the scores of each")
+    return section("Scores", f"<figure>{picture}</figure>")
+
+
+def _lengths(facts: Mapping[str, Any]) -> str:
+    """A line for each cell over the lengths, and one for the baseline."""
+    cells = facts["cells"]
+    lines = {name: [*summary["by_length"].values()] for name, summary in cells.items()}
+    baseline = next(iter(cells.values()))["baseline_by_length"]
+    lines["baseline"] = [*baseline.values()]
+    lengths = [int(length) for length in baseline]
+    return line_plot(lines, lengths, "steps of a sequence", spaced(facts["metric"]), log_across=True)

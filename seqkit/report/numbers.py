@@ -17,6 +17,11 @@ def short_count(count: int) -> str:
     return f"{count / 1e6:.2f} M" if count >= 1_000_000 else f"{count:,}"
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 epoch``, ``3 epochs``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """``3.2 s``, ``2 min 5 s`` or ``1 h 12 min``."""
     minutes, rest = divmod(round(seconds), 60)

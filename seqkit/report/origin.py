@@ -36,7 +36,7 @@ def _cell(name: str | None) -> str:
     kind = cell_class(name)
     content = f"<h3>{safe(cell_label(name))}: {safe(summary(kind))}</h3>"
     if lines := equation(kind):
-        content += f'<pre class="equation">{safe(chr(10).join(lines))}</pre>'
+        content += f'<pre class="equation" tabindex="0">{safe(chr(10).join(lines))}</pre>'
     if source(kind):
         content += muted(f"Source: {source(kind)}")
     return content

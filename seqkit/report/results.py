@@ -10,7 +10,7 @@ from typing import Any
 from seqkit.drawing.curves import loss_curves, metric_curve
 from seqkit.pages import muted, safe, section, table
 from seqkit.report.meanings import meanings
-from seqkit.report.numbers import duration, number, short_count, signed, spaced
+from seqkit.report.numbers import counted, duration, number, short_count, signed, spaced
 from seqkit.report.run_files import RunFiles
 from seqkit.runs.verdict import RUN
 
@@ -100,8 +100,10 @@ def _how_it_was_chosen(results: Mapping[str, Any]) -> str:
 
 
 def scored_before(metric: str, scored: Sequence[Mapping[str, Any]]) -> str:
-    """The sentence on a run that went on after its test split had been scored."""
-    times = ", ".join(f"after {entry['epochs']} epochs ({number(entry['test'][metric])})" for entry in scored)
+    """The sentence on a run that continued after its test split had been scored."""
+    times = ", ".join(
+        f"after {counted(entry['epochs'], 'epoch')} ({number(entry['test'][metric])})" for entry in scored
+    )
     return f"The test split was scored before, {times}: what was chosen since then has seen it."
 
 
@@ -154,7 +156,7 @@ def learning(files: RunFiles) -> str:
     plots = [figure_of(lambda: loss_curves(files.history, best))]
     if find_spec("matplotlib") and all(metric in record for record in files.history):
         plots.append(figure_of(lambda: metric_curve(files.history, metric, best)))
-    text = f"{files.results['epochs']} epochs; the model of epoch {best} is kept."
+    text = f"{counted(files.results['epochs'], 'epoch')}; the model of epoch {best} is kept."
     return section("Learning", f'<div class="pair">{"".join(plots)}</div>{muted(text)}')
 
 

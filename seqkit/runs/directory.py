@@ -28,7 +28,7 @@ class RunDirectory:
 
     ``run.json`` says what made it and has the digests of all files: under ``digests`` of those that never change, under
     ``files`` of what a finished run has found. It has one of itself, too. ``identity`` is a digest of all that decides
-    what the run trains; it stands in every file of tensors, so that none can be taken for that of another run.
+    what the run trains; it is in every file of tensors, so that none can be taken for that of another run.
     """
 
     def __init__(self, path: Path) -> None:

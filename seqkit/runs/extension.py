@@ -21,7 +21,7 @@ def extend(path: Path, epochs: int, cell: GivenCell = None) -> None:
     """Gives a run that many epochs in all, so that resuming it trains on; the scores that it has are remembered.
 
     It can be interrupted anywhere and called again. The schedule of the learning rate is that of the new number of
-    epochs, from the place where the run stands.
+    epochs, from the place where the run is.
 
     Raises :class:`UsageError` for a run that has had as many epochs, and for one that was saved without its data.
     """

@@ -15,7 +15,7 @@ from seqkit.training.trainer import Callback
 
 
 class Follower(Training):
-    """A training whose run another process keeps; that one tells where it stands."""
+    """A training whose run another process keeps; that one reports where it is."""
 
     def _pretrain(self, callbacks: Sequence[Callback]) -> None:
         """Trains the language models along, if the first process does."""
@@ -35,7 +35,7 @@ def follow(task: AnyTask, config: TrainingConfig, processes: Processes) -> Follo
 
 
 def follow_again(path: Path, device: str | None, processes: Processes, cell: GivenCell = None) -> Follower:
-    """The training beside a run that goes on, see :func:`~seqkit.runs.session.resume`; the folder is only read."""
+    """The training beside a run that continues, see :func:`~seqkit.runs.session.resume`; the folder is only read."""
     run, task, config, codec, splits, further = reopen(path, [], device, processes, cell)
     follower = Follower(task, config, codec, splits, further, processes)
     take_teacher(follower, run)

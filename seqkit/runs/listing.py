@@ -66,7 +66,7 @@ def remove_run(path: Path) -> int:
     Raises :class:`UsageError` for a folder that is no run, or in which a process is at work.
     """
     if not (path / "run.json").is_file() or path.is_symlink():
-        raise UsageError(f"{path} is not a run, and stays; seqkit runs lists those that there are")
+        raise UsageError(f"{path} is not a run and was not deleted; seqkit runs lists the runs")
     with FolderLock(path):
         size = _size(path)
         shutil.rmtree(path)

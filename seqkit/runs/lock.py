@@ -64,7 +64,7 @@ class FolderLock:
         if self.token is not None and holder.get("token") != self.token:
             who = f"{_name(holder)} has taken it over" if holder else f"its {LOCK_FILE} is gone"
             raise SeqkitError(
-                f"{self.folder} is not this process's any more: {who}; nothing more is written; go on with `seqkit "
+                f"{self.folder} is not this process's any more: {who}; nothing more is written; resume it with `seqkit "
                 f"resume {self.folder}`"
             )
 

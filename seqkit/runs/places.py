@@ -11,7 +11,7 @@ from seqkit.files import is_temporary
 from seqkit.runs.lock import LOCK_FILE
 
 UNFINISHED = ".creating"
-"""In a folder that becomes a run; one that was killed on the way is begun anew, and nothing of it is lost."""
+"""In a folder that becomes a run; one that was killed on the way is started again, and nothing of it is lost."""
 
 
 def check_free(path: Path) -> None:

@@ -28,6 +28,6 @@ def check_same_options(task: AnyTask, config: TrainingConfig, folder: Path) -> N
     for name, value in dataclasses.asdict(config).items():
         if value != before[name] and not isinstance(getattr(config, name), FromData):
             raise UsageError(
-                f"{folder} was made with {name} {before[name]}, not {value}; give the options that it began with, or "
+                f"{folder} was made with {name} {before[name]}, not {value}; give the options it was started with, or "
                 "another folder with --out"
             )

@@ -120,7 +120,7 @@ class Session(Training):
         if self.run.checkpoint.exists():
             self.trainer.restore(*self.run.read_tensors(self.run.checkpoint))
         elif self.run.identity is not None or self.config.init_from or getattr(self.config, "vectors", None):
-            # Versions before 0.3 wrote the first checkpoint after the folder; most of their runs begin anew.
+            # Versions before 0.3 wrote the first checkpoint after the folder; most of their runs start again.
             raise SeqkitError(
                 f"{self.run.checkpoint} is missing, and with it what the run began with; restore it from a backup, or "
                 "delete the folder and run the task again"
@@ -380,7 +380,7 @@ def resume(
 
 
 class Reopened(NamedTuple):
-    """What a run that goes on is made of."""
+    """What a run that continues is made of."""
 
     run: RunDirectory
     task: AnyTask
@@ -391,7 +391,7 @@ class Reopened(NamedTuple):
 
 
 def reopen(path: Path, notes: list[str], device: str | None, processes: Processes, cell: GivenCell = None) -> Reopened:
-    """Reads a run that goes on, and its data; raises :class:`SeqkitError` where these have changed since it began."""
+    """Reads a run that continues, and its data; raises :class:`SeqkitError` where these have changed since it began."""
     run, facts, task, config, codec = opened = open_run(path, cell)
     check_single(path, "resumed")
     where = find_device(processes.device(config.device if device is None else device))
@@ -408,7 +408,7 @@ def reopen(path: Path, notes: list[str], device: str | None, processes: Processe
     config = _as_trained(config, facts, notes)
     if torch.__version__ != facts["torch"]:
         notes.append(
-            f"the run began with torch {facts['torch']}, this is {torch.__version__}: "
+            f"the run was started with torch {facts['torch']}, this is {torch.__version__}: "
             "results may differ in the last bits"
         )
     if (began := facts.get("device", "cpu")) != describe_device(where):
@@ -417,7 +417,7 @@ def reopen(path: Path, notes: list[str], device: str | None, processes: Processe
 
 
 def take_teacher(training: Training, run: RunDirectory) -> None:
-    """Has a training that goes on learn from what its teacher said at the start."""
+    """Has a training that continues learn from what its teacher said at the start."""
     if (run.path / TEACHER_FILE).exists():
         training.learn_from(SoftTargets.from_bytes((run.path / TEACHER_FILE).read_bytes()))
 
@@ -429,7 +429,7 @@ def _take_threads(config: TrainingConfig, threads: int, notes: list[str]) -> Non
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
         if not config.shards:
-            notes.append(f"using {threads} threads, as when the run began, for bit-identical results")
+            notes.append(f"using {threads} threads, as when the run was started, for bit-identical results")
 
 
 def _kernel_facts(kernel: str) -> dict[str, Any]:
@@ -444,7 +444,7 @@ def _as_trained(config: TrainingConfig, facts: dict[str, Any], notes: list[str])
     if facts.get("native") == now["native"]:
         return config
     if facts.get("native") is None:
-        notes.append("using torch's own kernels, as when the run began, for bit-identical results")
+        notes.append("using torch's own kernels, as when the run was started, for bit-identical results")
         return dataclasses.replace(config, kernel="torch")
     notes.append("the native kernels that the run began with are not available: results may differ in the last bits")
     return config

@@ -57,7 +57,7 @@ def sizes_of(path: Path, task: AnyTask) -> dict[str, Any]:
 def with_sizes_from_outside(values: Mapping[str, Any], task: AnyTask) -> dict[str, Any]:
     """Values of a configuration, and those that follow from the runs and word vectors that they name.
 
-    What is given stands; of several runs, the first counts.
+    What is given is kept; of several runs, the first counts.
     """
     found, known = dict(values), options_of(task.config)
     for run in runs_of(found.get("init_from") or ""):
@@ -160,7 +160,7 @@ def _readers(module: nn.Module) -> dict[str, Reader]:
 
 
 def _counterpart(name: str, readers: Mapping[str, Reader]) -> str | None:
-    """The reader of that name; for one that stands directly in its head, else any other that does."""
+    """The reader of that name; for one that is directly in its head, else any other that does."""
     if name in readers:
         return name
     return None if "." in name else next((other for other in readers if "." not in other), None)

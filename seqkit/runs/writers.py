@@ -68,7 +68,7 @@ class Writer:
         self.file.flush()
 
     def state(self) -> dict[str, Any] | None:
-        """What another writer needs to know to go on in the same file; None while rows are waiting."""
+        """What another writer needs to know to continue in the same file; None while rows are waiting."""
         return None if self._waiting else {"blank": self._blank}
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The likeliest labellings of a linear-chain CRF, and the probability of each label: see :class:`seqkit.layers.CRF`.
+"""The most likely labellings of a linear-chain CRF, and the probability of each label: see :class:`seqkit.layers.CRF`.
 
 T steps, K labels, N labellings.
 """
@@ -46,7 +46,7 @@ class Chain:
         return np.exp(np.stack(forward) + np.stack(backward[::-1]) - log_sum), log_sum
 
     def decode(self, logits: Array, log_sum: float, n_best: int) -> list[tuple[list[int], float]]:
-        """The likeliest labellings, ``n_best`` at most, the best first, each with its log-probability."""
+        """The most likely labellings, ``n_best`` at most, the best first, each with its log-probability."""
         if not len(logits):
             return [([], 0.0)]
         steps, size = logits.astype(np.float64), len(self.start)

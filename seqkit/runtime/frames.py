@@ -44,7 +44,7 @@ class Frames(Family):
         return len(item)
 
     def predict(self, items: Sequence[Array], *, all_probabilities: bool = False) -> list[Any]:
-        """The likeliest label of every frame; with ``all_probabilities``, the probability of every label, too."""
+        """The most likely label of every frame; with ``all_probabilities``, the probability of every label, too."""
         found = []
         for probabilities in self.each(items):
             best = probabilities.argmax(1)

@@ -1,4 +1,4 @@
-"""A language model: what a text costs it, and how it goes on.
+"""A language model: what a text costs it, and how it continues.
 
 R rows, T steps, N tokens.
 """
@@ -73,7 +73,7 @@ class Language(Family):
         return outputs["logits"][0], state
 
     def _write(self, prompt: Array, sampling: Sampling) -> Iterator[int]:
-        """Tokens that go on with the prompt (N), one at a time and without end."""
+        """Tokens that continue the prompt (N), one at a time and without end."""
         generator, repeats = np.random.default_rng(sampling.seed), Repeats(sampling.no_repeat_ngram, prompt.tolist())
         read: list[int] = [self.start, *prompt.tolist()]
         last = read.pop()

@@ -62,7 +62,7 @@ class Tags(Family):
         balance: float | None = None,
         all_probabilities: bool = False,
     ) -> list[Tagged]:
-        """Each word's likeliest label; with a CRF the likeliest labellings. Options are those of the run's."""
+        """Each word's most likely label; with a CRF the most likely labellings. Options are those of the run's."""
         n_best = n_best or self.settings["n_best"]
         if self.chain is None and n_best > 1:
             raise UsageError("n_best above 1 needs a model with a CRF; train one with --crf true")

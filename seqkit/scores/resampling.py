@@ -1,4 +1,4 @@
-"""How certain scores are: they are computed again on examples drawn anew from the test split.
+"""How certain scores are: they are computed again on examples resampled from the test split.
 
 N examples of the test split, B resamples, S seeds.
 """

@@ -1,4 +1,4 @@
-"""Greedy search: the likeliest token, step by step."""
+"""Greedy search: the most likely token, step by step."""
 
 from __future__ import annotations
 

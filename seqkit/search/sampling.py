@@ -20,9 +20,9 @@ def choose(
     """Draws one symbol (N) for each row of logits (N, V).
 
     Args:
-        temperature: logits are divided by it; 0 takes the likeliest symbol.
-        top_k: only the k likeliest symbols may be drawn; 0: all.
-        top_p: only the likeliest that together reach this probability may be drawn (Holtzman et al., 2020,
+        temperature: logits are divided by it; 0 takes the most likely symbol.
+        top_k: only the k most likely symbols may be drawn; 0: all.
+        top_p: only the most likely that together reach this probability may be drawn (Holtzman et al., 2020,
             arXiv:1904.09751).
 
     Raises:

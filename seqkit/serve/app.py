@@ -16,7 +16,7 @@ from starlette.routing import Route, Router, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from seqkit.pages import asset
+from seqkit.pages import asset, stylesheet
 from seqkit.serve.deadline import Deadlines
 from seqkit.serve.guard import Guard, problem_of, send_json
 from seqkit.serve.limits import Limits
@@ -49,7 +49,7 @@ def make_app(
         paths: the folders.
         limits: what requests may take.
         token: what who asks has to know; None: anybody may ask.
-        key: streams are signed with it; servers of one key go on with each other's. None: drawn at random.
+        key: streams are signed with it; servers with the same key continue each other's. None: drawn at random.
         is_local: whether it listens on a loopback address, and is called by no other name.
         device, cell: as in :func:`seqkit.load`.
         open_run: opens a folder; None: as a run.
@@ -139,7 +139,7 @@ def _reading_routes(service: Service) -> list[Any]:
 
 def _page_routes() -> list[Any]:
     """The page, its style and its script, which never change while the service runs."""
-    style = asset("seqkit.pages", "page.css") + asset("seqkit.serve", "page.css")
+    style = stylesheet() + asset("seqkit.serve", "page.css")
     files = {
         "/": (asset("seqkit.serve", "page.html"), "text/html"),
         "/page.css": (style, "text/css"),
@@ -189,7 +189,7 @@ def _socket(service: Service) -> Callable[[WebSocket], Awaitable[None]]:
                 try:
                     message = _message(text, service)
                     stream, reply = await service.worker.call(_reading(served, service.key, stream, message))
-                except Exception as error:  # any: the stream is as it was before the message, and goes on
+                except Exception as error:  # any: the stream is as it was before the message, and continues
                     problem = problem_of(error)
                     reply = {"error": as_signs(problem.sentence), "status": problem.status}
                 await socket.send_text(json.dumps(reply))

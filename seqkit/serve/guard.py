@@ -1,4 +1,4 @@
-"""What stands before every endpoint: who may ask, how errors are said, and what is counted."""
+"""What comes before every endpoint: who may ask, how errors are said, and what is counted."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Guard:
             await self.app(scope, receive, answer)
         except ClientGone:
             status = 499
-        except Exception as error:  # any: whatever a request does, the service goes on
+        except Exception as error:  # any: whatever a request does, the service continues
             problem = problem_of(error)
             if status == 0:
                 await (

@@ -318,22 +318,36 @@ function tableOf(values, answers) {
 
 // What happens inside
 
+const PLACES = {
+  "encoder.recurrent": "encoder", "decoder.recurrent": "decoder", "encoder.pooling": "pooling of the encoder",
+  "decoder.attention": "attention of the decoder", "decoder.recall": "recall of earlier steps",
+};
+const GATES = {
+  i: "input gate", f: "forget gate", o: "output gate", z: "update gate", r: "reset gate", h: "output", c: "memory",
+};
+
+// A module in a reader's words; one without keeps its name.
+function placeOf(name) {
+  return PLACES[name] || name;
+}
+
 function insideOf(inside) {
   const parts = [];
   for (const [name, { steps, values }] of Object.entries(inside.influence)) {
-    parts.push(make("h3", {}, `What counted for the answer (${name})`), influenceOf(steps, values),
+    parts.push(make("h3", {}, `What counted for the answer: ${placeOf(name)}`), influenceOf(steps, values),
       make("p", { className: "pale" }, "Orange speaks for the answer, blue against it: gradient × input."));
   }
   for (const { name, places, written, weights } of inside.attention) {
-    parts.push(make("h3", {}, `Where it looked (${name})`), heat(places, written, weights, `Attention of ${name}`));
+    parts.push(make("h3", {}, `Where it looked: ${placeOf(name)}`), heat(places, written, weights, `Attention of ${placeOf(name)}`));
   }
   const layers = inside.layers.map((layer) => {
     const rows = { ...layer.gates, ...layer.states };
-    const way = layer.backward ? "from the end" : "from the start";
-    const title = `${layer.name}, layer ${layer.layer + 1}, ${way} (${layer.cell})`;
+    const way = layer.backward ? "reads backward" : "reads forward";
+    const title = `${placeOf(layer.name)}, layer ${layer.layer + 1}, ${way} (${layer.cell})`;
     const largest = Math.max(...Object.values(rows).flat().map(Math.abs), 1e-9);
     const shares = Object.values(rows).map((row) => row.map((value) => Math.abs(value) / largest));
-    return [make("h3", {}, title), heat(layer.steps, Object.keys(rows), Object.values(rows), `Gates of ${title}`, shares)];
+    const names = Object.keys(rows).map((name) => GATES[name] || name);
+    return [make("h3", {}, title), heat(layer.steps, names, Object.values(rows), `Gates of ${title}`, shares)];
   }).flat();
   if (layers.length) {
     parts.push(make("details", {}, make("summary", {}, "Gates and states, averages over the units"), ...layers));

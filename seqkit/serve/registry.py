@@ -64,7 +64,7 @@ class Registry:
                 await self.look(name)
 
     async def look(self, name: str) -> None:
-        """Loads a run anew, beside the old one, if its files have changed."""
+        """Loads a run again, beside the old one, if its files have changed."""
         path, stamps = self.paths[name], _stamps(self.paths[name])
         if stamps == self._seen[name]:
             return
@@ -72,9 +72,9 @@ class Registry:
             served = await asyncio.to_thread(self._open, path)
         except Exception as error:  # any: a folder that is being written may hold anything
             if stamps is not None and _stamps(path) == stamps:
-                # It does not get better by trying again; the old version goes on.
+                # It does not get better by trying again; the old version continues.
                 self._seen[name] = stamps
-                log.warning("%s was not reloaded, the version before goes on: %s", name, error)
+                log.warning("%s was not reloaded, the previous version is still served: %s", name, error)
             return
         self._seen[name] = stamps
         if served.version != self.served[name].version:

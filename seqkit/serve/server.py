@@ -22,7 +22,7 @@ from seqkit.serve.limits import Limits
 from seqkit.signs import as_signs
 
 _IDLE_SECONDS = 15.0
-"""That a connection may be silent where a request should begin, or go on"""
+"""That a connection may be silent where a request should begin, or continue"""
 
 
 @dataclass(frozen=True)

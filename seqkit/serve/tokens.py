@@ -1,4 +1,4 @@
-"""A stream as a signed token: what it has kept, for whichever server goes on with it."""
+"""A stream as a signed token: what it has kept, for whichever server continues it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqkit.serve.problem import Problem
 
 _MARK = b"seqkit stream 1\0"
 """Signed with the content, so that nothing else that is ever signed with the key passes for a stream."""
-_FORGED = Problem(403, "the token is not one that this service has signed; begin the stream anew")
+_FORGED = Problem(403, "the token is not one that this service has signed; begin the stream again")
 
 
 def to_token(key: bytes, version: str, snapshot: Snapshot) -> str:
@@ -42,7 +42,7 @@ def from_token(key: bytes, version: str, token: str) -> Snapshot:
         raise _FORGED
     facts = _metadata(content)
     if facts["version"] != version:
-        raise Problem(409, "the token is of another version of the run; begin the stream anew")
+        raise Problem(409, "the token is of another version of the run; begin the stream again")
     return Snapshot(load(content), json.loads(facts["facts"]))
 
 

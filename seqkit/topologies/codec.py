@@ -1,4 +1,4 @@
-"""What stands between people's inputs and a head: items, batches, and what was learned to make them."""
+"""What lies between people's inputs and a head: items, batches, and what was learned to make them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Generates(Protocol):
     """Goes on with a text: ``seqkit generate``."""
 
     def generate(self, head: Any, codec: Any, prompt: str, sampling: Sampling, notes: list[str]) -> Iterator[str]:
-        """The text that follows the prompt, piece by piece; ``notes`` is told what could not be read of the prompt."""
+        """The text that follows the prompt, piece by piece; ``notes`` gets what could not be read of the prompt."""
         ...
 
 
@@ -42,7 +42,7 @@ class Streams(Protocol):
 
 
 class Passage(NamedTuple):
-    """A piece of a file: an input, or what stands between inputs, which is None."""
+    """A piece of a file: an input, or what is between inputs, which is None."""
 
     input: Any | None
     location: SourceLocation
@@ -147,6 +147,8 @@ class Signals(NamedTuple):
     """(T, F)"""
     labels: Sequence[str]
     """What was predicted for each frame"""
+    names: Sequence[str] = ()
+    """Of the features, where they have any"""
 
 
 class Explanation(NamedTuple):

@@ -40,7 +40,7 @@ class Pretraining(NamedTuple):
     texts: int
     tokens: int
     digest: str
-    """Of all texts: a pretraining that goes on must read the same"""
+    """Of all texts: a pretraining that continues must read the same"""
 
     def take(self, weights: Mapping[str, Tensor]) -> None:
         """Gives the encoder what language models with these weights have learned."""

@@ -32,7 +32,7 @@ class PretrainingHead(Head):
     Both directions share the vectors that they read, and W, which is these vectors, too; each has its own P (E, H). An
     encoder of several layers in both directions lends its first layer only: a second one has seen the whole text.
 
-    In training the softmax is over the batch's own targets and some of the other symbols, drawn anew for each batch,
+    In training the softmax is over the batch's own targets and some of the other symbols, drawn for each batch,
     whose share of the sum is scaled up to that of all of them: its expectation is that of the full softmax.
 
     Args:

@@ -75,9 +75,9 @@ class Task(ABC, Generic[C, E, P, K, H]):
         """Reads the data; ``notes`` is given sentences that people should see."""
 
     def recipe(self, config: C, splits: Splits[E]) -> C:
-        """The configuration with what follows from the data in place of its defaults; what somebody set stands.
+        """The configuration with what follows from the data in place of its defaults; what somebody set is kept.
 
-        A run that goes on does not ask again: ``config.toml`` has the values.
+        A run that continues does not ask again: ``config.toml`` has the values.
         """
         return self.rules.apply(config, count_of(splits.train))
 
@@ -139,7 +139,7 @@ class Task(ABC, Generic[C, E, P, K, H]):
         return metric if selected == metric.score else Criterion(selected, higher_is_better(selected))
 
     def unit(self, config: C) -> str:
-        """What a loss counts, and the speed of training is told in."""
+        """What a loss counts, and the speed of training is reported in."""
         return "examples"
 
     def size(self, examples: Sequence[E]) -> tuple[int, str]:
@@ -195,7 +195,7 @@ class Task(ABC, Generic[C, E, P, K, H]):
         return [(prediction, example)]
 
     def score_counts(self, predictions: Sequence[P], examples: Sequence[E]) -> ScoreCounts | None:
-        """What ``score`` counts in each prediction and its example, where scoring each resample anew takes long."""
+        """What ``score`` counts in each prediction and its example, where scoring each resample again takes long."""
         return None
 
     # What predicting asks

@@ -105,7 +105,7 @@ def training_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict
     tensors["generator.torch"] = torch.get_rng_state()
     device = device_of(model)
     if device.type in _GENERATORS:
-        # Dropout is drawn where the model is. Only this device's generator: the run may go on on another card.
+        # Dropout is drawn where the model is. Only this device's generator: the run may continue on another card.
         read, _ = _GENERATORS[device.type]
         tensors[f"generator.{device.type}"] = read(device)
     return tensors

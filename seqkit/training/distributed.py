@@ -245,7 +245,7 @@ def _means_a_gpu(name: str) -> bool:
 
 def _first_line(error: BaseException) -> str:
     text = str(error).partition("\n")[0]
-    # In front stands the place in torch's own source.
+    # The place in torch's own source comes first.
     return (text.rpartition("] ")[2] or text)[:200]
 
 

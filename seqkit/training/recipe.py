@@ -1,6 +1,6 @@
 """The recipe: how long, in what batches and with how much patience to train, from how many examples there are.
 
-No rule looks at what the data are called. A value that somebody sets stands; so does one that a task gives without
+No rule looks at what the data are called. A value that somebody sets is kept; so is one that a task gives without
 :func:`~seqkit.config.from_data`.
 """
 
@@ -17,7 +17,7 @@ C = TypeVar("C", bound=TrainingConfig)
 _STEPS_IN_EPOCH = 48
 """A batch grows while an epoch keeps at least so many steps."""
 _MINUTES = 10.0
-"""A training that still improves after its epochs goes on for so long, in all."""
+"""A training that still improves after its epochs continues for so long, in all."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def check_shards(shards: int, processes: int) -> None:
 
 
 class Place(NamedTuple):
-    """Where a training stands: the epoch, and the batch in it."""
+    """Where a training is: the epoch, and the batch in it."""
 
     epoch: int
     position: int

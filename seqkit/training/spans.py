@@ -57,7 +57,7 @@ class Profile(Spans):
     """Notes how long each thing took, and when.
 
     Args:
-        asynchronous: whether the device computes while Python goes on: the end of a span then waits for it.
+        asynchronous: whether the device computes while Python continues: the end of a span then waits for it.
     """
 
     def __init__(self, asynchronous: bool = False) -> None:

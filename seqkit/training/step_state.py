@@ -15,7 +15,7 @@ from seqkit.layers import TeacherForcing
 
 
 class StepState:
-    """The counts and statistics of a module, which every shard of a step starts from anew."""
+    """The counts and statistics of a module, which every shard of a step starts from."""
 
     def __init__(self, module: nn.Module) -> None:
         self._forcings = [each for each in module.modules() if isinstance(each, TeacherForcing)]
@@ -46,7 +46,7 @@ class StepState:
         self.finish(0, self._before)
 
     def count(self, batches: int) -> None:
-        """Has the counts go on after so many batches of the step."""
+        """Has the counts continue after so many batches of the step."""
         for counter, before in zip(self._counters, self._counts, strict=True):
             counter.fill_(before + batches)
 

@@ -193,7 +193,7 @@ class Trainer:
 
     @property
     def done(self) -> float:
-        """The fraction of the training that is done, 0 to 1; 1 for one that goes on after its epochs."""
+        """The fraction of the training that is done, 0 to 1; 1 for one that continues after its epochs."""
         inside = self.progress.position / max(1, self.steps_in_epoch)
         return min(1.0, (self.progress.epoch + inside) / self.config.epochs)
 
@@ -310,14 +310,14 @@ class Trainer:
         return scores
 
     def share(self) -> None:
-        """Brings the trainers of all processes to where that of the first one stands."""
+        """Brings the trainers of all processes to where that of the first one is."""
         if self.processes.size > 1:
             content = self.processes.share(tensor_bytes(*self.state()) if self.processes.first else None)
             if not self.processes.first:
                 self.restore(*tensors_of(Path("the state of process 0"), content))
 
     def _goes_on(self) -> bool:
-        """Whether a training goes on after its epochs: it may improve still, and there is time."""
+        """Whether a training continues after its epochs: it may improve still, and there is time."""
         # A rate that has fallen to 0 changes nothing more, and without patience nothing but the clock would end it.
         able = self.config.schedule == "constant" and self.config.patience > 0
         return able and self.progress.seconds < 60 * self.config.minutes
@@ -396,7 +396,7 @@ def _by_shape(parameters: Iterable[torch.nn.Parameter], weight_decay: float) -> 
 
 def _smaller(step: int) -> str:
     return (
-        f"step {step} did not fit, and all steps before it are kept; --device cpu goes on with this run, and a new run "
+        f"step {step} did not fit, and all steps before it are kept; --device cpu continues this run, and a new run "
         "with half the --batch-size, or half the --batch-tokens, needs about half as much"
     )
 

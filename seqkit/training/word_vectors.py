@@ -1,4 +1,4 @@
-"""Word vectors from text: what stands near a word, as the factors of a table of co-occurrences.
+"""Word vectors from text: what occurs near a word, as the factors of a table of co-occurrences.
 
 V symbols, E values of a vector, P pairs of symbols that occur near each other.
 """

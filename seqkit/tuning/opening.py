@@ -136,7 +136,7 @@ def _join(folder: Path, task: AnyTask, wanted: Wanted, notes: list[str]) -> Plan
     space = parse_space(task.config, facts["space"], str(folder / "study.json"))
     splits = read_splits(task, base, notes)
     if fingerprint(task, splits) != facts["data"]:
-        raise UsageError(f"{folder} was begun with other data; give the same, or another folder with --out")
+        raise UsageError(f"{folder} was started with other data; give the same, or another folder with --out")
     if wanted.searches or wanted.only:
         config = task.recipe(base, learning_splits(splits))
         again = search_space(config, _fixed(task, wanted), wanted.searches, wanted.only)
@@ -159,7 +159,7 @@ def _check_options(folder: Path, began: TrainingConfig, now: TrainingConfig) -> 
         before, value = getattr(began, name), getattr(now, name)
         if name not in _OWN and not _alike(entry, before, value):
             raise UsageError(
-                f"{folder} was begun with {name} {before}, not {value}; give the options that it began with, or "
+                f"{folder} was started with {name} {before}, not {value}; give the options it was started with, or "
                 "another folder with --out"
             )
 

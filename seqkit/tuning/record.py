@@ -104,7 +104,7 @@ def ranked(trials: Sequence[Trial], higher_is_better: bool) -> list[Trial]:
 def free_place(trials: Sequence[Trial]) -> int:
     """The first place in the order of seeds that no trial holds.
 
-    A trial that was abandoned gives its place back, so that a study which goes on tries what it would have tried.
+    A trial that was abandoned gives its place back, so that a study which continues tries what it would have tried.
     """
     taken = {trial.place for trial in trials if trial.state is not State.ABANDONED}
     return next(place for place in range(len(trials) + 1) if place not in taken)

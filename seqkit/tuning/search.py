@@ -24,7 +24,7 @@ _FAILURES = 5
 
 
 class Budget(NamedTuple):
-    """How long a study goes on."""
+    """How long a study continues."""
 
     trials: int | None
     """Of all processes together; None: any number"""

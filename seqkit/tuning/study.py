@@ -71,7 +71,7 @@ class Study:
         """The next trial, which is then under way in this process: as Optuna writes to it, and as we read it.
 
         None if the study has ``limit`` trials, with those that are under way.
-        The sampler has a seed of its own for each place, so that a study which was stopped goes on as if it had not.
+        The sampler has a seed of its own for each place, so that a study which was stopped continues as if it had not.
         """
         # One process after the other, or two would take the same place.
         with self._lock():

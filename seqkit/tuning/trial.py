@@ -97,7 +97,7 @@ class TrialRun:
         opened(session)
         session.train([self.pruning, self.deadline, *callbacks])
         if self.deadline.cut:
-            # What ended before its time is not to be gone on with.
+            # What ended before its time is not to be continued.
             session.keeper.save(session.trainer)
         progress = session.trainer.progress
         if progress.best is None or math.isnan(progress.best):

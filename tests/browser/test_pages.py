@@ -1,92 +1,133 @@
-"""Every kind of page in a real browser: nothing overflows, nothing fails, and nothing is asked of the network."""
+"""Every kind of page in a real browser: nothing overflows or fails, text is legible, and data stay data."""
 
 import json
-import random
-import re
-import shutil
+import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
-# Runs in the page: its sizes are left in an attribute, which --dump-dom prints.
-PROBE = """<script>
-const failures = [];
-addEventListener('error', e => failures.push(e.message));
-addEventListener('load', () => document.documentElement.dataset.probe = JSON.stringify({
-  width: document.documentElement.clientWidth, content: document.documentElement.scrollWidth, failures,
-  asked: [...performance.getEntriesByType('resource').map(e => e.name),
-    ...[...document.querySelectorAll('[src], link[href], use')].map(e => e.src || e.href.baseVal || e.href)]
-    .filter(n => n && !n.startsWith('data:') && !n.startsWith('#'))}));
-</script>"""
+from tests.browser.conftest import INPUTS
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+TASKS = ["caption", "charlm", "digit", "frames", "g2p", "memory", "sentiment", "sentiment gru", "tag", "translate"]
+KINDS = [f"report of {task}" for task in TASKS]
+KINDS += [f"inspect of {name}" for name in (*INPUTS, "frames", "caption", "gradients")] + ["compare"]
+SCRIPTS = "[...document.scripts].map(script => script.src || script.text.slice(0, 20))"
+HANDLERS = "[...document.querySelectorAll('*')].flatMap(e => e.getAttributeNames()).filter(n => n.startsWith('on'))"
+SIZES = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+SETTLED = """new Promise(done => { const end = Date.now() + 5000, look = () => {
+  const found = document.body.dataset.mdColorScheme === '%s';
+  found || Date.now() > end ? done(found) : setTimeout(look, 50) }; look() })"""
+QUIET = {"NO_MKDOCS_2_WARNING": "1"}
+LEGIBLE = """axe.run(document, {runOnly: ['wcag2a', 'wcag2aa']}).then(found => found.violations.map(
+  v => [v.id, v.nodes[0].failureSummary, v.nodes[0].html.slice(0, 200)]))"""
+
+
+def check_fit(chromium, url):
+    for width in (400, 1200):
+        chromium.open(url, width)
+        content, window = chromium.ask(SIZES)
+        assert content <= window == width
+        assert chromium.failures == []
+
+
+def check_legible(chromium, axe, url):
+    for scheme in ("light", "dark"):
+        for width in (400, 1200):
+            chromium.open(url, width, scheme)
+            chromium.ask(f"{axe};0")
+            assert chromium.ask(LEGIBLE) == [], (scheme, width)
+
+
+def check_harmless(chromium, url, scripts):
+    chromium.open(url)
+    assert chromium.ask("typeof hacked") == "undefined"
+    assert chromium.ask(HANDLERS) == []
+    found = chromium.ask(SCRIPTS)
+    assert len(found) == len(scripts) and all(
+        one.endswith(own) or one.startswith(own) for one, own in zip(found, scripts, strict=True)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_fits_its_window_without_an_error_or_a_request(kind, pages, chromium):
+    url = pages[kind].as_uri()
+    check_fit(chromium, url)
+    assert [asked for asked in chromium.asked if not asked.startswith("data:")] == [url]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_passes_the_guidelines_for_accessible_pages_in_light_and_dark(kind, pages, chromium, axe):
+    check_legible(chromium, axe, pages[kind].as_uri())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_of_the_data_becomes_a_script(kind, pages, chromium):
+    own = ["const MAPS ="] if kind.startswith("inspect") and kind != "inspect of gradients" else []
+    check_harmless(chromium, pages[kind].as_uri(), own)
+
+
+def test_the_page_of_a_search_is_like_the_others(tuned, chromium, axe):
+    check_fit(chromium, tuned.as_uri())
+    check_legible(chromium, axe, tuned.as_uri())
+    check_harmless(chromium, tuned.as_uri(), [])
+
+
+def test_the_page_of_a_service_answers_and_is_like_the_others(served, chromium, axe):
+    check_fit(chromium, served)
+    check_legible(chromium, axe, served)
+    check_harmless(chromium, served, ["/page.js"])
+    assert all(asked.startswith(served.rstrip("/")) for asked in chromium.asked)
+
+
+@pytest.mark.parametrize("name", ["attention", "gates", "gradients"])
+def test_the_page_of_a_lesson_is_like_the_others(name, command, chromium, axe, tmp_path):
+    page = tmp_path / "lesson.html"
+    done = command("lesson", name, "--out", page)
+    assert done.returncode == 0, done.stderr
+    check_fit(chromium, page.as_uri())
+    check_legible(chromium, axe, page.as_uri())
+    check_harmless(chromium, page.as_uri(), [])
+
+
+def test_what_overflows_fails_or_is_pale_is_noticed(chromium, axe, tmp_path):
+    page = tmp_path / "bad.html"
+    page.write_text(
+        '<html lang="en"><title>t</title><body><div style="width:2000px; color: #ccc">wide</div>'
+        "<b onclick='0'>b</b><script>hacked = 1; throw new Error('broken')</script></body></html>"
+    )
+    chromium.open(page.as_uri(), 400)
+    assert chromium.ask(SIZES)[0] >= 2000 and "broken" in chromium.failures[0]
+    chromium.ask(f"{axe};0")
+    assert "color-contrast" in json.dumps(chromium.ask(LEGIBLE))
+    with pytest.raises(AssertionError):
+        check_harmless(chromium, page.as_uri(), [])
 
 
 @pytest.fixture(scope="module")
-def pages(command, tmp_path_factory):
-    """A page of each kind, by its name."""
-    folder, draw = tmp_path_factory.mktemp("browser"), random.Random(0)
-    words = {"good": ["fine", "warm", "great"], "bad": ["dull", "weak", "poor"]}
-    things = ["the film", "a_very_long_word_without_any_blank" * 3]
-    labels = draw.choices(["good", "bad"], k=120)
-    rows = [(f"{draw.choice(things)} {draw.choice(words[label])}", label) for label in labels]
-    (folder / "texts.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
-    runs = []
-    for cell in ("lstm", "gru"):
-        options = ["--data", folder / "texts.csv", "--epochs", "1", "--hidden-size", "8", "--cell", cell]
-        runs.append(folder / cell)
-        done = command("run", "sentiment", *options, "--out", runs[-1])
-        assert done.returncode == 0, done.stderr
-    done = command("inspect", runs[0], "the film is not dull", "--gradient-flow", "--out", folder / "inspect.html")
+def site(tmp_path_factory):
+    """The documents as a site."""
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("material")
+    root, folder = Path(__file__).parents[2], tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(folder)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env={**os.environ, **QUIET})
     assert done.returncode == 0, done.stderr
-    done = command("compare", *runs, "--page", folder / "compare.html")
-    assert done.returncode == 0, done.stderr
-    return {
-        "report": runs[0] / "report.html",
-        "inspect": folder / "inspect.html",
-        "compare": folder / "compare.html",
-    }
+    return folder
 
 
-def opened(page, width, folder):
-    """What the page has told of itself, opened in a frame of that width: a window has a least width of its own."""
-    probed = folder / "page.html"
-    probed.write_text(page.read_text("utf-8").replace("<head>", f"<head>{PROBE}", 1), "utf-8")
-    frame = folder / "frame.html"
-    frame.write_text(
-        f'<iframe src="page.html" style="border:0" width="{width}" height="900"></iframe>'
-        "<script>addEventListener('load', () => setTimeout(() => document.documentElement.dataset.found = "
-        "document.querySelector('iframe').contentDocument.documentElement.dataset.probe, 0))</script>"
-    )
-    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--dump-dom"]
-    done = subprocess.run(
-        [CHROMIUM, *arguments, "--virtual-time-budget=3000", f"--user-data-dir={folder / 'profile'}", frame.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    found = re.search(r'data-found="([^"]*)"', done.stdout)
-    assert found, done.stderr
-    return json.loads(found[1].replace("&quot;", '"'))
-
-
-@pytest.mark.parametrize("width", [400, 1200])
-@pytest.mark.parametrize("kind", ["report", "inspect", "compare"])
-def test_a_page_fits_its_window_without_an_error_or_a_request(pages, kind, width, tmp_path):
-    found = opened(pages[kind], width, tmp_path)
-    assert found["content"] <= found["width"] <= width
-    assert found["failures"] == [] and found["asked"] == []
-
-
-def test_the_probe_notices_what_overflows_fails_and_asks(tmp_path):
-    page = tmp_path / "bad.html"
-    page.write_text(
-        '<html><head></head><body><div style="width:2000px">wide</div><img src="other.png">'
-        "<script>throw new Error('broken')</script></body></html>"
-    )
-    found = opened(page, 400, tmp_path)
-    assert found["content"] >= 2000 and len(found["asked"]) == 1 and "broken" in found["failures"][0]
+@pytest.mark.parametrize("name", ["index", "tour", "inspect", "report", "benchmarks", "cells", "reference/layers"])
+def test_a_page_of_the_documents_fits_and_is_legible(name, site, chromium, axe):
+    url = (site / f"{name}.html").as_uri()
+    check_fit(chromium, url)
+    for scheme in ("light", "dark"):
+        # The site remembers the first choice.
+        chromium.ask("localStorage.clear()")
+        chromium.open(url, 400, scheme)
+        chromium.ask(f"{axe};0")
+        assert chromium.ask(SETTLED % ("slate" if scheme == "dark" else "default"))
+        # Boxes of code scroll by keyboard in browsers as they are now.
+        found = [one for one in chromium.ask(LEGIBLE) if one[0] != "scrollable-region-focusable"]
+        assert found == [], scheme

@@ -82,7 +82,10 @@ def test_a_comparison_that_was_stopped_goes_on_to_the_same_table(whole, options,
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--cells", "rnn,gru", "--epochs", "3"], "was made with epochs 2, not 3; give the options that it began with"),
+        (
+            ["--cells", "rnn,gru", "--epochs", "3"],
+            "was made with epochs 2, not 3; give the options it was",
+        ),
         (["--cells", "rnn,gru", "--dropout", "0.2"], "was made with dropout 0.1, not 0.2"),
         (["--cells", "rnn,gur"], "unknown cell 'gur'; did you mean 'gru'?"),
         (["--cells", "rnn,rnn"], "--cells must name each cell once"),

@@ -79,7 +79,7 @@ def test_an_export_is_one_graph_that_answers_as_the_ensemble_does(members, ensem
 def test_what_writes_is_refused_an_export_but_predicts(members, command):
     done = command("ensemble", members / "phrases-0", members / "phrases-1", "--out", members / "phrases")
     assert done.returncode == 0, done.stderr
-    assert not (members / "phrases/attention.png").exists()
+    assert not (members / "phrases/attention.svg").exists()
     done = command("predict", members / "phrases", "red old", "--json", "--set", "n_best=2")
     assert len(json.loads(done.stdout)["n_best"]) == 2
     done = command("export", members / "phrases", "--out", members / "files")

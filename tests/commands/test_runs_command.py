@@ -61,7 +61,7 @@ def test_only_runs_are_deleted_and_only_after_a_yes(folder, command, monkeypatch
     assert "nothing was deleted" in command("runs", "rm", run).stderr and run.exists()
     assert command("runs", "rm", "--yes", run).stdout.startswith(f"deleted {run}, ") and not run.exists()
     done = command("runs", "rm", "--yes", folder)
-    assert done.returncode == 2 and "is not a run, and stays" in done.stderr and folder.exists()
+    assert done.returncode == 2 and "is not a run and was not deleted" in done.stderr and folder.exists()
 
 
 def test_a_link_to_a_run_is_not_followed(folder, command, tmp_path):

@@ -59,7 +59,7 @@ def test_a_run_shows_sentences_and_scores_as_sacrebleu_counts_them(translated):
     assert results["test"]["placeholders_kept"] == 1.0
     assert results["test"]["bleu"] > 60
     assert f"nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:{sacrebleu.__version__}" in done.stdout
-    assert (out / "attention.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "attention.svg").read_bytes().startswith(b"<svg")
 
 
 def test_predict_gives_a_text_or_scores_and_others(translated, seqkit, command):

@@ -120,8 +120,11 @@ def test_a_finished_study_is_shown_again_and_goes_on_with_more_trials(whole, opt
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--epochs", "3"], "was begun with epochs 2, not 3; give the options that it began with, or another folder"),
-        (["--dropout", "0.1"], "was begun with dropout 0.2, not 0.1"),
+        (
+            ["--epochs", "3"],
+            "was started with epochs 2, not 3; give the options it was started with",
+        ),
+        (["--dropout", "0.1"], "was started with dropout 0.2, not 0.1"),
         (["--search", "noise=0..2"], "searches noise in 0.0..1.0:linear, not in 0.0..2.0:linear; leave out --search"),
         (["--only", "--search", "noise=0..1"], "searches learning_rate in 0.0005..0.02:log, not in nothing"),
     ],
@@ -137,7 +140,7 @@ def test_another_task_or_other_data_cannot_join_a_study(whole, reviews, command,
     other = tmp_path / "other.csv"
     other.write_text("x,y,same,class\n" + "".join(f"{n},{n},7,{n % 2}\n" for n in range(60)))
     done = command("tune", "digit", "--data", other, "--out", whole[0])
-    assert done.returncode == 2 and "was begun with other data; give the same, or another folder" in done.stderr
+    assert done.returncode == 2 and "was started with other data; give the same, or another folder" in done.stderr
 
 
 def test_a_folder_of_something_else_is_no_study(whole, command):

@@ -209,4 +209,4 @@ def test_a_run_without_shards_is_resumed_by_one_process_alone(trained, torchrun)
     done = torchrun(2, "seqkit", "resume", run)
     assert done.returncode == 1
     (only,) = said(done)
-    assert "began without shards, so one process goes on with it" in only
+    assert "began without shards, so one process continues it" in only

@@ -3,7 +3,9 @@
 import json
 import re
 
-from seqkit.inspection.inside import look_inside
+import torch
+
+from seqkit.inspection.inside import AttentionMap, look_inside
 from seqkit.inspection.page import page
 
 
@@ -27,3 +29,16 @@ def test_inputs_beside_each_other_have_a_column_each_and_show_the_same_units(tin
     assert [len(m["columns"]) for m in (maps[0], maps[half])] == [3, 4]
     alone = page("Inside", "a run", {"second": texts["second"]})
     assert "<article" not in alone
+
+
+def test_an_attention_of_very_many_weights_is_drawn_by_the_script_instead(tiny):
+    inside = look_inside(tiny(4), [3, 5, 7])
+    for steps, elements in ((50, 2500), (51, 0)):
+        names = [f"t{n}" for n in range(steps)]
+        attention = AttentionMap("decoder.recall", names, names, torch.eye(steps))
+        text = page("Inside", "a run", {"a text": inside._replace(attention=[attention])})
+        assert (
+            text.count("</title></rect>") - page("Inside", "a run", {"a text": inside}).count("</title></rect>")
+            == elements
+        )
+        assert ("Columns: earlier steps; rows: step" in text) is (elements == 0)

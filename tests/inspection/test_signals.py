@@ -1,12 +1,13 @@
 """Frames as a picture, and the words for what a page shows."""
 
 import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
 
 import pytest
 import torch
 
 from seqkit.inspection.names import gate, place, state
-from seqkit.inspection.signals import signal_strip
+from seqkit.inspection.signals import signal_strip, strip_colours
 from seqkit.topologies.synced.frames.label import in_stretches
 
 LABELS = ["walk", "walk", "<b>run", "walk"]
@@ -38,6 +39,20 @@ def test_of_many_signals_those_that_change_most_are_drawn_and_missing_values_are
     assert [line.find("title").text.split(":")[0] for line in lines] == [f"feature {n}" for n in range(4, 12)]
     assert [len(line.get("points").split()) for line in lines] == [3] + [4] * 7
     assert "the 8 of 20 features that change most" in text
+
+
+def test_signals_have_the_names_of_their_columns():
+    text, root = picture(torch.rand(4, 2), LABELS, (), ["acc & x", "gyro"])
+    assert [line.find("title").text.split(":")[0] for line in root.findall("polyline")] == ["acc & x", "gyro"]
+    assert [label.text for label in root.findall("text") if label.get("class") == "name"] == ["acc & x", "gyro"]
+    assert "the 2 features" in text
+
+
+def test_labels_that_follow_each_other_have_different_colours():
+    labels = [label for digit in "0123456789" for label in ("gap", digit)]
+    colours = strip_colours(labels)
+    assert all(colours[one] != colours[other] for one, other in pairwise(labels))
+    assert len(set(colours.values())) == 4
 
 
 def test_influence_has_a_bar_for_each_frame_in_the_hue_of_its_sign():

@@ -80,7 +80,7 @@ def test_a_version_that_cannot_be_read_leaves_the_one_before(folder, opener, cap
     (folder / "run.json").write_text("half of it")
     asyncio.run(registry.look("one"))
     assert registry.find("one")[1].version == "old"
-    assert "the version before goes on: it is damaged" in caplog.text
+    assert "the previous version is still served: it is damaged" in caplog.text
     (folder / "run.json").unlink()
     asyncio.run(registry.look("one"))
     assert registry.find("one")[1].version == "old"

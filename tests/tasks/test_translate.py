@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+from xml.etree import ElementTree
 
 import pytest
 import sacrebleu
@@ -26,7 +27,7 @@ from seqkit.data.pairs import Pair
 from seqkit.data.placeholders import find_placeholders
 from seqkit.errors import UsageError
 from seqkit.runs.model import check_options
-from seqkit.topologies.delayed import nearest_targets, pictures
+from seqkit.topologies.delayed import nearest_targets
 from seqkit.training.batches import EpochBatches
 from tests.cells.kinds import TRAINED_CELLS
 
@@ -253,20 +254,17 @@ def test_attention_is_shown_for_each_symbol_over_the_source():
     assert weights.sum(1).tolist() == pytest.approx([1.0] * 5)
 
 
-def test_a_picture_of_it_is_a_png():
-    pytest.importorskip("matplotlib")
+def test_a_picture_of_it_is_an_svg_for_light_and_dark_that_names_its_axes():
     codec, head = build()
     predictions = [Translated(pair.references[0], 0.0, ()) for pair in PAIRS]
     drawn = TASK.draw_pictures(head, codec, predictions, PAIRS)
-    assert list(drawn) == ["attention.png"]
-    assert drawn["attention.png"].startswith(b"\x89PNG")
+    assert list(drawn) == ["attention.svg"]
+    text = drawn["attention.svg"].decode()
+    maps = ElementTree.fromstring(text).findall("{*}g")
+    assert len(maps) == 3 and "prefers-color-scheme: dark" in text
+    for one in maps:
+        assert {"read", "written"} <= {label.text for label in one.iter("{http://www.w3.org/2000/svg}text")}
     assert TASK.draw_pictures(head, codec, [], []) == {}
-
-
-def test_without_matplotlib_there_is_no_picture(monkeypatch):
-    codec, head = build()
-    monkeypatch.setattr(pictures, "find_spec", lambda name: None)
-    assert TASK.draw_pictures(head, codec, [Translated("a", 0.0, ())], PAIRS[:1]) == {}
 
 
 @pytest.mark.parametrize(

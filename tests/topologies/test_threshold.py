@@ -64,7 +64,7 @@ def test_the_threshold_of_thousands_is_near_the_best_of_all():
 @pytest.mark.parametrize(
     ("setting", "labels", "message"),
     [
-        ("auto", "abc", "a threshold is for two labels, and here are 3; leave out --threshold"),
+        ("auto", "abc", "a threshold is for two labels, and there are 3; leave out --threshold"),
         ("some", "ab", "threshold must be auto, or a number between 0 and 1, not 'some'"),
         ("1.5", "ab", r"threshold must be auto, or a number between 0 and 1, not '1\.5'"),
         ("nan", "ab", "not 'nan'"),

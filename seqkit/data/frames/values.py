@@ -9,7 +9,7 @@ from seqkit.data.normal_forms import canonical
 from seqkit.data.readers import DataError, SourceLocation, shown
 
 Labels = Sequence[tuple[SourceLocation, str]]
-"""The label of each frame, and where it stands"""
+"""The label of each frame, and where it is"""
 
 LARGEST = 1e30
 """A feature above it is treated as infinite: scaling takes squares, and float32 ends at 3.4e38."""

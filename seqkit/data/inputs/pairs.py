@@ -26,7 +26,7 @@ class ReadSource(NamedTuple):
     placeholders: tuple[str, ...]
     """Those whose slots the source has"""
     unknown: tuple[str, ...]
-    """What stands in the source for each of its unknown symbols"""
+    """What is in the source for each of its unknown symbols"""
     masked: str
     """The source with slots, where a memory may know one like it"""
 
@@ -99,7 +99,7 @@ class PairReader:
 
     Args:
         source, target: how each side is split into symbols.
-        spacing: which kind of space stands beside the marks of the target.
+        spacing: which kind of space is beside the marks of the target.
         memory: training pairs that are looked up; None: nothing is.
     """
 
@@ -154,7 +154,7 @@ class PairReader:
 
         Args:
             symbols: of the source.
-            unknown: what stands in it for those that are unknown.
+            unknown: what is in it for those that are unknown.
             looked: for each unknown symbol of the output, the attention to each symbol of the source, 0 at slots.
         """
         # A source without tokens has nothing to copy.

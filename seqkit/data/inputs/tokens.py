@@ -83,7 +83,7 @@ class TokenReader:
     def decode(self, numbers: Iterator[int], before: str = "") -> Iterator[str]:
         """The text of numbers that come one by one, in pieces, each as soon as it is certain.
 
-        Where tokens are bytes, pieces are whole characters. ``before`` is the text that they go on from: it decides
+        Where tokens are bytes, pieces are whole characters. ``before`` is the text that they continue from: it decides
         whether a space comes before a word.
         """
         context = self.tokenizer.split(before)[-1:]

@@ -52,7 +52,7 @@ def _rows(text: int, size: int) -> list[Row]:
 
 
 def windows(texts: Sequence[np.ndarray], rows: Sequence[Row], before: int) -> Iterator[Window]:
-    """The rows window by window; ``before`` stands before the first token of each text."""
+    """The rows window by window; ``before`` comes before the first token of each text."""
     longest = max((row.stop - row.start for row in rows), default=0)
     for first in range(0, longest, STEPS):
         steps = min(STEPS, longest - first)

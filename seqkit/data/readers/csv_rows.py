@@ -45,7 +45,7 @@ def csv_rows(lines: Lines, broken: Broken | None, notes: list[str] | None = None
     """The rows of a CSV, quotes as in RFC 4180.
 
     At the first row that breaks it, and that can be read with a backslash before each quote inside quotes, reading
-    goes on like that, unless a row above has doubled such a quote. ``notes`` receives a sentence about it.
+    continues like that, unless a row above has doubled such a quote. ``notes`` receives a sentence about it.
     """
     row_lines = _RowLines(lines)
     first, delimiter = _begin(row_lines)

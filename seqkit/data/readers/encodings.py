@@ -71,7 +71,7 @@ def _is_utf_8(line: bytes) -> bool:
 
 
 def likely_encoding(sample: bytes) -> str | None:
-    """The likeliest encoding of bytes that are not UTF-8; None if nothing fits."""
+    """The most likely encoding of bytes that are not UTF-8; None if nothing fits."""
     sample = sample[:_SAMPLE]
     if b"\0" in sample:
         return _wide_without_mark(sample)

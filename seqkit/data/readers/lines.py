@@ -39,7 +39,7 @@ Lines = Iterator[tuple[SourceLocation, str]]
 """Lines with their locations"""
 
 Broken = Callable[[DataError], None]
-"""Receives the error of a line or row that cannot be read, where reading goes on without it"""
+"""Receives the error of a line or row that cannot be read, where reading continues without it"""
 
 
 class _ByteLines(Protocol):

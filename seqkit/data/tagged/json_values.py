@@ -19,7 +19,7 @@ _LISTED = 20
 
 
 class Entry(NamedTuple):
-    """An object, where it is, and how it is written with more in it; without values, what stands between objects."""
+    """An object, where it is, and how it is written with more in it; without values, what is between objects."""
 
     location: SourceLocation
     values: Mapping[str, Any]

@@ -25,7 +25,7 @@ TAG_NAMES = (
     *("entity_tag", "ner_label", "ne", "chunk", "chunk_tag", "chunk_tags"),
     *("upos", "pos", "pos_tag", "pos_tags", "xpos", "upos_tag", "postag"),
 )
-"""From the likeliest to the least."""
+"""From the most likely to the least."""
 TEXT_NAMES = ("text", "sentence", "content", "document", "body", "context")
 SENTENCE_NAMES = ("sentence", "sent", "sentence_id", "sent_id", "sentence_no", "sentence_idx", "sentence_number", "sid")
 _OTHER_NAMES: tuple[str, ...] = (

@@ -142,7 +142,7 @@ def _sentences(source: TaggedSource, empty: list[SourceLocation]) -> Iterator[Se
 
 
 def read_passages(source: TaggedSource) -> Iterator[TaggedPassage]:
-    """The pieces of a file, in order: sentences, and what stands between them."""
+    """The pieces of a file, in order: sentences, and what is between them."""
     if source.path.is_dir():
         return read_standoff(source)
     ending = format_ending(source.path)

@@ -44,7 +44,7 @@ def holds_words(source: TaggedSource) -> bool:
 
 
 def tag_columns(source: TaggedSource) -> list[str]:
-    """The columns, or keys, of a file that may hold tags, from the likeliest to the least."""
+    """The columns, or keys, of a file that may hold tags, from the most likely to the least."""
     ending = format_ending(source.path)
     if ending in _OBJECTS:
         return tag_keys(source)

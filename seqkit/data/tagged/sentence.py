@@ -24,7 +24,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class TaggedPassage:
-    """A piece of a file: a sentence, or what stands between sentences, which has no words."""
+    """A piece of a file: a sentence, or what is between sentences, which has no words."""
 
     words: tuple[str, ...]
     tags: tuple[str, ...]
@@ -93,7 +93,7 @@ def words_of(sentence: Sentence) -> tuple[str, ...]:
 
 
 def between(text: str, location: SourceLocation) -> TaggedPassage:
-    """What stands between sentences."""
+    """What is between sentences."""
     return TaggedPassage((), (), location, lambda tags: text, is_sentence=False)
 
 

@@ -33,7 +33,7 @@ class PairItem(NamedTuple):
     target: Tensor | None
     placeholders: tuple[str, ...]
     unknown: tuple[str, ...] = ()
-    """What stands in the source for each of its unknown symbols"""
+    """What is in the source for each of its unknown symbols"""
     masked: str = ""
     """The source with slots, where a memory may know one like it"""
 
@@ -50,7 +50,7 @@ class PairBatch(NamedTuple):
     targets: Tensor | None = None
     target_lengths: Tensor | None = None
     unknown: Sequence[tuple[str, ...]] = ()
-    """For each source, what stands in it for its unknown symbols"""
+    """For each source, what is in it for its unknown symbols"""
     masked: Sequence[str] = ()
     """Each source with slots, where a memory may know one like it"""
 

@@ -33,7 +33,7 @@ class EncoderDecoderHead(Head):
         forcing: how often the true token is read in training.
         label_smoothing: in training, as in :func:`~seqkit.layers.losses.linear_cross_entropy`.
         guidance: the multiple of :func:`diagonal_penalty` in the training's loss; the decoder needs attention then.
-        search: what :meth:`predict` does unless told otherwise.
+        search: what :meth:`predict` does unless asked otherwise.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class EncoderDecoderHead(Head):
         state = self.decoder.start(self.encoder(batch.tokens, batch.lengths))
         forcing = self.forcing() if self.training else 1.0
         decoded = self.decoder(inputs, state, batch.target_lengths, forcing)
-        # Padding is taken out first, so that it costs no product with all V symbols.
+        # Padding is removed first, so that it costs no product with all V symbols.
         real = (targets >= 0).nonzero().squeeze(1)
         real_features = decoded.features.flatten(0, 1).index_select(0, real)
         smoothing = self.label_smoothing if self.training else 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 
 from seqkit.answers.written import Translated
 from seqkit.data.pairs import Pair
@@ -21,11 +20,11 @@ _WIDEST = 40
 def attention_pictures(
     head: EncoderDecoderHead, codec: PairCodec, predictions: Sequence[Translated], examples: Sequence[Pair]
 ) -> dict[str, bytes]:
-    """``attention.png``: where the decoder looked while writing the first predictions; none without matplotlib."""
-    if head.decoder.attention is None or find_spec("matplotlib") is None:
+    """``attention.svg``: where the decoder looked while writing the first predictions."""
+    if head.decoder.attention is None:
         return {}
     pairs = [replace(e, references=(p.text,)) for p, e in zip(predictions, examples, strict=True) if p.text]
     items = [codec.encode(pair.source, pair) for pair in pairs]
     drawn = [item for item in items if codec.length(item) <= _WIDEST][:_PANELS]
     alignments = [Alignment(*codec.names(item), head.attention(item).numpy()) for item in drawn]
-    return {"attention.png": attention_picture(alignments)} if alignments else {}
+    return {"attention.svg": attention_picture(alignments)} if alignments else {}

@@ -29,7 +29,7 @@ class ClassificationHead(TextHead):
         labels: their names, in the order of the outputs.
         dropout: on the pooled vector.
         class_weights: of the labels in the loss; None: all are 1.
-        threshold: of two labels, the probability from which the second is predicted; None: the likeliest label is.
+        threshold: of two labels, the probability from which the second is predicted; None: the most likely label is.
         prior: what n-grams say of the label, see :class:`NgramPrior`; None: nothing.
         pairs: whether an input is two texts, see :class:`TextHead`.
     """

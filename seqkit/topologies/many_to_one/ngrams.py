@@ -20,7 +20,7 @@ class NgramPrior(GramPrior):
     """Naive Bayes of n-grams as a part of the logits; each training text is judged by the others alone.
 
     ``prior_c = gain / √K · Σ_k (log p(k | c) - mean_c log p(k | c))`` with ``p(k | c) = (n_kc + 1) / (N_c + F)``; in
-    training a text's own n-grams are taken out of the counts of its class first, so that what the network adds is
+    training a text's own n-grams are removed from the counts of its class first, so that what the network adds is
     learned against an honest prior. Only the gain is learned.
 
     Source: Wang and Manning, 2012, P12-2018 (naive Bayes features under a trained model).

@@ -226,7 +226,7 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
         return target_of(first(examples)).score(predictions, examples)
 
     def score_counts(self, predictions: Sequence[Any], examples: Sequence[Any]) -> ScoreCounts | None:
-        """What the scores count, where scoring anew takes longer."""
+        """What the scores count, where scoring again takes longer."""
         return target_of(first(examples)).score_counts(predictions, examples)
 
     def label_scores(self, predictions: Sequence[Any], examples: Sequence[Any]) -> Mapping[str, LabelScore]:

@@ -58,7 +58,7 @@ def first_threshold(setting: str | None, labels: Sequence[str]) -> float | None:
     if setting is None:
         return None
     if len(labels) != 2:
-        raise UsageError(f"a threshold is for two labels, and here are {len(labels)}; leave out --threshold")
+        raise UsageError(f"a threshold is for two labels, and there are {len(labels)}; leave out --threshold")
     try:
         threshold = 0.5 if setting == AUTO else float(setting)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Dynamic evaluation: a language model goes on learning from the text that it has just read.
+"""Dynamic evaluation: a language model keeps learning from the text that it has just read.
 
 N tokens, S tokens of a segment.
 """

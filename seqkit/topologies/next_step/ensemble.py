@@ -29,5 +29,5 @@ class LanguageModelEnsemble(EnsembleHead):
         return twin
 
     def write(self, prompt: Tensor, sampling: Sampling) -> Iterator[int]:
-        """See :meth:`LanguageModelHead.write`: a prompt (N) to the tokens that go on with it."""
+        """See :meth:`LanguageModelHead.write`: a prompt (N) to the tokens that continue it."""
         return self.joined().write(prompt, sampling)

@@ -9,11 +9,11 @@ from seqkit.topologies.next_step.head import LanguageModelHead
 from seqkit.topologies.powers import Explanation
 
 _SHOWN = 10
-"""The likeliest tokens have their probabilities shown."""
+"""The most likely tokens have their probabilities shown."""
 
 
 def explain_next_token(head: LanguageModelHead, codec: StreamCodec, raw: str) -> Explanation:
-    """The likeliest token after a text and its log-probability, and the tokens of the text."""
+    """The most likely token after a text and its log-probability, and the tokens of the text."""
     tokens = torch.from_numpy(codec.encode(raw).tokens).unsqueeze(0).to(head.ban.device)
     features = head.decoder(tokens, head.decoder.start()).features[:, -1]
     log_probabilities = torch.log_softmax(head.decoder.logits(features)[0] + head.ban, 0)

@@ -1,4 +1,4 @@
-"""A language model goes on with a text."""
+"""A language model continues a text."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class LanguageModelHead(Head):
         return [Scored.of(text, costs) for text, costs in zip(batch, pieces, strict=True)]
 
     def write(self, prompt: Tensor, sampling: Sampling) -> Iterator[int]:
-        """Tokens that go on with the prompt (N), one at a time and without end."""
+        """Tokens that continue the prompt (N), one at a time and without end."""
 
         @torch.no_grad()
         def step(token: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:

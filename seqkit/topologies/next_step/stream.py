@@ -53,7 +53,7 @@ class TextStream:
         return []
 
     def snapshot(self) -> Snapshot:
-        """All that the stream has kept; another stream of this model goes on from it, bit-equal."""
+        """All that the stream has kept; another stream of this model continues from it, bit-equal."""
         return Snapshot(as_arrays(to_tensors(self._state)), {"last": int(self._last)})
 
     def restore(self, snapshot: Snapshot) -> None:

@@ -191,5 +191,5 @@ class NextStep(Task[C, Stretch, Scored, StreamCodec, LanguageModelHead]):
         return LanguageModelEnsemble(heads)
 
     def explain(self, head: LanguageModelHead, codec: StreamCodec, raw: str) -> Explanation:
-        """The likeliest next token, and the tokens of the text."""
+        """The most likely next token, and the tokens of the text."""
         return explain_next_token(head, codec, raw)

@@ -30,6 +30,6 @@ class Window(NamedTuple):
 
 
 def windows(texts: Sequence[np.ndarray], rows: Sequence[Row], before: int) -> Iterator[Window]:
-    """The rows window by window; ``before`` stands before the first token of each text."""
+    """The rows window by window; ``before`` comes before the first token of each text."""
     for window in inputs.windows(texts, rows, before):
         yield Window(*map(torch.from_numpy, window))

@@ -296,7 +296,7 @@ NOTED = {
     "a bell": (table() + "a \x07 word,pos\n", "a.csv:18: a control character, '\\x07'"),
     "a mark inside": (
         table() + "\ufeffanother file,pos\n",
-        "a.csv:18: a byte order mark, '\\ufeff', stands inside the text",
+        "a.csv:18: a byte order mark, '\\ufeff', is inside the text",
     ),
     "latin-1 read twice": (
         table() + "le cafÃ© est bon,pos\n",

@@ -142,7 +142,7 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
         return {"thresholds": {"values": dict(zip(head.labels, tuned.values.tolist(), strict=True)), **scores}}
 
     def score(self, predictions: Sequence[LabelSet], examples: Sequence[LabelSetExample]) -> dict[str, float]:
-        """F1 over all labels at once, the mean F1 of labels, and the fraction of the sets that are right."""
+        """F1 over all labels at once, the mean F1 of labels, and the fraction of the sets that are correct."""
         counts = self.score_counts(predictions, examples)
         return counts.score(counts.rows.sum(0))
 
@@ -185,7 +185,7 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
         return export_text_head(head, codec, len(head.labels), symbols, answering, answers)
 
     def explain(self, head: LabelSetHead, codec: LabelSetCodec, raw: str) -> Explanation:
-        """The log-probability of all labels that are predicted, else of the likeliest; and the tokens of the text."""
+        """The log-probability of all labels that are predicted, else of the most likely; and the tokens of the text."""
         (logits,) = outputs_apart(head, codec, raw)
         chosen = head.decide(torch.sigmoid(logits))
         labels = [label for label, has in zip(head.labels, chosen.tolist(), strict=True) if has]

@@ -69,7 +69,7 @@ class FrameHead(Head):
 
     @torch.no_grad()
     def predict(self, batch: FrameBatch, *, all_probabilities: bool = False) -> list[Framed]:
-        """The likeliest label of every frame; with ``all_probabilities``, the probability of every label, too."""
+        """The most likely label of every frame; with ``all_probabilities``, the probability of every label, too."""
         probabilities, lengths = torch.softmax(self(batch), 2), batch.lengths.tolist()
         confidences, best = probabilities.max(2)
         rows = zip(lengths, best.tolist(), confidences.tolist(), strict=True)

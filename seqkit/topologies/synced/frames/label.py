@@ -109,12 +109,12 @@ class LabelFrames(FrameTarget[LabelledClip, Framed]):
         return export_frames(head, codec)
 
     def explain(self, head: FrameHead, codec: FrameCodec, raw: Clip | Path) -> Explanation:
-        """The log-probabilities of the likeliest labels, summed; and the frames, by their numbers."""
+        """The log-probabilities of the most likely labels, summed; and the frames, by their numbers."""
         item = codec.encode(raw)
         best, numbers = torch.log_softmax(head(batch_for(head, codec, [item])), 2)[0].max(1)
         labels = [head.labels[number] for number in numbers.tolist()]
         said = Explanation(in_stretches(labels), best.sum(), {"encoder.recurrent": frame_numbers(head, len(best))})
-        return said._replace(signals=Signals(item.frames, labels))
+        return said._replace(signals=Signals(item.frames, labels, codec.layout.names or ()))
 
 
 def in_stretches(labels: Sequence[str]) -> str:

@@ -155,7 +155,7 @@ class LabelSetFrames(FrameTarget[LabelSetClip, FramedSets]):
         score = logsigmoid(torch.where(chosen, logits, -logits)).sum()
         labels = [written(each) for each in head.label_sets(torch.sigmoid(logits).tolist()).labels]
         said = Explanation(in_stretches(labels), score, {"encoder.recurrent": frame_numbers(head, len(logits))})
-        return said._replace(signals=Signals(item.frames, labels))
+        return said._replace(signals=Signals(item.frames, labels, codec.layout.names or ()))
 
 
 def forest_of_sets(splits: Splits[LabelSetClip], seed: int) -> list[FramedSets]:

@@ -77,7 +77,7 @@ class FrameStream:
         self._state, self._read = None, 0
 
     def snapshot(self) -> Snapshot:
-        """All that the stream has kept of its sequence; another stream of this model goes on from it, bit-equal."""
+        """All that the stream has kept of its sequence; another stream of this model continues from it, bit-equal."""
         facts = {"read": self._read, "columns": self._lines.columns, "width": self._lines.width}
         return Snapshot({} if self._state is None else as_arrays(self._state), facts)
 

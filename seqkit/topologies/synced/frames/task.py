@@ -220,7 +220,7 @@ class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
         return target_of(codec).export(head, codec)
 
     def explain(self, head: FrameHead, codec: FrameCodec, raw: Any) -> Explanation:
-        """The log-probabilities of the likeliest labels, summed; and the frames, by their numbers."""
+        """The log-probabilities of the most likely labels, summed; and the frames, by their numbers."""
         return target_of(codec).explain(head, codec, raw)
 
 

@@ -133,7 +133,7 @@ class TaggingHead(Head):
         balance: float | None = None,
         all_probabilities: bool = False,
     ) -> list[Tagged]:
-        """Each word's likeliest label; with a CRF the likeliest labellings.
+        """Each word's most likely label; with a CRF the most likely labellings.
 
         Args:
             batch: sentences.
