@@ -48,8 +48,8 @@ def command(
     """Serve runs as JSON over HTTP, with a page to try them on.
 
     A run is served under the name of its folder, or another one: NAME=PATH. A folder written by `seqkit export` is
-    served like its run, without torch. A run that is retrained replaces the old one without a lost request. Ctrl-C and SIGTERM
-    stop the service when it has answered all accepted requests.
+    served like its run, without torch. A run that is retrained replaces the old one without a lost request.
+    Ctrl-C and SIGTERM stop the service when it has answered all accepted requests.
     """
     try:
         from seqkit.serve.server import Setup, serve
