@@ -301,9 +301,7 @@ READERS: dict[str, Make] = {
     "vectors": _fixed(".txt", [b"2 3\nfilm 1 2 3\nplot 2 3 4\n", b"film 1 2 3\nplot 2 3 4\n"], load_vectors),
     "tensors": _tensors,
     "settings": _settings,
-    **{
-        f"run {name}": _run_file("sentiment", name) for name in ("run.json", "config.toml", "vocab.json", "labels.json")
-    },
+    **{f"run {name}": _run_file("sentiment", name) for name in _SENTIMENT_FILES},
     "run features.json": _run_file("digit", "features.json"),
     "run characters.json": _run_file("tag", "characters.json"),
     "run pictures.json": _run_file("caption", "pictures.json"),

@@ -14,9 +14,10 @@ from seqkit.config.shared import IN_MEMORY
 from seqkit.errors import UsageError
 from seqkit.export.comparison import BATCHES, Run, check_difference, largest_difference, scores_through
 from seqkit.export.ensembles import export_ensemble
+from seqkit.export.files import write_export
 from seqkit.export.onnx_files import make_onnx, onnx_run, round_to_int8, unrounded_layers
 from seqkit.export.torch_files import make_torch, torch_run
-from seqkit.files import json_bytes, remove_drafts_of, write_atomic
+from seqkit.files import json_bytes
 from seqkit.graphs import OPSET, Exported, Part
 from seqkit.graphs.graph import check_installed
 from seqkit.graphs.recurrent import in_onnx
@@ -179,10 +180,5 @@ def _about(model: Model) -> dict[str, Any]:
 
 
 def _write(path: Path, content: bytes, difference: float | None = None) -> ExportedFile:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot make {path.parent}: {error.strerror}; choose another folder with --out") from None
-    remove_drafts_of(path)
-    write_atomic(path, content)
+    write_export(path, content)
     return ExportedFile(path, len(content), difference)

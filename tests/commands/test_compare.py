@@ -46,7 +46,7 @@ def test_a_comparison_shows_and_keeps_what_its_runs_found(whole):
     assert f"{out / 'gru-0'}: run 2 of 2" in done.stderr
     page = (out / "compare.html").read_text("utf-8")
     best = max(facts["cells"], key=lambda cell: facts["cells"][cell]["mean"])
-    assert f"Best of the cells on the test split: {best}" in page and "data:image/svg+xml;base64," in page
+    assert f"Best of the cells on the test split: {best}" in page and "<svg" in page
 
 
 def test_a_finished_comparison_is_shown_again_without_training(whole, options, command):

@@ -116,9 +116,8 @@ class NgramCounts:
         """What :meth:`to_json` described; raises :class:`DataError` naming the file for anything else."""
         try:
             grams, counts, order = value["ngrams"], value["counts"], int(value["order"])
-            # Runs of 0.2.0 count no letters.
+            # Runs of 0.2.0 count no letters, and have no weights.
             spelled = int(value.get("spelled", 0))
-            # Those of 0.3.0 and before have no weights.
             weighted = value.get("weighted", False) is True
             whole = all(len(row) == classes and all(isinstance(count, int) for count in row) for row in counts)
         except (TypeError, KeyError, ValueError):

@@ -13,7 +13,7 @@ from seqkit.export.c.source import Source, identifier
 from seqkit.export.c.tagging import write_tags
 from seqkit.export.c.texts import write_texts
 from seqkit.export.c.vectors import write_vectors
-from seqkit.files import remove_drafts_of, write_atomic
+from seqkit.export.files import write_export
 from seqkit.graphs import Answering
 from seqkit.layers.recurrent import Recurrent
 from seqkit.runs.model import Model, load
@@ -38,12 +38,7 @@ def export_c(run: Path, out: Path | None = None) -> tuple[Path, int]:
     """
     path = _path(run, out)
     content = c_source(load(run, "cpu"), path.stem).encode()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot make {path.parent}: {error.strerror}; choose another folder with --out") from None
-    remove_drafts_of(path)
-    write_atomic(path, content)
+    write_export(path, content)
     return path, len(content)
 
 

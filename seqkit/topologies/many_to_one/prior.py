@@ -19,7 +19,7 @@ class GramPrior(nn.Module, ABC):
 
     In training each text is judged by the others alone. So what the network adds is learned against an honest prior,
     and a weight says how far the evidence of an n-gram holds for texts that it was not counted in: one that a single
-    text has gives that text none, and learns nothing.
+    text has gives that text none, and learns next to nothing.
 
     Args:
         evidence: (F + 1, O), the last row 0, which is padding. It comes with the codec and is not saved.
@@ -60,15 +60,17 @@ class GramPrior(nn.Module, ABC):
     def forward(self, ngrams: Tensor, targets: Tensor | None = None) -> Tensor:
         """Numbers of n-grams (B, K), padded, to (B, O); with targets, each text is left out of its own counts."""
         real = ngrams != self.padding
-        size = real.sum(1, keepdim=True).clamp(min=1).sqrt()
-        if targets is None or not self.counted:
-            return nn.functional.embedding_bag(ngrams, self.table, mode="sum") / size
-        others = self.from_others(ngrams, targets, real)
-        weights = real.unsqueeze(2).to(others.dtype)
+        weights = None
         if self.changes is not None:
-            weights = nn.functional.dropout(weights, self.dropout, self.training)
-            weights = weights * (1 + _SPEED * nn.functional.embedding(ngrams, self.changes))
-        prior: Tensor = self.gain * (others * weights).sum(1) / size
+            # Of the n-grams of these texts alone: to weigh a table of 100,000 takes a millisecond, a text 0.04.
+            weights = 1 + _SPEED * nn.functional.embedding(ngrams, self.changes).squeeze(2)
+        if targets is None or not self.counted:
+            evidence = nn.functional.embedding_bag(ngrams, self.evidence, mode="sum", per_sample_weights=weights)
+        else:
+            others = self.from_others(ngrams, targets, real)
+            kept = real if weights is None else real * nn.functional.dropout(weights, self.dropout, self.training)
+            evidence = (others * kept.unsqueeze(2)).sum(1)
+        prior: Tensor = self.gain * evidence / real.sum(1, keepdim=True).clamp(min=1).sqrt()
         return prior
 
     @abstractmethod
