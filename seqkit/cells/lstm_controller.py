@@ -15,7 +15,7 @@ class ControllerLSTM(Cell):
 
     With ``a = W_x x + U v + b`` for each gate::
 
-        i, f, o, m = σ(a_i), σ(a_f), σ(a_o), σ(a_m)      g = tanh(a_g)
+        i, f, o, m = σ(a_i), σ(a_f), σ(a_o), σ(a_m)   g = tanh(a_g)
         c' = f ⊙ c + i ⊙ g
         h' = o ⊙ tanh(c')                                v' = m ⊙ tanh(c')
 

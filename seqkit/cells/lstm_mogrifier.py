@@ -17,7 +17,7 @@ class MogrifierLSTM(Cell):
 
     With ``v = W_x x + b``, and then in turns::
 
-        v = 2 σ(Q_1 h) ⊙ v          h = 2 σ(R_2 v) ⊙ h          v = 2 σ(Q_3 h) ⊙ v
+        v = 2 σ(Q_1 h) ⊙ v    h = 2 σ(R_2 v) ⊙ h    v = 2 σ(Q_3 h) ⊙ v
         h = 2 σ(R_4 v) ⊙ h          v = 2 σ(Q_5 h) ⊙ v
         a = W v + U h + b_a for each gate
         i, f, o = σ(a_i), σ(a_f), σ(a_o)       g = tanh(a_g)

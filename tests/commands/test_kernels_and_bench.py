@@ -61,9 +61,9 @@ class Leaky(Cell):
         return (state[0] / 2 + torch.tanh(x),)
 
 
-class Centred(Leaky):
+class Sorted(Leaky):
     def step(self, x, r, state):
-        return (x - x.mean(-1, keepdim=True),)
+        return (x.sort(-1).values,)
 
 
 class Optioned(Leaky):
@@ -85,7 +85,7 @@ def test_the_c_plus_plus_of_a_cell_in_a_file_can_be_seen(command, tmp_path):
         ("my.py:Leeky", "did you mean 'Leaky'?"),
         ("your.py:Leaky", "there is no file"),
         ("my.py:Optioned", "cannot be made without options"),
-        ("my.py:Centred", "it sums over its hidden units, which cannot be compiled"),
+        ("my.py:Sorted", "Sorted.step is not compiled: it uses"),
         ("broken.py:Leaky", "cannot be run (ZeroDivisionError"),
         ("lstn", "did you mean 'lstm'?"),
     ],

@@ -100,7 +100,7 @@ def test_what_people_fill_in_stays_and_the_run_stays_usable(run, command, tmp_pa
     done = command("resume", copy, "--epochs", "2")
     assert done.returncode == 0, done.stderr
     again = (copy / "card.md").read_text("utf-8")
-    assert "The test split was scored before, after 1 epochs" in again and "CC BY 4.0 – © Ünï" in again
+    assert "The test split was scored before, after 1 epoch" in again and "CC BY 4.0 – © Ünï" in again
 
 
 @pytest.mark.parametrize("task", ["charlm", "digit", "regression"])

@@ -33,7 +33,7 @@ class Clip:
     layout: Layout
     features: np.ndarray = field(repr=False, compare=False)
     """(T, F) of float32 or float64; NaN where a value is missing"""
-    index: tuple[str, ...] = field(default=(), compare=False)
+    index: tuple[str, ...] = field(default=(), repr=False, compare=False)
     """The columns of its table that say when a frame was, and are no features"""
 
     def __str__(self) -> str:
