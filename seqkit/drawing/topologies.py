@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from itertools import zip_longest
 
 from seqkit.tables import TERMINAL_WIDTH as WIDTH
@@ -62,7 +63,7 @@ _LEFT = 28
 BESIDE = WIDTH - _LEFT
 """Columns that a text beside a drawing has."""
 
-_PLAIN = str.maketrans(dict(zip("→↑⊙·×…−", ">^*.x.-", strict=True)) | {"σ": "sigma", "²": "^2"})
+_PLAIN = str.maketrans(dict(zip("→↑⊙·×…−", ">^*.x.-", strict=True)) | {"σ": "sigma", "²": "^2", "ᵀ": "^T"})
 
 
 def drawing(topology: str) -> list[str]:
@@ -79,9 +80,17 @@ def beside(topology: str, text: list[str]) -> list[str]:
 
 
 def encodable(text: str, encoding: str) -> str:
-    """The text for an output in that encoding: arrows and signs that it lacks become ASCII."""
+    """The text for an output in that encoding: arrows and signs that it lacks become ASCII, letters lose accents."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        return text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+        return "".join(_plain(sign, encoding) for sign in text.translate(_PLAIN))
     return text
+
+
+def _plain(sign: str, encoding: str) -> str:
+    try:
+        sign.encode(encoding)
+    except UnicodeEncodeError:
+        return unicodedata.normalize("NFKD", sign).encode(encoding, "ignore").decode(encoding) or "?"
+    return sign
