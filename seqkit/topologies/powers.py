@@ -123,7 +123,11 @@ class Tunes(Protocol):
     def tune(
         self, config: Any, codec: Any, head: Any, items: Sequence[Any], examples: Sequence[Any]
     ) -> Mapping[str, Any]:
-        """Changes the trained head; what ``results.json`` says of it, nothing if there was nothing to choose."""
+        """Changes the trained head; what ``results.json`` says of it, nothing if there was nothing to choose.
+
+        It chooses the same whether or not the head has been tuned before: a run that was stopped after its best weights
+        had been tuned, and before it had results, tunes them again, and so does a finished one that gets more epochs.
+        """
         ...
 
 

@@ -1,5 +1,6 @@
 """Every task found in the package, ours or an installed one, passes these, on the tiny data of conftest.py."""
 
+import copy
 import dataclasses
 import json
 import re
@@ -19,6 +20,7 @@ from seqkit.runs.model import check_options
 from seqkit.topologies import EnsembleCodec, Ensembles, Explains, Exports, Generates
 from seqkit.topologies.many_to_one import LabelSet
 from seqkit.topologies.next_step import NextStep
+from seqkit.topologies.powers import Tunes
 from seqkit.training import Chunk
 
 
@@ -82,6 +84,17 @@ def test_neither_order_nor_company_changes_a_prediction(trial):
     together = trial.model.predict(inputs)
     assert alike(trial.model.predict(inputs[::-1])[::-1], together)
     assert alike([trial.model.predict([raw])[0] for raw in inputs], together)
+
+
+def test_tuning_a_tuned_head_again_chooses_the_same(trial):
+    if not isinstance(trial.task, Tunes):
+        pytest.skip("nothing is tuned after training")
+    head, valid = copy.deepcopy(trial.head), trial.splits.valid
+    arguments = (trial.config, trial.codec, head, trial.items(valid), valid)
+    once = trial.task.tune(*arguments)
+    weights = {name: value.clone() for name, value in head.state_dict().items()}
+    assert trial.task.tune(*arguments) == once
+    assert all(torch.equal(value, weights[name]) for name, value in head.state_dict().items())
 
 
 def batch_and_its_rows(trial):

