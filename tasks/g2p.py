@@ -48,6 +48,8 @@ class G2PConfig(DelayedOptions):
     guidance: float = 1.0
     # ... and 0.655 with this and the choice by phonemes, too, 0.680 without both.
     lexical: bool = True
+    # Letters and phonemes go hand in hand: of 3,240 words learned, 0.53 of others were wrong without it, 0.49 with it.
+    joint_ngrams: int = 5
     max_extra: int = 5
 
 
@@ -81,6 +83,7 @@ class G2P(Delayed[G2PConfig]):
             config.min_count,
             normal_form=config.normal_form,
             memory=config.memory,
+            joint_ngrams=config.joint_ngrams,
         )
 
     def score(self, predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, float]:

@@ -131,7 +131,14 @@ class Translate(Delayed[TranslateConfig]):
         """Tokenizers and vocabularies of the training split."""
         pairs, names = [(pair.source, pair.references[0]) for pair in train], (config.tokenizer, config.tokenizer)
         return PairCodec.learn(
-            pairs, names, config.max_symbols, config.min_count, config.joint, config.normal_form, config.memory
+            pairs,
+            names,
+            config.max_symbols,
+            config.min_count,
+            config.joint,
+            config.normal_form,
+            config.memory,
+            config.joint_ngrams,
         )
 
     def score(self, predictions: Sequence[Translated], examples: Sequence[Pair]) -> dict[str, float]:

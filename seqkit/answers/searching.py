@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -35,6 +35,24 @@ def rescored(hypothesis: Hypothesis, alpha: float) -> Hypothesis:
     """Greedy search scores by log-probability alone; a beam of 1 would divide it by the length penalty."""
     penalty = length_penalty(len(hypothesis.tokens) + 1, alpha)
     return replace(hypothesis, score=hypothesis.log_probability / penalty)
+
+
+def reranked(
+    found: Sequence[Hypothesis], other: Callable[[tuple[int, ...]], float], weight: float, alpha: float, n_best: int
+) -> list[Hypothesis]:
+    """The ``n_best`` hypotheses by ``score + weight · log q(tokens) / length penalty``, the best first.
+
+    Args:
+        found: what a beam search kept, the best first.
+        other: the log-probability of tokens by another model.
+        weight: of the other model, of which that of the search has 1.
+        alpha: of the length penalty.
+        n_best: how many are wanted.
+    """
+    scored = [
+        replace(h, score=h.score + weight * other(h.tokens) / length_penalty(len(h.tokens) + 1, alpha)) for h in found
+    ]
+    return sorted(scored, key=lambda h: -h.score)[:n_best]
 
 
 def check_beam(size: int, n_best: int, alpha: float) -> None:

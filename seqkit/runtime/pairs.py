@@ -6,11 +6,12 @@ B batch, S source tokens, N hypotheses.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from seqkit.answers.searching import Hypothesis, SearchOptions, output_limits_of, rescored
+from seqkit.answers.searching import Hypothesis, SearchOptions, output_limits_of, reranked, rescored
 from seqkit.answers.written import Translated
 from seqkit.data.inputs.pair_memory import Recalled
 from seqkit.data.inputs.pairs import START, PairReader, ReadSource
@@ -34,6 +35,8 @@ class Pairs(Family):
         self.reader = PairReader(**PairReader.fields_of(opened.codec))
         self.encoder, self.step = parts["encoder"], parts["step"]
         self.search, self.threshold = SearchOptions(**self.settings["search"]), self.settings["threshold"]
+        # Folders of an earlier version know no such weight.
+        self.joint_weight = float(self.settings.get("joint_weight", 0.0))
 
     def parse_input(self, text: str) -> str:
         """A text, or a word as a dictionary has it."""
@@ -84,7 +87,17 @@ class Pairs(Family):
         return [Translated.of(texts, [h.score for h in found], self._recalled(item)) for item, texts, found in rows]
 
     def _hypotheses(self, items: Sequence[ReadSource], state: Arrays, options: SearchOptions) -> list[list[Hypothesis]]:
-        """The ``n_best`` sequences of symbols for each source, the best first."""
+        """The ``n_best`` sequences of symbols for each source, the best first, also by n-grams of aligned symbols."""
+        joint, weight = self.reader.joint, self.joint_weight
+        if joint is None or weight == 0 or options.beam_size == 1:
+            return self._found(items, state, options)
+        found = self._found(items, state, options.replace(n_best=options.beam_size))
+        scores = [partial(joint.log_probability, item.symbols) for item in items]
+        alpha, n_best = options.length_penalty, options.n_best
+        return [reranked(row, other, weight, alpha, n_best) for row, other in zip(found, scores, strict=True)]
+
+    def _found(self, items: Sequence[ReadSource], state: Arrays, options: SearchOptions) -> list[list[Hypothesis]]:
+        """The ``n_best`` sequences of symbols by the network alone, the best first."""
         required = [self.reader.required(item.symbols) for item in items]
         lengths = [len(item.symbols) for item in items]
         limits = Limits(**output_limits_of(self.reader.target, lengths, required, options))

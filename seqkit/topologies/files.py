@@ -36,6 +36,11 @@ CODEC_FILES: dict[str, Schema] = {
     },
     "pictures.json": {"shape": [Whole(1, 2**20)]},
     "memory.json": {"sources": [str], "targets": [str]},
+    "joint.json": {
+        "symbols": [_COUNT],
+        "targets": [[_COUNT]],
+        **dict.fromkeys(("history", "graphone", "suffix", "probability", "rest"), str),
+    },
     "spacing.json": {"before": {str: str}, "after": {str: str}},
     "class_weights.json": {str: float},
     "ngrams.json": {"ngrams": [str], "counts": [[_COUNT]], "order": Whole(1, 16), "spelled?": Whole(0, 64)},

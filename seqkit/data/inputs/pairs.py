@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from seqkit.data.inputs.joint_ngrams import JointNgrams
 from seqkit.data.inputs.pair_memory import PairMemory, Recalled
 from seqkit.data.normal_forms import canonical
 from seqkit.data.placeholders import is_slot, mask, slot, unmask
@@ -101,12 +102,14 @@ class PairReader:
         source, target: how each side is split into symbols.
         spacing: which kind of space is beside the marks of the target.
         memory: training pairs that are looked up; None: nothing is.
+        joint: how likely symbols of both sides go together; None: it is not known.
     """
 
     source: Side
     target: Side
     spacing: Spacing
     memory: PairMemory | None = None
+    joint: JointNgrams | None = None
 
     @staticmethod
     def fields_of(files: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,7 +122,8 @@ class PairReader:
                 "spacing.json must map marks to spaces, before and after; restore it from a backup"
             ) from None
         memory = PairMemory.from_json(files["memory.json"]) if "memory.json" in files else None
-        return {"source": source, "target": target, "spacing": spacing, "memory": memory}
+        joint = JointNgrams.from_json(files["joint.json"]) if "joint.json" in files else None
+        return {"source": source, "target": target, "spacing": spacing, "memory": memory, "joint": joint}
 
     def read(self, raw: str) -> ReadSource:
         """A source, its placeholders in slots."""

@@ -14,8 +14,10 @@ from torch import Tensor
 
 from seqkit.data import Vocabulary
 from seqkit.data.batching import pad
+from seqkit.data.inputs.joint_ngrams import JointNgrams
 from seqkit.data.inputs.pair_memory import PairMemory
 from seqkit.data.inputs.pairs import END, START, PairReader, Side
+from seqkit.data.joint import learn_joint_ngrams
 from seqkit.data.normal_forms import NFC
 from seqkit.data.pairs import Pair
 from seqkit.data.placeholders import SLOTS, find_placeholders, is_slot, mask, unmask
@@ -69,6 +71,7 @@ class PairCodec(PairReader, Codec[Pair, PairItem, PairBatch]):
         joint: bool = False,
         normal_form: str = NFC,
         memory: int = 0,
+        joint_ngrams: int = 0,
     ) -> PairCodec:
         """Tokenizers and vocabularies of the training split.
 
@@ -80,6 +83,7 @@ class PairCodec(PairReader, Codec[Pair, PairItem, PairBatch]):
             joint: whether both sides share one tokenizer and vocabulary.
             normal_form: of Unicode, of both sides, see :mod:`seqkit.data.normal_forms`.
             memory: the pairs are kept, to be looked up, if there are at most so many.
+            joint_ngrams: the longest n-gram of aligned symbols that is counted; 0: none is.
 
         Raises:
             UsageError: for a joint vocabulary of different tokenizers.
@@ -92,10 +96,10 @@ class PairCodec(PairReader, Codec[Pair, PairItem, PairBatch]):
             if tokenizers[0] != tokenizers[1]:
                 raise UsageError(f"joint tokens need one tokenizer, not {tokenizers[0]} and {tokenizers[1]}")
             both = Side.learn(tokenizers[0], [*sources, *targets], max_symbols, min_count, slots, normal_form)
-            return cls(both, both, spacing, kept)
+            return cls(both, both, spacing, kept, _joint(both, both, sources, targets, joint_ngrams))
         sides = zip(tokenizers, (sources, targets), strict=True)
         source, target = (Side.learn(name, texts, max_symbols, min_count, slots, normal_form) for name, texts in sides)
-        return cls(source, target, spacing, kept)
+        return cls(source, target, spacing, kept, _joint(source, target, sources, targets, joint_ngrams))
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> PairCodec:
@@ -149,13 +153,26 @@ class PairCodec(PairReader, Codec[Pair, PairItem, PairBatch]):
         return {"encoder.embedding": self.source.vocabulary, "decoder.embedding": self.target.vocabulary}
 
     def to_json(self) -> dict[str, Any]:
-        """``source.json``, ``target.json`` and ``spacing.json``, and ``memory.json`` where pairs are kept."""
+        """``source.json``, ``target.json``, ``spacing.json``, and, where there are these, ``memory.json`` and
+        ``joint.json``.
+        """
         files = {
             "source.json": self.source.to_json(),
             "target.json": self.target.to_json(),
             "spacing.json": self.spacing.to_json(),
         }
-        return {**files, **({"memory.json": self.memory.to_json()} if self.memory else {})}
+        extra = {"memory.json": self.memory, "joint.json": self.joint}
+        return {**files, **{name: part.to_json() for name, part in extra.items() if part is not None}}
+
+
+def _joint(
+    source: Side, target: Side, sources: Sequence[str], targets: Sequence[str], order: int
+) -> JointNgrams | None:
+    """The n-grams of the aligned symbols of both sides, up to this order."""
+    if order == 0:
+        return None
+    pairs = [(source.encode(x), target.encode(y)) for x, y in zip(sources, targets, strict=True)]
+    return learn_joint_ngrams(pairs, order)
 
 
 def _masked(pairs: Sequence[tuple[str, str]], slots: int) -> tuple[list[str], list[str]]:

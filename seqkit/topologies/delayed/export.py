@@ -38,7 +38,8 @@ def export_encoder_decoder(head: EncoderDecoderHead, codec: PairCodec, **setting
     from one state to the next.
 
     The first token that a step reads is ``<s>``, the last that it writes is ``</s>``. A memory that answers anything is
-    among the symbols, with the similarity from which it does. ``settings`` are more of those for the runtime.
+    among the symbols, with the similarity from which it does, and so are n-grams of aligned symbols that have a weight.
+    ``settings`` are more of those for the runtime.
     """
     start = _encoder_part(head.encoder, head.decoder, len(codec.source.vocabulary))
 
@@ -53,8 +54,12 @@ def export_encoder_decoder(head: EncoderDecoderHead, codec: PairCodec, **setting
     if gate is None or not gate.open:
         files.pop("memory.json", None)
     threshold = float(gate.threshold) if gate is not None and gate.open else None
-    answering = Answering("pairs", files, {"search": asdict(head.search), "threshold": threshold, **settings})
-    symbols = files if threshold is None else {**files, "threshold": threshold}
+    weight = 0.0 if head.joint is None else float(head.joint)
+    if weight == 0:
+        files.pop("joint.json", None)
+    chosen = {"threshold": threshold, "joint_weight": weight}
+    answering = Answering("pairs", files, {"search": asdict(head.search), **chosen, **settings})
+    symbols = {**files, **{name: value for name, value in chosen.items() if value}}
     return Exported([start, step_part(head.decoder, sample_state)], symbols, predict, answering)
 
 

@@ -6,10 +6,12 @@ B batch, S source tokens, T target tokens, V symbols.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from seqkit.answers.searching import reranked
 from seqkit.answers.written import Translated
 from seqkit.errors import UsageError
 from seqkit.layers import Decoder, Encoder, Head, Loss, Source, TeacherForcing
@@ -21,6 +23,7 @@ from seqkit.topologies.delayed.copying import check_attention, copied_tokens
 from seqkit.topologies.delayed.guidance import diagonal_penalty
 from seqkit.topologies.delayed.memory import MemoryGate, Recalled
 from seqkit.topologies.delayed.options import DelayedOptions
+from seqkit.topologies.delayed.reranking import JointWeight
 from seqkit.topologies.delayed.search import SearchOptions, output_limits, search
 
 
@@ -51,8 +54,9 @@ class EncoderDecoderHead(Head):
         self.forcing = forcing or TeacherForcing()
         self.label_smoothing, self.search = label_smoothing, search or SearchOptions()
         self.guidance = guidance
-        # Without a memory there is no such module, so that runs have the weights that they always had.
+        # Without a memory, or n-grams, there is no such module, so that runs have the weights that they always had.
         self.gate = None if codec.memory is None else MemoryGate()
+        self.joint = None if codec.joint is None else JointWeight()
 
     @classmethod
     def build(cls, config: DelayedOptions, codec: PairCodec) -> EncoderDecoderHead:
@@ -144,7 +148,14 @@ class EncoderDecoderHead(Head):
         if options.copy_unknown:
             check_attention(self.decoder)
         encoded, limits = self.encoder(batch.tokens, batch.lengths), output_limits(self.codec.target, batch, options)
-        return search(self.decoder, encoded, batch.lengths, limits, options)
+        weight = 0.0 if self.joint is None else float(self.joint)
+        if weight == 0 or options.beam_size == 1 or self.codec.joint is None:
+            return search(self.decoder, encoded, batch.lengths, limits, options)
+        found = search(self.decoder, encoded, batch.lengths, limits, options.replace(n_best=options.beam_size))
+        sources = zip(batch.tokens.tolist(), batch.lengths.tolist(), strict=True)
+        scores = [partial(self.codec.joint.log_probability, tokens[:length]) for tokens, length in sources]
+        alpha, n_best = options.length_penalty, options.n_best
+        return [reranked(row, other, weight, alpha, n_best) for row, other in zip(found, scores, strict=True)]
 
     @torch.no_grad()
     def attention(self, item: PairItem) -> Tensor:

@@ -66,13 +66,13 @@ def tune_gate(
         own, others = (score([outputs[t][n] for n in drawn], truth)[criterion.score] for t in (best, NEVER))
         return sign * (own - others)
 
-    if best != NEVER and gain(range(len(examples))) <= _deviation(gain, len(examples)):
+    if best != NEVER and gain(range(len(examples))) <= deviation(gain, len(examples)):
         best = NEVER
     answered = sum(output.recalled is not None for output in outputs[best]) / len(written)
     return TunedGate(best, criterion.score, scores[best], scores[NEVER], answered)
 
 
-def _deviation(gain: Callable[[Sequence[int]], float], size: int) -> float:
+def deviation(gain: Callable[[Sequence[int]], float], size: int) -> float:
     """The standard deviation of a gain over resamples of so many examples; the draws are always the same."""
     generator = np.random.default_rng(0)
     return float(np.std([gain(generator.integers(size, size=size).tolist()) for _ in range(_DRAWS)]))

@@ -31,6 +31,12 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
         "keep the training pairs and reuse their targets for very similar texts, if there are at most this many",
         minimum=0,
     )
+    joint_ngrams: int = option(
+        0,
+        "outputs of the beam are also scored by n-grams of aligned symbols, up to this long; 0: none",
+        minimum=0,
+        below=10,
+    )
     cell: str = "gru"
     embedding_size: int = option(128, "size of token vectors", minimum=1, tune="64,96,128,192,256")
     hidden_size: int = option(

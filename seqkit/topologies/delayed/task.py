@@ -23,6 +23,7 @@ from seqkit.topologies.delayed.memory import NEVER
 from seqkit.topologies.delayed.memory_tuning import tune_gate
 from seqkit.topologies.delayed.options import DelayedOptions
 from seqkit.topologies.delayed.pictures import attention_pictures
+from seqkit.topologies.delayed.reranking import tune_weight
 from seqkit.topologies.delayed.scores import nearest_targets, sample_table
 from seqkit.topologies.delayed.search import SEARCH_OPTIONS
 from seqkit.topologies.delayed.splits import pair_splits
@@ -134,15 +135,26 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
         items: Sequence[PairItem],
         examples: Sequence[Pair],
     ) -> Mapping[str, Any]:
-        """How like a source of the training split a text must be for its target to be the better answer."""
-        if head.gate is None or not examples:
+        """Whether n-grams of aligned symbols make outputs better, and how like a source of the training split a text
+        must be for its target to be the better answer.
+        """
+        if not examples:
             return {}
-        head.gate.threshold.fill_(NEVER)
-        written = predict_items(head, codec, items, config).predictions
-        found = [codec.recall(item.masked, item.placeholders) for item in items]
-        chosen = tune_gate(written, found, examples, self.score, self.metric_criterion(codec))
-        head.gate.threshold.fill_(chosen.threshold)
-        return {"memory": chosen.to_json()}
+        if head.gate is not None:
+            head.gate.threshold.fill_(NEVER)
+        chosen, criterion = dict[str, Any](), self.metric_criterion(codec)
+
+        def write() -> list[Translated]:
+            return predict_items(head, codec, items, config).predictions
+
+        if head.joint is not None:
+            chosen["joint_ngrams"] = tune_weight(head.joint, write, examples, self.score, criterion).to_json()
+        if head.gate is not None:
+            found = [codec.recall(item.masked, item.placeholders) for item in items]
+            gate = tune_gate(write(), found, examples, self.score, criterion)
+            head.gate.threshold.fill_(gate.threshold)
+            chosen["memory"] = gate.to_json()
+        return chosen
 
     def format_prediction(self, prediction: Translated) -> tuple[str, dict[str, Any]]:
         """The text; as JSON with its score, and the others where more than one was asked for."""
