@@ -65,6 +65,22 @@ def test_symbols_that_stand_for_three_at_a_time_are_aligned():
     assert all(targets == (3 * s, 3 * s + 1, 3 * s + 2) for g in Aligner(pairs).align(pairs) for s, targets in g)
 
 
+def test_large_vocabularies_and_long_pairs_are_aligned():
+    generator = random.Random(0)
+    pairs = []
+    for length in (1, 5, 60, 100):
+        source = [generator.randrange(60_000) for _ in range(length)]
+        pairs.append((source, [59_999 - symbol for symbol in source for _ in range(3)]))
+    found = Aligner(pairs * 2).align(pairs)
+    assert all(
+        graphones is None or [s for s, _ in graphones] == p[0] for graphones, p in zip(found, pairs, strict=True)
+    )
+
+
+def test_a_pair_of_more_than_a_hundred_symbols_is_not_aligned():
+    assert Aligner(words(50)).align([((0,) * 101, (10,) * 101)]) == [None]
+
+
 def enumerated(pairs, order):
     """Interpolated Kneser-Ney by dictionaries, from its definition; the probability of a graphone after graphones."""
     aligned = Aligner(pairs).align(pairs)

@@ -26,10 +26,10 @@ _MOST_WIDE = 4
 """Target symbols of a graphone, at most: those of a Korean syllable, and one more."""
 _ROUNDS = 8
 """Of expectation and maximisation; alignments of 3,600 words hardly change after six."""
-_LEARNED = 20_000
-"""Pairs that probabilities are learned from, at most, evenly spread; more change no alignment that counts."""
-_BLOCK = 1000
-"""Pairs computed together: some 10 MB"""
+_LEARNED = 8_000_000
+"""Places that probabilities are learned from, at most, evenly spread: those of some 40,000 words"""
+_BLOCK = 400_000
+"""Places computed together, some 10 MB: a thousand words"""
 _LONGEST = 100
 """Source symbols of a pair that is aligned, at most"""
 _FIRST = {0: 0.3, 1: 1.0}
@@ -54,8 +54,12 @@ class Aligner:
     def __init__(self, pairs: Sequence[SymbolPair]) -> None:
         ratios = [len(target) / len(source) for source, target in pairs if len(source)]
         self.widest = min(_MOST_WIDE, 1 + math.ceil(float(np.median(ratios)))) if ratios else 1
-        self._base = 1 + max((symbol for _, target in pairs for symbol in target), default=0) + 1
-        step = max(1, len(pairs) // _LEARNED)
+        self._base = 2 + max((symbol for _, target in pairs for symbol in target), default=0)
+        sources = 1 + max((symbol for source, _ in pairs for symbol in source), default=0)
+        while sources * self._base**self.widest > np.iinfo(np.int64).max:
+            self.widest -= 1
+        places = sum(self._places(len(source), len(target)) for source, target in pairs if len(source) <= _LONGEST)
+        step = max(1, math.ceil(places / _LEARNED))
         blocks = list(self._blocks(pairs[::step]))
         self._keys = np.unique(np.concatenate([block.keys.ravel() for block in blocks] or [np.zeros(0, np.int64)]))
         self._probabilities = self._first()
@@ -87,6 +91,10 @@ class Aligner:
         weights = np.array([_FIRST.get(width, _FIRST_WIDE) for width in range(self.widest + 1)])
         return np.where(self._keys < 0, 0.0, weights[widths])
 
+    def _places(self, source: int, target: int) -> int:
+        """How many graphones a pair of so many symbols could have, at each symbol and before each target symbol."""
+        return source * (target + 1) * (self.widest + 1)
+
     def _blocks(self, pairs: Sequence[SymbolPair]) -> Iterator[_Block]:
         """Pairs with as many source symbols each, that can be aligned."""
         rows = defaultdict(list)
@@ -94,8 +102,9 @@ class Aligner:
             if 0 < len(source) <= _LONGEST and len(target) <= self.widest * len(source):
                 rows[len(source)].append(row)
         for length in sorted(rows):
-            for first in range(0, len(rows[length]), _BLOCK):
-                chosen = rows[length][first : first + _BLOCK]
+            size = max(1, _BLOCK // self._places(length, self.widest * length))
+            for first in range(0, len(rows[length]), size):
+                chosen = rows[length][first : first + size]
                 yield _Block.of(chosen, [pairs[row] for row in chosen], self.widest, self._base)
 
 
