@@ -70,11 +70,10 @@ def test_large_vocabularies_and_long_pairs_are_aligned():
     pairs = []
     for length in (1, 5, 60, 100):
         source = [generator.randrange(60_000) for _ in range(length)]
-        pairs.append((source, [59_999 - symbol for symbol in source for _ in range(3)]))
+        pairs.append((source, [59_999 - symbol for symbol in source for _ in range(2)]))
     found = Aligner(pairs * 2).align(pairs)
-    assert all(
-        graphones is None or [s for s, _ in graphones] == p[0] for graphones, p in zip(found, pairs, strict=True)
-    )
+    for (source, _), graphones in zip(pairs, found, strict=False):
+        assert [symbol for symbol, _ in graphones] == source
 
 
 def test_a_pair_of_more_than_a_hundred_symbols_is_not_aligned():
