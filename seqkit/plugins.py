@@ -16,8 +16,9 @@ Loader = Callable[[], Any]
 def discover(package: str, skip: tuple[str, ...], pick: Callable[[ModuleType], Any]) -> dict[str, Loader]:
     """The plugins of a group: name to a function that loads one, so that listing names imports nothing.
 
-    The file ``my_cell.py`` in the package, or in a folder of it, is called ``my-cell``; ``pick`` takes the object out of
-    the imported module. Installed packages add theirs through an entry point in the group named like the package, and never replace ours.
+    The file ``my_cell.py`` in the package, or in a folder of it, is called ``my-cell``; ``pick`` takes the object out
+    of the imported module. Installed packages add theirs through an entry point in the group named like the package,
+    and never replace ours.
     """
     loaders: dict[str, Loader] = {entry.name: entry.load for entry in entry_points(group=package)}
     for folder in _folders(package):

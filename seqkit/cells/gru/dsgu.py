@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor, sigmoid, tanh
+from torch import Tensor, sigmoid
 
 from seqkit.cells.base import CellState
 from seqkit.cells.gru.sgu import SGU
