@@ -8,7 +8,7 @@ B batch, H hidden units, G gates.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -70,6 +70,27 @@ def _trace(cell: Cell) -> Step:
     return step
 
 
+class Forward(NamedTuple):
+    """A step without its gradient, for so many units that sums over them can be told from other numbers."""
+
+    all: Expressions
+    states: tuple[int, ...]
+    """the states after the step"""
+    operands: tuple[int, ...]
+    """what each recurrent product multiplies"""
+    gates: dict[str, int]
+    """the values of the gates by name, where the cell gives them"""
+
+
+def trace_forward(cell: Cell) -> Forward:
+    """The step of a cell as it is drawn. Raises :class:`TraceError` as :func:`trace`."""
+    try:
+        with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
+            return _Tracing(cell, Expressions(), 1, _UNITS[0]).forward()
+    except Refused as refusal:
+        raise TraceError(f"{type(cell).__name__}.step is not traced: it {refusal}") from refusal
+
+
 class _Tracing:
     """One recording: of so many sequences and units."""
 
@@ -106,6 +127,25 @@ class _Tracing:
             first + results[count:],
             found[0], found[1], grad_states, own,
         )  # fmt: skip
+
+    def forward(self) -> Forward:
+        found, count, leaves = self.results(), len(self.cell.state_names), self._leaves()
+        first = (self._first_operand(leaves),) if self.cell.stages and not self.lead else ()
+        return Forward(self.all, found[:count], first + found[count:], self._gates(leaves))
+
+    def _gates(self, leaves: list[Elements]) -> dict[str, int]:
+        if not self.cell.has_gates:
+            return {}
+        count, names = 2 + len(self.cell.state_names), list[str]()
+
+        def gates(tensors: list[Tensor]) -> list[Tensor]:
+            own = dict(zip(self.own, tensors[count:], strict=True))
+            found = self.cell.gates(tensors[0], tensors[1], tuple(tensors[2:count]), **own)
+            names[:] = found
+            return [*found.values()]
+
+        values = self._interpret(gates, leaves)
+        return {name: self._by_unit(value, "a gate") for name, value in zip(names, values, strict=True)}
 
     def results(self) -> tuple[int, ...]:
         """The new states, then what each recurrent product multiplies, but for a first one of h."""
