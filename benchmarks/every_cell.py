@@ -123,13 +123,20 @@ def main(cells: str, threads: int, turns: int, against: str, out: Path | None) -
 
 
 def write(path: Path, found: Mapping[str, Mapping[tuple[str, str], list[float]]], threads: int) -> None:
-    """Writes the ratios of each cell, by mode and peer, in the order of the shapes."""
+    """Writes the ratios of each cell, by mode and peer, in the order of the shapes; other cells' in the file stay."""
+    before = json.loads(path.read_text("utf-8"))["cells"] if path.exists() else {}
     cells = {
         name: {f"{mode} against {peer}": [round(value, 3) for value in values] for (peer, mode), values in each.items()}
         for name, each in found.items()
     }
     versions = {"Python": platform.python_version(), "torch": torch.__version__}
-    facts = {"machine": processor(), "threads": threads, "versions": versions, "shapes": SHAPES, "cells": cells}
+    facts = {
+        "machine": processor(),
+        "threads": threads,
+        "versions": versions,
+        "shapes": SHAPES,
+        "cells": {**before, **cells},
+    }
     path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 

@@ -93,7 +93,7 @@ def _cells() -> Iterator[str]:
     for name, kinds in families().items():
         title, _, about = family_text(name)[0].partition(": ")
         yield from (click.style(f"Cells: {title.lower()}", bold=True), *_indented(about), *_indented("  ".join(kinds)))
-    yield from ("", "seqkit list cells NAME tells about one; seqkit run TASK --cell NAME trains with it")
+    yield from ("", "About one: seqkit list cells NAME. To train it: seqkit run TASK --cell NAME")
 
 
 def _cell(name: str) -> Iterator[str]:
