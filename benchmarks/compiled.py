@@ -18,10 +18,10 @@ from seqkit.bench import interleaved
 from seqkit.bench.peers import with_backward
 from seqkit.cells import Cell, CellState
 from seqkit.cells.gru import GRU
+from seqkit.cells.independent.min_gru import MinGRU
 from seqkit.cells.lstm import LSTM
-from seqkit.cells.lstm_coupled import CoupledLSTM
-from seqkit.cells.lstm_peephole import PeepholeLSTM
-from seqkit.cells.min_gru import MinGRU
+from seqkit.cells.lstm.lstm_coupled import CoupledLSTM
+from seqkit.cells.lstm.lstm_peephole import PeepholeLSTM
 from seqkit.cells.rnn import RNN
 from seqkit.kernels import ensure_cells
 

@@ -1,17 +1,21 @@
-"""Every cell against the reference loop and against torchrecurrent, where it has the cell; by turns, in one process.
+"""Every cell against the reference loop, torchrecurrent, where it has the cell, and the LSTM; by turns, in one process.
 
-python -m benchmarks.every_cell [--cells mgu,star] [--threads 1] [--turns 5]
+python -m benchmarks.every_cell [--cells mgu,star] [--threads 1] [--turns 5] [--against reference,torchrecurrent]
+python -m benchmarks.every_cell --against lstm --turns 15 --out benchmarks/results/cells.json  # what docs/cells has
 
 On one thread the processor's time is measured, which other programs change little; on more, time that passes.
 """
 
 from __future__ import annotations
 
+import json
+import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import product
+from pathlib import Path
 from statistics import geometric_mean, median
 
 import click
@@ -21,6 +25,7 @@ from benchmarks.compiled import call_of
 from seqkit import Recurrent
 from seqkit.cells import available_cells, make_cell
 from seqkit.kernels import ensure_cells
+from seqkit.machine import processor
 
 SHAPES = [(200, 1, 128), (100, 16, 64), (50, 32, 256)]
 """Steps, sequences, hidden units; as many inputs as hidden units"""
@@ -69,14 +74,25 @@ def medians(calls: Mapping[str, Call], turns: int, clock: Callable[[], float]) -
     return {name: median(values) for name, values in taken.items()}
 
 
-def ratios(name: str, turns: int, clock: Callable[[], float]) -> dict[tuple[str, str], list[float]]:
+def calls_of(name: str, shape: tuple[int, int, int], training: bool, against: Sequence[str]) -> dict[str, Call]:
+    """The calls of a cell's native kernel and of its peers, the cell's own first."""
+    layer, lstm = (Recurrent(each, shape[2], shape[2]).train(training) for each in (name, "lstm"))
+    theirs = their_call(name, shape, training) if "torchrecurrent" in against else None
+    peers = {
+        "reference": call_of(layer, shape, training, "reference"),
+        "lstm": call_of(lstm, shape, training, "native"),
+        **({} if theirs is None else {"torchrecurrent": theirs}),
+    }
+    return {"native": call_of(layer, shape, training, "native"), **{key: peers[key] for key in against if key in peers}}
+
+
+def ratios(
+    name: str, turns: int, clock: Callable[[], float], against: Sequence[str]
+) -> dict[tuple[str, str], list[float]]:
     """How many times as fast as each peer a cell is, by peer and mode, for each shape."""
     found: dict[tuple[str, str], list[float]] = {}
     for training, shape in product((False, True), SHAPES):
-        layer = Recurrent(name, shape[2], shape[2]).train(training)
-        calls = {kernel: call_of(layer, shape, training, kernel) for kernel in ("native", "reference")}
-        theirs = their_call(name, shape, training)
-        seconds = medians(calls if theirs is None else {**calls, "torchrecurrent": theirs}, turns, clock)
+        seconds = medians(calls_of(name, shape, training, against), turns, clock)
         for peer in [*seconds][1:]:
             mode = "training" if training else "inference"
             found.setdefault((peer, mode), []).append(seconds[peer] / seconds["native"])
@@ -87,20 +103,41 @@ def ratios(name: str, turns: int, clock: Callable[[], float]) -> dict[tuple[str,
 @click.option("--cells", default=",".join(available_cells()), help="separated by commas")
 @click.option("--threads", default=1)
 @click.option("--turns", default=5)
-def main(cells: str, threads: int, turns: int) -> None:
+@click.option("--against", default="reference,torchrecurrent", help="and lstm; separated by commas")
+@click.option("--out", type=Path, help="a JSON file of the ratios")
+def main(cells: str, threads: int, turns: int, against: str, out: Path | None) -> None:
     """Prints each ratio of speeds, and their geometric means."""
     torch.set_num_threads(threads)
-    names = cells.split(",")
+    names, clock = cells.split(","), time.process_time if threads == 1 else time.perf_counter
     ensure_cells([make_cell(name) for name in names], click.echo)
-    total: dict[tuple[str, str], list[float]] = {}
+    found = {}
     for name in names:
-        for (peer, mode), values in ratios(
-            name, turns, time.process_time if threads == 1 else time.perf_counter
-        ).items():
-            total.setdefault((peer, mode), []).extend(values)
-            click.echo(f"{name:>20} {mode:>9} against {peer}: " + ", ".join(f"{value:.1f}" for value in values))
-    for (peer, mode), values in total.items():
+        found[name] = ratios(name, turns, clock, against.split(","))
+        for (peer, mode), values in found[name].items():
+            click.echo(f"{name:>20} {mode:>9} against {peer}: " + ", ".join(f"{value:.2f}" for value in values))
+    for peer, mode in dict.fromkeys(key for each in found.values() for key in each):
+        values = [value for each in found.values() for value in each.get((peer, mode), ())]
         click.echo(f"{mode} against {peer}: {geometric_mean(values):.1f}, worst {min(values):.1f}, {len(values)} cases")
+    if out:
+        write(out, found, threads)
+
+
+def write(path: Path, found: Mapping[str, Mapping[tuple[str, str], list[float]]], threads: int) -> None:
+    """Writes the ratios of each cell, by mode and peer, in the order of the shapes; other cells' in the file stay."""
+    before = json.loads(path.read_text("utf-8"))["cells"] if path.exists() else {}
+    cells = {
+        name: {f"{mode} against {peer}": [round(value, 3) for value in values] for (peer, mode), values in each.items()}
+        for name, each in found.items()
+    }
+    versions = {"Python": platform.python_version(), "torch": torch.__version__}
+    facts = {
+        "machine": processor(),
+        "threads": threads,
+        "versions": versions,
+        "shapes": SHAPES,
+        "cells": {**before, **cells},
+    }
+    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ calls :func:`on_files` and :func:`on_page_markdown` while it builds.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections import defaultdict
@@ -15,6 +16,7 @@ from statistics import geometric_mean
 from typing import TYPE_CHECKING, Any
 
 from seqkit.drawing.topologies import drawing
+from seqkit.pages import equation, from_plain
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -41,8 +43,10 @@ _PEERS = {
 }
 _ROLE = re.compile(r":(?:meth|class|func|mod|data):<code>(~?)([^<]*)</code>")
 """What Sphinx would make a link of."""
-_HOUSE = re.compile(r"!\[[^]]*\]\((pictures/house\.svg)\)")
-"""The picture of the house becomes a piece of the page, to be drawn in the page's own colour and font."""
+_INLINED = re.compile(r"!\[[^]]*\]\((?:\.\./)?(pictures/(?:house|cells/[\w-]+)\.svg)\)")
+"""These pictures become pieces of the page, to be drawn in the page's own colour and font."""
+_EQUATIONS = re.compile(r"^([^\n]+)\n\n```equation\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
+"""The line before equations, and they"""
 _ASKED = re.compile(r"^\{\{ (\w+)(?:: ([^}]+))? \}\}$", re.MULTILINE)
 
 Row = Mapping[str, Any]
@@ -120,8 +124,22 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
     # In the repository these lie in folders of their own, in the site among the pages.
     moved = markdown.replace("../benchmarks/results/kernels.png", "results/kernels.svg")
-    moved = _HOUSE.sub(lambda named: _inline(PAGES / named[1]), moved)
+    moved = _EQUATIONS.sub(_set, _INLINED.sub(lambda named: _inline(PAGES / named[1]), moved))
     return _ASKED.sub(answer, moved.replace("](../examples/", "](examples/"))
+
+
+def _set(found: re.Match[str]) -> str:
+    """Equations as MathML; those beside each other on a line stay so where there is room."""
+    opening = re.sub("`([^`]+)`", lambda code: equation(from_plain(code[1]), block=False), found[1])
+    lines = [[_column(each) for each in re.split(" {3,}", line.strip())] for line in found[2].splitlines()]
+    rows = "".join(f"<div>{''.join(columns)}</div>" for columns in lines)
+    return f'{opening}\n\n<div class="equations">{rows}</div>'
+
+
+def _column(text: str) -> str:
+    """An equation, or the words beside one."""
+    words = '="' in text
+    return f"<span>{html.escape(text) if words else equation(from_plain(text), block=False)}</span>"
 
 
 def _inline(path: Path) -> str:

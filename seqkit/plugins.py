@@ -16,14 +16,17 @@ Loader = Callable[[], Any]
 def discover(package: str, skip: tuple[str, ...], pick: Callable[[ModuleType], Any]) -> dict[str, Loader]:
     """The plugins of a group: name to a function that loads one, so that listing names imports nothing.
 
-    The file ``my_cell.py`` in the package is called ``my-cell``; ``pick`` takes the object out of the imported module.
-    Installed packages add theirs through an entry point in the group named like the package, and never replace ours.
+    The file ``my_cell.py`` in the package, or in a folder of it, is called ``my-cell``; ``pick`` takes the object out
+    of the imported module. Installed packages add theirs through an entry point in the group named like the package,
+    and never replace ours.
     """
     loaders: dict[str, Loader] = {entry.name: entry.load for entry in entry_points(group=package)}
-    for path in source_files(package):
-        if path.stem not in skip:
-            # After the entry points, so that ours are never replaced.
-            loaders[path.stem.replace("_", "-")] = _module_loader(f"{package}.{path.stem}", pick)
+    for folder in _folders(package):
+        for path in [*folder.glob("*.py"), *folder.glob("*/*.py")]:
+            if path.stem not in (*skip, "__init__"):
+                # After the entry points, so that ours are never replaced.
+                module = ".".join((package, *path.relative_to(folder).with_suffix("").parts))
+                loaders[path.stem.replace("_", "-")] = _module_loader(module, pick)
     return dict(sorted(loaders.items()))
 
 
@@ -34,9 +37,12 @@ def available_tasks() -> dict[str, Loader]:
 
 def source_files(package: str) -> list[Path]:
     """The modules of a package as files, without importing them."""
+    return sorted(path for folder in _folders(package) for path in folder.glob("*.py") if path.stem != "__init__")
+
+
+def _folders(package: str) -> list[Path]:
     spec = find_spec(package)
-    folders = (spec.submodule_search_locations or []) if spec else []
-    return sorted(path for folder in folders for path in Path(folder).glob("*.py") if path.stem != "__init__")
+    return [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
 
 
 def _module_loader(module: str, pick: Callable[[ModuleType], Any]) -> Loader:

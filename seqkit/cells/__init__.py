@@ -1,4 +1,7 @@
-"""Recurrent cells: what happens in one time step. Each file here defines one cell; no list of them has to be edited."""
+"""Recurrent cells: what happens in one time step.
+
+Each file in the folders here, which are families of cells, defines one; no list of them has to be edited.
+"""
 
 from __future__ import annotations
 

@@ -54,8 +54,9 @@ class Cell(ABC):
     The layer computes ``x = W_x input + bias`` for all steps at once and ``r = W_h h`` (plus a bias for the gates in
     ``recurrent_bias``) in each step, and passes both to :meth:`step`. A cell has options, but no parameters or state.
 
-    A new cell is one file in ``seqkit/cells`` with one subclass; it needs ``gate_names``, ``state_names`` and ``step``.
-    Its own parameters (such as peepholes) are declared by :meth:`own_parameters` and passed to ``step`` by name.
+    A new cell is one file in a folder of ``seqkit/cells`` with one subclass; it needs ``gate_names``, ``state_names``
+    and ``step``. Its own parameters (such as peepholes) are declared by :meth:`own_parameters`, and passed to ``step``
+    by name.
 
     Shapes:
         x, r (B, G·H); each tensor of the state (B, H), zeros before the first step.

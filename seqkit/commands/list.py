@@ -7,7 +7,8 @@ import sys
 import textwrap
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -19,18 +20,29 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("what", required=False, metavar="[tasks|heads|cells|data]")
-def command(what: str | None) -> None:
+@click.argument("name", required=False)
+def command(what: str | None, name: str | None) -> None:
     """Show the topologies with their tasks and heads, the cells, and the data sets.
 
-    `seqkit list cells` shows their equations, `seqkit list data` what each data set is.
+    `seqkit list cells lstm` shows the equations of a cell, its parameters, when to use it and its source; in place of
+    its name FILE.py:CLASS may stand. `seqkit list data` shows what each data set is.
     """
     from seqkit.drawing.topologies import encodable
-    from seqkit.errors import unknown
+    from seqkit.errors import UsageError, unknown
 
-    lists = {"tasks": _topologies, "heads": _heads, "cells": _cells, "data": _data}
+    lists: dict[str, Callable[[], Iterator[str]]] = {
+        "tasks": _topologies,
+        "heads": _heads,
+        "cells": _cells,
+        "data": _data,
+    }
     if what is not None and what not in lists:
         raise unknown("list", what, lists)
-    chosen = [lists[what]] if what else [_topologies, _cell_names]
+    if name is not None and what != "cells":
+        raise UsageError(f"only cells are shown one at a time; leave {name!r} out")
+    chosen = [lists[what]] if what else [_topologies, _cells]
+    if name is not None:
+        chosen = [partial(_cell, name)]
     text = "\n".join(line for lines in chosen for line in lines()).strip("\n")
     click.echo(encodable(text, sys.stdout.encoding or "utf-8"))
 
@@ -74,26 +86,22 @@ def _heads() -> Iterator[str]:
 
 
 def _cells() -> Iterator[str]:
-    from seqkit.cells import available_cells
+    """The names of all cells by family."""
+    from seqkit.report.cells import families, family_text
+
+    yield ""
+    for name, kinds in families().items():
+        title, _, about = family_text(name)[0].partition(": ")
+        yield from (click.style(f"Cells: {title.lower()}", bold=True), *_indented(about), *_indented("  ".join(kinds)))
+    yield from ("", "About one: seqkit list cells NAME. To train it: seqkit run TASK --cell NAME")
+
+
+def _cell(name: str) -> Iterator[str]:
+    from seqkit.cells import cell_class, named_cell
     from seqkit.report.cells import describe
 
-    for name, load in available_cells().items():
-        title, *lines = describe(name, load())
-        yield from (click.style(title, bold=True), *lines, "")
-
-
-def _cell_names() -> Iterator[str]:
-    from seqkit.cells import available_cells
-    from seqkit.report.cells import summary
-    from seqkit.tables import Table
-
-    cells = {name: load() for name, load in available_cells().items()}
-    rows = [
-        [name, " ".join(kind.gate_names), " ".join(kind.state_names), summary(kind).partition(": ")[0]]
-        for name, kind in cells.items()
-    ]
-    yield from _lines(Table("Cells", ["cell", "gates", "states", "what it is"], rows))
-    yield from ("", "To train one: seqkit run TASK. More of them: seqkit list heads, cells or data")
+    title, *lines = describe(name, cell_class(named_cell(name)))
+    yield from (click.style(title, bold=True), *lines)
 
 
 def _data() -> Iterator[str]:
@@ -142,7 +150,7 @@ def _import_line(head: type, tasks: Sequence[AnyTask]) -> str:
 def _indented(text: str) -> Sequence[str]:
     from seqkit.tables import TERMINAL_WIDTH as WIDTH
 
-    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _lines(table: Table) -> list[str]:

@@ -24,13 +24,6 @@ _MOST_STATES = 2
 """As ``kMaxStates`` of the C++ has it, of cells with one recurrent product"""
 
 
-def why_not(step: Step) -> str | None:
-    """What a step does that the C++ cannot do yet, as the end of a sentence; None if it can be emitted."""
-    if step.operands[:1] not in ((), (step.all.add(State(0)),)):
-        return "has a recurrent product of something else than h"
-    return None
-
-
 def runs_in_phases(step: Step) -> bool:
     """Whether a step needs a loop of phases: for several products, more states than two, or sums over its units.
 

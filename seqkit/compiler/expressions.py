@@ -223,7 +223,8 @@ class Step:
     all: Expressions
     gates: int
     stages: tuple[int, ...]
-    """gates of each recurrent product, in their order; gates after them have none"""
+    """gates of each recurrent product, in their order; gates after them have none. Where the first product multiplies
+    something else than h, one for no gate stands before it"""
     own_rows: int
     states: tuple[int, ...]
     """the states after the step"""

@@ -8,7 +8,7 @@ B batch, H hidden units, G gates.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -70,12 +70,35 @@ def _trace(cell: Cell) -> Step:
     return step
 
 
+class Forward(NamedTuple):
+    """A step without its gradient, for so many units that sums over them can be told from other numbers."""
+
+    all: Expressions
+    states: tuple[int, ...]
+    """the states after the step"""
+    operands: tuple[int, ...]
+    """what each recurrent product multiplies"""
+    gates: dict[str, int]
+    """the values of the gates by name, where the cell gives them"""
+
+
+def trace_forward(cell: Cell) -> Forward:
+    """The step of a cell as it is drawn. Raises :class:`TraceError` as :func:`trace`."""
+    try:
+        with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
+            return _Tracing(cell, Expressions(), 1, _UNITS[0]).forward()
+    except Refused as refusal:
+        raise TraceError(f"{type(cell).__name__}.step is not traced: it {refusal}") from refusal
+
+
 class _Tracing:
     """One recording: of so many sequences and units."""
 
     def __init__(self, cell: Cell, expressions: Expressions, batch: int, units: int) -> None:
         self.cell, self.all, self.batch, self.units = cell, expressions, batch, units
         self.made_by: dict[int, tuple[Recorded, Node]] = {}
+        self.lead = 0
+        """1 where the first product multiplies something else than h: a product for no gate stands before it"""
         self.own = cell.own_parameters(units)
         for name, value in self.own.items():
             if value.numel() % units:
@@ -90,25 +113,49 @@ class _Tracing:
 
         leaves = self._leaves()
         self.results()  # says what is wrong with them, where their gradient would only fail
-        grads = [*self._part(count, Gradient), *(self._rows(1, OperandGradient, n) for n in range(1, stages))]
+        later = range(1, stages + self.lead)
+        grads = [*self._part(count, Gradient), *(self._rows(1, OperandGradient, n) for n in later)]
         new, back = self._interpret(both, leaves, grads)[:2]
         results = self._results(new)
-        first = (self._first_operand(leaves),) if stages else ()
+        first = (self.all.add(State(0)),) if stages else ()
         names = ("an input part", "a recurrent part", *("a state",) * count, *("a parameter",) * len(self.own))
         found = [self._by_gate(value, f"the gradient of {name}") for value, name in zip(back, names, strict=True)]
         grad_states = tuple(number for each in found[2 : 2 + count] for number in each)
         own = tuple(number for each in found[2 + count :] for number in each)
         return Step(
-            self.all, gates, tuple(map(len, self.cell.stages)), len(own), results[:count], first + results[count:],
+            self.all, gates, (0,) * self.lead + tuple(map(len, self.cell.stages)), len(own), results[:count],
+            first + results[count:],
             found[0], found[1], grad_states, own,
         )  # fmt: skip
 
+    def forward(self) -> Forward:
+        found, count, leaves = self.results(), len(self.cell.state_names), self._leaves()
+        first = (self._first_operand(leaves),) if self.cell.stages and not self.lead else ()
+        return Forward(self.all, found[:count], first + found[count:], self._gates(leaves))
+
+    def _gates(self, leaves: list[Elements]) -> dict[str, int]:
+        if not self.cell.has_gates:
+            return {}
+        count, names = 2 + len(self.cell.state_names), list[str]()
+
+        def gates(tensors: list[Tensor]) -> list[Tensor]:
+            own = dict(zip(self.own, tensors[count:], strict=True))
+            found = self.cell.gates(tensors[0], tensors[1], tuple(tensors[2:count]), **own)
+            names[:] = found
+            return [*found.values()]
+
+        values = self._interpret(gates, leaves)
+        return {name: self._by_unit(value, "a gate") for name, value in zip(names, values, strict=True)}
+
     def results(self) -> tuple[int, ...]:
-        """The new states, then what each recurrent product after the first multiplies."""
-        return self._results(self._interpret(self._run, self._leaves()))
+        """The new states, then what each recurrent product multiplies, but for a first one of h."""
+        leaves = self._leaves()
+        if self.cell.stages:
+            self.lead = int(self.all[self._first_operand(leaves)] != State(0))
+        return self._results(self._interpret(self._run, leaves))
 
     def _results(self, new: Sequence[Elements]) -> tuple[int, ...]:
-        count, later = len(self.cell.state_names), max(len(self.cell.stages) - 1, 0)
+        count, later = len(self.cell.state_names), max(len(self.cell.stages) - 1 + self.lead, 0)
         if len(new) != count + later:
             raise Refused(f"gives {len(new) - later} states, not the {count} in its state_names")
         names = ["the new state"] * count + ["what a recurrent product multiplies"] * later
@@ -123,13 +170,13 @@ class _Tracing:
         return self._by_unit(self._interpret(operand, leaves[0], leaves[2 : 2 + count]), "what a product multiplies")
 
     def _run(self, tensors: list[Tensor]) -> tuple[Tensor, ...]:
-        """The new states, then what each recurrent product after the first multiplies."""
+        """The new states, then what each recurrent product multiplies, but for a first one of h."""
         count = 2 + len(self.cell.state_names)
         own = dict(zip(self.own, tensors[count:], strict=True))
         x, r, state = tensors[0], tensors[1], tuple(tensors[2:count])
         new, known, operands = self.cell.step(x, r, state, **own), 0, []
         for stage, gates in enumerate(self.cell.stages):
-            if stage:
+            if stage or self.lead:
                 operands.append(self.cell.operand(stage, x, r[..., : known * self.units], state))
             known += len(gates)
         return (*new, *operands)

@@ -17,8 +17,8 @@ from torch import Tensor
 from seqkit.cells import Cell
 from seqkit.cells.gru import GRU
 from seqkit.cells.lstm import LSTM
-from seqkit.cells.lstm_coupled import CoupledLSTM
-from seqkit.cells.lstm_peephole import PeepholeLSTM
+from seqkit.cells.lstm.lstm_coupled import CoupledLSTM
+from seqkit.cells.lstm.lstm_peephole import PeepholeLSTM
 from seqkit.cells.rnn import RNN
 from seqkit.errors import UsageError
 from seqkit.graphs.graph import Graph, Value

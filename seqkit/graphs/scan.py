@@ -79,8 +79,8 @@ class Scan(NamedTuple):
 
         states: dict[Expression, Any] = {State(number): value for number, value in enumerate(before)}
         emission = Emission(self.step.all, _units(weights), graph.add, states, known)
-        for stage, operand in enumerate(self.step.operands):
-            gates = self.step.gates_of(stage)
+        products = [(self.step.gates_of(stage), operand) for stage, operand in enumerate(self.step.operands)]
+        for gates, operand in ((gates, operand) for gates, operand in products if gates):
             product = self._product(weights, graph, emission.values([operand])[0], gates)
             values = _split(graph, product, len(gates), axis=1)
             emission.leaves |= {Recurrent(gate): value for gate, value in zip(gates, values, strict=True)}

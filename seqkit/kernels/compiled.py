@@ -49,13 +49,9 @@ def translate(cells: Sequence[Cell]) -> Translated:
 def struct_of(cell: Cell) -> str:
     """The C++ of one cell, as :func:`seqkit.compiler.cpp.library` takes it; raises as :func:`translate`."""
     from seqkit.compiler import cpp
-    from seqkit.compiler.trace import TraceError, trace
+    from seqkit.compiler.trace import trace
 
-    step = trace(cell)
-    reason = cpp.why_not(step)
-    if reason:
-        raise TraceError(f"{type(cell).__name__}.step is not compiled: it {reason}")
-    return cpp.struct_of(step, [cell.gate_names.index(gate) for gate in cell.recurrent_bias])
+    return cpp.struct_of(trace(cell), [cell.gate_names.index(gate) for gate in cell.recurrent_bias])
 
 
 def ensure_cells(

@@ -17,9 +17,9 @@ from torch import Tensor
 from seqkit.cells import Cell
 from seqkit.cells.gru import GRU
 from seqkit.cells.lstm import LSTM
-from seqkit.cells.lstm_coupled import CoupledLSTM
-from seqkit.cells.lstm_layer_norm import LayerNormLSTM
-from seqkit.cells.lstm_peephole import PeepholeLSTM
+from seqkit.cells.lstm.lstm_coupled import CoupledLSTM
+from seqkit.cells.lstm.lstm_layer_norm import LayerNormLSTM
+from seqkit.cells.lstm.lstm_peephole import PeepholeLSTM
 from seqkit.cells.rnn import RNN
 from seqkit.kernels.layout import Layer, pad_units, weights_of
 from seqkit.kernels.reference import Reference

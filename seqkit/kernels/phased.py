@@ -54,7 +54,7 @@ def _fake_phased(
     keep: bool,
 ) -> tuple[Tensor, ...]:
     (batch, steps, _), hidden = x.shape, state.shape[2]
-    products, rows = (max(len(CELLS[cell].stages), 1), batch * steps) if keep else (0, 0)
+    products, rows = (operator("products")(cell), batch * steps) if keep else (0, 0)
     return (
         x.new_empty(batch, steps, hidden),
         state.new_empty(state.shape),
@@ -101,4 +101,6 @@ def _weight_gradient(cell: Cell, grad_r: Tensor, operands: Tensor) -> Tensor:
     parts = [grad_r[..., begin:end].flatten(0, 1) for begin, end in itertools.pairwise(ends)]
     if not parts:
         return grad_r.new_zeros(0, hidden)
-    return torch.cat([times_transposed(part.T, operands[n].flatten(0, 1).T) for n, part in enumerate(parts)])
+    # Where the first product multiplies something else than h, there is an operand more: h, before all others.
+    multiplied = operands[-len(parts) :].flatten(1, 2)
+    return torch.cat([times_transposed(part.T, operand.T) for part, operand in zip(parts, multiplied, strict=True)])

@@ -11,9 +11,12 @@ from torch import nn
 from seqkit.cells import Cell
 from seqkit.cells.gru import GRU
 from seqkit.cells.lstm import LSTM
+from seqkit.cells.lstm.lstm_projected import ProjectedLSTM
 from seqkit.cells.rnn import RNN
 from seqkit.errors import UsageError
+from seqkit.kernels import Weights
 from seqkit.kernels.aten import from_torch_layout, to_torch_layout, torch_operator
+from seqkit.kernels.projected import projected_cell, projected_from_torch, projected_to_torch
 from seqkit.layers.direction import Direction, weights_of
 from seqkit.layers.layer import RecurrentLayer
 from seqkit.layers.zoneout import Zoneout
@@ -51,10 +54,8 @@ def _check_options(layer: RecurrentLayer) -> None:
 
 def cell_of(module: nn.RNNBase) -> Cell:
     """The cell that a module of torch runs; raises :class:`UsageError` for one that has no such cell."""
-    if getattr(module, "proj_size", 0):
-        raise UsageError("an LSTM with proj_size has no seqkit form; convert one with proj_size=0")
     if isinstance(module, nn.LSTM):
-        return LSTM()
+        return projected_cell(module.hidden_size, module.proj_size) if module.proj_size else LSTM()
     if isinstance(module, nn.GRU):
         return GRU(reset="after")
     if isinstance(module, nn.RNN):
@@ -67,8 +68,13 @@ def module_of(cell: Cell, input_size: int, hidden_size: int, num_layers: int, **
 
     Raises :class:`UsageError` for a cell that torch does not have.
     """
+    if isinstance(cell, ProjectedLSTM) and cell.memory > 1:
+        return nn.LSTM(input_size, cell.memory * hidden_size, num_layers, proj_size=hidden_size, **options)
     if torch_operator(cell) is None:
-        raise UsageError(f"torch has no module for {cell!r}; to_torch takes rnn, lstm and gru with reset='after'")
+        raise UsageError(
+            f"torch has no module for {cell!r}; to_torch takes rnn, lstm, lstm-projected with memory above 1, and gru "
+            "with reset='after'"
+        )
     sizes = (input_size, hidden_size, num_layers)
     if isinstance(cell, LSTM):
         return nn.LSTM(*sizes, **options)
@@ -82,7 +88,7 @@ def module_of(cell: Cell, input_size: int, hidden_size: int, num_layers: int, **
 def copy_from_torch(directions: Iterable[Direction], module: nn.RNNBase) -> None:
     """Copies the weights of torch's module into ours, which are in the same order: layer by layer, forward first."""
     for direction, tensors in zip(directions, module.all_weights, strict=True):
-        for name, value in from_torch_layout(direction.cell, tensors)._asdict().items():
+        for name, value in _from_torch(direction.cell, tensors)._asdict().items():
             if name != "own" and value is not None:
                 getattr(direction, name).copy_(value)
         _pass_on_freezing(direction, tensors)
@@ -92,19 +98,30 @@ def copy_from_torch(directions: Iterable[Direction], module: nn.RNNBase) -> None
 def copy_to_torch(cell: Cell, directions: Iterable[nn.Module], module: nn.RNNBase) -> None:
     """Copies our weights into torch's module."""
     for direction, tensors in zip(directions, module.all_weights, strict=True):
-        for target, value in zip(tensors, to_torch_layout(cell, weights_of(direction)), strict=True):
-            target.copy_(value)
         given = weights_of(direction)
+        for target, value in zip(tensors, _to_torch(cell, given), strict=True):
+            target.copy_(value)
         bias = given.bias.requires_grad or (given.bias_h is not None and given.bias_h.requires_grad)
-        for target, trained in zip(tensors, (given.weight_x.requires_grad, given.weight_h.requires_grad, bias, bias)):  # noqa: B905
+        recurrent = given.weight_h.requires_grad
+        learned = [given.weight_x.requires_grad, recurrent, bias, bias, recurrent]
+        for target, trained in zip(tensors, learned[: len(tensors)], strict=True):
             target.requires_grad_(trained)
+
+
+def _from_torch(cell: Cell, tensors: Sequence[torch.Tensor]) -> Weights:
+    """torch's tensors of one direction as our weights."""
+    return projected_from_torch(cell, tensors) if isinstance(cell, ProjectedLSTM) else from_torch_layout(cell, tensors)
+
+
+def _to_torch(cell: Cell, weights: Weights) -> tuple[torch.Tensor, ...]:
+    return projected_to_torch(cell, weights) if isinstance(cell, ProjectedLSTM) else to_torch_layout(cell, weights)
 
 
 def _pass_on_freezing(direction: Direction, tensors: Sequence[torch.Tensor]) -> None:
     """A weight of ours learns if that of torch's module does which it comes from; a bias, if either of the two does."""
     direction.weight_x.requires_grad_(tensors[0].requires_grad)
     direction.weight_h.requires_grad_(tensors[1].requires_grad)
-    if len(tensors) == 4:
+    if len(tensors) >= 4:
         direction.bias.requires_grad_(tensors[2].requires_grad or tensors[3].requires_grad)
         if direction.bias_h is not None:
             direction.bias_h.requires_grad_(tensors[3].requires_grad)

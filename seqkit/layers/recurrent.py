@@ -307,10 +307,11 @@ class Recurrent(nn.Module):
     def from_torch(cls, module: nn.RNNBase) -> Recurrent:
         """The same layer as an ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``, any layers and directions; weights are copied.
 
-        Ours is batch first whatever the module's ``batch_first``. Raises :class:`UsageError` for projections and other
-        modules.
+        Ours is batch first whatever the module's ``batch_first``. An LSTM with ``proj_size`` becomes an
+        ``lstm-projected`` whose ``hidden_size`` is that size. Raises :class:`UsageError` for other modules.
         """
-        cell, sizes = cell_of(module), (module.input_size, module.hidden_size, module.num_layers)
+        units = module.proj_size or module.hidden_size
+        cell, sizes = cell_of(module), (module.input_size, units, module.num_layers)
         layer = cls(cell, *sizes, module.bidirectional, module.dropout)
         weight = module.all_weights[0][0]
         layer.to(weight.device, weight.dtype)

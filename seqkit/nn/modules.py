@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 from seqkit.kernels.packed import PackedStack
 from seqkit.nn.conditions import is_plain, runs_plainly
 from seqkit.nn.forms import form_of, steps_and_rows
+from seqkit.nn.projected import ProjectedStack, compiled_cell
 from seqkit.nn.running import CELLS, Stack
 from seqkit.nn.worth import Size, worth_inferring, worth_training
 
@@ -55,7 +56,8 @@ class LSTM(OurSequences, nn.LSTM):
     """:class:`torch.nn.LSTM` with our kernels inside; arguments, weights and results are the same.
 
     ``i, f, o = σ(·)``, ``g = tanh(·)`` of ``W_ih x + b_ih + W_hh h + b_hh``, ``c' = f⊙c + i⊙g``, ``h' = o⊙tanh(c')``.
-    With ``proj_size`` torch's own code runs.
+    With ``proj_size`` ours runs once the cell is compiled: by :func:`~seqkit.nn.speed_up`, or by ``seqkit kernels build
+    --cell lstm-projected`` for a memory of twice the projection.
 
     Examples:
         >>> import torch
@@ -112,7 +114,10 @@ def _run(module: nn.RNNBase, input: Any, hx: object) -> Any:
     # Small calls are many, and end here; a compiler is told so before it would look at sizes.
     if torch.compiler.is_compiling() or not _is_worth_it(module, input):
         return None
-    if not runs_plainly() or module.proj_size or not 0 <= module.dropout < 1:
+    if not runs_plainly() or not 0 <= module.dropout < 1:
+        return None
+    projected = compiled_cell(module) if module.proj_size else None
+    if module.proj_size and projected is None:
         return None
     states = _states(module, hx)
     data = input.data if isinstance(input, PackedSequence) else input
@@ -122,14 +127,20 @@ def _run(module: nn.RNNBase, input: Any, hx: object) -> Any:
     if states is None or not all(map(is_plain, (data, *states, *weights))):
         return None
     layers, form = _layers(module, weights), form_of(input, module.batch_first)
+    units = (module.proj_size or module.hidden_size, module.hidden_size)
     if layers is None or any(
-        s.shape != form.state_shape(len(layers) * len(layers[0]), module.hidden_size) for s in states
+        s.shape != form.state_shape(len(layers) * len(layers[0]), size)
+        for s, size in zip(states, units)  # noqa: B905
     ):
         return None
     learns = torch.is_grad_enabled() and any(t.requires_grad for t in (data, *states, *weights))
     p = module.dropout if module.training else 0.0
-    stack = Stack(CELLS[module.mode], layers, kept_weights(module), partial(form.dropout, p=p) if p else None)
-    out, final = stack.run(form.x, form.lengths, form.states_in(states) if states else None, learns)
+    between, start = partial(form.dropout, p=p) if p else None, form.states_in(states) if states else None
+    if projected is not None:
+        out, final = ProjectedStack(projected, layers, between).run(form.x, form.lengths, start)
+    else:
+        stack = Stack(CELLS[module.mode], layers, kept_weights(module), between)
+        out, final = stack.run(form.x, form.lengths, start, learns)
     last = form.states_out(final)
     return form.output(out), last if module.mode == "LSTM" else last[0]
 
@@ -142,7 +153,7 @@ def _is_worth_it(module: nn.RNNBase, input: object) -> bool:
         return False
     steps, rows = counts
     size = Size(steps, rows, rows * len(CELLS[mode].gate_names) * units * (inputs + units))
-    fused = mode == "LSTM" and not isinstance(input, PackedSequence)
+    fused = mode == "LSTM" and not module.proj_size and not isinstance(input, PackedSequence)
     return worth_training(size, fused) if torch.is_grad_enabled() else worth_inferring(size, fused)
 
 
@@ -158,14 +169,16 @@ def _states(module: nn.RNNBase, hx: Any) -> tuple[Any, ...] | None:
 def _layers(module: nn.RNNBase, weights: list[Tensor]) -> list[list[list[Tensor]]] | None:
     """The weights by layer and direction; None if their shapes are not those of the module's sizes."""
     each, width, units = (4 if module.bias else 2), (2 if module.bidirectional else 1), module.hidden_size
+    out, extra = module.proj_size or units, [(module.proj_size, units)] if module.proj_size else []
+    each += len(extra)
     if len(weights) != module.num_layers * width * each:
         return None
     rows, inputs, layers = len(CELLS[module.mode].gate_names) * units, module.input_size, []
     for start in range(0, len(weights), width * each):
         layer = [weights[at : at + each] for at in range(start, start + width * each, each)]
-        shapes = [(rows, inputs), (rows, units), (rows,), (rows,)][:each]
+        shapes = [*[(rows, inputs), (rows, out), (rows,), (rows,)][: each - len(extra)], *extra]
         if any(tensor.shape != shape for direction in layer for tensor, shape in zip(direction, shapes, strict=True)):
             return None
         layers.append(layer)
-        inputs = width * units
+        inputs = width * out
     return layers

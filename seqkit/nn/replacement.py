@@ -15,6 +15,7 @@ from seqkit.kernels import kernel_name
 from seqkit.kernels.library import ensure_or_warn
 from seqkit.nn.cells import GRUCell, LSTMCell, OurCell, RNNCell
 from seqkit.nn.modules import GRU, LSTM, RNN, OurSequences, drop_kept_weights
+from seqkit.nn.projected import why_not
 
 _OURS: dict[type[nn.Module], type[nn.Module]] = {
     nn.RNN: RNN, nn.LSTM: LSTM, nn.GRU: GRU, nn.RNNCell: RNNCell, nn.LSTMCell: LSTMCell, nn.GRUCell: GRUCell,
@@ -144,13 +145,11 @@ def _obstacle(module: nn.Module) -> str:
     for name in _READ_BY_A_CALL:
         if name in vars(module) or getattr(type(module), name, None) is not getattr(theirs, name, None):
             return f"{type(module).__name__} has a {name}() of its own, which ours would pass over"
-    if getattr(module, "proj_size", 0):
-        return f"it projects its states (proj_size={module.proj_size}), which ours do not"
     for weight in module.parameters():
         if weight.dtype is not torch.float32 or not weight.is_cpu:
             dtype = str(weight.dtype).removeprefix("torch.")
             return f"its weights are {dtype} on {weight.device.type}; ours run float32 on a CPU"
-    return ""
+    return why_not(module) if isinstance(module, nn.LSTM) and module.proj_size else ""
 
 
 def _torch_class(kind: type) -> type[nn.Module]:

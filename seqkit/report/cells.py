@@ -6,12 +6,15 @@ import inspect
 import re
 import textwrap
 import typing
+from importlib import import_module
 
 from seqkit.cells import Cell, available_cells
 from seqkit.layers import Recurrent
 from seqkit.tables import TERMINAL_WIDTH as WIDTH
 
 _SIZE = 128
+FAMILIES = ("rnn", "lstm", "gru", "independent", "dynamical")
+"""In the order in which they are shown"""
 
 
 def summary(kind: type) -> str:
@@ -31,6 +34,15 @@ def equation(kind: type) -> list[str]:
         elif inside and line:
             lines.append(line.removeprefix("  "))
     return lines
+
+
+def equation_paragraphs(kind: type) -> list[tuple[str, list[str]]]:
+    """The blocks of a docstring that ``::`` opens: the opening line as it is written, and the lines below it."""
+    found: list[tuple[str, list[str]]] = []
+    for opening, block in re.findall(r"^(\S[^\n]*):\n\n((?: +[^\n]+\n)+)", _documentation(kind) + "\n", re.MULTILINE):
+        if opening.endswith(":"):
+            found.append((opening.replace("``", "`"), [line.removeprefix("    ") for line in block.splitlines()]))
+    return found
 
 
 def source(kind: type) -> str:
@@ -54,7 +66,12 @@ def options(kind: type[Cell]) -> list[str]:
 
 def parameters(kind: type[Cell], size: int = _SIZE) -> int:
     """How many numbers a layer of the cell learns, with so many inputs and as many units."""
-    return sum(parameter.numel() for parameter in Recurrent(kind, size, size).parameters())
+    return parameters_of(kind, size, size)
+
+
+def parameters_of(kind: type[Cell], inputs: int, units: int) -> int:
+    """The same for so many inputs and units."""
+    return sum(parameter.numel() for parameter in Recurrent(kind, inputs, units).parameters())
 
 
 def describe(name: str, kind: type[Cell]) -> list[str]:
@@ -76,17 +93,45 @@ def describe(name: str, kind: type[Cell]) -> list[str]:
     return lines
 
 
-def markdown_rows() -> list[str]:
-    """One row for each cell of the table in ``docs/cells.md``."""
-    cells = {name: load() for name, load in available_cells().items()}
-    return [
-        f"| `{name}` | {summary(kind).partition(': ')[0]} | {' '.join(kind.state_names)} | {_products(kind)} | "
-        f"{use(kind).rstrip('.')} | {source(kind).rstrip('.')} |"
-        for name, kind in cells.items()
-    ]
+def families() -> dict[str, dict[str, type[Cell]]]:
+    """The cells by the names of their families, then by their own; those of installed packages are ``others``."""
+    found: dict[str, dict[str, type[Cell]]] = {name: {} for name in FAMILIES}
+    for name, load in available_cells().items():
+        kind = load()
+        found.setdefault(family(kind), {})[name] = kind
+    # The cell that a family is named after comes first.
+    return {
+        name: dict(sorted(cells.items(), key=lambda item: (item[0] != name, item[0])))
+        for name, cells in found.items()
+        if cells
+    }
 
 
-def _products(kind: type[Cell]) -> str:
+def family(kind: type[Cell]) -> str:
+    """The folder of ``seqkit/cells`` that a cell lies in, or ``others``."""
+    package, _, rest = kind.__module__.partition("seqkit.cells.")
+    return rest.partition(".")[0] if not package and "." in rest else "others"
+
+
+def family_text(name: str) -> tuple[str, str]:
+    """What a family is: its title, and the text about it, from the docstring of its package."""
+    if name == "others":
+        return "Others: of installed packages", ""
+    title, _, text = inspect.cleandoc(import_module(f"seqkit.cells.{name}").__doc__ or name).partition("\n\n")
+    return title.rstrip("."), text
+
+
+def parameter_formula(kind: type[Cell]) -> str:
+    """How many numbers a layer learns, of I inputs and H units: ``4·I·H + 4·H² + 4·H``."""
+    one, two, three = (parameters_of(kind, 1, units) for units in (1, 2, 3))
+    inputs = parameters_of(kind, 2, 1) - one
+    squares = (three - 2 * two + one) // 2
+    units = two - one - inputs - 3 * squares
+    terms = {"I·H": inputs, "H²": squares, "H": units}
+    return " + ".join(f"{count}·{term}" if count > 1 else term for term, count in terms.items() if count)
+
+
+def products(kind: type[Cell]) -> str:
     """The gates of a step by their recurrent products: ``f, then n``, and those without one in parentheses."""
     cell = kind()
     stages = ", then ".join(" ".join(gates) for gates in cell.stages)

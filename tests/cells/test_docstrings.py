@@ -12,7 +12,8 @@ import seqkit.cells
 from seqkit.cells import Cell
 from seqkit.report.cells import markdown_rows
 
-MODULES = [import_module(f"seqkit.cells.{module.name}") for module in pkgutil.iter_modules(seqkit.cells.__path__)]
+FOUND = pkgutil.walk_packages(seqkit.cells.__path__, "seqkit.cells.")
+MODULES = [import_module(module.name) for module in FOUND if not module.ispkg]
 
 
 def cells_in(module):

@@ -8,9 +8,11 @@ import torch
 from torch import nn
 
 import seqkit.cells
+import seqkit.report.cells
 import seqkit.runs
 from seqkit.cells import Cell, available_cells
 from seqkit.drawing.topologies import TOPOLOGIES, drawing
+from seqkit.report.cells import describe
 from seqkit.runs import available_tasks, find_task
 
 
@@ -33,7 +35,8 @@ def with_cells(monkeypatch):
 
     def add(**cells):
         known = {**available_cells(), **{name: lambda kind=kind: kind for name, kind in cells.items()}}
-        monkeypatch.setattr(seqkit.cells, "available_cells", lambda: known)
+        for module in (seqkit.cells, seqkit.report.cells):
+            monkeypatch.setattr(module, "available_cells", lambda: known)
 
     return add
 
@@ -49,7 +52,7 @@ def with_task(monkeypatch):
     return add
 
 
-@pytest.mark.parametrize("what", [[], ["tasks"], ["heads"], ["cells"], ["data"]])
+@pytest.mark.parametrize("what", [[], ["tasks"], ["heads"], ["cells"], ["cells", "nas"], ["data"]])
 def test_every_line_fits_80_columns(what, command):
     done = command("list", *what)
     assert done.returncode == 0, done.stderr
@@ -133,16 +136,41 @@ def test_every_import_line_works(command):
     assert all(re.search(rf"seqkit run .*\b{name}\b", shown) for name in available_tasks())
 
 
-def test_the_equation_of_every_cell_is_shown(command):
+def test_every_cell_is_listed_in_its_family_on_one_screen(command):
     shown = command("list", "cells").stdout
-    # Breaks of a line and columns of an equation may fall elsewhere.
-    pressed = "".join(shown.split())
+    assert len(shown.splitlines()) <= 30
+    families = re.split(r"(?m)^Cells: ", shown)[1:]
+    assert [text.partition("\n")[0] for text in families][:2] == ["simple networks", "long short-term memory"]
+    named = [re.split(r"\s+", text.partition("\n\n")[0]) for text in families]
+    assert all(sum(name in words for words in named) >= 1 for name in available_cells())
+    assert "lstm-peephole" in named[1] and "lstm-peephole" not in named[2]
+
+
+def test_a_cell_of_a_file_is_shown_as_those_with_names_are(command, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from seqkit import Cell\n\n\nclass Mine(Cell):\n"
+        '    """Mine.\n\n    It is::\n\n        h\' = x + r\n    """\n\n'
+        "    gate_names = ('n',)\n\n    def step(self, x, r, state):\n        return (x + r,)\n"
+    )
+    shown = command("list", "cells", f"{tmp_path / 'mine.py'}:Mine").stdout
+    assert "\n  Mine\n  It is:\n    h' = x + r\n  gates       n\n" in shown
+
+
+def test_a_cell_that_there_is_not_and_a_task_with_a_name_behind_it_are_refused(command):
+    assert command("list", "cells", "lstn").stderr == "seqkit: unknown cell 'lstn'; did you mean 'lstm'?\n"
+    assert command("list", "data", "imdb").stderr == "seqkit: only cells are shown one at a time; leave 'imdb' out\n"
+
+
+def test_the_equation_of_every_cell_is_shown():
     for name, load in available_cells().items():
+        shown = "\n".join(describe(name, load()))
+        # Breaks of a line and columns of an equation may fall elsewhere.
+        pressed = "".join(shown.split())
         block = inspect.cleandoc(load().__doc__).partition("::\n\n")[2].partition("\n\n")[0]
         assert "h' =" in block, f"{name} has no equation in its docstring"
         lines = [line for line in block.splitlines() if line.startswith(" ")]
         assert all("".join(line.split()) in pressed for line in lines)
-        assert f"\n{name}\n" in "\n" + shown
+        assert shown.startswith(f"{name}\n") and max(map(len, shown.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
@@ -155,16 +183,15 @@ def test_the_equation_of_every_cell_is_shown(command):
     ],
 )
 def test_a_cell_tells_how_many_numbers_it_learns(cell, parameters, command):
-    assert f"  parameters  {parameters:,} of a layer" in about(cell, command("list", "cells").stdout)
+    assert f"  parameters  {parameters:,} of a layer" in about(cell, command("list", "cells", cell).stdout)
 
 
 def test_a_cell_tells_its_gates_states_options_and_source(command):
-    shown = command("list", "cells").stdout
-    text = about("gru", shown)
+    text = about("gru", command("list", "cells", "gru").stdout)
     assert "  gates       z r n\n  states      h\n  options     reset=after (or before)\n" in text
     assert "Cho et al., 2014 (arXiv:1406.1078)" in text
-    assert "options" not in about("lstm", shown)
-    assert "  states      h c\n" in about("lstm", shown)
+    lstm = about("lstm", command("list", "cells", "lstm").stdout)
+    assert "options" not in lstm and "  states      h c\n" in lstm
 
 
 def about(cell, shown):
@@ -173,10 +200,9 @@ def about(cell, shown):
 
 def test_a_cell_without_an_equation_or_any_docstring_is_listed_all_the_same(command, with_cells):
     with_cells(leaky=Leaky, silent=Silent)
-    shown = command("list", "cells").stdout
-    assert "leaky\n  h' = h / 2 + tanh(a) / 2\n  gates       h\n" in shown
-    assert "\nsilent\n  gates       h\n" in shown
-    assert re.search(r"(?m)^leaky +h +h +h' = h / 2", command("list").stdout)
+    assert "leaky\n  h' = h / 2 + tanh(a) / 2\n  gates       h\n" in command("list", "cells", "leaky").stdout
+    assert "silent\n  gates       h\n" in command("list", "cells", "silent").stdout
+    assert "Cells: others\n  of installed packages\n  leaky  silent\n" in command("list", "cells").stdout
 
 
 def test_a_topology_that_nobody_drew_is_shown_without_a_drawing(command, with_task):
@@ -194,13 +220,15 @@ def test_a_task_that_does_not_say_what_head_it_makes_is_shown_without_one(comman
     assert command("list", "heads").returncode == 0
 
 
-@pytest.mark.parametrize("what", [[], ["cells"], ["data"]])
+@pytest.mark.parametrize("what", [[], ["cells", "lstm"], ["data"]])
 def test_a_terminal_without_arrows_and_greek_gets_plain_signs(what, seqkit, command):
     done = seqkit("list", *what, env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     assert done.returncode == 0, done.stderr
     assert done.stdout.isascii()
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert {(): "[h]>[h]>[h]>[h]", ("cells",): "c' = f * c + i * g", ("data",): "8 x 8"}[tuple(what)] in done.stdout
+    assert {(): "[h]>[h]>[h]>[h]", ("cells", "lstm"): "c' = f * c + i * g", ("data",): "8 x 8"}[
+        tuple(what)
+    ] in done.stdout
     assert done.stdout.count("?") == command("list", *what).stdout.count("?"), "no sign is lost"
 
 

@@ -4,11 +4,11 @@ import torch
 
 from seqkit.cells import Cell, make_cell
 from seqkit.cells.gru import GRU
+from seqkit.cells.independent.min_gru import MinGRU
 from seqkit.cells.lstm import LSTM
-from seqkit.cells.lstm_coupled import CoupledLSTM
-from seqkit.cells.lstm_layer_norm import LayerNormLSTM
-from seqkit.cells.lstm_peephole import PeepholeLSTM
-from seqkit.cells.min_gru import MinGRU
+from seqkit.cells.lstm.lstm_coupled import CoupledLSTM
+from seqkit.cells.lstm.lstm_layer_norm import LayerNormLSTM
+from seqkit.cells.lstm.lstm_peephole import PeepholeLSTM
 from seqkit.cells.rnn import RNN
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from seqkit import Recurrent, UsageError
 from seqkit.cells import Cell
-from seqkit.cells.lstm_layer_norm import LayerNormLSTM
-from seqkit.cells.s_lstm import SLSTM
+from seqkit.cells.lstm.lstm_layer_norm import LayerNormLSTM
+from seqkit.cells.lstm.s_lstm import SLSTM
 from seqkit.compiler.cpp import library
 from seqkit.kernels import ensure_cells
 from seqkit.kernels.build import CellSource, build

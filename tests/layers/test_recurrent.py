@@ -162,7 +162,6 @@ def test_an_lstm_state_has_h_and_c_batch_first_and_can_be_reordered():
         (lambda: Recurrent("gru", 2, 3)(torch.ones(1, 4, 2), [5]), "between 0 and the 4 steps"),
         (lambda: Recurrent("gru", 2, 3)(torch.ones(1, 4, 2), [1, 2]), "one number for each of 1"),
         (lambda: Recurrent("gru", 2, 3, bidirectional=True).step(torch.ones(1, 2)), "cannot step"),
-        (lambda: Recurrent.from_torch(nn.LSTM(4, 4, proj_size=2)), "proj_size"),
         (lambda: Recurrent.from_torch(nn.Linear(4, 4)), "takes nn.RNN, nn.LSTM or nn.GRU, not Linear"),
     ],
 )

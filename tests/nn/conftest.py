@@ -20,7 +20,7 @@ class Calls:
 
 @pytest.fixture
 def ours(monkeypatch):
-    """Lets our kernels run what they can, even where it is too small to gain."""
+    """Lets our kernels run what they can, even where it is too small to gain; cells that are compiled are none here."""
     assert ready(), "build the kernels first: seqkit kernels build"
     calls = Calls()
 
@@ -37,6 +37,7 @@ def ours(monkeypatch):
         monkeypatch.setattr(where, "_run", spied(where._run))
     for name in ("worth_training", "worth_inferring"):
         monkeypatch.setattr(modules, name, lambda size, fused: True)
+    monkeypatch.setattr(modules, "compiled_cell", lambda module: None)
     monkeypatch.setattr(cells, "worth_a_step", lambda batch, products, learns: True)
     monkeypatch.setattr(cells, "FEWEST_ROWS", 1)
     return calls

@@ -261,7 +261,7 @@ def test_scripting_takes_torchs_module(ours):
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections")
-def test_projections_run_through_torch(ours):
+def test_projections_run_through_torch_until_their_cell_is_compiled(ours):
     theirs, mine = pair_of("LSTM", proj_size=4)
     x = numbers(STEPS, BATCH, INPUTS)
     assert_equal(tensors_in(mine(x)), tensors_in(theirs(x)))

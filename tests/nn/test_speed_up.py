@@ -38,7 +38,7 @@ class Model(torch.nn.Module):
         self.cell = torch.nn.GRUCell(4, 8)
         self.drawn = Drawn(4, 8)
         self.normed = parametrizations.weight_norm(torch.nn.GRU(4, 8), "weight_hh_l0")
-        self.projected = torch.nn.LSTM(4, 8, proj_size=3)
+        self.projected = torch.nn.LSTM(4, 18, proj_size=2)
         self.doubled = Doubled(4, 8)
         self.double = torch.nn.RNN(4, 8).double()
         self.head = torch.nn.Linear(8, 2)
@@ -62,7 +62,7 @@ def test_every_module_that_can_be_is_replaced_and_the_others_are_named_with_the_
     done = seqkit.speed_up(model)
     assert [place.name for place in done.replaced] == ["encoder", "cell", "drawn", "normed"]
     assert {place.name: place.reason for place in done.left} == {
-        "projected": "it projects its states (proj_size=3), which ours do not",
+        "projected": "its memory has more than 8 times as many units as its projection",
         "doubled": "Doubled has a forward() of its own, which ours would pass over",
         "double": "its weights are float64 on cpu; ours run float32 on a CPU",
     }

@@ -34,6 +34,7 @@ struct CellOperators {
     ScanGradients (*scan_backward)(const ScanBackwardArguments&) = nullptr;
     PhasedForwarded (*phased)(const PhasedArguments&, bool keep) = nullptr;
     PhasedGradients (*phased_backward)(const PhasedBackwardArguments&) = nullptr;
+    int64_t products = 0;  // whose operands training keeps
 };
 
 template <class Cell>
@@ -64,7 +65,8 @@ constexpr CellOperators phased_operators_of(const char* name) {
     return {.name = name,
             .kept_floats = [](int64_t H) { return Cell::KEPT * H + Cell::KEPT_SCALARS; },
             .phased = &run_phases<Cell>,
-            .phased_backward = &run_phases_back<Cell>};
+            .phased_backward = &run_phases_back<Cell>,
+            .products = PhasedSizes<Cell>::PHASES};
 }
 
 // The cells of a library, linked to those that were added before; read by any thread, added to by one at a time.

@@ -48,6 +48,7 @@ static void define_operators(torch::Library& m) {
           [](std::string_view cell, int64_t H) { return cells.of(cell, &CellOperators::kept_floats)(H); });
     m.def("keeps_only_h(str cell) -> bool", [](std::string_view cell) { return cells.find(cell).keeps_only_h; });
     m.def("runs_in_phases(str cell) -> bool", [](std::string_view cell) { return bool(cells.find(cell).phased); });
+    m.def("products(str cell) -> int", [](std::string_view cell) { return cells.find(cell).products; });
     // The address of a CellTable in another library of these very sources, which stays loaded.
     m.def("add_cells(int table) -> ()", [](int64_t table) { cells.add(reinterpret_cast<CellTable*>(table)); });
     m.def("pack(Tensor weight_x, Tensor weight_h, bool bf16) -> Tensor");

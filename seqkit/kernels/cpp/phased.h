@@ -10,7 +10,8 @@
 //   GATES, RECURRENT, STATES, OWN, STAGES   as in Python; RECURRENT are the gates that have a recurrent product
 //   KEPT, KEPT_SCALARS                      values of each unit and of each row that a step keeps for the way back
 //   VALUES, SUMS, BACK_VALUES, BACK_SUMS    values of each unit, and sums, that one pass leaves for a later one
-//   first_gate(n)                           of the product n, and RECURRENT for n = STAGES
+//   first_gate(n)                           of the product n, and RECURRENT for n = STAGES; where the first product
+//                                           multiplies something else than h, one for no gate stands before it
 //   forward(Phase<n>, row), back(Phase<n>, row)
 #pragma once
 
@@ -127,7 +128,9 @@ struct PhasedSizes {
         check(a.state, "state", {Cell::STATES, B, H});
     }
     int64_t kept() const { return Cell::KEPT * H + Cell::KEPT_SCALARS; }
-    static constexpr int gates(int stage) { return Cell::first_gate(stage + 1) - Cell::first_gate(stage); }
+    static constexpr int gates(int stage) {  // of a product, if there is such a one
+        return 0 <= stage && stage < Cell::STAGES ? Cell::first_gate(stage + 1) - Cell::first_gate(stage) : 0;
+    }
     // Calls body(number, slice) for the slices of a batch, all at a time.
     template <class Body>
     void each_slice(const Plan& plan, const Body& body) const {
@@ -211,7 +214,7 @@ struct PhasedForwardLoop {
 
     template <int number>
     void run_phase(Phase<number> phase, int64_t t) {
-        if constexpr (number < Cell::STAGES)
+        if constexpr (PhasedSizes<Cell>::gates(number))
             product_with(weights[number], s.rows[t], operand(number, 0), z.ld,
                          r.get() + Cell::first_gate(number) * z.H, r_ld, false);
         for (int64_t i = 0; i < s.rows[t]; i++) Cell::forward(phase, seen(i, row_of(i, t)));
@@ -332,7 +335,7 @@ struct PhasedBackwardLoop {
     void run_phase(Phase<number> phase, int64_t t) {
         for (int64_t i = 0; i < s.rows[t]; i++) Cell::back(phase, seen(i, row_of(i, t)));
         constexpr int stage = Cell::STAGES - 1 - number;
-        if constexpr (stage >= 0)
+        if constexpr (PhasedSizes<Cell>::gates(stage))
             product_with(weights[stage], s.rows[t], dr.get() + Cell::first_gate(stage) * z.H, r_ld,
                          grad_operand(stage, 0), z.ld, stage == 0);
     }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from torch import Tensor
 
-from torch import Tensor, sigmoid, tanh
+from seqkit.cells.base import CellState
+from seqkit.cells.independent.t_gru import TGRU
 
-from seqkit.cells.base import Cell, CellState
 
-
-class TLSTM(Cell):
+class TLSTM(TGRU):
     """The strongly typed LSTM: gates see this input and the one before, and no state.
 
     With ``a = W_x x + b`` of this input and ``v = V x + d`` of the one before, for each gate::
@@ -39,28 +38,11 @@ class TLSTM(Cell):
     Source: Balduzzi and Ghifary, "Strongly-typed recurrent neural networks", 2016 (arXiv:1602.02218), section 3.
     """
 
-    gate_names = ("z", "f", "o", "v_z", "v_f", "v_o")
     state_names = ("h", "c", "v_z", "v_f", "v_o")
     zero_states = ("h",)
-
-    @property
-    def stages(self) -> tuple[tuple[str, ...], ...]:
-        """No recurrent product."""
-        return ()
 
     def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
         """The new ``h``, ``c`` and v; the equations are the class's."""
         z, f, o, *v = self.gates(x, r, state).values()
         c = f * state[1] + (1 - f) * z
         return (c * o, c, *v)
-
-    def gates(self, x: Tensor, r: Tensor, state: CellState) -> dict[str, Tensor]:
-        """The values of z, f and o, and v of this input."""
-        z, f, o, *v = x.chunk(6, -1)
-        before = state[-3:]
-        values = {"z": z + before[0], "f": sigmoid(f + before[1]), "o": tanh(o + before[2])}
-        return {**values, **dict(zip(("v_z", "v_f", "v_o"), v, strict=True))}
-
-    def kept(self, gates: Mapping[str, Tensor]) -> Tensor:
-        """``f``."""
-        return gates["f"]

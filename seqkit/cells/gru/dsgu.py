@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from torch import Tensor, sigmoid
 
-from torch import Tensor, sigmoid, tanh
-from torch.nn.functional import hardsigmoid
-
-from seqkit.cells.base import Cell, CellState
+from seqkit.cells.base import CellState
+from seqkit.cells.gru.sgu import SGU
 
 
-class DSGU(Cell):
+class DSGU(SGU):
     """The deep simple gated unit: its input multiplies its state before the product, and once more after it.
 
     With ``a = W_x x + b`` for both gates::
@@ -35,8 +33,6 @@ class DSGU(Cell):
     Source: Gao and Glowacka, "Deep gate recurrent neural network", 2016 (arXiv:1604.02910).
     """
 
-    gate_names = ("z", "g")
-
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:
         """Three products; the last has no input part."""
@@ -44,22 +40,11 @@ class DSGU(Cell):
 
     def operand(self, stage: int, x: Tensor, r: Tensor, state: CellState) -> Tensor:
         """``h``; for g ``a_g ⊙ h``; for the last ``g ⊙ h``."""
-        (h,), hidden = state, state[0].shape[-1]
-        if stage == 0:
-            return h
-        return x[..., hidden:] * h if stage == 1 else tanh(r[..., hidden : 2 * hidden]) * h
+        if stage == 2:
+            return self.gates(x, r, state)["g"] * state[0]
+        return super().operand(stage, x, r, state)
 
     def step(self, x: Tensor, r: Tensor, state: CellState) -> CellState:
         """The new ``h``; the equations are the class's."""
         (h,), z = state, self.gates(x, r, state)["z"]
         return ((1 - z) * h + z * sigmoid(r[..., 2 * h.shape[-1] :]),)
-
-    def gates(self, x: Tensor, r: Tensor, state: CellState) -> dict[str, Tensor]:
-        """The values of z and g."""
-        hidden = state[0].shape[-1]
-        z = x[..., :hidden] + r[..., :hidden]
-        return {"z": hardsigmoid(z), "g": tanh(r[..., hidden : 2 * hidden])}
-
-    def kept(self, gates: Mapping[str, Tensor]) -> Tensor:
-        """``1 - z``."""
-        return 1 - gates["z"]

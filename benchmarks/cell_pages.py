@@ -1,0 +1,107 @@
+"""The pages of docs/ about the cells, and the drawings in them, made of docstrings, recorded steps and measurements.
+
+python -m benchmarks.cell_pages docs
+
+Measured is in benchmarks/results/cells.json, by ``python -m benchmarks.every_cell --against lstm --turns 15 --out …``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import geometric_mean
+from typing import Any
+
+import click
+
+from seqkit.cells import Cell
+from seqkit.drawing.data_flow import data_flow
+from seqkit.report import cells
+
+RESULTS = Path(__file__).parent / "results" / "cells.json"
+_BEGIN, _END = "<!-- the cells, by python -m benchmarks.cell_pages docs -->", "<!-- end of the cells -->"
+
+
+def pages(docs: Path) -> dict[Path, str]:
+    """All files that are made, with their text; ``cells.md`` is kept but for its tables."""
+    measured = json.loads(RESULTS.read_text("utf-8"))
+    families = {name: kinds for name, kinds in cells.families().items() if name != "others"}
+    overview = docs / "cells.md"
+    head, _, rest = overview.read_text("utf-8").partition(_BEGIN)
+    tail = rest.partition(_END)[2]
+    tables = "\n\n".join(_table(name, kinds, measured) for name, kinds in families.items())
+    found = {overview: f"{head}{_BEGIN}\n\n{tables}\n\n{_END}{tail}"}
+    for name, kinds in families.items():
+        found[docs / "cells" / f"{name}.md"] = _family_page(name, kinds, measured)
+        for cell, kind in kinds.items():
+            found[docs / "pictures" / "cells" / f"{cell}.svg"] = data_flow(kind(), cell)
+    return found
+
+
+def _table(name: str, kinds: dict[str, type[Cell]], measured: dict[str, Any]) -> str:
+    title, text = cells.family_text(name)
+    rows = [
+        f"| [`{cell}`](cells/{name}.md#{cell}) | {cells.summary(kind).partition(': ')[0]} | "
+        f"{_ratio(measured, cell, 'inference'):.1f} | {_ratio(measured, cell, 'training'):.1f} |"
+        for cell, kind in kinds.items()
+    ]
+    head = "| cell | what it is | speed in inference | in training |\n|---|---|---|---|"
+    return f"### {title.partition(':')[0]}\n\n{_opening(title, text)}\n\n{head}\n" + "\n".join(rows)
+
+
+def _opening(title: str, text: str) -> str:
+    about = title.partition(": ")[2]
+    return f"{about[:1].upper()}{about[1:]}. {' '.join(text.split())}".strip()
+
+
+def _family_page(name: str, kinds: dict[str, type[Cell]], measured: dict[str, Any]) -> str:
+    title, text = cells.family_text(name)
+    parts = [f"# {title.partition(':')[0]}", _opening(title, text)]
+    parts.append(
+        "x is the input, h the output and the state of that name; a prime marks what the step makes. [All cells]"
+        "(../cells.md), with what they have in common and how speed was measured."
+    )
+    for cell, kind in kinds.items():
+        parts += _section(cell, kind, measured)
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(cell: str, kind: type[Cell], measured: dict[str, Any]) -> list[str]:
+    equations = [
+        f"{opening}\n\n```equation\n" + "\n".join(lines) + "\n```" for opening, lines in cells.equation_paragraphs(kind)
+    ]
+    picture = f"![The data flow of a step of {cell}](../pictures/cells/{cell}.svg)"
+    return [f"## {cell}", f"{cells.summary(kind)}.", *equations, picture, "\n".join(_facts(cell, kind, measured))]
+
+
+def _facts(cell: str, kind: type[Cell], measured: dict[str, Any]) -> list[str]:
+    speeds = [f"{_ratio(measured, cell, mode):.1f} times in {mode}" for mode in ("inference", "training")]
+    facts = {
+        "When to use it": cells.use(kind).rstrip("."),
+        "States": " ".join(f"`{name}`" for name in kind.state_names),
+        "Products": cells.products(kind),
+        "Options": ", ".join(f"`{option}`" for option in cells.options(kind)),
+        "Parameters": cells.parameter_formula(kind),
+        "Speed": f"that of the LSTM {speeds[0]}, {speeds[1]}" if cell != "lstm" else "what others are compared with",
+        "Source": cells.source(kind).rstrip("."),
+    }
+    return [f"- **{name}**: {text}" for name, text in facts.items() if text]
+
+
+def _ratio(measured: dict[str, Any], cell: str, mode: str) -> float:
+    """How many times as fast as the LSTM, as the geometric mean over all shapes."""
+    return geometric_mean(measured["cells"][cell][f"{mode} against lstm"])
+
+
+@click.command()
+@click.argument("docs", type=click.Path(path_type=Path, exists=True))
+def main(docs: Path) -> None:
+    """Writes them."""
+    for path, text in pages(docs).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        click.echo(path)
+
+
+if __name__ == "__main__":
+    main()
