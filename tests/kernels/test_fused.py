@@ -1,18 +1,12 @@
 """The fused kernel against the definition of each cell: its loop and the kernels that it launches, without a GPU."""
 
-import copy
-
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
 
-from seqkit import Recurrent, UsageError
 from seqkit.cells import available_cells, make_cell
-from seqkit.kernels import KERNELS, choose_kernel
 from seqkit.kernels.fused import Fused
 from seqkit.kernels.programs import find_program
-from tests.compiler.own_cells import IN_PHASES, OWN, WITHOUT_PRODUCT, NormalisedStages
-from tests.compiler.random_cells import cells_in_phases, cells_of_expressions
+from tests.compiler.own_cells import IN_PHASES, OWN, WITHOUT_PRODUCT
 from tests.kernels.fake_triton import triton
 from tests.kernels.test_native import make, results
 
