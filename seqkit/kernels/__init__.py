@@ -82,8 +82,8 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     """The kernel to run a cell with on such input.
 
     ``native`` is built if need be; where it cannot be built the next one serves, with a warning. Precision "bf16" is
-    leave to round, not an order: only ``native``, ``cudnn`` and ``fused`` have such products. Under ``torch.func`` and in forward
-    mode the reference loop runs, all of whose operators torch transforms.
+    leave to round, not an order: only ``native``, ``cudnn`` and ``fused`` have such products. Under ``torch.func`` and
+    in forward mode the reference loop runs, all of whose operators torch transforms.
 
     Raises:
         UsageError: the one asked for cannot run the cell, or not on such input.

@@ -27,7 +27,7 @@ from seqkit.lengths import sequence_mask
 
 _GRAPHS = Graphs()
 _MOST_NUMBERS = 1 << 25
-"""Of input parts of a call that is recorded: with more, the GPU is busy with a step for as long as it takes to start it"""
+"""Of input parts of a call that is recorded: with more, a step takes the GPU as long as it takes to start it"""
 
 
 class Fused(Kernel):

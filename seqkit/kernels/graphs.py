@@ -1,7 +1,7 @@
 """CUDA graphs of calls that come again with the same sizes: a loop of many small kernels is started as one.
 
-A graph reads and writes memory of its own: operands are copied there in every call, so that any edit of a weight counts,
-and results are copied out, so that a call does not change what another gave.
+A graph reads and writes memory of its own: operands are copied there in every call, so that any edit of a weight
+counts, and results are copied out, so that a call does not change what another gave.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from seqkit.kernels.fused import Fused
 from seqkit.kernels.graphs import Graphs
 from seqkit.kernels.programs import find_program, has_triton
 from tests.compiler.own_cells import IN_PHASES, OWN, WITHOUT_PRODUCT
-from tests.kernels.test_native import make, results
+from tests.kernels.layers import make, results
 
 CELLS = [*OWN, *WITHOUT_PRODUCT, *IN_PHASES, *map(make_cell, available_cells())]
 FEW = [make_cell("lstm-layer-norm"), make_cell("gru", reset="before"), make_cell("min-gru"), make_cell("lstm-peephole")]

@@ -8,7 +8,7 @@ from seqkit.kernels.fused import Fused
 from seqkit.kernels.programs import find_program
 from tests.compiler.own_cells import IN_PHASES, OWN, WITHOUT_PRODUCT
 from tests.kernels.fake_triton import triton
-from tests.kernels.test_native import make, results
+from tests.kernels.layers import make, results
 
 __all__ = ["triton"]
 NAMED = [make_cell(name) for name in available_cells()]
