@@ -58,15 +58,13 @@ class Fused(Kernel):
         if lengths is not None:
             # Whatever stands in the padding must not reach a product, nor its gradient.
             x = x.masked_fill(~sequence_mask(lengths, x.shape[1]).unsqueeze(2), 0.0)
-        if states is None:
-            states = (x.new_zeros(len(x), len(weights), hidden),) * len(cell.state_names)
         tensors = (
             x,
             *(stack([getattr(w, name) for w in weights]) for name in ("weight_x", "bias", "weight_h")),
             stack([own_rows(w, hidden) for w in weights]),
-            torch.stack(tuple(states)),
+            None if states is None else torch.stack(tuple(states)),
         )
-        keeps = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+        keeps = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
         bf16 = self.bf16 and x.dtype is torch.float32
         sizes = (*x.shape[:2], hidden, len(weights))
         loop = Loop(program_of(cell), *sizes, lengths is not None, keeps, x.requires_grad, bf16)
@@ -90,7 +88,7 @@ def _run(loop: Loop, way: str, *tensors: Tensor | None) -> Sequence[Any]:
 
 class _Differentiable(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, loop: Loop, lengths: Tensor | None, x: Tensor, *tensors: Tensor) -> Any:
+    def forward(ctx: Any, loop: Loop, lengths: Tensor | None, x: Tensor, *tensors: Tensor | None) -> Any:
         out, final, *kept = _run(loop, "forward", x, lengths, *tensors)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(x, lengths, *tensors, *kept)
@@ -102,17 +100,15 @@ class _Differentiable(torch.autograd.Function):
         loop: Loop = ctx.loop
         x, lengths, *tensors = ctx.saved_tensors
         weights, kept = tensors[:5], tensors[5:]
-        grad_out = x.new_zeros(*x.shape[:2], loop.directions * loop.hidden) if grad_out is None else grad_out
-        grad_final = torch.zeros_like(weights[-1]) if grad_final is None else grad_final
         if torch.is_grad_enabled():
             grads = _differentiable_gradients(loop, lengths, (x, *weights), (grad_out, grad_final))
         else:
             grads = _run(loop, "backward", x, lengths, *weights[:-1], *kept, grad_out, grad_final)
-        return None, None, *grads
+        return None, None, *grads[:5], None if weights[-1] is None else grads[5]
 
 
 def _differentiable_gradients(
-    loop: Loop, lengths: Tensor | None, tensors: Sequence[Tensor], grads: tuple[Tensor, Tensor]
+    loop: Loop, lengths: Tensor | None, tensors: Sequence[Any], grads: tuple[Tensor | None, Tensor | None]
 ) -> list[Tensor | None]:
     """For a second derivative: the same gradients by autograd through ``step``, so that they have a graph."""
     x, weight_x, bias, weight_h, own, states = tensors
@@ -121,8 +117,10 @@ def _differentiable_gradients(
         Weights(weight_x[d], weight_h[d], bias[d], *weights_of_rows(cell, own[d], loop.hidden))
         for d in range(loop.directions)
     ]
-    out, final = Reference(by_hand=False).run_layer(LayerCall(cell, weights, x, lengths, states.unbind(0), None))
-    wanted = [t for t in tensors if t.requires_grad]
-    both = (out, torch.stack(final))
-    found = iter(torch.autograd.grad(both, wanted, grads, create_graph=True, allow_unused=True))
-    return [next(found) if t.requires_grad else None for t in tensors]
+    before = None if states is None else states.unbind(0)
+    out, final = Reference(by_hand=False).run_layer(LayerCall(cell, weights, x, lengths, before, None))
+    wanted = [t for t in tensors if t is not None and t.requires_grad]
+    given = [(value, grad) for value, grad in zip((out, torch.stack(final)), grads, strict=True) if grad is not None]
+    values, gradients = zip(*given, strict=True)
+    found = iter(torch.autograd.grad(values, wanted, gradients, create_graph=True, allow_unused=True))
+    return [next(found) if t is not None and t.requires_grad else None for t in tensors]

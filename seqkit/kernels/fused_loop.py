@@ -44,7 +44,7 @@ class Loop(NamedTuple):
 
     def forward(
         self, x: Tensor, lengths: Tensor | None, weight_x: Tensor, bias: Tensor, weight_h: Tensor, own: Tensor,
-        states: Tensor,
+        states: Tensor | None,
     ) -> tuple[Tensor | None, ...]:  # fmt: skip
         """All steps.
 
@@ -55,7 +55,7 @@ class Loop(NamedTuple):
             bias: (D, G·H).
             weight_h: (D, R·H, H).
             own: (D, n, H).
-            states: (S, B, D, H).
+            states: (S, B, D, H), None for zeros.
 
         Returns:
             Outputs (B, T, D·H), states (S, B, D, H), and what :meth:`backward` needs: what products multiplied, what
@@ -70,7 +70,8 @@ class Loop(NamedTuple):
         out = (x.new_zeros if self.ragged and not facts.stages else x.new_empty)(
             self.batch, steps, self.directions * self.hidden
         )
-        start = self._by_direction(states)
+        zeros = facts.states, self._rows, self.hidden
+        start = x.new_zeros(zeros) if states is None else self._by_direction(states)
         memory = (own, lengths if lengths is not None else own, out, operands, kept, scalars)
         if facts.stages:
             final = self._forward_steps(parts, weight_h, start, memory)
@@ -98,10 +99,15 @@ class Loop(NamedTuple):
 
     def backward(
         self, x: Tensor, lengths: Tensor | None, weight_x: Tensor, bias: Tensor, weight_h: Tensor, own: Tensor,
-        operands: Tensor, kept: Tensor, scalars: Tensor, parts: Tensor | None, grad_out: Tensor, grad_final: Tensor,
+        operands: Tensor, kept: Tensor, scalars: Tensor, parts: Tensor | None,
+        grad_out: Tensor | None, grad_final: Tensor | None,
     ) -> tuple[Tensor | None, ...]:  # fmt: skip
-        """The gradients of x, weight_x, bias, weight_h, own and states."""
+        """The gradients of x, weight_x, bias, weight_h, own and states, from those of outputs and states; None is 0."""
         facts = self.program.emitted
+        if grad_out is None:
+            grad_out = x.new_zeros(self.batch, self.steps, self.directions * self.hidden)
+        if grad_final is None:
+            grad_final = x.new_zeros(facts.states, self.batch, self.directions, self.hidden)
         make = x.new_zeros if self.ragged and not facts.stages else x.new_empty
         grad_parts = make(self.batch * self.steps, self.directions * facts.gates * self.hidden)
         shares = [x.new_zeros(facts.shares, self._rows, self.hidden) for _ in range(2)]
@@ -194,8 +200,9 @@ class Loop(NamedTuple):
         ]
 
     def _by_direction(self, states: Tensor) -> Tensor:
-        """(S, D·B, H), of (S, B, D, H)."""
-        return states.transpose(1, 2).reshape(len(states), self._rows, self.hidden)
+        """(S, D·B, H), of (S, B, D, H), in memory that the loop may change."""
+        turned = states.transpose(1, 2).clone(memory_format=torch.contiguous_format)
+        return turned.view(len(states), self._rows, self.hidden)
 
     def _by_sequence(self, states: Tensor) -> Tensor:
         """The inverse of :meth:`_by_direction`."""

@@ -32,7 +32,8 @@ class Graphs:
         """``function(*tensors)``, tensors on a GPU; the key says all that decides what it does but their values."""
         if torch.cuda.is_current_stream_capturing():
             return function(*tensors)
-        key = (key, torch.cuda.current_stream(), torch.backends.cuda.matmul.fp32_precision)
+        missing = tuple(t is None for t in tensors)
+        key = (key, missing, torch.cuda.current_stream(), *_switches())
         with self._lock:
             known = key in self._graphs
             graph = self._graphs.pop(key, None)
@@ -46,20 +47,39 @@ class Graphs:
         return function(*tensors)
 
 
+def _switches() -> tuple[object, ...]:
+    """torch's, which a graph is recorded under."""
+    return torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.rnn.fp32_precision
+
+
 class _Graph:
     def __init__(self, function: Function, tensors: Sequence[Tensor | None]) -> None:
         # In memory that is written in inference mode and out of it.
         with torch.inference_mode(False), torch.no_grad():
-            self.given = [None if t is None else torch.empty_like(t, memory_format=torch.contiguous_format).copy_(t)
-                          for t in tensors]  # fmt: skip
+            given = [None if t is None else torch.empty_like(t, memory_format=torch.contiguous_format) for t in tensors]
+            self.given = [place for place in given if place is not None]
+            _copy(self.given, [t for t in tensors if t is not None])
             self.graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
-                self.results = function(*self.given)
+                self.results = function(*given)
 
     def replay(self, tensors: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
         with torch.inference_mode(False), torch.no_grad():
-            for place, tensor in zip(self.given, tensors, strict=True):
-                if place is not None and tensor is not None:
-                    place.copy_(tensor)
+            _copy(self.given, [t for t in tensors if t is not None])
             self.graph.replay()
-            return tuple(None if result is None else result.clone() for result in self.results)
+            results = [result for result in self.results if result is not None]
+            copies = [torch.empty_like(result) for result in results]
+            _copy(copies, results)
+        found = iter(copies)
+        return tuple(None if result is None else next(found) for result in self.results)
+
+
+def _copy(places: list[Tensor], values: list[Tensor]) -> None:
+    """Copies all, those of one dtype by one kernel."""
+    by_dtype: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+    for place, value in zip(places, values, strict=True):
+        pair = by_dtype.setdefault(place.dtype, ([], []))
+        pair[0].append(place)
+        pair[1].append(value)
+    for pair in by_dtype.values():
+        torch._foreach_copy_(*pair)
