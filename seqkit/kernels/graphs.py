@@ -15,18 +15,29 @@ from torch import Tensor
 
 Function = Callable[..., tuple[Tensor | None, ...]]
 
+_OFTEN = 32
+"""So often has a call to come before its graph takes the place of another; to record one takes as long as many calls"""
+_MOST_SEEN = 1024
+_TIMES = 4
+"""The memory of a graph in that of its operands, about"""
+
 
 class Graphs:
     """Graphs by what they were recorded for; a call is run as it is the first time, and recorded the second.
 
     Args:
         most: so many are kept, those that were used last.
+        share: of a GPU's memory they take no more than this, about.
     """
 
-    def __init__(self, most: int = 8) -> None:
-        self.most = most
-        self._graphs: OrderedDict[Hashable, _Graph | None] = OrderedDict()
+    def __init__(self, most: int = 16, share: float = 1 / 16) -> None:
+        self.most, self.share = most, share
+        self._graphs: OrderedDict[Hashable, _Graph] = OrderedDict()
+        self._seen: OrderedDict[Hashable, int] = OrderedDict()
         self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._graphs)
 
     def call(self, key: Hashable, function: Function, tensors: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
         """``function(*tensors)``, tensors on a GPU; the key says all that decides what it does but their values."""
@@ -35,16 +46,30 @@ class Graphs:
         missing = tuple(t is None for t in tensors)
         key = (key, missing, torch.cuda.current_stream(), *_switches())
         with self._lock:
-            known = key in self._graphs
-            graph = self._graphs.pop(key, None)
-            if known:
-                graph = graph or _Graph(function, tensors)
-            self._graphs[key] = graph
-            while len(self._graphs) > self.most:
-                self._graphs.popitem(last=False)
+            if key in self._graphs:
+                self._graphs.move_to_end(key)
+            elif self._is_worth_it(key) and self._has_room(sum(t.nbytes for t in tensors if t is not None)):
+                self._graphs[key] = _Graph(function, tensors)
+                if len(self._graphs) > self.most:
+                    self._graphs.popitem(last=False)
+            graph = self._graphs.get(key)
             if graph is not None:
                 return graph.replay(tensors)
         return function(*tensors)
+
+    def _is_worth_it(self, key: Hashable) -> bool:
+        """Whether a call came before, or many times where there is no place for another graph."""
+        times = self._seen[key] = self._seen.pop(key, 0) + 1
+        if len(self._seen) > _MOST_SEEN:
+            self._seen.popitem(last=False)
+        return times >= (2 if len(self._graphs) < self.most else _OFTEN)
+
+    def _has_room(self, operands: int) -> bool:
+        """Whether there is memory for a graph with so many bytes of operands."""
+        free, total = torch.cuda.mem_get_info()
+        free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        known = sum(graph.bytes for graph in self._graphs.values())
+        return known + _TIMES * operands <= self.share * total and 2 * _TIMES * operands < free
 
 
 def _switches() -> tuple[object, ...]:
@@ -59,9 +84,10 @@ class _Graph:
             given = [None if t is None else torch.empty_like(t, memory_format=torch.contiguous_format) for t in tensors]
             self.given = [place for place in given if place is not None]
             _copy(self.given, [t for t in tensors if t is not None])
-            self.graph = torch.cuda.CUDAGraph()
+            before, self.graph = torch.cuda.memory_allocated(), torch.cuda.CUDAGraph()
             with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
                 self.results = function(*given)
+            self.bytes = torch.cuda.memory_allocated() - before + sum(place.nbytes for place in self.given)
 
     def replay(self, tensors: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
         with torch.inference_mode(False), torch.no_grad():

@@ -21,8 +21,7 @@ from seqkit.cells.lstm import LSTM
 from seqkit.cells.rnn import RNN
 from seqkit.kernels.graphs import Graphs
 
-_GRAPHS = Graphs(most=16)
-_MOST_NUMBERS = 1 << 20
+_MOST_NUMBERS = 1 << 25
 """Of gates of a call that is recorded: with more, the GPU takes longer to compute than a CPU to start it"""
 
 
@@ -43,6 +42,7 @@ class Joined:
         self.directions = layout.directions // layers
         self._mode = _mode(cell)
         self._places = _places(tensors)
+        self.graphs = Graphs(most=8, share=1 / 32)
 
     def is_still(self, cell: Cell, tensors: list[Tensor]) -> bool:
         """Whether the parameters are the same ones, and where they were."""
@@ -67,7 +67,7 @@ class Joined:
             numbers = x.shape[0] * x.shape[1] * self.directions * len(self.tensors[0])
             if not x.is_cuda or numbers > _MOST_NUMBERS:
                 return function(x, *tensors)
-            return _GRAPHS.call((self, how, x.shape, x.dtype), function, (x, *tensors))
+            return self.graphs.call((how, x.shape, x.dtype), function, (x, *tensors))
 
     def _forward(
         self, dtype: torch.dtype, keeps: bool, x: Tensor, h: Tensor | None, c: Tensor | None

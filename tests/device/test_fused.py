@@ -80,7 +80,7 @@ def test_graphs_work_after_a_call_in_inference_mode_and_in_many_sizes():
         with torch.inference_mode():
             layer(x, kernel="fused")
         assert_alike(layer, x, None, 5e-5)
-    assert len(fused._GRAPHS._graphs) <= fused._GRAPHS.most
+    assert 4 < len(fused._GRAPHS) <= fused._GRAPHS.most
 
 
 @few
@@ -92,6 +92,7 @@ def test_bfloat16_rounds_products_alone(cell):
     different = False
     for ours, theirs in zip(rounded, exact, strict=True):
         for one, other in zip(ours, theirs, strict=True):
+            one, other = one.detach(), other.detach()
             assert one.dtype is torch.float32
             # 8 bits of each side, in sums that partly cancel: within 5 % of the largest value.
             assert float((one - other).abs().max()) <= 0.05 * float(other.abs().max()) + 1e-3
