@@ -1,8 +1,9 @@
 """Ways to run a cell over time, chosen per call and equal in what they compute.
 
 ``reference`` is the definition: a loop over ``cell.step``. ``aten`` runs the standard cells through torch's own fused
-operators, ``cudnn`` through those of an NVIDIA GPU, whole stacks at once. ``native`` is our C++ for the CPU, built once
-for each machine. ``auto`` takes the fastest way that supports the cell and the input, and never waits for a build.
+operators, ``cudnn`` through those of an NVIDIA GPU, whole stacks at once; ``fused`` runs all other cells there, step by
+step. ``native`` is our C++ for the CPU, built once for each machine. ``auto`` takes the fastest way that supports the
+cell and the input, and never waits for a build.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from seqkit.kernels.base import Kernel, Weights
 from seqkit.kernels.build import built
 from seqkit.kernels.compiled import ensure_cells, find_cell
 from seqkit.kernels.cudnn import Cudnn
+from seqkit.kernels.fused import Fused
 from seqkit.kernels.native import CellFacts, Native, ensure, ensure_or_warn, facts_of, ready
 from seqkit.kernels.one_piece import OnePiece
 from seqkit.kernels.operators import operator_name
@@ -50,11 +52,14 @@ __all__ = [
     "transformed",
 ]
 
-KERNELS: dict[str, Kernel] = {"native": Native(), "cudnn": Cudnn(), "aten": Aten(), "reference": Reference()}
+KERNELS: dict[str, Kernel] = {
+    "native": Native(), "cudnn": Cudnn(), "fused": Fused(), "aten": Aten(), "reference": Reference()
+}  # fmt: skip
 """The kernels by name, the fastest first."""
 
 _NATIVE_BF16 = Native(bf16=True)
 _CUDNN_BF16 = Cudnn(bf16=True)
+_FUSED_BF16 = Fused(bf16=True)
 _TRACED = Traced()
 _PLAIN = Reference(by_hand=False)
 
@@ -77,8 +82,8 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     """The kernel to run a cell with on such input.
 
     ``native`` is built if need be; where it cannot be built the next one serves, with a warning. Precision "bf16" is
-    leave to round, not an order: only ``native`` and ``cudnn`` have such products. Under ``torch.func`` and in forward
-    mode the reference loop runs, all of whose operators torch transforms.
+    leave to round, not an order: only ``native``, ``cudnn`` and ``fused`` have such products. Under ``torch.func`` and
+    in forward mode the reference loop runs, all of whose operators torch transforms.
 
     Raises:
         UsageError: the one asked for cannot run the cell, or not on such input.
@@ -97,8 +102,10 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     native = _NATIVE_BF16 if precision == "bf16" else KERNELS["native"]
     if name != "torch" and native.supports(cell, x) and (ensure_or_warn() if name == "native" else ready()):
         return native
-    cudnn = _CUDNN_BF16 if precision == "bf16" else KERNELS["cudnn"]
-    return next(k for k in (cudnn, KERNELS["aten"], KERNELS["reference"]) if k.supports(cell, x))
+    cudnn, fused = (_CUDNN_BF16, _FUSED_BF16) if precision == "bf16" else (KERNELS["cudnn"], KERNELS["fused"])
+    ours = [fused] if name != "torch" else []
+    order = [fused] if name == "fused" else [cudnn, KERNELS["aten"], *ours, KERNELS["reference"]]
+    return next(k for k in order if k.supports(cell, x))
 
 
 def _compile(cell: Cell, build_it: bool) -> None:

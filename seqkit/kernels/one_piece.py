@@ -6,7 +6,7 @@ call, one by one, and warns of it. D directions of all layers together, G gates,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from seqkit.cells import Cell
 from seqkit.cells.gru import GRU
 from seqkit.kernels.base import Weights
+from seqkit.kernels.joined import Joined
 
 
 class OnePiece:
@@ -29,6 +30,7 @@ class OnePiece:
     def __init__(self) -> None:
         self._zeros: list[Tensor] = []
         self._orders: dict[tuple[Any, ...], _Order] = {}
+        self._joined: Joined | None = None
 
     def __reduce__(self) -> tuple[type[OnePiece], tuple[()]]:
         return OnePiece, ()
@@ -55,8 +57,32 @@ class OnePiece:
                 parts = _Laid.apply(order, dtype, *parts)  # type: ignore[no-untyped-call]
             else:
                 parts = _laid(order, dtype, parts)
-        biases = 2 * len(directions)
-        return [parts[start + k] for k in range(0, biases, 2) for start in (k, biases + k) for k in (0, 1)]
+        return _by_direction(parts)
+
+    def joined(self, cell: Cell, layers: int, tensors: list[Tensor], weights: Callable[[], list[Weights]]) -> Joined:
+        """What is known of the weights of so many layers since they were looked at; looked at again if need be.
+
+        Args:
+            cell: rnn, lstm or gru.
+            layers: L.
+            tensors: the weights, direction by direction.
+            weights: gives them as such.
+
+        Raises:
+            LookupError: they do not lie in one piece of memory.
+        """
+        found = self._joined
+        if found is None or not found.is_still(cell, tensors):
+            with torch.inference_mode(False), torch.no_grad():
+                found = self._joined = self._found(cell, layers, tensors, weights())
+        return found
+
+    def _found(self, cell: Cell, layers: int, tensors: list[Tensor], directions: list[Weights]) -> Joined:
+        pieces = self._pieces(cell, directions)
+        if not in_one_piece(pieces):
+            raise LookupError("the weights do not lie in one piece of memory")
+        layout = Layout([piece.shape for piece in pieces], self._order(cell, pieces))
+        return Joined(cell, layers, tensors, _flat(pieces), layout)
 
     def _pieces(self, cell: Cell, directions: Sequence[Weights]) -> list[Tensor]:
         """Our weights as they lie in memory; zeros are the second biases, or a row that a gru's are made of."""
@@ -142,6 +168,57 @@ def _gru_order(pieces: Sequence[Tensor], device: torch.device) -> _Order:
     ours = torch.zeros(last + 1, dtype=torch.int64).index_put_((index,), torch.arange(len(index)))[:last]
     there = index.to(device), factors.to(device).unsqueeze(1), ours.to(device), factors[ours].to(device).unsqueeze(1)
     return _Order(*there, sizes)
+
+
+class Layout:
+    """Brings weights as they lie in one piece of memory into torch's order, and gradients back.
+
+    Args:
+        shapes: of the pieces.
+        order: torch's, if it is another than ours.
+    """
+
+    def __init__(self, shapes: Sequence[torch.Size], order: _Order | None) -> None:
+        self.shapes, self.order = shapes, order
+        self.sizes = [shape.numel() for shape in shapes]
+        self.directions = len(shapes) // 4
+
+    def buffer(self, whole: Tensor, dtype: torch.dtype) -> Tensor:
+        """All weights in torch's order, in the dtype of the products."""
+        order = self.order
+        if order is not None:
+            rows = whole.view(-1, self.sizes[-1]).index_select(0, order.theirs)
+            whole = rows.mul_(order.signs).view(-1)
+        return whole.to(dtype)
+
+    def weights(self, buffer: Tensor) -> list[Tensor]:
+        """torch's ``w_ih, w_hh, b_ih, b_hh`` of each direction."""
+        sizes = self.sizes if self.order is None else self.order.sizes
+        return _by_direction(_cut(buffer, self.shapes, sizes))
+
+    def gradient(self, grads: Sequence[Tensor]) -> Tensor:
+        """Those of our weights as they lie in memory, of those of torch's."""
+        places = [n for kind in ((0, 1), (2, 3)) for k in range(0, len(grads), 4) for n in (k + kind[0], k + kind[1])]
+        whole, order = _flat([grads[n] for n in places]), self.order
+        if order is None:
+            return whole
+        return whole.view(-1, self.sizes[-1]).index_select(0, order.ours).mul_(order.our_signs).view(-1)
+
+    def apart(self, whole: Tensor) -> list[Tensor]:
+        """Of each weight, direction by direction."""
+        parts, biases = _cut(whole, self.shapes, self.sizes[: 4 * self.directions]), 2 * self.directions
+        ours = (0, 1) if self.order is not None else (0,)
+        return [
+            part
+            for k in range(0, biases, 2)
+            for part in (parts[k], parts[k + 1], *(parts[biases + k + n] for n in ours))
+        ]
+
+
+def _by_direction(parts: Sequence[Tensor]) -> list[Tensor]:
+    """Matrices of all directions and then their biases, direction by direction."""
+    biases = len(parts) // 4 * 2
+    return [parts[start + k] for k in range(0, biases, 2) for start in (k, biases + k) for k in (0, 1)]
 
 
 def _laid(order: _Order | None, dtype: torch.dtype, pieces: Sequence[Tensor]) -> list[Tensor]:

@@ -81,10 +81,17 @@ def _unrolled(parts: Parts) -> tuple[Tensor, Tensor]:
 
 
 def _weights(parts: Parts) -> Weights:
-    hidden, row = parts.state.shape[2], len(parts.cell.recurrent_bias)
-    bias_h, own = parts.own[:row].flatten() if row else None, {}
-    for name, value in parts.cell.own_parameters(hidden).items():
-        rows = value.numel() // hidden
-        own[name], row = parts.own[row : row + rows].reshape(value.shape), row + rows
+    hidden = parts.state.shape[2]
     none = parts.x.new_empty(0, hidden)
+    bias_h, own = weights_of_rows(parts.cell, parts.own, hidden)
     return Weights(none, none if parts.weight_h is None else parts.weight_h, none, bias_h, own)
+
+
+def weights_of_rows(cell: Cell, rows: Tensor, hidden: int) -> tuple[Tensor | None, dict[str, Tensor]]:
+    """The recurrent bias and the cell's own parameters, of rows (n, H) as ``own_rows`` gives them; differentiable."""
+    row, own = len(cell.recurrent_bias), {}
+    bias_h = rows[:row].flatten() if row else None
+    for name, value in cell.own_parameters(hidden).items():
+        count = value.numel() // hidden
+        own[name], row = rows[row : row + count].reshape(value.shape), row + count
+    return bias_h, own

@@ -1,4 +1,4 @@
-"""Calls of a recurrent layer without gradients, as one operator of the native kernel.
+"""Calls of a recurrent layer without gradients, as one operator of the native kernel; on a GPU, all that cuDNN runs.
 
 Nothing is checked here: where a call is not of that kind, or does not fit, there is no result, and the ordinary way
 finds out what is wrong and says so.
@@ -14,6 +14,7 @@ from seqkit.kernels import CellFacts, Native, choose_kernel, facts_of, runs_as_w
 from seqkit.layers.call_checks import Lengths, checked_lengths
 from seqkit.layers.direction import step_tensors
 from seqkit.layers.layer import RecurrentLayer
+from seqkit.layers.quick_cudnn import quick_cudnn
 from seqkit.layers.state import State
 
 Result = tuple[Tensor, State]
@@ -21,6 +22,8 @@ Result = tuple[Tensor, State]
 
 def quick_run(layer: RecurrentLayer, x: Tensor, lengths: Lengths | None, state: State | None) -> Result | None:
     """One layer over x (B, T, I); None where it is not that."""
+    if isinstance(x, Tensor) and x.is_cuda:
+        return quick_cudnn(layer, x, state) if lengths is None else None
     found = _quick_kernel(layer, x)
     if found is None:
         return None
@@ -45,6 +48,9 @@ def quick_run(layer: RecurrentLayer, x: Tensor, lengths: Lengths | None, state: 
 
 def quick_step(layer: RecurrentLayer, x: Tensor, state: State | None) -> Result | None:
     """A step of a whole stack as one operator (1.7 times as fast); None where it does not apply."""
+    if isinstance(x, Tensor) and x.is_cuda:
+        stepped = quick_cudnn(layer, x.unsqueeze(1), state) if x.dim() == 2 else None
+        return None if stepped is None else (stepped[0].squeeze(1), stepped[1])
     found = None if layer.training else _quick_kernel(layer, x)
     if found is None:
         return None

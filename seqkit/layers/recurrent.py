@@ -228,6 +228,7 @@ class Recurrent(nn.Module):
     def _apply(self, fn: Any, recurse: bool = True) -> Recurrent:
         """What ``to``, ``cuda`` and their like call: on a GPU, weights then lie as cuDNN reads them."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._memory.clear()  # it holds what was left behind
         weight = next(self.parameters(), None)
         if weight is not None and weight.is_cuda and Cudnn.knows(self.cell):
             self.join_weights()

@@ -31,7 +31,8 @@ from tests.compiler.own_cells import (
     Traces,
 )
 from tests.compiler.random_cells import cells_in_phases, cells_of_expressions
-from tests.kernels.test_native import assert_equal_to_the_reference, make
+from tests.kernels.layers import make
+from tests.kernels.test_native import assert_equal_to_the_reference
 
 pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
 

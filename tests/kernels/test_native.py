@@ -14,6 +14,7 @@ from seqkit.kernels.library import ensure, multiplies_bf16
 from seqkit.kernels.operators import CELLS, operator_name
 from seqkit.kernels.plan import plan
 from seqkit.layers.state import State
+from tests.kernels.layers import make, results
 
 pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
 cells = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
@@ -30,25 +31,6 @@ def as_before():
 def threads(request):
     torch.set_num_threads(request.param)
     return request.param
-
-
-def make(cell, inputs, hidden, **options):
-    torch.manual_seed(hidden)
-    layer = Recurrent(cell, inputs, hidden, **options)
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    return layer
-
-
-def results(layer, x, lengths, start, kernel):
-    x = x.clone().requires_grad_()
-    initial = start.map(lambda s: s.clone().requires_grad_())
-    out, state = layer(x, lengths, initial, kernel=kernel)
-    loss = sum((value.sin() * (n + 1)).sum() for n, value in enumerate((out, *state.values())))
-    wanted = [x, *initial.values(), *layer.parameters()]
-    gradients = torch.autograd.grad(loss, wanted, materialize_grads=True)
-    return [out, *state.values()], gradients
 
 
 def assert_equal_to_the_reference(layer, x, lengths, draw=torch.randn_like):

@@ -1,0 +1,111 @@
+"""CUDA graphs of calls that come again with the same sizes: a loop of many small kernels is started as one.
+
+A graph reads and writes memory of its own: operands are copied there in every call, so that any edit of a weight
+counts, and results are copied out, so that a call does not change what another gave.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+Function = Callable[..., tuple[Tensor | None, ...]]
+
+_OFTEN = 32
+"""So often has a call to come before its graph takes the place of another; to record one takes as long as many calls"""
+_MOST_SEEN = 1024
+_TIMES = 4
+"""The memory of a graph in that of its operands, about"""
+
+
+class Graphs:
+    """Graphs by what they were recorded for; a call is run as it is the first time, and recorded the second.
+
+    Args:
+        most: so many are kept, those that were used last.
+        share: of a GPU's memory they take no more than this, about.
+    """
+
+    def __init__(self, most: int = 16, share: float = 1 / 16) -> None:
+        self.most, self.share = most, share
+        self._graphs: OrderedDict[Hashable, _Graph] = OrderedDict()
+        self._seen: OrderedDict[Hashable, int] = OrderedDict()
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._graphs)
+
+    def call(self, key: Hashable, function: Function, tensors: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
+        """``function(*tensors)``, tensors on a GPU; the key says all that decides what it does but their values."""
+        if torch.cuda.is_current_stream_capturing():
+            return function(*tensors)
+        missing = tuple(t is None for t in tensors)
+        key = (key, missing, torch.cuda.current_stream(), *_switches())
+        with self._lock:
+            if key in self._graphs:
+                self._graphs.move_to_end(key)
+            elif self._is_worth_it(key) and self._has_room(sum(t.nbytes for t in tensors if t is not None)):
+                self._graphs[key] = _Graph(function, tensors)
+                if len(self._graphs) > self.most:
+                    self._graphs.popitem(last=False)
+            graph = self._graphs.get(key)
+            if graph is not None:
+                return graph.replay(tensors)
+        return function(*tensors)
+
+    def _is_worth_it(self, key: Hashable) -> bool:
+        """Whether a call came before, or many times where there is no place for another graph."""
+        times = self._seen[key] = self._seen.pop(key, 0) + 1
+        if len(self._seen) > _MOST_SEEN:
+            self._seen.popitem(last=False)
+        return times >= (2 if len(self._graphs) < self.most else _OFTEN)
+
+    def _has_room(self, operands: int) -> bool:
+        """Whether there is memory for a graph with so many bytes of operands."""
+        free, total = torch.cuda.mem_get_info()
+        free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        known = sum(graph.bytes for graph in self._graphs.values())
+        return known + _TIMES * operands <= self.share * total and 2 * _TIMES * operands < free
+
+
+def _switches() -> tuple[object, ...]:
+    """torch's, which a graph is recorded under."""
+    return torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.rnn.fp32_precision
+
+
+class _Graph:
+    def __init__(self, function: Function, tensors: Sequence[Tensor | None]) -> None:
+        # In memory that is written in inference mode and out of it.
+        with torch.inference_mode(False), torch.no_grad():
+            given = [None if t is None else torch.empty_like(t, memory_format=torch.contiguous_format) for t in tensors]
+            self.given = [place for place in given if place is not None]
+            _copy(self.given, [t for t in tensors if t is not None])
+            before, self.graph = torch.cuda.memory_allocated(), torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+                self.results = function(*given)
+            self.bytes = torch.cuda.memory_allocated() - before + sum(place.nbytes for place in self.given)
+
+    def replay(self, tensors: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
+        with torch.inference_mode(False), torch.no_grad():
+            _copy(self.given, [t for t in tensors if t is not None])
+            self.graph.replay()
+            results = [result for result in self.results if result is not None]
+            copies = [torch.empty_like(result) for result in results]
+            _copy(copies, results)
+        found = iter(copies)
+        return tuple(None if result is None else next(found) for result in self.results)
+
+
+def _copy(places: list[Tensor], values: list[Tensor]) -> None:
+    """Copies all, those of one dtype by one kernel."""
+    by_dtype: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+    for place, value in zip(places, values, strict=True):
+        pair = by_dtype.setdefault(place.dtype, ([], []))
+        pair[0].append(place)
+        pair[1].append(value)
+    for pair in by_dtype.values():
+        torch._foreach_copy_(*pair)
