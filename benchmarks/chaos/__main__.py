@@ -86,7 +86,7 @@ def _command(
         return any(tally.bad for tally in tallies.values())
 
 
-_command("kills", disturb, 200, "kills", SUBJECTS)
+_command("kills", disturb, 200, "kills", {**TARGETS, **SUBJECTS})
 _command("windows", interrupt_end, 200, "kills", TARGETS)
 _command("writers", contend, 100, "pauses and kills", SUBJECTS, "run")
 _command("full", fill, 400, "full at a write", SUBJECTS)

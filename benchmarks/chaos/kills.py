@@ -80,9 +80,10 @@ class Undisturbed:
 
 
 def evenly_spread(numbers: range, count: int) -> list[int]:
-    """So many of the numbers, from the first on; all, where there are fewer."""
+    """The middles of so many stretches of equal length; all numbers, where there are fewer."""
     step = max(len(numbers) / count, 1)
-    return [*dict.fromkeys(numbers[int(step * place)] for place in range(count) if step * place < len(numbers))]
+    places = (int(step * (place + 0.5)) for place in range(count))
+    return [numbers[place] for place in places if place < len(numbers)]
 
 
 def disturb(subject: Subject, scratch: Path, kills: int, generator: random.Random) -> Tally:
