@@ -88,9 +88,9 @@ def _taught(*options: str) -> Subject:
     return Subject("run text with a teacher", words, (teacher,))
 
 
-def _joined(name: str, *options: str) -> Subject:
+def _joined(name: str, task: str, write: Write, *options: str) -> Subject:
     members = [
-        lambda folder, cell=cell: _of_target("text", _texts, (*options, f"cell={cell}", "split_seed=1"), folder, cell)
+        lambda folder, cell=cell: _of_target(task, write, (*options, f"cell={cell}", "split_seed=1"), folder, cell)
         for cell in ("gru", "rnn")
     ]
     words = lambda folder: ["ensemble", *(str(folder / cell) for cell in ("gru", "rnn")), "--out", f"{folder}/both"]  # noqa: E731
@@ -125,8 +125,8 @@ def _targets() -> list[Subject]:
         _more("of a number", 5, *_WORDS, *_NUMBER),
         _more("of sets of labels", 5, *_WORDS, *_SETS),
         _more("of two labels, tuned", 5, *_WORDS, "label_column=mood", "threshold=auto"),
-        _joined("numbers", *_WORDS, *_NUMBERS),
-        _joined("sets of labels", *_WORDS, *_SETS),
+        _joined("labels", "text", _texts, *_WORDS, "label_column=kind"),
+        _joined("translations", "translate", _phrases, *_WORDS, "tokenizer=word"),
     ]
 
 
