@@ -19,6 +19,8 @@ from benchmarks.chaos.kills import Tally, disturb
 from benchmarks.chaos.memory import starve
 from benchmarks.chaos.readers import READERS
 from benchmarks.chaos.subjects import SUBJECTS, TASKS
+from benchmarks.chaos.targets import TARGETS
+from benchmarks.chaos.windows import interrupt_end
 from benchmarks.chaos.writers import contend
 from seqkit.commands.terminal import print_tables
 from seqkit.tables import Table
@@ -84,7 +86,8 @@ def _command(
         return any(tally.bad for tally in tallies.values())
 
 
-_command("kills", disturb, 200, "kills", SUBJECTS)
+_command("kills", disturb, 200, "kills", {**TARGETS, **SUBJECTS})
+_command("windows", interrupt_end, 200, "kills", TARGETS)
 _command("writers", contend, 100, "pauses and kills", SUBJECTS, "run")
 _command("full", fill, 400, "full at a write", SUBJECTS)
 _command("disk", fill_disk, 200, "full disks", SUBJECTS)

@@ -132,11 +132,11 @@ def call(words: Sequence[str] | Callable[[], Any], scratch: Path, prepare: Calla
 
 
 def counting(folder: Path, counter: Path, needing_room: bool = False) -> Callable[[], None]:
-    """For ``prepare``: adds a byte to a file for each change of the folder."""
+    """For ``prepare``: adds a line to a file for each change of the folder: the path that is changed."""
 
     def prepare() -> None:
         stream = os.open(counter, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        _watch(folder, lambda number: os.write(stream, b".") and None, needing_room)
+        _watch(folder, lambda number, path: os.write(stream, f"{path}\n".encode()) and None, needing_room)
 
     return prepare
 
@@ -144,7 +144,7 @@ def counting(folder: Path, counter: Path, needing_room: bool = False) -> Callabl
 def killed_at(folder: Path, number: int) -> Callable[[], None]:
     """For ``prepare``: the child is killed right before its n-th change of the folder."""
 
-    def act(count: int) -> None:
+    def act(count: int, path: str) -> None:
         if count == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -154,15 +154,15 @@ def killed_at(folder: Path, number: int) -> Callable[[], None]:
 def without_room(folder: Path, number: int) -> Callable[[], None]:
     """For ``prepare``: from the n-th change that needs room on, the disk is full."""
 
-    def act(count: int) -> None:
+    def act(count: int, path: str) -> None:
         if count >= number:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
     return lambda: _watch(folder, act, needing_room=True)
 
 
-def _watch(folder: Path, act: Callable[[int], None], needing_room: bool = False) -> None:
-    """Has ``act`` called with the number of each change that a process is about to make in a folder."""
+def _watch(folder: Path, act: Callable[[int, str], None], needing_room: bool = False) -> None:
+    """Has ``act`` called with the number and the path of each change that a process is about to make in a folder."""
     inside, seen = str(folder), [0]
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -173,7 +173,7 @@ def _watch(folder: Path, act: Callable[[int], None], needing_room: bool = False)
         if needing_room and event not in _NEEDS_ROOM:
             return
         seen[0] += 1
-        act(seen[0] - 1)
+        act(seen[0] - 1, str(arguments[0]))
 
     sys.addaudithook(hook)
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.chaos.children import Ended, call, without_room
-from benchmarks.chaos.kills import Tally, Undisturbed
+from benchmarks.chaos.kills import Tally, Undisturbed, evenly_spread
 from benchmarks.chaos.subjects import Subject
 
 _BLOCK = 4096
@@ -24,9 +24,7 @@ _SENTENCES = ("make room", "No space left on device")
 def fill(subject: Subject, scratch: Path, trials: int, generator: random.Random) -> Tally:
     """Has the disk be full at so many of the command's writes, evenly spread from the first to the last."""
     whole, tally = Undisturbed(subject, scratch), Tally()
-    step = max(whole.changes / trials, 1)
-    numbers = dict.fromkeys(min(int(step * number), whole.changes - 1) for number in range(trials))
-    for number in numbers:
+    for number in evenly_spread(range(len(whole.changes)), trials):
         words = subject.words(whole.fresh())
         _judge(whole, tally, call(words, scratch, without_room(whole.folder, number)))
     return tally

@@ -35,7 +35,7 @@ class Tally:
 
 
 class Undisturbed:
-    """A command that nobody disturbed: what it left, how long it took, and how often it changed a file."""
+    """A command that nobody disturbed: what it left, and which files it changed, in order."""
 
     def __init__(self, subject: Subject, scratch: Path) -> None:
         self.subject, self.scratch = subject, scratch
@@ -52,7 +52,7 @@ class Undisturbed:
         words = subject.words(self._fresh(self.start))
         warm_up(words, scratch)
         self._check(call(subject.words(self._fresh(self.start)), scratch, counting(self.folder, counter)))
-        self.changes = counter.stat().st_size
+        self.changes = counter.read_text("utf-8").splitlines()
         self._keep(self.whole)
 
     def _fresh(self, source: Path) -> Path:
@@ -79,6 +79,13 @@ class Undisturbed:
         tally.left_over += left_over(self.folder)
 
 
+def evenly_spread(numbers: range, count: int) -> list[int]:
+    """The middles of so many stretches of equal length; all numbers, where there are fewer."""
+    step = max(len(numbers) / count, 1)
+    places = (int(step * (place + 0.5)) for place in range(count))
+    return [numbers[place] for place in places if place < len(numbers)]
+
+
 def disturb(subject: Subject, scratch: Path, kills: int, generator: random.Random) -> Tally:
     """One command, killed so many times in all, each time brought to its end and compared."""
     whole, tally = Undisturbed(subject, scratch), Tally()
@@ -103,7 +110,7 @@ def _bring_to_end(
         elif generator.random() < 0.5:
             done = Child(words, whole.scratch).end(moment())
         else:
-            done = call(words, whole.scratch, killed_at(whole.folder, generator.randrange(whole.changes)))
+            done = call(words, whole.scratch, killed_at(whole.folder, generator.randrange(len(whole.changes))))
         if done.code == 0:
             return True
         tally.disturbed += disturbing and done.code == -signal.SIGKILL

@@ -28,12 +28,10 @@ class Subject(NamedTuple):
 
     def again(self, folder: Path) -> Words:
         """What is typed after it was stopped."""
-        run = RunDirectory(folder / "run")
-        if not self.before and run.manifest.exists() and not self.name.startswith("compare"):
+        words, run, both = self.words(folder), RunDirectory(folder / "run"), RunDirectory(folder / "both")
+        if words[0] == "run" and run.manifest.exists():
             return ["resume", str(run.path)]
-        if (both := RunDirectory(folder / "both")).results.exists():
-            return ["resume", str(both.path)]
-        return self.words(folder)
+        return ["resume", str(both.path)] if both.results.exists() else words
 
 
 def data_of(task: str) -> Path:

@@ -118,7 +118,7 @@ def open_answers(output: Path | None, request: Mapping[str, Any] | None = None) 
         yield Answers(data_stream())
     elif output.exists() and not output.is_file():
         # A pipe or a device cannot be replaced.
-        with _opened(output, output, "w") as file:
+        with _naming(output), _opened(output, output, "w") as file:
             yield Answers(file)
     else:
         # A link stays one.
@@ -130,7 +130,7 @@ def open_answers(output: Path | None, request: Mapping[str, Any] | None = None) 
 def _written_beside(output: Path, request: Mapping[str, Any] | None) -> Iterator[Answers]:
     partial = output.with_name(f"{output.name}.partial")
     resumable = request is not None and output.suffix.lower() not in _COMPRESSED
-    with _locked(partial, output) as handle:
+    with _naming(output), _locked(partial, output) as handle:
         try:
             if not resumable:
                 os.truncate(handle, 0)
@@ -142,13 +142,22 @@ def _written_beside(output: Path, request: Mapping[str, Any] | None) -> Iterator
                 shutil.copymode(output, partial)
             partial.replace(output)
             journal_of(partial).unlink(missing_ok=True)
-        except BaseException as error:
+        except BaseException:
             _tell(partial, output)
-            if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-                raise SeqkitError(
-                    f"cannot write {output}: {error.strerror}; free some space, or choose another file"
-                ) from None
             raise
+
+
+@contextmanager
+def _naming(output: Path) -> Iterator[None]:
+    """Has an error of the system say which file could not be written; a reader that has gone is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise SeqkitError(
+            f"cannot write {output}: {error.strerror or error}; free some space, or choose another file"
+        ) from None
 
 
 @contextmanager

@@ -12,6 +12,9 @@ from seqkit.cells import Cell, CellState
 from seqkit.cells.base import Parameters
 from seqkit.errors import UsageError, unknown
 
+_MEMORIES = ("c", "s")
+"""States that a forget gate is of, in cells that have one of them; in the others it is of the output."""
+
 
 class Zoneout(Cell):
     """Another cell whose units keep the state before a step with probability p.
@@ -96,9 +99,11 @@ class Zoneout(Cell):
         return self.cell.gates(x, r, state, **own)
 
     def kept(self, gates: Mapping[str, Tensor]) -> Tensor | None:
-        """What the other cell keeps, and of the rest what zoneout does, by the rate of the last state."""
+        """What the other cell keeps of its memory, and of the rest what zoneout does."""
         kept = self.cell.kept(gates)
-        return None if kept is None else self.rates[-1] + (1 - self.rates[-1]) * kept
+        names = self.cell.state_names
+        rate = self.rates[next((names.index(name) for name in _MEMORIES if name in names), 0)]
+        return None if kept is None else rate + (1 - rate) * kept
 
     def step(self, x: Tensor, r: Tensor, state: CellState, **own: Any) -> CellState:
         """The expected state after a step of the other cell."""

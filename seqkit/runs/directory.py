@@ -210,7 +210,7 @@ class RunDirectory:
     def missing(self, facts: Mapping[str, Any]) -> list[str]:
         """The files that a finished run should have and has not."""
         needed = [*facts.get("files", {}), self.predictions.name, self.findings.name, self.report.name, self.card.name]
-        return [name for name in dict.fromkeys(needed) if not (self.path / name).exists()]
+        return [name for name in dict.fromkeys(needed) if not (self.path / name).is_file()]
 
     def check_found(self, facts: Mapping[str, Any], *names: str) -> None:
         """Raises :class:`SeqkitError` where a finished run's file is not what it was; without names, any that is there.

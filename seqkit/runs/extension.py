@@ -20,10 +20,10 @@ from seqkit.training.checkpoint import tensor_bytes
 def extend(path: Path, epochs: int, cell: GivenCell = None) -> None:
     """Gives a run that many epochs in all, so that resuming it trains on; the scores that it has are remembered.
 
-    It can be interrupted anywhere and called again. The schedule of the learning rate is that of the new number of
-    epochs, from the place where the run is.
+    It can be interrupted anywhere and called again, also when the run has its epochs. The schedule of the learning rate
+    is that of the new number of epochs, from the place where the run is.
 
-    Raises :class:`UsageError` for a run that has had as many epochs, and for one that was saved without its data.
+    Raises :class:`UsageError` for a run that has had more epochs, and for one that was saved without its data.
     """
     run, facts, task, config, _ = open_run(path, cell)
     if facts["data"] is None:
@@ -37,8 +37,9 @@ def _extend(run: RunDirectory, facts: dict[str, Any], task: AnyTask, config: Tra
     run.check_found(facts, run.results.name)
     tensors, saved = run.read_tensors(run.checkpoint)
     progress = saved["progress"]
-    if epochs == progress["epoch"] and (not run.results.exists() or run.missing(facts)):
-        # The command was killed after its last epoch: resuming makes the rest.
+    ended = run.results.exists() and not run.missing(facts)
+    if epochs == progress["epoch"] and (epochs == config.epochs or not ended):
+        # The command was killed after its last epoch: resuming makes the rest, if anything is missing.
         return
     if epochs <= progress["epoch"]:
         raise UsageError(

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import temporary_beside
+from seqkit.files import read_ordinary, temporary_beside
 from seqkit.machine import check_room_for_thread, has_ended, this_process
 
 LOCK_FILE = "lock.json"
@@ -27,6 +27,8 @@ _INTERVAL = 5.0
 """Seconds between two signs of life."""
 _SILENT = 120.0
 """Seconds without one after which a process of another machine is given up."""
+_LARGEST = 1 << 16
+"""Bytes of a lock; ours have some hundred"""
 _TRIES = 50
 """Of taking a lock that others let go and take meanwhile."""
 
@@ -136,14 +138,17 @@ def _linked(draft: Path, path: Path) -> bool:
 def _read(path: Path) -> Mapping[str, Any]:
     """Who holds a lock; empty if nobody does, or where the file cannot be read."""
     try:
-        facts = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        facts = json.loads(read_ordinary(path, _LARGEST))
+    except (OSError, ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
 
 
 def _lives(path: Path, draft: Path, holder: Mapping[str, Any]) -> bool:
     """Whether the holder is to be waited for; times are those of the file system, as machines may not agree on them."""
+    if not path.is_file():
+        # It is gone, or a pipe or a device, which nobody holds anything with.
+        return False
     try:
         silent = draft.stat().st_mtime - path.stat().st_mtime
     except FileNotFoundError:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqkit.errors import UsageError
-from seqkit.files import digest_of
+from seqkit.files import digest_of, read_ordinary
 from seqkit.runtime import RuntimeModel, load
 from seqkit.runtime.language import Language, TextStream
 from seqkit.runtime.manifest import MANIFEST
@@ -76,4 +76,4 @@ def open_exported(path: Path, limits: Limits) -> ServedExport:
 
 def _version(path: Path) -> str:
     """The manifest has a digest of every other file."""
-    return digest_of((path / MANIFEST).read_bytes())[:16]
+    return digest_of(read_ordinary(path / MANIFEST))[:16]

@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 from types import TracebackType
 
-from seqkit.files import write_json
+from seqkit.files import read_ordinary, write_json
 from seqkit.machine import check_room_for_thread, has_ended, this_process
 
 _INTERVAL = 5.0
@@ -51,7 +51,7 @@ class Worker:
         """Whether the process of that name still works."""
         try:
             silent = self._file(self.name).stat().st_mtime - self._file(name).stat().st_mtime
-            facts = json.loads(self._file(name).read_text("utf-8"))
+            facts = json.loads(read_ordinary(self._file(name)))
         except (OSError, ValueError):
             return False
         return silent < _SILENT and isinstance(facts, dict) and not has_ended(facts)

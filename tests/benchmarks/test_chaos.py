@@ -16,12 +16,18 @@ from benchmarks.chaos.readers import READERS, Reader, outcome
 from seqkit.errors import SeqkitError
 
 pytestmark = pytest.mark.command
-ONLY = {"kills": "run digit", "writers": "run digit", "full": "run digit", "damage": "digit"}
+ONLY = {
+    "kills": "run digit",
+    "windows": "run text: a number",
+    "writers": "run digit",
+    "full": "run digit",
+    "damage": "digit",
+}
 ROOT = Path(__file__).parents[2]
 
 
 def test_disturbed_runs_end_as_others_do():
-    ways = {"kills": 6, "writers": 1, "full": 6, "damage": 60}
+    ways = {"kills": 6, "windows": 2, "writers": 1, "full": 6, "damage": 60}
     words = [word for way, count in ways.items() for word in (way, "--count", str(count), "--only", ONLY[way])]
     # A process of its own: only one without threads may fork.
     command = [sys.executable, "-m", "benchmarks.chaos", *words]

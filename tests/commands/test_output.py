@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,7 +17,7 @@ from seqkit.commands.answering import PredictRequest, answer
 from seqkit.commands.signals import STOP_AT_END, noted_signals
 from seqkit.commands.terminal import Reporter, print_tables
 from seqkit.data import DataError
-from seqkit.errors import UsageError
+from seqkit.errors import SeqkitError, UsageError
 from seqkit.runs import load
 from seqkit.tables import Table
 
@@ -157,6 +158,12 @@ def test_answers_go_through_a_link_and_into_a_pipe(model, tmp_path):
     reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)
     ask(model, source, tmp_path / "pipe")
     assert reader.communicate()[0] == output.read_bytes()
+
+
+def test_a_full_device_is_named(model, tmp_path):
+    (tmp_path / "in.txt").write_text("a fine film\n")
+    with pytest.raises(SeqkitError, match="cannot write /dev/full: No space left on device; free some space"):
+        ask(model, tmp_path / "in.txt", Path("/dev/full"))
 
 
 def test_closed_standard_input_is_said(trained, command, monkeypatch):

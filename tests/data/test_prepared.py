@@ -1,6 +1,7 @@
 """Prepared data sets: examples of every task as bytes and back, read by number, and folders that are not as written."""
 
 import json
+import os
 from dataclasses import fields
 
 import numpy as np
@@ -195,6 +196,15 @@ def test_a_file_that_was_cut_short_or_removed_is_found(tmp_path, examples):
         read_all(tmp_path / "folder")
     file.unlink()
     with pytest.raises(SeqkitError, match=r"cannot read .*train\.safetensors: No such file"):
+        read_all(tmp_path / "folder")
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_opened(tmp_path, examples):
+    write(tmp_path / "folder", examples)
+    file = tmp_path / "folder/train.safetensors"
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(SeqkitError, match=r"cannot read .*train\.safetensors: it is a pipe or a device"):
         read_all(tmp_path / "folder")
 
 

@@ -5,7 +5,7 @@ import torch
 
 from seqkit import Decoder, Recurrent, UsageError
 from seqkit.cells import Cell, make_cell
-from seqkit.layers.zoneout import Zoneout
+from seqkit.layers.zoneout import Zoneout, zoned_out
 
 P = 0.25
 ROWS, STEPS, UNITS = 40, 5, 50
@@ -89,6 +89,18 @@ def test_zoneout_of_an_lstm_mixes_each_state_by_hand():
     _, mixed = layer.step(x, state)
     torch.testing.assert_close(mixed.h, 0.05 * state.h + 0.95 * after.h)
     torch.testing.assert_close(mixed.c, 0.5 * state.c + 0.5 * after.c)
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "gate"), [("lstm", "c", "f"), ("t-lstm", "c", "f"), ("t-gru", "h", "f"), ("lem", "h", "d")]
+)
+def test_what_is_kept_of_the_memory_counts_what_zoneout_keeps_of_it(name, state, gate):
+    cell = make_cell(name)
+    rates = {each: 0.25 if each == state else 0.5 for each in cell.state_names}
+    gates = {gate: torch.tensor([[0.6]])}
+    plain = cell.kept(gates)
+    assert 0.3 < float(plain) < 0.7
+    torch.testing.assert_close(zoned_out(cell, rates).kept(gates), 0.25 + 0.75 * plain)
 
 
 def test_zoneout_of_an_slstm_averages_the_memory_and_not_its_scale():

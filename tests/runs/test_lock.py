@@ -44,6 +44,17 @@ def test_a_process_that_has_ended_holds_nothing(tmp_path, ended):
         assert json.loads((tmp_path / "lock.json").read_text())["process"] == os.getpid()
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "endless"])
+def test_a_lock_that_is_no_ordinary_file_is_held_by_nobody_and_not_opened(make, tmp_path):
+    make(tmp_path / "lock.json")
+    with RunDirectory(tmp_path).writing():
+        assert json.loads((tmp_path / "lock.json").read_text())["process"] == os.getpid()
+
+
+def test_a_process_whose_number_no_process_can_have_has_ended():
+    assert has_ended({**this_process(), "process": 10**30})
+
+
 def test_another_process_with_the_same_number_is_another_process(tmp_path):
     hold(tmp_path, started=1)
     with RunDirectory(tmp_path).writing():

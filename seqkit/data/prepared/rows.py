@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.errors import SeqkitError
+from seqkit.files import check_ordinary
 
 _HEADER = 512
 """Bytes before the tensors, so that they need not be moved once their sizes are known"""
@@ -104,6 +105,7 @@ class Rows:
     def __init__(self, path: Path, count: int, size: int) -> None:
         self.path, self.count = path, count
         try:
+            check_ordinary(path)
             self._file = os.open(path, os.O_RDONLY)
         except OSError as error:
             raise SeqkitError(f"cannot read {path}: {error.strerror or error}; {_AGAIN}") from None
