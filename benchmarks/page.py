@@ -35,9 +35,11 @@ _PEERS = {
     "torch": ("torch padded", "torch packed", "torch cell"),
     "torch.compile": ("torch compiled",),
     "ONNX Runtime": ("onnxruntime",),
+    "OpenVINO": ("openvino f32",),
     "our LSTM": ("our lstm",),
     "our float32": ("our f32",),
     "torch in bfloat16": ("torch bf16",),
+    "OpenVINO in bfloat16": ("openvino bf16",),
 }
 _ROLE = re.compile(r":(?:meth|class|func|mod|data):<code>(~?)([^<]*)</code>")
 """What Sphinx would make a link of."""
