@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,9 @@ def inference_peers(case: Case, layer: Recurrent, x: Tensor, lengths: Tensor | N
             "torch bf16": lambda: rounded(x16),
             **_engines(lambda: layer_model(case, module), _layer_feed(x, lengths), "bf16"),
         }
+    if case.precision == "int8":
+        ours = layer_in_f32(layer)
+        return {"our f32": lambda: ours(x, lengths), **_torch_int8(case, module, x)}
     calls = _torch_calls(module, x, lengths, compiled).items()
     peers: dict[str, Call] = {f"torch {name}": call for name, call in calls}
     return peers | _engines(lambda: layer_model(case, module), _layer_feed(x, lengths), "f32")
@@ -72,6 +76,10 @@ def with_backward(call: Callable[[], Tensor], x: Tensor, module: nn.Module) -> C
 
 def step_peers(case: Case, layer: Recurrent) -> dict[str, Call]:
     """One step at batch 1 that carries its state; to be called where gradients are off."""
+    if case.precision == "int8":
+        ours, start = layer_in_f32(layer), layer.initial_state(1)
+        one = torch.randn(1, case.hidden)
+        return {"our f32": lambda: ours.step(one, start)}
     module = layer.to_torch().eval()
     kind: Any = {"lstm": nn.LSTMCell, "gru": nn.GRUCell}[case.cell]
     cell = kind(case.hidden, case.hidden)
@@ -103,6 +111,20 @@ def _layer_feed(x: Tensor, lengths: Tensor | None) -> Arrays:
     count = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
     steps_first = x.detach().transpose(0, 1).contiguous()
     return {"x": steps_first.numpy(), "lengths": count.to(torch.int32).numpy()}
+
+
+def _torch_int8(case: Case, module: nn.RNNBase, x: Tensor) -> dict[str, Call]:
+    """torch's own layer of 8-bit integers, where there is one; its makers call it deprecated, and still ship it."""
+    if case.cell not in ("lstm", "gru"):
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            from torch.ao.quantization import quantize_dynamic
+        except ImportError:
+            return {}
+        rounded = quantize_dynamic(nn.ModuleList([module]), {type(module)}, torch.qint8)[0]
+    return {"torch int8": lambda: rounded(x)}
 
 
 def _torch_calls(

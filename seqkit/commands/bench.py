@@ -34,9 +34,9 @@ def command(
 ) -> None:
     """Measure our recurrent layers against those of torch, ONNX Runtime and OpenVINO.
 
-    Blocks: small (the default), grid, ragged, layers, variants, bf16, step. A ratio above 1 says how many times faster
-    ours is than the fastest other. Peers take turns in one process, each when the threads of the others sleep; times
-    are medians.
+    Blocks: small (the default), grid, ragged, layers, variants, bf16, int8, step. A ratio above 1 says how many times
+    faster ours is than the fastest other. Peers take turns in one process, each when the threads of the others sleep;
+    times are medians.
     """
     import torch
 

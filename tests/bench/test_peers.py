@@ -9,7 +9,7 @@ from seqkit.bench.cases import Case
 from seqkit.bench.engines import installed
 from seqkit.bench.peers import inference_peers, step_peers
 
-TOLERANCE = {"f32": 1e-5, "bf16": 0.05}
+TOLERANCE = {"f32": 1e-5, "bf16": 0.05, "int8": 0.1}
 needs_onnx = pytest.mark.skipif(not installed("onnx", "onnxruntime"), reason="needs onnx and onnxruntime")
 
 
@@ -35,12 +35,12 @@ def peers_of(case, lengths=None):
 
 
 @needs_onnx
-@pytest.mark.parametrize("precision", ["f32", "bf16"])
+@pytest.mark.parametrize("precision", ["f32", "bf16", "int8"])
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_every_engine_computes_our_layer(cell, precision):
     expected, found = peers_of(Case("grid", cell, 7, 3, 16, False, precision=precision))
-    assert {"f32": "torch padded", "bf16": "torch bf16"}[precision] in found
-    assert not installed("openvino") or f"openvino {precision}" in found
+    assert {"f32": "torch padded", "bf16": "torch bf16", "int8": "our f32"}[precision] in found
+    assert precision == "int8" or not installed("openvino") or f"openvino {precision}" in found
     for name, output in found.items():
         torch.testing.assert_close(output, expected, atol=TOLERANCE[precision], rtol=0, msg=name)
 
