@@ -30,6 +30,7 @@ _BLOCKS = {
     "layers": "one and two layers, one and both directions",
     "variants": "cells that torch has not, against our own plain LSTM",
     "bf16": "products in bfloat16; T 64, all sequences of full length",
+    "int8": "products of 8-bit integers; T 64, all sequences of full length",
     "step": "one step of one sequence, for streams",
     "small": "T 64; B 1, 32; H 64, 256; with torch.compile, told to unroll the time steps",
 }
@@ -37,9 +38,12 @@ _PEERS = {
     "torch": ("torch padded", "torch packed", "torch cell"),
     "torch.compile": ("torch compiled",),
     "ONNX Runtime": ("onnxruntime",),
+    "OpenVINO": ("openvino f32",),
     "our LSTM": ("our lstm",),
     "our float32": ("our f32",),
     "torch in bfloat16": ("torch bf16",),
+    "torch in int8": ("torch int8",),
+    "OpenVINO in bfloat16": ("openvino bf16",),
 }
 _ROLE = re.compile(r":(?:meth|class|func|mod|data):<code>(~?)([^<]*)</code>")
 """What Sphinx would make a link of."""

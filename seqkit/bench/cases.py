@@ -103,8 +103,14 @@ def _bf16() -> list[Case]:
     return [Case("bf16", c, 64, b, h, train, precision="bf16") for train, c, b, h in shapes]
 
 
+def _int8() -> list[Case]:
+    shapes = product(STANDARD, (1, 8, 32), (128, 256, 512))
+    return [Case("int8", c, 64, b, h, False, precision="int8") for c, b, h in shapes]
+
+
 def _step() -> list[Case]:
-    return [Case("step", c, 1, 1, h, False) for c, h in product(("lstm", "gru"), (128, 512))]
+    shapes = product(("f32", "int8"), ("lstm", "gru"), (128, 512))
+    return [Case("step", c, 1, 1, h, False, precision=precision) for precision, c, h in shapes]
 
 
 BLOCKS: dict[str, Callable[[], list[Case]]] = {
@@ -114,6 +120,7 @@ BLOCKS: dict[str, Callable[[], list[Case]]] = {
     "layers": _layers,
     "variants": _variants,
     "bf16": _bf16,
+    "int8": _int8,
     "step": _step,
 }
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqkit.bench.cases import STANDARD, Case
+from seqkit.bench.engines import Arrays, installed, onnxruntime_call, openvino_call
+from seqkit.bench.onnx_models import layer_model, step_model
 from seqkit.layers import Recurrent
-from seqkit.runtime.parts import imported_onnxruntime
 
 Call = Callable[[], object]
 
@@ -26,12 +27,17 @@ def inference_peers(case: Case, layer: Recurrent, x: Tensor, lengths: Tensor | N
     module = layer.to_torch().eval()
     if case.precision == "bf16":
         ours, rounded, x16 = layer_in_f32(layer), layer.to_torch().eval().bfloat16(), x.bfloat16()
-        return {"our f32": lambda: ours(x, lengths), "torch bf16": lambda: rounded(x16)}
+        return {
+            "our f32": lambda: ours(x, lengths),
+            "torch bf16": lambda: rounded(x16),
+            **_engines(lambda: layer_model(case, module), _layer_feed(x, lengths), "bf16"),
+        }
+    if case.precision == "int8":
+        ours = layer_in_f32(layer)
+        return {"our f32": lambda: ours(x, lengths), **_torch_int8(case, module, x)}
     calls = _torch_calls(module, x, lengths, compiled).items()
     peers: dict[str, Call] = {f"torch {name}": call for name, call in calls}
-    if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
-        peers["onnxruntime"] = _onnx_call(case, module, x, lengths)
-    return peers
+    return peers | _engines(lambda: layer_model(case, module), _layer_feed(x, lengths), "f32")
 
 
 def training_peers(case: Case, layer: Recurrent, x: Tensor, lengths: Tensor | None, compiled: bool) -> dict[str, Call]:
@@ -70,6 +76,10 @@ def with_backward(call: Callable[[], Tensor], x: Tensor, module: nn.Module) -> C
 
 def step_peers(case: Case, layer: Recurrent) -> dict[str, Call]:
     """One step at batch 1 that carries its state; to be called where gradients are off."""
+    if case.precision == "int8":
+        ours, start = layer_in_f32(layer), layer.initial_state(1)
+        one = torch.randn(1, case.hidden)
+        return {"our f32": lambda: ours.step(one, start)}
     module = layer.to_torch().eval()
     kind: Any = {"lstm": nn.LSTMCell, "gru": nn.GRUCell}[case.cell]
     cell = kind(case.hidden, case.hidden)
@@ -79,10 +89,42 @@ def step_peers(case: Case, layer: Recurrent) -> dict[str, Call]:
     x = torch.randn(1, case.hidden)
     zero = torch.zeros(1, case.hidden)
     state: Any = (zero, zero) if case.cell == "lstm" else zero
-    peers: dict[str, Call] = {"torch cell": lambda: cell(x, state)}
-    if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
-        peers["onnxruntime"] = _onnx_step(case, module, x, state)
-    return peers
+    states = state if isinstance(state, tuple) else (state,)
+    feed = {name: value.unsqueeze(0).numpy() for name, value in zip("xhc", (x, *states), strict=False)}
+    return {"torch cell": lambda: cell(x, state), **_engines(lambda: step_model(case, module), feed, "f32")}
+
+
+def _engines(model: Callable[[], bytes], feed: Arrays, precision: str) -> dict[str, Call]:
+    """Those that are installed and have products of that precision, on an ONNX model."""
+    if not installed("onnx"):
+        return {}
+    found: dict[str, Call] = {}
+    if precision == "f32" and installed("onnxruntime"):
+        found["onnxruntime"] = onnxruntime_call(model(), feed)
+    if installed("openvino"):
+        found[f"openvino {precision}"] = openvino_call(model(), feed, precision)
+    return found
+
+
+def _layer_feed(x: Tensor, lengths: Tensor | None) -> Arrays:
+    """The inputs of :func:`layer_model`."""
+    count = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
+    steps_first = x.detach().transpose(0, 1).contiguous()
+    return {"x": steps_first.numpy(), "lengths": count.to(torch.int32).numpy()}
+
+
+def _torch_int8(case: Case, module: nn.RNNBase, x: Tensor) -> dict[str, Call]:
+    """torch's own layer of 8-bit integers, where there is one; its makers call it deprecated, and still ship it."""
+    if case.cell not in ("lstm", "gru"):
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            from torch.ao.quantization import quantize_dynamic
+        except ImportError:
+            return {}
+        rounded = quantize_dynamic(nn.ModuleList([module]), {type(module)}, torch.qint8)[0]
+    return {"torch int8": lambda: rounded(x)}
 
 
 def _torch_calls(
@@ -110,99 +152,3 @@ def _compiled(module: nn.RNNBase, x: Tensor) -> Callable[[], Tensor]:
     with torch._dynamo.config.patch(allow_rnn=True):
         fast(x)
     return lambda: fast(x)[0]
-
-
-def _onnx_session(model: bytes) -> Any:
-    onnxruntime = imported_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
-    # Its threads may spin while it runs, but not on the cores of the next candidate.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def _onnx_step(case: Case, module: nn.RNNBase, x: Tensor, state: Tensor | tuple[Tensor, Tensor]) -> Call:
-    """ONNX Runtime on a single node that takes the state and gives the next, whose h is the output too."""
-    from onnx import TensorProto, helper
-
-    states = state if isinstance(state, tuple) else (state,)
-    feed = {name: value.unsqueeze(0).numpy() for name, value in zip("xhc", (x, *states), strict=False)}
-    names = [f"next_{name}" for name in "hc"[: len(states)]]
-    values, options = _onnx_layer(case, module, 0)
-    node = helper.make_node(case.cell.upper(), ["x", *values, "", *"hc"[: len(states)]], ["", *names], **options)
-
-    def described(names: Iterable[str]) -> list[Any]:
-        return [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, case.hidden]) for name in names]
-
-    model = _onnx_bytes([node], described(feed), described(names), list(values.values()))
-    session = _onnx_session(model)
-    return lambda: session.run(names, feed)
-
-
-def _onnx_call(case: Case, module: nn.RNNBase, x: Tensor, lengths: Tensor | None) -> Call:
-    """ONNX Runtime on one node for each layer, time first as it wants it."""
-    import numpy as np
-
-    session = _onnx_session(_onnx_model(case, module))
-    feed = {"x": np.ascontiguousarray(x.detach().transpose(0, 1).numpy())}
-    count = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
-    feed["lengths"] = count.to(torch.int32).numpy()
-    return lambda: session.run(["y"], feed)
-
-
-_ONNX_GATES = {"rnn": (0,), "lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
-"""torch's gates in the order of ONNX."""
-
-
-def _onnx_model(case: Case, module: nn.RNNBase) -> bytes:
-    import numpy as np
-    from onnx import TensorProto, helper, numpy_helper
-
-    directions = 2 if case.bidirectional else 1
-    nodes: list[Any] = []
-    constants: list[Any] = []
-    source = "x"
-    for number in range(case.num_layers):
-        values, options = _onnx_layer(case, module, number)
-        constants += values.values()
-        inputs = [source, *values, "lengths"]
-        nodes.append(helper.make_node(case.cell.upper(), inputs, [f"raw{number}"], **options))
-        nodes.append(helper.make_node("Transpose", [f"raw{number}"], [f"t{number}"], perm=[0, 2, 1, 3]))
-        source = "y" if number == case.num_layers - 1 else f"y{number}"
-        nodes.append(helper.make_node("Reshape", [f"t{number}", "shape"], [source]))
-    constants.append(numpy_helper.from_array(np.array([0, 0, directions * case.hidden]), "shape"))
-    inputs_info = [
-        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["T", "B", case.hidden]),
-        helper.make_tensor_value_info("lengths", TensorProto.INT32, ["B"]),
-    ]
-    outputs_info = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["T", "B", directions * case.hidden])]
-    return _onnx_bytes(nodes, inputs_info, outputs_info, constants)
-
-
-def _onnx_layer(case: Case, module: nn.RNNBase, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The weights of a layer by name, and the options of its node."""
-    import numpy as np
-    from onnx import numpy_helper
-
-    directions = 2 if case.bidirectional else 1
-    groups = module.all_weights[number * directions : (number + 1) * directions]
-    stacked = [np.stack([_in_onnx_order(case.cell, g[k]) for g in groups]) for k in range(4)]
-    values = {f"W{number}": stacked[0], f"R{number}": stacked[1], f"B{number}": np.concatenate(stacked[2:], 1)}
-    options: dict[str, Any] = {"hidden_size": case.hidden}
-    options["direction"] = "bidirectional" if case.bidirectional else "forward"
-    if case.cell == "gru":
-        options["linear_before_reset"] = 1
-    return {name: numpy_helper.from_array(value, name) for name, value in values.items()}, options
-
-
-def _onnx_bytes(nodes: list[Any], inputs: list[Any], outputs: list[Any], constants: list[Any]) -> bytes:
-    from onnx import helper
-
-    graph = helper.make_graph(nodes, "layer", inputs, outputs, constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
-    return bytes(model.SerializeToString())
-
-
-def _in_onnx_order(cell: str, weight: Tensor) -> Any:
-    gates = weight.detach().chunk(len(_ONNX_GATES[cell]))
-    return torch.cat([gates[number] for number in _ONNX_GATES[cell]]).numpy()

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import torch
 
+from seqkit.errors import SeqkitError
+
 
 class Timing(NamedTuple):
     """Seconds of one call: the median, and the quartiles around it."""
@@ -20,8 +22,9 @@ class Timing(NamedTuple):
     p99: float
 
 
-_REST = 0.003
-"""Seconds of rest before each turn: the threads of the candidate before spin for a while, on the cores of the next."""
+_LOOK, _BUSY, _PATIENCE = 0.001, 0.2, 2.0
+"""Seconds for which the processor time of this process is watched, what fraction of them counts as work, and seconds
+after which threads that do not go to sleep are an error"""
 _TURN = 0.015
 """Seconds of a turn; its first call is not counted."""
 
@@ -36,14 +39,34 @@ def interleaved(candidates: Mapping[str, Callable[[], object]], seconds: float, 
     end = time.perf_counter() + seconds * len(names)
     while time.perf_counter() < end or turns < 5:
         for name in names:
+            wait_until_asleep()
             taken[name] += _turn(candidates[name])
         names.append(names.pop(0))
         turns += 1
     return {name: _timing(sorted(values)) for name, values in taken.items()}
 
 
+def wait_until_asleep() -> None:
+    """Returns when no thread of this process works.
+
+    The threads of an engine spin for some milliseconds after its call, on the cores of the next one, which has then had
+    a tenth of its speed. No pause is sure to be long enough, so the process's own use of the processor is watched,
+    until it twice used none.
+
+    Raises:
+        SeqkitError: threads still work after two seconds.
+    """
+    quiet, deadline = 0, time.perf_counter() + _PATIENCE
+    while quiet < 2:
+        if time.perf_counter() > deadline:
+            raise SeqkitError("threads of an engine that was measured do not go to sleep, so others cannot be measured")
+        start, used = time.perf_counter(), time.process_time()
+        time.sleep(_LOOK)
+        worked = time.process_time() - used > _BUSY * (time.perf_counter() - start)
+        quiet = 0 if worked else quiet + 1
+
+
 def _turn(call: Callable[[], object]) -> list[float]:
-    time.sleep(_REST)
     call()
     times: list[float] = []
     until = time.perf_counter() + _TURN

@@ -32,10 +32,11 @@ def command(
     json_file: str | None,
     plot_file: str | None,
 ) -> None:
-    """Measure our recurrent layers against torch's and ONNX Runtime's.
+    """Measure our recurrent layers against those of torch, ONNX Runtime and OpenVINO.
 
-    Blocks: small (the default), grid, ragged, layers, variants, bf16, step. A ratio above 1 says how many times faster
-    ours is than the fastest other. Peers take turns in one process; times are medians.
+    Blocks: small (the default), grid, ragged, layers, variants, bf16, int8, step. A ratio above 1 says how many times
+    faster ours is than the fastest other. Peers take turns in one process, each when the threads of the others sleep;
+    times are medians.
     """
     import torch
 
@@ -111,7 +112,7 @@ def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {"Python": platform.python_version()}
-    for name in ("torch", "onnxruntime"):
+    for name in ("torch", "onnxruntime", "openvino"):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:

@@ -12,7 +12,7 @@ import click
 
 from seqkit.commands.adaptation import dynamic_flag, dynamic_options, dynamic_settings, predict_dynamically
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import cell_option, device_option
+from seqkit.commands.device import cell_option, device_option, precision_option
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
@@ -52,6 +52,7 @@ def _reading_options(function: F) -> F:
 @_reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
 @device_option
+@precision_option
 @cell_option
 @dynamic_flag
 @dynamic_settings
@@ -62,15 +63,20 @@ def command(
     target: str | None,
     as_json: bool,
     device: str | None,
+    precision: str | None,
     cell: str | None,
     dynamic: bool,
     settings: tuple[str, ...],
     **reading: str | None,
 ) -> None:
-    """Score a run's best model on its test split, or on a file."""
+    """Score a run's best model on its test split, or on a file.
+
+    With --precision, also in the precision that the run was trained with, side by side.
+    """
     from seqkit.commands.terminal import print_tables
     from seqkit.runs import load
     from seqkit.runs.ensemble import check_test_split
+    from seqkit.runs.model import set_precision
     from seqkit.tables import Table
 
     options = dynamic_options(dynamic, settings)
@@ -82,14 +88,25 @@ def command(
     task = model.task
     examples = _examples(model, data, (source, target), given)
     inputs = [task.input_of(example) for example in examples]
-    predictions = model.answers(inputs) if options is None else predict_dynamically(model, inputs, options)
+
+    def predict() -> list[Any]:
+        return model.answers(inputs) if options is None else predict_dynamically(model, inputs, options)
+
+    own: dict[str, Any] = {}
+    if precision is not None:
+        own = {model.config.precision: task.score(predict(), examples)}
+        set_precision(model, precision)
+    predictions = predict()
     scores = task.score(predictions, examples)
     if as_json:
-        echo_data(json.dumps({"examples": len(examples), **scores}))
+        beside = {"precision": precision, "own_precision": own} if own else {}
+        echo_data(json.dumps({"examples": len(examples), **scores, **beside}))
         return
-    rows = [["examples", len(examples)], *([name.replace("_", "-"), value] for name, value in scores.items())]
     title = f"{task.name}: {data or source or 'test split'}{', dynamic evaluation' if dynamic else ''}"
-    print_tables([Table(title, ["", "value"], rows), *task.tables(predictions, examples)])
+    compared = {**own, precision or "value": scores}
+    rows = [[name.replace("_", "-"), *(each[name] for each in compared.values())] for name in scores]
+    rows = [["examples", *[len(examples)] * len(compared)], *rows]
+    print_tables([Table(title, ["", *compared], rows), *task.tables(predictions, examples)])
 
 
 def _check_files(data: str | None, source: str | None, target: str | None, given: Mapping[str, str]) -> None:

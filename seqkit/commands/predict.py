@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import cell_option, device_option
+from seqkit.commands.device import cell_option, device_option, precision_option
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
@@ -45,6 +45,7 @@ _LONGEST_PATH = 255
 @click.option("--stream", is_flag=True, help="Each line is a step of one sequence; a blank line starts a new one.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, with all details.")
 @device_option
+@precision_option
 @cell_option
 def command(
     run: str,
@@ -60,6 +61,7 @@ def command(
     stream: bool,
     as_json: bool,
     device: str | None,
+    precision: str | None,
     cell: str | None,
 ) -> int:
     """Apply a run's best model to texts: given as arguments, as a file, or on standard input.
@@ -102,7 +104,7 @@ def command(
     )
     request = replace(request, shard=None if part is None else parse_shard(part))
     request.check()
-    model = load(run, device, cell)
+    model = load(run, device, cell, precision)
     if stream:
         _check_folder(model, path)
         return _follow(model, source or "-", as_json)
@@ -115,7 +117,9 @@ def command(
     _check_folder(model, path)
     _check_texts(model, run, texts)
     options = dict(_option(model, setting) for setting in settings)
-    answer(model, replace(request, model=answering_digest(Path(run))), options)
+    # What an interrupted command wrote in one precision is not continued in another.
+    digest = answering_digest(Path(run)) + (f" {precision}" if precision else "")
+    answer(model, replace(request, model=digest), options)
     return 0
 
 

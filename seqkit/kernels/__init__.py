@@ -30,6 +30,7 @@ from seqkit.kernels.reference import Reference
 from seqkit.kernels.traced import Traced
 
 __all__ = [
+    "INFERENCE_PRECISIONS",
     "KERNELS",
     "NAMES",
     "PRECISIONS",
@@ -57,7 +58,7 @@ KERNELS: dict[str, Kernel] = {
 }  # fmt: skip
 """The kernels by name, the fastest first."""
 
-_NATIVE_BF16 = Native(bf16=True)
+_NATIVE = {"bf16": Native("bf16"), "int8": Native("int8")}
 _CUDNN_BF16 = Cudnn(bf16=True)
 _FUSED_BF16 = Fused(bf16=True)
 _TRACED = Traced()
@@ -65,6 +66,9 @@ _PLAIN = Reference(by_hand=False)
 
 PRECISIONS = ("f32", "bf16")
 """What the sides of a product are: float32, or rounded to bfloat16 where the processor multiplies those."""
+
+INFERENCE_PRECISIONS = (*PRECISIONS, "int8")
+"""The same of a layer that is not trained; int8: 8-bit integers."""
 
 NAMES = ("auto", *KERNELS, "torch")
 """What can be asked for: a kernel; ``auto``, the fastest that can run the cell; ``torch``, that without our C++."""
@@ -81,9 +85,9 @@ def kernel_name(kernel: str | None = None) -> str:
 def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: str = "f32") -> Kernel:
     """The kernel to run a cell with on such input.
 
-    ``native`` is built if need be; where it cannot be built the next one serves, with a warning. Precision "bf16" is
-    leave to round, not an order: only ``native``, ``cudnn`` and ``fused`` have such products. Under ``torch.func`` and
-    in forward mode the reference loop runs, all of whose operators torch transforms.
+    ``native`` is built if need be; where it cannot be built the next one serves, with a warning. A precision is leave
+    to round, not an order: only ``native``, ``cudnn`` and ``fused`` have products in "bf16", only ``native`` those in
+    "int8". Under ``torch.func`` and in forward mode the reference loop runs, all of whose operators torch transforms.
 
     Raises:
         UsageError: the one asked for cannot run the cell, or not on such input.
@@ -99,7 +103,7 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
         raise UsageError(f"kernel '{name}' cannot run {cell!r} on {_kind(x)}; use kernel 'reference' or 'auto'")
     if name in ("aten", "reference"):
         return KERNELS[name]
-    native = _NATIVE_BF16 if precision == "bf16" else KERNELS["native"]
+    native = _NATIVE.get(precision, KERNELS["native"])
     if name != "torch" and native.supports(cell, x) and (ensure_or_warn() if name == "native" else ready()):
         return native
     cudnn, fused = (_CUDNN_BF16, _FUSED_BF16) if precision == "bf16" else (KERNELS["cudnn"], KERNELS["fused"])

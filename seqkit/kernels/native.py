@@ -74,12 +74,13 @@ class Native(Kernel):
     """Runs every cell of ours for which C++ was written, and those that were compiled.
 
     Args:
-        bf16: round both sides of each product to bfloat16 where the processor multiplies those; sums, gates, states
-            and gradients stay float32.
+        precision: what both sides of each product are rounded to: ``"f32"``, nothing; ``"bf16"``, where the processor
+            multiplies those; ``"int8"``, which has no gradients. Sums (of integers: once they are scaled), gates,
+            states and gradients are float32.
     """
 
-    def __init__(self, bf16: bool = False) -> None:
-        self.bf16 = bf16
+    def __init__(self, precision: str = "f32") -> None:
+        self.precision = precision
 
     def supports(self, cell: Cell, x: Tensor) -> bool:
         """float32 on a CPU, and a cell that the C++ source has or that was compiled."""
@@ -88,9 +89,9 @@ class Native(Kernel):
     def run_layer(self, call: LayerCall) -> tuple[Tensor, CellState]:
         """See :class:`~seqkit.kernels.base.Kernel`."""
         if operator_name(call.cell) in IN_PHASES:
-            return run_phased(call)
+            return run_phased(call, self._precision())
         if not call.cell.stages:
-            return run_scan(call)
+            return run_scan(call, self._precision())
         tensors = tensors_of(call.weights)
         if torch.is_grad_enabled() and any(t.requires_grad for t in (call.x, *(call.states or ()), *tensors)):
             return self._run_for_gradients(call)
@@ -123,20 +124,20 @@ class Native(Kernel):
         Raises:
             RuntimeError: a shape, dtype or device does not fit.
         """
-        (batch, steps, _), units, bf16 = x.shape, tensors[1].shape[1], self._rounds()
+        (batch, steps, _), units, precision = x.shape, tensors[1].shape[1], self._precision()
         name, gates, _, _ = cell
         single, hidden = steps == 1, padded(units)
         slices, team = plan(directions, batch, hidden, gates, single=single)
         few = batch <= _ROWS_IN_PLACE if single else batch == 1 and steps < _steps_in_place(hidden)
         found: Sequence[Tensor]
-        if few and lengths is None and not bf16 and (kept is None or not kept.hold.active):
+        if few and lengths is None and precision == "f32" and (kept is None or not kept.hold.active):
             # Each weight is read once or a few times, wherever it lies: nothing need be packed, kept or verified.
             found = operator("infer_in_place")(name, x, tensors, directions, *states, team)
         elif kept is None or torch.compiler.is_compiling():
-            found = operator("infer")(name, x, lengths, *pack_stack(layers(), bf16), *states, units, slices, team)
+            found = operator("infer")(name, x, lengths, *pack_stack(layers(), precision), *states, units, slices, team)
         else:
             after = (*states, units, slices, team)
-            found = kept.apply("infer", (name, x, lengths), after, tensors, packing_of(layers, bf16), bf16)
+            found = kept.apply("infer", (name, x, lengths), after, tensors, packing_of(layers, precision), precision)
         out, h, c = found
         return (out if out.size(2) == directions * units else unpad_outputs(out, directions, units)), h, c
 
@@ -151,14 +152,16 @@ class Native(Kernel):
         slices, team = plan(len(weights), len(x), hidden, len(cell.gate_names), training=True)
         name = operator_name(cell)
         assert name is not None
-        out, final, _, _ = forward(name, x, lengths, layer, state, Options(units, self._rounds(), slices, team))
+        out, final, _, _ = forward(
+            name, x, lengths, layer, state, Options(units, self._precision() == "bf16", slices, team)
+        )
         if units != hidden:
             out, final = unpad_outputs(out, len(weights), units), final[..., :units]
         # By number: what `unbind` gives cannot be changed in place, and people reset rows of a state.
         return out, tuple(final[number] for number in range(len(final)))
 
-    def _rounds(self) -> bool:
-        return self.bf16 and multiplies_bf16()
+    def _precision(self) -> str:
+        return "f32" if self.precision == "bf16" and not multiplies_bf16() else self.precision
 
     def step(
         self, cell: CellFacts, weights: Callable[[], list[list[Weights]]], tensors: list[Tensor], count: int,
@@ -180,11 +183,12 @@ class Native(Kernel):
             h, c = state[names[0]], state[names[1]] if len(names) > 1 else None
         slices, team = plan(1, rows, units + -units % 16, gates, single=True)
         found: tuple[Tensor, Tensor, Tensor]
-        few = rows == 1 or (rows <= _ROWS_IN_PLACE and not self._rounds())
+        precision = self._precision()
+        few = (rows == 1 and precision != "int8") or (rows <= _ROWS_IN_PLACE and precision == "f32")
         if few and not kept.hold.active:
             # Not by the call of the operator itself, a function in Python that only hands everything on.
             found = operator("step_in_place")._op(name, x, tensors, count, h, c, team)
         else:
-            after, packed, bf16 = (h, c, units, slices, team), kept.joined(count), self._rounds()
-            found = packed.apply("step", (name, x), after, tensors, packing_of(weights, bf16), bf16)  # type: ignore[assignment]
+            after, packed, packing = (h, c, units, slices, team), kept.joined(count), packing_of(weights, precision)
+            found = packed.apply("step", (name, x), after, tensors, packing, precision)  # type: ignore[assignment]
         return found

@@ -172,14 +172,19 @@ def register() -> None:
     torch.library.register_fake("seqkit::infer_verified", partial(_fake_verified, by=_fake_infer))
     torch.library.register_fake("seqkit::step_verified", partial(_fake_verified, by=_fake_step))
     torch.library.register_fake("seqkit::fingerprint", _fake_fingerprint)
+    torch.library.register_fake("seqkit::int8_input_product", _fake_input_product)
     torch.library.register_fake("seqkit::backward", _fake_backward)
     torch.library.register_autograd("seqkit::forward", _backward, setup_context=_save)
 
 
-def _fake_pack(weight_x: Tensor, weight_h: Tensor, bf16: bool) -> Tensor:
-    if not bf16:
+def _fake_pack(weight_x: Tensor, weight_h: Tensor, precision: str) -> Tensor:
+    if precision == "f32":
         return weight_x.new_empty(weight_x.numel() + weight_h.numel())
     directions, rows, inputs = weight_x.shape
+    if precision == "int8":
+        # In fours, and for each column a scale and a sum, four bytes each, in both blocks of weights.
+        size = directions * rows * (inputs + -inputs % 4 + weight_h.shape[2] + 16)
+        return weight_x.new_empty(size, dtype=torch.uint8)
     return weight_x.new_empty(directions * rows * (inputs + inputs % 2) + weight_h.numel(), dtype=torch.bfloat16)
 
 
@@ -235,6 +240,10 @@ def _fake_verified(*arguments: Any, by: Callable[..., tuple[Tensor, ...]]) -> tu
 def _fake_fingerprint(weights: Sequence[Tensor]) -> Tensor:
     pieces = sum(-(-tensor.numel() * tensor.element_size() // _PIECE) for tensor in weights)
     return weights[0].new_empty(pieces, 8, dtype=torch.int64)
+
+
+def _fake_input_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return x.new_empty(len(x), len(weight))
 
 
 def _fake_states(cell: str, x: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:

@@ -23,13 +23,13 @@ class Packed(NamedTuple):
     """The weights of a layer as inference reads them."""
 
     weights: Tensor
-    """both weights of all directions in the blocks that the C++ side multiplies, float32 or bfloat16"""
+    """both weights of all directions in the blocks that the C++ side multiplies, float32, bfloat16, or bytes of int8"""
     vectors: Tensor
     """(D, G + n, H): biases, then the ``own`` of :class:`~seqkit.kernels.layout.Layer`"""
 
 
 class _Kept(NamedTuple):
-    bf16: bool
+    precision: str
     fingerprint: Tensor
     packed: Packed
 
@@ -65,15 +65,15 @@ class PackedWeights:
         self._kept: _Kept | None = None
         self._verified_in = 0
 
-    def standing(self, bf16: bool) -> Packed | None:
+    def standing(self, precision: str) -> Packed | None:
         """The packed weights, if they were verified since the weights stand still."""
         kept, hold = self._kept, self.hold
-        trusted = kept is not None and kept.bf16 == bf16 and hold.active and self._verified_in == hold.number
+        trusted = kept is not None and kept.precision == precision and hold.active and self._verified_in == hold.number
         return kept.packed if trusted and kept is not None else None
 
     def apply(
         self, name: str, before: tuple[Any, ...], after: tuple[Any, ...], tensors: list[Tensor],
-        packing: Callable[[list[Tensor]], Packed], bf16: bool = False,
+        packing: Callable[[list[Tensor]], Packed], precision: str = "f32",
     ) -> Sequence[Tensor]:  # fmt: skip
         """What an operator gives for the weights as they are now, by those that are kept if they still are.
 
@@ -83,12 +83,12 @@ class PackedWeights:
             after: arguments after them.
             tensors: the weights.
             packing: packs copies of them.
-            bf16: whether that rounds.
+            precision: what that rounds them to.
         """
-        standing = self.standing(bf16)
+        standing = self.standing(precision)
         if standing is None:
             kept, number = self._kept, self.hold.number
-            if kept is not None and kept.bf16 == bf16:
+            if kept is not None and kept.precision == precision:
                 # Not by the call of the operator itself, a function in Python that only hands everything on.
                 verify = operator(name + "_verified")._op
                 out, h, c, same = verify(*before, *kept.packed, *after, tensors, kept.fingerprint)
@@ -98,7 +98,7 @@ class PackedWeights:
             # From copies: another process may be writing to the weights.
             copies = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in tensors]
             standing = packing(copies)
-            self._kept = _Kept(bf16, operator("fingerprint")(copies), standing)
+            self._kept = _Kept(precision, operator("fingerprint")(copies), standing)
             self._verified_in = number
         result: Sequence[Tensor] = operator(name)._op(*before, *standing, *after)
         return result
@@ -151,20 +151,20 @@ def _with_tensors(layers: Sequence[Sequence[Weights]], tensors: Sequence[Tensor]
     ]
 
 
-def pack_stack(layers: Sequence[Sequence[Weights]], bf16: bool) -> Packed:
+def pack_stack(layers: Sequence[Sequence[Weights]], precision: str) -> Packed:
     """The weights of all layers, packed, one after another."""
-    parts = [pack(weights, bf16) for weights in layers]
+    parts = [pack(weights, precision) for weights in layers]
     return parts[0] if len(parts) == 1 else Packed(*(torch.cat(same) for same in zip(*parts, strict=True)))
 
 
-def packing_of(layers: Callable[[], Sequence[Sequence[Weights]]], bf16: bool) -> Callable[[list[Tensor]], Packed]:
+def packing_of(layers: Callable[[], Sequence[Sequence[Weights]]], precision: str) -> Callable[[list[Tensor]], Packed]:
     """What packs the tensors of layers (:func:`tensors_of` of each in turn), given in their order."""
-    return lambda tensors: pack_stack(_with_tensors(layers(), tensors), bf16)
+    return lambda tensors: pack_stack(_with_tensors(layers(), tensors), precision)
 
 
-def pack(weights: Sequence[Weights], bf16: bool) -> Packed:
+def pack(weights: Sequence[Weights], precision: str) -> Packed:
     """The weights of all directions of a layer, packed."""
     layer = layer_of(weights)
     directions, _, hidden = layer.weight_h.shape
     vectors = torch.cat([layer.bias.view(directions, -1, hidden), layer.own], 1)
-    return Packed(operator("pack")(layer.weight_x, layer.weight_h, bf16), vectors)
+    return Packed(operator("pack")(layer.weight_x, layer.weight_h, precision), vectors)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,16 +22,16 @@ from seqkit.kernels.operators import CELLS, operator, operator_name
 from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directions
 
 
-def run_phased(call: LayerCall) -> tuple[Tensor, CellState]:
-    """See :meth:`~seqkit.kernels.base.Kernel.run`."""
-    return run_directions(call, _direction)
+def run_phased(call: LayerCall, precision: str) -> tuple[Tensor, CellState]:
+    """See :meth:`~seqkit.kernels.base.Kernel.run`; "int8" is the precision of the input product."""
+    return run_directions(call, partial(_direction, precision))
 
 
 def _direction(
-    cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: Tensor, reverse: bool
+    precision: str, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: Tensor, reverse: bool
 ) -> tuple[Tensor, Tensor]:
     weight_h = weights.weight_h
-    parts, own = input_product(x, weights.weight_x, weights.bias), own_rows(weights, weight_h.shape[1])
+    parts, own = input_product(x, weights.weight_x, weights.bias, precision), own_rows(weights, weight_h.shape[1])
     keep = torch.is_grad_enabled() and any(t.requires_grad for t in (parts, weight_h, own, state))
     out, final, _, _ = operator("phased")(operator_name(cell), parts, lengths, weight_h, own, state, reverse, keep)
     return out, final

@@ -6,6 +6,7 @@ B batch, T time, H hidden units, G gates, S states, n rows of the cell's own par
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,15 +20,15 @@ from seqkit.kernels.operators import CELLS, operator, operator_name
 from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directions
 
 
-def run_scan(call: LayerCall) -> tuple[Tensor, CellState]:
-    """See :meth:`~seqkit.kernels.base.Kernel.run`."""
-    return run_directions(call, _direction)
+def run_scan(call: LayerCall, precision: str) -> tuple[Tensor, CellState]:
+    """See :meth:`~seqkit.kernels.base.Kernel.run`; "int8" is the precision of the input product."""
+    return run_directions(call, partial(_direction, precision))
 
 
 def _direction(
-    cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: Tensor, reverse: bool
+    precision: str, cell: Cell, weights: Weights, x: Tensor, lengths: Tensor | None, state: Tensor, reverse: bool
 ) -> tuple[Tensor, Tensor]:
-    parts, hidden = input_product(x, weights.weight_x, weights.bias), weights.weight_h.shape[1]
+    parts, hidden = input_product(x, weights.weight_x, weights.bias, precision), weights.weight_h.shape[1]
     own = own_rows(weights, hidden)
     keep = torch.is_grad_enabled() and any(t.requires_grad for t in (parts, own, state))
     out, final, _ = operator("scan")(operator_name(cell), parts, lengths, own, state, reverse, keep)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -48,6 +48,15 @@ def check_dtypes(x: Tensor, state: Mapping[str, Tensor] | None, dtype: torch.dty
         if tensor.dtype != dtype:
             ours, theirs = (str(each).removeprefix("torch.") for each in (dtype, tensor.dtype))
             raise UsageError(f"{name} is {theirs}, but the layer's weights are {ours}; convert one: x.to({dtype})")
+
+
+def check_gradients(precision: str, tensors: Iterable[Tensor]) -> None:
+    """Raises :class:`UsageError` for gradients of products of 8-bit integers, which have none."""
+    if precision == "int8" and torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
+        raise UsageError(
+            "precision 'int8' is for inference and has no gradients; call the layer inside torch.no_grad(), or train "
+            "with 'f32' or 'bf16'"
+        )
 
 
 def checked_lengths(lengths: Lengths, x: Tensor) -> Tensor | None:

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from seqkit.cells import Cell, make_cell
 from seqkit.errors import UsageError, unknown
-from seqkit.kernels import PRECISIONS, Cudnn, OnePiece, PackedStack, Weights, kernel_name
+from seqkit.kernels import INFERENCE_PRECISIONS, Cudnn, OnePiece, PackedStack, Weights, kernel_name
 from seqkit.layers.call_checks import Lengths, check_kinds, check_sizes, check_state, checked_lengths
 from seqkit.layers.convert import cell_of, copy_from_torch, layer_to_torch
 from seqkit.layers.direction import Direction, make_direction, plain_weights, weights_of
@@ -59,7 +59,8 @@ class Recurrent(nn.Module):
         kernel: how the time loop runs: ``"auto"``, or a name of ``seqkit.kernels.KERNELS``; None: the value of
             ``SEQKIT_KERNELS`` when the layer is constructed, else ``"auto"``.
         precision: ``"f32"``, or ``"bf16"``: products of matrices may round both sides to bfloat16 where the processor
-            multiplies those faster; sums, gates, states and gradients stay in float32.
+            multiplies those faster; sums, gates, states and gradients stay in float32. ``"int8"``, for inference alone:
+            to 8-bit integers, of weights with a scale for each row, of inputs and states with one for each of theirs.
         device: where the weights are; None: torch's default.
         dtype: of the weights; None: torch's default.
         cell_options: arguments of the cell, such as ``reset="before"`` for a GRU.
@@ -92,8 +93,8 @@ class Recurrent(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        if precision not in PRECISIONS:
-            raise unknown("precision", precision, PRECISIONS)
+        if precision not in INFERENCE_PRECISIONS:
+            raise unknown("precision", precision, INFERENCE_PRECISIONS)
         self.cell = zoned_out(make_cell(cell, **cell_options), zoneout)
         dropouts = {"dropout": dropout, "weight_dropout": weight_dropout, "variational_dropout": variational_dropout}
         check_dropouts(self.cell, recurrent_dropout, **dropouts)

@@ -16,7 +16,8 @@ from seqkit.data.readers import has_nothing
 from seqkit.devices import device_of, find_device, usable_device
 from seqkit.errors import SeqkitError, UsageError, unknown
 from seqkit.files import json_bytes, read_json
-from seqkit.layers import Head
+from seqkit.kernels import INFERENCE_PRECISIONS, ready
+from seqkit.layers import Head, Recurrent
 from seqkit.layers.bounded import TooLarge, bounded_tensors
 from seqkit.pages import table
 from seqkit.runs.directory import RunDirectory
@@ -135,18 +136,43 @@ class OpenedRun(NamedTuple):
     codec: AnyCodec
 
 
-def load(path: str | Path, device: str | None = None, cell: GivenCell = None) -> Model:
+def load(path: str | Path, device: str | None = None, cell: GivenCell = None, precision: str | None = None) -> Model:
     """The best model of a run; ``load("runs/my-run").predict(["a great film"])``.
 
     ``device`` is ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``; None: what the run's option says, or what ``auto``
     means where that is not there. ``cell`` is needed by a run whose cell is somebody's own: its class, or
-    ``"my.py:MyCell"``, a file that is run. Nothing that a run has recorded is ever run.
+    ``"my.py:MyCell"``, a file that is run. Nothing that a run has recorded is ever run. ``precision`` is that of the
+    products of recurrent layers: ``"f32"``, ``"bf16"`` or ``"int8"``; None: what the run was trained with.
 
-    Raises :class:`UsageError` for a folder that is no run, a device that is not there, and a cell that has to be given,
-    :class:`SeqkitError` for a run that is damaged or newer, and for a cell whose source has changed since.
+    Raises :class:`UsageError` for a folder that is no run, a device or a precision that is not there, and a cell that
+    has to be given, :class:`SeqkitError` for a run that is damaged or newer, and for a cell whose source has changed
+    since.
     """
     where = None if device is None else find_device(device)
-    return load_model(open_run(Path(path), cell), where, cell)
+    model = load_model(open_run(Path(path), cell), where, cell)
+    if precision is not None:
+        set_precision(model, precision)
+    return model
+
+
+def set_precision(model: Model, precision: str) -> None:
+    """Sets that of the products of all recurrent layers.
+
+    Raises :class:`UsageError` where there are none, and for ``"int8"`` where float32 would run in its place.
+    """
+    if precision not in INFERENCE_PRECISIONS:
+        raise unknown("precision", precision, INFERENCE_PRECISIONS)
+    layers = [module for module in model.head.modules() if isinstance(module, Recurrent)]
+    if not layers:
+        raise UsageError(f"a {model.task.name} model has no recurrent layers whose precision could be chosen")
+    if precision == "int8" and not ready():
+        raise UsageError(
+            "precision 'int8' needs the native kernels, which are not built here; run: seqkit kernels build"
+        )
+    if precision == "int8" and device_of(model.head).type != "cpu":
+        raise UsageError("precision 'int8' is for a CPU; give --device cpu as well")
+    for layer in layers:
+        layer.precision = precision
 
 
 def load_model(opened: OpenedRun, device: torch.device | None = None, cell: GivenCell = None) -> Model:

@@ -413,8 +413,10 @@ def test_torch_finds_the_operators_well_made(name, bf16):
         out, final, kept_h, kept = torch.ops.seqkit.forward(*detached)
     back = (*detached[:7], kept_h, kept, torch.randn_like(out), torch.randn_like(final), 16, bf16, 1, 1, True)
     torch.library.opcheck(torch.ops.seqkit.backward, back, test_utils=checks)
-    torch.library.opcheck(torch.ops.seqkit.pack, (*detached[3:5], bf16), test_utils=checks)
-    packed = torch.ops.seqkit.pack(*detached[3:5], bf16)
+    precision = "bf16" if bf16 else "f32"
+    for each in (precision, "int8"):
+        torch.library.opcheck(torch.ops.seqkit.pack, (*detached[3:5], each), test_utils=checks)
+    packed = torch.ops.seqkit.pack(*detached[3:5], precision)
     vectors = torch.cat([detached[5].view(2, -1, 16), detached[6]], 1)
     h, c = (*detached[7].unbind(0), None)[:2]
     for lengths, start in ((detached[2], (h, c)), (None, (None, None))):
@@ -425,12 +427,12 @@ def test_torch_finds_the_operators_well_made(name, bf16):
         torch.library.opcheck(torch.ops.seqkit.infer_verified, given, test_utils=checks)
         assert torch.ops.seqkit.infer_verified(*given)[3]
         assert not torch.ops.seqkit.infer_verified(*given[:-2], weights[::-1], given[-1])[3]
-    packed = torch.ops.seqkit.pack(*(weight[:1] for weight in detached[3:5]), bf16)
+    packed = torch.ops.seqkit.pack(*(weight[:1] for weight in detached[3:5]), precision)
     for start in ((h[:, :1], None if c is None else c[:, :1]), (None, None)):
         given = (name, detached[1][:, 0], packed, vectors[:1], *start, 16, 1, 1)
         torch.library.opcheck(torch.ops.seqkit.step, given, test_utils=checks)
     packed, vectors = (
-        torch.ops.seqkit.pack(*detached[3:5], bf16),
+        torch.ops.seqkit.pack(*detached[3:5], precision),
         torch.cat([detached[5].view(2, -1, 16), detached[6]], 1),
     )
     found = torch.ops.seqkit.infer(name, detached[1], detached[2], packed, vectors, h, c, 16, 1, 1)

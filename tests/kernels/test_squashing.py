@@ -69,7 +69,7 @@ def test_weights_are_rounded_to_the_nearest_bf16_and_ties_to_even():
     # Just below a tie, a tie, just above: of numbers whose last bit is 0 and of numbers whose last bit is 1.
     bits |= np.random.default_rng(1).choice(np.array([0x7FFF, 0x8000, 0x8001], np.uint32), bits.shape)
     weight = torch.from_numpy(bits.view(np.float32)).unsqueeze(0)
-    packed = OPERATORS.pack(weight, torch.zeros(1, 64, H), True).view(torch.int16)
+    packed = OPERATORS.pack(weight, torch.zeros(1, 64, H), "bf16").view(torch.int16)
     # torch rounds ties to even; the order of packed weights is the kernels' own affair.
     expected = weight.bfloat16().view(torch.int16).flatten().sort().values
     assert torch.equal(packed[packed != 0].sort().values, expected)

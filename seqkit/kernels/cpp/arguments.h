@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace seqkit {
@@ -96,7 +97,7 @@ Sizes check_layer(const Tensor& x, const LayerWeights& weights, const Options& o
     const Tensor& weight_h = weights.weight_h;
     TORCH_CHECK(x.dim() == 3 && weight_h.dim() == 3, "x must be (B, T, I), weight_h (D, G·H, H)");
     const Sizes z(x.size(0), x.size(1), x.size(2), weight_h.size(0), Cell::GATES, weight_h.size(2), options.units,
-                  options.bf16);
+                  options.bf16 ? Precision::bf16 : Precision::f32);
     check_sizes(z, options.slices, options.team);
     check(x, "x", {z.B, z.T, z.I});
     check(weight_h, "weight_h", {z.D, z.G * z.H, z.H});
@@ -131,8 +132,19 @@ struct InitialStates {
     }
 };
 
+inline Precision precision_named(std::string_view name) {
+    TORCH_CHECK(name == "f32" || name == "bf16" || name == "int8", "no precision '", std::string(name), "'");
+    return name == "f32" ? Precision::f32 : name == "bf16" ? Precision::bf16 : Precision::int8;
+}
+
+inline Precision precision_of(const Tensor& packed) {
+    const at::ScalarType type = packed.scalar_type();
+    return type == at::kBFloat16 ? Precision::bf16 : type == at::kByte ? Precision::int8 : Precision::f32;
+}
+
 // Packed weights from element n on.
 inline Operand operand_at(const Tensor& packed, int64_t n) {
+    if (packed.scalar_type() == at::kByte) return {nullptr, nullptr, packed.const_data_ptr<uint8_t>() + n};
     if (packed.scalar_type() == at::kBFloat16) return {nullptr, packed.const_data_ptr<BFloat16>() + n};
     return {packed.const_data_ptr<float>() + n, nullptr};
 }

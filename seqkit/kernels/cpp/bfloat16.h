@@ -14,11 +14,16 @@ namespace seqkit {
 
 inline int64_t even(int64_t n) { return (n + 1) / 2 * 2; }
 
-// One side of a product: float32, or, where `rounded` is set, its bfloat16 copy, which the product then reads.
+// One side of a product: float32, or, where `rounded` or `bytes` is set, its copy in bfloat16 or 8-bit integers, which
+// the product then reads; `scales` are those of rows or columns of integers.
 struct Operand {
     const float* full;
     const BFloat16* rounded;
-    Operand operator+(int64_t n) const { return {full ? full + n : nullptr, rounded ? rounded + n : nullptr}; }
+    const uint8_t* bytes = nullptr;
+    const float* scales = nullptr;
+    Operand operator+(int64_t n) const {
+        return {full ? full + n : nullptr, rounded ? rounded + n : nullptr, bytes ? bytes + n : nullptr, scales};
+    }
 };
 
 C10_NOINLINE inline void round_row(const float* from, int64_t count, BFloat16* to) {

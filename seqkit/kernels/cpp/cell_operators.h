@@ -39,7 +39,7 @@ struct CellOperators {
 
 template <class Cell>
 int64_t kept_floats(int64_t H) {
-    return kept_size<Cell>(Sizes(0, 0, 0, 1, Cell::GATES, H, H, false));
+    return kept_size<Cell>(Sizes(0, 0, 0, 1, Cell::GATES, H, H));
 }
 
 template <class Cell>

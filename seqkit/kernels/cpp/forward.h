@@ -5,12 +5,12 @@
 // written; the other states are written in place, each member's own units.
 #pragma once
 
-#include "bfloat16.h"
 #include "buffer.h"
 #include "cells/cell.h"
 #include "in_place.h"
 #include "plan.h"
 #include "product.h"
+#include "rounded_rows.h"
 #include "sizes.h"
 #include "team.h"
 #include "vector.h"
@@ -65,7 +65,7 @@ struct Forward {
     int64_t kept_block = 0;
     Buffer memory{};
     Part x_rows{}, product_of_block{}, products_in_place{};
-    BFloat16Buffer rounded{};
+    RoundedRows rounded{};
     c10::SmallVector<float*, 16> out_row{};
 
     bool reverse() const { return d == 1; }
@@ -85,9 +85,8 @@ struct Forward {
 
     // The rows of the step at hand, (rows, ld), as the left side of products.
     Operand operand(const float* from) const {
-        if (!z.bf16) return {from, nullptr};
-        for (int64_t i = 0; i < rows; i++) round_row(from + i * z.ld, z.H, rounded.get() + i * z.ld);
-        return {from, rounded.get()};
+        for (int64_t i = 0; rounded.rounds() && i < rows; i++) rounded.set(i, from + i * z.ld, z.H);
+        return rounded.operand(from);
     }
 
     // The recurrent product of a stage for one block: (rows, gates of the stage, units of a block).
@@ -100,9 +99,18 @@ struct Forward {
 
     void multiply(int64_t block, const Stage& stage, const Operand& left, float* to) const {
         if (in_place.h) return recurrent_in_place(block, stage, left.full, to);
-        const int64_t width = stage.gates * z.NB, pair = z.bf16 ? 2 : 1;  // bfloat16 has two numbers in a column
-        const Operand right = weight_h + (block * z.H * z.G + stage.first_gate * pair) * z.NB;
+        const int64_t width = stage.gates * z.NB;
+        const Operand right = block_of(weight_h, block, z.H, stage.first_gate);
         product(rows, width, z.H, left, z.ld, right, z.G * z.NB, to, width, false);
+    }
+
+    // The packed weights of a block, (K, G, units of a block), from one of its gates on.
+    Operand block_of(const Operand& weights, int64_t block, int64_t K, int64_t first_gate) const {
+        const int64_t width = z.G * z.NB, first = first_gate * z.NB;
+        const Operand whole = weights + block * width * z.packed_rows(K);
+        if (!whole.bytes) return whole + first * (z.bf16 ? 2 : 1);  // bfloat16 has two numbers in a column
+        const float* scales = reinterpret_cast<const float*>(whole.bytes + quad(K) * width);
+        return {nullptr, nullptr, whole.bytes + first * kQuad, scales + first};
     }
 
     // The first block has those of all blocks of this member computed.
@@ -117,11 +125,11 @@ struct Forward {
     template <class Cell>
     void run() {
         begin<Cell>();
-        const BFloat16Buffer rounded_x = bfloat16_buffer(z.bf16 ? ForwardScratch::x_rows(s) * z.inputs() : 0);
+        const RoundedRows rounded_x(z, ForwardScratch::x_rows(s), z.inputs());
         for (int64_t start = 0; start < s.steps();) {
             int64_t end = start, count = 0;
             while (end < s.steps() && (end == start || count + s.rows[end] <= kInputRows)) count += s.rows[end++];
-            input_product(start, end, count, rounded_x.get());
+            input_product(start, end, count, rounded_x);
             chunk_row = 0;
             for (t = start; t < end; t++) step<Cell>();
             start = end;
@@ -144,10 +152,10 @@ struct Forward {
 
     template <class Cell>
     void begin() {
-        memory = buffer_of({z.bf16 ? 0 : ForwardScratch::x_rows(s) * z.I, s.size() * z.G * z.NB,
+        memory = buffer_of({z.bf16 || z.int8 ? 0 : ForwardScratch::x_rows(s) * z.I, s.size() * z.G * z.NB,
                             in_place.h ? s.size() * z.G * unit_count : 0},
                            {&x_rows, &product_of_block, &products_in_place});
-        rounded = bfloat16_buffer(z.bf16 ? s.size() * z.ld : 0);
+        rounded = RoundedRows(z, s.size(), z.ld);
         out_row.resize(s.size());
         kept_block = kept_block_size<Cell>(z);
         c = shared.c.get();
@@ -170,13 +178,13 @@ struct Forward {
 
     // x W_x for the steps from start to end, this member's blocks. Then the team meets: what each step reads is there,
     // and no member still reads what the next step overwrites.
-    void input_product(int64_t start, int64_t end, int64_t count, BFloat16* rounded_x) {
+    void input_product(int64_t start, int64_t end, int64_t count, const RoundedRows& rounded_x) {
         int64_t row = 0;
         for (int64_t step = start; step < end; step++)
             for (int64_t i = 0; i < s.rows[step]; i++, row++) {
                 const float* from = x + (s.sequence[i] * z.T + time_of(step, s.length[i], reverse())) * z.I;
-                if (z.bf16)
-                    round_row(from, z.I, rounded_x + row * z.inputs());
+                if (rounded_x.rounds())
+                    rounded_x.set(row, from, z.I);
                 else
                     std::memcpy(x_rows.get() + row * z.I, from, z.I * sizeof(float));
             }
@@ -191,8 +199,8 @@ struct Forward {
         for (int64_t block = first_block; block < last_block; block++) {
             float* to = shared.x.get() + block * ForwardScratch::x_rows(s) * width;
             if (in_place.x) pack_block(z, in_place.x, block, K, packed.get());
-            const Operand right = in_place.x ? Operand{packed.get(), nullptr} : weight_x + block * K * width;
-            product(count, width, K, {x_rows.get(), rounded_x}, K, right, width, to, width, false);
+            const Operand right = in_place.x ? Operand{packed.get(), nullptr} : block_of(weight_x, block, z.I, 0);
+            product(count, width, K, rounded_x.operand(x_rows.get()), K, right, width, to, width, false);
         }
         member.meet();
     }

@@ -22,20 +22,23 @@ namespace seqkit {
 template <class Number>
 void pack_into(const Tensor& weight_x, const Tensor& weight_h, const Sizes& z, Number* to) {
     pack_rows(weight_x.const_data_ptr<float>(), z.D, z.G, z.H, z.I, to);
-    pack_rows(weight_h.const_data_ptr<float>(), z.D, z.G, z.H, z.H, to + z.D * z.G * z.H * z.inputs());
+    pack_rows(weight_h.const_data_ptr<float>(), z.D, z.G, z.H, z.H, to + z.D * z.G * z.H * z.packed_rows(z.I));
 }
 
-inline int64_t packed_size(const Sizes& z) { return z.D * z.G * z.H * (z.inputs() + z.H); }
+inline int64_t packed_size(const Sizes& z) { return z.D * z.G * z.H * (z.packed_rows(z.I) + z.packed_rows(z.H)); }
 
-inline Tensor pack(const Tensor& weight_x_, const Tensor& weight_h_, bool bf16) {
+inline Tensor pack(const Tensor& weight_x_, const Tensor& weight_h_, Precision precision) {
     const Tensor weight_x = weight_x_.contiguous(), weight_h = weight_h_.contiguous();
     const int64_t D = weight_h.size(0), H = weight_h.size(2), G = weight_h.size(1) / H, I = weight_x.size(2);
     check(weight_h, "weight_h", {D, G * H, H});
     check(weight_x, "weight_x", {D, G * H, I});
-    const Sizes z(0, 0, I, D, G, H, H, bf16);
-    Tensor packed = at::empty({packed_size(z)}, weight_x.options().dtype(bf16 ? at::kBFloat16 : at::kFloat));
-    if (bf16)
+    const Sizes z(0, 0, I, D, G, H, H, precision);
+    const at::ScalarType type = z.bf16 ? at::kBFloat16 : z.int8 ? at::kByte : at::kFloat;
+    Tensor packed = at::empty({packed_size(z)}, weight_x.options().dtype(type));
+    if (z.bf16)
         pack_into(weight_x, weight_h, z, packed.mutable_data_ptr<BFloat16>());
+    else if (z.int8)
+        pack_into(weight_x, weight_h, z, packed.mutable_data_ptr<uint8_t>());
     else
         pack_into(weight_x, weight_h, z, packed.mutable_data_ptr<float>());
     return packed;
@@ -91,7 +94,7 @@ template <class Cell>
 Inferred infer(const InferenceArguments& a) {
     TORCH_CHECK(a.x.dim() == 3 && a.vectors.dim() == 3, "x must be (B, T, I), vectors (D, n, H)");
     const Sizes z(a.x.size(0), a.x.size(1), a.x.size(2), a.vectors.size(0), Cell::GATES, a.vectors.size(2), a.units,
-                  a.packed.scalar_type() == at::kBFloat16);
+                  precision_of(a.packed));
     check_sizes(z, a.slices, a.team);
     check(a.x, "x", a.x.sizes());
     check_packed<Cell>(a, packed_size(z));
@@ -108,7 +111,7 @@ template <class Cell>
 Inferred step(const InferenceArguments& a) {
     TORCH_CHECK(a.x.dim() == 2 && a.vectors.dim() == 3 && a.vectors.size(0) > 0, "x must be (B, I), vectors (L, n, H)");
     const int64_t B = a.x.size(0), L = a.vectors.size(0), units = a.units;
-    const Sizes z(B, 1, a.x.size(1), 1, Cell::GATES, a.vectors.size(2), units, a.packed.scalar_type() == at::kBFloat16);
+    const Sizes z(B, 1, a.x.size(1), 1, Cell::GATES, a.vectors.size(2), units, precision_of(a.packed));
     Sizes next = z;
     next.I = units;
     check_sizes(z, a.slices, a.team);
@@ -173,7 +176,7 @@ Sizes sizes_in_place(const InPlaceArguments& a, int64_t T, int64_t D) {
                 "weights or x do not fit");
     check(a.x, "x", a.x.sizes());
     const int64_t units = a.weights[1].size(1), H = (units + kUnitMultiple - 1) / kUnitMultiple * kUnitMultiple;
-    const Sizes z(a.x.size(0), T, a.x.size(-1), D, Cell::GATES, H, units, false);
+    const Sizes z(a.x.size(0), T, a.x.size(-1), D, Cell::GATES, H, units);
     check_sizes(z, 1, a.team);
     return z;
 }

@@ -38,7 +38,7 @@ void run_forward(const LayerForward& layer, bool from_zeros, std::atomic<bool>& 
     c10::SmallVector<ForwardScratch, 2> scratch;
     for (int64_t item = 0; item < items; item++)
         scratch.emplace_back(z, layer.plan.slices[item / z.D], Cell::STATES, Cell::forward_scratch(z));
-    run_in_teams(items, layer.team, z.bf16, [&](int64_t item, const Member& member) {
+    run_in_teams(items, layer.team, z.bf16 || z.int8, [&](int64_t item, const Member& member) {
         if (layer.verification) layer.verification->check_share(item * member.size + member.number, items * member.size);
         const int64_t d = item % z.D;
         const float* bias = layer.vectors + d * (z.G + Cell::OWN) * z.H;
@@ -48,8 +48,8 @@ void run_forward(const LayerForward& layer, bool from_zeros, std::atomic<bool>& 
             .member = member,
             .d = d,
             .x = layer.x,
-            .weight_x = layer.packed + d * gates * z.inputs(),
-            .weight_h = layer.packed + gates * (z.D * z.inputs() + d * z.H),
+            .weight_x = layer.packed + d * gates * z.packed_rows(z.I),
+            .weight_h = layer.packed + gates * (z.D * z.packed_rows(z.I) + d * z.packed_rows(z.H)),
             .in_place = layer.in_place[d],
             .bias = bias,
             .own = bias + gates,

@@ -1,14 +1,15 @@
 // The time loop of seqkit's cells for the CPU as torch operators. This is the one file that is compiled; it includes
 // all the others, which are best read in this order:
 //
-//   vector.h squash.h buffer.h bfloat16.h        numbers
+//   vector.h squash.h buffer.h bfloat16.h int8.h numbers
 //   sizes.h plan.h team.h                        how hidden units, the batch and threads are divided
-//   product.h pack.h in_place.h                  matrix products, and weights in the order in which they are read
+//   product.h pack.h in_place.h rounded_rows.h   matrix products, and weights in the order in which they are read
 //   fingerprint.h                                whether packed weights are still those of now
 //   forward.h backward.h                         the loops over time
 //   cells/                                       what happens in one step; cell.h says what the loops ask of a cell
 //   gradients.h                                  products over all time steps at once
 //   arguments.h layer.h inference.h training.h   the operators
+//   input_product.h                              that of the two loops below, in 8-bit integers
 //   scan.h                                       those of cells without a recurrent product
 //   phased.h                                     those of cells with several, or with sums over their units
 //   cell_operators.h                             those of each cell, by name
@@ -18,6 +19,7 @@
 #include "cell_operators.h"
 #include "cells/all.h"
 #include "inference.h"
+#include "input_product.h"
 #include "product.h"
 #include "sizes.h"
 #include "training.h"
@@ -44,6 +46,7 @@ static Cells cells({kCells, std::size(kCells)});
 
 static void define_operators(torch::Library& m) {
     m.def("multiplies_bf16() -> bool", &multiplies_bf16);
+    m.def("multiplies_int8() -> bool", &multiplies_int8);
     m.def("kept_floats(str cell, int hidden_size) -> int",
           [](std::string_view cell, int64_t H) { return cells.of(cell, &CellOperators::kept_floats)(H); });
     m.def("keeps_only_h(str cell) -> bool", [](std::string_view cell) { return cells.find(cell).keeps_only_h; });
@@ -51,7 +54,7 @@ static void define_operators(torch::Library& m) {
     m.def("products(str cell) -> int", [](std::string_view cell) { return cells.find(cell).products; });
     // The address of a CellTable in another library of these very sources, which stays loaded.
     m.def("add_cells(int table) -> ()", [](int64_t table) { cells.add(reinterpret_cast<CellTable*>(table)); });
-    m.def("pack(Tensor weight_x, Tensor weight_h, bool bf16) -> Tensor");
+    m.def("pack(Tensor weight_x, Tensor weight_h, str precision) -> Tensor");
     m.def(
         "forward(str cell, Tensor x, Tensor? lengths, Tensor weight_x, Tensor weight_h, Tensor bias, Tensor own, "
         "Tensor state, int units, bool bf16, int slices, int team) -> (Tensor, Tensor, Tensor, Tensor)");
@@ -69,6 +72,7 @@ static void define_operators(torch::Library& m) {
         "step_in_place(str cell, Tensor x, Tensor[] weights, int layers, Tensor? h, Tensor? c, int team) -> (Tensor, "
         "Tensor, Tensor)");
     m.def("fingerprint(Tensor[] weights) -> Tensor");
+    m.def("int8_input_product(Tensor x, Tensor weight, Tensor bias) -> Tensor");
     m.def(
         "infer_verified(str cell, Tensor x, Tensor? lengths, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int "
         "units, int slices, int team, Tensor[] weights, Tensor fingerprint) -> (Tensor, Tensor, Tensor, bool)");
@@ -95,7 +99,9 @@ static void define_operators(torch::Library& m) {
 
 // Schemas are flat, and here alone arguments have an order.
 static void implement_operators(torch::Library& m) {
-    m.impl("pack", &pack);
+    m.impl("pack", [](const Tensor& weight_x, const Tensor& weight_h, std::string_view precision) {
+        return pack(weight_x, weight_h, precision_named(precision));
+    });
     m.impl("forward", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_x,
                          const Tensor& weight_h, const Tensor& bias, const Tensor& own, const Tensor& state,
                          int64_t units, bool bf16, int64_t slices, int64_t team) {
@@ -122,6 +128,7 @@ static void implement_operators(torch::Library& m) {
         return cells.of(cell, &CellOperators::step_in_place)({cell, x, weights, layers, h, c, team});
     });
     m.impl("fingerprint", &fingerprint);
+    m.impl("int8_input_product", &int8_input_product);
     m.impl("infer_verified",
            [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& packed,
               const Tensor& vectors, const OptionalTensor& h, const OptionalTensor& c, int64_t units, int64_t slices,

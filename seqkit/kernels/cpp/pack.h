@@ -43,6 +43,17 @@ inline void pack_rows(const float* weight, int64_t D, int64_t G, int64_t H, int6
     });
 }
 
+// The same for 8-bit integers, each block as quantize_block has it.
+inline void pack_rows(const float* weight, int64_t D, int64_t G, int64_t H, int64_t K, uint8_t* to) {
+    const int64_t width = G * gates_block(G, H), blocks = H * G / width;
+    const Buffer full = buffer(D * G * H * K);
+    pack_rows(weight, D, G, H, K, full.get());
+    at::parallel_for(0, D * blocks, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t item = begin; item < end; item++)
+            quantize_block(full.get() + item * K * width, K, width, to + item * quantized_rows(K) * width);
+    });
+}
+
 // (D, R, H) to (D, blocks, R, units of a block), or for bfloat16 (D, blocks, R / 2, units of a block, 2); R is even.
 template <class Number>
 void pack_columns(const float* weight, int64_t D, int64_t R, int64_t H, Number* to) {

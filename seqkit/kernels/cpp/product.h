@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bfloat16.h"
+#include "int8.h"
 #include "vector.h"
 
 #include <ATen/native/CPUBlas.h>
@@ -53,10 +54,12 @@ inline bool product_of_row(int64_t N, int64_t K, const float* A, const float* B,
     return false;
 }
 
-// C = A B, or C += A B, for up to kProductRows rows.
+// C = A B, or C += A B where that is not of 8-bit integers, for up to kProductRows rows.
 inline void product_of_rows(int64_t M, int64_t N, int64_t K, const Operand& A, int64_t lda, const Operand& B,
                             int64_t ldb, float* C, int64_t ldc, bool add) {
-    if (B.rounded)
+    if (B.bytes)
+        int8_product(M, N, K, A.bytes, A.scales, lda, B.bytes, B.scales, ldb, C, ldc);
+    else if (B.rounded)
         at::native::cpublas::brgemm(M, N, K, lda, ldb, ldc, add, A.rounded, B.rounded, C);
     else
         at::native::cpublas::brgemm(M, N, K, lda, ldb, ldc, add, A.full, B.full, C);
@@ -65,10 +68,12 @@ inline void product_of_rows(int64_t M, int64_t N, int64_t K, const Operand& A, i
 // The same for any number of rows.
 C10_NOINLINE inline void product(int64_t M, int64_t N, int64_t K, const Operand& A, int64_t lda, const Operand& B,
                                  int64_t ldb, float* C, int64_t ldc, bool add) {
-    if (!B.rounded && M == 1 && product_of_row(N, K, A.full, B.full, ldb, C, add)) return;
+    if (B.full && M == 1 && product_of_row(N, K, A.full, B.full, ldb, C, add)) return;
     for (int64_t m = 0; m < M; m += kProductRows) {
         const int64_t rows = std::min(kProductRows, M - m);
-        product_of_rows(rows, N, K, A + m * lda, lda, B, ldb, C + m * ldc, ldc, add);
+        Operand left = A + m * lda;
+        if (left.scales) left.scales += m;
+        product_of_rows(rows, N, K, left, lda, B, ldb, C + m * ldc, ldc, add);
     }
 }
 

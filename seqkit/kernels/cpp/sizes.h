@@ -4,6 +4,7 @@
 #pragma once
 
 #include "bfloat16.h"
+#include "int8.h"
 
 #include <cstdint>
 
@@ -21,6 +22,9 @@ inline int64_t wide_block(int64_t H) { return H % 64 == 0 ? 64 : H % 32 == 0 ? 3
 // 4 vectors of AVX-512, which are read from memory one after another.
 inline int64_t gates_block(int64_t G, int64_t H) { return G == 1 ? wide_block(H) : 16; }
 
+// Of both sides of products.
+enum class Precision { f32, bf16, int8 };
+
 struct Sizes {
     int64_t D, B, T, I, H, G;
     int64_t units;                  // hidden units that are not padding
@@ -28,9 +32,10 @@ struct Sizes {
     int64_t wide;                   // units of a block on the way back
     int64_t ld;                     // row length of operands, odd in cache lines, so that rows do not collide
     int64_t state_ld, state_units;  // of the caller's states: from one sequence to the next, and units of each
-    bool bf16;
+    bool bf16, int8;
 
-    Sizes(int64_t B, int64_t T, int64_t I, int64_t D, int64_t G, int64_t H, int64_t units, bool bf16)
+    Sizes(int64_t B, int64_t T, int64_t I, int64_t D, int64_t G, int64_t H, int64_t units,
+          Precision precision = Precision::f32)
         : D(D),
           B(B),
           T(T),
@@ -44,11 +49,14 @@ struct Sizes {
           ld(H + kCacheLine),
           state_ld(D * H),
           state_units(H),
-          bf16(bf16) {}
+          bf16(precision == Precision::bf16),
+          int8(precision == Precision::int8) {}
 
     // For states of n layers or directions without padding units.
     void set_unpadded_states(int64_t n) { state_ld = n * units, state_units = units; }
-    int64_t inputs() const { return bf16 ? even(I) : I; }  // in a row of a product
+    int64_t inputs() const { return bf16 ? even(I) : int8 ? quad(I) : I; }  // in a row of a product
+    // Numbers, or bytes, that K rows of packed weights take for each column.
+    int64_t packed_rows(int64_t K) const { return bf16 ? even(K) : int8 ? quantized_rows(K) : K; }
     int64_t wide_blocks() const { return H / wide; }
 };
 

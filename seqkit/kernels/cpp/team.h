@@ -52,13 +52,13 @@ struct Member {
 // Calls body(item, member) for each item, by every member of one team; teams take turns at the items. oneDNN keeps
 // state of a thread from one product to the next, which has to be released at the end.
 template <class Body>
-void run_in_teams(int64_t items, int64_t team_size, bool bf16, const Body& body, bool uses_products = true) {
+void run_in_teams(int64_t items, int64_t team_size, bool rounded, const Body& body, bool uses_products = true) {
     const int64_t threads = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), items * team_size);
     const auto run = [&](Team* teams, int64_t thread, int64_t running) {
         const int64_t size = std::min(team_size, running), count = running / size, mine = thread / size;
         if (mine < count)
             for (int64_t item = mine; item < items; item += count) body(item, Member{thread % size, size, teams[mine]});
-        if (uses_products) at::native::cpublas::brgemm_release(bf16);
+        if (uses_products) at::native::cpublas::brgemm_release(rounded);
     };
     if (threads == 1) {  // even a parallel region of one thread calls into the operating system
         Team alone;

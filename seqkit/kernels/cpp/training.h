@@ -37,7 +37,7 @@ Forwarded forward(const ForwardArguments& a) {
     const auto options = a.x.options();
     const Tensor x = a.x.contiguous(), state = a.state.contiguous();
     const Tensor vectors = at::cat({w.bias.reshape({z.D, z.G, z.H}), w.own}, 1);
-    const Tensor packed = pack(w.weight_x, w.weight_h, z.bf16);
+    const Tensor packed = pack(w.weight_x, w.weight_h, z.bf16 ? Precision::bf16 : Precision::f32);
     const Plan plan = make_plan(a.lengths, z.B, z.T, a.options.slices);
     Tensor out = at::empty({z.B, z.T, z.D * z.H}, options), final = at::empty(state.sizes(), options);
     Tensor kept_h = in_large_pages(at::empty({z.D, kept_h_rows<Cell>(z), z.H}, options));

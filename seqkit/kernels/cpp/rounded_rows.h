@@ -1,0 +1,34 @@
+// Rows as the left side of products, in the precision that the weights have.
+#pragma once
+
+#include "bfloat16.h"
+#include "int8.h"
+#include "sizes.h"
+
+#include <cstdint>
+
+namespace seqkit {
+
+class RoundedRows {
+  public:
+    RoundedRows() = default;
+    RoundedRows(const Sizes& z, int64_t rows, int64_t ld)
+        : ld_(ld),
+          bf16_(bfloat16_buffer(z.bf16 ? rows * ld : 0)),
+          int8_(z.int8 ? QuantizedRows(rows, ld) : QuantizedRows()) {}
+
+    bool rounds() const { return bf16_ || int8_.bytes(); }
+    void set(int64_t row, const float* from, int64_t count) const {
+        if (bf16_) return round_row(from, count, bf16_.get() + row * ld_);
+        int8_.set(row, from, count);
+    }
+    // These rows; `full` in float32, which are not rounded.
+    Operand operand(const float* full) const { return {full, bf16_.get(), int8_.bytes(), int8_.scales()}; }
+
+  private:
+    int64_t ld_ = 0;
+    BFloat16Buffer bf16_;
+    QuantizedRows int8_;
+};
+
+}  // namespace seqkit
