@@ -8,18 +8,18 @@ B batch, T time, H hidden units, D directions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from seqkit.cells import Cell, CellState
-from seqkit.kernels.base import Kernel, LayerCall, Weights
+from seqkit.kernels.base import Kernel, LayerCall
 from seqkit.kernels.layout import layer_of, pad_units, padded, stack, unpad_outputs, weights_of
 from seqkit.kernels.library import ensure, ensure_or_warn, multiplies_bf16, ready
 from seqkit.kernels.operators import IN_PHASES, Options, forward, operator, operator_name
-from seqkit.kernels.packed import PackedStack, PackedWeights, pack_stack, packing_of, tensors_of
+from seqkit.kernels.packed import PackedStack, PackedWeights, packing_of, tensors_of
 from seqkit.kernels.phased import run_phased
 from seqkit.kernels.plan import plan
 from seqkit.kernels.scan import run_scan
@@ -100,20 +100,18 @@ class Native(Kernel):
         cell, weights, x, lengths, states, cache = call
         h, c = (*(states or ()), None, None)[:2]
         facts = facts_of(cell)
-        out, *final = self.infer(facts, lambda: [weights], tensors, len(weights), x, lengths, (h, c), cache)
+        out, *final = self.infer(facts, tensors, len(weights), x, lengths, (h, c), cache)
         return out, tuple(final[: len(cell.state_names)])
 
     def infer(
-        self, cell: CellFacts, layers: Callable[[], Sequence[Sequence[Weights]]], tensors: list[Tensor],
-        directions: int, x: Tensor, lengths: Tensor | None, states: tuple[Tensor | None, Tensor | None],
-        kept: PackedWeights | None,
+        self, cell: CellFacts, tensors: list[Tensor], directions: int, x: Tensor, lengths: Tensor | None,
+        states: tuple[Tensor | None, Tensor | None], kept: PackedWeights | None,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """A layer over x (B, T, I) without gradients: the output, and both states (empty for a cell that has one).
 
         Args:
             cell: what happens in a step, in short.
-            layers: gives the weights of the layer, as a list of one, where they have to be packed.
-            tensors: the same, as :func:`~seqkit.kernels.packed.tensors_of` has them.
+            tensors: the weights, as :func:`~seqkit.kernels.packed.tensors_of` has them.
             directions: 1 or 2.
             x: (B, T, I).
             lengths: (B), None for T.
@@ -133,10 +131,11 @@ class Native(Kernel):
             # Each weight is read once or a few times, wherever it lies: nothing need be packed, kept or verified.
             found = operator("infer_in_place")(name, x, tensors, directions, *states, team)
         elif kept is None or torch.compiler.is_compiling():
-            found = operator("infer")(name, x, lengths, *pack_stack(layers(), bf16), *states, units, slices, team)
+            packed = packing_of(1, directions, bf16)(tensors)
+            found = operator("infer")(name, x, lengths, *packed, *states, units, slices, team)
         else:
             after = (*states, units, slices, team)
-            found = kept.apply("infer", (name, x, lengths), after, tensors, packing_of(layers, bf16), bf16)
+            found = kept.apply("infer", (name, x, lengths), after, tensors, packing_of(1, directions, bf16), bf16)
         out, h, c = found
         return (out if out.size(2) == directions * units else unpad_outputs(out, directions, units)), h, c
 
@@ -161,8 +160,8 @@ class Native(Kernel):
         return self.bf16 and multiplies_bf16()
 
     def step(
-        self, cell: CellFacts, weights: Callable[[], list[list[Weights]]], tensors: list[Tensor], count: int,
-        units: int, x: Tensor, state: Mapping[str, Tensor] | None, kept: PackedStack,
+        self, cell: CellFacts, tensors: list[Tensor], count: int, units: int, x: Tensor,
+        state: Mapping[str, Tensor] | None, kept: PackedStack,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """A step without gradients through a stack of ``count`` layers in one direction.
 
@@ -186,5 +185,5 @@ class Native(Kernel):
             found = operator("step_in_place")._op(name, x, tensors, count, h, c, team)
         else:
             after, packed, bf16 = (h, c, units, slices, team), kept.joined(count), self._rounds()
-            found = packed.apply("step", (name, x), after, tensors, packing_of(weights, bf16), bf16)  # type: ignore[assignment]
+            found = packed.apply("step", (name, x), after, tensors, packing_of(count, 1, bf16), bf16)  # type: ignore[assignment]
         return found
