@@ -41,12 +41,25 @@ class _Permute(torch.autograd.Function):
     gradient of a ``gather`` along the steps 6.5.
     """
 
+    # With this, a context of its own and jvp, transforms of torch.func and forward mode go through it.
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, rows: Tensor) -> Tensor:
-        ctx.save_for_backward(rows)
+    def forward(x: Tensor, rows: Tensor) -> Tensor:
         return x.reshape(rows.numel(), -1).index_select(0, rows).view(x.shape)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+        ctx.save_for_forward(inputs[1])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (rows,) = ctx.saved_tensors
         return _Permute.apply(grad, rows), None  # type: ignore[no-untyped-call]
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
+        (rows,) = ctx.saved_tensors
+        moved: Tensor = _Permute.apply(tangent, rows)  # type: ignore[no-untyped-call]
+        return moved

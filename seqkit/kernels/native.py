@@ -8,18 +8,18 @@ B batch, T time, H hidden units, D directions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from seqkit.cells import Cell, CellState
-from seqkit.kernels.base import Kernel, LayerCall, Weights
+from seqkit.kernels.base import Kernel, LayerCall
 from seqkit.kernels.layout import layer_of, pad_units, padded, stack, unpad_outputs, weights_of
 from seqkit.kernels.library import ensure, ensure_or_warn, multiplies_bf16, ready
 from seqkit.kernels.operators import IN_PHASES, Options, forward, operator, operator_name
-from seqkit.kernels.packed import PackedStack, PackedWeights, pack_stack, packing_of, tensors_of
+from seqkit.kernels.packed import PackedStack, PackedWeights, packing_of, tensors_of
 from seqkit.kernels.phased import run_phased
 from seqkit.kernels.plan import plan
 from seqkit.kernels.scan import run_scan
@@ -101,20 +101,18 @@ class Native(Kernel):
         cell, weights, x, lengths, states, cache = call
         h, c = (*(states or ()), None, None)[:2]
         facts = facts_of(cell)
-        out, *final = self.infer(facts, lambda: [weights], tensors, len(weights), x, lengths, (h, c), cache)
+        out, *final = self.infer(facts, tensors, len(weights), x, lengths, (h, c), cache)
         return out, tuple(final[: len(cell.state_names)])
 
     def infer(
-        self, cell: CellFacts, layers: Callable[[], Sequence[Sequence[Weights]]], tensors: list[Tensor],
-        directions: int, x: Tensor, lengths: Tensor | None, states: tuple[Tensor | None, Tensor | None],
-        kept: PackedWeights | None,
+        self, cell: CellFacts, tensors: list[Tensor], directions: int, x: Tensor, lengths: Tensor | None,
+        states: tuple[Tensor | None, Tensor | None], kept: PackedWeights | None,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """A layer over x (B, T, I) without gradients: the output, and both states (empty for a cell that has one).
 
         Args:
             cell: what happens in a step, in short.
-            layers: gives the weights of the layer, as a list of one, where they have to be packed.
-            tensors: the same, as :func:`~seqkit.kernels.packed.tensors_of` has them.
+            tensors: the weights, as :func:`~seqkit.kernels.packed.tensors_of` has them.
             directions: 1 or 2.
             x: (B, T, I).
             lengths: (B), None for T.
@@ -134,10 +132,11 @@ class Native(Kernel):
             # Each weight is read once or a few times, wherever it lies: nothing need be packed, kept or verified.
             found = operator("infer_in_place")(name, x, tensors, directions, *states, team)
         elif kept is None or torch.compiler.is_compiling():
-            found = operator("infer")(name, x, lengths, *pack_stack(layers(), precision), *states, units, slices, team)
+            packed = packing_of(1, directions, precision)(tensors)
+            found = operator("infer")(name, x, lengths, *packed, *states, units, slices, team)
         else:
-            after = (*states, units, slices, team)
-            found = kept.apply("infer", (name, x, lengths), after, tensors, packing_of(layers, precision), precision)
+            after, packing = (*states, units, slices, team), packing_of(1, directions, precision)
+            found = kept.apply("infer", (name, x, lengths), after, tensors, packing, precision)
         out, h, c = found
         return (out if out.size(2) == directions * units else unpad_outputs(out, directions, units)), h, c
 
@@ -164,8 +163,8 @@ class Native(Kernel):
         return "f32" if self.precision == "bf16" and not multiplies_bf16() else self.precision
 
     def step(
-        self, cell: CellFacts, weights: Callable[[], list[list[Weights]]], tensors: list[Tensor], count: int,
-        units: int, x: Tensor, state: Mapping[str, Tensor] | None, kept: PackedStack,
+        self, cell: CellFacts, tensors: list[Tensor], count: int, units: int, x: Tensor,
+        state: Mapping[str, Tensor] | None, kept: PackedStack,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """A step without gradients through a stack of ``count`` layers in one direction.
 
@@ -189,6 +188,6 @@ class Native(Kernel):
             # Not by the call of the operator itself, a function in Python that only hands everything on.
             found = operator("step_in_place")._op(name, x, tensors, count, h, c, team)
         else:
-            after, packed, packing = (h, c, units, slices, team), kept.joined(count), packing_of(weights, precision)
-            found = packed.apply("step", (name, x), after, tensors, packing, precision)  # type: ignore[assignment]
+            after, packed = (h, c, units, slices, team), kept.joined(count)
+            found = packed.apply("step", (name, x), after, tensors, packing_of(count, 1, precision), precision)  # type: ignore[assignment]
         return found

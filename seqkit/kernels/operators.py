@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from seqkit.cells import Cell
 from seqkit.cells.gru import GRU
@@ -163,18 +164,30 @@ def backward(
 
 def register() -> None:
     """Tells torch the shapes and the derivative of the operators, once they are loaded."""
-    torch.library.register_fake("seqkit::pack", _fake_pack)
-    torch.library.register_fake("seqkit::forward", _fake_forward)
-    torch.library.register_fake("seqkit::infer", _fake_infer)
-    torch.library.register_fake("seqkit::step", _fake_step)
-    torch.library.register_fake("seqkit::infer_in_place", _fake_infer_in_place)
-    torch.library.register_fake("seqkit::step_in_place", _fake_step_in_place)
-    torch.library.register_fake("seqkit::infer_verified", partial(_fake_verified, by=_fake_infer))
-    torch.library.register_fake("seqkit::step_verified", partial(_fake_verified, by=_fake_step))
-    torch.library.register_fake("seqkit::fingerprint", _fake_fingerprint)
-    torch.library.register_fake("seqkit::int8_input_product", _fake_input_product)
-    torch.library.register_fake("seqkit::backward", _fake_backward)
+    fakes: dict[str, Callable[..., Any]] = {
+        "pack": _fake_pack,
+        "forward": _fake_forward,
+        "infer": _fake_infer,
+        "step": _fake_step,
+        "infer_in_place": _fake_infer_in_place,
+        "step_in_place": _fake_step_in_place,
+        "infer_verified": partial(_fake_verified, by=_fake_infer),
+        "step_verified": partial(_fake_verified, by=_fake_step),
+        "fingerprint": _fake_fingerprint,
+        "int8_input_product": _fake_input_product,
+        "backward": _fake_backward,
+    }
+    for name, fake in fakes.items():
+        torch.library.register_fake(f"seqkit::{name}", partial(_on_one_device, fake))
     torch.library.register_autograd("seqkit::forward", _backward, setup_context=_save)
+
+
+def _on_one_device(fake: Callable[..., Any], *arguments: Any) -> Any:
+    """One tensor without numbers among others, on the meta device, would make results of what is in memory."""
+    found = {tensor.device for tensor in pytree.tree_iter(arguments) if isinstance(tensor, Tensor)}
+    if len(found) > 1:
+        raise RuntimeError(f"all tensors must be on one device, not on {', '.join(sorted(map(str, found)))}")
+    return fake(*arguments)
 
 
 def _fake_pack(weight_x: Tensor, weight_h: Tensor, precision: str) -> Tensor:

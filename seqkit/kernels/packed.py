@@ -73,7 +73,7 @@ class PackedWeights:
 
     def apply(
         self, name: str, before: tuple[Any, ...], after: tuple[Any, ...], tensors: list[Tensor],
-        packing: Callable[[list[Tensor]], Packed], precision: str = "f32",
+        packing: Callable[[Sequence[Tensor]], Packed], precision: str = "f32",
     ) -> Sequence[Tensor]:  # fmt: skip
         """What an operator gives for the weights as they are now, by those that are kept if they still are.
 
@@ -133,33 +133,22 @@ def tensors_of(weights: Sequence[Weights]) -> list[Tensor]:
     return [t for w in weights for t in (*w[:4], *w.own.values()) if t is not None]
 
 
-def _with_tensors(layers: Sequence[Sequence[Weights]], tensors: Sequence[Tensor]) -> list[list[Weights]]:
-    """The inverse of :func:`tensors_of` layer by layer, for other tensors in the places of the weights'."""
-    following = iter(tensors)
-    return [
-        [
-            Weights(
-                next(following),
-                next(following),
-                next(following),
-                None if w.bias_h is None else next(following),
-                {name: next(following) for name in w.own},
-            )
-            for w in weights
-        ]
-        for weights in layers
-    ]
+def packing_of(layers: int, directions: int, precision: str) -> Callable[[Sequence[Tensor]], Packed]:
+    """What packs the tensors of so many layers (:func:`tensors_of` of each in turn), one layer after another."""
+
+    def packing(tensors: Sequence[Tensor]) -> Packed:
+        each = len(tensors) // (layers * directions)
+        weights = [_weights_of(tensors[at : at + each]) for at in range(0, len(tensors), each)]
+        parts = [pack(weights[at : at + directions], precision) for at in range(0, len(weights), directions)]
+        return parts[0] if layers == 1 else Packed(*(torch.cat(same) for same in zip(*parts, strict=True)))
+
+    return packing
 
 
-def pack_stack(layers: Sequence[Sequence[Weights]], precision: str) -> Packed:
-    """The weights of all layers, packed, one after another."""
-    parts = [pack(weights, precision) for weights in layers]
-    return parts[0] if len(parts) == 1 else Packed(*(torch.cat(same) for same in zip(*parts, strict=True)))
-
-
-def packing_of(layers: Callable[[], Sequence[Sequence[Weights]]], precision: str) -> Callable[[list[Tensor]], Packed]:
-    """What packs the tensors of layers (:func:`tensors_of` of each in turn), given in their order."""
-    return lambda tensors: pack_stack(_with_tensors(layers(), tensors), precision)
+def _weights_of(tensors: Sequence[Tensor]) -> Weights:
+    """Those of a direction, to be packed: for that a recurrent bias is one more parameter of the cell's own."""
+    weight_x, weight_h, bias, *others = tensors
+    return Weights(weight_x, weight_h, bias, None, {str(number): other for number, other in enumerate(others)})
 
 
 def pack(weights: Sequence[Weights], precision: str) -> Packed:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
+from seqkit.cells import Cell
 from seqkit.errors import UsageError
-from seqkit.kernels import transformed
+from seqkit.kernels import Weights, transformed
 
 Lengths = Tensor | Sequence[int]
 
 
 def check_sizes(**sizes: int) -> None:
-    """Raises :class:`UsageError` for a size below 1."""
+    """Raises :class:`UsageError` for a size below 1, and for what is no whole number."""
     for name, size in sizes.items():
-        if size < 1:
-            raise UsageError(f"{name} must be at least 1, not {size}")
+        if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
+            raise UsageError(f"{name} must be a whole number of at least 1, not {size!r}")
 
 
 def check_kinds(x: object, state: object) -> None:
@@ -31,23 +33,48 @@ def check_kinds(x: object, state: object) -> None:
         raise UsageError(f"state must be a State, not {type(state).__name__}: State({{'h': h}}), with 'c' for an LSTM")
 
 
+def check_weights(given: Weights, cell: Cell, inputs: int, hidden: int, number: int) -> None:
+    """Raises :class:`UsageError` for weights of a direction in layer ``number`` of other shapes than it needs."""
+    rows = len(cell.gate_names) * hidden
+    needed_x, needed_h = (rows, inputs), (cell.recurrent_gates * hidden, hidden)
+    if given.weight_x.shape != needed_x or given.weight_h.shape != needed_h:
+        raise UsageError(
+            f"the weights in layers[{number}] are {tuple(given.weight_x.shape)} and {tuple(given.weight_h.shape)}, but "
+            f"this layer needs {needed_x} and {needed_h}"
+        )
+    inner = len(cell.recurrent_bias) * hidden
+    for name, bias, size in (("bias", given.bias, rows), ("bias_h", given.bias_h, inner)):
+        shape, needed = None if bias is None else tuple(bias.shape), (size,) if size else None
+        if shape != needed:
+            actual = "missing" if shape is None else shape
+            raise UsageError(f"{name} in layers[{number}] is {actual}, but this layer needs {needed or 'none'}")
+
+
 def check_state(state: Mapping[str, Tensor] | None, names: Sequence[str], shape: tuple[int, int, int]) -> None:
     """Raises :class:`UsageError` for a state that lacks a tensor of that shape under one of the names."""
     if state is None or torch.compiler.is_exporting():
         return
     for name in names:
-        actual = tuple(state[name].shape) if name in state else None
-        if actual != shape:
-            raise UsageError(f"state '{name}' must be {shape}, not {'missing' if actual is None else actual}")
+        tensor = state.get(name)
+        if not isinstance(tensor, Tensor):
+            actual = "missing" if name not in state else type(tensor).__name__
+            raise UsageError(f"state '{name}' must be a tensor {shape}, not {actual}")
+        if tensor.shape != shape:
+            raise UsageError(f"state '{name}' must be {shape}, not {tuple(tensor.shape)}")
 
 
-def check_dtypes(x: Tensor, state: Mapping[str, Tensor] | None, dtype: torch.dtype) -> None:
-    """Raises :class:`UsageError` for an input or a state of another dtype than the weights."""
+def check_fit(x: Tensor, state: Mapping[str, Tensor] | None, weight: Tensor) -> None:
+    """Raises :class:`UsageError` for an input or a state of another dtype than the weights, or on another device."""
+    dtype, device = weight.dtype, weight.device
     given = {"input": x} if state is None else {"input": x, **{f"state '{n}'": t for n, t in state.items()}}
     for name, tensor in given.items():
         if tensor.dtype != dtype:
             ours, theirs = (str(each).removeprefix("torch.") for each in (dtype, tensor.dtype))
             raise UsageError(f"{name} is {theirs}, but the layer's weights are {ours}; convert one: x.to({dtype})")
+        if tensor.device != device:
+            raise UsageError(
+                f"{name} is on {tensor.device}, but the layer's weights are on {device}; move one: x.to('{device}')"
+            )
 
 
 def check_gradients(precision: str, tensors: Iterable[Tensor]) -> None:
@@ -68,7 +95,7 @@ def checked_lengths(lengths: Lengths, x: Tensor) -> Tensor | None:
     if not isinstance(lengths, Tensor):
         try:
             lengths = torch.as_tensor(lengths, dtype=None if len(lengths) else torch.int64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             raise UsageError(f"lengths must be whole numbers, not {lengths!r}") from error
     if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype is torch.bool:
         raise UsageError(f"lengths must be whole numbers, not {str(lengths.dtype).removeprefix('torch.')}")

@@ -97,6 +97,10 @@ class CRF(nn.Module):
     @torch.no_grad()
     def marginals(self, logits: Tensor, lengths: Tensor) -> Tensor:
         """``p(y_t = k | x)`` (B, T, K); 0 at padding."""
+        if transformed():
+            # The gradient of the logarithm of the sum, which can be transformed in its turn.
+            found: Tensor = torch.func.grad(lambda x: self.log_partition(x, lengths).sum())(logits)
+            return found
         return _partition(logits, lengths, *self._scores()).marginals
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from seqkit.cells import Cell
 from seqkit.cells.base import Parameters
@@ -63,25 +64,27 @@ class Direction(nn.Module):
         """Draws new initial weights from torch's generator; the cell's own parameters are again as it declares them."""
         gates = self.cell.gate_names
         hidden = self.weight_h.shape[1]
-        recurrent = self.weight_h.split(hidden) if len(self.weight_h) else ()
-        for weight_x, weight_h in zip_longest(self.weight_x.split(hidden), recurrent):
+        inputs, recurrent, bias = map(torch.empty_like, (self.weight_x, self.weight_h, self.bias))
+        for weight_x, weight_h in zip_longest(inputs.split(hidden), recurrent.split(hidden) if len(recurrent) else ()):
             if weight_x is not None:
                 nn.init.xavier_uniform_(weight_x)
             if weight_h is not None:
                 nn.init.orthogonal_(weight_h)
-        for gate, bias in zip(gates, self.bias.chunk(len(gates)), strict=True):
-            bias.fill_(self.cell.initial_bias.get(gate, 0.0))
+        for gate, part in zip(gates, bias.chunk(len(gates)), strict=True):
+            part.fill_(self.cell.initial_bias.get(gate, 0.0))
         if self.chrono is not None:
-            self._draw_memories(self.chrono)
-        if self.bias_h is not None:
-            self.bias_h.zero_()
-        for name, value in self.cell.own_parameters(self.weight_h.shape[1]).items():
-            self.own[name].copy_(value)
+            self._draw_memories(bias, self.chrono)
+        bias_h = None if self.bias_h is None else torch.zeros_like(self.bias_h)
+        for name, value in zip(_PARAMETERS, (inputs, recurrent, bias, bias_h), strict=True):
+            if value is not None:
+                _reset(self, name, value)
+        for name, value in self.cell.own_parameters(hidden).items():
+            _reset(self.own, name, value)
 
-    def _draw_memories(self, longest: int) -> None:
+    def _draw_memories(self, bias: Tensor, longest: int) -> None:
         """The same memory for all gates of a unit."""
         gates = self.cell.gate_names
-        biases = dict(zip(gates, self.bias.chunk(len(gates)), strict=True))
+        biases = dict(zip(gates, bias.chunk(len(gates)), strict=True))
         memories = torch.empty_like(biases[gates[0]]).uniform_(1, longest - 1).log()
         for gate, sign in self.cell.memory_gates.items():
             biases[gate].copy_(sign * memories)
@@ -119,6 +122,21 @@ class DerivedDirection(Direction):
 def make_direction(cell: Cell, input_size: int, hidden_size: int, chrono: int | None = None) -> Direction:
     """New parameters for a cell."""
     return (DerivedDirection if cell.derives_weights else Direction)(cell, input_size, hidden_size, chrono)
+
+
+def _reset(module: nn.Module, name: str, value: Tensor) -> None:
+    """Gives a parameter a value, or what it is computed from where it was parametrized or pruned.
+
+    Raises :class:`UsageError` where nobody knows how it is computed.
+    """
+    places = module._parameters.get(f"{name}_orig"), module._parameters.get(name), module._buffers.get(name)
+    held = [tensor for tensor in places if tensor is not None]
+    if is_parametrized(module, name):
+        setattr(module, name, value)
+    elif held:
+        held[0].copy_(value)
+    else:
+        raise UsageError(f"{name} is no parameter any more, so it cannot begin anew; remove what computes it first")
 
 
 def _is_hooked(inside: Mapping[str, Any]) -> bool:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear, pad
 
+from seqkit.kernels import transformed
+
 _LOGITS = 2**22
 """Logits computed at a time: 16 MB of float32. Of 8,000 symbols and 1,500 rows on one core the loss and its gradient
 then take 0.2 s, of all logits at once 0.3 s and 100 MB more."""
@@ -31,7 +33,7 @@ def linear_cross_entropy(
     """The sum over rows of the cross-entropy (nats) of ``softmax(features W^T + b)``, without all logits at once.
 
     Rows are computed in pieces, the gradient of each together with its logits, so that no tensor of (N, V) is needed;
-    on a GPU only where there are many.
+    on a GPU only where there are many. A transform of ``torch.func`` sees the logits, which it can transform.
     With ``label_smoothing`` ε, the target distribution is 1 - ε for the target and ε divided equally among all symbols.
 
     Args:
@@ -44,12 +46,13 @@ def linear_cross_entropy(
 
     Source: label smoothing: Szegedy et al., 2016 (arXiv:1512.00567).
     """
-    bf16 = precision == "bf16" and features.dtype == torch.float32 and multiplies_bf16(features.device)
+    followed = transformed()
+    bf16 = precision == "bf16" and not followed and features.dtype == torch.float32 and multiplies_bf16(features.device)
     if bf16:
         # oneDNN compiles and caches a product in bfloat16 for each shape: with ragged batches that would be hundreds.
         extra = -len(features) % _ROWS
         features, targets = pad(features, [0, 0, 0, extra]), pad(targets, [0, extra], value=-1)
-    elif not features.is_cpu and len(features) * len(weight) <= _FEW_LOGITS:
+    elif followed or (not features.is_cpu and len(features) * len(weight) <= _FEW_LOGITS):
         logits = linear(features, weight, bias)
         return cross_entropy(
             logits, targets.clamp(min=-1), ignore_index=-1, reduction="sum", label_smoothing=label_smoothing

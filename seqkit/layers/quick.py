@@ -38,10 +38,14 @@ def quick_run(layer: RecurrentLayer, x: Tensor, lengths: Lengths | None, state: 
         names, h, c = facts.states, None, None
         if state is not None:
             h, c = state[names[0]], state[names[1]] if len(names) > 1 else None
+            if h is None:
+                return None
         directions = 2 if own["bidirectional"] else 1
+        if sum(len(layer._modules) for layer in layers.values()) != directions:  # type: ignore[union-attr]
+            return None
         known = None if lengths is None else checked_lengths(lengths, x)
-        out, h, c = kernel.infer(facts, layer._stack, tensors, directions, x, known, (h, c), packed.layer(0))
-    except (RuntimeError, KeyError, TypeError, IndexError):
+        out, h, c = kernel.infer(facts, tensors, directions, x, known, (h, c), packed.layer(0))
+    except (RuntimeError, KeyError, TypeError, IndexError, AttributeError):
         return None
     return out, _state_of(facts, h, c)
 
@@ -62,8 +66,8 @@ def quick_step(layer: RecurrentLayer, x: Tensor, state: State | None) -> Result 
         tensors = step_tensors(layers.values())
         if tensors[1].shape[1] != units:
             return None
-        out, h, c = kernel.step(facts, layer._stack, tensors, len(layers), units, x, state, own["_packed"])
-    except (RuntimeError, KeyError, TypeError, IndexError):
+        out, h, c = kernel.step(facts, tensors, len(layers), units, x, state, own["_packed"])
+    except (RuntimeError, KeyError, TypeError, IndexError, AttributeError):
         return None
     return out, _state_of(facts, h, c)
 

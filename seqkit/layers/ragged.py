@@ -10,10 +10,18 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from seqkit.errors import UsageError
+from seqkit.kernels import transformed
 
 
 def unpacked(packed: PackedSequence) -> tuple[Tensor, Tensor]:
-    """A packed sequence as a padded one, (B, T, ·), with its lengths (B), in the order of the caller's batch."""
+    """A packed sequence as a padded one, (B, T, ·), with its lengths (B), in the order of the caller's batch.
+
+    Raises :class:`UsageError` inside a transform of ``torch.func``, which torch's own unpacking does not know.
+    """
+    if transformed():
+        raise UsageError(
+            "transforms of torch.func and forward mode cannot unpack a PackedSequence; give padded input with lengths"
+        )
     padded, lengths = pad_packed_sequence(packed, batch_first=True)
     return padded, lengths
 

@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import PackedSequence
 from seqkit.cells import Cell, make_cell
 from seqkit.errors import UsageError, unknown
 from seqkit.kernels import INFERENCE_PRECISIONS, Cudnn, OnePiece, PackedStack, Weights, kernel_name
-from seqkit.layers.call_checks import Lengths, check_kinds, check_sizes, check_state, checked_lengths
+from seqkit.layers.call_checks import Lengths, check_kinds, check_sizes, check_state, check_weights, checked_lengths
 from seqkit.layers.convert import cell_of, copy_from_torch, layer_to_torch
 from seqkit.layers.direction import Direction, make_direction, plain_weights, weights_of
 from seqkit.layers.learned import LearnedState
@@ -255,15 +255,11 @@ class Recurrent(nn.Module):
 
     def _weights(self, layers: list[list[nn.Module]], number: int) -> list[Weights]:
         """Those of one layer, with dropout where it is asked for."""
+        if not layers:
+            raise UsageError("the layer has no layers left; put one into its list of layers")
         weights = [weights_of(direction) for direction in layers[number]]
-        rows, below = len(self.cell.gate_names) * self.hidden_size, self.output_size if number else self.input_size
-        inner = self.cell.recurrent_gates * self.hidden_size
         for w in weights:
-            if w.weight_x.shape != (rows, below) or w.weight_h.shape != (inner, self.hidden_size):
-                raise UsageError(
-                    f"the weights in layers[{number}] are {tuple(w.weight_x.shape)} and {tuple(w.weight_h.shape)}, but "
-                    f"this layer needs {(rows, below)} and {(inner, self.hidden_size)}"
-                )
+            check_weights(w, self.cell, self.output_size if number else self.input_size, self.hidden_size, number)
         if len(weights) != self.num_directions:
             raise UsageError(f"layers[{number}] must have {self.num_directions} directions, not {len(weights)}")
         return weights
@@ -292,9 +288,6 @@ class Recurrent(nn.Module):
             raise UsageError(f"input of a step must be (batch, {self.input_size}), not {tuple(shape)}")
         check_state(state, self.cell.state_names, (shape[0], *self._state_shape))
         return run_layers(self, x, None, state, None)
-
-    def _stack(self) -> list[list[Weights]]:
-        return [[weights_of(direction) for direction in layer] for layer in self._layers()]
 
     @contextmanager
     def weights_stand_still(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ from torch.nn.functional import dropout
 from seqkit.cells import Cell, CellState
 from seqkit.kernels import Cudnn, Kernel, Reference, Weights, choose_kernel
 from seqkit.kernels.masked import Masked
-from seqkit.layers.call_checks import check_dtypes, check_gradients
+from seqkit.layers.call_checks import check_fit, check_gradients
 from seqkit.layers.layer import RecurrentLayer
 from seqkit.layers.noise import Draws, check_reference, drawn_in_the_loop
 from seqkit.layers.state import State
@@ -49,7 +49,7 @@ def run_layers(
     layers = layer._layers()
     weights = layer._weights(layers, 0)
     check_gradients(layer.precision, [x, *layer.parameters()])
-    check_dtypes(x, state, weights[0].weight_h.dtype)
+    check_fit(x, state, weights[0].weight_h)
     cell, names, runner = layer.cell, layer.cell.state_names, _kernel(layer, x, kernel)
     if isinstance(cell, Zoneout) and layer.training:
         cell = cell.at_random()

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 
 from seqkit import Recurrent, UsageError
 from seqkit.cells import available_cells, make_cell
-from seqkit.cells.dsgu import DSGU
-from seqkit.cells.sgu import SGU
+from seqkit.cells.gru.dsgu import DSGU
+from seqkit.cells.gru.sgu import SGU
 from seqkit.kernels.fused import Fused
 from seqkit.kernels.programs import find_program
 from tests.compiler.own_cells import IN_PHASES, OWN, WITHOUT_PRODUCT, NormalisedStages

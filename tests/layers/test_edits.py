@@ -254,6 +254,54 @@ def test_a_layer_runs_the_submodules_that_it_has_now():
     assert_equals_the_reference(second)
 
 
+@pytest.mark.parametrize("grad", [False, True])
+def test_layers_and_directions_that_were_taken_away_are_missed(grad):
+    layer, empty = layer_of(bidirectional=True), layer_of()
+    del layer.layers[0][1]
+    empty.layers = nn.ModuleList()
+    with torch.set_grad_enabled(grad):
+        with pytest.raises(UsageError, match=r"layers\[0\] must have 2 directions, not 1"):
+            layer(X)
+        for call in (lambda: empty(X), lambda: empty.step(X[:, 0])):
+            with pytest.raises(UsageError, match="has no layers left"):
+                call()
+
+
+@pytest.mark.parametrize("grad", [False, True])
+@pytest.mark.parametrize("name", ["bias", "bias_h"])
+@pytest.mark.parametrize("value", [None, torch.ones(20)])
+def test_a_bias_that_does_not_fit_is_refused(grad, name, value):
+    layer = layer_of()
+    setattr(layer.layers[0][0], name, value if value is None else nn.Parameter(value))
+    for call in (lambda: layer(X), lambda: layer(X[:1]), lambda: layer.step(X[:, 0])):
+        with torch.set_grad_enabled(grad), pytest.raises(UsageError, match=rf"{name} in layers\[0\] is .*, but this"):
+            call()
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_numbers_are_never_made_of_tensors_that_have_none(grad):
+    shapes, layer = Recurrent("gru", 8, 16, device="meta"), layer_of()
+    elsewhere = State({"h": torch.zeros(3, 1, 16, device="meta")})
+    with torch.set_grad_enabled(grad):
+        for x in (X, X[:1]):
+            with pytest.raises(UsageError, match="input is on cpu, but the layer's weights are on meta"):
+                shapes(x)
+            with pytest.raises(UsageError, match="input is on meta, but the layer's weights are on cpu"):
+                layer(x.to("meta"))
+        with pytest.raises(UsageError, match="state 'h' is on meta, but the layer's weights are on cpu"):
+            layer(X, None, elsewhere)
+        assert shapes(X.to("meta"))[0].is_meta
+
+
+@torch.no_grad()
+def test_hooks_of_a_direction_are_called_once_a_call():
+    layer, calls = layer_of(), []
+    layer.layers[0][0].register_forward_pre_hook(lambda module, given: calls.append(1))
+    for count, call in enumerate((layer, layer, lambda x: layer.step(x[:1, 0]), lambda x: layer.step(x[:, 0])), 1):
+        call(X.repeat(9, 1, 1))
+        assert len(calls) == count
+
+
 def test_a_submodule_that_does_not_fit_is_refused():
     layer = layer_of()
     layer.layers[0][0] = Direction(layer.cell, 8, 17)
@@ -398,6 +446,34 @@ def test_reset_parameters_draws_everything_anew():
     torch.testing.assert_close({name: layer.state_dict()[name] for name in own}, {name: fresh[name] for name in own})
 
 
+@pytest.mark.filterwarnings("ignore:.*is deprecated.*:FutureWarning")
+@pytest.mark.parametrize(
+    "change",
+    [
+        pruned,
+        lambda layer: parametrizations.weight_norm(layer.layers[0][0], "weight_h"),
+        lambda layer: parametrizations.orthogonal(layer.layers[0][0], "weight_h"),
+        lambda layer: nn.utils.spectral_norm(layer.layers[0][0], "weight_h"),
+    ],
+)
+def test_weights_that_are_computed_begin_anew_too(change):
+    layer = layer_of()
+    change(layer)
+    before = layer(X)[0]
+    torch.manual_seed(5)
+    layer.reset_parameters()
+    assert not torch.allclose(layer(X)[0], before, atol=1e-2)
+    torch.testing.assert_close(layer(X)[0], layer(X, kernel="reference")[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated.*:FutureWarning")
+def test_weights_that_nobody_knows_how_to_begin_anew_are_named():
+    layer = layer_of()
+    nn.utils.weight_norm(layer.layers[0][0], "weight_h")
+    with pytest.raises(UsageError, match="weight_h is no parameter any more"):
+        layer.reset_parameters()
+
+
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_frozen_weights_stay_frozen_in_torchs_module_and_back(cell):
     layer = layer_of(cell)
@@ -414,6 +490,9 @@ def test_frozen_weights_stay_frozen_in_torchs_module_and_back(cell):
         (X.numpy(), None, None, "input must be a tensor, not ndarray"),
         (X, [2.9, 5, 5], None, "lengths must be whole numbers, not float32"),
         (X, [True, False, True], None, "lengths must be whole numbers, not bool"),
+        (X, [None, 5, 5], None, "lengths must be whole numbers, not .None, 5, 5"),
+        (X, None, {"h": None}, r"state 'h' must be a tensor \(3, 1, 16\), not NoneType"),
+        (X, None, {"h": [[1.0]]}, r"state 'h' must be a tensor \(3, 1, 16\), not list"),
         (X, "abc", None, "lengths must be whole numbers, not 'abc'"),
         (X, 5, None, "lengths must be whole numbers, not 5"),
         (X[:0], [1], None, r"one number for each of 0 sequences, not \(1,\)"),

@@ -150,8 +150,9 @@ def test_an_lstm_state_has_h_and_c_batch_first_and_can_be_reordered():
     ("make", "message"),
     [
         (lambda: Recurrent("lstn", 2, 3), "did you mean 'lstm'"),
-        (lambda: Recurrent("lstm", 2, 0), "hidden_size must be at least 1, not 0"),
-        (lambda: Recurrent("lstm", -1, 2), "input_size must be at least 1, not -1"),
+        (lambda: Recurrent("lstm", 2, 0), "hidden_size must be a whole number of at least 1, not 0"),
+        (lambda: Recurrent("lstm", 2, 2.5), "hidden_size must be a whole number of at least 1, not 2.5"),
+        (lambda: Recurrent("lstm", -1, 2), "input_size must be a whole number of at least 1, not -1"),
         (lambda: Recurrent("lstm", 2, 3, dropout=1.5), "dropout"),
         (lambda: Recurrent("lstm", 2, 3, weight_dropout=1.0), "weight_dropout must be at least 0 and below 1, not 1.0"),
         (lambda: Recurrent("gru", 2, 3, rest="after"), "did you mean 'reset'"),
