@@ -1,4 +1,4 @@
-"""Many to many, synced: problems that are solved by remembering alone, at lengths that training never saw, too."""
+"""Many to many, synced: problems that take nothing but memory, tested at lengths never trained on."""
 
 from __future__ import annotations
 

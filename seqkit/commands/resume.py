@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 def command(
     run: str, epochs: int | None, profile: bool, trackers: tuple[str, ...], device: str | None, cell: str | None
 ) -> int:
-    """Resume a run that was stopped, to exactly the weights it would have had.
+    """Resume a stopped run; it ends with exactly the weights an uninterrupted run would have.
 
-    With --epochs a finished run is trained further; its scores are made again.
+    With --epochs a finished run is trained further and scored again.
     """
     from seqkit.commands.profile import profiled
     from seqkit.training.distributed import joined

@@ -63,7 +63,7 @@ class TaskCommand(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for parameter in self.get_params(context):
             record = parameter.get_help_record(context)
-            if record is not None:
+            if record is not None and record[1]:
                 heading = parameter.section if isinstance(parameter, ConfigOption) else "Options"
                 sections.setdefault(heading, []).append(record)
         sections.get("Data", []).sort(key=lambda record: not record[0].startswith("--data "))
@@ -198,7 +198,7 @@ def _file_values(task: AnyTask, config_file: str, replaced: Set[str]) -> dict[st
 def _help(entry: Option) -> str:
     from seqkit.config import FromData
 
-    text = entry.help[:1].upper() + entry.help[1:] + "."
+    text = entry.help[:1].upper() + entry.help[1:] + ("" if entry.help.endswith("...") else ".")
     if entry.default is None or entry.default in ("", {}):
         return text
     if isinstance(entry.default, FromData):
