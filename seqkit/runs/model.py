@@ -231,7 +231,8 @@ def open_run(path: Path, cell: GivenCell = None) -> OpenedRun:
     task = find_task(str(values.pop("task", "")))
     config = make_config(task.config, {**declared_defaults(task.config), **values}, str(run.config))
     files = {name: read_json(run.path / name) for name in facts["codec"]}
-    return OpenedRun(run, facts, task, config, load_codec(task, files, run.path))
+    codec = load_codec(task, files, run.path)
+    return OpenedRun(run, facts, task, task.as_trained(config, codec), codec)
 
 
 def build_head(opened: OpenedRun) -> Head:
