@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except click.exceptions.NoArgsIsHelpError as error:
-        # The help, as it is laid out: nothing was asked for yet, so nothing was wrong.
+        # The help, as it is laid out: nothing was requested yet, so nothing was wrong.
         sys.stdout.write(f"{error.format_message()}\n")
         sys.exit(0)
     except (KeyboardInterrupt, click.Abort):

@@ -45,7 +45,7 @@ class Shard:
 
 
 def parse_shard(text: str) -> Shard:
-    """``2/8`` as part 2 of 8; raises :class:`UsageError` for anything that is no part."""
+    """``2/8`` as part 2 of 8; raises :class:`UsageError` for anything that is not a part."""
     found = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,7})", text)
     shard = Shard(*map(int, found.groups())) if found else Shard(0, 0)
     if not 1 <= shard.number <= shard.count <= _LARGEST:

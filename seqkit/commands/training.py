@@ -208,7 +208,7 @@ def write_findings(session: Session, outcome: RunOutcome, notes: Sequence[str], 
         run.replace_file(run.findings.name, json_bytes(findings), run.read_facts())
         history = session.trainer.progress.history
         # The configuration of the file: the session's says where this process trained, and the page would differ from
-        # one that is made again.
+        # one that is rebuilt.
         config = open_run(run.path, getattr(session.config, "cell", None)).config
         write_page(RunFiles(run, run.read_facts(), config, outcome.results, history, findings))
     except Exception as error:

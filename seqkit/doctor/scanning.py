@@ -62,7 +62,7 @@ class Scan:
     notes: list[str] = field(default_factory=list)
     """What the reader decided"""
     first_row: int = 0
-    """The line of a table on which its first row begins; what is above it is no row"""
+    """The line of a table on which its first row begins; what is above it is not a row"""
     _by_fault: dict[object, int] = field(default_factory=dict)
     """Where the finding of a fault is"""
 

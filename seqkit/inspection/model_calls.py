@@ -59,7 +59,7 @@ def explain(model: Model, raw: Any, calls: dict[str, LayerCall]) -> Explanation:
 def layer_calls(head: Head) -> Iterator[dict[str, LayerCall]]:
     """Yields the last call of each recurrent layer for whole sequences, by its name, as far as there was one.
 
-    Where gradients are on, inputs without one get one, so that it can be asked for. A call with gradients is not
+    Where gradients are on, inputs without one get one, so that it can be requested. A call with gradients is not
     replaced by one without: that is the answer being written, after it was explained.
     """
     calls: dict[str, LayerCall] = {}

@@ -252,7 +252,7 @@ class Recurrent(nn.Module):
         return x.to(dtype), None if state is None else State({name: state[name].to(dtype) for name in state})
 
     def _weights(self, layers: list[list[nn.Module]], number: int) -> list[Weights]:
-        """Those of one layer, with dropout where it is asked for."""
+        """Those of one layer, with dropout where it is requested."""
         weights = [weights_of(direction) for direction in layers[number]]
         rows, below = len(self.cell.gate_names) * self.hidden_size, self.output_size if number else self.input_size
         inner = self.cell.recurrent_gates * self.hidden_size

@@ -17,7 +17,7 @@ _SHOWN = 24
 
 
 def learn_to_add(cell: str, seed: int) -> Trained:
-    """A model of the adding problem: two of up to 100 digits are marked, and their sum is asked for at the end."""
+    """A model of the adding problem: two of up to 100 digits are marked, and the answer is their sum."""
     return train("memory", problem="adding", length=_LENGTH, cell=cell, epochs=_EPOCHS, seed=seed)
 
 

@@ -18,7 +18,7 @@ from seqkit.report.results import memory_sentence, scored_before
 from seqkit.report.run_files import RunFiles
 
 TO_FILL_IN = "## To fill in"
-"""The heading of what people write; from here on, a card that is made again keeps what it has."""
+"""The heading of what people write; from here on, a card that is rebuilt keeps what it has."""
 _QUESTIONS = (
     "Licence of the model",
     "Licence and origin of the data",

@@ -221,7 +221,7 @@ def _splits_of(member: Member, notes: list[str]) -> Splits[Any] | None:
 
 
 def _copies(number: int, member: Member) -> Iterator[tuple[str, bytes]]:
-    """The files of a member by their names in the ensemble; results, which may be made again, are not among them."""
+    """The files of a member by their names in the ensemble; results, which may be rebuilt, are not among them."""
     run = member.opened.run
     names = [run.manifest.name, run.model.name, *member.opened.facts["digests"]]
     for name in [*names, *(name for name in _COPIED if (run.path / name).exists())]:

@@ -142,7 +142,7 @@ def load(path: str | Path, device: str | None = None, cell: GivenCell = None) ->
     means where that is not there. ``cell`` is needed by a run whose cell is somebody's own: its class, or
     ``"my.py:MyCell"``, a file that is run. Nothing that a run has recorded is ever run.
 
-    Raises :class:`UsageError` for a folder that is no run, a device that is not there, and a cell that has to be given,
+    Raises :class:`UsageError` for a folder that is not a run, a missing device, and a cell that has to be given,
     :class:`SeqkitError` for a run that is damaged or newer, and for a cell whose source has changed since.
     """
     where = None if device is None else find_device(device)
@@ -218,7 +218,7 @@ def restore_head(head: Head, run: RunDirectory) -> None:
 
 
 def open_run(path: Path, cell: GivenCell = None) -> OpenedRun:
-    """Opens a run, with a cell of one's own if it needs one.
+    """Opens a run, with a user's own cell if it needs one.
 
     Raises as :meth:`RunDirectory.open` and :func:`with_cell` do, and for a task or option that is not known here.
     """

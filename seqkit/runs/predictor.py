@@ -52,7 +52,7 @@ class Predictor:
         text_column: the column of the input; None: the one that the run was trained on, or whose name says so.
         options: those of the head's ``predict``, such as ``beam_size=1``.
 
-    Raises :class:`UsageError` for a folder that is no run.
+    Raises :class:`UsageError` for a folder that is not a run.
     """
 
     def __init__(

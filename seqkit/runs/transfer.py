@@ -41,7 +41,7 @@ def runs_of(init_from: str) -> list[Path]:
 def sizes_of(path: Path, task: AnyTask) -> dict[str, Any]:
     """The values of a run's options which a run of the task must have, too, to start from it.
 
-    Raises :class:`UsageError` for a folder that is no run.
+    Raises :class:`UsageError` for a folder that is not a run.
     """
     config = open_run(path)[3]
     theirs, own = options_of(type(config)), options_of(task.config)
@@ -82,7 +82,7 @@ def start_from(path: Path, head: Head, codec: AnyCodec) -> list[str]:
     A reader stays new whose hundred commonest symbols are mostly unknown to the run, or whose vectors have another
     size. Where a reader took all recurrent weights, the scores of labels that both have are taken, too.
 
-    Raises :class:`UsageError` if nothing at all fits, and for a folder that is no run.
+    Raises :class:`UsageError` if nothing at all fits, and for a folder that is not a run.
     """
     return start_from_runs([path], head, codec)
 

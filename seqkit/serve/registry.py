@@ -23,7 +23,7 @@ Open = Callable[[Path], Served]
 
 
 def named_runs(arguments: Sequence[str]) -> dict[str, Path]:
-    """Runs by name, from paths and ``NAME=PATH``; raises :class:`UsageError` for names that are no word of a URL."""
+    """Runs by name, from paths and ``NAME=PATH``; raises :class:`UsageError` for names that a URL cannot have."""
     runs: dict[str, Path] = {}
     for argument in arguments:
         name, equals, path = argument.partition("=")

@@ -1,4 +1,4 @@
-"""The rows of a CSV: what separates fields, what is no row, and quotes as people write them."""
+"""The rows of a CSV: what separates fields, what is not a row, and quotes as people write them."""
 
 from __future__ import annotations
 

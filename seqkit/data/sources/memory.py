@@ -78,7 +78,7 @@ def _recall(generator: random.Random, length: int) -> Drawn:
 
 
 def _brackets(generator: random.Random, length: int) -> Drawn:
-    """Nested brackets (a Dyck language with two kinds); each closing one is asked for."""
+    """Nested brackets (a Dyck language with two kinds); each closing one is to be predicted."""
     open_ones, words, tags = list[str](), list[str](), list[str]()
     for place in range(length):
         closes = bool(open_ones) and (len(open_ones) == _DEEPEST or place == length - 1 or generator.random() < 0.5)
