@@ -24,7 +24,7 @@ from seqkit.version import __version__
 _COMMANDS = {
     "list": "topologies, tasks, cells and data sets",
     "doctor": "check data before training",
-    "prepare": "write data as a folder that a run reads from the disk",
+    "prepare": "write data as a folder that runs read from disk",
     "run": "train a model and score it",
     "resume": "resume a run that was stopped",
     "evaluate": "score a run's model",

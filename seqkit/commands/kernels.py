@@ -13,8 +13,8 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--cell", "cells", multiple=True, metavar="NAME|FILE.py:CLASS", help="a cell to compile; repeatable")
-@click.option("--show", is_flag=True, help="print the C++ of the cells instead of building them")
+@click.option("--cell", "cells", multiple=True, metavar="NAME|FILE.py:CLASS", help="A cell to compile. Repeatable.")
+@click.option("--show", is_flag=True, help="Print the C++ of the cells instead of building them.")
 def build(cells: tuple[str, ...], show: bool) -> None:
     """Build the kernels for this machine, if they are not built yet.
 

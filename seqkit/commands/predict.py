@@ -109,7 +109,7 @@ def command(
     files = sequences_of(model, path, request.form) if path and not streamed and not column else None
     if path and files is not None:
         if part or settings or request.in_parquet:
-            raise UsageError("sequences are answered by tables; leave out --shard, --set, and an output in Parquet")
+            raise UsageError("sequences are answered with tables; leave out --shard, --set, and an output in Parquet")
         answer_sequences(model, path, files, request.output, request.form, as_json)
         return 0
     _check_folder(model, path)

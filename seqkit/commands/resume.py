@@ -69,7 +69,7 @@ def _resume(
             echo(f"{path} is finished; nothing to resume. Its scores: seqkit evaluate {path}", err=True)
             # An ensemble is never trained.
             if not is_ensemble(facts):
-                echo(f"To train on: seqkit resume {path} --epochs {_more(folder)}", err=True)
+                echo(f"To train further: seqkit resume {path} --epochs {_more(folder)}", err=True)
         return 0
     _, facts = RunDirectory.open(path)
     # A run that began with torch's kernels continues with them: no need to wait for a build.

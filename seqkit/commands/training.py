@@ -61,7 +61,7 @@ def train(
         layers = [module for module in training.head.modules() if isinstance(module, Recurrent)]
         _in_turn(processes, lambda: ensure_cells([layer.cell for layer in layers[:1]], say))
         if any(drawn_in_the_loop(layer.cell, layer.recurrent_dropout) for layer in layers):
-            say("this training runs in the slower reference loop, where zoneout and recurrent dropout are drawn")
+            say("this training runs in the slower reference loop, which zoneout and recurrent dropout need")
     return_freed_memory()
     if not isinstance(training, Session):
         code = _train_until_stopped(training, _silent, [])

@@ -123,7 +123,7 @@ def scan(path: Path, choose: ChooseColumns, seed: int = 0, small: int = SMALL, f
     _add_counts(result)
     _add_repetitions(result, repeats)
     if result.tried_lines and rate < 1:
-        what = f"of {result.rows:,} rows, {result.tried_rows:,} were drawn for labels, lengths, coverage and timing"
+        what = f"of {result.rows:,} rows, {result.tried_rows:,} were sampled for labels, lengths, coverage and timing"
         result.add("note", "sampled", what, "all were read for the rest", path)
     return result
 

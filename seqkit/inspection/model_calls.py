@@ -33,7 +33,7 @@ class LayerCall(NamedTuple):
 def check_has_time(model: Model) -> None:
     """Raises :class:`UsageError` for a model without a recurrent layer, and for an ensemble."""
     if isinstance(model.head, EnsembleHead):
-        raise UsageError("an ensemble has as many insides as members; inspect one of them, in its folder members")
+        raise UsageError("an ensemble has no gates of its own; inspect one of its members, in its folder members")
     if not any(isinstance(module, Recurrent) for module in model.head.modules()):
         raise UsageError(
             f"a {model.task.name} model is {model.task.topology}: it has no time, so no gates and no gradient that "

@@ -117,7 +117,7 @@ class Model:
         Raises :class:`UsageError` where the task has no streams, and for a model that needs whole sequences.
         """
         if not isinstance(self.task, Streams):
-            raise UsageError(f"a {self.task.name} model reads whole inputs, no stream; leave out --stream")
+            raise UsageError(f"a {self.task.name} model reads whole inputs, not a stream; leave out --stream")
         return self.task.open_stream(self.head, self.codec)
 
     def __repr__(self) -> str:

@@ -155,7 +155,7 @@ def _text(value: Any, location: SourceLocation) -> str:
         return ""
     text = as_cell(value, location)
     if text is None:
-        raise DataError("the input is bytes that are no text; decode them first", location)
+        raise DataError("the input is bytes that are not text; decode them first", location)
     return as_text(text, location).strip()
 
 

@@ -30,7 +30,7 @@ def named_runs(arguments: Sequence[str]) -> dict[str, Path]:
         if not equals or not _NAME.fullmatch(name):
             name, path = Path(argument).absolute().name, argument
         if not _NAME.fullmatch(name):
-            raise UsageError(f"{name!r:.80} cannot stand in a URL; give the run a name: NAME={path}")
+            raise UsageError(f"{name!r:.80} cannot be part of a URL; give the run a name: NAME={path}")
         if name in runs:
             raise UsageError(f"two runs are called {name}; give one another name: NAME={path}")
         runs[name] = Path(path)

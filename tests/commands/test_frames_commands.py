@@ -139,7 +139,7 @@ def test_bytes_that_are_no_text_are_reported_too(causal, tmp_path, seqkit):
 
 def test_a_model_without_a_stream_is_refused_in_a_sentence(causal, trained, command, walks):
     for arguments, message in (
-        ([trained[0], "--input", "-", "--stream"], "a sentiment model reads whole inputs, no stream"),
+        ([trained[0], "--input", "-", "--stream"], "a sentiment model reads whole inputs, not a stream"),
         ([causal[0], walks / "walk00.csv", "--stream"], "a stream takes neither texts nor --set"),
         ([causal[0], "--input", "nowhere", "--stream"], "no file nowhere"),
     ):
@@ -312,7 +312,7 @@ def test_what_sequences_cannot_be_is_said_in_a_sentence(causal, walks, command, 
         (["--input", tmp_path / "other.csv"], 1, "(the columns here are name, price); add the columns"),
         (["--input", tmp_path / "files.csv"], 2, "cannot tell which column holds the text (the columns are clip)"),
         (["--input", walks, "--output", tmp_path / "taken"], 2, "taken is a file; name a folder with --output"),
-        (["--input", walks, "--output", tmp_path / "a.parquet"], 2, "sequences are answered by tables"),
+        (["--input", walks, "--output", tmp_path / "a.parquet"], 2, "sequences are answered with tables"),
     ):
         done = command("predict", run, *arguments)
         assert (done.returncode, done.stderr.count("\n")) == (code, 1)

@@ -104,7 +104,7 @@ PROBLEMS = {
     "parity": Problem(_parity, "zeros and ones; whether the ones so far are odd or even"),
     "recall": Problem(_recall, "keys with their values among blanks; the value of each key when it comes again"),
     "brackets": Problem(_brackets, "nested brackets of two kinds; which one closes"),
-    "s3": Problem(_s3, "swaps and rotations of three things; how they lie by now"),
+    "s3": Problem(_s3, "swaps and rotations of three things; their order at each step"),
 }
 
 

@@ -38,7 +38,7 @@ from seqkit.topologies.synced.tagging.features import FeatureScores
 from seqkit.topologies.synced.tagging.head import TaggingHead
 from seqkit.topologies.synced.tagging.options import MARKS_BALANCE, TaggingOptions
 from seqkit.topologies.synced.tagging.scores import (
-    commonest_label_baseline,
+    most common_label_baseline,
     tagging_counts,
     tagging_label_scores,
     tagging_metric,
@@ -216,8 +216,8 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         return "the most frequent label of each word"
 
     def predict_baseline(self, config: C, splits: Splits[Sentence]) -> list[Tagged]:
-        """Each word's commonest label."""
-        return commonest_label_baseline(splits.train, splits.test, self.scheme_of(config, splits.train))
+        """Each word's most common label."""
+        return most common_label_baseline(splits.train, splits.test, self.scheme_of(config, splits.train))
 
     def samples(self, predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[Table]:
         """A few sentences as the model labels them."""
