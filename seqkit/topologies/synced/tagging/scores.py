@@ -139,7 +139,7 @@ def _mistakes(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> Ta
     return Table("Most often wrong", ["word", "truth", "answer", "times"], rows)
 
 
-def most common_label_baseline(
+def commonest_label_baseline(
     train: Sequence[Sentence], test: Sequence[Sentence], scheme: str | None = None
 ) -> list[Tagged]:
     """Each word gets the label that it had most often in training; a word not seen there the most common of all."""
@@ -148,5 +148,5 @@ def most common_label_baseline(
         for word, tag in zip(sentence.words, sentence.tags, strict=True):
             seen[word][tag] += 1
     best = {word: counts.most_common(1)[0][0] for word, counts in seen.items()}
-    ((most common, _),) = sum(seen.values(), Counter()).most_common(1)
-    return [Tagged(s.words, tuple(best.get(word, most common) for word in s.words), (), scheme) for s in test]
+    ((commonest, _),) = sum(seen.values(), Counter()).most_common(1)
+    return [Tagged(s.words, tuple(best.get(word, commonest) for word in s.words), (), scheme) for s in test]

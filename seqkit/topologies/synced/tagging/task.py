@@ -38,7 +38,7 @@ from seqkit.topologies.synced.tagging.features import FeatureScores
 from seqkit.topologies.synced.tagging.head import TaggingHead
 from seqkit.topologies.synced.tagging.options import MARKS_BALANCE, TaggingOptions
 from seqkit.topologies.synced.tagging.scores import (
-    most common_label_baseline,
+    commonest_label_baseline,
     tagging_counts,
     tagging_label_scores,
     tagging_metric,
@@ -217,7 +217,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
 
     def predict_baseline(self, config: C, splits: Splits[Sentence]) -> list[Tagged]:
         """Each word's most common label."""
-        return most common_label_baseline(splits.train, splits.test, self.scheme_of(config, splits.train))
+        return commonest_label_baseline(splits.train, splits.test, self.scheme_of(config, splits.train))
 
     def samples(self, predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[Table]:
         """A few sentences as the model labels them."""
