@@ -59,7 +59,7 @@ def named_cell(cell: str | type[Cell]) -> str:
     The file is run: this is for what a person has named, never for what a run has recorded.
 
     Raises:
-        UsageError: there is no such file or class, the class is no cell, or the file cannot be run.
+        UsageError: there is no such file or class, the class is not a cell, or the file cannot be run.
     """
     if isinstance(cell, OwnCell):
         return cell
@@ -83,7 +83,7 @@ def _from_file(text: str) -> OwnCell:
     found = _classes_of(path)
     cells = [key for key, value in found.items() if issubclass(value, Cell) and value is not Cell]
     if name in found and name not in cells:
-        raise UsageError(f"{name} of {file} is no cell; derive it from seqkit.Cell")
+        raise UsageError(f"{name} of {file} is not a cell; derive it from seqkit.Cell")
     if name not in cells:
         raise unknown(f"class of a cell in {file}", name, cells or ("none: it defines no cell",))
     kind = found[name]
