@@ -1,7 +1,7 @@
 """The errors that a person can correct: one sentence that says what is wrong, where, and what to do::
 
 SeqkitError        the work failed; the command line exits with 1
-├── UsageError     what was asked for cannot be; the command line exits with 2
+├── UsageError     what was requested cannot be; the command line exits with 2
 ├── DataError      something in a data file is wrong, with its location (seqkit.data)
 └── BuildError     the native kernels cannot be built here (seqkit.kernels)
 """
@@ -20,7 +20,7 @@ class SeqkitError(Exception):
 
 
 class UsageError(SeqkitError, ValueError):
-    """What was asked for cannot be: a wrong name, value or path; the command line exits with 2."""
+    """What was requested cannot be: a wrong name, value or path; the command line exits with 2."""
 
     exit_code = 2
 

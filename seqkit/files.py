@@ -119,9 +119,9 @@ def json_line_bytes(values: list[dict[str, Any]]) -> bytes:
 
 
 def check_ordinary(path: Path) -> None:
-    """Raises :class:`OSError` for what is no ordinary file: a folder, a pipe, a socket, a device, a link to one.
+    """Raises :class:`OSError` for what is not an ordinary file: a folder, a pipe, a socket, a device, a link to one.
 
-    A pipe that a shell hands over under its own name is one that somebody asked for.
+    A pipe that a shell hands over under its own name is one that somebody requested.
     """
     if str(path).startswith(_HANDED_OVER):
         return

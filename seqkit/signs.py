@@ -22,7 +22,7 @@ _SIGNS = {
 
 
 def as_signs(text: Any) -> str:
-    r"""The text with C0 and C1 control characters as signs; line breaks and tabs stay.
+    r"""The text with C0 and C1 control characters as visible symbols; line breaks and tabs stay.
 
     >>> as_signs("\x1b]52;c;…\x07 \x9b2J")
     '␛]52;c;…␇ \\u009b2J'

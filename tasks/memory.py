@@ -1,4 +1,4 @@
-"""Many to many, synced: problems that are solved by remembering alone, at lengths that training never saw, too."""
+"""Many to many, synced: problems that take nothing but memory, tested at lengths never trained on."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Memory(SyncedTagging[MemoryConfig]):
     name = "memory"
     summary = "what a cell can remember: adding, copy, parity, recall, brackets, s3"
     config = MemoryConfig
-    data_sets = {_GENERATED: "sequences drawn from the seed; the test has lengths that training never saw"}
+    data_sets = {_GENERATED: "generated sequences; tested at lengths never trained on"}
     validation_options: ClassVar[Mapping[str, Any]] = {}
     steps = "steps"
 

@@ -24,7 +24,7 @@ class Tagged:
     """A prediction: words with their labels, the probability of each of these labels, and the most likely labellings.
 
     ``n_best`` has each labelling with the logarithm of its probability, the best first, where more than one was asked
-    for; ``probabilities`` (T, K) has those of all labels, where they were asked for; ``scheme`` says what labels mean:
+    for; ``probabilities`` (T, K) has those of all labels, if requested; ``scheme`` says what labels mean:
     one of :mod:`seqkit.data.schemes`, ``punctuation``, ``asked``, or None for plain labels.
     """
 
@@ -42,7 +42,7 @@ class Tagged:
 
     def formatted(self) -> tuple[str, dict[str, Any]]:
         """The sentence with its labels, and all that is known of it as JSON, spans among it where labels mark them; or
-        the answers, in the order in which they are asked for.
+        the answers, in the order in which they are requested.
         """
         if self.scheme == ASKED:
             places = asked(self.words)
@@ -70,7 +70,7 @@ def tagged_text(words: Sequence[str], tags: Sequence[str], scheme: str | None) -
 class Framed:
     """A prediction: the most likely label of each frame, and its probability.
 
-    ``probabilities`` (T, K) has those of all labels, where they were asked for.
+    ``probabilities`` (T, K) has those of all labels, if requested.
     """
 
     labels: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Predictions while a sequence arrives, and what a stream has kept of it, so that another one goes on from there."""
+"""Predictions while a sequence arrives, and what a stream has kept of it, so that another one continues from there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Stream(Protocol):
     def push(self, line: str) -> Any:
         """Reads one step, written on a line; returns the prediction that it settles, None if there is none yet.
 
-        Raises :class:`DataError` for a line that is no step; the stream then is as it was before.
+        Raises :class:`DataError` for a line that is not a step; the stream then is as it was before.
         """
         ...
 
@@ -36,7 +36,7 @@ class Snapshot(NamedTuple):
 
 @runtime_checkable
 class MovableStream(Stream, Protocol):
-    """A stream that can go on in another process: ``seqkit serve`` hands it out as a token."""
+    """A stream that can continue in another process: ``seqkit serve`` hands it out as a token."""
 
     def snapshot(self) -> Snapshot:
         """All that the stream has kept of its sequence."""
@@ -48,12 +48,12 @@ class MovableStream(Stream, Protocol):
 
 
 class StreamedText(NamedTuple):
-    """A piece of a text as a model has read it, and the likeliest tokens after it with their probabilities."""
+    """A piece of a text as a model has read it, and the most likely tokens after it with their probabilities."""
 
     tokens: int
     nats: float
     next: dict[str, float]
 
     def formatted(self) -> tuple[str, dict[str, Any]]:
-        """The likeliest token, and all of it as JSON."""
+        """The most likely token, and all of it as JSON."""
         return next(iter(self.next), ""), self._asdict()

@@ -13,7 +13,7 @@ from seqkit.data.inputs.tokens import Text
 
 @dataclass(frozen=True)
 class Translated:
-    """A prediction: the best text, its score, and all that were asked for, the best first.
+    """A prediction: the best text, its score, and all that were requested, the best first.
 
     A text from memory has the score of the best that the network wrote, whose place it takes.
     """
@@ -34,7 +34,7 @@ class Translated:
         return cls(texts[0], scores[0], tuple(zip(texts, scores, strict=False)), recalled.source)
 
     def to_json(self, name: str) -> dict[str, Any]:
-        """Text and score, and those of the others where more than one was asked for; ``name`` says what the text is."""
+        """Text and score, and those of the others where more than one was requested; ``name`` says what the text is."""
         best = {name: self.text, "score": self.score}
         best |= {} if self.recalled is None else {"recalled": self.recalled}
         candidates = [{name: text, "score": score} for text, score in self.n_best]

@@ -1,4 +1,4 @@
-"""Cells of one's own: a class, or a file and the class in it, named by whoever wants it run."""
+"""Cells that users write: a class, or a file and the class in it, named by whoever wants it run."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class OwnCell(str):
 
 
 def is_own(name: object) -> bool:
-    """Whether a name is that of a cell of one's own, with its class or without."""
+    """Whether a name is that of a user's own cell, with its class or without."""
     return isinstance(name, str) and ":" in name
 
 
 def cell_label(name: str) -> str:
-    """What tables and folders call a cell: of one's own, the class.
+    """what tables and folders call a cell: a user's own by its class.
 
     Examples:
         >>> cell_label("/home/me/my.py:MyCell"), cell_label("gru")
@@ -59,7 +59,7 @@ def named_cell(cell: str | type[Cell]) -> str:
     The file is run: this is for what a person has named, never for what a run has recorded.
 
     Raises:
-        UsageError: there is no such file or class, the class is no cell, or the file cannot be run.
+        UsageError: there is no such file or class, the class is not a cell, or the file cannot be run.
     """
     if isinstance(cell, OwnCell):
         return cell
@@ -83,7 +83,7 @@ def _from_file(text: str) -> OwnCell:
     found = _classes_of(path)
     cells = [key for key, value in found.items() if issubclass(value, Cell) and value is not Cell]
     if name in found and name not in cells:
-        raise UsageError(f"{name} of {file} is no cell; derive it from seqkit.Cell")
+        raise UsageError(f"{name} of {file} is not a cell; derive it from seqkit.Cell")
     if name not in cells:
         raise unknown(f"class of a cell in {file}", name, cells or ("none: it defines no cell",))
     kind = found[name]
@@ -93,7 +93,7 @@ def _from_file(text: str) -> OwnCell:
 
 
 def _classes_of(path: Path) -> dict[str, type[Any]]:
-    # The name is no word of Python, so that my torch.py or gru.py is in nobody's way.
+    # The name is no word of Python, so that my torch.py or gru.py is in no one's way.
     name = f"cell file {path}"
     spec = spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None

@@ -24,7 +24,7 @@ from seqkit.version import __version__
 _COMMANDS = {
     "list": "topologies, tasks, cells and data sets",
     "doctor": "check data before training",
-    "prepare": "write data as a folder that a run reads from the disk",
+    "prepare": "write data as a folder that runs read from disk",
     "run": "train a model and score it",
     "resume": "resume a run that was stopped",
     "evaluate": "score a run's model",
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except click.exceptions.NoArgsIsHelpError as error:
-        # The help, as it is laid out: nothing was asked for yet, so nothing was wrong.
+        # The help, as it is laid out: nothing was requested yet, so nothing was wrong.
         sys.stdout.write(f"{error.format_message()}\n")
         sys.exit(0)
     except (KeyboardInterrupt, click.Abort):

@@ -53,7 +53,7 @@ def adapted_model(model: Model, prompt: str, options: DynamicOptions) -> Model:
 
 
 def _evaluation(model: Model, options: DynamicOptions) -> DynamicEvaluation:
-    """Measures gradients on the training split of the run; raises :class:`UsageError` for what is no language model."""
+    """Measures gradients on the training split of the run; raises :class:`UsageError` for another model."""
     from seqkit.runs.prepared import read_splits
     from seqkit.topologies import EnsembleHead
     from seqkit.topologies.next_step import DynamicEvaluation, LanguageModelHead, StreamCodec, gradient_sample

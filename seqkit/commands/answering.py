@@ -92,7 +92,7 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
     request = _with_columns(model, request)
     part = _part(request, options)
     if part and request.output and is_complete(request.output, part):
-        _print_note(f"{request.output} is part {request.shard} already, and complete")
+        _print_note(f"{request.output} is shard {request.shard} already, and complete")
         return
     depends = None if request.in_parquet else _depends_on(request, options)
     with open_answers(request.output, depends and {**depends, **(part or {})}) as answers:

@@ -67,7 +67,7 @@ def command(
         from seqkit.bench.plot import plot
 
         title = f"seqkit bench, {facts['machine']}, {facts['threads']} threads"
-        click.echo("drawn: " + ", ".join(map(str, plot(measurements, Path(plot_file), title))))
+        click.echo("plots: " + ", ".join(map(str, plot(measurements, Path(plot_file), title))))
 
 
 def _print_header(facts: dict[str, Any]) -> None:

@@ -201,7 +201,7 @@ def _finish(task: AnyTask, planned: PlannedRun, received: list[int]) -> bool:
 
 
 def _cell_words(config: TrainingConfig) -> list[str]:
-    """The words that name a cell of one's own to a command that opens a run."""
+    """The words that name a user's own cell to a command that opens a run."""
     from seqkit.cells import is_own
 
     cell = getattr(config, "cell", "")

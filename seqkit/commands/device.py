@@ -13,5 +13,5 @@ precision_option = click.option(
 )
 
 cell_option = click.option(
-    "--cell-file", "cell", metavar="FILE.py:CLASS", help="The run's cell, if it is one of your own; the file is run."
+    "--cell-file", "cell", metavar="FILE.py:CLASS", help="The run's cell, if it is your own; the file is executed."
 )

@@ -13,12 +13,12 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--cell", "cells", multiple=True, metavar="NAME|FILE.py:CLASS", help="a cell to compile; repeatable")
-@click.option("--show", is_flag=True, help="print the C++ of the cells instead of building them")
+@click.option("--cell", "cells", multiple=True, metavar="NAME|FILE.py:CLASS", help="A cell to compile. Repeatable.")
+@click.option("--show", is_flag=True, help="Print the C++ of the cells instead of building them.")
 def build(cells: tuple[str, ...], show: bool) -> None:
-    """Build the kernels for this machine, unless that is done already, and those of cells of your own.
+    """Build the kernels for this machine, if they are not built yet.
 
-    A file that is named with --cell is run as Python, to get at its class.
+    With --cell those of your own cells are built, too; a file named there is executed as Python to find its class.
     """
     from seqkit.cells import make_cell, named_cell
     from seqkit.kernels.build import build as build_library
@@ -37,7 +37,7 @@ def build(cells: tuple[str, ...], show: bool) -> None:
 
 @command.command()
 def status() -> None:
-    """Show which kernel would run here, and where the build lies."""
+    """Show which kernel would run here, and where it is."""
     from seqkit.kernels.build import built, cache_folder
 
     path = built()

@@ -125,7 +125,7 @@ def _head_classes(task: AnyTask) -> list[type]:
     try:
         hint = typing.get_type_hints(task.build_head).get("return")
     except (TypeError, NameError):
-        # A callable that is no function has no hints; a name may be known to type checkers alone.
+        # A callable that is not a function has no hints; a name may be known to type checkers alone.
         return []
     if isinstance(hint, typing.TypeVar):
         hint = hint.__bound__

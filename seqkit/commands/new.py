@@ -17,7 +17,7 @@ def command() -> None:
 _OUT = click.option("--out", default=".", metavar="FOLDER", help="Where to write. [this folder]")
 
 
-@command.command()
+@command.command(short_help="Write a gated cell and a test of its gradient.")
 @click.argument("name")
 @_OUT
 def cell(name: str, out: str) -> None:
@@ -34,7 +34,7 @@ def cell(name: str, out: str) -> None:
     echo(f"  seqkit run sentiment --cell {written.source}:{written.title}")
 
 
-@command.command()
+@command.command(short_help="Write a task that labels texts and a test that trains it.")
 @click.argument("name")
 @_OUT
 def task(name: str, out: str) -> None:
@@ -47,6 +47,6 @@ def task(name: str, out: str) -> None:
     written = write_task(name, Path(out))
     echo(f"wrote {written.source} and {written.test}; try:")
     echo(f"  pytest {written.test}")
-    echo(f"`seqkit run {name}` finds it when it is in tasks/ of a checkout, or in a package")
-    echo("of yours that names it in its pyproject.toml:")
+    echo(f"`seqkit run {name}` finds it in tasks/ of a checkout, or in an installed package")
+    echo("that names it in its pyproject.toml:")
     echo(f'  [project.entry-points."seqkit.tasks"]\n  {name} = "{written.source.stem}:TASK"')

@@ -1,4 +1,4 @@
-"""What commands print: text of others with its control characters as signs, so that no file steers a terminal."""
+"""What commands print: text of others with visible control characters, so that no file steers a terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def data_stream() -> TextIO:
 
 
 class _OnTerminal(io.TextIOBase):
-    """A terminal that shows control characters as signs."""
+    """A terminal that shows control characters as visible symbols."""
 
     def __init__(self, terminal: TextIO) -> None:
         self._terminal = terminal

@@ -64,10 +64,10 @@ def command(
     precision: str | None,
     cell: str | None,
 ) -> int:
-    """Apply a run's best model to texts: given as arguments, as a file, or on standard input.
+    """Apply a run's best model to texts given as arguments, in a file, or on standard input.
 
-    A file has a text on each line, or is a table (.csv, .tsv, .jsonl, .json; compressed, too), which is written with
-    the same rows in the same order, and the predictions in columns of their own. A blank input keeps its place and
+    A file has a text on each line, or is a table (.csv, .tsv, .jsonl, .json; also compressed), which is written back
+    with the same rows in the same order and the predictions in additional columns. A blank input keeps its place and
     gets no answer.
 
     Standard input is answered line by line as it arrives; with --format it is a table, answered row by row.
@@ -76,10 +76,10 @@ def command(
     input and model, an interrupted command continues from there. An OUTPUT that ends in .parquet is written as
     Parquet, and starts from the beginning.
 
-    Of a run on frames, FILE is a sequence, or a folder of them: its rows come out with the label of each frame and its
-    probability beside them. A folder comes out as one table, or in a folder, --output FOLDER, as a table for each.
+    For a run on frames, FILE is a sequence or a folder of sequences, and each row gets the label of its frame and its
+    probability. A folder is answered as one table, or with --output FOLDER as a table for each sequence.
 
-    With --shard each shard is a table of its own; all of them in order are those of one prediction.
+    With --shard each shard is a separate table; all of them, in order, make up the undivided answer.
 
     With --stream each line is a frame: numbers separated by commas, semicolons, tabs or spaces. Each is answered as
     soon as the model has seen enough. A line that cannot be read is reported, the stream continues, and the exit code
@@ -111,7 +111,7 @@ def command(
     files = sequences_of(model, path, request.form) if path and not streamed and not column else None
     if path and files is not None:
         if part or settings or request.in_parquet:
-            raise UsageError("sequences are answered by tables; leave out --shard, --set, and an output in Parquet")
+            raise UsageError("sequences are answered with tables; leave out --shard, --set, and an output in Parquet")
         answer_sequences(model, path, files, request.output, request.form, as_json)
         return 0
     _check_folder(model, path)

@@ -63,7 +63,7 @@ def _task_command(task: AnyTask) -> click.Command:
         for line in _lines(task, manifest, out):
             echo(line)
 
-    summary = f"Write the data of a {task.name} run as a folder that runs read from the disk."
+    summary = f"Write the data of a {task.name} run as a folder that runs read from disk."
     return TaskCommand(
         task.name, params=[data_argument(), out_option, held_out_option, *options], callback=prepare, help=summary
     )
@@ -112,7 +112,7 @@ def _size(size: int) -> str:
 
 @click.group(cls=TaskGroup, task_command=_task_command, subcommand_metavar="TASK [DATA] --out FOLDER [OPTIONS]")
 def command() -> None:
-    """Write data as a folder that runs read from the disk, in memory that does not grow with the data.
+    """Write data as a folder that runs read from disk, in memory that does not grow with the data.
 
     `seqkit prepare TASK --help` shows the options of a task.
     """

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 def command(
     run: str, epochs: int | None, profile: bool, trackers: tuple[str, ...], device: str | None, cell: str | None
 ) -> int:
-    """Resume a run that was stopped, to exactly the weights it would have had.
+    """Resume a stopped run; it ends with exactly the weights an uninterrupted run would have.
 
-    With --epochs a finished run is trained further; its scores are made again.
+    With --epochs a finished run is trained further and scored again.
     """
     from seqkit.commands.profile import profiled
     from seqkit.training.distributed import joined
@@ -69,7 +69,7 @@ def _resume(
             echo(f"{path} is finished; nothing to resume. Its scores: seqkit evaluate {path}", err=True)
             # An ensemble is never trained.
             if not is_ensemble(facts):
-                echo(f"To train on: seqkit resume {path} --epochs {_more(folder)}", err=True)
+                echo(f"To train further: seqkit resume {path} --epochs {_more(folder)}", err=True)
         return 0
     _, facts = RunDirectory.open(path)
     # A run that began with torch's kernels continues with them: no need to wait for a build.

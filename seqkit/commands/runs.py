@@ -41,7 +41,7 @@ def command() -> None:
 @click.argument("folder", default="runs")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, with all details.")
 def list_command(folder: str, as_json: bool) -> None:
-    """Show task, data, cell, score beside the baseline, time, size and state of each run."""
+    """List the runs of a folder with their scores, sizes and states."""
     from seqkit.runs.listing import list_runs
 
     found = list_runs(Path(folder))

@@ -39,17 +39,18 @@ class Shard:
         begin, end = (sum(sizes[: len(sizes) * n // self.count]) for n in (self.number - 1, self.number))
         if begin == end:
             echo(
-                f"note: part {self} has no rows: parts have whole groups of rows, and there are {len(sizes)}", err=True
+                f"note: shard {self} has no rows: shards are whole groups of rows, of which there are {len(sizes)}",
+                err=True,
             )
         return lambda: islice(iter(read()), begin, end)
 
 
 def parse_shard(text: str) -> Shard:
-    """``2/8`` as part 2 of 8; raises :class:`UsageError` for anything that is no part."""
+    """``2/8`` as part 2 of 8; raises :class:`UsageError` for anything that is not a part."""
     found = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,7})", text)
     shard = Shard(*map(int, found.groups())) if found else Shard(0, 0)
     if not 1 <= shard.number <= shard.count <= _LARGEST:
-        raise UsageError(f"--shard {text!r:.40} is no part; write 1/8 for the first of eight, 8/8 for the last")
+        raise UsageError(f"--shard {text!r:.40} is not a shard; write 1/8 for the first of eight, 8/8 for the last")
     return shard
 
 
@@ -66,9 +67,9 @@ def is_complete(output: Path, facts: Mapping[str, str]) -> bool:
         raise UsageError(f"{output} exists and was not written with --shard; {mend}")
     noted = _read(note, mend)
     if noted["part"] != facts["part"]:
-        raise UsageError(f"{output} is part {noted['part']!s:.20}, not {facts['part']}; {mend}")
+        raise UsageError(f"{output} is shard {noted['part']!s:.20}, not {facts['part']}; {mend}")
     if noted != facts:
-        raise UsageError(f"{output} is a part of another prediction: its run, input or options differ; {mend}")
+        raise UsageError(f"{output} is a shard of another prediction: its run, input or options differ; {mend}")
     return True
 
 

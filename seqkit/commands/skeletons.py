@@ -192,7 +192,7 @@ def _write(name: str, folder: Path, what: str, known: Collection[str], texts: tu
     title = "".join(word.capitalize() for word in stem.split("_"))
     written = Written(folder / f"{stem}.py", folder / f"test_{stem}.py", title)
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is no folder; name one with --out")
+        raise UsageError(f"{folder} is not a folder; name one with --out")
     for path in written[:2]:
         if path.exists():
             raise UsageError(f"{path} exists; choose another name, or another folder with --out")

@@ -63,7 +63,7 @@ class TaskCommand(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for parameter in self.get_params(context):
             record = parameter.get_help_record(context)
-            if record is not None:
+            if record is not None and record[1]:
                 heading = parameter.section if isinstance(parameter, ConfigOption) else "Options"
                 sections.setdefault(heading, []).append(record)
         sections.get("Data", []).sort(key=lambda record: not record[0].startswith("--data "))
@@ -134,7 +134,7 @@ def with_data(flags: Mapping[str, str | None], place: str | None, command: str) 
 def config_values(
     task: AnyTask, config_file: str | None, settings: Sequence[str], flags: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """The values of a configuration, as far as they were asked for, and those that go with them.
+    """The values of a configuration, as far as they were requested, and those that go with them.
 
     See :func:`asked_values` and :func:`completed_values`.
     """
@@ -144,7 +144,7 @@ def config_values(
 def asked_values(
     task: AnyTask, config_file: str | None, settings: Sequence[str], flags: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """The values that were asked for: those of the file are replaced by ``--set``, these by flags (None: not given)."""
+    """The values that were requested: those of the file are replaced by ``--set``, these by flags (None: not given)."""
     from seqkit.config import options_of, parse_setting
 
     named = {setting.partition("=")[0].strip().replace("-", "_") for setting in settings}
@@ -159,7 +159,7 @@ def asked_values(
 
 
 def completed_values(task: AnyTask, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The values, and for what was not asked for those of the data set, of the run that ``init_from`` names, and of
+    """The values, and for what was not requested those of the data set, of the run that ``init_from`` names, and of
     ``SEQKIT_KERNELS``.
     """
     from seqkit.config import options_of
@@ -198,7 +198,7 @@ def _file_values(task: AnyTask, config_file: str, replaced: Set[str]) -> dict[st
 def _help(entry: Option) -> str:
     from seqkit.config import FromData
 
-    text = entry.help[:1].upper() + entry.help[1:] + "."
+    text = entry.help[:1].upper() + entry.help[1:] + ("" if entry.help.endswith("...") else ".")
     if entry.default is None or entry.default in ("", {}):
         return text
     if isinstance(entry.default, FromData):

@@ -61,7 +61,7 @@ def train(
         layers = [module for module in training.head.modules() if isinstance(module, Recurrent)]
         _in_turn(processes, lambda: ensure_cells([layer.cell for layer in layers[:1]], say))
         if any(drawn_in_the_loop(layer.cell, layer.recurrent_dropout) for layer in layers):
-            say("this training runs in the slower reference loop, where zoneout and recurrent dropout are drawn")
+            say("this training runs in the slower reference loop, which zoneout and recurrent dropout need")
     return_freed_memory()
     if not isinstance(training, Session):
         code = _train_until_stopped(training, _silent, [])
@@ -208,7 +208,7 @@ def write_findings(session: Session, outcome: RunOutcome, notes: Sequence[str], 
         run.replace_file(run.findings.name, json_bytes(findings), run.read_facts())
         history = session.trainer.progress.history
         # The configuration of the file: the session's says where this process trained, and the page would differ from
-        # one that is made again.
+        # one that is rebuilt.
         config = open_run(run.path, getattr(session.config, "cell", None)).config
         write_page(RunFiles(run, run.read_facts(), config, outcome.results, history, findings))
     except Exception as error:

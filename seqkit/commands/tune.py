@@ -105,7 +105,7 @@ def _carry_out(
 
 
 def _wanted(task: AnyTask, folder: Path, asked: Mapping[str, Any], search: tuple[Sequence[str], bool]) -> Wanted:
-    """What is asked for; of a study that exists, what was not said again stays as it was."""
+    """What is requested; of a study that exists, what was not said again stays as it was."""
     from seqkit.cells import OwnCell, is_own
     from seqkit.tuning.opening import Wanted, read_study
 

@@ -74,7 +74,7 @@ def _train(source: Path, text_column: str | None, options: tuple[int, int, int, 
     vocabulary = Vocabulary.build(texts, min_count, max_symbols)
     first, tokens = len(vocabulary.specials), sum(map(len, texts))
     echo(f"{tokens:,} words in {len(texts):,} texts, {len(vocabulary) - first:,} of them frequent", err=True)
-    # Special symbols come first: without them, the unknown word is a number below 0, which is left out.
+    # Special symbols come first: without them, the unknown word is a number below 0, which is skipped.
     rows = ([number - first for number in vocabulary.encode(text)] for text in texts)
     matrix = word_vectors(rows, len(vocabulary) - first, size, window, seed)
     echo(f"trained in {time.perf_counter() - began:.0f} s", err=True)

@@ -48,7 +48,7 @@ class Schedule:
 
     Args:
         expressions: those of a step.
-        roots: what is asked for.
+        roots: what is requested.
         start: when a leaf is there.
         known: expressions that need not be computed.
     """

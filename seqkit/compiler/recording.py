@@ -22,7 +22,7 @@ class Recorded:
 
     Args:
         graph: what was recorded.
-        record: records it once more.
+        record: records it again.
         file: the source of the cell, None if it has none.
         interpreter: what carries operators out.
     """

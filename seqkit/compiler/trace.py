@@ -1,6 +1,6 @@
 """Records a cell's step and its gradient, and brings both into the intermediate form.
 
-``make_fx`` records what torch computes for a few hidden units. The same is recorded once more for another number of
+``make_fx`` records what torch computes for a few hidden units. The same is recorded again for another number of
 units and of sequences, and both have to be the same expressions (``sizes.py``).
 B batch, H hidden units, G gates.
 """

@@ -175,5 +175,5 @@ class BeamOptions(TrainingConfig):
     section: ClassVar[str] = "Beam search"
 
     beam_size: int = option(5, "hypotheses kept by beam search; 1: greedy", minimum=1)
-    length_penalty: float = option(0.0, "how much the search favors longer outputs", minimum=0)
+    length_penalty: float = option(0.0, "how much the search favours longer outputs", minimum=0)
     no_repeat_ngram: int = option(0, "never repeat an n-gram of this many tokens; 0: no limit", minimum=0)

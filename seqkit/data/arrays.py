@@ -129,7 +129,7 @@ class _Counted:
 
 
 def _has_no_text(array: np.ndarray) -> bool:
-    """Whether an array of texts has numbers in it that are no characters."""
+    """Whether an array of texts has numbers in it that are not characters."""
     numbers = np.frombuffer(array.tobytes(), array.dtype.newbyteorder("=").byteorder + "u4")
     if not array.dtype.isnative:
         numbers = numbers.byteswap()

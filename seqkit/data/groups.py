@@ -41,7 +41,7 @@ def read_groups(path: Path, column: str, form: FileForm = PLAIN) -> Groups:
 def groups_of_files(column: str, data: str, files: Sequence[str | None], form: FileForm) -> Groups:
     """The groups of the rows of the data, and of the files of other splits that have the column.
 
-    Raises :class:`UsageError` for data that are no file.
+    Raises :class:`UsageError` for data that are not in a file.
     """
     if not Path(data).is_file():
         raise UsageError(f"--group-column is for a file with columns, and {data} is not one; leave it out")

@@ -11,6 +11,6 @@ ASKED = "asked"
 
 
 def asked(words: Sequence[str]) -> list[int]:
-    """The places at which an answer is asked for: those of ``?``, or all if there is none."""
+    """The places at which an answer is requested: those of ``?``, or all if there is none."""
     places = [place for place, word in enumerate(words) if word == ASK]
     return places or [*range(len(words))]

@@ -39,7 +39,7 @@ def read_probabilities(path: Path, labels: Sequence[str], columns: Columns, key:
 
     Raises:
         UsageError: if a label has no column.
-        DataError: at the row, for what are no probabilities.
+        DataError: at the row, for what are not probabilities.
     """
     found: dict[str, list[list[float]]] = {}
     inputs: Sequence[str] = ()

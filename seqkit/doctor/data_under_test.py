@@ -101,7 +101,7 @@ class DataUnderTest:
                 self._add_error(error)
             else:
                 # Of a class with few examples a draw may miss nearly all.
-                self.report.warn("sampled", f"among the rows drawn: {self._restored(str(error))}", "")
+                self.report.warn("sampled", f"among the sampled rows: {self._restored(str(error))}", "")
             return error
         self._add_notes(notes)
         return splits

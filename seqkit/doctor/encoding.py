@@ -89,8 +89,8 @@ def _add_cut(cut: Sequence[tuple[Any, int]], report: Report) -> None:
     if cut:
         example, symbols = cut[0]
         many = f"{len(cut):,} inputs are" if len(cut) > 1 else "an input is"
-        what = f"{many} longer than what is read: of this one {symbols:,} symbols are cut off"
-        report.warn("cut", what, "raise --max-tokens, or leave it so", location_of(example))
+        what = f"{many} longer than the model reads: {symbols:,} symbols of this one are cut off"
+        report.warn("cut", what, "raise --max-tokens, or leave it as it is", location_of(example))
 
 
 def _add_unseen_characters(task: AnyTask, splits: Splits[Any], report: Report) -> None:

@@ -62,7 +62,7 @@ class Scan:
     notes: list[str] = field(default_factory=list)
     """What the reader decided"""
     first_row: int = 0
-    """The line of a table on which its first row begins; what is above it is no row"""
+    """The line of a table on which its first row begins; what is above it is not a row"""
     _by_fault: dict[object, int] = field(default_factory=dict)
     """Where the finding of a fault is"""
 
@@ -123,7 +123,7 @@ def scan(path: Path, choose: ChooseColumns, seed: int = 0, small: int = SMALL, f
     _add_counts(result)
     _add_repetitions(result, repeats)
     if result.tried_lines and rate < 1:
-        what = f"of {result.rows:,} rows, {result.tried_rows:,} were drawn for labels, lengths, coverage and timing"
+        what = f"of {result.rows:,} rows, {result.tried_rows:,} were sampled for labels, lengths, coverage and timing"
         result.add("note", "sampled", what, "all were read for the rest", path)
     return result
 

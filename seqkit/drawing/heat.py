@@ -67,7 +67,7 @@ def draw_heat(
     full: float = 1.0,
     height: int = _CELL,
 ) -> HeatMap:
-    """What :func:`heat_map` shows, to be put into a box of one's own."""
+    """What :func:`heat_map` shows, to be put into a box of your own."""
     largest = max((abs(value) for row in values for value in row), default=1.0) or 1.0
     limit = largest if signed else max(full, largest)
     left = 10 + max(map(_length, rows), default=0) + (_AXIS if down else 0)

@@ -61,7 +61,7 @@ def text_inputs(values: Any) -> list[str]:
 
 
 def word_lists(values: Any) -> list[tuple[str, ...]]:
-    """The words of each sentence; raises :class:`UsageError` for what is no list of texts."""
+    """The words of each sentence; raises :class:`UsageError` for what is not a list of texts."""
     sentences = one_by_one(values, "X", "lists of words")
     return [tuple(texts(words, f"X[{number}]")) for number, words in enumerate(sentences)]
 
@@ -90,7 +90,7 @@ def _frames(value: Any, name: str) -> np.ndarray:
 
 
 def labels(y: Any) -> np.ndarray:
-    """One label for each entry, (N), in its own type; raises ValueError for what is no label, as scikit-learn does."""
+    """One label for each entry, (N), in its own type; raises ValueError for anything else, as scikit-learn does."""
     if not hasattr(y, "dtype") and isinstance(y, Sequence) and any(isinstance(label, tuple) for label in y):
         return objects(y)
     column: np.ndarray = column_or_1d(y, warn=True)
@@ -133,7 +133,7 @@ def same_length(inputs: int, targets: int) -> None:
 def sample_weights(weights: Any, count: int) -> list[float]:
     """The weight of each of N entries: 1 each for None, the same for a number.
 
-    Raises :class:`UsageError` for another number of weights, for what is no number of 0 or more, and if all are 0.
+    Raises :class:`UsageError` for another number of weights, for what is not a number of 0 or more, and if all are 0.
     """
     if weights is None:
         return [1.0] * count

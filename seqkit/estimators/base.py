@@ -90,7 +90,7 @@ class SequenceEstimator(TaskParameters):
 
         ``device`` and ``cell`` are those of :func:`seqkit.load`.
 
-        Raises :class:`UsageError` for a folder that is no run, or of another task.
+        Raises :class:`UsageError` for a folder that is not a run, or of another task.
         """
         with own_generators():
             model, run = load(path, device, cell), RunDirectory(Path(path))

@@ -54,7 +54,7 @@ class SequenceTranslator(SequenceEstimator):
     beam_size: int | None = None
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Trains on N texts and what they become. Raises ValueError for what is no text, or nothing to train on."""
+        """Trains on N texts and what they become. Raises ValueError for what is not text, or nothing to train on."""
         check_target(self, y)
         check_installed()
         return self._learn(_pairs(X, y))

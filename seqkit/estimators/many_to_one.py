@@ -72,9 +72,9 @@ class SequenceClassifier(ClassifierMixin, ClassedEstimator):  # type: ignore[mis
     word_dropout: float | None = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Trains on N texts with a label each, and a weight in the loss; a text with a weight of 0 is left out.
+        """Trains on N texts with a label each, and a weight in the loss; a text with a weight of 0 is skipped.
 
-        Weights change the loss, and no score that models are compared by. Raises ValueError for what is no text, label
+        Weights change the loss, and no score that models are compared by. Raises ValueError for what is not text, label
         or weight, for lists of different length, and unless there are two classes.
         """
         check_target(self, y)

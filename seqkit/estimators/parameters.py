@@ -27,7 +27,7 @@ _RENAMED = {"seed": "random_state", "valid_fraction": "validation_fraction"}
 _FILES = ("vectors", "init_from", "pretrain", "teacher")
 """Options that name a file which is not the data."""
 _NO_OPTIONS = ("class_weight", "validation_fraction", "options", "random_state", "verbose", "warm_start")
-"""Parameters that are no option of a task, or not by this name, or not in this form."""
+"""Parameters that are not options of a task, or not by this name, or not in this form."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -87,7 +87,7 @@ class TaskParameters(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         return values
 
     def _extra_options(self, known: dict[str, Option]) -> dict[str, Any]:
-        """The options that are no parameters."""
+        """The options that are not parameters."""
         if not isinstance(self.options or {}, dict):
             raise UsageError(f"options must be a dict of the task's options, not {self.options!r:.80}")
         parameters = self.get_params(deep=False)

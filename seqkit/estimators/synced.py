@@ -263,6 +263,6 @@ class SequenceLabeler(SyncedEstimator):
 
 
 def _named(rows: Sequence[Sequence[Any]], classes: np.ndarray) -> list[tuple[str, ...]]:
-    """The names of the labels' classes; a label that is no class is named by itself."""
+    """The names of the labels' classes; a label that is not a class is named by itself."""
     name = dict(zip(classes.tolist(), names_of(classes), strict=True))
     return [tuple(name.get(label, str(label)) for label in row) for row in rows]

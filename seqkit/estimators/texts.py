@@ -102,9 +102,9 @@ class SequenceMultiLabelClassifier(ClassedEstimator, TextEstimator):
     example = LabelSetExample
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Trains on N texts with their labels, and a weight in the loss; a text with a weight of 0 is left out.
+        """Trains on N texts with their labels, and a weight in the loss; a text with a weight of 0 is skipped.
 
-        Raises ValueError for what is no text, set of labels or weight, for lists of different length, and if no text
+        Raises ValueError for what is not text, set of labels or weight, for lists of different length, and if no text
         has a label.
         """
         check_target(self, y)
@@ -181,9 +181,9 @@ class SequenceRegressor(RegressorMixin, TextEstimator):  # type: ignore[misc]  #
     _flat: bool = field(init=False)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Trains on N texts with their numbers, and a weight in the loss; a text with a weight of 0 is left out.
+        """Trains on N texts with their numbers, and a weight in the loss; a text with a weight of 0 is skipped.
 
-        Raises ValueError for what is no text, finite number or weight, and for lists of different length.
+        Raises ValueError for what is not text, finite number or weight, and for lists of different length.
         """
         check_target(self, y)
         inputs, rows = text_inputs(X), numbers(y)

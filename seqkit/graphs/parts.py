@@ -51,7 +51,7 @@ class Part:
     sample: Sample
     """Inputs to try it with"""
     optional: bool = False
-    """Whether it is left out where a single file is asked for"""
+    """Whether it is left out where a single file is requested"""
 
     def onnx(self, facts: Mapping[str, str]) -> bytes:
         """The part as an ONNX file, with ``facts`` as its metadata.

@@ -61,7 +61,9 @@ def look_inside(model: Model, raw: Any) -> Inside:
     layers = unrolled_layers(trace, explanation.steps, notes)
     influence = _influence(explanation, calls)
     if not influence:
-        notes.append("No influence is shown: the answer has no gradient at what a recurrent layer read at once.")
+        notes.append(
+            "No contributions are shown: the answer has no gradient at the inputs of one call of a recurrent layer."
+        )
     maps, signals = _attention_maps(trace, explanation), explanation.signals
     return Inside(explanation.answer, layers, maps, influence, notes, explanation.probabilities, signals)
 

@@ -33,7 +33,7 @@ class LayerCall(NamedTuple):
 def check_has_time(model: Model) -> None:
     """Raises :class:`UsageError` for a model without a recurrent layer, and for an ensemble."""
     if isinstance(model.head, EnsembleHead):
-        raise UsageError("an ensemble has as many insides as members; inspect one of them, in its folder members")
+        raise UsageError("an ensemble has no gates of its own; inspect one of its members, in its folder members")
     if not any(isinstance(module, Recurrent) for module in model.head.modules()):
         raise UsageError(
             f"a {model.task.name} model is {model.task.topology}: it has no time, so no gates and no gradient that "
@@ -59,7 +59,7 @@ def explain(model: Model, raw: Any, calls: dict[str, LayerCall]) -> Explanation:
 def layer_calls(head: Head) -> Iterator[dict[str, LayerCall]]:
     """Yields the last call of each recurrent layer for whole sequences, by its name, as far as there was one.
 
-    Where gradients are on, inputs without one get one, so that it can be asked for. A call with gradients is not
+    Where gradients are on, inputs without one get one, so that it can be requested. A call with gradients is not
     replaced by one without: that is the answer being written, after it was explained.
     """
     calls: dict[str, LayerCall] = {}

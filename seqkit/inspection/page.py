@@ -92,7 +92,7 @@ def _answer(inside: Inside) -> str:
         parts.append(
             muted(
                 "Gradient × input: about what the log-probability of the answer would lose if the step's vector were "
-                "0. Orange speaks for the answer, blue against it."
+                "0. Orange supports the answer, blue opposes it."
             )
         )
     return section("Answer", "".join([*parts, *map(muted, inside.notes)]))
@@ -105,7 +105,7 @@ def _probabilities(probabilities: Mapping[str, float]) -> str:
         for name, value in sorted(probabilities.items(), key=lambda entry: -entry[1])[:_ANSWERS]
     )
     left_out = len(probabilities) - _ANSWERS
-    more = muted(f"The {left_out:,} least likely answers are left out.") if left_out > 0 else ""
+    more = muted(f"The {left_out:,} least likely answers are not shown.") if left_out > 0 else ""
     return f'<div class="probabilities">{rows}</div>{more}' if rows else ""
 
 

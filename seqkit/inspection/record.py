@@ -91,7 +91,7 @@ def record(model: Any) -> Iterator[Trace]:
     """Records every recurrent layer and attention of a model that runs inside: ``with record(model) as trace:``.
 
     The model is a module, or what :func:`seqkit.load` gives. Its results are those without recording, bit for bit: each
-    call runs as usual, then the cell's own equations run once more on what it was given. Nothing stays when the context
+    call runs as usual, then the cell's own equations run again on what it was given. Nothing stays when the context
     ends, by an error too; while one recording of a layer is open, another is refused.
 
     Raises:

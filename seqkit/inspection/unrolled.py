@@ -36,7 +36,7 @@ class Unrolled(NamedTuple):
 def unrolled_layers(trace: Trace, steps: Mapping[str, Sequence[str]], notes: list[str]) -> list[Unrolled]:
     """The layers whose steps are known by name, in the order of their calls.
 
-    Sentences about those that are left out, or cut, are added to ``notes``.
+    Sentences about those that are skipped, or cut, are added to ``notes``.
     """
     calls: dict[tuple[str, int, bool], list[Recorded]] = {}
     for call in trace.layers:

@@ -71,11 +71,11 @@ INFERENCE_PRECISIONS = (*PRECISIONS, "int8")
 """The same of a layer that is not trained; int8: 8-bit integers."""
 
 NAMES = ("auto", *KERNELS, "torch")
-"""What can be asked for: a kernel; ``auto``, the fastest that can run the cell; ``torch``, that without our C++."""
+"""What can be requested: a kernel; ``auto``, the fastest that can run the cell; ``torch``, that without our C++."""
 
 
 def kernel_name(kernel: str | None = None) -> str:
-    """The name asked for: the argument, else the environment's ``SEQKIT_KERNELS``, else ``auto``; a known one."""
+    """The name requested: the argument, else the environment's ``SEQKIT_KERNELS``, else ``auto``; a known one."""
     name = kernel or os.environ.get("SEQKIT_KERNELS") or "auto"
     if name not in NAMES:
         raise unknown("kernel", name, NAMES)
@@ -90,7 +90,7 @@ def choose_kernel(cell: Cell, x: Tensor, kernel: str | None = None, precision: s
     "int8". Under ``torch.func`` and in forward mode the reference loop runs, all of whose operators torch transforms.
 
     Raises:
-        UsageError: the one asked for cannot run the cell, or not on such input.
+        UsageError: the one requested cannot run the cell, or not on such input.
     """
     if torch.compiler.is_exporting():
         return _TRACED

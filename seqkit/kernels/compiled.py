@@ -1,4 +1,4 @@
-"""Cells of one's own as native kernels: their step is compiled once, and found again.
+"""Cells that users write as native kernels: their step is compiled once, and found again.
 
 What a cell computes is traced in every process that would run it, and a library is taken only if it was made of the
 same expressions: no stamp of a file could show that nothing which its step calls has changed.

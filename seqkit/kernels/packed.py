@@ -57,7 +57,7 @@ class Hold:
 
 
 class PackedWeights:
-    """The packed weights of one layer, or of a stack in one direction; made again when a weight has changed."""
+    """The packed weights of one layer, or of a stack in one direction; rebuilt when a weight has changed."""
 
     def __init__(self, hold: Hold) -> None:
         self.hold = hold

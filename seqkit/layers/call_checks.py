@@ -23,7 +23,7 @@ def check_sizes(**sizes: int) -> None:
 
 
 def check_kinds(x: object, state: object) -> None:
-    """Raises :class:`UsageError` for an input that is no tensor, and for a state that is no mapping."""
+    """Raises :class:`UsageError` for an input that is not a tensor, and for a state that is not a mapping."""
     if not isinstance(x, Tensor):
         raise UsageError(f"input must be a tensor, not {type(x).__name__}; torch.as_tensor converts it")
     if x.is_nested or x.layout is not torch.strided:

@@ -28,7 +28,7 @@ class TeacherForcing(nn.Module):
         steps: k.
 
     Raises:
-        UsageError: for an unknown schedule, a floor that is no probability, and fewer steps than 1.
+        UsageError: for an unknown schedule, a floor that is not a probability, and fewer steps than 1.
 
     Source: Bengio et al., 2015, arXiv:1506.03099.
     """

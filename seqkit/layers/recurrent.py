@@ -254,7 +254,7 @@ class Recurrent(nn.Module):
         return x.to(dtype), None if state is None else State({name: state[name].to(dtype) for name in state})
 
     def _weights(self, layers: list[list[nn.Module]], number: int) -> list[Weights]:
-        """Those of one layer, with dropout where it is asked for."""
+        """Those of one layer, with dropout where it is requested."""
         if not layers:
             raise UsageError("the layer has no layers left; put one into its list of layers")
         weights = [weights_of(direction) for direction in layers[number]]

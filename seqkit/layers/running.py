@@ -143,7 +143,7 @@ def _masked(call: _Call, x: Tensor, number: int) -> Tensor:
 
 
 def _masking(call: _Call, x: Tensor, number: int) -> Masked | None:
-    """The kernel that drops what a layer's recurrent products read, where it is asked for."""
+    """The kernel that drops what a layer's recurrent products read, where it is requested."""
     layer = call.layer
     if not layer.training or not layer.recurrent_dropout:
         return None

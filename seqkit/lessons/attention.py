@@ -88,9 +88,9 @@ def _task(trained: Trained, correct: int) -> str:
     text = paragraphs(
         "An encoder reads an English sentence; a decoder writes the French, word by word. It was trained for "
         f"{_EPOCHS} epochs on {_TRAINED:,} sentences of a small grammar, and translates {correct} of {len(test)} "
-        "others without a mistake. Nobody told it which word belongs to which.",
-        "In each step the decoder compares its state d with every place of what the encoder has made, e, and reads "
-        "their average, weighted by a softmax of the scores.",
+        "others without a mistake. Nothing in the data says which word translates which.",
+        "In each step the decoder compares its state d with the encoder's output e at every place, and reads the "
+        "average of these outputs, weighted by a softmax of the scores.",
     )
     maths = mathematics("a_{t, s} = softmax_s(d_t W e_s)", "k_t = ∑_s a_{t, s} e_s", "y_t = tanh(V [d_t; k_t])")
     pairs = table(["English", "French"], [[pair.source, pair.references[0]] for pair in test[:3]])
@@ -112,16 +112,25 @@ def _alignment(attention: AttentionMap, sentence: str) -> str:
         f"weight. Each word looks most at: {', '.join(looked)}."
     )
     more = muted(
-        "Where the order of words differs, the strong cells leave the diagonal. The state at a place knows its "
-        "neighbours, too: a row need not look at the word that it translates, and attention is no proof of what a "
-        "model has used."
+        "Where the order of words differs, the strong cells leave the diagonal. The encoder's output at a place also "
+        "depends on its neighbours: a row need not look at the word that it translates, and attention is no proof of "
+        "what a model has used."
     )
     return section(f"{sentence} → {' '.join(written[:-1])}", figure_beside(heat, text + more))
 
+
+_EXAMPLE = """
+from seqkit.lessons.attention import attention_of, learn_french
+
+model = learn_french(seed={seed}).model
+attention = attention_of(model, "a white cow sees this black dog")
+print(attention.places, attention.written, attention.weights, sep="\\n")
+"""
 
 LESSON = Lesson(
     "Attention aligns a translation",
     "Which words of the source does a decoder look at while it writes each of its own?",
     _sections,
     (sentence_pairs, learn_french, attention_of),
+    _EXAMPLE,
 )

@@ -109,8 +109,8 @@ def _judgement(reading: Reading, label: str, accuracy: float) -> str:
     moved = [f"“{reading.words[place]}” ({changes[place]:+.2f})" for place in sorted(order)]
     text = paragraphs(
         f"An LSTM of {_UNITS} units reads film reviews from left to right. After {_EPOCHS} epochs it is correct on "
-        f"{accuracy:.0%} of those it was validated on. This review is {label}: of the short ones of the test split "
-        "that the LSTM judges correctly, the one about which it changes its mind most.",
+        f"{accuracy:.0%} of the validation split. This review is {label}: of the short reviews in the test split that "
+        "the LSTM judges correctly, it is the one about which it changes its mind most.",
         f"What moved it most: {', '.join(moved)}.",
     )
     shown = f"<p><strong>{safe(' '.join(reading.words))}</strong></p>"
@@ -125,9 +125,9 @@ def _averages(reading: Reading) -> str:
     )
     i, f, _ = rows
     text = paragraphs(
-        "Each gate is a number from 0 to 1 for each unit; f and o have weights of their own, as i has. The input gate "
-        "i decides how much of the new candidate g is written into c, the forget gate f how much of c is kept, the "
-        "output gate o how much of it is shown to the layers above and to the next step.",
+        "Each gate is a number from 0 to 1 for each unit, and each has its own weights, like those of i below. The "
+        "input gate i decides how much of the new candidate g is written into c, the forget gate f how much of c is "
+        "kept, the output gate o how much of it is shown to the layers above and to the next step.",
         f"Averaged over the units, i opens widest at {_extremes(i, reading.words, max)}, and stays most closed at "
         f"{_extremes(i, reading.words, min)}. The forget gate averages {fmean(f):.2f}: it lets go most at "
         f"{_extremes(f, reading.words, min)}.",
@@ -160,9 +160,20 @@ def _units(reading: Reading) -> str:
     )
 
 
+_EXAMPLE = """
+from seqkit.lessons.gates import learn_sentiment, most_turning, read_review
+
+trained = learn_sentiment(seed={seed})
+text, label = most_turning(trained)
+reading = read_review(trained.model, text)
+for word, positive, kept in zip(reading.words, reading.positive, reading.gates["f"].mean(1)):
+    print(f"{{word:12}} {{positive:.2f}} {{kept:.2f}}")
+"""
+
 LESSON = Lesson(
     "What each gate does",
     "What do the input, forget and output gates of an LSTM do while it reads a sentence?",
     _sections,
     (learn_sentiment, read_review, most_turning),
+    _EXAMPLE,
 )

@@ -70,9 +70,9 @@ def _linear_section(flows: Mapping[str, Sequence[float]]) -> str:
     text = paragraphs(
         f"{_STEPS - 1} steps back, {_left(small)} of the gradient is left with a radius of 0.5, {_left(one)} with "
         f"1, and {_left(large)} with 1.5. The first vanishes: nothing that far back can be learned. The last "
-        "explodes: one such step of training throws the weights away, which is why gradients are clipped.",
+        "explodes: a single training step of that size ruins the weights, which is why gradients are clipped.",
         "There is no input here, so h stays 0, where tanh has the slope 1: each step back multiplies the gradient by "
-        "the same matrix, whose eigenvalues all have the absolute value that is called radius.",
+        "the same matrix, whose eigenvalues all have one absolute value, the spectral radius.",
     )
     maths = mathematics("h_t = tanh(W h_{t−1} + U x_t + b)", "\\frac{∂ h_T}{∂ h_t} = ∏_{k=t+1}^T diag(1 − h_k^2) W")
     return section("Each step back multiplies by the same matrix", figure_beside(_plot(flows), maths + text))
@@ -103,13 +103,13 @@ def _fate(norms: Sequence[float]) -> str:
 def _cells_section(flows: Mapping[str, Sequence[float]]) -> str:
     kept = _kept("lstm", None)
     text = paragraphs(
-        "These are new layers, as a run begins with them: nothing is trained. A gated cell is not born with a long "
-        f"memory. The LSTM's forget gate starts at σ(1), so each step keeps {kept:.0%} of c; the GRU's z starts at "
-        f"σ(0) = 1/2, and keeps half of h. After {_STEPS - 1} steps the RNN has {_left(flows['rnn'])} of its gradient "
-        f"left, the LSTM {_left(flows['lstm'])}, the GRU {_left(flows['gru'])}.",
-        "What a gate gives is a choice: training can open the forget gate to 1, where the gradient stays whole, "
-        "whatever W is. An RNN has no such weight to turn.",
-        "Chrono initialisation begins there: biases are drawn so that units remember up to T = 100 steps. With it the "
+        "These are new layers, as a run begins with them: nothing is trained. A gated cell does not start with a "
+        f"long memory. The LSTM's forget gate starts at σ(1), so each step keeps {kept:.0%} of c; the GRU's z starts "
+        f"at σ(0) = 1/2, and keeps half of h. After {_STEPS - 1} steps the RNN has {_left(flows['rnn'])} of its "
+        f"gradient left, the LSTM {_left(flows['lstm'])}, the GRU {_left(flows['gru'])}.",
+        "A gate offers a choice: training can open the forget gate to 1, where the gradient stays whole, "
+        "whatever W is. An RNN has no such weight to adjust.",
+        "Chrono initialisation begins there: it samples biases so that units remember up to T = 100 steps. With it the "
         f"GRU keeps {_left(flows['gru, chrono 100'])}, and the LSTM {_left(flows['lstm, chrono 100'])}.",
     )
     maths = mathematics(
@@ -136,9 +136,17 @@ def _kept(cell: str, chrono: int | None) -> float:
     return float(kept.mean())
 
 
+_EXAMPLE = """
+from seqkit.lessons.gradients import cell_flow, radius_flow
+
+print(radius_flow(1.5, inputs=0.0, seed={seed})[-1])
+print(cell_flow("lstm", chrono=100, seed={seed})[-1])
+"""
+
 LESSON = Lesson(
     "Vanishing and exploding gradients",
     "How much of the loss's gradient reaches a step far back, and what decides it?",
     _sections,
     (radius_flow, cell_flow),
+    _EXAMPLE,
 )

@@ -20,14 +20,20 @@ class Lesson(NamedTuple):
     Args:
         title: of the page.
         question: what it answers, in one sentence.
-        sections: makes its cards as HTML from a seed; the numbers in them are those of this very run.
+        sections: makes its cards as HTML from a seed; the numbers in them are those of this run.
         shown: the functions whose source is at the end of the page: the experiment, without the drawing of it.
+        example: Python that calls them, with ``{seed}`` in place of the seed.
     """
 
     title: str
     question: str
     sections: Callable[[int], Sequence[str]]
     shown: Sequence[Callable[..., object]]
+    example: str
+
+    def python(self, seed: int) -> str:
+        """The example with that seed, which runs as it is."""
+        return self.example.format(seed=seed).strip()
 
 
 def available_lessons() -> dict[str, Loader]:
@@ -45,7 +51,7 @@ def find_lesson(name: str) -> Lesson:
 
 
 def lesson_page(name: str, seed: int = 0) -> str:
-    """The page of a lesson as HTML; it trains what it shows, in less than a minute on two cores as a rule.
+    """The page of a lesson as HTML; it trains what it shows, usually in less than a minute on two cores.
 
     Raises :class:`UsageError` for an unknown name.
     """
@@ -55,7 +61,7 @@ def lesson_page(name: str, seed: int = 0) -> str:
 
 
 def figure_beside(picture: str, beside: str) -> str:
-    """A picture, and beside it (below it on a telephone) its equation and what there is to see."""
+    """A picture, and beside it (below it on a phone) its equation and what there is to see."""
     return f'<div class="pair"><figure>{picture}</figure><div>{beside}</div></div>'
 
 
@@ -75,8 +81,9 @@ def _making(name: str, lesson: Lesson, seed: int) -> str:
     modules = ", ".join(dict.fromkeys(function.__module__ for function in lesson.shown))
     return section(
         "How this page was made",
-        f"<p>The command:</p>{_code(command)}<p>The Python that measured what it shows:</p>{_code(sources)}"
-        + muted(f"The whole of it is in {modules}. Another seed gives other weights and other data."),
+        f"<p>The command:</p>{_code(command)}<p>In Python, to run and to change:</p>{_code(lesson.python(seed))}"
+        f"<p>The functions that measured what the page shows:</p>{_code(sources)}"
+        + muted(f"They are in {modules}. Another seed gives other weights and other data."),
     )
 
 

@@ -17,7 +17,7 @@ _SHOWN = 24
 
 
 def learn_to_add(cell: str, seed: int) -> Trained:
-    """A model of the adding problem: two digits of up to 100 are marked, and their sum is asked for at the end."""
+    """A model of the adding problem: two of up to 100 digits are marked, and the answer is their sum."""
     return train("memory", problem="adding", length=_LENGTH, cell=cell, epochs=_EPOCHS, seed=seed)
 
 
@@ -42,13 +42,13 @@ def _problem(trained: Trained) -> str:
     text = paragraphs(
         "The adding problem (Hochreiter and Schmidhuber, 1997), with digits: two of them are marked with a plus sign, "
         "one in each half of the sequence, and at the end their sum is asked for. Nothing else matters, so a model "
-        "must find the marked ones, keep the first until the second comes, and the sum until the end.",
+        "must find the marked digits, keep the first until the second comes, and the sum until the end.",
     )
     words = " ".join(example.words)
     shown = f"<pre class='fold'>{safe(words)}   →   {safe(example.tags[-1])}</pre>"
     more = muted(
-        f"The shortest of the test; in training, sequences have {_LENGTH // 10} to {_LENGTH} steps, and the loss is "
-        "that of the one answer. Guessing the most frequent sum, 9, is correct one time in ten."
+        f"The shortest of the test split; in training, sequences have {_LENGTH // 10} to {_LENGTH} steps, and the "
+        "loss is that of the one answer. Guessing the most frequent sum, 9, is correct one time in ten."
     )
     return section("The problem", text + shown + more)
 
@@ -63,8 +63,8 @@ def _learning(history: Mapping[str, Sequence[float]]) -> str:
     text = paragraphs(*(_progress(cell, solved[cell], of_cell) for cell, of_cell in history.items()))
     maths = mathematics("h_t = tanh(W h_{t−1} + U x_t + b)", "c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t")
     why = paragraphs(
-        "The RNN computes its whole state again in each step; what it holds must survive every one of them. The "
-        "LSTM's c is kept as it is while f is near 1 and i near 0, and the gates learn when that is."
+        "The RNN recomputes its whole state in each step, and what it remembers must survive every one of them. The "
+        "LSTM keeps c unchanged while f is near 1 and i near 0, and the gates learn when that should be."
     )
     return section("Learning it", figure_beside(plot, maths + text + why))
 
@@ -84,16 +84,24 @@ def _lengths(scores: Mapping[str, Mapping[str, float]], baseline: Mapping[str, f
     names = ["", *map(str, lengths)]
     beyond = [f"the {cell.upper()} is {values[-1]:.0%}" for cell, values in lines.items() if values[2] > 0.9]
     text = paragraphs(
-        f"No sequence of training was longer than {_LENGTH} steps. A network that has learned the rule goes "
-        f"on beyond it: at {lengths[-1]} steps, {' and '.join(beyond) or 'none is'} correct."
+        f"No sequence of training was longer than {_LENGTH} steps. A network that has learned the rule also "
+        f"applies it to longer ones: at {lengths[-1]} steps, {' and '.join(beyond) or 'none is'} correct."
     )
     content = figure_beside(plot, text + table(names, rows, numbers={*range(1, len(names))}))
     return section("Lengths that training never saw", content)
 
+
+_EXAMPLE = """
+from seqkit.lessons.long_memory import accuracy_by_length, learn_to_add
+
+for cell in ("rnn", "lstm", "gru"):
+    print(cell, accuracy_by_length(learn_to_add(cell, seed={seed})))
+"""
 
 LESSON = Lesson(
     "A memory of a hundred steps",
     "Which network can learn that two numbers far apart belong together?",
     _sections,
     (learn_to_add, accuracy_by_length),
+    _EXAMPLE,
 )

@@ -42,7 +42,7 @@ def next_characters(model: Model, prompt: str) -> Tensor:
 
 
 def write(model: Model, temperature: float, seed: int) -> str:
-    """A text that the model draws at that temperature."""
+    """A text sampled from the model at that temperature."""
     return "".join(model.generate(_PROMPT, length=_CHARACTERS, temperature=temperature, seed=seed))
 
 
@@ -72,10 +72,10 @@ def _softmax(logits: Tensor, model: Model, perplexity: float) -> str:
     plot = line_plot(lines, range(1, _RANKS + 1), "rank of the next character", "probability")
     text = paragraphs(
         "A language model gives each possible next character a score z. The temperature T divides the scores before "
-        "they become probabilities: below 1 the likely gain, at 0 the most likely is always taken, above 1 all "
-        "get more alike.",
-        f"This model has read Python's reference {_EPOCHS} times, and is as unsure as if it chose among "
-        f"{perplexity:.1f} characters each time. The plot shows the {_RANKS} most likely to follow “{_PROMPT}”.",
+        "they become probabilities: below 1 the likely ones gain, at 0 the most likely one is always taken, above 1 "
+        "all become more alike.",
+        f"This model has read Python's reference {_EPOCHS} times, and is on average as unsure as if it chose among "
+        f"{perplexity:.1f} characters. The plot shows the {_RANKS} most likely to follow “{_PROMPT}”.",
     )
     rows = [
         [_visible(symbols[number]), *(f"{line[rank]:.3f}" for line in lines.values())]
@@ -87,7 +87,7 @@ def _softmax(logits: Tensor, model: Model, perplexity: float) -> str:
 
 
 def _visible(symbol: str) -> str:
-    return {" ": "(blank)", "\n": "(end of line)"}.get(symbol, symbol)
+    return {" ": "(space)", "\n": "(end of line)"}.get(symbol, symbol)
 
 
 def _texts(texts: Mapping[float, str]) -> str:
@@ -114,9 +114,18 @@ def _words(texts: Mapping[float, str], known: Container[str]) -> str:
     return section("Repetition and noise", figure_beside(plot, text + found + more))
 
 
+_EXAMPLE = """
+from seqkit.lessons.temperature import learn_characters, write
+
+model = learn_characters(seed={seed}).model
+for temperature in (0.0, 0.6, 1.5):
+    print(temperature, write(model, temperature, seed={seed})[:80])
+"""
+
 LESSON = Lesson(
     "Sampling temperature",
     "How does one number turn the same model from repetition to noise?",
     _sections,
     (learn_characters, next_characters, write, known_words),
+    _EXAMPLE,
 )

@@ -64,7 +64,7 @@ def _problem() -> str:
         "one is the start of the next, but the gradient stops there. So a network may remember further back than it "
         "can learn to remember.",
         f"Here it reads random bits, and must say at each step which bit came {_DELAY} steps ago. Guessing is correct "
-        "half of the time.",
+        "half the time.",
     )
     maths = mathematics("y_t = x_{t − 4}", "\\frac{∂ L_t}{∂ h_s} = 0  for s before the chunk of t")
     return section("Chunks", maths + text)
@@ -98,9 +98,17 @@ def _percent(values: Sequence[float], chunk: int) -> str:
     return f"{values[_CHUNKS.index(chunk)]:.0%} with {chunk}"
 
 
+_EXAMPLE = """
+from seqkit.lessons.truncation import echo_accuracy
+
+for chunk in (2, 4, 8):
+    print(chunk, echo_accuracy(chunk, carried=True, seed={seed}))
+"""
+
 LESSON = Lesson(
     "Truncated back-propagation and carried state",
-    "A text is read in chunks, and gradients stop at their borders. What is lost by that?",
+    "A text is read in chunks, and gradients stop at their boundaries. What does that cost?",
     _sections,
     (echo_accuracy,),
+    _EXAMPLE,
 )

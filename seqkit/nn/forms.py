@@ -131,7 +131,7 @@ class Packed:
 
 
 def steps_and_rows(x: object, input_size: int, batch_first: bool) -> tuple[int, int] | None:
-    """The number of time steps, and of the steps of all sequences; None for what is no input of such a size."""
+    """The number of time steps, and of the steps of all sequences; None for what is not an input of such a size."""
     if isinstance(x, PackedSequence):
         fits = x.data.dim() == 2 and x.data.shape[1] == input_size and x.batch_sizes.is_cpu
         return (len(x.batch_sizes), len(x.data)) if fits and len(x.data) else None

@@ -17,7 +17,7 @@ from seqkit.scores.calibration import Bin
 _MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 _CAPTIONS = {
     "attention.svg": "Attention: rows are tokens that were written, columns those that were read",
-    "captions.png": "Pictures of the test split, each with its caption; of a wrong one the truth is below",
+    "captions.png": "Pictures of the test split, each with its caption; below a wrong one is the truth",
     "mistakes.png": "Vectors that the model labels wrongly, the most confident first",
     "strips.png": "True and predicted labels over time",
 }

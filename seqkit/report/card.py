@@ -18,7 +18,7 @@ from seqkit.report.results import memory_sentence, scored_before
 from seqkit.report.run_files import RunFiles
 
 TO_FILL_IN = "## To fill in"
-"""The heading of what people write; from here on, a card that is made again keeps what it has."""
+"""The heading of what people write; from here on, a card that is rebuilt keeps what it has."""
 _QUESTIONS = (
     "Licence of the model",
     "Licence and origin of the data",
@@ -114,7 +114,7 @@ def _labels(results: Mapping[str, Any]) -> str:
         return ""
     columns = ["precision", "recall", "f1", "support"]
     rows = [[label, *(number(score[column]) for column in columns)] for label, score in labels[:_MOST_LABELS]]
-    more = f"\n\n{len(labels) - _MOST_LABELS:,} rarer labels are left out." if len(labels) > _MOST_LABELS else ""
+    more = f"\n\n{len(labels) - _MOST_LABELS:,} rarer labels are not shown." if len(labels) > _MOST_LABELS else ""
     return f"### By label\n\n{_table(['label', 'precision', 'recall', 'F1', 'test examples'], rows)}{more}"
 
 
@@ -155,7 +155,7 @@ def _to_fill_in(files: RunFiles) -> str:
     if heading:
         return f"{TO_FILL_IN}\n{kept}".rstrip()
     questions = "\n".join(f"- {name}: …" for name in _QUESTIONS)
-    return f"{TO_FILL_IN}\n\nWhat no program knows; this section is kept when the card is made again.\n\n{questions}"
+    return f"{TO_FILL_IN}\n\nOnly people know these; this section is kept when the card is rebuilt.\n\n{questions}"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

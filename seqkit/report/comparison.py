@@ -48,9 +48,7 @@ def read_finished(run: RunDirectory) -> FinishedRun:
     try:
         return FinishedRun(results, list(findings["intervals"]["samples"]), str(findings.get("test", facts["data"])))
     except (KeyError, TypeError):
-        raise SeqkitError(
-            f"{run.findings} is damaged; delete it, and make it again: seqkit report {run.path}"
-        ) from None
+        raise SeqkitError(f"{run.findings} is damaged; delete it, and rebuild it: seqkit report {run.path}") from None
 
 
 def compare_runs(paths: Sequence[Path]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from seqkit.report.numbers import counted, duration, number, short_count, signed
 from seqkit.report.run_files import RunFiles
 from seqkit.runs.verdict import RUN
 
-_NO_PLOT = "A plot is missing here; it needs matplotlib: pip install 'seqkit[plot]', then make the report again."
+_NO_PLOT = "A plot is missing here, as it needs matplotlib: pip install 'seqkit[plot]', then rebuild the report."
 
 
 def opening(files: RunFiles) -> str:

@@ -57,7 +57,7 @@ def read_run_files(path: Path, cell: GivenCell = None) -> RunFiles:
             run.replace_file(run.findings.name, content, run.read_facts())
     findings = read_json(run.findings)
     if not isinstance(findings, dict) or findings.get("format") != FORMAT:
-        raise SeqkitError(f"{run.findings} is damaged or of another version; delete it to have it made again")
+        raise SeqkitError(f"{run.findings} is damaged or of another version; delete it to have it rebuilt")
     history = _read_history(run)
     run.check_found(run.read_facts(), run.results.name, run.metrics.name, run.findings.name)
     _check_findings(findings, run.findings)
@@ -70,7 +70,7 @@ def _check_findings(findings: dict[str, Any], file: Path) -> None:
     parts, limits = findings["parts"].values(), findings["intervals"]["limits"].values()
     ragged = any(len(row) != len(entry["columns"]) for entry in findings["tables"] for row in entry["rows"])
     if ragged or any(len(pair) != 2 for pair in (*parts, *limits, *findings.get("baseline_intervals", {}).values())):
-        raise SeqkitError(f"{file} is damaged: its parts do not fit together; delete it to have it made again")
+        raise SeqkitError(f"{file} is damaged: its parts do not fit together; delete it to have it rebuilt")
 
 
 def _read_history(run: RunDirectory) -> list[dict[str, Any]]:

@@ -108,7 +108,7 @@ class RunDirectory:
     def open(cls, path: Path) -> tuple[RunDirectory, dict[str, Any]]:
         """An existing run and its facts.
 
-        Raises :class:`UsageError` for a folder that is no run, :class:`SeqkitError` for a newer format and for files
+        Raises :class:`UsageError` for a folder that is not a run, :class:`SeqkitError` for a newer format and for files
         that were edited.
         """
         run = cls(path)
@@ -186,7 +186,7 @@ class RunDirectory:
 
     def complete(self, results: bytes, found: Mapping[str, bytes]) -> None:
         """Writes what a run has found; ``results.json`` last, as a run that has it is finished."""
-        # A report is of earlier results. The card is made again with it, and keeps what people have filled in.
+        # A report is of earlier results. The card is rebuilt with it, and keeps what people have filled in.
         for path in (self.results, self.findings, self.report):
             path.unlink(missing_ok=True)
         for name, content in found.items():

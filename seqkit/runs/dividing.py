@@ -157,6 +157,6 @@ def _check(task: AnyTask, writer: FolderWriter, divider: Divider) -> None:
 
 def _sentence(writer: FolderWriter, shares: dict[str, float]) -> str:
     drawn = " and ".join(f"{writer.count(split):,} to {split}" for split in shares)
-    drawing = f"splits were drawn by a hash of each input: {drawn}; " if drawn else ""
-    unseen = "repeated and contradicting examples were not looked for"
+    drawing = f"splits were made by a hash of each input: {drawn}; " if drawn else ""
+    unseen = "duplicates and contradicting labels were not looked for"
     return f"the data are too large to be read as a whole: {drawing}{unseen}"

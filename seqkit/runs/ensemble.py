@@ -56,7 +56,7 @@ def make_ensemble(paths: Sequence[Path], out: Path, notes: list[str]) -> Ensembl
     The folder of the same ensemble, which was stopped before it had its results, is taken as it is.
 
     Raises :class:`UsageError` for a folder in use, fewer than two runs, a run named twice or that is an ensemble
-    itself, and for runs that cannot answer together, with what differs.
+    itself, and for runs that cannot be combined, with what differs.
     """
     begun = _begun(out)
     if begun is None:
@@ -173,7 +173,7 @@ def _differ(first: Member, other: Member, what: str, value: Any, other_value: An
     shown, other_shown = (_shown(each) for each in (value, other_value))
     values = f" ({shown} and {other_shown})" if shown != other_shown and len(shown + other_shown) < 100 else ""
     return UsageError(
-        f"{first.path} and {other.path} differ in {what}{values}, so they cannot answer together; choose runs "
+        f"{first.path} and {other.path} differ in {what}{values}, so they cannot be combined; choose runs "
         "that were trained alike"
     )
 
@@ -221,7 +221,7 @@ def _splits_of(member: Member, notes: list[str]) -> Splits[Any] | None:
 
 
 def _copies(number: int, member: Member) -> Iterator[tuple[str, bytes]]:
-    """The files of a member by their names in the ensemble; results, which may be made again, are not among them."""
+    """The files of a member by their names in the ensemble; results, which may be rebuilt, are not among them."""
     run = member.opened.run
     names = [run.manifest.name, run.model.name, *member.opened.facts["digests"]]
     for name in [*names, *(name for name in _COPIED if (run.path / name).exists())]:

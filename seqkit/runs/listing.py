@@ -63,7 +63,7 @@ def list_runs(folder: Path) -> list[RunSummary]:
 def remove_run(path: Path) -> int:
     """Deletes a run, and gives back how many bytes it had.
 
-    Raises :class:`UsageError` for a folder that is no run, or in which a process is at work.
+    Raises :class:`UsageError` for a folder that is not a run, or in which a process is at work.
     """
     if not (path / "run.json").is_file() or path.is_symlink():
         raise UsageError(f"{path} is not a run and was not deleted; seqkit runs lists the runs")

@@ -66,8 +66,8 @@ class FolderLock:
         if self.token is not None and holder.get("token") != self.token:
             who = f"{_name(holder)} has taken it over" if holder else f"its {LOCK_FILE} is gone"
             raise SeqkitError(
-                f"{self.folder} is not this process's any more: {who}; nothing more is written; resume it with `seqkit "
-                f"resume {self.folder}`"
+                f"{self.folder} no longer belongs to this process: {who}; nothing more is written; resume it with "
+                f"`seqkit resume {self.folder}`"
             )
 
     def _take(self) -> None:

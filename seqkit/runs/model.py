@@ -118,7 +118,7 @@ class Model:
         Raises :class:`UsageError` where the task has no streams, and for a model that needs whole sequences.
         """
         if not isinstance(self.task, Streams):
-            raise UsageError(f"a {self.task.name} model reads whole inputs, no stream; leave out --stream")
+            raise UsageError(f"a {self.task.name} model reads whole inputs, not a stream; leave out --stream")
         return self.task.open_stream(self.head, self.codec)
 
     def __repr__(self) -> str:
@@ -144,9 +144,8 @@ def load(path: str | Path, device: str | None = None, cell: GivenCell = None, pr
     ``"my.py:MyCell"``, a file that is run. Nothing that a run has recorded is ever run. ``precision`` is that of the
     products of recurrent layers: ``"f32"``, ``"bf16"`` or ``"int8"``; None: what the run was trained with.
 
-    Raises :class:`UsageError` for a folder that is no run, a device or a precision that is not there, and a cell that
-    has to be given, :class:`SeqkitError` for a run that is damaged or newer, and for a cell whose source has changed
-    since.
+    Raises :class:`UsageError` for a folder that is not a run, a missing device or precision, and a cell that has to be
+    given, :class:`SeqkitError` for a run that is damaged or newer, and for a cell whose source has changed since.
     """
     where = None if device is None else find_device(device)
     model = load_model(open_run(Path(path), cell), where, cell)
@@ -244,7 +243,7 @@ def restore_head(head: Head, run: RunDirectory) -> None:
 
 
 def open_run(path: Path, cell: GivenCell = None) -> OpenedRun:
-    """Opens a run, with a cell of one's own if it needs one.
+    """Opens a run, with a user's own cell if it needs one.
 
     Raises as :meth:`RunDirectory.open` and :func:`with_cell` do, and for a task or option that is not known here.
     """
@@ -257,7 +256,8 @@ def open_run(path: Path, cell: GivenCell = None) -> OpenedRun:
     task = find_task(str(values.pop("task", "")))
     config = make_config(task.config, {**declared_defaults(task.config), **values}, str(run.config))
     files = {name: read_json(run.path / name) for name in facts["codec"]}
-    return OpenedRun(run, facts, task, config, load_codec(task, files, run.path))
+    codec = load_codec(task, files, run.path)
+    return OpenedRun(run, facts, task, task.as_trained(config, codec), codec)
 
 
 def build_head(opened: OpenedRun) -> Head:

@@ -44,7 +44,7 @@ def next_free(base: Path, name: str) -> Path:
 
 
 def empty(path: Path) -> None:
-    """Empties a folder that is no run yet, but for the lock."""
+    """Empties a folder that is not a run yet, but for the lock."""
     for entry in path.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)

@@ -52,7 +52,7 @@ class Predictor:
         text_column: the column of the input; None: the one that the run was trained on, or whose name says so.
         options: those of the head's ``predict``, such as ``beam_size=1``.
 
-    Raises :class:`UsageError` for a folder that is no run.
+    Raises :class:`UsageError` for a folder that is not a run.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ def _text(value: Any, location: SourceLocation) -> str:
         return ""
     text = as_cell(value, location)
     if text is None:
-        raise DataError("the input is bytes that are no text; decode them first", location)
+        raise DataError("the input is bytes that are not text; decode them first", location)
     return as_text(text, location).strip()
 
 

@@ -52,7 +52,7 @@ def checked_splits(task: AnyTask, config: TrainingConfig, notes: list[str]) -> S
     for name in ("teacher", "unlabelled"):
         if isinstance(splits.train, StoredExamples) and getattr(config, name, None):
             raise UsageError(
-                f"--{name} needs all training examples in memory, and those of {data} are read from the disk; leave it "
+                f"--{name} needs all training examples in memory, and those of {data} are read from disk; leave it "
                 "out, or prepare fewer examples"
             )
     return splits

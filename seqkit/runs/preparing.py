@@ -94,7 +94,7 @@ def read_prepared(task: AnyTask, config: TrainingConfig, folder: Path) -> Traini
 def _prepare_whole(
     task: AnyTask, config: TrainingConfig, writer: FolderWriter, sources: list[dict[str, Any]], notes: list[str]
 ) -> dict[str, Any]:
-    """Data that fit into memory: with the very splits, and checks, of a run on them."""
+    """Data that fit into memory: with exactly the splits, and checks, of a run on them."""
     splits: Splits[Any] = task.read(config, notes)
     stop_at_problems(task, splits, notes, getattr(config, "data", None))
     firsts = _write(writer, splits)

@@ -1,4 +1,4 @@
-"""Whether a run in a folder was made with the options that are asked for now."""
+"""Whether a run in a folder was made with the options that are requested now."""
 
 from __future__ import annotations
 

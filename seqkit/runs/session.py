@@ -350,7 +350,7 @@ def create_folder(
 
 
 def _cell_facts(config: TrainingConfig) -> dict[str, Any]:
-    """Of a cell of one's own, the digest of its source."""
+    """Of a user's own cell, the digest of its source."""
     digest = getattr(getattr(config, "cell", None), "digest", None)
     return {"cell_digest": digest} if digest else {}
 

@@ -25,7 +25,7 @@ from seqkit.training.checkpoint import own_generators
 _SHARED = ("cell", "cell_options", "embedding_size", "hidden_size", "num_layers", "tokenizer")
 """The options that two runs must have alike for one to start from the other."""
 _COMMON = 100
-"""Of a vocabulary: if most of its commonest symbols are unknown to a run, that has learned another language."""
+"""Of a vocabulary: if most of its most common symbols are unknown to a run, that has learned another language."""
 
 Reader = Encoder | Decoder
 """A layer that reads symbols"""
@@ -41,7 +41,7 @@ def runs_of(init_from: str) -> list[Path]:
 def sizes_of(path: Path, task: AnyTask) -> dict[str, Any]:
     """The values of a run's options which a run of the task must have, too, to start from it.
 
-    Raises :class:`UsageError` for a folder that is no run.
+    Raises :class:`UsageError` for a folder that is not a run.
     """
     config = open_run(path)[3]
     theirs, own = options_of(type(config)), options_of(task.config)
@@ -79,10 +79,10 @@ def start_from(path: Path, head: Head, codec: AnyCodec) -> list[str]:
       its texts from the end gives the backward direction;
     - attention, pooling and the like of a reader of the same kind, where shapes are equal.
 
-    A reader stays new whose hundred commonest symbols are mostly unknown to the run, or whose vectors have another
+    A reader stays new whose hundred most common symbols are mostly unknown to the run, or whose vectors have another
     size. Where a reader took all recurrent weights, the scores of labels that both have are taken, too.
 
-    Raises :class:`UsageError` if nothing at all fits, and for a folder that is no run.
+    Raises :class:`UsageError` if nothing at all fits, and for a folder that is not a run.
     """
     return start_from_runs([path], head, codec)
 
@@ -174,7 +174,7 @@ def _take(side: _Side, other: _Side, backward: bool, done: Collection[str]) -> s
     if own and theirs:
         (name, vocabulary), (their_name, their_vocabulary) = next(iter(own.items())), next(iter(theirs.items()))
         if unknown := _unknown(vocabulary, their_vocabulary):
-            return f"new, for the run does not know {unknown} of its {_COMMON} commonest symbols"
+            return f"new, for the run does not know {unknown} of its {_COMMON} most common symbols"
         vectors, their_vectors = _weight(side.reader, name), _weight(other.reader, their_name)
         width, their_width = vectors.shape[1], their_vectors.shape[1]
         if width != their_width:
@@ -212,7 +212,7 @@ def _common(own: Vocabulary, theirs: Vocabulary) -> list[tuple[int, int]]:
 
 
 def _unknown(own: Vocabulary, theirs: Vocabulary) -> int:
-    """How many of the commonest symbols are unknown, if they are more than half; else 0."""
+    """How many of the most common symbols are unknown, if they are more than half; else 0."""
     common = own.symbols[len(own.specials) :][:_COMMON]
     unknown = sum(symbol not in theirs for symbol in common)
     return unknown if 2 * unknown > len(common) else 0

@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prompt", help="continue this text")
     parser.add_argument("--length", type=int, default=500, help="tokens to write [500]")
     parser.add_argument("--temperature", type=float, default=1.0, help="0: the most likely token each time [1.0]")
-    parser.add_argument("--seed", type=int, default=0, help="what is drawn follows from it [0]")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sampling [0]")
     return parser
 
 

@@ -24,7 +24,7 @@ def pad(rows: Sequence[Sequence[int]], value: int = 0) -> tuple[Array, Array]:
 
 
 def log_softmax(logits: Array) -> Array:
-    """``log p`` over the last dimension; raises :class:`SeqkitError` for logits that are no numbers."""
+    """``log p`` over the last dimension; raises :class:`SeqkitError` for logits that are not numbers."""
     with np.errstate(invalid="ignore", over="ignore"):
         shifted = logits - logits.max(-1, keepdims=True)
         found: Array = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))

@@ -75,4 +75,4 @@ class Family(ABC):
 
     def open_stream(self) -> Any:
         """Predictions while a sequence arrives: ``push(line)`` and ``finish()``."""
-        raise UsageError(f"a {self.name} model reads whole inputs, no stream")
+        raise UsageError(f"a {self.name} model reads whole inputs, not a stream")

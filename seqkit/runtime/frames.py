@@ -104,7 +104,7 @@ class FrameStream:
     def push(self, features: str | Sequence[float] | Array) -> StreamedLabel | StreamedSet | None:
         """Reads a frame, numbers or a line of them; the prediction that it settles, None if there is none yet.
 
-        Raises :class:`DataError` for what is no frame; the stream is as it was, then.
+        Raises :class:`DataError` for what is not a frame; the stream is as it was, then.
         """
         frame = self._lines.read(features)
         return None if frame is None else self._read_frame(frame)
@@ -116,7 +116,7 @@ class FrameStream:
         return [found for found in owed if found is not None]
 
     def snapshot(self) -> Snapshot:
-        """All that the stream has kept of its sequence; another stream of this model goes on from it, bit-equal."""
+        """All that the stream has kept of its sequence; another stream of this model continues from it, bit-equal."""
         facts = {"read": self._read, "columns": self._lines.columns, "width": self._lines.width}
         return Snapshot(self._state, facts)
 

@@ -119,7 +119,7 @@ class TextStream:
         return []
 
     def snapshot(self) -> Snapshot:
-        """All that the stream has kept; another stream of this model goes on from it, bit-equal."""
+        """All that the stream has kept; another stream of this model continues from it, bit-equal."""
         return Snapshot(self._state, {"last": self._last})
 
     def restore(self, snapshot: Snapshot) -> None:

@@ -100,7 +100,7 @@ def open_folder(path: Path) -> Opened:
             hint = f"; its export is {path / 'onnx'}"
         elif (path / "run.json").is_file():
             hint = f"; write one with `seqkit export {path}`"
-        raise UsageError(f"{path} is no exported model: it has no {MANIFEST}{hint}")
+        raise UsageError(f"{path} is not an exported model: it has no {MANIFEST}{hint}")
     facts = read_json(manifest, {"format": Whole(1, 1000)})
     if facts["format"] > FORMAT:
         newer = facts.get("seqkit", "unknown")

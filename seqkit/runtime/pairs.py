@@ -51,7 +51,7 @@ class Pairs(Family):
         return len(item.symbols)
 
     def format_prediction(self, prediction: Translated) -> tuple[str, dict[str, Any]]:
-        """The text; as JSON with its score, and the others where more than one was asked for."""
+        """The text; as JSON with its score, and the others where more than one was requested."""
         return prediction.text, prediction.to_json(self.settings["output"])
 
     def predict(

@@ -78,7 +78,7 @@ def _matches(truth: Sequence[Segment], predicted: Sequence[Segment], overlap: fl
 
 
 _TOUCH = 1e-9
-"""Segments without a common step are no match, even if no overlap is asked for."""
+"""Segments without a common step are no match, even if no overlap is requested."""
 
 
 def _overlap(one: Segment, other: Segment) -> float:

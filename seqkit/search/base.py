@@ -36,7 +36,7 @@ def log_probabilities(logits: Tensor) -> Tensor:
     """Those of each symbol, (N, V).
 
     Raises:
-        SeqkitError: for logits that are no numbers.
+        SeqkitError: for logits that are not numbers.
     """
     found = torch.log_softmax(logits, 1)
     refuse_nan(found[:, 0])

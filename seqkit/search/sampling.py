@@ -27,7 +27,7 @@ def choose(
 
     Raises:
         UsageError: for values outside of temperature >= 0, top_k >= 0, 0 < top_p <= 1.
-        SeqkitError: for logits that are no numbers.
+        SeqkitError: for logits that are not numbers.
     """
     check_drawing(temperature, top_k, top_p)
     refuse_nan(logits)

@@ -23,7 +23,7 @@ def open_served(path: Path, limits: Limits, device: str | None = None, cell: str
         from seqkit.serve.runs import open_run
     except ModuleNotFoundError:
         raise UsageError(
-            f"{path} is no exported model, and to serve a run takes all of seqkit, with torch; where that is "
+            f"{path} is not an exported model, and serving a run takes all of seqkit, with torch; where that is "
             "installed, `seqkit export RUN` writes a folder that can be served here"
         ) from None
     return open_run(path, limits, device, cell)

@@ -335,7 +335,7 @@ function insideOf(inside) {
   const parts = [];
   for (const [name, { steps, values }] of Object.entries(inside.influence)) {
     parts.push(make("h3", {}, `What counted for the answer: ${placeOf(name)}`), influenceOf(steps, values),
-      make("p", { className: "pale" }, "Orange speaks for the answer, blue against it: gradient × input."));
+      make("p", { className: "pale" }, "Orange supports the answer, blue opposes it: gradient × input."));
   }
   for (const { name, places, written, weights } of inside.attention) {
     parts.push(make("h3", {}, `Where it looked: ${placeOf(name)}`), heat(places, written, weights, `Attention of ${placeOf(name)}`));

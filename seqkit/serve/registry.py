@@ -23,14 +23,14 @@ Open = Callable[[Path], Served]
 
 
 def named_runs(arguments: Sequence[str]) -> dict[str, Path]:
-    """Runs by name, from paths and ``NAME=PATH``; raises :class:`UsageError` for names that are no word of a URL."""
+    """Runs by name, from paths and ``NAME=PATH``; raises :class:`UsageError` for names that a URL cannot have."""
     runs: dict[str, Path] = {}
     for argument in arguments:
         name, equals, path = argument.partition("=")
         if not equals or not _NAME.fullmatch(name):
             name, path = Path(argument).absolute().name, argument
         if not _NAME.fullmatch(name):
-            raise UsageError(f"{name!r:.80} cannot stand in a URL; give the run a name: NAME={path}")
+            raise UsageError(f"{name!r:.80} cannot be part of a URL; give the run a name: NAME={path}")
         if name in runs:
             raise UsageError(f"two runs are called {name}; give one another name: NAME={path}")
         runs[name] = Path(path)

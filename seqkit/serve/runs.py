@@ -78,7 +78,7 @@ class ServedRun(ServedModel):
         if isinstance(task, NextStep):
             return TextStream(model.head, model.codec)  # type: ignore[arg-type]  # it refuses what it cannot read
         if not isinstance(task, Streams):
-            raise UsageError(f"a {task.name} model reads whole inputs, no stream; ask it at /predict")
+            raise UsageError(f"a {task.name} model reads whole inputs, not a stream; ask it at /predict")
         return task.open_stream(model.head, model.codec)
 
     def explain(self, value: Any, units: bool) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def open_stream(served: Served, key: bytes, token: str | None) -> MovableStream:
 
 
 def advance(served: Served, key: bytes, stream: MovableStream, message: Mapping[str, Any]) -> dict[str, Any]:
-    """Reads the steps of a message; the answers that they settle, and a token where one is asked for.
+    """Reads the steps of a message; the answers that they settle, and a token where one is requested.
 
     All steps are looked at before the first is read, so that a message is read as a whole or not at all.
     """

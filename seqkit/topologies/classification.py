@@ -101,7 +101,7 @@ def weights_of(items: Sequence[Weighted]) -> Tensor | None:
 
 
 def check_weight_column(weight_column: str | None, data: str, data_sets: Collection[str]) -> None:
-    """Raises :class:`UsageError` for a column of weights in data that are no file."""
+    """Raises :class:`UsageError` for a column of weights in data that are not in a file."""
     if weight_column is not None and data in data_sets:
         raise UsageError(f"--weight-column is for a file, and {data} has no weights; leave it out")
 

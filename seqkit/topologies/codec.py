@@ -1,4 +1,4 @@
-"""What lies between people's inputs and a head: items, batches, and what was learned to make them."""
+"""What lies between users' inputs and a head: items, batches, and what was learned to make them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class EncodingReport(NamedTuple):
     symbols: int
     """Symbols that the input has"""
     cut: int
-    """Those at its end that are left out, because the input is longer than the model was made for"""
+    """Those at its end that are skipped, because the input is longer than the model was made for"""
     unknown: Sequence[str]
     """Those of the others that training has not seen"""
 

@@ -19,7 +19,7 @@ _SMALLER = "one input alone did not fit; answer with --device cpu, or cut it"
 
 
 class Predicted(NamedTuple):
-    """Predictions in the order of the items, and their average loss; 0 where it was not asked for."""
+    """Predictions in the order of the items, and their average loss; 0 where it was not requested."""
 
     predictions: list[Any]
     loss: float

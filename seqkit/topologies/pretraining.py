@@ -18,7 +18,7 @@ from seqkit.topologies.pretraining_head import PretrainingHead, Reading
 from seqkit.training import EpochBatches, Evaluation
 
 NONE, AUTO = "none", "auto"
-"""Values of the option ``pretrain`` that are no file"""
+"""Values of the option ``pretrain`` that are not files"""
 _TOKENS = 12_000_000
 """Tokens that a pretraining reads, about, counted in each epoch: 30,000 symbols and both directions of 128 units take
 12,000 tokens a second on a core, 23,000 in bf16, so 8 or 4 minutes on two."""

@@ -25,7 +25,7 @@ from seqkit.training.windows import epoch_batches
 C = TypeVar("C", bound=TrainingConfig)
 """The configuration"""
 E = TypeVar("E")
-"""An example: an input with its target, and where both stand"""
+"""An example: an input with its target, and where both are"""
 P = TypeVar("P")
 """A prediction"""
 K = TypeVar("K", bound=Codec[Any, Any, Any])
@@ -53,7 +53,7 @@ class Task(ABC, Generic[C, E, P, K, H]):
     data_sets: ClassVar[Mapping[str, str]] = {}
     """What ``--data`` takes beside files: the names, and what each is"""
     data_set_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Options that go with one of the data sets, unless others are asked for"""
+    """Options that go with one of the data sets, unless others are requested"""
     metric: ClassVar[str]
     """The score that models are compared by"""
     higher_is_better: ClassVar[bool] = True
@@ -80,6 +80,13 @@ class Task(ABC, Generic[C, E, P, K, H]):
         A run that continues does not ask again: ``config.toml`` has the values.
         """
         return self.rules.apply(config, count_of(splits.train))
+
+    def as_trained(self, config: C, codec: K) -> C:
+        """The configuration of an existing run, which reads its data as they were read when the run was made.
+
+        It differs only where an earlier version read them differently.
+        """
+        return config
 
     @abstractmethod
     def read_file(self, config: C, path: Path, codec: K) -> list[E]:
@@ -132,7 +139,7 @@ class Task(ABC, Generic[C, E, P, K, H]):
         return Criterion(self.metric_for(codec), self.higher_is_better)
 
     def criterion(self, config: C, codec: K) -> Criterion:
-        """The score that chooses the model of an epoch: the one asked for, else the metric."""
+        """The score that chooses the model of an epoch: the one requested, else the metric."""
         metric = self.metric_criterion(codec)
         # Tables show macro-f1 for macro_f1.
         selected = (config.select or metric.score).replace("-", "_")

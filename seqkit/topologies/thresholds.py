@@ -42,7 +42,7 @@ def candidates(probabilities: Sequence[float]) -> list[float]:
 def given_threshold(setting: str | None) -> float | None:
     """The threshold that the option says, for all labels; None where it is tuned.
 
-    Raises :class:`UsageError` for a setting that is no probability.
+    Raises :class:`UsageError` for a setting that is not a probability.
     """
     if setting in (None, AUTO):
         return None

@@ -188,7 +188,7 @@ def seed_device(device: torch.device, seed: int) -> None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Inside, all generators start from the seed; outside they are as before, so that a run changes nobody's draws."""
+    """Inside, all generators start from the seed; outside they are as before, so that a run changes no one's draws."""
     with own_generators():
         torch.default_generator.manual_seed(seed)
         if torch.cuda.is_initialized():

@@ -339,7 +339,7 @@ class Trainer:
             getattr(callback, event)(self, *details)
 
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        """All that :meth:`restore` needs to end at the very same weights: tensors, and facts for JSON."""
+        """All that :meth:`restore` needs to end at exactly the same weights: tensors, and facts for JSON."""
         facts = {"progress": asdict(self.progress), "generators": generator_facts()}
         averages = {f"average.{name}": tensor for name, tensor in self.average.averages.items()}
         carried = {f"carried.{name}": tensor for name, tensor in (self.carried or {}).items()}

@@ -24,7 +24,7 @@ _MEASURED = 2000
 
 
 class StoredItems(Sequence[Any]):
-    """The items of stored examples, each read and encoded when it is asked for.
+    """The items of stored examples, each read and encoded when it is requested.
 
     Args:
         examples: those.

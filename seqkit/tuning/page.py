@@ -75,8 +75,8 @@ def _importances(shares: Mapping[str, float]) -> str:
         return section("What mattered", muted("There are too few complete trials to say what mattered."))
     plot = figure_of(lambda: importance_bars(shares))
     text = (
-        "How far the values of the best trials are distributed otherwise than those of all complete trials, as shares "
-        "of the whole (PED-ANOVA). From some tens of trials it is a hint, and no measurement."
+        "How much the distribution of values in the best trials differs from that in all complete trials, as shares of "
+        "the whole (PED-ANOVA). With only tens of trials it is a hint, not a measurement."
     )
     return section("What mattered", f'<div class="pair">{plot}<p class="pale">{safe(text)}</p></div>')
 
@@ -145,6 +145,6 @@ def _repeating(study: Study) -> str:
     if best is None:
         return ""
     command = shlex.join(repeating(study.plan, best.values))
-    cut = "The study's time was up before its training was over: the command trains on, beyond this. "
+    cut = "The study's time ran out before its training was over, so this command trains for longer. "
     text = f"{cut if best.facts.get('cut') else ''}Without the study, this trains the best configuration again:"
     return section("By hand", f'<p>{safe(text)}</p><pre class="fold">{safe(command)}</pre>')

@@ -133,7 +133,7 @@ class Study:
         return len(tried) >= math.prod(domain.count for domain in self.plan.space.values())
 
     def same_as(self, trial: Trial) -> Trial | None:
-        """An earlier trial with the very same values, which would only be repeated."""
+        """An earlier trial with exactly the same values, which would only be repeated."""
         finished = (State.COMPLETE, State.PRUNED)
         earlier = [each for each in self.trials() if each.state in finished and not each.facts.get("same_as")]
         return next((each for each in earlier if _key(each) == _key(trial)), None)

@@ -23,7 +23,7 @@ _WEIGHABLE = 10
 def importances(study: Study) -> dict[str, float]:
     """The share of each option in what moved the score, the largest first; empty where trials are too few.
 
-    PED-ANOVA (Watanabe et al., 2023): how far the values of the best trials are distributed otherwise than all.
+    PED-ANOVA (Watanabe et al., 2023): how much the distribution of values in the best trials differs from that in all.
     """
     from optuna.importance import get_param_importances
 

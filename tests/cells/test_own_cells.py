@@ -108,13 +108,13 @@ def test_files_and_classes_may_be_called_like_what_there_is(written):
     ("name", "source", "message"),
     [
         ("Leeky", SOURCE, "did you mean 'Leaky'"),
-        ("Plain", SOURCE, "Plain of .* is no cell; derive it from seqkit.Cell"),
+        ("Plain", SOURCE, "Plain of .* is not a cell; derive it from seqkit.Cell"),
         ("Another", SOURCE, "Another of .* has no step; write it"),
         ("Leaky", "1 / 0", r"mine.py cannot be run \(ZeroDivisionError"),
         ("Leaky", "raise SystemExit(3)", r"mine.py cannot be run \(SystemExit"),
         ("Leaky", "class", r"mine.py cannot be run \(SyntaxError"),
         ("Leaky", "import seqkit", "it defines no cell"),
-        ("Cell", SOURCE, "Cell of .* is no cell"),
+        ("Cell", SOURCE, "Cell of .* is not a cell"),
     ],
 )
 def test_what_is_no_cell_is_one_sentence(written, name, source, message):

@@ -177,7 +177,7 @@ def test_a_run_of_a_task_that_is_not_installed_is_refused_by_its_name(copy, comm
 
 def test_a_run_of_a_task_that_cannot_do_it_is_refused(trained, command):
     refused(command("generate", trained[0]), 2, "a sentiment model does not continue a text")
-    refused(command("predict", trained[0], "--stream", "--input", "-"), 2, "reads whole inputs, no stream")
+    refused(command("predict", trained[0], "--stream", "--input", "-"), 2, "reads whole inputs, not a stream")
 
 
 def test_a_text_longer_than_trained_on_is_read_as_far_as_that_and_it_is_said(trained, command, tmp_path):

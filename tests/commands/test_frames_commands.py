@@ -139,7 +139,7 @@ def test_bytes_that_are_no_text_are_reported_too(causal, tmp_path, seqkit):
 
 def test_a_model_without_a_stream_is_refused_in_a_sentence(causal, trained, command, walks):
     for arguments, message in (
-        ([trained[0], "--input", "-", "--stream"], "a sentiment model reads whole inputs, no stream"),
+        ([trained[0], "--input", "-", "--stream"], "a sentiment model reads whole inputs, not a stream"),
         ([causal[0], walks / "walk00.csv", "--stream"], "a stream takes neither texts nor --set"),
         ([causal[0], "--input", "nowhere", "--stream"], "no file nowhere"),
     ):
@@ -303,11 +303,16 @@ def test_what_sequences_cannot_be_is_said_in_a_sentence(causal, walks, command, 
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/a.csv").write_text("place,other\n1,2\n1,x\n")
     (tmp_path / "taken").write_text("")
+    (tmp_path / "other.csv").write_text("name,price\napple,3\n")
+    (tmp_path / "files.csv").write_text(f"clip\n{walks / 'walk01.csv'}\n")
     for arguments, code, said in (
         (["--input", tmp_path / "empty"], 2, "has no sequences in it"),
         (["--input", tmp_path / "bad"], 1, "bad/a.csv:3: column 'other': 'x' is not a number"),
+        (["--input", tmp_path / "other.csv"], 1, "other.csv:1: features 'place', 'other' are missing, which the model"),
+        (["--input", tmp_path / "other.csv"], 1, "(the columns here are name, price); add the columns"),
+        (["--input", tmp_path / "files.csv"], 2, "cannot tell which column holds the text (the columns are clip)"),
         (["--input", walks, "--output", tmp_path / "taken"], 2, "taken is a file; name a folder with --output"),
-        (["--input", walks, "--output", tmp_path / "a.parquet"], 2, "sequences are answered by tables"),
+        (["--input", walks, "--output", tmp_path / "a.parquet"], 2, "sequences are answered with tables"),
     ):
         done = command("predict", run, *arguments)
         assert (done.returncode, done.stderr.count("\n")) == (code, 1)
@@ -334,3 +339,22 @@ def test_a_column_of_time_is_left_out_and_a_note_says_so(walks, command, tmp_pat
 def test_the_closing_hint_is_a_command_that_such_a_run_understands(causal):
     out, done = causal
     assert f"  seqkit predict {out} --input FILE\n" in done.stdout
+
+
+def test_a_stopped_run_resumes_though_its_tables_have_a_column_of_time(walks, tmp_path, monkeypatch):
+    for file in walks.glob("*.csv"):
+        head, *rows = file.read_text().splitlines()
+        (tmp_path / file.name).write_text(
+            "\n".join([f"t,{head}", *(f"{n},{row}" for n, row in enumerate(rows))]) + "\n"
+        )
+    config = make_config(FrameConfig, {"data": str(tmp_path), "epochs": 1, "hidden_size": 4, "valid_fraction": 0.2})
+    start(TASK, config, tmp_path / "now", [])
+    monkeypatch.setattr("seqkit.data.frames.tables.index_columns", lambda rows, columns: ())
+    start(TASK, config, tmp_path / "before", [])
+    monkeypatch.undo()
+    for name, features in (("now", ("place", "other")), ("before", ("t", "place", "other"))):
+        session = resume(tmp_path / name, [])
+        assert session.codec.layout.names == features
+        session.train()
+        assert session.finish().results["test"]["accuracy"] > 0
+        assert load(tmp_path / name).predict([tmp_path / "walk01.csv"])

@@ -91,15 +91,15 @@ def test_a_complete_part_is_left_as_it_is(model, tmp_path, capsys, monkeypatch):
     before = predict(model, source, output, "1/2").read_bytes()
     monkeypatch.setattr("seqkit.commands.answering.predict_rows", None)
     predict(model, source, output, "1/2")
-    assert "out.csv is part 1/2 already, and complete" in capsys.readouterr().err
+    assert "out.csv is shard 1/2 already, and complete" in capsys.readouterr().err
     assert output.read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [
-        ({"shard": "2/2"}, "is part 1/2, not 2/2; remove"),
-        ({"shard": "1/3"}, "is part 1/2, not 1/3"),
+        ({"shard": "2/2"}, "is shard 1/2, not 2/2; remove"),
+        ({"shard": "1/3"}, "is shard 1/2, not 1/3"),
         ({"digest": "another"}, "part of another prediction: its run, input or options differ"),
         ({"texts": ["a", "b"]}, "part of another prediction"),
         ({"as_json": True}, "part of another prediction"),
@@ -126,7 +126,7 @@ def test_an_output_of_another_part_or_prediction_is_refused(other, sentence, mod
 def test_what_is_no_part_is_refused(text, trained, command, tmp_path):
     source = write(tmp_path / "in.csv")
     done = command("predict", trained[0], "--input", source, "--output", tmp_path / "out.csv", "--shard", text)
-    assert done.returncode == 2 and "is no part; write 1/8 for the first of eight" in done.stderr
+    assert done.returncode == 2 and "is not a shard; write 1/8 for the first of eight" in done.stderr
     assert not (tmp_path / "out.csv").exists()
 
 

@@ -250,8 +250,12 @@ def test_what_is_no_sequence_is_refused(tmp_path):
 
 CHANGES = [
     ("x,y,z,label\n1,2,3,a\n", "b.csv:1: feature 'z' is not in other sequences"),
-    ("x,label\n1,a\n", "b.csv:1: there is no feature 'y', which other sequences have"),
-    ("x,z,label\n1,2,a\n", "b.csv:1: there is no feature 'y'"),
+    ("x,label\n1,a\n", "b.csv:1: feature 'y' is missing, which other sequences have (the columns here are x); add"),
+    ("x,z,label\n1,2,a\n", "b.csv:1: feature 'y' is missing"),
+    (
+        "p,q,label\n1,2,a\n",
+        "b.csv:1: features 'x', 'y' are missing, which other sequences have (the columns here are p, q",
+    ),
 ]
 
 

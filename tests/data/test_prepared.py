@@ -89,7 +89,7 @@ def examples():
 
 @pytest.fixture
 def stored(tmp_path, examples, monkeypatch):
-    """The training split, read from the disk."""
+    """The training split, read from disk."""
     monkeypatch.setattr("seqkit.data.prepared.folder.WHOLE", 100)
     monkeypatch.setattr("seqkit.data.prepared.folder.SAMPLE", 1000)
     write(tmp_path / "folder", examples, firsts=[0, 1])

@@ -186,7 +186,7 @@ def test_rows_are_streamed(file):
         ("a.tsv", "text\tlabel\na\tb\tc\n", "a.tsv:2: 3 fields, but the first line names 2 columns"),
         ("a.csv", 'text,label\n"a"b,x\n', "a.csv:2: the quoting is broken"),
         ("a.csv", 'text,label\nok,x\n"a\nb,y\nc,z\n', "a.csv:3: a quote that opens here is never closed"),
-        ("a.csv", "text,label\na\rb,x\n", "a.csv:2: a carriage return (\\r) stands alone in the row"),
+        ("a.csv", "text,label\na\rb,x\n", "a.csv:2: a carriage return (\\r) without a line feed"),
         ("a.csv", "text,label\nok,x\n" + '"' + "word\n" * 120_000, "a.csv:3: the row runs on for 500,000 characters"),
         ("a.jsonl", '{"text": "a"}\n{"text": \n', "a.jsonl:2: the line is not JSON"),
         ("a.jsonl", '{"text": "a"}\n[1]\n', "a.jsonl:2: the line is not a JSON object"),

@@ -1,5 +1,6 @@
 """Lessons: their pages, and that what they measure is what they say."""
 
+import html
 import re
 
 import pytest
@@ -64,3 +65,15 @@ def test_a_page_needs_nothing_else_and_shows_how_it_was_made(name):
 def test_the_same_seed_gives_the_same_page():
     pytest.importorskip("matplotlib")
     assert lesson_page("gradients", 2) == lesson_page("gradients", 2) != lesson_page("gradients", 3)
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in available_lessons()]
+)
+def test_the_python_on_a_page_runs_as_it_is_shown_and_calls_its_functions(name, capsys):
+    lesson = find_lesson(name)
+    python = lesson.python(seed=1)
+    assert html.escape(python) in lesson_page(name, seed=1)
+    exec(compile(python, name, "exec"), {})
+    assert capsys.readouterr().out.strip()
+    assert any(function.__name__ in python for function in lesson.shown)

@@ -118,7 +118,7 @@ def test_a_reader_of_another_language_stays_new(language):
     pairs = [Pair(COMMON, ("le film et son histoire avec un acteur",), SourceLocation("here", 1))]
     values = {**SIZES, "tokenizer": "word", "cell": "lstm", "max_symbols": 100}
     head, _, fresh, notes = begun("translate", values, pairs, language)
-    assert notes[2] == "decoder: new, for the run does not know 7 of its 100 commonest symbols"
+    assert notes[2] == "decoder: new, for the run does not know 7 of its 100 most common symbols"
     changed = {name.partition(".")[0] for name, t in head.state_dict().items() if not torch.equal(t, fresh[name])}
     assert changed == {"encoder"}
 

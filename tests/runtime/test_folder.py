@@ -90,7 +90,7 @@ def test_without_onnxruntime_it_says_what_to_install(folder):
 
 
 def test_a_folder_that_was_not_exported_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(UsageError, match=r"is no exported model: it has no runtime\.json$"):
+    with pytest.raises(UsageError, match=r"is not an exported model: it has no runtime\.json$"):
         runtime.load(tmp_path)
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(UsageError, match="write one with `seqkit export "):

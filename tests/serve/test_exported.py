@@ -213,7 +213,7 @@ def test_a_run_where_torch_is_not_installed_is_refused_with_what_to_do(run):
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == 2
     assert errors == (
-        f"seqkit: {run} is no exported model, and to serve a run takes all of seqkit, with torch; where that is "
+        f"seqkit: {run} is not an exported model, and serving a run takes all of seqkit, with torch; where that is "
         "installed, `seqkit export RUN` writes a folder that can be served here\n"
     )
 

@@ -255,9 +255,9 @@ def test_draws_of_sentences_are_scored_by_their_counts_as_by_each_score_on_its_o
     assert {name: values[0] for name, values in resampled.scores.items()} == pytest.approx(by_hand)
 
 
-def test_the_baseline_takes_each_words_commonest_label():
+def test_the_baseline_takes_each_words_most_common_label():
     splits = Splits(sentences(POS), [], sentences([("the run runs zebra", "D N V N")]))
-    # run is V three times of five; a word never seen is N, the commonest label.
+    # run is V three times of five; a word never seen is N, the most common label.
     assert TASK.score(TASK.predict_baseline(TagConfig(data="a.conll"), splits), splits.test)["accuracy"] == 0.75
 
 

@@ -1,4 +1,4 @@
-"""Batches of a split that is read from the disk: every example once an epoch, of similar length, in one order."""
+"""Batches of a split that is read from disk: every example once an epoch, of similar length, in one order."""
 
 import numpy as np
 import pytest

@@ -17,7 +17,7 @@ from seqkit.data.frames.reading import (
 )
 from seqkit.data.frames.scaling import Scaling
 from seqkit.data.frames.tables import TABLES, table_of
-from seqkit.data.frames.time_columns import FeatureColumns
+from seqkit.data.frames.time_columns import FeatureColumns, names_index
 from seqkit.data.frames.values import parse_number, split_line
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "each_label_set_clip",
     "has_label_sets",
     "holds_frames",
+    "names_index",
     "parse_number",
     "read_clip",
     "read_clips",

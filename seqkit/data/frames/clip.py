@@ -34,7 +34,7 @@ class Clip:
     features: np.ndarray = field(repr=False, compare=False)
     """(T, F) of float32 or float64; NaN where a value is missing"""
     index: tuple[str, ...] = field(default=(), repr=False, compare=False)
-    """The columns of its table that say when a frame was, and are no features"""
+    """The columns of its table that say when a frame was, and are not features"""
 
     def __str__(self) -> str:
         return self.name
@@ -51,7 +51,7 @@ class LabelledClip:
     lines: tuple[int, ...] = ()
     """The line of each label, where they do not simply follow one another from 1"""
     group: str = ""
-    """Such as the person in it, if that was asked for"""
+    """Such as the person in it, if that was requested"""
 
     def location_of(self, number: int) -> SourceLocation:
         """Where the label of a frame stands; frames are counted from 0."""
@@ -73,7 +73,7 @@ class LabelSetClip:
     lines: tuple[int, ...] = ()
     """The line of each set, where they do not simply follow one another from 1"""
     group: str = ""
-    """Such as the person in it, if that was asked for"""
+    """Such as the person in it, if that was requested"""
 
     def location_of(self, number: int) -> SourceLocation:
         """Where the labels of a frame stand; frames are counted from 0."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -135,13 +135,17 @@ def read_clip(path: Path, layout: Layout, form: FileForm = PLAIN) -> Clip:
 
 
 def holds_frames(path: Path, layout: Layout, form: FileForm = PLAIN) -> bool:
-    """Whether a file is an array, or a table with the features of the layout; another table may name files."""
+    """Whether a file is an array or a table of frames, with or without the features of the layout.
+
+    A table that lacks them and has the name of a sequence in its first row is a list of files.
+    """
     if path.suffix.lower() not in TABLES:
         return path.suffix.lower() in ARRAYS
-    columns = next(
-        (list(record.values) for record in read_records(path, encoding=form.encoding, columns=form.columns)), []
-    )
-    return {*layout.names} <= {*columns} if layout.names else len(columns) >= layout.size
+    records = read_records(path, encoding=form.encoding, columns=form.columns)
+    first: Mapping[str, str] = next((record.values for record in records), {})
+    if {*layout.names} <= {*first} if layout.names else len(first) >= layout.size:
+        return True
+    return not any(cell.strip().lower().endswith(ARRAYS + TABLES) for cell in first.values())
 
 
 def sequence_files(path: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from seqkit.data.readers import (
     FileForm,
     SourceLocation,
     choose_column,
+    listed,
     marked_columns,
     read_records,
     shown,
@@ -126,9 +127,7 @@ def _feature_names(
     """Of the columns beside labels and group those that are features, in the order of the layout; and an index."""
     if layout is not None and layout.names is not None:
         if lacking := [name for name in layout.names if name not in columns]:
-            raise DataError(
-                f"there is no feature {shown(lacking[0])}, which other sequences have; add the column", header
-            )
+            raise DataError(_what_is_lacking(lacking, columns, labelled), header)
         left = [column for column in columns if column not in layout.names]
         extra = _features_among(left, chosen._replace(used=None), header, rows, layout)[0] if labelled else []
         if extra and not chosen.used:
@@ -144,6 +143,13 @@ def _feature_names(
             raise DataError(what, header)
         features, index = list(columns), ()
     return tuple(features), index
+
+
+def _what_is_lacking(names: Sequence[str], columns: Sequence[str], labelled: bool) -> str:
+    what = f"feature {shown(names[0])} is" if len(names) == 1 else f"features {listed([*map(shown, names)])} are"
+    who = "other sequences have" if labelled else "the model reads"
+    them = "the column" if len(names) == 1 else "the columns"
+    return f"{what} missing, which {who} (the columns here are {listed(columns) or 'none'}); add {them}"
 
 
 def _features_among(

@@ -59,9 +59,10 @@ def _is_index(name: str, values: Sequence[str]) -> bool:
         numbers = [float(value) for value in values]
     except ValueError:
         return all(_TIME.fullmatch(value) for value in values)
-    return _names_index(name) and len(numbers) > 2 and all(a < b for a, b in pairwise(numbers))
+    return names_index(name) and len(numbers) > 2 and all(a < b for a, b in pairwise(numbers))
 
 
-def _names_index(name: str) -> bool:
+def names_index(name: str) -> bool:
+    """Whether a column of growing numbers with that name is an index."""
     words = {*re.findall(r"[^\W\d_]+", name.lower())}
     return bool(words & _INDEX) and words <= _INDEX | _UNITS

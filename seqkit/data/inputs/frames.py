@@ -65,7 +65,7 @@ class FrameLines:
     def read(self, features: str | Sequence[float] | Any) -> np.ndarray | None:
         """The scaled frame (1, D); None for a line with the names of all features, which says where they are.
 
-        Raises :class:`DataError` for what is no frame.
+        Raises :class:`DataError` for what is not a frame.
         """
         if isinstance(features, str):
             cells = split_line(features)

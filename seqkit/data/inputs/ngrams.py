@@ -30,7 +30,7 @@ _HELD = 10 * _MOST
 _KEPT = 32_768
 """Tokens whose letters are looked up once, at most: the first that come, among which the frequent ones are."""
 _SPELLING = "\x1e"
-"""The first of the two parts of an n-gram of letters: the record separator, which is no token."""
+"""The first of the two parts of an n-gram of letters: the record separator, which is not a token."""
 _SEPARATOR = "\x1f"
 """Between the tokens of an n-gram in a file: the unit separator, which no token holds."""
 

@@ -51,7 +51,7 @@ class TextReader:
         return self.tokenizer.split(text)[: self.max_tokens]
 
     def sides(self, raw: str | Sequence[str]) -> Sequence[str]:
-        """The text of an input, or the two of a pair; raises :class:`DataError` for what is no pair."""
+        """The text of an input, or the two of a pair; raises :class:`DataError` for what is not a pair."""
         return read_pair(raw).sides if self.texts == 2 else (str(raw),)
 
     def read(self, raw: str | Sequence[str]) -> ReadText:

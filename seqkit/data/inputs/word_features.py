@@ -168,7 +168,7 @@ def _neighbour_kinds(word: str) -> Iterator[str]:
 
 
 def _outline(word: str) -> str:
-    """``Xxx9-``: a letter for the kind of each character; what is no letter and no digit stays."""
+    """``Xxx9-``: a letter for the kind of each character; what is not a letter and no digit stays."""
     return "".join("X" if c.isupper() else "x" if c.isalpha() else "9" if c.isdigit() else c for c in word[:_LONGEST])
 
 

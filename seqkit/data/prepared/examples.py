@@ -31,7 +31,7 @@ class Sample(list[T], Generic[T]):
 
 
 class StoredExamples(Sequence[T], Generic[T]):
-    """A split of which each example is read when it is asked for; it is a sequence like a list of them.
+    """A split of which each example is read when it is requested; it is a sequence like a list of them.
 
     Args:
         rows: the examples as bytes.

@@ -92,7 +92,7 @@ def _header(rows: int, count: int) -> bytes:
 
 
 class Rows:
-    """The rows of a file, each read when it is asked for, by any thread.
+    """The rows of a file, each read when it is requested, by any thread.
 
     Args:
         path: the file.

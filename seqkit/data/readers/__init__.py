@@ -3,7 +3,7 @@
 from seqkit.data.readers.blank import has_nothing, is_blank
 from seqkit.data.readers.class_folders import holds_class_folders
 from seqkit.data.readers.columnar import COLUMNAR
-from seqkit.data.readers.columns import choose_column, choose_text_columns, split_names
+from seqkit.data.readers.columns import choose_column, choose_text_columns, listed, split_names
 from seqkit.data.readers.compressed import format_ending
 from seqkit.data.readers.csv_rows import delimiter_in, delimiter_of
 from seqkit.data.readers.examples import Example, each_example, read_examples
@@ -66,6 +66,7 @@ __all__ = [
     "is_blank",
     "json_object",
     "left_out",
+    "listed",
     "marked_columns",
     "one_line",
     "parse_weight",

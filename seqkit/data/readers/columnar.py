@@ -16,7 +16,7 @@ from seqkit.files import open_ordinary
 
 PARQUET, ARROW = "parquet", "arrow"
 COLUMNAR = (PARQUET, ARROW)
-"""Formats of tables that are no text: they have no lines, and a location counts rows."""
+"""Formats of tables that are not text: they have no lines, and a location counts rows."""
 
 _ROWS = 1000
 """Rows that are in memory at a time, about."""
@@ -29,7 +29,7 @@ _FILE, _FEATHER = b"ARROW1", b"FEA1"
 def read_columnar(
     path: Path, kind: str, stream: BinaryIO | None = None
 ) -> Iterator[tuple[SourceLocation, list[str], list[str | None]]]:
-    """The rows of a file with their names and values; None for bytes that are no text, such as those of a picture.
+    """The rows of a file with their names and values; None for bytes that are not text, such as those of a picture.
 
     Values become text as those of JSON do: lists and structures as JSON, nothing for what is missing or not a number;
     dates and times as in ISO 8601. A dictionary (a categorical of pandas) gives its values.

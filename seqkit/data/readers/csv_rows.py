@@ -1,4 +1,4 @@
-"""The rows of a CSV: what separates fields, what is no row, and quotes as people write them."""
+"""The rows of a CSV: what separates fields, what is not a row, and quotes as people write them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DECLARED = re.compile(r'"?sep=(.)"?\s*')
 """The line with which Excel says what separates the fields."""
 _ESCAPED = re.compile(r'\\(["\\])')
 _FAULTS = {
-    "new-line character": "a carriage return (\\r) stands alone in the row: line ends are mixed; write \\n for each",
+    "new-line character": "a carriage return (\\r) without a line feed: line ends are mixed; write \\n for each",
     "unexpected end": "a quote that opens here is never closed; close it, or remove it",
 }
 """What Python says of a row, and what people can do about it"""

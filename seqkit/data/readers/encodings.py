@@ -1,4 +1,4 @@
-"""Which encoding a text file is in: the one its mark names, the one that is asked for, and a guess for an error."""
+"""Which encoding a text file is in: the one its mark names, the one that is requested, and a guess for an error."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def read_examples(
 
     Raises:
         UsageError: for a column that does not exist or has no obvious name.
-        DataError: for a row without a label, for what is no weight, and if no row or no text is left.
+        DataError: for a row without a label, for what is not a weight, and if no row or no text is left.
     """
     return [*each_example(path, text_column, label_column, keep, names, notes, weight_column, form)]
 

@@ -1,4 +1,4 @@
-"""What to say of a folder where a file is asked for."""
+"""What to say of a folder where a file is requested."""
 
 from __future__ import annotations
 

@@ -128,6 +128,6 @@ def array_elements(text: str, begin: int, file: str, numbers: Sequence[int]) -> 
 
 
 def after_space(text: str, position: int) -> int:
-    """The first position from there on that is no space."""
+    """The first position from there on that is not a space."""
     match = _SPACE.match(text, position)
     return match.end() if match else position

@@ -35,5 +35,5 @@ def as_text(value: object, location: SourceLocation) -> str:
     except RecursionError:
         raise DataError("a value is nested too deeply; write plain text instead", location) from None
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise DataError("half of a surrogate pair stands alone (\\ud800 to \\udfff); correct the character", location)
+        raise DataError("half of a surrogate pair is alone (\\ud800 to \\udfff); correct the character", location)
     return text

@@ -179,7 +179,7 @@ class _Recoded:
 
 
 class _WrongEncoding(Exception):
-    """Bytes that are no text in an encoding."""
+    """Bytes that are not text in an encoding."""
 
 
 class _CarriageReturns:

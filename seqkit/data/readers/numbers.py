@@ -40,7 +40,7 @@ def read_number_examples(
         path, text_column, notes, weight_column, form: as of :func:`read_examples`.
         label_column: the column of the number, or several with commas between; None: the one with an obvious name.
 
-    Raises as :func:`read_examples` does, and :class:`DataError` with file:line for what is no finite number.
+    Raises as :func:`read_examples` does, and :class:`DataError` with file:line for what is not a finite number.
     """
     return [*each_number_example(path, text_column, label_column, notes, weight_column, form)]
 

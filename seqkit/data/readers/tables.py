@@ -115,9 +115,9 @@ def _read_table(path: Path, rows: LocatedRows, broken: _AfterHeader, names: Sequ
     location: SourceLocation | None = None
     for location, fields in rows:
         if fields[-1:] == raw[-1:] and _is_header_again(fields, raw):
-            broken(DataError("the line that names the columns stands here again; remove it", location))
+            broken(DataError("the line that names the columns is repeated here; remove it", location))
             continue
-        # Fields under no name are nobody's, and neither are empty ones behind the last.
+        # Fields under no name are no one's, and neither are empty ones behind the last.
         if named[-1] < len(fields) and not "".join(fields[len(header) :]).strip():
             values = {header[number]: fields[number] for number in named}
             yield Record(location, Row(values, location, raw, fields))

@@ -25,7 +25,7 @@ _DIFFERENT = 20
 def target_in(
     path: Path, text_column: str | None, label_column: str | None, notes: list[str], form: FileForm = PLAIN
 ) -> str:
-    """What a file asks for, as far as its first rows leave no doubt, else a label; ``notes`` says so if it is no label.
+    """What a file asks for, if its first rows leave no doubt, else a label; ``notes`` says so if it is not a label.
 
     - Labels: JSON, Parquet or Arrow whose values are lists, or several columns of nothing but 0 and 1.
     - A number: decimals, most of them different; or several columns of numbers.

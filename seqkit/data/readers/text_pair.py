@@ -34,7 +34,7 @@ class TextPair(str):
 def read_pair(value: str | Sequence[str]) -> TextPair:
     """The pair that somebody gave: two texts, or one with a tab or ``|||`` between them.
 
-    Raises :class:`DataError` for what is no pair.
+    Raises :class:`DataError` for what is not a pair.
     """
     if isinstance(value, TextPair):
         return value

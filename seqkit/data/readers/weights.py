@@ -1,4 +1,4 @@
-"""The weights of rows in a table, and sentences about the rows that are left out."""
+"""The weights of rows in a table, and sentences about the rows that are skipped."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def _recall(generator: random.Random, length: int) -> Drawn:
 
 
 def _brackets(generator: random.Random, length: int) -> Drawn:
-    """Nested brackets (a Dyck language with two kinds); each closing one is asked for."""
+    """Nested brackets (a Dyck language with two kinds); each closing one is to be predicted."""
     open_ones, words, tags = list[str](), list[str](), list[str]()
     for place in range(length):
         closes = bool(open_ones) and (len(open_ones) == _DEEPEST or place == length - 1 or generator.random() < 0.5)
@@ -104,7 +104,7 @@ PROBLEMS = {
     "parity": Problem(_parity, "zeros and ones; whether the ones so far are odd or even"),
     "recall": Problem(_recall, "keys with their values among blanks; the value of each key when it comes again"),
     "brackets": Problem(_brackets, "nested brackets of two kinds; which one closes"),
-    "s3": Problem(_s3, "swaps and rotations of three things; how they lie by now"),
+    "s3": Problem(_s3, "swaps and rotations of three things; their order at each step"),
 }
 
 

@@ -53,7 +53,7 @@ def _note_columns(layout: ColumnLayout, source: TaggedSource) -> None:
     named = [f" ({name.strip()})" for name in layout.names] or [""] * layout.width
     taken = f"words are column {word + 1}{named[word]} of {layout.width}"
     taken += f", tags column {tag + 1}{named[tag]}" if tag is not None and source.tagged else ""
-    taken += f", sentences are told by column {sentence + 1}{named[sentence]}" if sentence is not None else ""
+    taken += f", sentences are identified by column {sentence + 1}{named[sentence]}" if sentence is not None else ""
     source.notes.append(Remark(f"{source.path}: {taken}{mend}"))
 
 

@@ -35,7 +35,7 @@ class ColumnLayout:
     """The line with the names of the columns"""
     names: Sequence[str]
     group: int | None = None
-    """The column of groups, if it was asked for"""
+    """The column of groups, if it was requested"""
 
 
 class _Sample(NamedTuple):
@@ -49,7 +49,7 @@ class _Sample(NamedTuple):
 
 
 def find_layout(sample: Sequence[Line], source: TaggedSource) -> ColumnLayout:
-    """The layout that the first lines show; raises :class:`UsageError` for columns that are asked for in vain."""
+    """The layout that the first lines show; raises :class:`UsageError` for columns that are requested in vain."""
     cut, header, names, blocks = _cut_sample(sample, source)
     lines = [line for block in blocks for line in block]
     if not lines:
@@ -144,7 +144,7 @@ def _roles(
     source: TaggedSource,
     location: SourceLocation,
 ) -> Roles:
-    """The columns asked for, those that names tell, and the others by what they hold."""
+    """The columns requested, those that names tell, and the others by what they hold."""
     columns = Columns(blocks, width)
     named = roles_by_name(names) or Roles(-1)
     # A file that is to be tagged may lack what training had.

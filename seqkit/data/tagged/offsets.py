@@ -76,7 +76,7 @@ def _check_quotes(quoted: Sequence[tuple[TextSpan, str]], text: str, location: S
 
 
 def _results(value: object) -> list[object]:
-    """The entries of an annotation that has several under ``result``, without those that are no spans; else itself."""
+    """The entries of an annotation that has several under ``result``, without those that are not spans; else itself."""
     inner = value.get("result") if isinstance(value, dict) else None
     if not isinstance(inner, list):
         return [value]

@@ -53,7 +53,7 @@ def read_tagged(
     columns: Sequence[str] = (),
     group_column: str | None = None,
 ) -> list[Sentence]:
-    """The sentences of a file, whose ending decides its format; those without words are left out.
+    """The sentences of a file, whose ending decides its format; those without words are skipped.
 
     ``.conllu``: CoNLL-U. Columns have names: by default ``form`` holds the words and ``upos`` the tags; any of the ten
     will do, and any key in misc or feats, such as ``NER``. Comments, ranges of words (``3-4``) and empty nodes
@@ -67,7 +67,7 @@ def read_tagged(
     ``.conll``, ``.bio``, ``.bioes``, ``.iob``, ``.iob2``, ``.txt``, ``.tsv``, ``.csv``: a line is a word with its
     columns, and a blank line, or one that starts with ``-DOCSTART-``, ends a sentence. Tabs separate columns if half
     of the lines have one, else spaces and tabs do; in a ``.csv`` commas do, or what stands for them. Columns are
-    numbered from 1, or from the end with -1, -2 …; what is not asked for follows from the first line, where it has
+    numbered from 1, or from the end with -1, -2 …; what is not requested follows from the first line, where it has
     names, and from what the columns hold. Tables may have lists in their cells instead.
 
     Tags of spans in other spellings (``PER-B``, ``B_PER``, ``0``) are read as ``B-PER`` and ``O``.

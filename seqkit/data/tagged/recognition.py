@@ -32,7 +32,7 @@ def names_words(columns: Sequence[str]) -> bool:
 
 
 def holds_words(source: TaggedSource) -> bool:
-    """Whether a file has a word on each line, or lists of words, so that it is no file of texts."""
+    """Whether a file has a word on each line, or lists of words, so that it is not a file of texts."""
     ending = format_ending(source.path)
     if ending in _ALWAYS:
         return True

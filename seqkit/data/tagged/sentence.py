@@ -19,7 +19,7 @@ class Sentence:
     tags: tuple[str, ...]
     location: SourceLocation
     group: str = ""
-    """Such as its document, if that was asked for: see :attr:`TaggedSource.group_column`"""
+    """Such as its document, if that was requested: see :attr:`TaggedSource.group_column`"""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def diagonal_penalty(weights: Tensor, lengths: Tensor, target_lengths: Tensor) -
     Args:
         weights: a, (B, T, S).
         lengths: S of each source (B).
-        target_lengths: T of each target (B); what lies behind it does not count.
+        target_lengths: T of each target (B); what follows it does not count.
 
     Source: Tachibana, Uenoyama and Aihara, 2018, arXiv:1710.08969.
     """

@@ -157,7 +157,7 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
         return chosen
 
     def format_prediction(self, prediction: Translated) -> tuple[str, dict[str, Any]]:
-        """The text; as JSON with its score, and the others where more than one was asked for."""
+        """The text; as JSON with its score, and the others where more than one was requested."""
         return prediction.text, prediction.to_json(self.output_name)
 
     def unit(self, config: C) -> str:

@@ -104,7 +104,7 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
         criterion: Criterion,
         score: Callable[[Sequence[Classified], Sequence[Example]], dict[str, float]],
     ) -> dict[str, Any]:
-        """Tunes the threshold of two labels for the score that chose the model, if that is asked for."""
+        """Tunes the threshold of two labels for the score that chose the model, if requested."""
         if config.threshold != AUTO or head.decision is None:
             return {}
         label = head.labels[1]

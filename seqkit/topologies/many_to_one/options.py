@@ -40,8 +40,8 @@ class ManyToOneOptions(
     )
     label_column: str | None = option(
         None,
-        "column of the label or number (else guessed by its name); several with commas between: a label each, 0 or 1, "
-        "or a number each",
+        "column of the label or number (default: guessed by name); several, separated by commas: each a label (0 or 1) "
+        "or a number",
         reads=True,
     )
     label_separator: str | None = option(None, "separator of labels in a column (default: | or ; or ,)", reads=True)
@@ -69,9 +69,9 @@ class ManyToOneOptions(
     word_dropout: float = option(0.3, "fraction of tokens dropped in training", minimum=0, below=1, tune="0..0.5")
     threshold: str | None = option(
         None,
-        "of two labels, the probability from which the second is predicted; auto: tuned on validation [0.5]; of sets "
-        "of labels, from which a label is; auto: tuned for each [tuned for all as one]",
+        "probability from which a label is predicted: of two labels the second, of a set each; auto: tuned on "
+        "validation, for each label of a set [0.5; for a set one, tuned]",
     )
-    vectors: str | None = option(None, "GloVe or word2vec text file to initialize the embedding", path=True)
+    vectors: str | None = option(None, "GloVe or word2vec text file to initialise the embedding", path=True)
     unlabelled: str | None = option(None, "a file of unlabelled texts for the teacher to label", path=True)
     ngrams: bool = option(True, "add n-gram counts per label to the recurrent layer's scores")

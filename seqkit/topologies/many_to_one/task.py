@@ -205,7 +205,7 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
     def tune(
         self, config: C, codec: TextInputs, head: TextHead, items: Sequence[TextItem], examples: Sequence[Any]
     ) -> dict[str, Any]:
-        """Tunes thresholds for the score that chose the model, and intervals, as far as that is asked for."""
+        """Tunes thresholds for the score that chose the model, and intervals, if requested."""
         criterion = self.criterion(config, codec)
         if criterion.score == "loss":
             # No threshold changes it.

@@ -116,7 +116,7 @@ class TextInputs(TextReader, Codec[Any, TextItem, TextBatch]):
         return TextBatch(tokens, lengths, self.targets(targets), weights_of(items), ngrams)
 
     def encoding_report(self, raw: str | Sequence[str], example: TextExample | None = None) -> EncodingReport:
-        """Tokens, those behind ``max_tokens``, and those that are unknown."""
+        """Tokens, those after ``max_tokens``, and those that are unknown."""
         sides = [self.tokenizer.split(side) for side in self.sides(raw)]
         read = [token for tokens in sides for token in tokens[: self.max_tokens]]
         symbols = sum(map(len, sides))

@@ -53,7 +53,7 @@ class TunedThreshold(NamedTuple):
 def first_threshold(setting: str | None, labels: Sequence[str]) -> float | None:
     """The threshold of a new head: the one that is given, 0.5 where it will be tuned, None where there is none.
 
-    Raises :class:`UsageError` for a setting that is no probability, and unless there are two labels.
+    Raises :class:`UsageError` for a setting that is not a probability, and unless there are two labels.
     """
     if setting is None:
         return None

@@ -112,7 +112,7 @@ class DynamicEvaluation:
         return copy.deepcopy(self.head)
 
     def _read(self, tokens: np.ndarray, on_tokens: Callable[[int], None]) -> Iterator[tuple[float, int]]:
-        """Nats and tokens of each segment; the model learns from one before the next is asked for."""
+        """Nats and tokens of each segment; the model learns from one before the next is requested."""
         self._reset()
         decoder, state = self.head.decoder, self.head.decoder.start()
         device = self.head.ban.device

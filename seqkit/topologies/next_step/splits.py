@@ -1,4 +1,4 @@
-"""The three splits of running text: contiguous stretches, so that no sentence lies in two of them."""
+"""The three splits of running text: contiguous stretches, so that no sentence is in two of them."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class CaptionCodec(PictureReader, Codec[Captioned, PictureItem, PictureBatch]):
         return PictureBatch(pictures, targets, owners)
 
     def encoding_report(self, raw: Picture | Path | str, example: Captioned | None = None) -> EncodingReport:
-        """Tokens of the captions, those behind ``max_tokens``, and those that are unknown."""
+        """Tokens of the captions, those after ``max_tokens``, and those that are unknown."""
         captions = [self.tokenizer.split(caption) for caption in (example.captions if example else ())]
         read = [token for tokens in captions for token in tokens[: self.max_tokens]]
         size = sum(map(len, captions))

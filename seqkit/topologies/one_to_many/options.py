@@ -18,9 +18,15 @@ _STARTS = ("first", "state", "grid")
 class OneToManyOptions(RecurrentOptions, VocabularyOptions, BeamOptions):
     """How pictures and captions are read, what encodes a picture, and how the decoder starts from it."""
 
-    data: str = option("", "the data: a folder of pictures with captions.tsv or captions.json", path=True)
-    valid_fraction: float = option(0.1, "fraction of the pictures for validation", above=0, below=0.5, reads=True)
-    test_fraction: float = option(0.1, "fraction of the pictures for testing", above=0, below=0.5, reads=True)
+    data: str = option(
+        "", "the data: a folder of pictures with captions.tsv or captions.json", path=True, section="Data"
+    )
+    valid_fraction: float = option(
+        0.1, "fraction of the pictures for validation", above=0, below=0.5, reads=True, section="Data"
+    )
+    test_fraction: float = option(
+        0.1, "fraction of the pictures for testing", above=0, below=0.5, reads=True, section="Data"
+    )
     tokenizer: str = option("word", "how captions are split: word, char or byte", choices=lambda: TOKENIZERS)
     normal_form: str = NFC
     lowercase: bool = option(False, "read and write captions in lowercase", reads=True)
@@ -29,7 +35,7 @@ class OneToManyOptions(RecurrentOptions, VocabularyOptions, BeamOptions):
     max_tokens: int = option(60, "longest caption, in tokens", minimum=1)
     encoder: str = option("convolutional", "what reads a picture", choices=lambda: _ENCODERS, reads=True)
     picture_size: int = option(32, "side length that pictures are scaled to, in pixels", minimum=8, reads=True)
-    color: bool | None = option(None, "read pictures in color [as the pictures are]", reads=True)
+    color: bool | None = option(None, "read pictures in colour [as the pictures are]", reads=True)
     jitter: float = option(
         0.5, "how much pictures are shifted and distorted in training; 0: not at all", minimum=0, tune="0..1"
     )

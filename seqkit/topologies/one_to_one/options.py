@@ -13,7 +13,7 @@ from seqkit.topologies.one_to_one.head import ACTIVATIONS
 class OneToOneOptions(TeacherOptions, ClassWeightOptions):
     """Which columns are read, how the rows are split, and the network that labels them."""
 
-    data: str = option("", "the data: a CSV, TSV or JSONL file with columns of numbers", path=True)
+    data: str = option("", "the data: a CSV, TSV or JSONL file with columns of numbers", path=True, section="Data")
     label_column: str | None = option(None, "column of the label (default: guessed by name)", reads=True)
     weight_column: str | None = option(None, "column of the example's weight in the loss (default: all 1)", reads=True)
     group_column: str | None = option(
@@ -22,8 +22,12 @@ class OneToOneOptions(TeacherOptions, ClassWeightOptions):
     feature_columns: str | None = option(
         None, "columns of numbers, separated by commas (default: all but label and weight)", reads=True
     )
-    valid_fraction: float = option(0.1, "fraction of the examples for validation", above=0, below=0.5, reads=True)
-    test_fraction: float = option(0.1, "fraction of the examples for testing", above=0, below=0.5, reads=True)
+    valid_fraction: float = option(
+        0.1, "fraction of the examples for validation", above=0, below=0.5, reads=True, section="Data"
+    )
+    test_fraction: float = option(
+        0.1, "fraction of the examples for testing", above=0, below=0.5, reads=True, section="Data"
+    )
     hidden_size: int = option(128, "units of a layer", minimum=1, tune="32,64,128,256,512")
     num_layers: int = option(2, "hidden layers; 0: a linear model", minimum=0, below=MOST_LAYERS, tune="0,1,2,3")
     linear: bool = option(False, "add a linear path from the numbers to the labels")

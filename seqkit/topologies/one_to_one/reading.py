@@ -94,7 +94,7 @@ def choose_features(
     header: SourceLocation,
     beside: Sequence[str | None] = (),
 ) -> list[str]:
-    """The columns of numbers: those asked for, joined by commas, else all but that of the label and those ``beside``.
+    """The columns of numbers: those requested, joined by commas, else all but that of the label and those ``beside``.
 
     Raises :class:`UsageError` if there are none, and for a column named twice, for the label's or one of ``beside``.
     """

@@ -303,7 +303,7 @@ def test_columns_taken_are_told(wild):
     assert any("words are column 2 of 4, tags column 3; choose others with --word-column" in n for n in notes)
     notes = wild("tag", "a.csv", TABLES["first row of a sentence names it"]).notes
     assert any(
-        "words are column 2 (Word) of 4, tags column 4 (Tag), sentences are told by column 1 (Sentence #)" in n
+        "words are column 2 (Word) of 4, tags column 4 (Tag), sentences are identified by column 1 (Sentence #)" in n
         for n in notes
     )
     assert not [n for n in wild("tag", "a.conll", COLUMNS["two"]).notes if "column" in n]

@@ -131,7 +131,7 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
         criterion: Criterion,
         score: Callable[[Sequence[LabelSet], Sequence[LabelSetExample]], dict[str, float]],
     ) -> dict[str, Any]:
-        """Tunes the thresholds, unless one is given: one for all labels, or one for each if that is asked for."""
+        """Tunes the thresholds, unless one is given: one for all labels, or one for each if requested."""
         if given_threshold(config.threshold) is not None:
             return {}
         name = criterion.score if criterion.score in SET_SCORES else METRIC

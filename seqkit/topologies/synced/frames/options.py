@@ -28,7 +28,7 @@ class FrameOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, SplitOp
     )
     label_column: str | None = option(
         None,
-        "of tables: the column of the label (default: guessed by name); several with commas between: a label each, 0 "
+        "of tables: the column of the label (default: guessed by name); several, separated by commas: each a label, 0 "
         "or 1",
         reads=True,
     )
@@ -40,7 +40,7 @@ class FrameOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, SplitOp
         "tables: columns that are features, separated by commas (default: all numbers but the time)",
         reads=True,
     )
-    ignore_columns: str | None = option(None, "tables: columns that are no features, separated by commas", reads=True)
+    ignore_columns: str | None = option(None, "tables: columns that are not features, separated by commas", reads=True)
     label_separator: str | None = option(None, "separator of labels (default: | or ; or ,)", reads=True)
     test_fraction: float = 0.2
     frame_size: int = option(0, "units of a layer applied to each frame first; 0: none", minimum=0, tune="0,64,128")

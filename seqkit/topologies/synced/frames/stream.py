@@ -55,7 +55,7 @@ class FrameStream:
         A line with the names of all features says which columns they are in, as the first line of a table does.
 
         Returns the label of the frame ``delay`` before it, None where there is none yet. Raises :class:`DataError` for
-        what is no frame; the stream is as it was, then.
+        what is not a frame; the stream is as it was, then.
         """
         logits = self.read(features)
         return None if logits is None else self._labelled(logits)

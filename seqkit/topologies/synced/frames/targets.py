@@ -28,7 +28,7 @@ def target_of_files(files: Mapping[str, Any]) -> AnyFrameTarget:
 
 
 def target_in(config: FrameOptions, path: Path, notes: list[str]) -> AnyFrameTarget:
-    """The one that is asked for, else what the files say; ``notes`` says so if it is no label."""
+    """The one that is requested, else what the files say; ``notes`` says so if it is not a label."""
     if config.target != "auto":
         return _LABELS if config.target == _LABELS.name else _LABEL
     if not has_label_sets(path, config.label_column):

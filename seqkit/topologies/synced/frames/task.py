@@ -11,7 +11,16 @@ from torch import nn
 
 from seqkit.answers.streams import Stream
 from seqkit.data import Splits
-from seqkit.data.frames import AnyClip, Clip, LabelledClip, LabelSetClip, holds_frames, read_clip, sequence_files
+from seqkit.data.frames import (
+    AnyClip,
+    Clip,
+    LabelledClip,
+    LabelSetClip,
+    holds_frames,
+    names_index,
+    read_clip,
+    sequence_files,
+)
 from seqkit.data.readers import LABEL, FileForm
 from seqkit.errors import UsageError
 from seqkit.graphs import Exported
@@ -58,6 +67,13 @@ class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
         """Three splits of whole sequences: folders of their own, or split off at random."""
         return clip_splits(config, notes)
 
+    def as_trained(self, config: C, codec: FrameCodec) -> C:
+        """Names the features of runs that were made when columns of time were features, so that they still are."""
+        names = codec.layout.names or ()
+        if config.feature_columns is not None or not any(map(names_index, names)) or "," in "".join(names):
+            return config
+        return replace(config, feature_columns=",".join(names))
+
     def each_example(self, config: C, data: str, notes: list[str]) -> Iterator[Any]:
         """The sequences of a folder, one after the other, see :class:`~seqkit.topologies.powers.ReadsOneByOne`."""
         path = Path(data)
@@ -95,7 +111,7 @@ class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
         return read_clip(Path(text), codec.layout, form)
 
     def sequence_files(self, codec: FrameCodec, path: Path, form: FileForm) -> list[Path] | None:
-        """The sequences in a folder; an array, or a table that has the features of the model."""
+        """The sequences in a folder; an array, or a table of frames."""
         return None if path.is_file() and not holds_frames(path, codec.layout, form) else sequence_files(path)
 
     def step_columns(self, prediction: Any) -> Mapping[str, Sequence[Any]]:

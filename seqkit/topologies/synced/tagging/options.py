@@ -56,17 +56,17 @@ class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, Vocab
     forgetting: float = option(1.0, "how often rare words are treated as unknown in training", minimum=0)
     balance: float | None = option(
         None,
-        f"how much rare labels are favored: probability / frequency^balance [{MARKS_BALANCE} for marks, else 0]",
+        f"how much rare labels are favoured: probability / frequency^balance [{MARKS_BALANCE} for marks, else 0]",
         minimum=0,
     )
-    crf: bool | None = option(None, "conditional random field: labels depend on their neighbors [for spans]")
+    crf: bool | None = option(None, "conditional random field: labels depend on their neighbours [for spans]")
     n_best: int = option(1, "labellings per sentence; more than one needs crf", minimum=1)
     dropout: float = option(0.5, "dropout between layers and on the outputs", minimum=0, below=1, tune="0..0.7")
     embedding_dropout: float = option(0.4, "dropout on word vectors", minimum=0, below=1, tune="0..0.6")
     word_dropout: float = option(0.0, "fraction of words dropped in training", minimum=0, below=1, tune="0..0.3")
-    features: bool = option(True, "add features of words and their neighbors to the recurrent layer's scores")
+    features: bool = option(True, "add features of words and their neighbours to the recurrent layer's scores")
     feature_dropout: float = option(0.5, "dropout of word features", minimum=0, below=1, tune="0.2..0.8")
-    vectors: str | None = option(None, "GloVe or word2vec text file to initialize the word vectors", path=True)
+    vectors: str | None = option(None, "GloVe or word2vec text file to initialise the word vectors", path=True)
     epochs: int = from_data(12)
     batch_size: int = option(from_data(16), "maximum number of sentences in a batch", minimum=1)
     patience: int = from_data(3)

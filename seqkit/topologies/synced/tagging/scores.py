@@ -142,7 +142,7 @@ def _mistakes(predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> Ta
 def commonest_label_baseline(
     train: Sequence[Sentence], test: Sequence[Sentence], scheme: str | None = None
 ) -> list[Tagged]:
-    """Each word gets the label that it had most often in training; a word not seen there the commonest of all."""
+    """Each word gets the label that it had most often in training; a word not seen there the most common of all."""
     seen: dict[str, Counter[str]] = defaultdict(Counter)
     for sentence in train:
         for word, tag in zip(sentence.words, sentence.tags, strict=True):

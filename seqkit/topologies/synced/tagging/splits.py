@@ -18,7 +18,7 @@ C = TypeVar("C", bound=TaggingOptions)
 Read = Callable[[C, str, list[str]], list[Sentence]]
 """``SyncedTagging.read_source``"""
 _ALIKE = 0.9
-"""Of the tags of a file are those of training, or it is looked at once more."""
+"""Of the tags of a file are those of training, or it is looked at again."""
 
 
 def tagged_splits(config: C, read: Read[C], notes: list[str]) -> Splits[Sentence]:

@@ -153,7 +153,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         )
 
     def recipe(self, config: C, splits: Splits[Sentence]) -> C:
-        """The rules, and a CRF where labels mark spans, unless something is asked for that a CRF has not.
+        """The rules, and a CRF where labels mark spans, unless something is requested that a CRF lacks.
 
         Of plain labels the validation loss selects the model: accuracy on the 150 sentences that 3,000 leave for
         validation ended the training at epoch 11 (0.943 of other words correct), the loss at 19 (0.948).
@@ -216,7 +216,7 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         return "the most frequent label of each word"
 
     def predict_baseline(self, config: C, splits: Splits[Sentence]) -> list[Tagged]:
-        """Each word's commonest label."""
+        """Each word's most common label."""
         return commonest_label_baseline(splits.train, splits.test, self.scheme_of(config, splits.train))
 
     def samples(self, predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[Table]:
