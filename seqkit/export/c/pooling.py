@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from seqkit.export.c.layers import linear
+from seqkit.export.c.products import linear
 from seqkit.export.c.source import Source
 from seqkit.layers import Pooling
 
