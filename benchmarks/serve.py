@@ -195,35 +195,38 @@ async def trial_under_load(
 ) -> Trial:
     """So many requests at once, several times, while each of the shocks is given: one after half a second, and so on.
 
-    As clients do, a request whose connection breaks is asked again.
+    Each client asks so many times, and continues until all shocks have been given. As clients do, a request whose
+    connection breaks is asked again.
     """
     bodies = [json.dumps({"input": line}).encode() for line in lines]
-    wrong = answered = repeated = 0
+    wrong = answered = repeated = given = 0
 
     async def ask(number: int) -> None:
         nonlocal wrong, answered, repeated
-        connection = None
-        for turn in range(turns):
+        connection, turn = None, 0
+        while turn < turns or given < len(shocks):
             index = (number + turn) % len(lines)
-            while True:
-                try:
-                    connection = connection or await Connection(port).open()
-                    status, body = await connection.post("/predict", bodies[index])
-                    break
-                except (OSError, asyncio.IncompleteReadError):
-                    if connection is not None:
-                        connection.close()
-                    connection, repeated = None, repeated + 1
-                    await asyncio.sleep(0.05)
-            answered += 1
+            try:
+                connection = connection or await Connection(port).open()
+                status, body = await connection.post("/predict", bodies[index])
+            except (OSError, asyncio.IncompleteReadError):
+                if connection is not None:
+                    connection.close()
+                connection, repeated = None, repeated + 1
+                await asyncio.sleep(0.05)
+                continue
+            answered, turn = answered + 1, turn + 1
             wrong += status != 200 or json.loads(body)["answer"]["label"] != expected[index]
         connection.close()
 
-    loop = asyncio.get_running_loop()
-    timers = [loop.call_later(0.5 * number, shock) for number, shock in enumerate(shocks, 1)]
-    await asyncio.gather(*map(ask, range(flights)))
-    for timer in timers:
-        timer.cancel()
+    async def shake() -> None:
+        nonlocal given
+        for shock in shocks:
+            await asyncio.sleep(0.5)
+            shock()
+            given += 1
+
+    await asyncio.gather(shake(), *map(ask, range(flights)))
     return Trial(answered, wrong, repeated)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,12 +12,19 @@ from seqkit.commands.completion import complete_runs
 from seqkit.commands.device import cell_option
 from seqkit.commands.output import echo
 
+if TYPE_CHECKING:
+    from seqkit.tables import Table
+
 
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
 @click.option("--format", "format_name", default="onnx", metavar="onnx|torch|c", help="Format to write. [onnx]")
 @click.option("--out", metavar="PATH", help="The folder, or the file if there is only one. [RUN/FORMAT]")
-@click.option("--int8", is_flag=True, help="ONNX: also write int8 weights, and show what they cost in accuracy.")
+@click.option(
+    "--int8",
+    is_flag=True,
+    help="int8 weights: of ONNX beside the others, of C in place of them; show what they cost in accuracy.",
+)
 @cell_option
 def command(run: str, format_name: str, out: str | None, int8: bool, cell: str | None) -> None:
     """Write a run's best model as ONNX, as an archive of torch.export, or as one C file.
@@ -25,7 +34,7 @@ def command(run: str, format_name: str, out: str | None, int8: bool, cell: str |
     needs, and is not compared, as that would take a compiler.
     """
     if format_name == "c":
-        _write_c(Path(run), Path(out) if out else None, int8)
+        _write_c(Path(run), Path(out) if out else None, int8, cell)
         return
     from seqkit.commands.terminal import print_tables
     from seqkit.export.write import export
@@ -38,21 +47,26 @@ def command(run: str, format_name: str, out: str | None, int8: bool, cell: str |
     ]
     echo(f"{report.description}; compared with the model on {report.batches} batches of different lengths")
     tables = [Table(f"Files in {report.files[0].path.parent}", ["file", "bytes", "largest difference"], rows)]
-    if report.scores:
-        names = list(next(iter(report.scores.values())))
-        scores = [[name, *(report.scores[weights][name] for weights in report.scores)] for name in names]
-        tables.append(Table("Test split", ["", *report.scores], scores))
-    print_tables(tables)
+    print_tables([*tables, *_score_tables(report.scores)])
     if report.unrounded:
         layers = " and ".join(report.unrounded)
         echo(f"\n{layers} layers stay float32: onnxruntime has no int8 form of them")
 
 
-def _write_c(run: Path, out: Path | None, int8: bool) -> None:
-    from seqkit.errors import UsageError
+def _score_tables(scores: Mapping[str, Mapping[str, float]]) -> list[Table]:
+    """The scores of the test split, by how weights are written."""
+    from seqkit.tables import Table
+
+    if not scores:
+        return []
+    names = list(next(iter(scores.values())))
+    return [Table("Test split", ["", *scores], [[name, *(found[name] for found in scores.values())] for name in names])]
+
+
+def _write_c(run: Path, out: Path | None, int8: bool, cell: str | None) -> None:
+    from seqkit.commands.terminal import print_tables
     from seqkit.export.c.write import export_c
 
-    if int8:
-        raise UsageError("--int8 is for ONNX files; leave it out, or choose --format onnx")
-    path, size = export_c(run, out)
+    path, size, scores = export_c(run, out, int8, cell)
     echo(f"{path} ({size:,} bytes); its first lines say how to compile and call it")
+    print_tables(_score_tables(scores))

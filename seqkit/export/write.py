@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 import torch
 
 from seqkit.config import answer_schemas
-from seqkit.config.shared import IN_MEMORY
 from seqkit.errors import UsageError
-from seqkit.export.comparison import BATCHES, Run, check_difference, largest_difference, scores_through
+from seqkit.export.comparison import BATCHES, Run, check_difference, check_scored, largest_difference, scores_through
 from seqkit.export.ensembles import export_ensemble
 from seqkit.export.files import write_export
 from seqkit.export.onnx_files import make_onnx, onnx_run, round_to_int8, unrounded_layers
@@ -22,7 +21,6 @@ from seqkit.graphs import OPSET, Exported, Part
 from seqkit.graphs.graph import check_installed
 from seqkit.graphs.recurrent import in_onnx
 from seqkit.layers.recurrent import Recurrent
-from seqkit.runs.ensemble import check_test_split
 from seqkit.runs.model import Model, load
 from seqkit.runs.own_cell import GivenCell
 from seqkit.runtime.manifest import MANIFEST, manifest_bytes
@@ -82,11 +80,9 @@ def export(
     Raises :class:`UsageError` for what cannot be exported, :class:`SeqkitError` where the files compute something else.
     """
     file_format = _checked_format(format_name, int8)
-    if int8:
-        check_test_split(run)
     model = load(run, "cpu", cell)
-    if int8 and str(getattr(model.config, "data", "")).endswith(IN_MEMORY):
-        raise UsageError(f"{run} was trained on data in memory, so there is no test split to show what --int8 costs")
+    if int8:
+        check_scored(run, model)
     if format_name == "onnx":
         _check_cells(model)
     exported = _fitting(_parts_of(model), out, file_format.ending)
@@ -122,7 +118,7 @@ def _checked_format(name: str, int8: bool) -> Format:
     if name not in FORMATS:
         raise UsageError(f"unknown format {name!r}; choose one of: {', '.join([*FORMATS, 'c'])}")
     if int8 and name != "onnx":
-        raise UsageError("--int8 is for ONNX files; leave it out, or choose --format onnx")
+        raise UsageError("--int8 is for ONNX and C files; leave it out, or choose --format onnx or c")
     if name == "onnx":
         check_installed()
     return FORMATS[name]

@@ -121,22 +121,23 @@ def _rows_of(size: int) -> dict[str, Any]:
     return {"type": "array", "items": _NUMBER, "minItems": size, "maxItems": size}
 
 
-def _matrix(value: Any, size: int, what: str) -> np.ndarray:
+def _matrix(value: Any, size: int, what: str, accepts: Callable[[Any], bool] = _is_number) -> np.ndarray:
     rows = value if isinstance(value, list) else [None]
-    if not all(isinstance(row, list) and len(row) == size and all(map(_is_number, row)) for row in rows):
+    if not all(isinstance(row, list) and len(row) == size and all(map(accepts, row)) for row in rows):
         raise _refuse(what)
     return np.array(rows, np.float64).reshape(len(rows), size)
 
 
 def _frames(reader: FrameReader) -> Inputs:
     size, names = reader.layout.size, reader.layout.names
-    what = f"a list of frames, each a list of {size} numbers"
+    what = f"a list of frames, each a list of {size} numbers, null where one is missing"
 
     def read(value: Any) -> Any:
-        features = _matrix(value, size, what)
+        features = _matrix(value, size, what, lambda each: each is None or _is_number(each))
         return clip_of("the input", features, names) if len(features) else None
 
-    return Inputs("frames", {"type": "array", "items": _rows_of(size)}, read, tuple(names or ()), size)
+    row = {**_rows_of(size), "items": {"anyOf": [_NUMBER, {"type": "null"}]}}
+    return Inputs("frames", {"type": "array", "items": row}, read, tuple(names or ()), size)
 
 
 def _vectors(reader: PictureReader) -> Inputs:

@@ -16,6 +16,7 @@ from seqkit.serve.registry import Registry
 from seqkit.serve.requests import check_fields, header, read_body, read_json
 from seqkit.serve.served import Served
 from seqkit.serve.streams import FIELDS, advance, open_stream
+from seqkit.serve.uploads import is_upload, upload
 from seqkit.serve.worker import Worker
 
 _PREDICT: dict[str, tuple[type, ...]] = {
@@ -65,8 +66,8 @@ class Service:
         """Answers one input, or many."""
         body = await read_body(scope, receive, self.limits, self.deadlines)
         content_type = header(scope, b"content-type")
-        if content_type.startswith("image/"):
-            request: dict[str, Any] = {"input": body}
+        if is_upload(content_type):
+            request = upload(content_type, body, self._run_of(scope, {})[1])
         else:
             request = read_json(content_type, body, self.limits)
             check_fields(request, _PREDICT)

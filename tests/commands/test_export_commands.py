@@ -117,7 +117,7 @@ def test_a_single_part_may_have_a_name_of_its_own(trained, command, tmp_path):
     ("options", "message"),
     [
         (["--format", "onix"], "unknown format 'onix'"),
-        (["--format", "torch", "--int8"], "--int8 is for ONNX files"),
+        (["--format", "torch", "--int8"], "--int8 is for ONNX and C files"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(trained, command, tmp_path, options, message):

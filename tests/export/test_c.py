@@ -16,6 +16,7 @@ from seqkit.data.sources.strips import strips
 from seqkit.data.tagged import Sentence
 from seqkit.errors import UsageError
 from seqkit.export.c import write
+from seqkit.export.c.rounding import round_weights
 from seqkit.export.c.source import identifier, quoted
 from seqkit.export.c.write import c_source, export_c
 from seqkit.layers import Recurrent
@@ -58,9 +59,9 @@ def model_of(name, examples, **options):
 def built(tmp_path):
     """Compiles a model's C; gives back a function of it that takes arrays and texts."""
 
-    def build(model, name="my_run"):
+    def build(model, name="my_run", int8=False):
         path = tmp_path / f"{name}.c"
-        path.write_text(c_source(model, name))
+        path.write_text(c_source(model, name, int8))
         subprocess.run([*STRICT, "-shared", "-fPIC", path, "-o", path.with_suffix(".so"), "-lm"], check=True)
         return ctypes.CDLL(str(path.with_suffix(".so")))
 
@@ -105,6 +106,8 @@ READERS = {
     "rnn, one direction": {"cell": "rnn", "num_layers": 3, "bidirectional": False, "pooling": "max"},
     "characters": {"tokenizer": "char"},
     "threshold": {"threshold": "0.3"},
+    "layer norm, residual": {"cell": "lstm-layer-norm", "num_layers": 3, "residual": True},
+    "learned state, zoneout": {"cell": "mut1", "learned_state": True, "zoneout": 0.2},
 }
 
 
@@ -146,7 +149,8 @@ def test_random_texts_of_all_of_unicode_are_split_as_the_tokenizer_splits_them(k
 FRAMES = {
     "lstm, two directions": {"frame_size": 5},
     "ahead": {"bidirectional": False, "delay": 3, "cell": "rnn"},
-    "stacked": {"bidirectional": False, "cell": "gru", "num_layers": 2},
+    "stacked": {"bidirectional": False, "cell": "gru", "num_layers": 3, "residual": True, "learned_state": True},
+    "four states": {"bidirectional": False, "cell": "s-lstm", "num_layers": 2, "learned_state": True},
     "reset before": {"cell": "gru"},
 }
 
@@ -164,6 +168,44 @@ def test_whole_sequences_of_frames_have_the_model_s_probabilities(options, built
         assert predict(state, floats(frames), len(frames), floats(found)) == 0
         (wanted,) = model.predict([frames], all_probabilities=True)
         np.testing.assert_allclose(found, wanted.probabilities, atol=1e-5)
+
+
+@needs_gcc
+def test_a_file_of_int8_answers_as_the_model_with_rounded_weights(built, tmp_path):
+    model = model_of("sentiment", texts(), **SMALL, pooling="last+attention", cell="gru")
+    predict, state = built(model, int8=True).my_run_predict, ctypes.create_string_buffer(1 << 24)
+    exact = model.answers([TEXTS[0]])[0].probabilities
+    round_weights(model.head)
+    found = np.zeros(2, np.float32)
+    for text in TEXTS:
+        predict(state, text.encode(), floats(found))
+        np.testing.assert_allclose(found, [*model.answers([text])[0].probabilities.values()], atol=1e-5)
+    rounded = model.answers([TEXTS[0]])[0].probabilities
+    assert 1e-5 < abs(exact["good"] - rounded["good"]) < 0.05
+    tagger = model_of("tag", sentences(), data="x.conll", **{**SMALL, "features": False}, **TAGGERS["convolution"])
+    predict = built(tagger, "tagger", int8=True).tagger_predict
+    round_weights(tagger.head)
+    for words in WORDS:
+        texts_, numbers = (ctypes.c_char_p * len(words))(*map(str.encode, words)), (ctypes.c_int * len(words))()
+        sure = np.zeros(len(words), np.float32)
+        assert predict(state, texts_, len(words), numbers, floats(sure)) == 0
+        np.testing.assert_allclose(sure, tagger.predict([words])[0].confidences, atol=1e-5)
+
+
+@needs_gcc
+def test_a_step_of_int8_has_the_logits_of_rounded_weights(built, tmp_path):
+    (tmp_path / "text.txt").write_text("the cat sat on the mat.\n" * 4)
+    examples = [stretch(open_corpus(tmp_path / "text.txt", []))]
+    model = model_of("charlm", examples, embedding_size=6, hidden_size=8, tie=True)
+    library, state = built(model, int8=True), ctypes.create_string_buffer(1 << 12)
+    round_weights(model.head)
+    library.my_run_start(state)
+    found, reference = np.zeros(len(model.codec.vocabulary), np.float32), model.head.decoder.start()
+    for token in (model.head.start, 3, 4, 5):
+        library.my_run_step(state, token, floats(found))
+        with torch.no_grad():
+            wanted, reference = model.head.decoder.step(torch.tensor([token]), reference)
+        np.testing.assert_allclose(found, wanted[0], atol=1e-5)
 
 
 @needs_gcc
@@ -319,8 +361,6 @@ def test_the_program_of_charlm_goes_on_with_the_likeliest_symbols(program, tmp_p
 
 
 def test_what_has_no_c_is_refused_in_a_sentence(tmp_path):
-    with pytest.raises(UsageError, match="there is no C for LayerNormLSTM"):
-        c_source(model_of("sentiment", texts(), **SMALL, cell="lstm-layer-norm"), "m")
     with pytest.raises(UsageError, match="C has no byte tokenizer"):
         c_source(model_of("sentiment", texts(), **SMALL, tokenizer="byte"), "m")
     with pytest.raises(UsageError, match="train it with --features false"):
@@ -335,11 +375,11 @@ def test_what_has_no_c_is_refused_in_a_sentence(tmp_path):
 def test_the_file_is_named_after_the_run_or_as_asked(tmp_path, monkeypatch):
     model = model_of("frames", clips(), hidden_size=8)
     monkeypatch.setattr(write, "load", lambda path, device, cell=None: model)
-    path, size = export_c(tmp_path / "My run-2")
+    path, size, _ = export_c(tmp_path / "My run-2")
     assert path == tmp_path / "My run-2/c/my_run_2.c"
     assert path.stat().st_size == size
     assert "my_run_2_predict" in path.read_text("ascii")
-    asked, _ = export_c(tmp_path / "My run-2", tmp_path / "eyes.c")
+    asked, *_ = export_c(tmp_path / "My run-2", tmp_path / "eyes.c")
     assert "eyes_predict" in asked.read_text("ascii")
     with pytest.raises(UsageError, match=r"is a file; choose a folder with --out, or a name that ends in \.c"):
         _ = (tmp_path / "taken").write_text(""), export_c(tmp_path / "run", tmp_path / "taken")

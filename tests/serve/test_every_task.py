@@ -46,7 +46,7 @@ def test_one_input_is_answered_as_among_many(client, inputs, expected):
 def test_the_document_describes_what_is_read(client, served):
     document = client.get("/openapi.json").json()
     # null is no bound.
-    assert "null" not in json.dumps(document["paths"])
+    assert ": null" not in json.dumps(document["paths"])
     one, _ = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
     assert one["properties"]["input"] == served.input_schema()
 
@@ -88,3 +88,35 @@ def test_an_explanation_has_a_value_for_each_step(client, inputs):
     for layer in inside["layers"]:
         assert all(len(values) == len(layer["steps"]) for values in layer["states"].values())
     assert inside["layers"]
+
+
+def test_a_table_is_read_where_inputs_are_numbers(client, served, inputs):
+    kind, names = served.inputs.kind, list(served.inputs.names)
+    rows = {"frames": lambda: inputs[0], "numbers": lambda: inputs, "vectors": lambda: inputs[0]}.get(kind, list)()
+    plain = "\n".join(",".join(map(repr, row)) for row in rows)
+    answered = client.post("/predict", content=plain, headers={"content-type": "text/csv; charset=utf-8"})
+    if not rows:
+        assert answered.status_code == 415
+        assert "reads no table" in answered.json()["error"]
+        return
+    wanted = client.post("/predict", json={"inputs" if kind == "numbers" else "input": rows}).json()
+    assert same(answered.json(), wanted)
+    if names:
+        turned = [names[::-1], *(row[::-1] for row in rows)]
+        named = "\r\n".join(",".join(map(str, row)) for row in turned)
+        assert same(client.post("/predict", content=named, headers={"content-type": "text/csv"}).json(), wanted)
+    for wrong, words in (("1,2\nx,3", "row 2 of the table has 'x'"), (b"\xff\xfe1", "not CSV in UTF-8")):
+        refused = client.post("/predict", content=wrong, headers={"content-type": "text/csv"})
+        assert refused.status_code in (400, 422)
+        assert words in refused.json()["error"]
+
+
+def test_a_missing_number_of_a_frame_is_null(client, served, inputs):
+    if served.inputs.kind != "frames":
+        pytest.skip("it reads no frames")
+    gap = [None, *inputs[0][0][1:]]
+    answered = client.post("/predict", json={"input": [gap, *inputs[0][1:]]})
+    assert answered.status_code == 200
+    table = "\n".join(",".join("" if cell is None else repr(cell) for cell in row) for row in [gap, *inputs[0][1:]])
+    as_table = client.post("/predict", content=table, headers={"content-type": "text/csv"})
+    assert same(as_table.json(), answered.json())

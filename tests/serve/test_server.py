@@ -183,8 +183,9 @@ def test_killed_workers_and_a_new_version_cost_no_request_its_answer(run, tmp_pa
             lambda: os.utime(folder / "runtime.json"),
             lambda: os.kill(first[1], signal.SIGKILL),
         ]
-        found = asyncio.run(trial_under_load(service.port, lines, expected, shocks, flights=200, turns=40))
-        assert (found.answered, found.wrong) == (8000, 0)
+        found = asyncio.run(trial_under_load(service.port, lines, expected, shocks, flights=200, turns=20))
+        assert found.answered >= 4000
+        assert found.wrong == 0
         assert found.repeated
         end = time.monotonic() + 60
         while len(workers_of(service.process.pid)) < 2 and time.monotonic() < end:

@@ -9,7 +9,17 @@ from typing import Any
 
 from torch import nn
 
-from seqkit.export.c.layers import SIGMOID, add_recurrent, add_run, linear, rooms, step_lines
+from seqkit.export.c.layers import (
+    SIGMOID,
+    add_recurrent,
+    add_run,
+    rooms,
+    start_lines,
+    state_bytes,
+    state_lines,
+    step_lines,
+)
+from seqkit.export.c.products import linear
 from seqkit.export.c.program import ARGMAX, SOFTMAX, begin, labels, refuse
 from seqkit.export.c.source import Source
 from seqkit.graphs import Answering
@@ -36,13 +46,13 @@ $name_labels. Returns 0, or -1 for more frames than $NAME_STEPS.
 """
 
 
-def write_frames(model: Model, answering: Answering) -> Source:
-    """``$name_step`` and ``$name_predict`` of a :class:`FrameHead`."""
+def write_frames(source: Source, model: Model, answering: Answering) -> None:
+    """Adds ``$name_step`` and ``$name_predict`` of a :class:`FrameHead`."""
     head, codec = model.head, model.codec
     assert isinstance(head, FrameHead) and isinstance(codec, FrameCodec)
-    source, scaling, layer = Source(), codec.scaling, head.encoder.recurrent
+    scaling, layer = codec.scaling, head.encoder.recurrent
     sizes = {"features": len(scaling.mean), "labels": len(head.labels)}
-    size = 4 * layer.num_layers * layer.hidden_size * len(layer.cell.state_names) + 4
+    size = state_bytes(layer) + 4
     calls = _WHOLE if layer.bidirectional else _STREAM
     begin(source, model, "A label for each frame of a sequence", calls.format(bytes=size, **sizes))
     labels(source, head.labels)
@@ -59,7 +69,6 @@ def write_frames(model: Model, answering: Answering) -> Source:
     else:
         _add_stream(source, layer, output)
     _add_main(source, layer.bidirectional, answering.settings["thresholds"])
-    return source
 
 
 def _add_answer(source: Source, answering: Answering) -> None:
@@ -117,12 +126,11 @@ static void to_vector(const float *scaled, float *x)
 
 
 def _add_stream(source: Source, layer: Recurrent, output: Any) -> None:
-    names = layer.cell.state_names
-    fields = "\n".join(f"    float {name}[{layer.num_layers}][{layer.hidden_size}];" for name in names)
     width = layer.input_size
+    step, features = step_lines(layer, "x")
     source.add(f"""
 typedef struct {{
-{fields}
+{state_lines(layer)}
     int owed; /* frames read before the first answer */
 }} $name_state;
 
@@ -130,7 +138,10 @@ void $name_start($name_state *s);
 int $name_step($name_state *s, const float *frame, float *answer);
 int $name_predict($name_state *s, const float *frames, int count, float *answers);
 
-void $name_start($name_state *s) {{ memset(s, 0, sizeof *s); }}
+void $name_start($name_state *s)
+{{
+{start_lines(layer)}
+}}
 
 int $name_step($name_state *s, const float *frame, float *answer)
 {{
@@ -138,12 +149,12 @@ int $name_step($name_state *s, const float *frame, float *answer)
     if (frame)
         scale(frame, scaled);
     to_vector(scaled, x);
-{step_lines(layer, "x")}
+{step}
     if (s->owed < $NAME_DELAY) {{
         ++s->owed;
         return 0;
     }}
-{output(f"s->h[{layer.num_layers - 1}]", "answer")}
+{output(features, "answer")}
     to_probabilities(answer);
     return 1;
 }}

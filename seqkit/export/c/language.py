@@ -8,7 +8,8 @@ from __future__ import annotations
 from torch import nn
 
 from seqkit.data.tokenizers import ByteTokenizer, CharTokenizer
-from seqkit.export.c.layers import add_recurrent, linear, step_lines
+from seqkit.export.c.layers import add_recurrent, start_lines, state_bytes, state_lines, step_lines
+from seqkit.export.c.products import add_vectors, linear
 from seqkit.export.c.program import ARGMAX, begin
 from seqkit.export.c.source import Source
 from seqkit.graphs import Answering
@@ -26,21 +27,18 @@ one; never write one whose number is in $name_banned.
 """
 
 
-def write_language(model: Model, answering: Answering) -> Source:
-    """``$name_step`` of a :class:`LanguageModelHead`."""
+def write_language(source: Source, model: Model, answering: Answering) -> None:
+    """Adds ``$name_step`` of a :class:`LanguageModelHead`."""
     head, codec = model.head, model.codec
     assert isinstance(head, LanguageModelHead) and isinstance(codec, StreamCodec)
-    source, decoder = Source(), head.decoder
-    layer, names = decoder.recurrent, decoder.recurrent.cell.state_names
-    size = 4 * layer.num_layers * layer.hidden_size * len(names)
-    begin(source, model, "One step of a language model", _CALLS.format(bytes=size))
+    decoder, layer = head.decoder, head.decoder.recurrent
+    begin(source, model, "One step of a language model", _CALLS.format(bytes=state_bytes(layer)))
     source.add(f"enum {{ $NAME_SYMBOLS = {len(codec.vocabulary)}, $NAME_START = {head.start} }};")
     _add_symbols(source, codec, answering.settings["banned"])
-    fields = "\n".join(f"    float {name}[{layer.num_layers}][{layer.hidden_size}];" for name in names)
-    source.add(f"typedef struct {{\n{fields}\n}} $name_state;")
-    source.floats("embedding", decoder.embedding.weight)
+    source.add(f"typedef struct {{\n{state_lines(layer)}\n}} $name_state;")
+    vector = add_vectors(source, "embedding", decoder.embedding.weight)
     add_recurrent(source, layer)
-    features = f"s->h[{layer.num_layers - 1}]"
+    step, features = step_lines(layer, "x")
     lines = []
     if isinstance(decoder.narrow, nn.Linear):
         lines.append(f"    float narrow[{decoder.narrow.out_features}];")
@@ -53,19 +51,21 @@ void $name_start($name_state *s);
 void $name_step($name_state *s, int token, float *logits);
 int $name_symbol(const char *text, int size);
 
-void $name_start($name_state *s) {{ memset(s, 0, sizeof *s); }}
+void $name_start($name_state *s)
+{{
+{start_lines(layer)}
+}}
 
 void $name_step($name_state *s, int token, float *logits)
 {{
-    const float *x = embedding + (size_t)token * {decoder.embedding.embedding_dim};
-{step_lines(layer, "x")}
+    const float *x = {vector("token")};
+{step}
 {written}
 }}""")
     source.part("symbols.c")
     source.add("#ifdef SEQKIT_MAIN" + ARGMAX)
     source.part("language_main.c")
     source.add("#endif")
-    return source
 
 
 def _add_symbols(source: Source, codec: StreamCodec, banned: list[int]) -> None:

@@ -1,50 +1,27 @@
-"""Linear maps and recurrent layers as C functions with fixed sizes.
+"""Recurrent layers as C functions with fixed sizes.
 
-I inputs, H hidden units, G gates, D directions, L layers. Weights are written input by input, so that a compiler can
-compute several outputs at once without changing the order of any sum.
+I inputs, H hidden units, G gates, D directions, L layers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
-from torch import Tensor, nn
 
 from seqkit.cells import Cell
 from seqkit.cells.gru import GRU
 from seqkit.cells.lstm import LSTM
 from seqkit.cells.rnn import RNN
-from seqkit.errors import UsageError
-from seqkit.export.c.source import Source
+from seqkit.compiler import Step
+from seqkit.export.c.products import add_product
+from seqkit.export.c.source import Source, state_fields
+from seqkit.export.c.traced import traced, traced_lines
 from seqkit.kernels import Weights
 from seqkit.layers import Recurrent
 from seqkit.layers.direction import weights_of
 
-_PRODUCT = """
-/* y += W x, with the {rows} weights of each of the {columns} inputs side by side */
-static void add_product_{rows}_{columns}(const float *restrict w, const float *restrict x, float *restrict y)
-{{
-    for (int j = 0; j < {columns}; ++j) {{
-        const float *restrict column = w + (size_t)j * {rows};
-        const float value = x[j];
-        for (int k = 0; k < {rows}; ++k)
-            y[k] += column[k] * value;
-    }}
-}}
-"""
-_PRODUCT_OF_FOUR = """
-/* y += W x, with the {rows} weights of each of the {columns} inputs side by side; four inputs at a time */
-static void add_product_{rows}_{columns}(const float *restrict w, const float *restrict x, float *restrict y)
-{{
-    for (int j = 0; j < {columns}; j += 4) {{
-        const float *restrict column = w + (size_t)j * {rows};
-        for (int k = 0; k < {rows}; ++k)
-            y[k] += column[k] * x[j] + column[{rows} + k] * x[j + 1]
-                + column[2 * {rows} + k] * x[j + 2] + column[3 * {rows} + k] * x[j + 3];
-    }}
-}}
-"""
 SIGMOID = """
 static inline float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 """
@@ -54,36 +31,19 @@ static inline float tangent(float x) { return 1.0f - 2.0f / (1.0f + expf(2.0f * 
 """
 
 
-def add_product(source: Source, name: str, weight: Tensor) -> str:
-    """Adds a matrix (R, C) and the function for its size; returns the call of it before ``x, y)``."""
-    rows, columns = weight.shape
-    source.floats(name, weight.T.contiguous())
-    template = _PRODUCT if columns % 4 else _PRODUCT_OF_FOUR
-    source.add(template.format(rows=rows, columns=columns))
-    return f"add_product_{rows}_{columns}({name}, "
-
-
-def linear(source: Source, name: str, module: nn.Linear) -> Callable[[str, str], str]:
-    """Adds a linear map; returns what writes its lines for the names of x and y."""
-    rows = module.out_features
-    call = add_product(source, f"{name}_weight", module.weight)
-    if module.bias is None:
-        start = f"memset({{y}}, 0, {rows} * sizeof(float));"
-    else:
-        source.floats(f"{name}_bias", module.bias)
-        start = f"memcpy({{y}}, {name}_bias, {rows} * sizeof(float));"
-    return lambda x, y: f"    {start.format(y=y)}\n    {call}{x}, {y});"
-
-
 def add_recurrent(source: Source, layer: Recurrent, prefix: str = "layer") -> None:
     """Adds ``PREFIX_L_D(x, h)``, for an LSTM ``PREFIX_L_D(x, h, c)``, for each layer and direction: one step.
 
     Raises :class:`UsageError` for a cell without C.
     """
-    body_of = _bodies(layer.cell)
+    body_of = _BODIES.get(type(layer.cell)) or partial(_traced, traced(layer.cell))
     source.add(SIGMOID)
     source.add(_TANH)
-    states = "".join(f", float *restrict {name}" for name in layer.cell.state_names)
+    if layer.initial is not None:
+        start = layer.initial_state(1)
+        for field, name in zip(state_fields(layer.cell), layer.cell.state_names, strict=True):
+            source.floats(f"{prefix}_start_{field}", start[name][0])
+    states = "".join(f", float *restrict {field}" for field in state_fields(layer.cell))
     for number, directions in enumerate(layer.layers):
         for place, direction in enumerate(directions):  # type: ignore[arg-type,var-annotated]
             name = f"{prefix}_{number}_{place}"
@@ -92,33 +52,11 @@ def add_recurrent(source: Source, layer: Recurrent, prefix: str = "layer") -> No
             source.add(f"{head}\nstatic void {name}(const float *restrict x{states})\n{{\n{lines}\n}}")
 
 
-def check_layer(layer: Recurrent) -> None:
-    """Raises :class:`UsageError` for a layer without C, before any work is done."""
-    _bodies(layer.cell)
-    for option, given in {"residual": layer.residual, "learned_state": layer.initial is not None}.items():
-        if given:
-            raise UsageError(f"there is no C for a layer with {option}; export it with --format onnx or torch")
-
-
-_Body = Callable[[Source, str, Cell, Weights, int], str]
-
-
-def _bodies(cell: Cell) -> _Body:
-    # A class derived from a cell may compute something else.
-    found = {LSTM: _lstm, GRU: _gru, RNN: _rnn}.get(type(cell))
-    if found is None:
-        raise UsageError(
-            f"there is no C for {cell!r}; export it with --format torch, or train with a cell that C has: rnn, lstm or "
-            "gru"
-        )
-    return found
-
-
-def _begin(source: Source, name: str, weights: Weights) -> str:
+def _begin(source: Source, name: str, weights: Weights, exact: bool = False) -> str:
     """``a = W x + b``."""
     rows = len(weights.bias)
     source.floats(f"{name}_bias", weights.bias)
-    call = add_product(source, f"{name}_weight_x", weights.weight_x)
+    call = add_product(source, f"{name}_weight_x", weights.weight_x, exact)
     return f"    float a[{rows}];\n    memcpy(a, {name}_bias, sizeof a);\n    {call}x, a);"
 
 
@@ -172,13 +110,49 @@ def _gru_reset_before(source: Source, name: str, weights: Weights, hidden: int) 
     }}"""
 
 
-def step_lines(layer: Recurrent, x: str) -> str:
-    """One step of all layers of one direction, from x, on ``s->h[L][H]`` and ``s->c[L][H]``."""
+def _traced(step: Step, source: Source, name: str, cell: Cell, weights: Weights, hidden: int) -> str:
+    lines = traced_lines(step, source, name, cell, weights, hidden)
+    return "\n".join([_begin(source, name, weights, cell.derives_weights), *(f"    {line}" for line in lines)])
+
+
+_Body = Callable[[Source, str, Cell, Weights, int], str]
+_BODIES: dict[type[Cell], _Body] = {LSTM: _lstm, GRU: _gru, RNN: _rnn}
+"""Written by hand; a class derived from one of them may compute something else."""
+
+
+def step_lines(layer: Recurrent, x: str) -> tuple[str, str]:
+    """One step of all layers of one direction, from x, on ``s->h[L][H]`` and so on; and the name of what it gives."""
     lines = []
     for number in range(layer.num_layers):
-        states = "".join(f", s->{name}[{number}]" for name in layer.cell.state_names)
+        states = "".join(f", s->{field}[{number}]" for field in state_fields(layer.cell))
         lines.append(f"    layer_{number}_0({x}{states});")
-        x = f"s->h[{number}]"
+        if layer.residual and number:
+            lines.append(f"    float sum_{number}[{layer.hidden_size}];")
+            lines.append(f"    for (int k = 0; k < {layer.hidden_size}; ++k)")
+            lines.append(f"        sum_{number}[k] = s->h[{number}][k] + {x}[k];")
+            x = f"sum_{number}"
+        else:
+            x = f"s->h[{number}]"
+    return "\n".join(lines), x
+
+
+def state_lines(layer: Recurrent) -> str:
+    """The fields of a state on which :func:`step_lines` works."""
+    sizes = f"[{layer.num_layers}][{layer.hidden_size}]"
+    return "\n".join(f"    float {field}{sizes};" for field in state_fields(layer.cell))
+
+
+def state_bytes(layer: Recurrent) -> int:
+    """How many bytes these take."""
+    return 4 * layer.num_layers * layer.hidden_size * len(layer.cell.state_names)
+
+
+def start_lines(layer: Recurrent) -> str:
+    """What sets such a state ``s`` to where a sequence begins."""
+    lines = ["    memset(s, 0, sizeof *s);"]
+    if layer.initial is not None:
+        lines += [f"    memcpy(s->{field}, layer_start_{field}, sizeof s->{field});" for field in
+                  state_fields(layer.cell)]  # fmt: skip
     return "\n".join(lines)
 
 
@@ -187,14 +161,15 @@ def add_run(source: Source, name: str, layer: Recurrent, scratch: str, x: str, p
 
     The last state of the last layer is ``s->final``. Layers take turns in two rooms of the scratch.
     """
-    hidden, width = layer.hidden_size, layer.output_size
+    hidden, width, fields = layer.hidden_size, layer.output_size, state_fields(layer.cell)
     blocks = []
     rooms = [f"s->{_room(layer, number)}" for number in range(layer.num_layers)]
     for number in range(layer.num_layers):
         source_of_step = x if number == 0 else f"{rooms[number - 1]} + (size_t)t * {width}"
         for place in range(layer.num_directions):
-            states = "".join(f", {each}" for each in layer.cell.state_names)
-            clear = "".join(f"    memset({each}, 0, sizeof {each});\n" for each in layer.cell.state_names)
+            states = "".join(f", {each}" for each in fields)
+            row = number * layer.num_directions + place
+            clear = "".join(_start(layer, prefix, each, row) for each in fields)
             order = "int t = 0; t < count; ++t" if place == 0 else "int t = count; t-- > 0;"
             final = ""
             if number == layer.num_layers - 1:
@@ -203,9 +178,20 @@ def add_run(source: Source, name: str, layer: Recurrent, scratch: str, x: str, p
                 f"{clear}    for ({order}) {{\n        {prefix}_{number}_{place}({source_of_step}{states});\n"
                 f"        memcpy({rooms[number]} + (size_t)t * {width} + {place * hidden}, h, sizeof h);\n    }}{final}"
             )
-    declared = "\n".join(f"    float {each}[{hidden}];" for each in layer.cell.state_names)
+        if layer.residual and number:
+            blocks.append(
+                f"    for (size_t k = 0; k < (size_t)count * {width}; ++k)\n"
+                f"        {rooms[number]}[k] += {rooms[number - 1]}[k];"
+            )
+    declared = "\n".join(f"    float {each}[{hidden}];" for each in fields)
     body = "\n".join(blocks)
     source.add(f"static void {name}({scratch} *s, int count)\n{{\n{declared}\n{body}\n}}")
+
+
+def _start(layer: Recurrent, prefix: str, field: str, row: int) -> str:
+    if layer.initial is None:
+        return f"    memset({field}, 0, sizeof {field});\n"
+    return f"    memcpy({field}, {prefix}_start_{field} + {row * layer.hidden_size}, sizeof {field});\n"
 
 
 def _room(layer: Recurrent, number: int) -> str:

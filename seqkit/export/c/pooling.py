@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from seqkit.export.c.layers import linear
+from seqkit.export.c.products import add_product, linear
 from seqkit.export.c.source import Source
 from seqkit.layers import Pooling
 
@@ -59,13 +59,14 @@ def _add_score(source: Source, pooling: Pooling, size: int) -> None:
     first, last = pooling.score[0], pooling.score[2]
     assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
     lines = linear(source, "attention", first)("output", "mixed")
-    source.floats("attention_score_weight", last.weight)
+    call = add_product(source, "attention_score_weight", last.weight)
     source.add(f"""
 static float attention_score(const float *output)
 {{
     float mixed[{size}], score = 0.0f;
 {lines}
     for (int k = 0; k < {size}; ++k)
-        score += attention_score_weight[k] * tangent(mixed[k]);
+        mixed[k] = tangent(mixed[k]);
+    {call}mixed, &score);
     return score;
 }}""")

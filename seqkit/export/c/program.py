@@ -7,7 +7,7 @@ from seqkit.export.c.source import Source
 from seqkit.runs.model import Model
 from seqkit.version import __version__
 
-_HEADERS = """\
+HEADERS = """\
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -52,7 +52,7 @@ def begin(source: Source, model: Model, what: str, calls: str) -> None:
  *
 {usage}
  */
-{_HEADERS}""")
+{HEADERS}""")
 
 
 def labels(source: Source, names: tuple[str, ...]) -> None:

@@ -12,6 +12,7 @@ import regex
 import torch
 from torch import Tensor
 
+from seqkit.cells import Cell
 from seqkit.errors import UsageError
 
 _WIDTH = 100
@@ -38,10 +39,20 @@ def number(value: float) -> str:
     return (text if {*text} & {*".e"} else text + ".0") + "f"
 
 
-class Source:
-    """Constants and functions in the order in which they are added, each once."""
+def state_fields(cell: Cell) -> tuple[str, ...]:
+    """The names in C of the states of a cell, whatever its author calls them: h, c, c2, …"""
+    return ("h", "c", *(f"c{number}" for number in range(2, len(cell.state_names))))[: len(cell.state_names)]
 
-    def __init__(self) -> None:
+
+class Source:
+    """Constants and functions in the order in which they are added, each once.
+
+    Args:
+        int8: whether matrices are rounded to int8.
+    """
+
+    def __init__(self, int8: bool = False) -> None:
+        self.int8 = int8
         self._entries: list[str] = []
         self._known: set[str] = set()
 

@@ -10,7 +10,8 @@ import math
 import torch
 from torch import nn
 
-from seqkit.export.c.layers import add_product, add_recurrent, add_run, linear, rooms
+from seqkit.export.c.layers import add_recurrent, add_run, rooms
+from seqkit.export.c.products import add_product, add_vectors, linear
 from seqkit.export.c.program import ARGMAX, SOFTMAX, begin, labels, refuse
 from seqkit.export.c.source import Source
 from seqkit.export.c.texts import add_vocabulary
@@ -33,13 +34,13 @@ in $name_labels; sure: the probability of each label. Returns 0, or -1 for more 
 """
 
 
-def write_tags(model: Model, answering: Answering) -> Source:
-    """``$name_predict`` of a :class:`TaggingHead`."""
+def write_tags(source: Source, model: Model, answering: Answering) -> None:
+    """Adds ``$name_predict`` of a :class:`TaggingHead`."""
     head, codec = model.head, model.codec
     assert isinstance(head, TaggingHead) and isinstance(codec, TagCodec)
     if head.features is not None:
         raise refuse(model, "it reads features of words, so train it with --features false")
-    source, layer, embedding = Source(), head.encoder.recurrent, head.encoder.embedding
+    layer, embedding = head.encoder.recurrent, head.encoder.embedding
     assert isinstance(embedding, WordEmbedding)
     limited = head.crf is not None and head.crf.allowed is not None
     none = ", or\nwhere what may follow what leaves no labelling" if limited else ""
@@ -61,7 +62,6 @@ def write_tags(model: Model, answering: Answering) -> Source:
     source.add("#ifdef SEQKIT_MAIN")
     source.part("tagging_main.c")
     source.add("#endif")
-    return source
 
 
 def _add_words(source: Source, codec: TagCodec) -> None:
@@ -89,12 +89,11 @@ def _add_speller(source: Source, codec: TagCodec, speller: RecurrentSpeller | Co
 
 
 def _add_recurrent_speller(source: Source, speller: RecurrentSpeller) -> None:
-    layer, size = speller.encoder.recurrent, speller.encoder.recurrent.input_size
-    source.floats("character_vectors", speller.encoder.embedding.weight)  # type: ignore[arg-type]
+    layer = speller.encoder.recurrent
+    vector = add_vectors(source, "character_vectors", speller.encoder.embedding.weight)  # type: ignore[arg-type]
     add_recurrent(source, layer, "spelling")
     source.add(f"typedef struct {{\n    int characters[SPELLED];\n{rooms(layer, 'SPELLED')}\n}} speller;")
-    step = f"character_vectors + (size_t)s->characters[t] * {size}"
-    add_run(source, "run_spelling", layer, "speller", step, "spelling")
+    add_run(source, "run_spelling", layer, "speller", vector("s->characters[t]"), "spelling")
     source.add(f"""
 /* The last states of both directions over the characters of a word. */
 static void read_spelling(speller *s, int count, float *vector)
@@ -105,15 +104,15 @@ static void read_spelling(speller *s, int count, float *vector)
 
 
 def _add_convolution(source: Source, speller: ConvolutionalSpeller) -> None:
-    size, width = speller.embedding.embedding_dim, speller.output_size
+    width = speller.output_size
     weight, bias = speller.convolution.weight, speller.convolution.bias
     assert bias is not None
-    source.floats("character_vectors", speller.embedding.weight)
+    vector = add_vectors(source, "character_vectors", speller.embedding.weight)
     source.floats("convolution_bias", bias)
     calls = [add_product(source, f"convolution_{place}", weight[:, :, place]) for place in range(weight.shape[2])]
     lines = "\n".join(
         f"        if (t + {place} >= 1 && t + {place} <= count)\n"
-        f"            {call}character_vectors + (size_t)s->characters[t + {place} - 1] * {size}, y);"
+        f"            {call}{vector(f's->characters[t + {place} - 1]')}, y);"
         for place, call in enumerate(calls)
     )
     source.add("typedef struct {\n    int characters[SPELLED];\n} speller;")
@@ -151,7 +150,7 @@ int $name_predict($name_state *s, const char *const *words, int count, int *labe
 
 def _add_read(source: Source, codec: TagCodec, embedding: WordEmbedding) -> None:
     size = embedding.words.embedding_dim
-    source.floats("embedding", embedding.words.weight)
+    vector = add_vectors(source, "embedding", embedding.words.weight)
     spelled = ""
     if embedding.speller:
         often = codec.spelled_below or max(codec.counts) + 1
@@ -191,7 +190,7 @@ static void read_word($name_state *s, const char *word, float *x)
         *end = 0;
     const int row = end ? find(words, sizeof words / sizeof *words, key) : -1;
     const int number = row < 0 ? UNKNOWN_WORDS : numbers_of_words[row];
-    memcpy(x, embedding + (size_t)number * {size}, {size} * sizeof *x);{spelled}
+    memcpy(x, {vector("number")}, {size} * sizeof *x);{spelled}
 }}""")
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from seqkit.data.tokenizers import CharTokenizer, Tokenizer, WordTokenizer
 from seqkit.data.vocab import Vocabulary
-from seqkit.export.c.layers import SIGMOID, add_recurrent, add_run, linear, rooms
+from seqkit.export.c.layers import SIGMOID, add_recurrent, add_run, rooms
 from seqkit.export.c.pooling import add_pooling
+from seqkit.export.c.products import add_vectors, linear
 from seqkit.export.c.program import ARGMAX, SOFTMAX, begin, labels, refuse
 from seqkit.export.c.source import Source
 from seqkit.export.c.unicode import add_clusters, add_lower, add_normal, add_words
@@ -30,13 +31,13 @@ _ONE = "Returns the number of the label."
 _SET = "A label is predicted where its number\nreaches the one in $name_thresholds; returns how many are."
 
 
-def write_texts(model: Model, answering: Answering) -> Source:
-    """``$name_predict`` of a :class:`TextHead` for labels."""
+def write_texts(source: Source, model: Model, answering: Answering) -> None:
+    """Adds ``$name_predict`` of a :class:`TextHead` for labels."""
     head, codec, several = model.head, model.codec, "thresholds" in answering.settings
     assert isinstance(head, TextHead) and isinstance(codec, TextInputs)
     if head.pairs:
         raise refuse(model, "it reads two texts")
-    source, encoder = Source(), head.encoder
+    encoder = head.encoder
     calls = _CALLS.format(returns=_SET if several else _ONE, unit=codec.tokenizer.unit)
     begin(source, model, "Labels of a text" if several else "The label of a text", calls)
     names = tuple(head.labels)  # type: ignore[arg-type]
@@ -48,17 +49,15 @@ def write_texts(model: Model, answering: Answering) -> Source:
     add_tokenizer(source, model, codec.tokenizer)
     add_vocabulary(source, codec.vocabulary)
     source.part("read_text.c")
-    source.floats("embedding", encoder.embedding.weight)  # type: ignore[arg-type]
+    vector = add_vectors(source, "embedding", encoder.embedding.weight)  # type: ignore[arg-type]
     add_recurrent(source, encoder.recurrent)
-    step = f"embedding + (size_t)s->tokens[t] * {encoder.recurrent.input_size}"
-    add_run(source, "run", encoder.recurrent, "$name_state", step)
+    add_run(source, "run", encoder.recurrent, "$name_state", vector("s->tokens[t]"))
     source.add(SOFTMAX)
     assert encoder.pooling is not None
     add_pooling(source, encoder.pooling, encoder.recurrent.output_size)
     if grams is not None:
         _add_ngrams(source, head, grams, codec.tokenizer)
     _add_predict(source, head, answering, grams is not None)
-    return source
 
 
 def _add_state(source: Source, encoder: Encoder, grams: int) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from seqkit.export.c.layers import SIGMOID, add_product, linear
+from seqkit.export.c.layers import SIGMOID
+from seqkit.export.c.products import add_product, linear
 from seqkit.export.c.program import ARGMAX, SOFTMAX, begin, labels, refuse
 from seqkit.export.c.source import Source
 from seqkit.graphs import Answering
@@ -30,11 +31,10 @@ _ACTIVATIONS = {
 """Of a hidden unit ``h[k]``"""
 
 
-def write_vectors(model: Model, answering: Answering) -> Source:
-    """``$name_predict`` of a :class:`VectorHead`."""
+def write_vectors(source: Source, model: Model, answering: Answering) -> None:
+    """Adds ``$name_predict`` of a :class:`VectorHead`."""
     head, codec = model.head, model.codec
     assert isinstance(head, VectorHead) and isinstance(codec, VectorCodec)
-    source = Source()
     begin(source, model, "The label of a vector of numbers", _CALLS)
     labels(source, head.labels)
     source.add(f"enum {{ $NAME_NUMBERS = {len(codec.names)} }};")
@@ -62,7 +62,6 @@ int $name_predict(const float *vector, float *probabilities)
     source.add("#ifdef SEQKIT_MAIN")
     source.part("vectors_main.c")
     source.add("#endif")
-    return source
 
 
 def _add_scaling(source: Source, codec: VectorCodec) -> None:
