@@ -77,7 +77,6 @@ def _program(cell: Cell) -> Program | SeqkitError:
 
 def _made(cell: Cell) -> Program | SeqkitError:
     # Not before somebody needs it: recording takes a second to import.
-    from seqkit.compiler.cpp import why_not
     from seqkit.compiler.trace import TraceError, trace
     from seqkit.compiler.triton import triton_source
 
@@ -85,7 +84,4 @@ def _made(cell: Cell) -> Program | SeqkitError:
         step = trace(cell)
     except TraceError as error:
         return error
-    reason = why_not(step)
-    if reason:
-        return TraceError(f"{type(cell).__name__}.step is not compiled: it {reason}")
     return Program(cell, triton_source(step, [cell.gate_names.index(gate) for gate in cell.recurrent_bias]))
