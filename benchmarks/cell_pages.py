@@ -8,6 +8,8 @@ Measured is in benchmarks/results/cells.json, by ``python -m benchmarks.every_ce
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
@@ -19,6 +21,17 @@ from seqkit.drawing.data_flow import data_flow
 from seqkit.report import cells
 
 RESULTS = Path(__file__).parent / "results" / "cells.json"
+_HOW_TO_READ = (
+    "x is the input, and h the output and the state of that name; a prime marks what the step makes. In the drawings, "
+    "matrices multiply in the boxes, gates are green, and what a line with − or ÷ brings is subtracted, or divides. "
+    "Products are the gates that share a recurrent product, in their order within a step; gates in parentheses look at "
+    "the input alone, and at their own unit. I is the number of inputs, H that of hidden units. What all cells have in "
+    "common, and how speed was measured, is on [the page of all cells](../cells.md)."
+)
+_LINKS = {r"arXiv:(\d{4}\.\d{5}|\d{4}\.\d{4})": r"[\g<0>](https://arxiv.org/abs/\1)", r"doi:([^\s),;]+)":
+          r"[\g<0>](https://doi.org/\1)"}  # fmt: skip
+_DRAWN_WITH = {"lstm-projected": {"memory": 1}}
+"""Options of drawings that would be too wide with the usual ones"""
 _BEGIN, _END = "<!-- the cells, by python -m benchmarks.cell_pages docs -->", "<!-- end of the cells -->"
 
 
@@ -34,7 +47,7 @@ def pages(docs: Path) -> dict[Path, str]:
     for name, kinds in families.items():
         found[docs / "cells" / f"{name}.md"] = _family_page(name, kinds, measured)
         for cell, kind in kinds.items():
-            found[docs / "pictures" / "cells" / f"{cell}.svg"] = data_flow(kind(), cell)
+            found[docs / "pictures" / "cells" / f"{cell}.svg"] = data_flow(kind(**_DRAWN_WITH.get(cell, {})), cell)
     return found
 
 
@@ -42,7 +55,7 @@ def _table(name: str, kinds: dict[str, type[Cell]], measured: dict[str, Any]) ->
     title, text = cells.family_text(name)
     rows = [
         f"| [`{cell}`](cells/{name}.md#{cell}) | {cells.summary(kind).partition(': ')[0]} | "
-        f"{_ratio(measured, cell, 'inference'):.1f} | {_ratio(measured, cell, 'training'):.1f} |"
+        f"{_ratio(measured, cell, 'inference')} | {_ratio(measured, cell, 'training')} |"
         for cell, kind in kinds.items()
     ]
     head = "| cell | what it is | speed in inference | in training |\n|---|---|---|---|"
@@ -51,16 +64,17 @@ def _table(name: str, kinds: dict[str, type[Cell]], measured: dict[str, Any]) ->
 
 def _opening(title: str, text: str) -> str:
     about = title.partition(": ")[2]
-    return f"{about[:1].upper()}{about[1:]}. {' '.join(text.split())}".strip()
+    return _wrapped(f"{about[:1].upper()}{about[1:]}. {' '.join(text.split())}".strip())
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 120, break_on_hyphens=False, break_long_words=False)
 
 
 def _family_page(name: str, kinds: dict[str, type[Cell]], measured: dict[str, Any]) -> str:
     title, text = cells.family_text(name)
     parts = [f"# {title.partition(':')[0]}", _opening(title, text)]
-    parts.append(
-        "x is the input, h the output and the state of that name; a prime marks what the step makes. [All cells]"
-        "(../cells.md), with what they have in common and how speed was measured."
-    )
+    parts.append(_wrapped(_HOW_TO_READ))
     for cell, kind in kinds.items():
         parts += _section(cell, kind, measured)
     return "\n\n".join(parts) + "\n"
@@ -71,26 +85,37 @@ def _section(cell: str, kind: type[Cell], measured: dict[str, Any]) -> list[str]
         f"{opening}\n\n```equation\n" + "\n".join(lines) + "\n```" for opening, lines in cells.equation_paragraphs(kind)
     ]
     picture = f"![The data flow of a step of {cell}](../pictures/cells/{cell}.svg)"
+    if cell in _DRAWN_WITH:
+        picture += f"\n\nDrawn with {', '.join(f'`{name}={value}`' for name, value in _DRAWN_WITH[cell].items())}."
     return [f"## {cell}", f"{cells.summary(kind)}.", *equations, picture, "\n".join(_facts(cell, kind, measured))]
 
 
 def _facts(cell: str, kind: type[Cell], measured: dict[str, Any]) -> list[str]:
-    speeds = [f"{_ratio(measured, cell, mode):.1f} times in {mode}" for mode in ("inference", "training")]
+    speeds = [f"{_ratio(measured, cell, mode)} times in {mode}" for mode in ("inference", "training")]
     facts = {
         "When to use it": cells.use(kind).rstrip("."),
         "States": " ".join(f"`{name}`" for name in kind.state_names),
         "Products": cells.products(kind),
         "Options": ", ".join(f"`{option}`" for option in cells.options(kind)),
         "Parameters": cells.parameter_formula(kind),
-        "Speed": f"that of the LSTM {speeds[0]}, {speeds[1]}" if cell != "lstm" else "what others are compared with",
-        "Source": cells.source(kind).rstrip("."),
+        "Speed": f"that of the LSTM {speeds[0]}, {speeds[1]}" if cell in measured["cells"] and cell != "lstm" else "",
+        "Source": _linked(cells.source(kind).rstrip(".")),
     }
     return [f"- **{name}**: {text}" for name, text in facts.items() if text]
 
 
-def _ratio(measured: dict[str, Any], cell: str, mode: str) -> float:
-    """How many times as fast as the LSTM, as the geometric mean over all shapes."""
-    return geometric_mean(measured["cells"][cell][f"{mode} against lstm"])
+def _linked(text: str) -> str:
+    for found, link in _LINKS.items():
+        text = re.sub(found, link, text)
+    return text
+
+
+def _ratio(measured: dict[str, Any], cell: str, mode: str) -> str:
+    """How many times as fast as the LSTM, as the geometric mean over all shapes; nothing if it was not measured."""
+    if cell == "lstm":
+        return "1"
+    ratios = measured["cells"].get(cell, {}).get(f"{mode} against lstm")
+    return f"{geometric_mean(ratios):.1f}" if ratios else ""
 
 
 @click.command()

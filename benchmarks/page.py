@@ -137,7 +137,7 @@ def _set(found: re.Match[str]) -> str:
     opening = re.sub("`([^`]+)`", lambda code: equation(from_plain(code[1]), block=False), found[1])
     lines = [[_column(each) for each in re.split(" {3,}", line.strip())] for line in found[2].splitlines()]
     rows = "".join(f"<div>{''.join(columns)}</div>" for columns in lines)
-    return f'{opening}\n\n<div class="equations">{rows}</div>'
+    return f'{opening}\n\n<div class="equations" tabindex="0">{rows}</div>'
 
 
 def _column(text: str) -> str:

@@ -1,10 +1,13 @@
 """Equations as MathML."""
 
+import re
 from xml.etree import ElementTree
 
 import pytest
 
-from seqkit.pages import equation
+from seqkit.cells import available_cells
+from seqkit.pages import equation, from_plain
+from seqkit.report.cells import equation_paragraphs
 
 
 def shape(text):
@@ -46,3 +49,38 @@ def test_signs_of_html_are_text():
 def test_an_equation_that_is_not_complete_is_refused(text):
     with pytest.raises(ValueError, match="equation"):
         equation(text)
+
+
+def text_of(plain):
+    """All that is set of a docstring's equation, in order."""
+    return "".join(ElementTree.fromstring(equation(from_plain(plain))).itertext())
+
+
+@pytest.mark.parametrize(
+    ("plain", "shown"),
+    [
+        ("h' = (1 - z) ⊙ h + z ⊙ n", "h′=(1−z)⊙h+z⊙n"),
+        ("k = σ(decay) ^ (8 r)", "k=σ(decay)8r"),
+        ("h' = h + epsilon tanh(a - gamma h)", "h′=h+εtanh(a−γh)"),
+        ("norm(v) = (v - mean v) / sqrt(var v + 1e-5)", "norm(v)=(v−meanv)/√(varv+10−5)"),
+        ("M = W_h - W_hᵀ", "M=Wh−Wh⊤"),
+        ("a = W v + b_a for each gate", "a=Wv+ba\xa0for\xa0\xa0each\xa0\xa0gate\xa0"),
+    ],
+)
+def test_equations_of_docstrings_are_set_with_every_sign(plain, shown):
+    assert text_of(plain) == shown
+
+
+def test_a_name_of_several_letters_is_one_name_with_room_around_it():
+    assert shape(from_plain("keep h"))[:3] == [["mi", "keep"], ["mspace", None], ["mi", "h"]]
+    assert shape(from_plain("gain_x ⊙ a"))[0] == ["msub", ["mi", "gain"], ["mi", "x"]]
+    assert shape(from_plain("dt z'"))[0] == ["mi", "dt"]
+
+
+@pytest.mark.parametrize("name", available_cells())
+def test_no_letter_of_a_cells_equations_is_lost(name):
+    for _, lines in equation_paragraphs(available_cells()[name]()):
+        for column in (column for line in lines for column in re.split(" {3,}", line.strip()) if '="' not in column):
+            spelled = re.sub("alpha|beta|gamma|epsilon|zeta|nu|sqrt|1e-5", "", column)
+            letters = sorted(re.findall("[A-Za-z]", spelled))
+            assert sorted(re.findall("[A-Za-z]", text_of(column))) == letters, column

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from torch import Tensor, sigmoid, tanh
 
@@ -40,7 +41,7 @@ class TGRU(Cell):
     """
 
     gate_names = ("z", "f", "o", "v_z", "v_f", "v_o")
-    state_names = ("h", "v_z", "v_f", "v_o")
+    state_names: ClassVar[tuple[str, ...]] = ("h", "v_z", "v_f", "v_o")
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:
