@@ -18,7 +18,7 @@ from torch import Tensor
 from seqkit.cells import Cell, CellState
 from seqkit.kernels.base import Kernel, LayerCall, Weights
 from seqkit.kernels.fused_loop import Loop
-from seqkit.kernels.graphs import Graphs
+from seqkit.kernels.graphs import Function, Graphs
 from seqkit.kernels.layout import own_rows, stack
 from seqkit.kernels.programs import find_program, has_triton, program_of
 from seqkit.kernels.reference import Reference
@@ -66,8 +66,9 @@ class Fused(Kernel):
         )
         keeps = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
         bf16 = self.bf16 and x.dtype is torch.float32
-        sizes = (*x.shape[:2], hidden, len(weights))
-        loop = Loop(program_of(cell), *sizes, lengths is not None, keeps, x.requires_grad, bf16)
+        batch, steps, _ = x.shape
+        options = (lengths is not None, keeps, x.requires_grad, bf16)
+        loop = Loop(program_of(cell), batch, steps, hidden, len(weights), *options)
         if keeps:
             out, final = _Differentiable.apply(loop, lengths, *tensors)  # type: ignore[no-untyped-call]
         else:
@@ -77,7 +78,7 @@ class Fused(Kernel):
 
 def _run(loop: Loop, way: str, *tensors: Tensor | None) -> Sequence[Any]:
     """A way of the loop, on a GPU as a graph if the same was asked for before."""
-    function = getattr(loop, way)
+    function: Function = getattr(loop, way)
     x = tensors[0]
     assert x is not None
     with torch.cuda.device(x.device) if x.is_cuda else nullcontext(), torch.no_grad():
@@ -100,6 +101,7 @@ class _Differentiable(torch.autograd.Function):
         loop: Loop = ctx.loop
         x, lengths, *tensors = ctx.saved_tensors
         weights, kept = tensors[:5], tensors[5:]
+        grads: Sequence[Tensor | None]
         if torch.is_grad_enabled():
             grads = _differentiable_gradients(loop, lengths, (x, *weights), (grad_out, grad_final))
         else:

@@ -189,7 +189,7 @@ class Loop(NamedTuple):
 
     def _by_stage(self, weight: Tensor) -> Sequence[Tensor]:
         """(D, rows, H) for each product, of (D, R·H, H)."""
-        return weight.split([gates * self.hidden for gates in self.program.emitted.stages], 1)
+        return list(weight.split([gates * self.hidden for gates in self.program.emitted.stages], 1))
 
     def _products(self, r: Tensor) -> list[Tensor]:
         """(D, B, rows) for each product, of a piece of memory for all."""

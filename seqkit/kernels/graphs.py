@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from threading import Lock
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -74,7 +75,8 @@ class Graphs:
 
 def _switches() -> tuple[object, ...]:
     """torch's, which a graph is recorded under."""
-    return torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.rnn.fp32_precision
+    backends: Any = torch.backends
+    return backends.cuda.matmul.fp32_precision, backends.cudnn.rnn.fp32_precision
 
 
 class _Graph:

@@ -19,7 +19,7 @@ from seqkit.cells import Cell, CellState
 from seqkit.cells.gru import GRU
 from seqkit.cells.lstm import LSTM
 from seqkit.cells.rnn import RNN
-from seqkit.kernels.graphs import Graphs
+from seqkit.kernels.graphs import Function, Graphs
 
 _MOST_NUMBERS = 1 << 25
 """Of gates of a call that is recorded: with more, the GPU takes longer to compute than a CPU to start it"""
@@ -62,7 +62,7 @@ class Joined:
 
     def _call(self, how: tuple[Any, ...], x: Tensor, *tensors: Tensor | None) -> Sequence[Any]:
         way, *options = how
-        function = partial(getattr(self, f"_{way}"), *options)
+        function: Function = partial(getattr(self, f"_{way}"), *options)
         with torch.no_grad():
             numbers = x.shape[0] * x.shape[1] * self.directions * len(self.tensors[0])
             if not x.is_cuda or numbers > _MOST_NUMBERS:
@@ -137,7 +137,7 @@ class _Differentiable(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
         x, h, c, out, reserve, *_ = ctx.saved_tensors
         joined, wanted = ctx.joined, ctx.needs_input_grad[2:5]
-        if torch._C._autograd._get_current_graph_task_keep_graph():  # type: ignore[attr-defined]
+        if torch._C._autograd._get_current_graph_task_keep_graph():
             reserve = reserve.clone()  # cuDNN changes it
         needs = (wanted[0], wanted[1], wanted[2], True)
         grad_x, grad_h, grad_c, whole = joined._call(("backward", ctx.dtype, needs), x, h, c, out, reserve, *grads)

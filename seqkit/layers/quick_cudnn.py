@@ -28,7 +28,7 @@ def quick_cudnn(layer: RecurrentLayer, x: Tensor, state: State | None) -> tuple[
     own = layer.__dict__
     if own["kernel"] not in _KERNELS or not Cudnn.knows(own["cell"]) or not _runs_at_once(layer):
         return None
-    if not runs_as_written() or not torch._C._get_cudnn_enabled() or torch.is_autocast_enabled("cuda"):  # type: ignore[attr-defined]
+    if not runs_as_written() or not torch._C._get_cudnn_enabled() or torch.is_autocast_enabled("cuda"):
         return None
     layers, cell, names = own["_modules"]["layers"]._modules, own["cell"], own["cell"].state_names
     try:

@@ -23,7 +23,7 @@ def assert_alike(layer, x, state, loose=1):
     for one, other in zip(*(all_of(layer, x, state, run) for run in (quick_cudnn, by_reference)), strict=True):
         # Sums of up to 64 numbers over 30 steps, in another order.
         scale = loose * max(1.0, float(other.detach().abs().max()))
-        torch.testing.assert_close(one, other, rtol=2e-5, atol=2e-5 * scale)
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4 * scale)
 
 
 @pytest.mark.parametrize(("cell", "options"), CELLS)
@@ -42,7 +42,7 @@ def test_values_and_gradients_equal_the_references_in_every_call(cell, options, 
             layer.layers[0][0].weight_h.mul_(0.9)
             layer.layers[0][0].bias.data.add_(0.1 * number)
             found = quick_cudnn(layer, x, state)[0]
-        torch.testing.assert_close(found, layer(x, None, state, kernel="reference")[0], rtol=0, atol=2e-5 * loose)
+        torch.testing.assert_close(found, layer(x, None, state, kernel="reference")[0], rtol=0, atol=1e-4 * loose)
 
 
 def test_weights_that_moved_are_read_where_they_are():
@@ -63,7 +63,7 @@ def test_several_calls_before_a_way_back_keep_what_each_needs():
         expected = torch.autograd.grad(layer(x, kernel="reference")[0].sum(), [*layer.parameters()])
         for one, other in zip(torch.autograd.grad(out.sum(), [*layer.parameters()]), expected, strict=True):
             scale = max(1.0, float(other.abs().max()))
-            torch.testing.assert_close(one, other, rtol=2e-5, atol=2e-5 * scale)
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4 * scale)
 
 
 def test_graphs_are_few_and_take_little_of_the_memory():
@@ -90,7 +90,7 @@ def test_a_step_is_one_of_the_whole_call_and_threads_may_share_a_layer():
         whole = layer(x, kernel="reference")[0]
         for t in range(9):
             y, state = layer.step(x[:, t], state)
-            torch.testing.assert_close(y, whole[:, t], rtol=0, atol=2e-5)
+            torch.testing.assert_close(y, whole[:, t], rtol=0, atol=1e-4)
 
     def run(number):
         with torch.no_grad(), torch.cuda.stream(torch.cuda.Stream()):
@@ -102,4 +102,4 @@ def test_a_step_is_one_of_the_whole_call_and_threads_may_share_a_layer():
     for number, found in enumerate(results):
         expected = layer(x + number, kernel="reference")[0].detach().cpu()
         for each in found:
-            torch.testing.assert_close(each, expected, rtol=0, atol=2e-5)
+            torch.testing.assert_close(each, expected, rtol=0, atol=1e-4)
