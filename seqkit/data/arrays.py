@@ -62,7 +62,7 @@ def _members(path: Path, stream: BinaryIO, names: Sequence[str]) -> Iterator[tup
     with zipfile.ZipFile(stream) as archive:
         there = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
         if names[0] not in there:
-            listed = ", ".join(there) or "nothing"
+            listed = ", ".join(" ".join(name.split()) for name in there) or "nothing"
             raise DataError(f"{path} has no array '{names[0]}' (there is: {listed:.200}); np.savez(file, {names[0]}=…)")
         for name in names:
             if (member := there.get(name)) is None:

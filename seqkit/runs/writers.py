@@ -20,6 +20,7 @@ FormatPrediction = Callable[[Any], tuple[str, dict[str, Any]]]
 """``Task.format_prediction``: a prediction as a line of text, and as facts for JSON."""
 
 _BREAKS = re.compile(r"[\t\r\n]")
+_LINE_BREAKS = re.compile(r"\r\n|\r|\n")
 
 
 class Writer:
@@ -82,11 +83,11 @@ class Writer:
 
     def write_row(self, row: InputRow, line: str, facts: dict[str, Any]) -> None:
         """One answer; the subclasses write it in their formats."""
-        self.file.write(f"{line}\t{_encodable(row.text)}\n")
+        self.file.write(_one_line(f"{line}\t{_encodable(row.text)}"))
 
     def write_blank(self, row: InputRow, facts: dict[str, Any]) -> None:
         """A row without anything in it; the facts have no values."""
-        self.file.write(f"\t{_encodable(row.text)}\n")
+        self.file.write(_one_line(f"\t{_encodable(row.text)}"))
 
 
 class NamedWriter(Writer):
@@ -234,6 +235,11 @@ def _delimiter(path: Path, stream: BinaryIO | None, form: FileForm) -> str:
 
 def _with_facts(row: InputRow, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {**(row.values or {}), **{f"predicted_{name}": value for name, value in facts.items()}}
+
+
+def _one_line(answer: str) -> str:
+    """A label or a text of several lines must not look like several answers."""
+    return _LINE_BREAKS.sub(" ", answer) + "\n"
 
 
 def _encodable(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seqkit.config import TrainingConfig
 from seqkit.errors import SeqkitError
-from seqkit.files import read_json, without_digest
+from seqkit.files import read_json, read_ordinary, without_digest
 from seqkit.runs.directory import RunDirectory
 from seqkit.schema import ANYTHING, Whole
 from seqkit.scores.direction import Criterion
@@ -175,6 +176,7 @@ def _open_journal(path: Path, criterion: Criterion) -> optuna.Study:
     from seqkit.tuning.journal_lock import JournalLock
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    _remove_unfinished_line(path)
     pruner = optuna.pruners.MedianPruner(_UNPRUNED_TRIALS, _UNPRUNED_TENTHS, n_min_trials=3)
     try:
         # The backend keeps no snapshots, which would be pickles, and this sampler's attributes are JSON: what is loaded
@@ -189,6 +191,25 @@ def _open_journal(path: Path, criterion: Criterion) -> optuna.Study:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise SeqkitError(f"{path} is damaged ({error}); delete its last line, or start another study") from None
+
+
+def _remove_unfinished_line(path: Path) -> None:
+    """Removes the beginning of a line, which a full disk or a power cut has left: the next would be joined to it."""
+    if not path.exists():
+        return
+    from seqkit.tuning.journal_lock import JournalLock
+
+    # Lines are written by whoever has it.
+    lock = JournalLock(path)
+    lock.acquire()
+    try:
+        content = read_ordinary(path)
+        if (whole := content.rfind(b"\n") + 1) < len(content):
+            os.truncate(path, whole)
+    except OSError as error:
+        raise SeqkitError(f"cannot read {path}: {error.strerror or error}; restore it from a backup") from None
+    finally:
+        lock.release()
 
 
 def _key(trial: Trial) -> tuple[tuple[str, Any], ...]:

@@ -89,6 +89,11 @@ def test_the_column_is_the_runs_own_or_that_of_the_option(trained, command, tmp_
     assert command("predict", trained[0], "x", "--text-column", "words").returncode == 2
 
 
+def test_an_answer_is_one_line_whatever_lines_its_text_has(trained, command):
+    done = command("predict", trained[0], "a dull\nfilm", "a fine\r\nfilm")
+    assert [line.split("\t")[-1] for line in done.stdout.splitlines()] == ["a dull film", "a fine film"]
+
+
 def test_answers_go_to_a_file(trained, command, written, tmp_path):
     done = command("predict", trained[0], "--input", written, "--output", tmp_path / "out.csv")
     assert (done.returncode, done.stdout) == (0, "")

@@ -204,6 +204,7 @@ def test_pickled_objects_are_refused_and_never_loaded(tmp_path):
 
 BAD_ARCHIVES = [
     ({"x": FRAMES}, r"no array 'features' \(there is: x\)"),
+    ({"two\nlines": FRAMES}, r"no array 'features' \(there is: two lines\)"),
     ({"features": FRAMES}, "has no labels; add an array"),
     ({"features": FRAMES, "labels": np.zeros(3)}, "labels of float64 in the shape"),
     ({"features": FRAMES, "labels": np.zeros((3, 1), int)}, r"in the shape \(3, 1\)"),

@@ -1,6 +1,7 @@
 """The bar of a notebook: one output that is replaced, without control codes, and none elsewhere."""
 
 import random
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -36,6 +37,14 @@ def test_a_bar_is_one_output_that_is_replaced(monkeypatch):
     ]
     assert shown[1]._repr_html_().startswith('<progress value="0.1000" max="1"></progress> epoch 1 of 4')
     assert not any("\x1b" in each._repr_html_() + repr(each) for each in shown)
+
+
+@pytest.mark.parametrize(
+    ("shell", "expected"), [(None, False), (SimpleNamespace(), False), (SimpleNamespace(kernel=object()), True)]
+)
+def test_a_notebook_is_a_shell_of_ipython_with_a_kernel(shell, expected, monkeypatch):
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert in_notebook() is expected
 
 
 def test_a_session_shows_a_bar_in_a_notebook_alone_and_a_report_shows_itself(tmp_path, monkeypatch, capsys):

@@ -219,6 +219,29 @@ def test_a_damaged_journal_is_named(opened, searched):
         Study(study.folder, study.plan, study.worker)
 
 
+@pytest.mark.parametrize("kept", [1, 40])
+def test_a_line_of_the_journal_that_was_not_written_to_its_end_is_written_anew(kept, opened, searched):
+    study = opened()
+    searched(study, 1)
+    journal = study.folder / "journal.jsonl"
+    before = journal.read_bytes()
+    # A full disk takes the beginning of a line.
+    journal.write_bytes(before + b'{"op_code": 4, "worker_id": "a", "study_id": 0}'[:kept])
+    again = Study(study.folder, study.plan, study.worker)
+    searched(again, 2)
+    assert journal.read_bytes().startswith(before)
+    assert [trial.state for trial in Study(study.folder, study.plan, study.worker).trials()] == [State.COMPLETE] * 2
+
+
+def test_a_pipe_in_the_place_of_a_journal_is_refused_and_not_opened(opened):
+    study = opened()
+    journal = study.folder / "journal.jsonl"
+    journal.unlink()
+    os.mkfifo(journal)
+    with pytest.raises(SeqkitError, match=r"cannot read .*journal\.jsonl: it is a pipe or a device"):
+        Study(study.folder, study.plan, study.worker)
+
+
 @pytest.mark.parametrize("old, new", [(b'"data": "', b'"data": "f'), (b'"space": {', b'"space": {"x": 1, ')])
 def test_a_study_that_was_changed_is_refused(opened, old, new):
     path = opened().folder / "study.json"
