@@ -20,7 +20,7 @@ how far"""
 def levels(rows):
     """Each row in 127 levels to each side of 0, and what a level is worth."""
     largest = rows.abs().amax(-1, keepdim=True)
-    inverse = torch.where(largest > 0, 127 / largest, torch.zeros_like(largest))
+    inverse = 127 / largest.clamp(min=1e-30)
     return (rows.double() * inverse.double()).round(), largest / 127
 
 

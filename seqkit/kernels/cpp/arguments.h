@@ -10,6 +10,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -87,6 +88,7 @@ inline void check(const Tensor& t, const char* name, at::IntArrayRef sizes, at::
 
 inline void check_sizes(const Sizes& z, int64_t slices, int64_t team) {
     TORCH_CHECK(!z.bf16 || multiplies_bf16(), "this processor has no bfloat16 products");
+    TORCH_CHECK(!z.int8 || std::max(z.I, z.H) <= kMostQuantized, "products of more than 65536 8-bit integers would overflow");
     TORCH_CHECK(z.H % kUnitMultiple == 0 && z.units <= z.H && z.D <= 2, "hidden size or directions do not fit");
     TORCH_CHECK(slices >= 1 && team >= 1 && team <= kMaxTeam, "slices and team must be at least 1, team at most ",
                 kMaxTeam);

@@ -53,6 +53,7 @@ inline Tensor int8_input_product(const Tensor& x_, const Tensor& weight_, const 
     check(x, "x", {N, I});
     check(weight, "weight", {R, I});
     check(bias, "bias", {R});
+    TORCH_CHECK(I <= kMostQuantized, "products of more than 65536 8-bit integers would overflow");
     Tensor out = at::empty({N, R}, x.options());
     if (!N) return out;
     const QuantizedRows rows(N, quad(I));

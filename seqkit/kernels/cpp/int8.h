@@ -25,40 +25,31 @@ namespace seqkit {
 
 constexpr int64_t kLevels = 127, kOffset = 128, kQuad = 4;  // a column has four rows side by side
 constexpr float kSmallest = 1e-30f;                         // magnitude whose inverse is taken
+constexpr int64_t kMostQuantized = 1 << 16;                 // rows whose sums cannot overflow
 // Added to a number between -2^22 and 2^22, it leaves its nearest integer in the lowest bits of the sum.
 constexpr float kNearest = 12582912.f;
 
 inline int64_t quad(int64_t n) { return (n + kQuad - 1) / kQuad * kQuad; }
 
-// The larger one, or a NaN if there is one.
-inline float larger(float a, float b) { return b > a || b != b ? b : a; }
+// As integers, magnitudes have the order of the numbers, and what is no number comes last.
+inline int32_t magnitude(float x) { return std::bit_cast<int32_t>(x) & 0x7fffffff; }
 
-// What numbers of that magnitude are multiplied with; 0 where it is 0, infinite or none, which the scale then tells.
-inline float inverse_of(float largest) {
-    return largest > 0.f && !std::isinf(largest) ? kLevels / std::max(largest, kSmallest) : 0.f;
-}
+// What numbers of up to that magnitude are multiplied with. Where it is infinite or no number, so is the scale, and then
+// so is every product, whatever the levels are.
+inline float inverse_of(float largest) { return kLevels / std::max(largest, kSmallest); }
 
 inline float largest_of(const float* from, int64_t count) {
-    V most(0.f);
-    int64_t n = 0;
-    for (; n + kLanes <= count; n += kLanes) most = at::vec::maximum(most, load(from + n).abs());
-    if (n < count) most = at::vec::maximum(most, V::loadu(from + n, count - n).abs());
-    float lanes[kLanes], largest = 0.f;
-    most.store(lanes);
-    for (float lane : lanes) largest = larger(largest, lane);
-    return largest;
+    int32_t largest = 0;
+    for (int64_t n = 0; n < count; n++) largest = std::max(largest, magnitude(from[n]));
+    return std::bit_cast<float>(largest);
 }
 
-// A row of a left side to bytes, with zeros up to a multiple of four; returns its scale.
+// A row of a left side to bytes, with zeros up to a multiple of four; returns its scale. The loop has no vectors of
+// torch's: the compiler knows how to bring four of integers into one of bytes.
 C10_NOINLINE inline float quantize_row(const float* from, int64_t count, uint8_t* to) {
     const float largest = largest_of(from, count), inverse = inverse_of(largest);
-    alignas(64) int32_t bits[kLanes];
-    for (int64_t n = 0; n < count; n += kLanes) {
-        const int64_t here = std::min<int64_t>(kLanes, count - n);
-        const V numbers = here == kLanes ? load(from + n) : V::loadu(from + n, here);
-        at::vec::cast<int32_t>(at::vec::fmadd(numbers, V(inverse), V(kNearest + kOffset))).store(bits);
-        for (int64_t lane = 0; lane < here; lane++) to[n + lane] = uint8_t(bits[lane]);
-    }
+    for (int64_t n = 0; n < count; n++)
+        to[n] = uint8_t(std::bit_cast<int32_t>(std::fma(from[n], inverse, kNearest + kOffset)));
     std::fill(to + count, to + quad(count), 0);
     return largest / kLevels;
 }
@@ -88,10 +79,14 @@ inline int64_t quantized_rows(int64_t K) { return quad(K) + sizeof(float) + size
 inline void quantize_block(const float* from, int64_t K, int64_t width, uint8_t* to) {
     float* scales = reinterpret_cast<float*>(to + quad(K) * width);
     int32_t* sums = reinterpret_cast<int32_t*>(scales + width);
-    std::vector<float> largest(width, 0.f), inverse(width);
+    std::vector<int32_t> most(width, 0);
+    std::vector<float> inverse(width);
     for (int64_t k = 0; k < K; k++)
-        for (int64_t n = 0; n < width; n++) largest[n] = larger(largest[n], std::abs(from[k * width + n]));
-    for (int64_t n = 0; n < width; n++) inverse[n] = inverse_of(largest[n]), scales[n] = largest[n] / kLevels, sums[n] = 0;
+        for (int64_t n = 0; n < width; n++) most[n] = std::max(most[n], magnitude(from[k * width + n]));
+    for (int64_t n = 0; n < width; n++) {
+        const float largest = std::bit_cast<float>(most[n]);
+        inverse[n] = inverse_of(largest), scales[n] = largest / kLevels, sums[n] = 0;
+    }
     std::fill_n(to, quad(K) * width, 0);
     for (int64_t k = 0; k < K; k++)
         for (int64_t n = 0; n < width; n++) {
