@@ -342,12 +342,12 @@ def test_the_closing_hint_is_a_command_that_such_a_run_understands(causal):
 
 
 def test_a_stopped_run_resumes_though_its_tables_have_a_column_of_time(walks, tmp_path, monkeypatch):
+    clips = tmp_path / "clips"
+    clips.mkdir()
     for file in walks.glob("*.csv"):
         head, *rows = file.read_text().splitlines()
-        (tmp_path / file.name).write_text(
-            "\n".join([f"t,{head}", *(f"{n},{row}" for n, row in enumerate(rows))]) + "\n"
-        )
-    config = make_config(FrameConfig, {"data": str(tmp_path), "epochs": 1, "hidden_size": 4, "valid_fraction": 0.2})
+        (clips / file.name).write_text("\n".join([f"t,{head}", *(f"{n},{row}" for n, row in enumerate(rows))]) + "\n")
+    config = make_config(FrameConfig, {"data": str(clips), "epochs": 1, "hidden_size": 4, "valid_fraction": 0.2})
     start(TASK, config, tmp_path / "now", [])
     monkeypatch.setattr("seqkit.data.frames.tables.index_columns", lambda rows, columns: ())
     start(TASK, config, tmp_path / "before", [])
@@ -357,4 +357,4 @@ def test_a_stopped_run_resumes_though_its_tables_have_a_column_of_time(walks, tm
         assert session.codec.layout.names == features
         session.train()
         assert session.finish().results["test"]["accuracy"] > 0
-        assert load(tmp_path / name).predict([tmp_path / "walk01.csv"])
+        assert load(tmp_path / name).predict([clips / "walk01.csv"])

@@ -97,6 +97,12 @@ def test_confusions_are_those_of_scikit_learn():
     assert [row[1:] for row in table.rows] == confusion_matrix(truth, found).tolist()
 
 
+def test_labels_that_are_numbers_are_in_the_order_of_their_values():
+    assert confusion_table(["10", "9", "-1"], ["10", "9", "9"]).columns == ["", "-1", "9", "10"]
+    assert confusion_table(["10", "9", "x"], ["10", "9", "9"]).columns == ["", "10", "9", "x"]
+    assert confusion_table(["10", "9", "nan"], ["10", "9", "9"]).columns == ["", "10", "9", "nan"]
+
+
 def test_of_many_labels_the_most_confused_are_shown_within_80_columns():
     truth, found = drawn([f"label{n}" for n in range(40)], 60_000)
     table = confusion_table(truth, found)
