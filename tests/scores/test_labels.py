@@ -67,7 +67,7 @@ def test_entity_scores_are_those_of_conllevals_published_output():
     assert support == 459
 
 
-def test_an_entity_is_right_if_both_ends_and_the_type_are():
+def test_an_entity_is_correct_if_both_ends_and_the_type_are():
     truth = ["B-PER I-PER O B-LOC", "B-ORG I-ORG I-ORG", "O B-LOC B-LOC"]
     found = ["B-PER I-PER O B-ORG", "B-ORG I-ORG O", "O B-LOC I-LOC"]
     scores = entity_scores([tags.split() for tags in truth], [tags.split() for tags in found])
