@@ -26,7 +26,7 @@ def test_gates_have_a_map_each_with_the_units_and_steps_of_one_sequence(trace):
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["a", "b", "c", "d"]
 
 
-def test_a_trace_without_what_is_asked_for_is_refused(trace):
+def test_a_trace_without_what_is_requested_is_refused(trace):
     with pytest.raises(UsageError, match="the trace has no attention"):
         seqkit.plot.attention(trace)
     with seqkit.record(Recurrent("gru", 3, 4)) as nothing:

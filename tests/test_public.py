@@ -39,7 +39,7 @@ def test_no_module_uses_pickle():
         assert not re.search(r"import pickle|torch\.(save|load)\(", text), path
 
 
-def test_an_unknown_name_is_no_attribute():
+def test_an_unknown_name_is_not_an_attribute():
     with pytest.raises(AttributeError, match="no attribute 'Recurent'"):
         _ = seqkit.Recurent
 

@@ -33,10 +33,16 @@ def comparison_page(facts: Mapping[str, Any]) -> str:
 
 
 def _best(facts: Mapping[str, Any], what: str) -> str:
-    choose = max if facts["better"] == "higher" else min
-    best = choose(facts["cells"], key=lambda name: facts["cells"][name]["mean"])
-    score = f"{spaced(facts['metric'])} {number(float(facts['cells'][best]['mean']))}"
-    return f"<p><strong>Best of the {safe(what)} on the test split: {safe(best)}, {safe(score)}.</strong></p>"
+    sign = 1 if facts["better"] == "higher" else -1
+    means = {name: float(cell["mean"]) for name, cell in facts["cells"].items()}
+    top = max(means.values(), key=lambda mean: sign * mean)
+    best = " and ".join(name for name, mean in means.items() if mean == top)
+    text = f"Best of the {what} on the test split: {best}, {spaced(facts['metric'])} {number(top)}."
+    gains = [
+        sign * (cell["mean"] - base) for cell in facts["cells"].values() if (base := cell["baseline_mean"]) is not None
+    ]
+    warning = " None is better than its baseline." if gains and max(gains) <= 0 else ""
+    return f"<p><strong>{safe(text + warning)}</strong></p>"
 
 
 def _plot(facts: Mapping[str, Any]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from seqkit.data.schemes import spans
@@ -94,8 +95,19 @@ def confusion_table(truth: Sequence[str], predicted: Sequence[str], most: int = 
     title = "Confusion: rows are the truth, columns the model's answers"
     if len(shown) < len(labels):
         title = f"Confusion, the {len(shown)} most confused of {len(labels):,}: rows are the truth, columns the answers"
-    rows = [[one, *(counts[one, other] for other in sorted(shown))] for one in sorted(shown)]
-    return Table(title, ["", *sorted(shown)], rows)
+    ordered = in_reading_order(shown)
+    rows = [[one, *(counts[one, other] for other in ordered)] for one in ordered]
+    return Table(title, ["", *ordered], rows)
+
+
+def in_reading_order(labels: Iterable[str]) -> list[str]:
+    """Labels by the alphabet; by their value if all are numbers, so that neighbours are next to each other."""
+    alphabetic = sorted(labels)
+    try:
+        values = {label: float(label) for label in alphabetic}
+    except ValueError:
+        return alphabetic
+    return sorted(alphabetic, key=values.__getitem__) if all(map(math.isfinite, values.values())) else alphabetic
 
 
 def _most_confused(counts: Mapping[tuple[str, str], int]) -> list[str]:

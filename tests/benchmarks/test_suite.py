@@ -358,13 +358,13 @@ def carried_out(folder, data, sizes=("20", ALL), seeds=1, any_code=False, code="
     return runner.ran, failures
 
 
-def test_a_size_as_large_as_the_training_split_is_left_out(tmp_path):
+def test_a_size_as_large_as_the_training_split_is_skipped(tmp_path):
     data = own_data("sentiment", tmp_path)
     ran, _ = carried_out(tmp_path, data, ("20", "70", "72", "1000", ALL))
     assert ran == [("20", 0), ("70", 0), (ALL, 0)]
 
 
-def test_a_result_that_is_there_is_not_made_again(tmp_path):
+def test_a_result_that_is_there_is_not_rebuilt(tmp_path):
     data = own_data("sentiment", tmp_path)
     assert carried_out(tmp_path, data)[0] == [("20", 0), (ALL, 0)]
     assert carried_out(tmp_path, data, seeds=2)[0] == [("20", 1), (ALL, 1)]
@@ -384,7 +384,7 @@ def test_other_options_another_split_and_changed_data_are_other_runs(tmp_path):
     assert carried_out(tmp_path, DataSet("own", "sentiment", data.files))[0] == again
 
 
-def test_results_of_other_code_count_only_where_that_is_asked_for(tmp_path):
+def test_results_of_other_code_count_only_where_that_is_requested(tmp_path):
     data = own_data("sentiment", tmp_path)
     assert len(carried_out(tmp_path, data)[0]) == 2
     assert carried_out(tmp_path, data, code="other", any_code=True)[0] == []
@@ -486,7 +486,7 @@ def test_the_baseline_of_every_task_has_a_name(task):
 # The whole of it
 
 
-def test_the_command_runs_scores_and_goes_on(tmp_path, monkeypatch):
+def test_the_command_runs_scores_and_continues(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_points(tmp_path / "points.csv")
     words = ["--data", "own:digit=points.csv", "--sizes", "30,500", "--seeds", "1", "--set", "epochs=2"]

@@ -72,10 +72,16 @@ def data_of(folder):
     (folder / "words.conll").write_text("\n\n".join(sentences) + "\n")
     pairs = {f"the {a} <b> {n}": f"le {b} <b> {n}" for a, b in (("red", "rouge"), ("big", "grand")) for n in range(20)}
     (folder / "pairs.tsv").write_text("English\tFrench\n" + "".join(f"{a}\t{b}\n" for a, b in pairs.items()))
+    (folder / "sets.csv").write_text("text,labels\n" + "".join(f'"{text}","{label}|<b>both"\n' for text, label in rows))
+    (folder / "prices.csv").write_text(
+        f"text,{WORD}\n" + "".join(f'"{text}",{draw.random():.3f}\n' for text, _ in rows)
+    )
     (folder / "text.txt").write_text(f"{EVIL} and so on, {LONG}.\n" * 60)
     return {
         "sentiment": ["--data", folder / "texts.csv", *SMALL],
         "sentiment gru": ["--data", folder / "texts.csv", *SMALL, "--cell", "gru", "--pooling", "attention"],
+        "text labels": ["--data", folder / "sets.csv", "--target", "labels", "--label-column", "labels", *SMALL],
+        "text number": ["--data", folder / "prices.csv", "--target", "number", "--label-column", WORD, *SMALL],
         "digit": ["--data", folder / "rows.csv", "--epochs", "1"],
         "tag": ["--data", folder / "words.conll", *SMALL],
         "frames": ["--data", clips(folder / "clips"), *SMALL],
@@ -84,6 +90,7 @@ def data_of(folder):
         "caption": ["--data", pictures(folder / "pictures"), *SMALL],
         "charlm": ["--data", folder / "text.txt", "--hidden-size", "8", "--epochs", "1", "--streams", "2"],
         "memory": ["--problem", "parity", "--length", "8", *SMALL],
+        "memory gru": ["--problem", "parity", "--length", "8", *SMALL, "--cell", "gru"],
     }
 
 
@@ -138,6 +145,7 @@ def pages(runs, command, tmp_path_factory):
     beside = ["--gradient-flow", "--beside", runs["sentiment gru"]]
     make("inspect of gradients", "inspect", runs["sentiment"], *beside, "--out")
     make("compare", "compare", runs["sentiment"], runs["sentiment gru"], "--page")
+    make("compare by length", "compare", runs["memory"], runs["memory gru"], "--page")
     return found
 
 

@@ -8,12 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from seqkit.lessons import available_lessons
+from seqkit.runs.tasks import available_tasks
 from tests.browser.conftest import INPUTS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-TASKS = ["caption", "charlm", "digit", "frames", "g2p", "memory", "sentiment", "sentiment gru", "tag", "translate"]
+TASKS = ["caption", "charlm", "digit", "frames", "g2p", "memory", "memory gru", "sentiment", "sentiment gru", "tag"]
+TASKS += ["text labels", "text number", "translate"]
 KINDS = [f"report of {task}" for task in TASKS]
-KINDS += [f"inspect of {name}" for name in (*INPUTS, "frames", "caption", "gradients")] + ["compare"]
+KINDS += [f"inspect of {name}" for name in (*INPUTS, "frames", "caption", "gradients")]
+KINDS += ["compare", "compare by length"]
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted(str(page.relative_to(ROOT / "docs").with_suffix("")) for page in (ROOT / "docs").rglob("*.md"))
 SCRIPTS = "[...document.scripts].map(script => script.src || script.text.slice(0, 20))"
 HANDLERS = "[...document.querySelectorAll('*')].flatMap(e => e.getAttributeNames()).filter(n => n.startsWith('on'))"
 SIZES = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
@@ -82,7 +88,7 @@ def test_the_page_of_a_service_answers_and_is_like_the_others(served, chromium, 
     assert all(asked.startswith(served.rstrip("/")) for asked in chromium.asked)
 
 
-@pytest.mark.parametrize("name", ["attention", "gates", "gradients"])
+@pytest.mark.parametrize("name", [*available_lessons()])
 def test_the_page_of_a_lesson_is_like_the_others(name, command, chromium, axe, tmp_path):
     page = tmp_path / "lesson.html"
     done = command("lesson", name, "--out", page)
@@ -111,14 +117,18 @@ def site(tmp_path_factory):
     """The documents as a site."""
     pytest.importorskip("mkdocs")
     pytest.importorskip("material")
-    root, folder = Path(__file__).parents[2], tmp_path_factory.mktemp("site")
+    folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(folder)]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env={**os.environ, **QUIET})
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **QUIET})
     assert done.returncode == 0, done.stderr
     return folder
 
 
-@pytest.mark.parametrize("name", ["index", "tour", "inspect", "report", "benchmarks", "cells", "reference/layers"])
+def test_every_task_has_a_page_here():
+    assert {name.partition(" ")[0] for name in TASKS} == {*available_tasks()}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_page_of_the_documents_fits_and_is_legible(name, site, chromium, axe):
     url = (site / f"{name}.html").as_uri()
     check_fit(chromium, url)

@@ -117,7 +117,7 @@ def test_files_and_classes_may_be_called_like_what_there_is(written):
         ("Cell", SOURCE, "Cell of .* is not a cell"),
     ],
 )
-def test_what_is_no_cell_is_one_sentence(written, name, source, message):
+def test_what_is_not_a_cell_is_one_sentence(written, name, source, message):
     with pytest.raises(UsageError, match=message):
         written(source, name)
 

@@ -180,7 +180,7 @@ def test_a_run_of_a_task_that_cannot_do_it_is_refused(trained, command):
     refused(command("predict", trained[0], "--stream", "--input", "-"), 2, "reads whole inputs, not a stream")
 
 
-def test_a_text_longer_than_trained_on_is_read_as_far_as_that_and_it_is_said(trained, command, tmp_path):
+def test_a_text_longer_than_trained_on_is_read_as_far_as_that_and_it_is_reported(trained, command, tmp_path):
     text = "a dull story " * 200
     done = command("predict", trained[0], text)
     assert done.returncode == 0 and done.stdout.startswith("bad\t")
@@ -233,7 +233,7 @@ def test_a_label_that_training_has_not_is_placed_by_every_command(reviews, small
     assert done.returncode == 1 and f"wrong: {said}" in done.stdout
 
 
-def test_a_recording_left_open_hinders_no_prediction_and_a_second_one_is_told(trained):
+def test_a_recording_left_open_hinders_no_prediction_and_a_second_one_is_refused(trained):
     model = seqkit.load(trained[0])
     before = model.predict(["a dull story"])
     left = seqkit.record(model)

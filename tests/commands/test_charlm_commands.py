@@ -69,7 +69,7 @@ def test_evaluate_and_predict_give_bits_per_character(written, command, text):
     assert (empty, float(unseen) > 0) == ("", True)
 
 
-def test_generate_goes_on_with_a_prompt_as_python_does(written, seqkit):
+def test_generate_continues_with_a_prompt_as_python_does(written, seqkit):
     out, _ = written
     options = {"length": 60, "temperature": 0.5, "top_k": 5, "top_p": 0.9, "seed": 3}
     flags = [part for name, value in options.items() for part in ("--" + name.replace("_", "-"), value)]
@@ -152,7 +152,7 @@ def test_a_model_that_adapts_scores_what_repeats_itself_better_and_leaves_the_ru
     assert "dynamic evaluation" in command("evaluate", out, "--dynamic").stdout
 
 
-def test_a_model_that_adapts_goes_on_as_the_prompt_does(written, command, refrain):
+def test_a_model_that_adapts_continues_as_the_prompt_does(written, command, refrain):
     out, _ = written
     before, prompt = contents(out), refrain.read_text("utf-8")
     options = ["generate", out, "--prompt", prompt, "--length", "90", "--temperature", "0"]
@@ -212,12 +212,12 @@ def test_generating_ends_when_nobody_reads_any_more(written):
         assert process.stderr.read() == b""
 
 
-def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(text, killed_and_resumed):
+def test_a_run_killed_in_mid_epoch_ends_with_the_same_weights(text, killed_and_resumed):
     tensors, _ = killed_and_resumed("charlm", "--data", text, *SMALL, "--dropout", "0.3", "--recall", "9")
     assert {"carried.h", "carried.past.outputs"} <= tensors.keys()
 
 
-def test_a_run_with_noise_in_its_loop_goes_on_to_the_same_weights(text, killed_and_resumed):
+def test_a_run_with_noise_in_its_loop_ends_with_the_same_weights(text, killed_and_resumed):
     noise = (
         "--zoneout",
         "0.1",

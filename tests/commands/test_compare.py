@@ -57,7 +57,7 @@ def test_a_finished_comparison_is_shown_again_without_training(whole, options, c
     assert (out / "gru-0/model.safetensors").stat().st_mtime_ns == before and "epoch" not in again.stderr
 
 
-def test_a_comparison_that_was_stopped_goes_on_to_the_same_table(whole, options, seqkit, tmp_path):
+def test_a_comparison_that_was_stopped_ends_with_the_same_table(whole, options, seqkit, tmp_path):
     out = tmp_path / "cut"
     shutil.copytree(whole[0] / "rnn-0", out / "rnn-0")
     words = ["compare", *map(str, options), "--cells", "rnn,gru", "--seeds", "1", "--out", str(out)]

@@ -80,7 +80,7 @@ def test_a_value_that_no_machine_can_hold_is_refused(line, message, path):
         configuration(path, line.encode())
 
 
-def test_a_file_name_that_is_no_text_is_refused_before_any_work():
+def test_a_file_name_that_is_not_text_is_refused_before_any_work():
     with pytest.raises(UsageError, match="data must be UTF-8"):
         parse_setting(TASK.config, "data=\udcff.csv")
 

@@ -47,7 +47,7 @@ def test_the_command_shows_the_ensemble_its_members_and_the_baseline_within_80_c
     assert "To repeat the run" not in page
 
 
-def test_evaluating_gives_the_scores_of_the_results_and_the_page_can_be_made_again(members, ensemble, command):
+def test_evaluating_gives_the_scores_of_the_results_and_the_page_can_be_rebuilt(members, ensemble, command):
     results = json.loads((members / "points/results.json").read_text())
     scores = json.loads(command("evaluate", members / "points", "--json").stdout)
     assert {name: scores[name] for name in results["test"]} == results["test"]

@@ -115,7 +115,7 @@ def test_a_stream_is_answered_line_by_line_as_the_batch_is(causal, walks, comman
     assert again == answers and answers[0]["frame"] == 1
 
 
-def test_a_line_that_does_not_parse_is_reported_and_the_stream_goes_on(causal, seqkit):
+def test_a_line_that_does_not_parse_is_reported_and_the_stream_continues(causal, seqkit):
     lines = ["1\t2", "walk the line", "2\t", "1 2 3", "inf, 3", "\ufffd", "3,nan", "", "1 2"]
     done = seqkit("predict", causal[0], "--input", "-", "--stream", input="\n".join(lines) + "\n")
     good = seqkit("predict", causal[0], "--input", "-", "--stream", input="1\t2\n2\t\n3,nan\n\n1 2\n")
@@ -129,7 +129,7 @@ def test_a_line_that_does_not_parse_is_reported_and_the_stream_goes_on(causal, s
     assert "a frame has 2 features, here 3 features" in errors[1]
 
 
-def test_bytes_that_are_no_text_are_reported_too(causal, tmp_path, seqkit):
+def test_bytes_that_are_not_text_are_reported_too(causal, tmp_path, seqkit):
     (tmp_path / "lines").write_bytes(b"1 2\n\xff\x00 2\n2 2\n")
     done = seqkit("predict", causal[0], "--input", tmp_path / "lines", "--stream")
     assert done.returncode == 1
@@ -233,7 +233,7 @@ def test_the_line_of_an_unknown_label_is_named(causal, command, tmp_path):
     assert "a.csv:4: label 'sideways' is not in the training split" in done.stderr
 
 
-def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(walks, killed_and_resumed):
+def test_a_run_killed_in_mid_epoch_ends_with_the_same_weights(walks, killed_and_resumed):
     killed_and_resumed("frames", "--data", walks, *OWN, "--epochs", "3", "--batch-size", "2")
 
 
@@ -297,7 +297,7 @@ def test_a_folder_comes_back_as_one_table_or_as_a_folder_of_tables(causal, walks
     assert len(facts) == 3 and len(facts[0]["labels"]) == 2
 
 
-def test_what_sequences_cannot_be_is_said_in_a_sentence(causal, walks, command, tmp_path):
+def test_what_sequences_cannot_be_is_reported_in_a_sentence(causal, walks, command, tmp_path):
     run = causal[0]
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad").mkdir()
@@ -319,7 +319,7 @@ def test_what_sequences_cannot_be_is_said_in_a_sentence(causal, walks, command, 
         assert said in done.stderr
 
 
-def test_a_column_of_time_is_left_out_and_a_note_says_so(walks, command, tmp_path):
+def test_a_column_of_time_is_skipped_and_a_note_says_so(walks, command, tmp_path):
     clips = tmp_path / "clips"
     clips.mkdir()
     for file in walks.glob("*.csv"):
@@ -342,12 +342,12 @@ def test_the_closing_hint_is_a_command_that_such_a_run_understands(causal):
 
 
 def test_a_stopped_run_resumes_though_its_tables_have_a_column_of_time(walks, tmp_path, monkeypatch):
+    clips = tmp_path / "clips"
+    clips.mkdir()
     for file in walks.glob("*.csv"):
         head, *rows = file.read_text().splitlines()
-        (tmp_path / file.name).write_text(
-            "\n".join([f"t,{head}", *(f"{n},{row}" for n, row in enumerate(rows))]) + "\n"
-        )
-    config = make_config(FrameConfig, {"data": str(tmp_path), "epochs": 1, "hidden_size": 4, "valid_fraction": 0.2})
+        (clips / file.name).write_text("\n".join([f"t,{head}", *(f"{n},{row}" for n, row in enumerate(rows))]) + "\n")
+    config = make_config(FrameConfig, {"data": str(clips), "epochs": 1, "hidden_size": 4, "valid_fraction": 0.2})
     start(TASK, config, tmp_path / "now", [])
     monkeypatch.setattr("seqkit.data.frames.tables.index_columns", lambda rows, columns: ())
     start(TASK, config, tmp_path / "before", [])
@@ -357,4 +357,4 @@ def test_a_stopped_run_resumes_though_its_tables_have_a_column_of_time(walks, tm
         assert session.codec.layout.names == features
         session.train()
         assert session.finish().results["test"]["accuracy"] > 0
-        assert load(tmp_path / name).predict([tmp_path / "walk01.csv"])
+        assert load(tmp_path / name).predict([clips / "walk01.csv"])

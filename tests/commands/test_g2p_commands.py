@@ -39,14 +39,14 @@ def test_a_run_learns_letters_and_leaves_out_stress(spoken):
     assert results["baseline"]["wer"] == 1.0
 
 
-def test_words_are_said_whatever_their_case(spoken, command):
+def test_words_are_pronounced_whatever_their_case(spoken, command):
     done = command("predict", spoken[0], "bad", "KOM", "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["phonemes"] for line in lines] == ["B AE D", "K AA M"]
     assert all(line["score"] < 0 for line in lines)
 
 
-def test_other_pronunciations_are_given_when_asked_for(spoken, command):
+def test_other_pronunciations_are_given_when_requested(spoken, command):
     done = command("predict", spoken[0], "bad", "--json", "--set", "n_best=2")
     (line,) = map(json.loads, done.stdout.splitlines())
     assert next(other["phonemes"] for other in line["n_best"]) == line["phonemes"] == "B AE D"
@@ -61,5 +61,5 @@ def test_a_run_is_evaluated_on_another_file(spoken, command, tmp_path):
     assert "0.5000" in done.stdout and "0.1667" in done.stdout
 
 
-def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(words, killed_and_resumed):
+def test_a_run_killed_in_mid_epoch_ends_with_the_same_weights(words, killed_and_resumed):
     killed_and_resumed("g2p", "--data", words, *SMALL, "--epochs", "3", "--dropout", "0.3")

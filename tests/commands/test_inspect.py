@@ -253,7 +253,7 @@ def test_gradients_flow_through_a_text_or_through_the_test_split(trained, runs, 
         assert f"All models read {read} of the test split" in text and "<canvas" not in text
 
 
-def test_runs_of_other_cells_stand_beside_the_first(trained, reviews, small, runs, command, tmp_path):
+def test_runs_of_other_cells_are_shown_beside_the_first(trained, reviews, small, runs, command, tmp_path):
     done = command("run", "sentiment", "--data", reviews, *small, "--cell", "rnn", "--out", tmp_path / "rnn")
     assert done.returncode == 0, done.stderr
     beside = ["--gradient-flow", "--beside", tmp_path / "rnn"]

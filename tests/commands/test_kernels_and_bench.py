@@ -122,7 +122,7 @@ def test_a_run_notes_its_kernels_and_says_so_when_they_are_gone(seqkit, reviews,
     )
 
 
-def test_a_run_begun_with_torchs_kernels_goes_on_with_them(seqkit, reviews, small, tmp_path):
+def test_a_run_begun_with_torchs_kernels_continues_with_them(seqkit, reviews, small, tmp_path):
     run = tmp_path / "run"
     trained = seqkit("run", "sentiment", "--data", reviews, "--out", run, "--kernel", "torch", *small)
     assert trained.returncode == 0, trained.stderr

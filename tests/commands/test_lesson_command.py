@@ -10,14 +10,14 @@ def test_without_a_name_it_lists_the_lessons_within_80_columns(command):
     assert all(len(line) < 80 for line in done.stdout.splitlines())
 
 
-def test_a_page_is_written_where_it_is_asked_for(command, tmp_path):
+def test_a_page_is_written_where_it_is_requested(command, tmp_path):
     done = command("lesson", "gradients", "--out", tmp_path / "page.html", "--seed", "1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(tmp_path / "page.html")
     assert "Vanishing and exploding" in (tmp_path / "page.html").read_text("utf-8")
 
 
-def test_what_cannot_be_is_said_before_anything_is_trained(command, tmp_path):
+def test_what_cannot_be_is_reported_before_anything_is_trained(command, tmp_path):
     done = command("lesson", "gradient")
     assert done.returncode == 2 and "did you mean 'gradients'" in done.stderr
     done = command("lesson", "attention", "--out", tmp_path / "nowhere/page.html")

@@ -62,7 +62,7 @@ def test_every_line_fits_80_columns(what, command):
     assert all(line == line.rstrip() for line in lines)
 
 
-def test_every_task_stands_in_its_topology_with_its_head_and_data(command):
+def test_every_task_is_in_its_topology_with_its_head_and_data(command):
     found = sections(command("list").stdout)
     for name in available_tasks():
         task = find_task(name)

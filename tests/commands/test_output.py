@@ -52,7 +52,7 @@ def test_a_run_whose_reader_has_gone_and_whose_terminal_is_ascii_is_whole(seqkit
     assert {"results.json", "report.json", "report.html", "predictions.jsonl"} <= {*names(tmp_path / "run")}
 
 
-def test_a_table_without_a_reader_is_no_failure_of_the_program():
+def test_a_table_without_a_reader_is_not_a_failure_of_the_program():
     # rich itself would end the process with 1.
     with pytest.raises(BrokenPipeError):
         print_tables([Table("scores", ["", "value"], [["accuracy", 0.5]])], Gone())
@@ -166,7 +166,7 @@ def test_a_full_device_is_named(model, tmp_path):
         ask(model, tmp_path / "in.txt", Path("/dev/full"))
 
 
-def test_closed_standard_input_is_said(trained, command, monkeypatch):
+def test_closed_standard_input_is_reported(trained, command, monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     for words in ([], ["--input", "-"]):
         done = command("predict", trained[0], *words)
@@ -174,7 +174,7 @@ def test_closed_standard_input_is_said(trained, command, monkeypatch):
 
 
 @pytest.mark.parametrize("compiler", ["'", " ", "no-such-compiler"])
-def test_a_compiler_that_is_no_command_is_no_compiler(compiler, monkeypatch):
+def test_a_compiler_that_is_not_a_command_is_not_a_compiler(compiler, monkeypatch):
     from seqkit.kernels.build import _compiler
 
     monkeypatch.setenv("CXX", compiler)

@@ -125,7 +125,7 @@ def test_an_input_that_cannot_be_is_placed_after_the_answers_before_it(pointed, 
     assert "in.txt:2: the vector has 2 numbers, but the model takes 3" in done.stderr
 
 
-def test_that_a_text_is_cut_is_said_once(reviews, small, command, tmp_path):
+def test_that_a_text_is_cut_is_reported_once(reviews, small, command, tmp_path):
     out = tmp_path / "run"
     assert command("run", "sentiment", "--data", reviews, "--out", out, *small, "--max-tokens", "5").returncode == 0
     path = tmp_path / "in.txt"

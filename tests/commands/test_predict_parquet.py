@@ -72,7 +72,7 @@ def test_other_tables_come_out_as_texts(trained, command, tmp_path):
     assert parquet.read_table(tmp_path / "in.jsonl.parquet").column("n").to_pylist() == ["1", "[2]"]
 
 
-def test_lines_of_json_are_no_parquet(trained, command, table, tmp_path):
+def test_lines_of_json_are_not_parquet(trained, command, table, tmp_path):
     asked = ["--input", tmp_path / "in.parquet", "--output", tmp_path / "out.parquet", "--json"]
     done = command("predict", trained[0], *asked)
     assert done.returncode == 2 and "leave out --json, or name it .jsonl" in done.stderr

@@ -68,7 +68,7 @@ def test_a_part_without_an_answer_has_the_columns_of_the_others(model, tmp_path)
     assert second.splitlines()[1:] == [f"{n},,,," for n in range(4, 8)]
 
 
-def test_a_part_that_was_killed_goes_on_to_the_same_bytes(model, tmp_path, monkeypatch, capsys):
+def test_a_part_that_was_killed_ends_with_the_same_bytes(model, tmp_path, monkeypatch, capsys):
     source, output = write(tmp_path / "in.csv"), tmp_path / "out.csv"
 
     def dies(*arguments, **options):
@@ -123,7 +123,7 @@ def test_an_output_of_another_part_or_prediction_is_refused(other, sentence, mod
 
 
 @pytest.mark.parametrize("text", ["3/2", "0/2", "a/b", "1", "1/0", "-1/2", "1/2/3", "", "1/99999999"])
-def test_what_is_no_part_is_refused(text, trained, command, tmp_path):
+def test_what_is_not_a_part_is_refused(text, trained, command, tmp_path):
     source = write(tmp_path / "in.csv")
     done = command("predict", trained[0], "--input", source, "--output", tmp_path / "out.csv", "--shard", text)
     assert done.returncode == 2 and "is not a shard; write 1/8 for the first of eight" in done.stderr

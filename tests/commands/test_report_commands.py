@@ -133,7 +133,7 @@ def test_predictions_have_truth_confidence_and_the_line_that_they_are_of(evil):
     assert correct / len(records) == pytest.approx(results_of(evil)["test"]["accuracy"])
 
 
-def test_as_many_mistakes_are_listed_as_asked_for_the_worst_first(evil, command, tmp_path):
+def test_as_many_mistakes_are_listed_as_requested_the_worst_first(evil, command, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(evil, run)
     path = run / "predictions.jsonl"
@@ -180,7 +180,7 @@ def test_the_command_of_a_report_makes_the_same_run_again(evil, command, tmp_pat
     )
 
 
-def test_a_report_is_made_again_without_the_data(evil, command, tmp_path):
+def test_a_report_is_rebuilt_without_the_data(evil, command, tmp_path):
     run = tmp_path / evil.name
     shutil.copytree(evil, run)
     (run / "report.html").unlink()
@@ -225,7 +225,7 @@ def test_a_report_that_fails_leaves_the_run_finished(command, reviews, small, tm
     assert (tmp_path / "run/results.json").exists() and not (tmp_path / "run/report.html").exists()
 
 
-def test_without_matplotlib_a_sentence_stands_where_a_plot_would(evil, command, tmp_path, monkeypatch):
+def test_without_matplotlib_a_sentence_is_where_a_plot_would_be(evil, command, tmp_path, monkeypatch):
     run = tmp_path / "run"
     shutil.copytree(evil, run)
     monkeypatch.setattr(results, "find_spec", lambda name: None)

@@ -62,7 +62,7 @@ def test_typed_sentences_and_lists_of_words_are_labelled(tagged, command):
     assert plain.split("\t")[0] == "Eve/B-PER left/O Rome/B-LOC"
 
 
-def test_several_labellings_are_given_when_asked_for(tagged, command):
+def test_several_labellings_are_given_when_requested(tagged, command):
     done = command("predict", tagged[0], "Eve left", "--json", "--set", "n_best=3")
     (line,) = map(json.loads, done.stdout.splitlines())
     assert len(line["n_best"]) == 3
@@ -79,7 +79,7 @@ def test_a_run_is_evaluated_on_its_test_split_and_on_another_file(tagged, comman
     assert (found["examples"], found["f1"]) == (1, 0.5)
 
 
-def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_weights(names, killed_and_resumed):
+def test_a_run_killed_in_mid_epoch_ends_with_the_same_weights(names, killed_and_resumed):
     killed_and_resumed("tag", "--data", names, *SMALL, "--epochs", "2", "--dropout", "0.3")
 
 
@@ -160,7 +160,7 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(name, lines, options, code
     assert not (tmp_path / "run").exists()
 
 
-def test_a_tagger_with_a_crf_learns_from_one_and_goes_on_without_it(names, tagged, command, tmp_path):
+def test_a_tagger_with_a_crf_learns_from_one_and_continues_without_it(names, tagged, command, tmp_path):
     out = tmp_path / "student"
     options = ["--valid-fraction", "0.2", "--test-fraction", "0.2", "--teacher", tagged[0]]
     done = command("run", "tag", "--data", names, "--out", out, *SMALL, *options)

@@ -187,7 +187,7 @@ def test_doctor_counts_the_labels_of_sets_and_names_bad_numbers(command, tables,
     ("target", "data", "column", "metric"),
     [("number", "one.csv", "price", "rmse"), ("labels", "lists.jsonl", "labels", "micro_f1")],
 )
-def test_a_comparison_of_numbers_or_sets_that_was_stopped_goes_on_to_the_same_scores(
+def test_a_comparison_of_numbers_or_sets_that_was_stopped_ends_with_the_same_scores(
     target, data, column, metric, tables, small, command, tmp_path
 ):
     words = ["text", "--data", tables / data, "--target", target, "--label-column", column, *small, "--epochs", "4"]

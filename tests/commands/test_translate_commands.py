@@ -102,7 +102,7 @@ def test_pairs_without_a_header_are_translated_line_by_line(translated, command,
     assert [line[3] for line in lines] == [row.split("\t")[2] for row in named[1:6]]
 
 
-def test_a_run_killed_in_mid_epoch_with_sampling_goes_on_to_the_same_weights(pairs, killed_and_resumed):
+def test_a_run_killed_in_mid_epoch_with_sampling_ends_with_the_same_weights(pairs, killed_and_resumed):
     sampling = {"forcing": "inverse-sigmoid", "forcing_floor": 0.2, "forcing_steps": 8}
     own = [part for name, value in sampling.items() for part in ("--set", f"{name}={value}")]
     options = ["--data", pairs, *SMALL, "--dropout", "0.2", "--epochs", "4", *own]

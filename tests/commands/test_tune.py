@@ -102,7 +102,7 @@ def test_its_page_needs_nothing_from_outside_and_shows_every_trial(whole):
     assert "too few complete trials to say what mattered" in page
 
 
-def test_a_finished_study_is_shown_again_and_goes_on_with_more_trials(whole, options, command, tmp_path):
+def test_a_finished_study_is_shown_again_and_continues_with_more_trials(whole, options, command, tmp_path):
     out = tmp_path / "again"
     shutil.copytree(whole[0], out)
     model = (out / "best/model.safetensors").stat().st_mtime_ns
@@ -143,7 +143,7 @@ def test_another_task_or_other_data_cannot_join_a_study(whole, reviews, command,
     assert done.returncode == 2 and "was started with other data; give the same, or another folder" in done.stderr
 
 
-def test_a_folder_of_something_else_is_no_study(whole, command):
+def test_a_folder_of_something_else_is_not_a_study(whole, command):
     done = command("tune", "digit", "--out", whole[0] / "best")
     assert done.returncode == 2 and "exists and is not empty" in done.stderr
 
@@ -206,7 +206,7 @@ def test_two_processes_share_a_study(options, tmp_path):
     assert sum("Best of 6 trials" in stdout for stdout, _ in told) >= 1
 
 
-def test_a_study_that_was_killed_goes_on_to_the_same_trials(options, command, tmp_path):
+def test_a_study_that_was_killed_ends_with_the_same_trials(options, command, tmp_path):
     searched = ["--only", "--search", "learning-rate=1e-3..1e-1", "--search", "dropout=0..0.5", "--epochs", "30"]
     words = ["tune", *options, *searched, "--trials", "4", "--out"]
     assert command(*words, tmp_path / "whole").returncode == 0
@@ -229,7 +229,7 @@ def test_a_study_that_was_killed_goes_on_to_the_same_trials(options, command, tm
     assert not any((out / "trials").iterdir())
 
 
-def test_a_signal_stops_a_study_cleanly_and_it_says_how_to_go_on(options, command, tmp_path):
+def test_a_signal_stops_a_study_cleanly_and_it_says_how_to_continue(options, command, tmp_path):
     out = tmp_path / "cut"
     words = ["tune", *options, "--epochs", "100000", "--set", "patience=0", "--trials", "2", "--out", out]
     with process(*words) as running:

@@ -71,7 +71,7 @@ def test_a_rare_label_is_found_once_it_has_the_weight_of_the_others(trained_with
         assert row == pytest.approx(probabilities[0], abs=1e-3)
 
 
-def test_what_was_chosen_stands_in_the_configuration_and_the_weights_in_a_file(trained_with, tmp_path, monkeypatch):
+def test_what_was_chosen_is_in_the_configuration_and_the_weights_in_a_file(trained_with, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "w.csv").write_text("label,weight\nrare,19\n")
     out, _ = trained_with("--class-weight", "w.csv", "--epochs", "1")
@@ -132,7 +132,7 @@ class StopAt(Callback):
         trainer.stopping = trainer.progress.step == self.step
 
 
-def test_a_run_with_weights_goes_on_to_the_same_bits(reviews, command, small, tmp_path):
+def test_a_run_with_weights_ends_with_the_same_bits(reviews, command, small, tmp_path):
     """Though the file of the weights of labels is gone by then."""
     lines = reviews.read_text().splitlines()
     weighted = [f"{line},{0.25 + number % 7}" for number, line in enumerate(lines[1:])]

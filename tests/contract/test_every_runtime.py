@@ -67,7 +67,7 @@ def test_it_has_probabilities_where_the_run_has(trial, model):
         assert alike(model.predict_proba(inputs), wanted)
 
 
-def test_it_goes_on_with_a_text_as_the_run_does(trial, model):
+def test_it_continues_with_a_text_as_the_run_does(trial, model):
     if not isinstance(trial.task, Generates):
         with pytest.raises(UsageError, match="does not continue a text"):
             model.generate("ba")

@@ -12,7 +12,7 @@ lengths = st.lists(st.integers(0, 40), max_size=60)
 
 @modest
 @given(lengths=lengths, budget=st.integers(1, 100), rows=st.integers(1, 9), seed=st.none() | st.integers(0, 3))
-def test_every_example_stands_in_one_batch_within_the_budget(lengths, budget, rows, seed):
+def test_every_example_is_in_one_batch_within_the_budget(lengths, budget, rows, seed):
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     batches = token_batches(lengths, budget, rows, generator)
     assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))

@@ -88,7 +88,7 @@ def test_values_are_texts_as_those_of_json_are(tmp_path, values, kind, texts):
     assert [row.values["v"] for row in read_records(path.with_suffix(".arrow"))] == texts
 
 
-def test_bytes_of_pictures_are_no_column_and_stop_nobody(tmp_path):
+def test_bytes_of_pictures_are_not_a_column_and_stop_nobody(tmp_path):
     path = tmp_path / "a.parquet"
     pictures = {"image": [b"\xff\xd8"] * 3, "both": [{"bytes": b"\xff", "path": "p"}] * 3}
     parquet.write_table(pa.table({**TABLE, **pictures}), path)

@@ -83,7 +83,7 @@ CLOCKS = ["2024-05-01T12:00:00.5", "2024-05-01 12:00", "12:00:01", "1:02:03 PM",
 
 
 @pytest.mark.parametrize("clock", CLOCKS)
-def test_times_of_a_clock_are_no_feature_whatever_their_column_is_called(clock, tmp_path):
+def test_times_of_a_clock_are_not_a_feature_whatever_their_column_is_called(clock, tmp_path):
     (e,) = read_clips(write(tmp_path / "a.csv", f"when,x,label\n{clock},1,a\n{clock},2,b\n"))
     assert e.clip.layout.names == ("x",) and e.clip.index == ("when",)
 
@@ -234,7 +234,7 @@ def test_y_beside_x_is_a_feature_and_else_a_label(tmp_path):
     assert e.labels == ("a",)
 
 
-def test_what_is_no_sequence_is_refused(tmp_path):
+def test_what_is_not_a_sequence_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"has no sequences in it; put files there that end with .npy, .npz, .csv"):
         read_clips(tmp_path)
     with pytest.raises(UsageError, match="no file"):

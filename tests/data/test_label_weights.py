@@ -22,7 +22,7 @@ def test_weights_are_read_from_json_and_tables(name, content, tmp_path):
     assert source == str(tmp_path / name)
 
 
-def test_weights_may_stand_in_the_option_itself():
+def test_weights_may_be_in_the_option_itself():
     assert read_label_weights(' {"spam": 5}') == ({"spam": 5.0}, "class_weight")
 
 

@@ -85,7 +85,7 @@ def test_parallel_files_of_different_length_are_refused(source, target, lacks, t
         list(read_parallel(tmp_path / "a.en", tmp_path / "a.de"))
 
 
-def test_empty_and_long_pairs_are_left_out_and_noted():
+def test_empty_and_long_pairs_are_skipped_and_noted():
     notes = []
     left = usable(numbered(("a", "b"), ("", "c"), ("d", ""), ("e" * 11, "f"), ("g", "h" * 10)), 10, notes)
     assert sides(left) == [("a", "b"), ("g", "h" * 10)]

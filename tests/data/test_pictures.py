@@ -116,7 +116,7 @@ def test_accents_of_names_are_the_same_in_either_form(folder, on_disk, listed):
     assert int(read(folder, text=text)[-1].picture.values.mean()) == 50
 
 
-def test_a_picture_stands_as_it_was_taken(tmp_path):
+def test_a_picture_is_shown_as_it_was_taken(tmp_path):
     picture = Image.new("L", (8, 8))
     picture.putpixel((0, 0), 255)
     exif = picture.getexif()
@@ -126,7 +126,7 @@ def test_a_picture_stands_as_it_was_taken(tmp_path):
     assert values[7, 7] == 255 and values[0, 0] == 0
 
 
-def test_what_is_no_picture_is_not_run_whatever_it_is_called(tmp_path):
+def test_what_is_not_a_picture_is_not_run_whatever_it_is_called(tmp_path):
     (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EOF\n")
     with pytest.raises(DataError, match="cannot be read as a picture"):
         read_picture(tmp_path / "a.png", 8, False)

@@ -129,7 +129,7 @@ def test_a_missing_file_offers_its_neighbour(file):
 
 
 @pytest.mark.parametrize("name", ["", "x" * 5000, "a\0b"])
-def test_a_path_that_is_no_file_is_a_plain_error(tmp_path, name):
+def test_a_path_that_is_not_a_file_is_a_plain_error(tmp_path, name):
     with pytest.raises(UsageError):
         list(read_lines(tmp_path / name))
 
@@ -266,7 +266,7 @@ def test_the_columns_can_be_named(file):
     assert [(e.text, e.label) for e in read_examples(path, "words", "mood")] == [("c", "d")]
 
 
-def test_rows_without_text_are_left_out_and_noted(file):
+def test_rows_without_text_are_skipped_and_noted(file):
     path, notes = file("a.csv", "text,label\na,x\n ,y\n,y\nb,y\n"), []
     assert len(read_examples(path, notes=notes)) == 2
     assert notes == [f"2 rows without text were left out, the first at {path}:3"]

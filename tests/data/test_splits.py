@@ -96,7 +96,7 @@ def test_the_smallest_class_that_passes_the_check_is_in_every_split():
     assert all("small" in {e.label for e in split} for split in (splits.train, splits.valid, splits.test))
 
 
-def test_nothing_asked_for_is_nothing_taken():
+def test_nothing_requested_is_nothing_taken():
     left, off = split_off(plain(a=5, b=5), 0.0, 1)
     assert (len(left), off) == (10, [])
 

@@ -75,7 +75,7 @@ def test_ranges_of_words_empty_nodes_and_comments_of_conllu_are_not_read(tmp_pat
         ((None, "lemma"), ("vamos nos a el 10 000", "ir nosotros a el 10000")),
     ],
 )
-def test_any_column_of_conllu_can_be_asked_for(columns, expected, tmp_path):
+def test_any_column_of_conllu_can_be_requested(columns, expected, tmp_path):
     assert read(tmp_path, "a.conllu", CONLLU, *columns)[0] == expected
 
 
@@ -114,7 +114,7 @@ def test_line_ends_and_a_byte_order_mark_change_nothing(name, tmp_path):
     assert read(tmp_path, name, "\ufeff" + text.replace("\n", "\r\n").rstrip()) == plain
 
 
-def test_sentences_without_words_are_left_out_and_noted(tmp_path):
+def test_sentences_without_words_are_skipped_and_noted(tmp_path):
     notes = []
     text = f"# text =\n\n{row(1, 'a')}\n\n# text =\n"
     assert read(tmp_path, "a.conllu", text, None, None, notes=notes) == [("a", "X")]

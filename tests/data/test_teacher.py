@@ -55,7 +55,7 @@ def test_rounded_probabilities_are_made_to_sum_to_one(tmp_path):
         ("fine,nan,1", "'nan' is not a probability of label 'bad'"),
     ],
 )
-def test_what_is_no_probability_is_refused_with_its_line(tmp_path, row, problem):
+def test_what_is_not_a_probability_is_refused_with_its_line(tmp_path, row, problem):
     path = tmp_path / "teacher.csv"
     path.write_text(f"text,bad,good\ndull,1,0\n{row}\n")
     with pytest.raises(DataError, match=rf"teacher\.csv:3: .*{problem}"):

@@ -57,7 +57,7 @@ def test_columns_of_0_and_1_are_a_label_each(file):
         ("a.csv", ["text,label", "x,", "y,"], None, "no text has a label; check the column"),
     ],
 )
-def test_what_is_no_set_of_labels_is_refused(file, name, rows, column, what):
+def test_what_is_not_a_set_of_labels_is_refused(file, name, rows, column, what):
     with pytest.raises((DataError, UsageError), match=what):
         read_label_sets(file(name, *rows), None, column)
 
@@ -70,7 +70,7 @@ def test_numbers_are_read_from_one_column_or_several(file):
 
 
 @pytest.mark.parametrize("written", ["", "n/a", "inf", "nan", "-Infinity", "1,200", "1_000", "1e31", "12 EUR"])
-def test_what_is_no_finite_number_is_refused_with_its_line(file, written):
+def test_what_is_not_a_finite_number_is_refused_with_its_line(file, written):
     path = file("a.tsv", "text\ty", "x\t1", f"w\t{written}")
     with pytest.raises(DataError, match=r"a\.tsv:3: column 'y' is .*a finite number is predicted; correct it"):
         read_number_examples(path)

@@ -27,7 +27,7 @@ def test_specials_come_first_then_the_most_frequent():
 
 @modest
 @given(words=st.sets(st.text(min_size=1, max_size=3), max_size=8).map(sorted), data=st.data())
-def test_words_of_equal_count_stand_in_one_order_whatever_order_they_came_in(words, data):
+def test_words_of_equal_count_are_in_one_order_whatever_order_they_came_in(words, data):
     assert Vocabulary.build([data.draw(st.permutations(words))]) == Vocabulary.build([words])
 
 

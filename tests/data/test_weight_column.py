@@ -24,14 +24,14 @@ def written(tmp_path, content):
     return path
 
 
-def test_texts_have_their_weights_and_those_of_zero_are_left_out(tmp_path):
+def test_texts_have_their_weights_and_those_of_zero_are_skipped(tmp_path):
     notes = []
     examples = read_examples(written(tmp_path, TEXTS), notes=notes, weight_column="w")
     assert [(e.text, e.weight) for e in examples] == [("one", 2.0), ("two", 0.5)]
     assert notes == [f"2 rows with a weight of 0 were left out, the first at {tmp_path / 'a.csv'}:4"]
 
 
-def test_vectors_have_their_weights_and_those_of_zero_are_left_out(tmp_path):
+def test_vectors_have_their_weights_and_those_of_zero_are_skipped(tmp_path):
     notes = []
     examples = read_vectors(written(tmp_path, NUMBERS), ["x"], None, "w", notes)
     assert [(e.text, e.weight) for e in examples] == [("1", 2.0), ("2", 0.5)]
@@ -50,7 +50,7 @@ def test_without_the_option_every_weight_is_one_and_the_column_is_a_number_like_
     [("-1", "is '-1'"), ("", "is empty"), ("many", "is 'many'"), ("nan", "is 'nan'"), ("inf", "is 'inf'")],
 )
 @pytest.mark.parametrize("read", [read_examples, lambda path, weight_column: read_vectors(path, ["x"], None, "w")])
-def test_what_is_no_weight_is_reported_with_its_line(weight, shown, read, tmp_path):
+def test_what_is_not_a_weight_is_reported_with_its_line(weight, shown, read, tmp_path):
     path = written(tmp_path, f"text,x,label,w\none,1,a,1\ntwo,2,b,{weight}\n")
     message = f"{path}:3: column 'w' {shown}, but a weight is a number of 0 or more; correct it"
     with pytest.raises(SeqkitError, match=re.escape(message)):
@@ -72,7 +72,7 @@ def test_a_file_in_which_nothing_weighs_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("task", "config"), [(SENTIMENT, SentimentConfig), (DIGIT, DigitConfig)])
-def test_data_that_are_no_file_have_no_weights(task, config):
+def test_data_that_are_not_in_a_file_have_no_weights(task, config):
     with pytest.raises(SeqkitError, match=r"--weight-column is for a file, and .* has no weights; leave it out"):
         task.read(config(weight_column="w"), [])
 

@@ -97,7 +97,7 @@ def test_joined_words_lose_only_the_kind_and_number_of_spaces(text):
         ("", []),
     ],
 )
-def test_joiners_stand_where_there_is_no_space(text, tokens):
+def test_joiners_are_where_there_is_no_space(text, tokens):
     assert JoinedWords().split(text) == tokens
 
 
@@ -144,7 +144,7 @@ def test_spaced_tokens_are_what_white_space_separates():
     assert SpacedTokens().join(["F", "AH0"]) == "F AH0"
 
 
-def test_what_is_no_tokenizer_is_refused():
+def test_what_is_not_a_tokenizer_is_refused():
     with pytest.raises(UsageError, match="unknown tokenizer 'bpx'; did you mean 'bpe'"):
         learn_tokenizer("bpx", [], 10)
     with pytest.raises(SeqkitError, match="the subwords are damaged"):

@@ -86,7 +86,7 @@ def test_a_run_goes_from_the_cpu_to_a_device_and_back(config, device, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_that_stopped_on_a_device_goes_on_there_as_if_it_had_not(config, device, tmp_path):
+def test_a_run_that_stopped_on_a_device_continues_there_as_if_it_had_not(config, device, tmp_path):
     # With dropout, whose generator is the device's own.
     config = dataclasses.replace(config, device=device, dropout=0.3)
     whole = start(find_task(name_of(config)), config, tmp_path / "whole", [])

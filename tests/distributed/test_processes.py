@@ -73,7 +73,7 @@ def test_processes_read_only_the_examples_of_their_shards_from_the_disk(reviews,
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_in_one_of_four_processes_goes_on_in_two_to_the_same_bits(
+def test_a_run_that_is_killed_in_one_of_four_processes_continues_in_two_to_the_same_bits(
     reviews, torchrun, tmp_path, command
 ):
     # A run's identity, which is in its files, covers all options.
@@ -125,7 +125,7 @@ def test_the_trace_of_a_profile_has_all_processes_and_what_they_tell_each_other(
 
 
 @pytest.mark.slow
-def test_torchrun_starts_all_again_and_the_run_goes_on_from_its_checkpoint(reviews, alone, torchrun, tmp_path):
+def test_torchrun_starts_all_again_and_the_run_continues_from_its_checkpoint(reviews, alone, torchrun, tmp_path):
     # The second process of the first attempt ends itself when the run has a checkpoint.
     (tmp_path / "dies.py").write_text(
         "import os, signal, sys\n"

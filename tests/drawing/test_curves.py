@@ -19,5 +19,5 @@ def test_plots_take_their_colours_from_the_page_and_their_letters_are_text():
     assert loss_curves(HISTORY, 4) == loss_curves(HISTORY, 4)
 
 
-def test_a_loss_that_is_no_number_leaves_a_gap():
+def test_a_loss_that_is_not_a_number_leaves_a_gap():
     assert "NaN" not in loss_curves([{**HISTORY[0], "loss": math.nan}, *HISTORY[1:]], 4).replace("nan", "NaN")

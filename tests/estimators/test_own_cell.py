@@ -56,6 +56,6 @@ def test_a_pickle_has_the_class_by_its_name(fitted, labelled):
     np.testing.assert_array_equal(again.predict_proba(texts), fitted.predict_proba(texts))
 
 
-def test_a_class_that_is_no_cell_is_refused(make, labelled):
+def test_a_class_that_is_not_a_cell_is_refused(make, labelled):
     with pytest.raises(UsageError, match="a class derived from"):
         make(SequenceClassifier, cell=dict).fit(*labelled(20))

@@ -85,7 +85,7 @@ def test_spans_that_break_their_scheme_are_repaired(make):
     assert tagger.score(X, [repaired] * 30) == f1
 
 
-def test_missing_features_are_no_error(make, data_for):
+def test_missing_features_are_not_an_error(make, data_for):
     X, y = data_for(SequenceLabeler)
     X = [np.where(array > 1.5, np.nan, array) for array in X]
     assert make(SequenceLabeler).fit(X, y).score(X, y) > 0.6

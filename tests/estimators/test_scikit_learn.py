@@ -230,7 +230,7 @@ def test_checks_of_the_interface_pass_for_the_estimators_themselves(name, kind, 
     getattr(estimator_checks, name)(kind.__name__, make(kind))
 
 
-def test_tags_say_that_inputs_are_no_tables(kind):
+def test_tags_say_that_inputs_are_not_tables(kind):
     tags = kind().__sklearn_tags__()
     assert not tags.input_tags.two_d_array
     assert tags.target_tags.required

@@ -56,7 +56,7 @@ def test_an_estimator_of_labels_is_saved_with_its_thresholds(labeller, tmp_path)
         (SETS[1:], "X has 48 entries but y has 47"),
     ],
 )
-def test_what_is_no_set_of_labels_is_refused(y, what):
+def test_what_is_not_a_set_of_labels_is_refused(y, what):
     with pytest.raises(UsageError, match=what):
         SequenceMultiLabelClassifier(**QUICK).fit(TEXTS, y)
 
@@ -81,7 +81,7 @@ def test_a_regressor_predicts_the_shape_that_y_had_and_intervals_around_it(colum
         (1e31 * NUMBERS, "scale it down"),
     ],
 )
-def test_what_is_no_number_to_learn_is_refused(y, what):
+def test_what_is_not_a_number_to_learn_is_refused(y, what):
     with pytest.raises(ValueError, match=what):
         SequenceRegressor(**QUICK).fit(TEXTS, y)
 

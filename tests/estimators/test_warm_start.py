@@ -19,7 +19,7 @@ def data(*words):
     return [" ".join([*generator.sample(WORDS, 4), word]) for word in words * 15], [*words] * 15
 
 
-def test_a_warm_start_goes_on_from_the_model_before_and_a_cold_one_does_not():
+def test_a_warm_start_continues_from_the_model_before_and_a_cold_one_does_not():
     model = SequenceClassifier(**SIZES, warm_start=True).fit(*data("good", "bad"))
     before = {name: tensor.clone() for name, tensor in model.model_.head.state_dict().items()}
     word = model.model_.codec.vocabulary.index("film")

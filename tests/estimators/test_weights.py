@@ -119,7 +119,7 @@ def test_weights_from_a_file_of_a_run_are_parameters_of_its_estimator(reviews, c
     assert SequenceClassifier.load(tmp_path / "run").class_weight == {"bad": 1.0, "good": 2.5}
 
 
-def test_a_class_that_only_the_validation_split_has_is_no_error(make):
+def test_a_class_that_only_the_validation_split_has_is_not_an_error(make):
     X = [["u", "v"], ["v", "u"], ["u"], ["v"], ["v", "v"], ["rare"]]
     y = [["a", "b"], ["b", "a"], ["a"], ["b"], ["b", "b"], ["c"]]
     for seed in range(6):
@@ -146,7 +146,7 @@ def test_more_weights_than_classes_are_ignored_where_every_class_has_its_own(mak
         ({"good": 0, "bad": 0}, "class_weight is 0 for every class"),
     ],
 )
-def test_what_are_no_weights_of_classes_is_reported(class_weight, message, make, labelled):
+def test_what_are_not_weights_of_classes_is_reported(class_weight, message, make, labelled):
     with pytest.raises(ValueError, match=re.escape(message)):
         make(SequenceClassifier, class_weight=class_weight).fit(*labelled(40))
 
@@ -164,7 +164,7 @@ def test_what_are_no_weights_of_classes_is_reported(class_weight, message, make,
         ([1.0, 0.0] * 20, "y has only one class, 'bad'"),
     ],
 )
-def test_what_are_no_weights_of_samples_is_reported(sample_weight, message, make, labelled):
+def test_what_are_not_weights_of_samples_is_reported(sample_weight, message, make, labelled):
     with pytest.raises(ValueError, match=re.escape(message)):
         make(SequenceClassifier).fit(*labelled(40), sample_weight=sample_weight)
 

@@ -320,7 +320,7 @@ def test_the_program_prints_what_predict_prints(program):
 
 
 @needs_gcc
-def test_text_that_is_no_utf_8_is_read_as_python_reads_it(built):
+def test_text_that_is_not_utf_8_is_read_as_python_reads_it(built):
     model = model_of("sentiment", texts([*TEXTS, "\ufffd a", "\ufffd\ufffd b"]), **SMALL)
     predict, state = built(model).my_run_predict, ctypes.create_string_buffer(1 << 24)
     found = np.zeros(2, np.float32)
@@ -351,7 +351,7 @@ def test_the_program_labels_a_stream_and_names_a_wrong_line(program):
 
 
 @needs_gcc
-def test_the_program_of_charlm_goes_on_with_the_likeliest_symbols(program, tmp_path):
+def test_the_program_of_charlm_continues_with_the_most_likely_symbols(program, tmp_path):
     (tmp_path / "text.txt").write_text("the cat sat on the mat.\n" * 4)
     model = model_of("charlm", [stretch(open_corpus(tmp_path / "text.txt", []))], embedding_size=6, hidden_size=8)
     wanted = "".join(model.generate("the c", length=12, temperature=0))

@@ -163,7 +163,7 @@ def test_cells_without_an_operator_answer_as_the_model_does(name, options, asked
 
 
 @pytest.mark.parametrize("cell", ["mut3", "s-lstm"])
-def test_a_text_goes_on_and_frames_stream_through_cells_without_an_operator(cell, tmp_path, saved):
+def test_a_text_continues_and_frames_stream_through_cells_without_an_operator(cell, tmp_path, saved):
     model, _ = model_of("charlm", tmp_path, cell=cell)
     saved(model)
     exporting.export(tmp_path, "onnx", tmp_path / "text")

@@ -43,7 +43,7 @@ def test_the_loss_of_a_head_is_followed_from_its_last_state_as_by_autograd_throu
     assert flow == pytest.approx([norm / norms[0] for norm in norms], rel=1e-9)
 
 
-def test_what_a_pooling_takes_on_the_way_is_no_gradient_that_flows_back(tiny):
+def test_what_a_pooling_takes_on_the_way_is_not_a_gradient_that_flows_back(tiny):
     head, raw = tiny().head, [3, 5, 7, 2]
     found = final_step(tiny(head=head), raw)
     # The mean of four outputs takes a quarter of the last; the forward direction has the first half of the weights.

@@ -30,7 +30,7 @@ def test_each_stretch_of_a_label_is_one_box_as_wide_as_its_frames():
     assert boxes[0].get("class") == boxes[2].get("class") != boxes[1].get("class")
 
 
-def test_of_many_signals_those_that_change_most_are_drawn_and_missing_values_are_left_out():
+def test_of_many_signals_those_that_change_most_are_drawn_and_missing_values_are_skipped():
     values = torch.zeros(4, 20)
     values[:, 3:11] = torch.rand(4, 8) + torch.arange(4).unsqueeze(1)
     values[1, 3] = float("nan")
@@ -60,7 +60,7 @@ def test_influence_has_a_bar_for_each_frame_in_the_hue_of_its_sign():
     assert [box.get("class") for box in root.findall("rect")[3:]] == ["warm", "cold", "warm", "warm"]
 
 
-def test_labels_of_frames_are_said_in_stretches():
+def test_labels_of_frames_are_reported_in_stretches():
     assert in_stretches(["walk"] * 3 + ["run"] + ["walk"] * 2) == "walk 1–3, run 4, walk 5–6"
 
 

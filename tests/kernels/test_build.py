@@ -38,7 +38,7 @@ def compiler(tmp_path, monkeypatch):
     return make
 
 
-def test_a_build_is_said_once_kept_and_found_again(compiler):
+def test_a_build_is_reported_once_kept_and_found_again(compiler):
     log, said = compiler(), []
     assert built() is None
     path = build(said.append)

@@ -76,7 +76,7 @@ def test_a_build_of_another_user_is_not_taken(log, whose, monkeypatch):
         build(print)
 
 
-def test_a_compiler_with_an_open_quote_is_no_compiler(log, monkeypatch):
+def test_a_compiler_with_an_open_quote_is_not_a_compiler(log, monkeypatch):
     monkeypatch.setenv("CXX", "'")
     with pytest.raises(BuildError, match=r"no C\+\+ compiler"):
         build(print)

@@ -132,7 +132,7 @@ def test_weights_that_were_first_read_without_gradients_can_be_trained():
     assert len(outputs_and_gradients(layer, x, [2, 6], None)) == 7
 
 
-def test_what_stands_in_the_padding_reaches_neither_outputs_nor_gradients():
+def test_what_is_in_the_padding_reaches_neither_outputs_nor_gradients():
     torch.manual_seed(0)
     layer, x = Recurrent("lstm", 3, 4), torch.randn(2, 6, 3)
     spoiled = x.clone()

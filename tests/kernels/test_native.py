@@ -89,7 +89,7 @@ def test_large_pre_activations_saturate_and_do_not_overflow(cell):
 
 
 @cells
-def test_what_stands_in_the_padding_is_never_read(cell):
+def test_what_is_in_the_padding_is_never_read(cell):
     layer = make(cell, 3, 16, bidirectional=True, num_layers=2)
     x = torch.randn(2, 4, 3)
     x[1, 2:] = float("nan")
@@ -336,7 +336,7 @@ def test_a_prepared_step_notices_an_optimizer_and_stays_out_of_training():
     torch.testing.assert_close(after, layer.eval()(x.unsqueeze(1), kernel="reference")[0].squeeze(1))
 
 
-def test_what_is_no_step_is_told_after_a_prepared_one_too():
+def test_what_is_not_a_step_is_reported_after_a_prepared_one_too():
     layer = make("lstm", 3, 16, kernel="native").eval()
     with torch.no_grad():
         _, state = layer.step(torch.randn(2, 3))

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels ca
 @pytest.mark.parametrize(
     ("torchs", "onednns"), [("avx2", "AVX2"), pytest.param("default", "SSE41", marks=pytest.mark.slow)]
 )
-def test_a_lesser_processor_gets_right_answers(tmp_path, torchs, onednns):
+def test_a_lesser_processor_gets_correct_answers(tmp_path, torchs, onednns):
     if torch.backends.cpu.get_cpu_capability() not in BEYOND[torchs]:
         pytest.skip("this processor has no more than that itself")
     told = {"ATEN_CPU_CAPABILITY": torchs, "ONEDNN_MAX_CPU_ISA": onednns, "XDG_CACHE_HOME": str(tmp_path)}

@@ -501,7 +501,7 @@ def test_frozen_weights_stay_frozen_in_torchs_module_and_back(cell):
         (X, None, State({"h": torch.zeros(3, 1, 16).double()}), "state 'h' is float64, but the layer's weights"),
     ],
 )
-def test_what_is_no_input_is_refused_in_a_sentence(x, lengths, state, told):
+def test_what_is_not_an_input_is_refused_in_a_sentence(x, lengths, state, told):
     for grad in (False, True):
         with torch.set_grad_enabled(grad), pytest.raises(UsageError, match=told):
             layer_of()(x, lengths, state)
@@ -572,7 +572,7 @@ def test_a_row_of_a_carried_state_can_be_reset_in_place(kernel, grad):
             torch.testing.assert_close([parameter.grad for parameter in layer.parameters()], first)
 
 
-def test_layers_are_made_where_and_as_they_are_asked_for():
+def test_layers_are_made_where_and_as_they_are_requested():
     layer = Recurrent("gru", 8, 16, num_layers=2, dtype=torch.float64)
     assert {parameter.dtype for parameter in layer.parameters()} == {torch.float64}
     assert layer(X.double())[0].dtype == torch.float64

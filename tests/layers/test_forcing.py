@@ -50,7 +50,7 @@ def test_what_cannot_be_is_refused(arguments, message):
         TeacherForcing(*arguments)
 
 
-def test_the_step_is_no_weight():
+def test_the_step_is_not_a_weight():
     forcing = TeacherForcing()
     assert list(forcing.parameters()) == []
     assert forcing.state_dict()["step"].dtype == torch.int64

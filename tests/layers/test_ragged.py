@@ -47,7 +47,7 @@ def test_a_packed_sequence_gives_a_packed_one_as_from_torch(enforce_sorted):
     torch.testing.assert_close(pad_packed_sequence(out), pad_packed_sequence(expected))
 
 
-def test_what_is_real_is_said_once_and_well():
+def test_which_steps_are_real_is_said_once_and_well():
     layer, x = layer_of("gru"), torch.zeros(2, 4, 3)
     with pytest.raises(UsageError, match="is said twice"):
         layer(x, [1, 2], mask=torch.ones(2, 4, dtype=torch.bool))

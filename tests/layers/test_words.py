@@ -13,7 +13,7 @@ def words(tokens, spelling):
 
 
 @pytest.mark.parametrize("way", ["rnn", "cnn"])
-def test_a_word_is_spelled_the_same_whatever_stands_beside_it(way):
+def test_a_word_is_spelled_the_same_whatever_is_beside_it(way):
     torch.manual_seed(0)
     speller = make_speller(way, 9, 4, 6, cell="gru").eval()
     together = speller(SPELLED, SIZES)

@@ -237,7 +237,7 @@ def export(module, x):
     ids=["double", "bfloat16", "autocast", "grad", "fx", "export"],
 )
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-def test_what_our_kernels_do_not_run_is_right_too(kind, run):
+def test_what_our_kernels_do_not_run_is_correct_too(kind, run):
     theirs, mine = pair_of(kind)
     x = numbers(STEPS, 24, INPUTS).detach()
     found = [tensors_in(run(module, x)) for module in (mine, theirs)]

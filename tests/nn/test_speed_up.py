@@ -128,7 +128,7 @@ def test_parametrizations_may_come_and_go_in_between(ours):
     assert type(model.encoder) is torch.nn.LSTM
 
 
-def test_copies_and_pickles_are_as_fast_and_as_right(ours):
+def test_copies_and_pickles_are_as_fast_and_as_correct(ours):
     model = Model()
     seqkit.speed_up(model)
     expected = copy.deepcopy(model)(X)  # weight_norm can only be copied before a call
@@ -179,7 +179,7 @@ def test_the_environment_decides(monkeypatch):
     assert left.reason == "SEQKIT_KERNELS=torch asks for no kernels of ours"
 
 
-def test_what_is_no_module_is_refused():
+def test_what_is_not_a_module_is_refused():
     with pytest.raises(UsageError, match="takes a torch module, not list"):
         seqkit.speed_up([torch.nn.GRU(4, 8)])
 

@@ -25,7 +25,7 @@ def test_scripts_are_those_of_the_sign_before_them():
     assert shape("a b_{t−1}")[1] == ["msub", ["mi", "b"], ["mrow", ["mi", "t"], ["mo", "−"], ["mn", "1"]]]
 
 
-def test_limits_stand_below_and_above_sums_and_products():
+def test_limits_are_below_and_above_sums_and_products():
     assert [part[0] for part in shape("∏_{k=1}^T x")] == ["munderover", "mi"]
     assert shape("∑_k x")[0] == ["munder", ["mo", "∑"], ["mi", "k"]]
 

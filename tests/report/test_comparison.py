@@ -5,6 +5,7 @@ import random
 import pytest
 
 from seqkit.report.comparison import FinishedRun, compared, plot, tables
+from seqkit.report.comparison_page import comparison_page
 from seqkit.scores.resampling import resample
 
 
@@ -50,3 +51,13 @@ def test_the_plot_of_the_same_comparison_has_the_same_bytes():
     first, second = (plot(compared({"rnn": [finished(score, samples)]})) for _ in range(2))
     assert first == second
     assert b"<dc:date>" not in first["compare.svg"]
+
+
+def test_the_page_names_all_that_are_best_and_says_if_none_is_better_than_its_baseline():
+    better, samples = judged(answered(0, 0.9))
+    worse, others = judged(answered(0, 0.3))
+    page = comparison_page(compared({"rnn": [finished(better, samples)], "gru": [finished(worse, others)]}))
+    assert "Best of the cells on the test split: rnn, accuracy" in page and "None is better" not in page
+    page = comparison_page(compared({"rnn": [finished(worse, others)], "gru": [finished(worse, others)]}))
+    assert "Best of the cells on the test split: rnn and gru, accuracy" in page
+    assert "None is better than its baseline." in page

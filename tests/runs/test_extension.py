@@ -131,7 +131,7 @@ def test_an_extension_that_breaks_off_anywhere_leaves_a_run_that_can_be_extended
     assert session.finish().results["scored_before"][0]["epochs"] == 2
 
 
-def test_the_command_goes_on_says_so_and_can_be_given_twice(run, command):
+def test_the_command_continues_says_so_and_can_be_given_twice(run, command):
     done = command("resume", run)
     assert done.returncode == 0
     assert f"seqkit resume {run} --epochs 3" in done.stderr
@@ -156,7 +156,7 @@ def test_the_command_goes_on_says_so_and_can_be_given_twice(run, command):
     assert command("resume", run, "--epochs", "2").returncode == 2
 
 
-def test_a_folder_without_its_first_checkpoint_is_no_run(reviews, tmp_path, monkeypatch):
+def test_a_folder_without_its_first_checkpoint_is_not_a_run(reviews, tmp_path, monkeypatch):
     from seqkit.runs.session import Session
 
     def killed(self, run):

@@ -158,7 +158,7 @@ def test_a_run_names_no_file_outside_its_folder(edited, name):
 
 @pytest.mark.parametrize("name", ["run.json", "config.toml", "labels.json", "model.safetensors"])
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "endless"])
-def test_what_is_no_ordinary_file_is_refused_before_it_is_opened(tmp_path, name, make):
+def test_what_is_not_an_ordinary_file_is_refused_before_it_is_opened(tmp_path, name, make):
     # Were it opened, this test would never end.
     run = copied("sentiment", tmp_path / "run")
     (run / name).unlink()

@@ -166,7 +166,7 @@ def test_resume_makes_what_a_finished_run_is_missing(name, killed, tmp_path, com
     assert content_of(run) == content_of(killed[0])
 
 
-def test_predictions_that_are_made_again_are_those_of_the_best_epoch_and_not_of_the_last(few, tmp_path, command):
+def test_predictions_that_are_rebuilt_are_those_of_the_best_epoch_and_not_of_the_last(few, tmp_path, command):
     run = tmp_path / "run"
     finish(begin(few, run, epochs=4, learning_rate=0.5))
     results, predictions = json.loads((run / "results.json").read_text()), run / "predictions.jsonl"

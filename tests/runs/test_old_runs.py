@@ -50,7 +50,7 @@ def test_a_run_made_before_normal_forms_reads_texts_as_they_are(task, tmp_path):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_run_that_an_earlier_version_began_goes_on_to_the_same_weights(task, tmp_path):
+def test_a_run_that_an_earlier_version_began_ends_with_the_same_weights(task, tmp_path):
     run = copied(f"{task}-stopped", tmp_path)
     session = resume(run, [])
     session.train()

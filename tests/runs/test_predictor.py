@@ -131,7 +131,7 @@ def test_a_bad_batch_is_refused_in_a_sentence(batch, sentence, predictor):
         predictor(batch)
 
 
-def test_what_is_no_run_and_no_option_is_refused(run, tmp_path):
+def test_what_is_not_a_run_and_no_option_is_refused(run, tmp_path):
     with pytest.raises(SeqkitError, match="none"):
         Predictor(tmp_path / "none")
     with pytest.raises(UsageError, match="unknown option 'beams'"):

@@ -127,7 +127,7 @@ def test_changed_texts_are_refused(reviews, texts, tmp_path):
         resume(tmp_path / "run", []).train()
 
 
-def test_too_few_training_texts_are_said_and_a_missing_file_is_named(reviews, tmp_path):
+def test_too_few_training_texts_are_reported_and_a_missing_file_is_named(reviews, tmp_path):
     notes = []
     assert begin(reviews, tmp_path / "few", notes, pretrain="auto").pretraining is None
     assert "no language models first" in notes[-1]

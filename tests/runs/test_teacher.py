@@ -46,7 +46,7 @@ def config(opinions, teacher, **options):
     return task, make_config(task.config, {**OPTIONS, "data": str(opinions), "teacher": str(teacher), **options})
 
 
-def test_a_student_that_was_stopped_goes_on_to_the_same_bits_without_its_teacher(opinions, siblings, tmp_path):
+def test_a_student_that_was_stopped_ends_with_the_same_bits_without_its_teacher(opinions, siblings, tmp_path):
     teacher = tmp_path / "teacher"
     shutil.copytree(siblings / "run-1", teacher)
     task, settings = config(opinions, teacher)
@@ -182,7 +182,7 @@ def test_texts_without_labels_are_trained_on_with_the_labels_of_the_teacher(opin
         assert row.tolist() == pytest.approx([prediction.probabilities[label] for label in ("bad", "good")], abs=1e-5)
 
 
-def test_what_the_run_keeps_of_them_is_enough_to_go_on(opinions, siblings, more, tmp_path):
+def test_what_the_run_keeps_of_them_is_enough_to_continue(opinions, siblings, more, tmp_path):
     teacher, texts = tmp_path / "teacher", tmp_path / "texts.txt"
     shutil.copytree(siblings / "run-1", teacher)
     shutil.copy(more, texts)

@@ -101,7 +101,7 @@ def test_outputs_are_those_of_the_language_model_where_all_was_taken(language):
     assert torch.allclose(found, wanted, atol=1e-6)
 
 
-def test_what_does_not_fit_is_said_with_what_would(language):
+def test_what_does_not_fit_is_reported_with_what_would(language):
     rows = texts((COMMON, "good"), ("the film", "bad"))
     with pytest.raises(UsageError, match="encoder: new, for its vectors have 7 values, the run's 6; use --embedding-"):
         begun("sentiment", {**SIZES, "embedding_size": 7}, rows, language)

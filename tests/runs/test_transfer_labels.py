@@ -56,7 +56,9 @@ def test_other_labels_and_another_reading_leave_the_output_layer_new(source):
         assert not any(note.startswith("output") for note in notes)
 
 
-def test_a_run_that_goes_on_from_another_predicts_as_that_one_before_its_first_step(source, reviews, command, tmp_path):
+def test_a_run_that_continues_from_another_predicts_as_that_one_before_its_first_step(
+    source, reviews, command, tmp_path
+):
     run, model = source
     options = ["--data", reviews, "--init-from", run, "--min-count", "1", "--epochs", "1", "--out", tmp_path / "run"]
     done = command("run", "sentiment", *options, "--learning-rate", "1e-12", "--word-dropout", "0")

@@ -121,7 +121,7 @@ def test_texts_are_drawn_with_the_model_s_probabilities(opened, prose):
         assert [*ours.generate("the", length=20, **options)] == [*model.generate("the", length=20, temperature=0.0)]
 
 
-def test_a_drawn_text_keeps_to_the_likeliest(opened, prose):
+def test_a_drawn_text_keeps_to_the_most_likely(opened, prose):
     model, ours = opened("charlm", prose)
     for seed in range(20):
         theirs = "".join(model.generate("the c", length=1, temperature=0.0))

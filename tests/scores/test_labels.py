@@ -67,7 +67,7 @@ def test_entity_scores_are_those_of_conllevals_published_output():
     assert support == 459
 
 
-def test_an_entity_is_right_if_both_ends_and_the_type_are():
+def test_an_entity_is_correct_if_both_ends_and_the_type_are():
     truth = ["B-PER I-PER O B-LOC", "B-ORG I-ORG I-ORG", "O B-LOC B-LOC"]
     found = ["B-PER I-PER O B-ORG", "B-ORG I-ORG O", "O B-LOC I-LOC"]
     scores = entity_scores([tags.split() for tags in truth], [tags.split() for tags in found])
@@ -95,6 +95,12 @@ def test_confusions_are_those_of_scikit_learn():
     assert table.columns == ["", "a", "b", "c"]
     assert [row[0] for row in table.rows] == ["a", "b", "c"]
     assert [row[1:] for row in table.rows] == confusion_matrix(truth, found).tolist()
+
+
+def test_labels_that_are_numbers_are_in_the_order_of_their_values():
+    assert confusion_table(["10", "9", "-1"], ["10", "9", "9"]).columns == ["", "-1", "9", "10"]
+    assert confusion_table(["10", "9", "x"], ["10", "9", "9"]).columns == ["", "10", "9", "x"]
+    assert confusion_table(["10", "9", "nan"], ["10", "9", "9"]).columns == ["", "10", "9", "nan"]
 
 
 def test_of_many_labels_the_most_confused_are_shown_within_80_columns():

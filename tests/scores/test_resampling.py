@@ -36,7 +36,7 @@ def test_an_interval_of_few_resamples_reaches_two_deviations_to_either_side():
     assert (low, high) == (pytest.approx(10 - 1.959964 * math.sqrt(35)), pytest.approx(10 + 1.959964 * math.sqrt(35)))
 
 
-def test_an_interval_of_right_answers_is_about_that_of_the_binomial_distribution():
+def test_an_interval_of_correct_answers_is_about_that_of_the_binomial_distribution():
     truth = [1] * 400
     found = resample(accuracy, [1] * 300 + [0] * 100, truth).scores["accuracy"]
     low, high = interval(found, 0.75)

@@ -69,7 +69,7 @@ def test_what_a_row_must_write_may_come_again():
     assert 5 not in second
 
 
-def test_a_row_with_nothing_left_to_write_goes_on():
+def test_a_row_with_nothing_left_to_write_continues():
     # Five of six symbols may be written once; then the shortest length leaves nothing that is not a repetition.
     tokens = written(1, 1, min_length=9, banned=[START])[0]
     assert len(tokens) >= 9
@@ -108,7 +108,7 @@ def test_blocking_as_the_text_grows_is_blocking_by_all_that_is_written():
             repeats.read(torch.tensor([text[at]]))
 
 
-def test_sampling_with_every_symbol_used_goes_on():
+def test_sampling_with_every_symbol_used_continues():
     model = Loop(5)
     drawn = sample(model, Rows(), torch.tensor([2]), torch.Generator().manual_seed(0), repeats=Repeats(1, [[2]]))
     assert len([int(next(drawn)) for _ in range(9)]) == 9

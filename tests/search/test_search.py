@@ -165,7 +165,7 @@ def test_a_penalty_counts_when_a_hypothesis_ends():
     assert found[0].tokens == truth[1][0]
 
 
-def test_the_likeliest_few_are_drawn_as_often_as_they_are_likely():
+def test_the_most_likely_few_are_drawn_as_often_as_they_are_likely():
     generator = torch.Generator().manual_seed(0)
     logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log().repeat(20000, 1)
 
@@ -238,7 +238,7 @@ def test_a_narrow_beam_keeps_the_places_that_its_definition_keeps(seed, size):
         assert [h.score for h in found[sentence]] == pytest.approx([value for value, _ in truth])
 
 
-def test_logits_that_are_no_numbers_are_refused():
+def test_logits_that_are_not_numbers_are_refused():
     def broken(last, state):
         return torch.full((len(last), 5), torch.nan), state
 
@@ -251,7 +251,7 @@ def test_logits_that_are_no_numbers_are_refused():
 
 
 @pytest.mark.parametrize("temperature", [1e-10, 1e-40, 1e-300])
-def test_a_temperature_near_zero_takes_the_likeliest_symbol(temperature):
+def test_a_temperature_near_zero_takes_the_most_likely_symbol(temperature):
     logits = torch.tensor([[0.0, 2.0, 1.0, -torch.inf], [3.0, -100.0, 2.9, 0.0]])
     assert choose(logits, torch.Generator(), temperature).tolist() == [1, 0]
 

@@ -100,14 +100,14 @@ def test_a_blank_text_has_no_answer(make_client):
         (b'{"input": "a", "run": "two"}', 404, "unknown run 'two'"),
     ],
 )
-def test_what_is_no_request_is_refused_in_a_sentence(make_client, body, status, words):
+def test_what_is_not_a_request_is_refused_in_a_sentence(make_client, body, status, words):
     with make_client() as client:
         answered = client.post("/predict", content=body, headers=JSON)
     assert answered.status_code == status
     assert words in answered.json()["error"]
 
 
-def test_a_bracket_in_a_text_is_no_list(make_client):
+def test_a_bracket_in_a_text_is_not_a_list(make_client):
     with make_client() as client:
         assert client.post("/predict", json={"input": 'a " \\ ' + "[" * 1000}).status_code == 200
 
@@ -210,7 +210,7 @@ def test_several_runs_are_told_apart_by_name(make_client):
         assert client.get("/runs/..%2f..%2fetc").status_code == 404
 
 
-def test_wrong_paths_and_methods_are_said_in_json(make_client):
+def test_wrong_paths_and_methods_are_reported_in_json(make_client):
     with make_client() as client:
         assert "Not Found" in client.get("/nothing").json()["error"]
         answered = client.get("/predict")

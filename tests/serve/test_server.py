@@ -194,7 +194,7 @@ def test_killed_workers_and_a_new_version_cost_no_request_its_answer(run, tmp_pa
         assert service.post({"input": "a film"})["answer"]["label"]
 
 
-def test_wrong_options_are_said_in_a_sentence(run, command, tmp_path):
+def test_wrong_options_are_reported_in_a_sentence(run, command, tmp_path):
     short = tmp_path / "token"
     short.write_text("1234")
     for options, words in (
@@ -211,13 +211,13 @@ def test_wrong_options_are_said_in_a_sentence(run, command, tmp_path):
     assert str(tmp_path / "nothing") in done.stderr
 
 
-def test_a_port_that_is_taken_is_said_in_a_sentence(service, run, command):
+def test_a_port_that_is_taken_is_reported_in_a_sentence(service, run, command):
     done = command("serve", run, "--port", service.port)
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1 port {service.port}" in done.stderr
 
 
-def test_a_socket_is_refused_in_a_sentence_and_a_silent_end_is_no_error(service):
+def test_a_socket_is_refused_in_a_sentence_and_a_silent_end_is_not_an_error(service):
     from websockets.exceptions import InvalidStatus
     from websockets.sync.client import connect
 

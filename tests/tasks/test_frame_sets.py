@@ -23,7 +23,7 @@ def test_sets_of_frames_are_read_from_tables_lines_and_matrices(tmp_path):
     assert has_label_sets(tmp_path / "c.npz", None) and not has_label_sets(tmp_path / "a.csv", None)
 
 
-def test_what_is_no_set_of_labels_for_a_frame_is_refused(tmp_path):
+def test_what_is_not_a_set_of_labels_for_a_frame_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("x,old,new\n1,1,0\n2,3,0\n")
     with pytest.raises(DataError, match=r"a\.csv:3: column 'old' is '3', but of several label columns"):
         read_label_set_clips(tmp_path / "a.csv", "old,new")

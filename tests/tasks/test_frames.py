@@ -119,7 +119,7 @@ def test_a_delay_is_what_lets_one_direction_see_ahead():
         model([example], delay=2)
 
 
-def test_the_probabilities_of_all_labels_are_given_when_asked_for():
+def test_the_probabilities_of_all_labels_are_given_when_requested():
     examples = [clip(0, 4), clip(1, 7)]
     made, codec = model(examples)
     for framed, example in zip(made.predict(batch_of(codec, examples), all_probabilities=True), examples, strict=True):
@@ -186,7 +186,7 @@ BAD_LINES = [
 
 
 @pytest.mark.parametrize(("line", "message"), BAD_LINES)
-def test_a_line_that_is_no_frame_leaves_the_stream_as_it_was(line, message):
+def test_a_line_that_is_not_a_frame_leaves_the_stream_as_it_was(line, message):
     made, codec = model([clip(0, 5)], **CAUSAL, delay=1)
     stream, undisturbed = FrameStream(made, codec), FrameStream(made, codec)
     for row in clip(1, 4).clip.features:

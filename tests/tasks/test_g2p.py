@@ -72,7 +72,7 @@ def test_splits_share_no_word_and_every_pronunciation_is_accepted(tmp_path):
     assert all(pair.references[1][1] in "012" for pair in stressed.test)
 
 
-def test_a_word_is_correct_if_it_is_said_in_any_way_that_is():
+def test_a_word_is_correct_if_it_is_pronounced_in_any_correct_way():
     examples = [
         Pair("read", ("R IY D", "R EH D"), SourceLocation("x", 1)),
         Pair("cat", ("K AE T",), SourceLocation("x", 2)),

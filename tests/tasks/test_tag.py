@@ -108,7 +108,7 @@ def test_a_crf_never_leaves_the_scheme_and_gives_other_labellings():
 
 
 @pytest.mark.parametrize("crf", [False, True])
-def test_the_probabilities_of_all_labels_are_given_when_asked_for(crf):
+def test_the_probabilities_of_all_labels_are_given_when_requested(crf):
     codec, model = new(POS, crf=crf)
     for tagged in model.eval().predict(batch_of(codec, sentences(POS)), all_probabilities=True):
         assert len(tagged.probabilities) == len(tagged.words)

@@ -226,7 +226,7 @@ def test_the_sides_may_have_tokenizers_of_their_own():
         learn_codec(TEN, ("char", "space"), 50, joint=True)
 
 
-def test_files_that_are_no_codec_are_named():
+def test_files_that_are_not_a_codec_are_named():
     files = learn_codec(TEN, ("word", "word"), 50).to_json()
     del files["target.json"]["tokenizer"]
     with pytest.raises(DataError, match=r"target\.json lacks its tokenizer"):

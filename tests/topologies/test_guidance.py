@@ -29,7 +29,7 @@ def test_attention_across_costs_nearly_one_for_each_target():
     assert 1.7 < crossed < 2
 
 
-def test_what_lies_behind_a_target_costs_nothing_and_padding_of_the_source_moves_nothing():
+def test_what_follows_a_target_costs_nothing_and_padding_of_the_source_moves_nothing():
     weights = [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
     assert penalty(weights, 2, 2) == 0 < penalty(weights, 2, 3)
     assert penalty([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], 2, 2) == 0

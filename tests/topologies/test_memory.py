@@ -93,7 +93,7 @@ def test_the_best_of_the_network_comes_after_what_is_recalled():
     assert [score for _, score in found.n_best] == [score for _, score in alone.n_best]
 
 
-def test_more_pairs_than_are_asked_for_are_not_kept_at_all():
+def test_more_pairs_than_are_requested_are_not_kept_at_all():
     codec, head = built(memory=len(PAIRS) - 1)
     assert codec.memory is None
     assert "memory.json" not in codec.to_json()
@@ -107,7 +107,7 @@ def test_a_memory_is_the_same_after_its_file():
     assert again.to_json() == codec.to_json()
 
 
-def test_sides_of_different_lengths_are_no_memory():
+def test_sides_of_different_lengths_are_not_a_memory():
     with pytest.raises(DataError, match=r"memory\.json must hold as many sources as targets"):
         PairMemory.from_json({"sources": ["a"], "targets": []})
 

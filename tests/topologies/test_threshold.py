@@ -70,7 +70,7 @@ def test_the_threshold_of_thousands_is_near_the_best_of_all():
         ("nan", "ab", "not 'nan'"),
     ],
 )
-def test_what_is_no_threshold_is_refused(setting, labels, message):
+def test_what_is_not_a_threshold_is_refused(setting, labels, message):
     with pytest.raises(UsageError, match=message):
         first_threshold(setting, labels)
 

@@ -112,7 +112,7 @@ def test_the_loss_of_every_head_is_torchs_weighted_average(make):
 
 
 @pytest.mark.parametrize("make", [text_head, vector_head, frame_head, tagging_head])
-def test_weights_are_no_part_of_what_is_learned(make):
+def test_weights_are_not_part_of_what_is_learned(make):
     head, _ = make(WEIGHTS)
     plain, _ = make(None)
     assert head.state_dict().keys() == plain.state_dict().keys()

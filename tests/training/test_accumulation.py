@@ -77,7 +77,7 @@ class StopAt(Callback):
     ("name", "own"),
     [("sentiment", {"batch_size": 10, "min_count": 1}), ("charlm", {"streams": 12, "chunk": 16})],
 )
-def test_a_stopped_run_that_accumulates_goes_on_to_the_same_bits(reviews, tmp_path, name, own):
+def test_a_stopped_run_that_accumulates_ends_with_the_same_bits(reviews, tmp_path, name, own):
     task = find_task(name)
     values = {"data": str(reviews), "hidden_size": 6, "embedding_size": 5, "epochs": 2, "accumulate": 3, **own}
     config = make_config(task.config, values)

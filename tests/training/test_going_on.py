@@ -45,7 +45,7 @@ def trained(scores, **options):
     return trainer
 
 
-def test_it_goes_on_while_it_improves_and_ends_when_it_is_out_of_patience():
+def test_it_continues_while_it_improves_and_ends_when_it_is_out_of_patience():
     trainer = trained([0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.4, 0.9])
     assert (trainer.progress.epoch, trainer.progress.best_epoch) == (7, 5)
 
@@ -63,12 +63,12 @@ def test_out_of_patience_before_the_epochs_are_over_it_ends_at_once():
     assert trained([0.3, 0.2, 0.1, 0.4]).progress.epoch == 3
 
 
-def test_the_bar_stays_full_while_it_goes_on():
+def test_the_bar_stays_full_while_it_continues():
     trainer = trained([0.1, 0.2, 0.3, 0.4, 0.3, 0.2, 0.1])
     assert (trainer.progress.epoch, trainer.done) == (6, 1.0)
 
 
-def test_a_training_that_was_stopped_while_it_went_on_goes_on_with_the_patience_it_had():
+def test_a_training_that_was_stopped_while_it_went_on_continues_with_the_patience_it_had():
     scores = [0.1, 0.2, 0.3, 0.4, 0.5, 0.4, 0.3, 0.2]
     first, second = trainer_of(scores), trainer_of(scores[6:])
 

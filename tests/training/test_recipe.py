@@ -24,7 +24,7 @@ def test_small_data_get_more_epochs_and_smaller_batches(train, batch, epochs, pa
     assert (config.batch_size, config.epochs, config.patience) == (batch, epochs, patience)
 
 
-def test_what_somebody_sets_stands_even_if_it_is_the_fallback():
+def test_what_somebody_sets_is_kept_even_if_it_is_the_fallback():
     config = recipe(270, epochs=8, batch_size=64, patience=3)
     assert (config.epochs, config.batch_size, config.patience) == (8, 64, 3)
 

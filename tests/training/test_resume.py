@@ -187,7 +187,7 @@ def never_stopped(reviews, tmp_path_factory, command):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
-def test_a_run_stopped_by_a_signal_goes_on_to_the_same_weights(
+def test_a_run_stopped_by_a_signal_ends_with_the_same_weights(
     number, code, reviews, never_stopped, tmp_path, command, monkeypatch
 ):
     out = tmp_path / "run"

@@ -53,7 +53,7 @@ def test_the_table_divides_the_time_of_the_steps(clock):
     }
 
 
-def test_time_in_other_threads_is_no_share_of_a_step(clock):
+def test_time_in_other_threads_is_not_a_share_of_a_step(clock):
     profile = Profile()
 
     def backward():

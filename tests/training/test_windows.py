@@ -44,7 +44,7 @@ def test_the_order_follows_from_the_seed_and_the_epoch(steps):
     assert first != list(WindowPlan(steps, config(seed=6), 3))
 
 
-def test_a_batch_can_be_asked_for_from_anywhere(steps):
+def test_a_batch_can_be_requested_from_anywhere(steps):
     """As a run does that is resumed."""
     plan, whole = WindowPlan(steps, config(), 0), list(WindowPlan(steps, config(), 0))
     assert [plan[number] for number in (700, 3, len(whole) - 1)] == [whole[700], whole[3], whole[-1]]

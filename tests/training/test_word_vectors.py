@@ -19,7 +19,7 @@ def texts(count=400):
     return [generator.choices(TOPICS[n % 2], k=8) for n in range(count)]
 
 
-def test_words_that_stand_in_the_same_company_are_near_each_other():
+def test_words_that_keep_the_same_company_are_near_each_other():
     matrix = word_vectors(texts(), 24, 4)
     names = [str(number) for number in range(24)]
     for number in (0, 5, 17):
@@ -52,7 +52,7 @@ def test_factors_are_those_of_an_exact_decomposition():
     torch.testing.assert_close(found @ found.T, torch.from_numpy(wanted @ wanted.T), rtol=0, atol=1e-3)
 
 
-def test_unknown_words_are_left_out_and_no_pair_crosses_two_texts():
+def test_unknown_words_are_skipped_and_no_pair_crosses_two_texts():
     # 0 and 1 meet in no text; -1 is a word that is not known.
     matrix = word_vectors([[0, 2, -1], [1, 3, -1], [0, 2], [1, 3]] * 5, 5, 4)
     assert abs(float(torch.nn.functional.cosine_similarity(matrix[0], matrix[1], dim=0))) < 1e-4

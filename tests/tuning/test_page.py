@@ -62,7 +62,7 @@ def test_a_study_without_a_score_has_a_page_too(opened):
     assert "no trial" in page and "<svg" not in page
 
 
-def test_without_matplotlib_a_sentence_stands_where_a_plot_would(opened, monkeypatch):
+def test_without_matplotlib_a_sentence_is_where_a_plot_would_be(opened, monkeypatch):
     study = opened(SEARCHED, only=True)
     play(study, lambda values: values["noise"])
     monkeypatch.setattr("seqkit.report.results.find_spec", lambda name: None)

@@ -108,7 +108,7 @@ def test_a_task_that_declares_nothing_is_searched_in_the_options_that_all_have()
     assert [*search_space(Config(), set(), [])] == ["learning_rate", "weight_decay", "batch_size"]
 
 
-def test_what_is_set_is_not_searched_unless_it_is_asked_for():
+def test_what_is_set_is_not_searched_unless_it_is_requested():
     assert [*search_space(Config(), {"learning_rate", "batch_size"}, [])] == ["weight_decay"]
     space = search_space(Config(), {"learning_rate", "batch_size", "size"}, ["size=8,16", "learning_rate"])
     assert [*space] == ["learning_rate", "weight_decay", "size"]

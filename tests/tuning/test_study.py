@@ -113,7 +113,7 @@ class StopIn(Callback):
             self.search.request_stop()
 
 
-def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(opened, searched):
+def test_a_search_that_was_stopped_continues_as_if_it_had_not_been(opened, searched):
     whole, cut = opened(TWO, "whole", only=True), opened(TWO, "cut", only=True)
     searched(whole, 9)
     ended = searched(cut, 9, callbacks=[StopIn(3)])
@@ -125,7 +125,7 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(opened, searche
     assert [trial.label for trial in going] == [*range(1, 10)]
 
 
-def test_a_trial_that_fails_is_recorded_and_the_study_goes_on(opened, searched):
+def test_a_trial_that_fails_is_recorded_and_the_study_continues(opened, searched):
     study = opened(["hidden-size=8,32,64"], task=Greedy(), only=True)
     # The values are three, so the study ends when each was tried.
     searched(study, 20)
@@ -138,7 +138,7 @@ def test_a_trial_that_fails_is_recorded_and_the_study_goes_on(opened, searched):
     assert [path.name for path in (study.folder / "trials").iterdir()] == ["0000"]
 
 
-def test_a_bug_is_no_result_and_a_study_whose_trials_all_fail_ends(opened, searched):
+def test_a_bug_is_not_a_result_and_a_study_whose_trials_all_fail_ends(opened, searched):
     with pytest.raises(ZeroDivisionError):
         searched(opened(task=Broken(), folder="bug"), 3)
     study = opened(["hidden-size=32,33"], folder="bad", hidden_size=32, task=Greedy())
@@ -148,7 +148,7 @@ def test_a_bug_is_no_result_and_a_study_whose_trials_all_fail_ends(opened, searc
     assert len(study.trials()) == 5
 
 
-def test_what_is_wrong_with_the_command_is_said_at_once(opened, searched):
+def test_what_is_wrong_with_the_command_is_reported_at_once(opened, searched):
     study = opened(select="acuracy")
     with pytest.raises(UsageError, match="did you mean 'accuracy'"):
         searched(study, 3)
@@ -292,7 +292,7 @@ def test_a_process_of_another_machine_is_given_up_when_it_has_been_silent(opened
     assert not second.worker.lives("nobody")
 
 
-def test_a_trial_that_another_process_gave_up_is_no_result(opened, searched):
+def test_a_trial_that_another_process_gave_up_is_not_a_result(opened, searched):
     study = opened()
 
     class GivenUp(Callback):

@@ -67,7 +67,7 @@ def test_sentences_of_a_document_stay_together_in_every_form(tmp_path, name):
     assert all(sentence.group == f"d{int(sentence.words[0][1:].split('x')[0]) // 2}" for sentence in splits.train)
 
 
-def test_sequences_of_a_person_stay_together_and_the_person_is_no_feature(tmp_path):
+def test_sequences_of_a_person_stay_together_and_the_person_is_not_a_feature(tmp_path):
     generator = random.Random(0)
     for n in range(12):
         rows = [f"{generator.random()},{'ab'[k % 2]},p{n // 2}" for k in range(4)]

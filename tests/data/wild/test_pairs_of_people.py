@@ -36,11 +36,11 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("content", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("name", ["pairs.tsv", "pairs.txt"])
-def test_the_sides_are_found_whatever_stands_beside_them(wild, name, content):
+def test_the_sides_are_found_whatever_is_beside_them(wild, name, content):
     assert sides(wild("translate", name, content)) == TWO
 
 
-def test_a_header_is_no_pair_and_a_pair_is_no_header(wild):
+def test_a_header_is_not_a_pair_and_a_pair_is_not_a_header(wild):
     reading = wild("translate", "pairs.tsv", "Text.\tTexte.\nText\tTexte\n")
     assert sides(reading) == [("Text.", "Texte."), ("Text", "Texte")]
 

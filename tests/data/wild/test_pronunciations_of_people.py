@@ -49,7 +49,7 @@ def test_ipa_is_cut_into_letters_with_their_marks_and_said(wild, written, phonem
     assert any(note.startswith("phonemes have no spaces between them") for note in reading.notes)
 
 
-def test_stress_stays_where_it_is_asked_for(wild):
+def test_stress_stays_where_it_is_requested(wild):
     assert sides(wild("g2p", "w.tsv", "water\tˈwɔːtə\nat\tæt\n", stress=True))[0] == ("water", "ˈw ɔː t ə")
     assert sides(wild("g2p", "w.tsv", "cat\tKAE1T\nat\tAE1T\n", stress=True)) == [("cat", "K AE1 T"), ("at", "AE1 T")]
 

@@ -76,6 +76,6 @@ def test_brackets_that_do_not_match_are_named(wild, content, message):
     assert wild("tag", "a.conll", content).error.startswith(message)
 
 
-def test_round_brackets_among_words_and_labels_are_no_spans(wild):
+def test_round_brackets_among_words_and_labels_are_not_spans(wild):
     reading = wild("tag", "a.conll", "( (\nword NN\n) )\n\nsome DT\nword NN\n\na DT\n( (\n")
     assert reading.examples[0].tags == ("(", "NN", ")")

@@ -143,7 +143,7 @@ ESCAPED = {
 
 
 @pytest.mark.parametrize("rows", ESCAPED.values(), ids=ESCAPED)
-def test_quotes_behind_a_backslash_are_quotes_where_none_is_doubled_and_a_note_says_so(found, rows):
+def test_quotes_after_a_backslash_are_quotes_where_none_is_doubled_and_a_note_says_so(found, rows):
     reading = found("sentiment", "a.csv", table(rows))
     meant = [(a[1:-1].replace('\\"', '"') if a[0] == '"' else a, b) for a, b in rows]
     assert reading.texts == sorted(meant)
@@ -440,7 +440,7 @@ def test_groups_that_are_not_there_are_named(found, content, message):
     assert found("sentiment", "a.csv", content, group_column="who").error.startswith(message)
 
 
-def test_vectors_are_split_by_groups_too_which_are_no_feature(found):
+def test_vectors_are_split_by_groups_too_which_are_not_features(found):
     rows = [(str(n), str(n * n % 7), "ab"[n % 2], f"p{n // 4}") for n in range(40)]
     reading = found("digit", "a.csv", table(rows, "x,y2,label,patient"), group_column="patient")
     assert [len(example.text.split()) for example in reading.splits.train[:1]] == [2]

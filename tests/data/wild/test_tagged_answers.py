@@ -124,7 +124,7 @@ def test_words_without_tags_are_read(tmp_path, name, content, words):
         ("a.txt", ""),
     ],
 )
-def test_texts_are_no_words(tmp_path, name, content):
+def test_texts_are_not_words(tmp_path, name, content):
     path = tmp_path / name
     path.write_text(content)
     assert not holds_words(TaggedSource(path, tagged=False))

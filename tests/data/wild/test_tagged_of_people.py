@@ -36,7 +36,7 @@ def pairs(reading):
 
 
 @pytest.mark.parametrize("number", range(len(COLUMNS)), ids=COLUMNS)
-def test_words_tags_and_sentences_are_found_whatever_stands_beside_them(wild, number):
+def test_words_tags_and_sentences_are_found_whatever_is_beside_them(wild, number):
     ending = (".conll", ".tsv", ".txt", ".iob2")[number % 4]
     reading = wild("tag", f"a{ending}", [*COLUMNS.values()][number])
     assert not reading.error
@@ -61,7 +61,7 @@ def test_spans_of_a_text_become_tags_of_its_words(wild, form):
         assert pairs(reading) == SPANNED
 
 
-def test_of_several_lists_the_longest_is_read_and_the_others_are_told(wild):
+def test_of_several_lists_the_longest_is_read_and_the_others_are_reported(wild):
     rows = [{"text": t, "spans": spans} for t, spans in TEXTS]
     reading = wild("tag", "a.json", json.dumps({"train": rows, "dev": rows[:1]}))
     assert pairs(reading) == SPANNED
@@ -74,7 +74,7 @@ def test_a_text_and_its_spans_as_a_pair(wild):
     assert pairs(wild("tag", "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))) == SPANNED
 
 
-def test_spans_that_fit_no_words_are_told(wild):
+def test_spans_that_fit_no_words_are_reported(wild):
     rows = [
         {"text": "Yorkshire is near.", "spans": [[0, 4, "LOC"]]},
         {"text": "New York Times", "spans": [[0, 8, "LOC"], [0, 14, "ORG"]]},
@@ -95,7 +95,7 @@ def test_lists_of_words_and_tags_are_found_under_the_usual_keys(wild, rows):
     assert pairs(reading) == SENTENCES
 
 
-def test_names_of_numbers_stand_beside_the_array(wild):
+def test_names_of_numbers_are_beside_the_array(wild):
     content = json.dumps({"version": 1, "tag_names": NAMES, "data": NUMBERED})
     assert pairs(wild("tag", "a.json", content)) == SENTENCES
 
@@ -123,7 +123,7 @@ def test_tags_that_are_numbers_get_their_names_from_a_file(wild, tmp_path, name)
     assert pairs(wild("tag", "a.conll", lines, **options)) == SENTENCES
 
 
-def test_numbers_without_names_are_told(wild):
+def test_numbers_without_names_are_reported(wild):
     reading = wild("tag", "a.jsonl", NUMBERED_LINES)
     assert any("the tags are numbers (0, 1, 2, 3, 4)" in n and "--tag-names" in n for n in reading.notes)
 
@@ -202,7 +202,7 @@ def test_a_word_of_a_no_break_space_is_a_word(wild):
 
 
 @pytest.mark.parametrize("column", ["NER", "misc:NER", "MISC.NER"])
-def test_tags_may_stand_among_the_features_of_a_treebank(wild, column):
+def test_tags_may_be_among_the_features_of_a_treebank(wild, column):
     assert pairs(wild("tag", "a.conllu", CONLLU, tag_column=column)) == SENTENCES
 
 
@@ -298,7 +298,7 @@ def test_words_that_look_like_lists_and_labels_that_look_like_numbers_of_words(w
     assert [s.tags for s in wild("tag", "a.conll", rows).examples] == [("0", "1", "2", "0", "0")] * 4
 
 
-def test_columns_taken_are_told(wild):
+def test_columns_taken_are_reported(wild):
     notes = wild("tag", "a.conll", COLUMNS["inner spans"]).notes
     assert any("words are column 2 of 4, tags column 3; choose others with --word-column" in n for n in notes)
     notes = wild("tag", "a.csv", TABLES["first row of a sentence names it"]).notes
@@ -309,7 +309,7 @@ def test_columns_taken_are_told(wild):
     assert not [n for n in wild("tag", "a.conll", COLUMNS["two"]).notes if "column" in n]
 
 
-def test_columns_can_be_asked_for_by_name_and_number(wild):
+def test_columns_can_be_requested_by_name_and_number(wild):
     content = COLUMNS["header of four"]
     for column in ("POS", "2", "-3"):
         reading = wild("tag", "a.conll", content, tag_column=column)

@@ -92,7 +92,7 @@ def test_no_gradient_crosses_a_chunk(options):
 
 
 @pytest.mark.parametrize("steps", [5, 1024])
-def test_a_text_is_scored_token_by_token_whatever_stands_beside_it(monkeypatch, steps):
+def test_a_text_is_scored_token_by_token_whatever_is_beside_it(monkeypatch, steps):
     monkeypatch.setattr(inputs, "STEPS", steps)
     head = model()
     texts = [Text(numbers(count, count), count, 0) for count in (17, 0, 1, 6)]

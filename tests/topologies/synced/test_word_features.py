@@ -161,5 +161,5 @@ def test_without_features_there_is_neither_a_file_nor_a_weight():
         (spans(), {"balance": 0.2}, False),
     ],
 )
-def test_labels_that_mark_spans_have_a_crf_unless_something_is_asked_for_that_it_has_not(rows, options, crf):
+def test_labels_that_mark_spans_have_a_crf_unless_something_is_requested_that_it_has_not(rows, options, crf):
     assert TASK.recipe(TagConfig(data="a.conll", **options), Splits(rows, rows, rows)).crf is crf

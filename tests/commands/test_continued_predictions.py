@@ -70,7 +70,7 @@ def names(folder):
 
 @pytest.mark.parametrize("kind", ["txt", "csv", "tsv", "json", "jsonl"])
 @pytest.mark.parametrize("as_json", [False, True])
-def test_a_prediction_that_was_killed_goes_on_to_the_same_bytes(kind, as_json, model, kill, tmp_path, capsys):
+def test_a_prediction_that_was_killed_ends_with_the_same_bytes(kind, as_json, model, kill, tmp_path, capsys):
     source, output, whole = (tmp_path / f"{name}.{kind}" for name in ("in", "out", "whole"))
     write(source)
     kill(request_of(source, output, as_json))
@@ -102,7 +102,7 @@ def test_answers_of_another_prediction_are_begun_anew(change, model, kill, tmp_p
     assert names(tmp_path) == ["in.txt", "out.txt", "whole.txt"]
 
 
-def test_when_a_row_is_mended_its_answers_go_on_in_the_same_batches(model, tmp_path, capsys):
+def test_when_a_row_is_fixed_its_answers_continue_in_the_same_batches(model, tmp_path, capsys):
     source, output, whole = (tmp_path / f"{name}.txt" for name in ("in", "out", "whole"))
     lines = [f"a {'very ' * n}fine film\n".encode() for n in range(9)]
     source.write_bytes(b"".join([*lines[:6], b"\xff\n"]))
