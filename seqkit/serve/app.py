@@ -58,8 +58,26 @@ def make_app(
     registry = Registry(paths, open_run or (lambda path: open_served(path, limits, device, cell)))
     service = Service(registry, limits, key or secrets.token_bytes(32))
     # Not a whole Starlette: errors are for the guard, which says them all in one way.
-    app = Router(_routes(service), lifespan=_lifespan(service))
+    app = Paths(Router(_routes(service), lifespan=_lifespan(service)))
     return Guard(app, service.metrics, token, is_local, limits.read_seconds)
+
+
+class Paths:
+    """A router behind a table: a POST to a path without a name in it is found at once."""
+
+    def __init__(self, router: Router) -> None:
+        self.router = router
+        routes = [route for route in router.routes if isinstance(route, Route) and "POST" in (route.methods or ())]
+        self.posts = {route.path: route for route in routes if "{" not in route.path}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        found = self.posts.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if found is None:
+            await self.router(scope, receive, send)
+        else:
+            scope["route"] = found
+            await found.app(scope, receive, send)
 
 
 class JsonEndpoint:
@@ -70,34 +88,34 @@ class JsonEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        with self.deadlines.within(self.seconds, self._late):
-            value = await self.function(scope, receive)
-        await send_json(send, value)
+        await send_json(send, await self.answer(scope, receive))
+
+    async def answer(self, scope: Scope, receive: Receive) -> Any:
+        """What the function gives."""
+        with self.deadlines.within(self.seconds, self._late) as scope["deadline"]:
+            return await self.function(scope, receive)
 
     def _late(self) -> Problem:
         return Problem(504, f"the model took more than {self.seconds:g} seconds; ask for less at a time")
 
 
-class EventEndpoint:
-    """An endpoint whose function gives the events that are sent, one after the other."""
-
-    def __init__(self, function: Answering) -> None:
-        self.function = function
+class EventEndpoint(JsonEndpoint):
+    """An endpoint whose function gives the events that are sent, one after the other, once it has the first."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        events = await self.function(scope, receive)
+        events = await self.answer(scope, receive)
         await StreamingResponse(events, media_type="text/event-stream")(scope, receive, send)
 
 
 def _routes(service: Service) -> list[Any]:
-    def answering(function: Answering) -> JsonEndpoint:
-        return JsonEndpoint(function, service.limits.seconds, service.deadlines)
+    def answering(function: Answering, kind: type[JsonEndpoint] = JsonEndpoint) -> JsonEndpoint:
+        return kind(function, service.limits.seconds, service.deadlines)
 
-    posts: dict[str, Any] = {
+    posts = {
         "predict": answering(service.predict),
         "explain": answering(service.explain),
-        "generate": EventEndpoint(service.generate),
+        "generate": answering(service.generate, EventEndpoint),
         "stream": answering(service.step),
     }
     routes: list[Any] = []

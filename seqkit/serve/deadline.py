@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
+from typing import NamedTuple
 
 _EVERY = 0.05
 """Seconds between two looks at what is open"""
@@ -46,6 +47,13 @@ class Deadlines:
             self._loop = None
 
 
+class Limit(NamedTuple):
+    """When a part of a task has to be done, and the error if it is not."""
+
+    ends: float
+    error: Callable[[], Exception]
+
+
 class Deadline:
     """One limit, as a context of the task that it is for."""
 
@@ -57,10 +65,21 @@ class Deadline:
         self._task: asyncio.Task[object] | None = None
         self.ends = 0.0
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Deadline:
         loop = asyncio.get_running_loop()
         self._task, self.ends = asyncio.current_task(), loop.time() + self._seconds
         self._deadlines.add(self, loop)
+        return self
+
+    def begin(self, seconds: float, error: Callable[[], Exception]) -> Limit:
+        """Another limit from now on, for a part of the task; returns the one before, for :meth:`end`."""
+        before = Limit(self.ends, self._error)
+        self.ends, self._error = asyncio.get_running_loop().time() + seconds, error
+        return before
+
+    def end(self, before: Limit) -> None:
+        """The limit before that part again."""
+        self.ends, self._error = before
 
     def expire(self) -> None:
         """Ends what is awaited inside."""

@@ -48,19 +48,24 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 0
+        began, status, start = time.perf_counter(), 0, None
         # So that the router raises what it does not find, for us to say.
         scope["app"] = self.app
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, start
             if message["type"] == "http.response.start":
-                status = message["status"]
-                message = {**message, "headers": [*message["headers"], *_SAFE]}
-            elif message["type"] == "websocket.accept":
+                # It is sent with the first part of the body: that takes one limit of time in place of two.
+                status, start = message["status"], message
+                start["headers"] = [*message["headers"], *_SAFE]
+                return
+            if message["type"] == "websocket.accept":
                 status = 101
             # Who asks and does not read would hold the answer, and a place among those that are written.
             with self._deadlines.within(self.send_seconds, ClientGone):
+                if start is not None:
+                    before, start = start, None
+                    await send(before)
                 await send(message)
 
         try:
@@ -72,7 +77,8 @@ class Guard:
             status = 499
         except Exception as error:  # any: whatever a request does, the service continues
             problem = problem_of(error)
-            if status == 0:
+            if status == 0 or start is not None:
+                start = None
                 await (
                     _refuse_socket(scope, send, problem) if scope["type"] == "websocket" else respond(answer, problem)
                 )

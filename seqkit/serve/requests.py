@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from starlette.types import Receive, Scope
 
-from seqkit.serve.deadline import Deadlines
+from seqkit.serve.deadline import Deadline
 from seqkit.serve.limits import Limits
 from seqkit.serve.problem import Problem
 
@@ -20,8 +20,10 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 def header(scope: Scope, name: bytes) -> str:
     """The value of a header, empty where there is none."""
-    value: bytes = next((value for key, value in scope["headers"] if key == name), b"")
-    return value.decode("latin-1")
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return ""
 
 
 def check_host(scope: Scope, is_local: bool) -> None:
@@ -54,13 +56,18 @@ def _protocol_token(scope: Scope) -> str:
     return next((name.removeprefix(prefix) for name in scope["subprotocols"] if name.startswith(prefix)), "")
 
 
-async def read_body(scope: Scope, receive: Receive, limits: Limits, deadlines: Deadlines) -> bytes:
-    """The body of a request; raises :class:`Problem` for one that is too large, or comes too slowly."""
+async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+    """The body of a request; raises :class:`Problem` for one that is too large, or comes too slowly.
+
+    ``scope["deadline"]`` is that of the answer, which waits for the body.
+    """
     said = header(scope, b"content-length")
     if said.isdigit() and len(said) < 20 and int(said) > limits.body_bytes:
         raise _too_large(limits)
-    with deadlines.within(limits.read_seconds, _too_slow):
-        parts = await _parts(receive, limits.body_bytes)
+    deadline: Deadline = scope["deadline"]
+    answer = deadline.begin(limits.read_seconds, _too_slow)
+    parts = await _parts(receive, limits.body_bytes)
+    deadline.end(answer)
     if sum(map(len, parts)) > limits.body_bytes:
         raise _too_large(limits)
     return b"".join(parts)

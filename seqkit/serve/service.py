@@ -64,7 +64,7 @@ class Service:
 
     async def predict(self, scope: Scope, receive: Receive) -> dict[str, Any]:
         """Answers one input, or many."""
-        body = await read_body(scope, receive, self.limits, self.deadlines)
+        body = await read_body(scope, receive, self.limits)
         content_type = header(scope, b"content-type")
         if is_upload(content_type):
             request = upload(content_type, body, self._run_of(scope, {})[1])
@@ -145,7 +145,7 @@ class Service:
         }
 
     async def _json(self, scope: Scope, receive: Receive, fields: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
-        body = await read_body(scope, receive, self.limits, self.deadlines)
+        body = await read_body(scope, receive, self.limits)
         request = read_json(header(scope, b"content-type"), body, self.limits)
         check_fields(request, fields)
         return request
