@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from seqkit.config import from_data, option
 from seqkit.data import Splits
@@ -67,7 +68,7 @@ class G2P(Delayed[G2PConfig]):
     output_name = "phonemes"
     rules = Recipe(steps=2500, least_batch=32, most_batch=256, least_epochs=12, patience=3)
 
-    def read_source(self, config: G2PConfig, data: str, notes: list[str]) -> Iterable[Pair]:
+    def read_source(self, config: G2PConfig, data: str | Path, notes: list[str]) -> Iterable[Pair]:
         """The words of the dictionary, or of a file."""
         if data != _DEFAULT:
             return pronunciations(super().read_source(config, data, notes), notes, config.stress)

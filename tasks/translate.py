@@ -113,7 +113,7 @@ class Translate(Delayed[TranslateConfig]):
         """Pairs to evaluate on, of two files with matching lines."""
         return usable(_turned(config, read_parallel(source, target, config.encoding)), config.max_characters, notes)
 
-    def each_example(self, config: TranslateConfig, data: str, notes: list[str]) -> Iterator[Pair]:
+    def each_example(self, config: TranslateConfig, data: str | Path, notes: list[str]) -> Iterator[Pair]:
         """The pairs of a file, or of two with matching lines, one after the other."""
         if config.valid_source or config.test_source:
             raise UsageError("the data are too large to be read as a whole: give --valid-data and --test-data instead")
@@ -122,7 +122,7 @@ class Translate(Delayed[TranslateConfig]):
             return super().each_example(config, data, notes)
         return each_usable(pairs, config.max_characters, notes)
 
-    def read_source(self, config: TranslateConfig, data: str, notes: list[str]) -> Iterable[Pair]:
+    def read_source(self, config: TranslateConfig, data: str | Path, notes: list[str]) -> Iterable[Pair]:
         """The strings of the interface, or the pairs of a file, in the direction of the task."""
         pairs = interface_strings() if data == _DEFAULT else super().read_source(config, data, notes)
         return _turned(config, pairs)

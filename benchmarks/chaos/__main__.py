@@ -17,6 +17,7 @@ from benchmarks.chaos.fuzz import fuzz
 from benchmarks.chaos.guided import guide
 from benchmarks.chaos.kills import Tally, disturb
 from benchmarks.chaos.memory import starve
+from benchmarks.chaos.ranks import disturb_ranks
 from benchmarks.chaos.readers import READERS
 from benchmarks.chaos.subjects import SUBJECTS, TASKS
 from benchmarks.chaos.targets import TARGETS
@@ -88,6 +89,7 @@ def _command(
 
 _command("kills", disturb, 200, "kills", {**TARGETS, **SUBJECTS})
 _command("windows", interrupt_end, 200, "kills", TARGETS)
+_command("ranks", disturb_ranks, 50, "kills of a rank", SUBJECTS, "run sentiment")
 _command("writers", contend, 100, "pauses and kills", SUBJECTS, "run")
 _command("full", fill, 400, "full at a write", SUBJECTS)
 _command("disk", fill_disk, 200, "full disks", SUBJECTS)

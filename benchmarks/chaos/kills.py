@@ -14,7 +14,7 @@ from benchmarks.chaos.children import Child, Ended, call, counting, killed_at, w
 from benchmarks.chaos.contents import differences, left_over
 from benchmarks.chaos.subjects import Subject
 
-_TRIES = 20
+TRIES = 20
 """Of going on with one command, after which it counts as a dead end"""
 
 
@@ -103,7 +103,7 @@ def _bring_to_end(
     whole: Undisturbed, tally: Tally, kills: int, moment: Callable[[], float], generator: random.Random
 ) -> bool:
     words, done = whole.subject.words(whole.folder), None
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         disturbing = tally.disturbed < kills
         if not disturbing:
             done = call(words, whole.scratch)

@@ -69,6 +69,32 @@ def _task_command(task: AnyTask) -> click.Command:
     )
 
 
+def print_indexed(task: AnyTask, config: TrainingConfig) -> bool:
+    """Indexes the rows of a file that is larger than memory, and says so; False for data that have no such rows."""
+    from seqkit.commands.terminal import wrapped
+    from seqkit.data.indexed import EscapedQuotes, row_index
+    from seqkit.runs.sizes import large_rows
+
+    if (found := large_rows(task, config)) is None:
+        return False
+    path, head = found
+    echo(wrapped(f"{path} is larger than memory, so its rows are read when they are needed"), err=True)
+    said = time.monotonic()
+
+    def say(size: int) -> None:
+        nonlocal said
+        if time.monotonic() - said > _SECONDS:
+            said = time.monotonic()
+            echo(f"{_size(size)} of {_size(path.stat().st_size)} looked through", err=True)
+
+    try:
+        row_index(path, head, say)
+    except EscapedQuotes:
+        echo(wrapped("quotes in it have backslashes before them, so that rows depend on those above"), err=True)
+        return False
+    return True
+
+
 def print_prepared(task: AnyTask, config: TrainingConfig, folder: Path) -> None:
     """Prepares the data of a run that are larger than memory, and says so; those of an earlier attempt are taken."""
     from seqkit.commands.terminal import wrapped

@@ -70,12 +70,18 @@ def _run(
 
 
 def _prepared(task: AnyTask, config: TrainingConfig, folder: Path, processes: Processes) -> TrainingConfig:
-    """The configuration with data too large for memory prepared beside the run's folder, by the first process."""
-    from seqkit.commands.prepare import print_prepared
+    """The configuration with data too large for memory indexed or prepared beside the run's folder.
+
+    The first process does it.
+    """
+    from seqkit.commands.prepare import print_indexed, print_prepared
     from seqkit.runs.places import check_free
-    from seqkit.runs.preparing import exceeds_memory, read_prepared
+    from seqkit.runs.preparing import read_prepared
+    from seqkit.runs.sizes import exceeds_memory
 
     if not exceeds_memory(task, config):
+        return config
+    if processes.share(b"rows" if processes.first and print_indexed(task, config) else b""):
         return config
     beside = folder.with_name(f"{folder.name}.data")
     if processes.first:

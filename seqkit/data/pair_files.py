@@ -41,7 +41,7 @@ _SURELY_SOURCE, _SURELY_TARGET = {"source", "src"}, {"target", "tgt", "trg"}
 """Names that no pair of texts has on its two sides, whatever is beside them"""
 _COMMENT = ";;;"
 _TABLES = tuple(ending for ending, kind in FORMATS.items() if kind != "tsv")
-_SAMPLE = 500
+LAYOUT_LINES = 500
 """Lines from which the layout of a file follows."""
 _MOSTLY = 0.9
 _SYMBOL = 4
@@ -81,18 +81,23 @@ def read_pairs(
         DataError: with file:line for a line without a tab, and for one with more fields than the others.
         UsageError: for columns that do not exist or that no name tells.
     """
-    named = header or source_column is not None or target_column is not None or bool(columns)
-    if named or format_ending(path) in _TABLES:
+    if header or has_named_columns(path, source_column, target_column, columns):
         form = FileForm(encoding, tuple(columns))
         yield from _named_columns(path, source_column, target_column, form, [] if notes is None else notes)
         return
     lines = _fields(path, encoding, symbols)
-    sample = list(islice(lines, _SAMPLE))
+    sample = list(islice(lines, LAYOUT_LINES))
     if not sample:
         raise DataError(
             "there is no pair in the file; a line is a source, a tab and a target", _top(path), of_row=False
         )
     yield from _by_position(chain(sample, lines), _layout(sample, symbols))
+
+
+def has_named_columns(path: Path, source_column: str | None, target_column: str | None, columns: Sequence[str]) -> bool:
+    """Whether the pairs of a file are in columns with names; else they are on lines."""
+    named = source_column is not None or target_column is not None or bool(columns)
+    return named or format_ending(path) in _TABLES
 
 
 def _top(path: Path) -> SourceLocation:
@@ -244,7 +249,7 @@ def unnamed_fields(path: Path, form: FileForm) -> tuple[str, ...]:
     if format_ending(path) in _TABLES:
         return ()
     lines = (_Fields(at, line.split("\t")) for at, line in read_lines(path, encoding=form.encoding) if line.strip())
-    sample = list(islice(lines, _SAMPLE))
+    sample = list(islice(lines, LAYOUT_LINES))
     if not sample or _names_a_side(sample[0].values):
         return ()
     fields = _usual_count(sample)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
@@ -18,7 +18,7 @@ HELD_OUT = 20_000
 """Examples of the validation split, and of the test split, at most: both are held in memory, and scored as a whole."""
 _FIRST = 2000
 """Examples whose size says about how many there are."""
-_LABELS = 10_000
+LABELS = 10_000
 """Labels of which an example is remembered, at most; data with more of them have no classes."""
 
 
@@ -39,16 +39,14 @@ class Divider:
         self, writer: FolderWriter, key: Callable[[Any], Any], seed: int, shares: dict[str, float], most: int
     ) -> None:
         self.writer, self._key, self._shares, self._most = writer, key, shares, most
-        self._salt = seed.to_bytes(8, "little", signed=True)
+        self._seed = seed
         self.firsts = dict[str, int]()
         self.known: dict[str, dict[str, Any]] = {"valid": {}, "test": {}}
         self._kept: dict[bytes, str] = {}
 
     def add(self, example: Any) -> None:
         """Writes one more."""
-        hashed = hashlib.blake2b(repr(self._key(example)).encode("utf-8", "surrogatepass"), digest_size=16)
-        hashed.update(self._salt)
-        split = self._split_of(hashed.digest(), example)
+        split = self._split_of(hash_of_input(self._key(example), self._seed), example)
         if split == "train":
             remember_labels(self.firsts, example, self.writer.add(split, example))
         else:
@@ -64,21 +62,36 @@ class Divider:
         # Only inputs that chance would hold out have to be remembered, and of these there are not many.
         if digest in self._kept:
             return self._kept[digest]
-        chance, below = int.from_bytes(digest[:8], "little") / 2**64, 0.0
-        for split, share in self._shares.items():
-            below += share
-            if chance < below:
-                full = self.writer.count(split) >= self._most
-                new = any(label not in self.firsts for label in labels_of(example))
-                self._kept[digest] = "train" if full or new else split
-                return self._kept[digest]
-        return "train"
+        split = split_by_chance(digest, self._shares)
+        if split == "train":
+            return split
+        full = self.writer.count(split) >= self._most
+        new = any(label not in self.firsts for label in labels_of(example))
+        self._kept[digest] = "train" if full or new else split
+        return self._kept[digest]
+
+
+def hash_of_input(key: Any, seed: int) -> bytes:
+    """What decides which split an input is in."""
+    hashed = hashlib.blake2b(repr(key).encode("utf-8", "surrogatepass"), digest_size=16)
+    hashed.update(seed.to_bytes(8, "little", signed=True))
+    return hashed.digest()
+
+
+def split_by_chance(digest: bytes, shares: Mapping[str, float]) -> str:
+    """The split that a hash falls into, of shares from 0 to 1; the rest is training."""
+    chance, below = int.from_bytes(digest[:8], "little") / 2**64, 0.0
+    for split, share in shares.items():
+        below += share
+        if chance < below:
+            return split
+    return "train"
 
 
 def remember_labels(firsts: dict[str, int], example: Any, number: int) -> None:
     """Notes the number of an example for each of its labels that none before had."""
     for label in labels_of(example):
-        if label not in firsts and len(firsts) < _LABELS:
+        if label not in firsts and len(firsts) < LABELS:
             firsts[label] = number
 
 
@@ -114,7 +127,7 @@ def divide(
     shares = {
         split: min(getattr(config, f"{split}_fraction"), most / about) for split, data in given.items() if not data
     }
-    divider = Divider(writer, _key_of(task, config), config.seed_of_splits, shares, most)
+    divider = Divider(writer, key_of(task, config), config.seed_of_splits, shares, most)
     for number, example in enumerate(chain(first, examples), 1):
         divider.add(example)
         if number % 10_000 == 0:
@@ -133,7 +146,8 @@ def reading(task: AnyTask, config: TrainingConfig, data: str, notes: list[str]) 
     return task.each_example(config, data, notes)
 
 
-def _key_of(task: AnyTask, config: TrainingConfig) -> Callable[[Any], Any]:
+def key_of(task: AnyTask, config: TrainingConfig) -> Callable[[Any], Any]:
+    """Of an example, what equal inputs have in common."""
     if getattr(config, "group_column", None):
         return lambda example: example.group
     return lambda example: input_key(task, example)
@@ -150,7 +164,7 @@ def _check(task: AnyTask, writer: FolderWriter, divider: Divider) -> None:
     if task.topology == "many to one":
         for split, known in divider.known.items():
             for label, example in known.items():
-                if label not in divider.firsts and len(divider.firsts) < _LABELS:
+                if label not in divider.firsts and len(divider.firsts) < LABELS:
                     what = f"label {shown(label)} is in the {split} split alone; correct it or add examples"
                     raise DataError(what, example.location)
 

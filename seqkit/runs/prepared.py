@@ -12,6 +12,8 @@ from seqkit.config import TrainingConfig, options_of
 from seqkit.data import Splits
 from seqkit.data.prepared import MANIFEST, PreparedFolder, StoredExamples, is_prepared, open_prepared
 from seqkit.errors import UsageError
+from seqkit.runs.indexed import EscapedQuotes, indexed_splits
+from seqkit.runs.sizes import large_rows
 from seqkit.topologies import AnyTask
 
 C = TypeVar("C", bound=TrainingConfig)
@@ -32,12 +34,27 @@ def read_splits(task: AnyTask, config: TrainingConfig, notes: list[str]) -> Spli
     """The data of a configuration: what :meth:`Task.read` reads, or a prepared data set."""
     folder = folder_of(task, config)
     if folder is None:
-        splits: Splits[Any] = task.read(config, notes)
-        return splits
+        return _read_rows(task, config, notes) or _read_whole(task, config, notes)
     notes.extend(folder.facts["notes"])
     for path in folder.changed_sources():
         notes.append(f"{path} has changed since it was prepared in {folder.path}, which has it as it was")
     return folder.splits(task.example_types, config.seed)
+
+
+def _read_whole(task: AnyTask, config: TrainingConfig, notes: list[str]) -> Splits[Any]:
+    splits: Splits[Any] = task.read(config, notes)
+    return splits
+
+
+def _read_rows(task: AnyTask, config: TrainingConfig, notes: list[str]) -> Splits[Any] | None:
+    """The splits of a file of rows that is larger than memory; None for any other."""
+    found = large_rows(task, config)
+    if found is None:
+        return None
+    try:
+        return indexed_splits(task, config, *found, notes)
+    except EscapedQuotes:
+        return None
 
 
 def checked_splits(task: AnyTask, config: TrainingConfig, notes: list[str]) -> Splits[Any]:
@@ -47,7 +64,7 @@ def checked_splits(task: AnyTask, config: TrainingConfig, notes: list[str]) -> S
     training examples in memory, where these are stored.
     """
     splits, data = read_splits(task, config, notes), getattr(config, "data", None)
-    if not is_prepared(data):
+    if not is_prepared(data) and not isinstance(splits.train, StoredExamples):
         stop_at_problems(task, splits, notes, data)
     for name in ("teacher", "unlabelled"):
         if isinstance(splits.train, StoredExamples) and getattr(config, name, None):

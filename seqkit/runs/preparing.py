@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,12 @@ from seqkit.runs.dividing import HELD_OUT, divide, remember_labels
 from seqkit.runs.fingerprint import fingerprint
 from seqkit.runs.prepared import options_read
 from seqkit.runs.session import absolute_paths
+from seqkit.runs.sizes import data_files, unpacked_size
 from seqkit.topologies import AnyTask, ReadsOneByOne
 from seqkit.version import __version__
 
 LARGE = 128 << 20
 """Bytes of data that are read as a whole. Larger ones are read one example after the other."""
-IN_MEMORY = 512 << 20
-"""Bytes of data that a run reads into memory; larger ones are prepared for it."""
-_PACKED = 4
-"""How much larger a compressed file is, about, than it looks"""
 
 
 def prepare_data(
@@ -56,21 +53,14 @@ def prepare_data(
         raise UsageError(f"{config.data} is prepared already; run it: seqkit run {task.name} {config.data}")  # type: ignore[attr-defined]
     config = absolute_paths(task, config)
     with FolderWriter(out, task.example_types) as writer:
-        sources = [state_of(path) for path in _files(task, config)]
-        if sum(map(_unpacked, sources)) <= LARGE or not isinstance(task, ReadsOneByOne):
+        sources = [state_of(path) for path in data_files(task, config)]
+        if sum(map(unpacked_size, sources)) <= LARGE or not isinstance(task, ReadsOneByOne):
             return _prepare_whole(task, config, writer, sources, notes)
         # The split files are small beside the data.
-        size = _unpacked(sources[0])
+        size = unpacked_size(sources[0])
         firsts, config = divide(task, config, writer, size, most, notes, progress)
         facts = {"firsts": firsts, "sources": sources, "notes": notes, **_about(task, config)}
         return writer.complete(facts, {name: (writer.count(name), "examples") for name in SPLIT_NAMES})
-
-
-def exceeds_memory(task: AnyTask, config: TrainingConfig) -> bool:
-    """Whether the data of a run are so large that they have to be prepared."""
-    if not isinstance(task, ReadsOneByOne) or is_prepared(getattr(config, "data", None)):
-        return False
-    return sum(_unpacked(state_of(path)) for path in _files(task, config)) > IN_MEMORY
 
 
 def read_prepared(task: AnyTask, config: TrainingConfig, folder: Path) -> TrainingConfig:
@@ -80,7 +70,7 @@ def read_prepared(task: AnyTask, config: TrainingConfig, folder: Path) -> Traini
     """
     config = absolute_paths(task, config)
     prepared = [source["path"] for source in open_prepared(folder, task.name).facts["sources"]]
-    if prepared != [str(path) for path in _files(task, config)]:
+    if prepared != [str(path) for path in data_files(task, config)]:
         raise UsageError(f"{folder} has other data; remove it, or choose another folder with --out")
     files: Any = {
         name: None if entry.optional else entry.default
@@ -103,12 +93,6 @@ def _prepare_whole(
     return writer.complete({**facts, **_about(task, task.recipe(config, splits))}, amounts)
 
 
-def _unpacked(source: dict[str, Any]) -> int:
-    """About how many bytes a file has, once it is unpacked."""
-    packed = Path(source["path"]).suffix.lower() in (".gz", ".bz2", ".xz", ".zst", ".zip", ".parquet", ".feather")
-    return int(source["size"]) * (_PACKED if packed else 1)
-
-
 def _about(task: AnyTask, config: TrainingConfig) -> dict[str, Any]:
     return {"task": task.name, "version": __version__, "options": dict(options_read(task, config))}
 
@@ -122,11 +106,3 @@ def _write(writer: FolderWriter, splits: Splits[Any]) -> list[int]:
             if name == "train":
                 remember_labels(firsts, example, number)
     return sorted(set(firsts.values()))
-
-
-def _files(task: AnyTask, config: TrainingConfig) -> Iterator[Path]:
-    """The files and folders that a configuration reads."""
-    for name, entry in options_of(type(config)).items():
-        value = getattr(config, name)
-        if (name == "data" or entry.limits.get("reads")) and entry.names_file(value) and value not in task.data_sets:
-            yield Path(value)

@@ -20,6 +20,7 @@ from seqkit.topologies.powers import (
     Pretrains,
     ReadsOneByOne,
     ReadsParallel,
+    ReadsRows,
     Streams,
     Tunes,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Pretrains",
     "ReadsOneByOne",
     "ReadsParallel",
+    "ReadsRows",
     "Snapshot",
     "Stream",
     "Streams",

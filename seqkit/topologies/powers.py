@@ -17,6 +17,7 @@ from seqkit.data import SourceLocation
 
 if TYPE_CHECKING:
     from seqkit.data import Splits
+    from seqkit.data.indexed import RowHead
     from seqkit.data.readers import FileForm
     from seqkit.graphs import Exported
     from seqkit.search import Sampling
@@ -54,12 +55,28 @@ class Passage(NamedTuple):
 class ReadsOneByOne(Protocol):
     """Reads data that are larger than memory: ``seqkit prepare``."""
 
-    def each_example(self, config: Any, data: str, notes: list[str]) -> Iterator[Any]:
+    def each_example(self, config: Any, data: Any, notes: list[str]) -> Iterator[Any]:
         """The examples of a file, one after the other, in memory that does not grow with it; ``notes`` is complete at
         the end.
 
         Raises :class:`UsageError` for options that need all examples at once.
         """
+        ...
+
+
+@runtime_checkable
+class ReadsRows(ReadsOneByOne, Protocol):
+    """Has files with an example in each row, whatever rows are around it: these are read by an index.
+
+    ``each_example`` then takes a path, too, which opens as some of the rows. Examples have a ``location``.
+    """
+
+    def row_head(self, config: Any, path: Path) -> RowHead | None:
+        """How a file is cut into rows; None for one that is written otherwise."""
+        ...
+
+    def decided(self, config: Any, path: Path) -> Any:
+        """The configuration with whatever the first rows of a file decide for all."""
         ...
 
 

@@ -208,6 +208,8 @@ class ShardedGradient:
             rows = torch.stack([torch.cat([tensor.flatten() for tensor in tensors]) for tensors in sums])
             pieces = self.processes.sum(rows).split([tensor.numel() for tensor in whole])
             whole = [piece.view_as(tensor) for piece, tensor in zip(pieces, whole, strict=True)]
+        # As they arrive from other processes: the norm of a tensor is added up in the order of its memory.
+        whole = [tensor.contiguous() for tensor in whole]
         gradients = zip(whole, used.tolist(), strict=False)
         return [gradient if use else None for gradient, use in gradients], whole[len(parameters) :]
 

@@ -43,17 +43,22 @@ class StoredItems(Sequence[Any]):
     def __getitem__(self, number: slice) -> list[Any]: ...
     def __getitem__(self, number: int | slice) -> Any:
         if isinstance(number, slice):
-            return [self.encode(example) for example in self.examples[number]]
+            return self.read(range(*number.indices(len(self))))
         return self.encode(self.examples[number])
+
+    def read(self, numbers: Sequence[int]) -> list[Any]:
+        """The items of some numbers, whose examples are read together."""
+        return [self.encode(example) for example in self.examples.read(numbers)]
 
     def steps(self, length: Callable[[Any], int]) -> np.ndarray:
         """About how many steps each item takes, (N) of uint32: as many to a byte as items of a sample take.
 
         No item is taken to be longer than the longest of the sample, for codecs cut what is longer than they read.
         """
-        sample = self.examples.sample[:: max(1, len(self.examples.sample) // _MEASURED)]
+        every = max(1, len(self.examples.sample) // _MEASURED)
+        numbers, sample = self.examples.drawn[::every], self.examples.sample[::every]
         lengths = [length(self.encode(example)) for example in sample]
-        sizes = [len(self.examples.forms.write(example)) for example in sample]
+        sizes = self.examples.sizes_of(numbers, sample)
         steps = self.examples.sizes * (sum(lengths) / max(1, sum(sizes)))
         return np.clip(np.rint(steps), 1, max(1, *lengths, 1)).astype(np.uint32)
 
@@ -80,7 +85,7 @@ class WindowBatches:
 
     def batch(self, group: Sequence[int], carried: Mapping[str, Tensor] | None = None) -> Any:
         """See :class:`Batches`."""
-        return self.collator.collate([self.items[number] for number in group])
+        return self.collator.collate(self.items.read(group))
 
 
 class WindowPlan(Sequence[list[int]]):

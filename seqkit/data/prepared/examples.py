@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar, overload
@@ -15,6 +16,8 @@ from seqkit.data.splits import Splits
 from seqkit.errors import SeqkitError
 
 T = TypeVar("T")
+_TOGETHER = 1000
+"""Examples that are read at a time by who reads many"""
 
 
 class Sample(list[T], Generic[T]):
@@ -30,17 +33,75 @@ class Sample(list[T], Generic[T]):
         self.of = of
 
 
-class StoredExamples(Sequence[T], Generic[T]):
+class StoredExamples(Sequence[T], ABC, Generic[T]):
     """A split of which each example is read when it is requested; it is a sequence like a list of them.
 
     Args:
-        rows: the examples as bytes.
-        forms: reads them.
         fingerprint: of the data set.
         size: how much the split has and of what, as a task says it.
         firsts: the numbers of examples that have the labels, one for each, so that a sample knows all of them.
         sample_bytes: how much is learned from: vocabulary, n-grams, the baseline.
         seed: draws the sample.
+    """
+
+    def __init__(
+        self, fingerprint: str, size: tuple[int, str], firsts: Sequence[int], sample_bytes: int, seed: int
+    ) -> None:
+        self.fingerprint, self.size = fingerprint, size
+        self._firsts, self._sample_bytes, self._seed = firsts, sample_bytes, seed
+
+    @abstractmethod
+    def read(self, numbers: Sequence[int]) -> list[T]:
+        """The examples of some numbers, in their order."""
+
+    @abstractmethod
+    def _sizes(self) -> np.ndarray: ...
+
+    @abstractmethod
+    def sizes_of(self, numbers: Sequence[int], examples: Sequence[T]) -> list[int]:
+        """The bytes of some examples, as those that steps are estimated from."""
+
+    @overload
+    def __getitem__(self, number: int) -> T: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[T]: ...
+    def __getitem__(self, number: int | slice) -> T | list[T]:
+        if isinstance(number, slice):
+            return self.read(range(*number.indices(len(self))))
+        if not -len(self) <= number < len(self):
+            raise IndexError(number)
+        return self.read([number % len(self)])[0]
+
+    def __iter__(self) -> Iterator[T]:
+        for first in range(0, len(self), _TOGETHER):
+            yield from self.read(range(first, min(len(self), first + _TOGETHER)))
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """The bytes of each example, (N)."""
+        return self._sizes()
+
+    @cached_property
+    def drawn(self) -> list[int]:
+        """The numbers of the sample."""
+        average = max(1.0, float(self.sizes.mean()))
+        wanted = min(len(self), max(1, int(self._sample_bytes / average)))
+        return sorted({*random.Random(self._seed).sample(range(len(self)), wanted), *self._firsts})
+
+    @cached_property
+    def sample(self) -> Sample[T]:
+        """Examples drawn at random, and one for each label, in the order of the split."""
+        stretches = (self.drawn[first : first + _TOGETHER] for first in range(0, len(self.drawn), _TOGETHER))
+        return Sample([example for numbers in stretches for example in self.read(numbers)], len(self))
+
+
+class PreparedExamples(StoredExamples[T]):
+    """A split of a prepared data set.
+
+    Args:
+        rows: the examples as bytes.
+        forms: reads them.
+        fingerprint, size, firsts, sample_bytes, seed: as of :class:`StoredExamples`.
     """
 
     def __init__(
@@ -53,40 +114,25 @@ class StoredExamples(Sequence[T], Generic[T]):
         sample_bytes: int,
         seed: int,
     ) -> None:
-        self.rows, self.forms, self.fingerprint, self.size = rows, forms, fingerprint, size
-        self._firsts, self._sample_bytes, self._seed = firsts, sample_bytes, seed
+        super().__init__(fingerprint, size, firsts, sample_bytes, seed)
+        self.rows, self.forms = rows, forms
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    @overload
-    def __getitem__(self, number: int) -> T: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[T]: ...
-    def __getitem__(self, number: int | slice) -> T | list[T]:
-        if isinstance(number, slice):
-            return [self._read(self.rows.row(n), n) for n in range(*number.indices(len(self)))]
-        if not -len(self) <= number < len(self):
-            raise IndexError(number)
-        return self._read(self.rows.row(number % len(self)), number % len(self))
+    def read(self, numbers: Sequence[int]) -> list[T]:
+        """See :class:`StoredExamples`."""
+        return [self._read(self.rows.row(number), number) for number in numbers]
 
     def __iter__(self) -> Iterator[T]:
         return (self._read(row, number) for number, row in enumerate(self.rows.all()))
 
-    @cached_property
-    def sizes(self) -> np.ndarray:
-        """The bytes of each example, (N)."""
+    def _sizes(self) -> np.ndarray:
         return self.rows.sizes()
 
-    @cached_property
-    def sample(self) -> Sample[T]:
-        """Examples drawn at random, and one for each label, in the order of the split."""
-        return Sample([self[number] for number in self._drawn()], len(self))
-
-    def _drawn(self) -> list[int]:
-        average = max(1.0, float(self.sizes.mean()))
-        wanted = min(len(self), max(1, int(self._sample_bytes / average)))
-        return sorted({*random.Random(self._seed).sample(range(len(self)), wanted), *self._firsts})
+    def sizes_of(self, numbers: Sequence[int], examples: Sequence[T]) -> list[int]:
+        """Without their checksums."""
+        return [len(self.forms.write(example)) for example in examples]
 
     def _read(self, row: bytes, number: int) -> T:
         try:
@@ -111,5 +157,5 @@ def count_of(examples: Sequence[Any]) -> int:
 
 def read_all(rows: Rows, forms: ExampleForms) -> list[Any]:
     """All examples of a split."""
-    stored: StoredExamples[Any] = StoredExamples(rows, forms, "", (len(rows), ""), (), 0, 0)
+    stored: PreparedExamples[Any] = PreparedExamples(rows, forms, "", (len(rows), ""), (), 0, 0)
     return list(stored)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqkit.data.prepared.examples import StoredExamples, read_all
+from seqkit.data.prepared.examples import PreparedExamples, read_all
 from seqkit.data.prepared.forms import ExampleForms
 from seqkit.data.prepared.rows import Rows
 from seqkit.data.splits import SPLIT_NAMES, Splits
@@ -76,10 +76,10 @@ class PreparedFolder:
             train = read_all(self._rows("train"), forms)
         return Splits(train, *(read_all(self._rows(name), forms) for name in ("valid", "test")))
 
-    def _stored(self, forms: ExampleForms, seed: int) -> StoredExamples[Any]:
+    def _stored(self, forms: ExampleForms, seed: int) -> PreparedExamples[Any]:
         of = self.facts["splits"]["train"]
         size, fingerprint = (of["amount"], of["unit"]), self.facts["fingerprint"]
-        return StoredExamples(self._rows("train"), forms, fingerprint, size, self.facts["firsts"], SAMPLE, seed)
+        return PreparedExamples(self._rows("train"), forms, fingerprint, size, self.facts["firsts"], SAMPLE, seed)
 
     def _rows(self, split: str) -> Rows:
         facts = self.facts["splits"][split]

@@ -78,6 +78,12 @@ def each_label_set(
         yield LabelSetExample(row.text, split_labels(row.target, mark), row.location, row.weight)
 
 
+def mark_in(path: Path, text_column: str | None, label_column: str | None, form: FileForm = PLAIN) -> str:
+    """What separates labels in the first rows of a file."""
+    rows = islice(each_text(path, _preparing(label_column), text_column, form=form), _LOOKED_AT)
+    return common_mark([row.target for row in rows if isinstance(row.target, str)])
+
+
 def _preparing(label_column: str | None) -> Prepare[tuple[str, ...] | str]:
     def prepare(columns: Sequence[str], header: SourceLocation) -> Parse[tuple[str, ...] | str]:
         names = split_names(columns, label_column)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, TypeVar
 
 from seqkit.answers.written import Translated
 from seqkit.data import SourceLocation, Splits
-from seqkit.data.pair_files import read_pairs, side_column, unnamed_fields
+from seqkit.data.indexed import RowHead, lines_head, table_head
+from seqkit.data.pair_files import LAYOUT_LINES, has_named_columns, read_pairs, side_column, unnamed_fields
 from seqkit.data.pairs import Pair, each_usable, usable
 from seqkit.data.readers import FileForm
 from seqkit.errors import UsageError
@@ -71,10 +72,13 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
     output_name: ClassVar[str] = "text"
     """What a written text is called in JSON"""
 
-    def read_source(self, config: C, data: str, notes: list[str]) -> Iterable[Pair]:
-        """The pairs of a data set or file; override it for data sets, and leave files to this one."""
+    def read_source(self, config: C, data: str | Path, notes: list[str]) -> Iterable[Pair]:
+        """The pairs of a data set or file; override it for data sets, and leave files to this one.
+
+        A path that is no text opens as some rows of its file, see :class:`~seqkit.topologies.powers.ReadsRows`.
+        """
         return read_pairs(
-            Path(data),
+            Path(data) if isinstance(data, str) else data,
             config.source_column,
             config.target_column,
             config.encoding,
@@ -84,7 +88,20 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
             header=config.group_column is not None,
         )
 
-    def each_example(self, config: C, data: str, notes: list[str]) -> Iterator[Pair]:
+    def row_head(self, config: C, path: Path) -> RowHead | None:
+        """How the pairs of a file are cut, see :class:`~seqkit.topologies.powers.ReadsRows`."""
+        if self.writes_symbols:
+            # How a dictionary writes phonemes shows in the whole of it.
+            return None
+        if has_named_columns(path, config.source_column, config.target_column, config.form.columns):
+            return table_head(path, config.form)
+        return lines_head(path, config.encoding, LAYOUT_LINES)
+
+    def decided(self, config: C, path: Path) -> C:
+        """As it is, see :class:`~seqkit.topologies.powers.ReadsRows`: the head of the rows shows how they are read."""
+        return config
+
+    def each_example(self, config: C, data: str | Path, notes: list[str]) -> Iterator[Pair]:
         """The pairs of a file, one after the other, see :class:`~seqkit.topologies.powers.ReadsOneByOne`; those with
         one source are not joined.
         """

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from seqkit.data import SourceLocation, Splits
+from seqkit.data.indexed import RowHead, table_head
 from seqkit.data.prepared import count_of
-from seqkit.data.readers import TextPair, choose_text_columns, read_texts, target_in
+from seqkit.data.readers import TextPair, choose_text_columns, mark_in, read_texts, target_in
 from seqkit.data.vector_files import load_words
 from seqkit.data.vectors import read_vectors
 from seqkit.errors import UsageError
@@ -74,12 +75,22 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
             raise UsageError(f"{self.name} has no data set of its own; give --data: a CSV, TSV or JSONL file")
         return named_target(config.target).read(config, Path(data), notes)
 
-    def each_example(self, config: C, data: str, notes: list[str]) -> Iterator[Any]:
+    def row_head(self, config: C, path: Path) -> RowHead | None:
+        """How the rows of a table are cut, see :class:`~seqkit.topologies.powers.ReadsRows`."""
+        return table_head(path, config.form)
+
+    def decided(self, config: C, path: Path) -> C:
+        """With what stands between labels, see :class:`~seqkit.topologies.powers.ReadsRows`."""
+        if config.target != "labels" or config.label_separator:
+            return config
+        return replace(config, label_separator=mark_in(path, config.text_column, config.label_column, config.form))
+
+    def each_example(self, config: C, data: str | Path, notes: list[str]) -> Iterator[Any]:
         """The examples of a file, one after the other, see :class:`~seqkit.topologies.powers.ReadsOneByOne`."""
-        check_weight_column(config.weight_column, data, self.data_sets)
+        check_weight_column(config.weight_column, str(data), self.data_sets)
         if config.group_column:
             raise UsageError("--group-column needs all examples in memory, and the data are too large; leave it out")
-        name, path = config.target, Path(data)
+        name, path = config.target, Path(data) if isinstance(data, str) else data
         if name == AUTO:
             name = target_in(path, config.text_column, config.label_column, notes, config.form)
         return named_target(name).each(config, path, notes)
