@@ -58,7 +58,7 @@ def _table(name: str, kinds: dict[str, type[Cell]], measured: dict[str, Any]) ->
         f"{_ratio(measured, cell, 'inference')} | {_ratio(measured, cell, 'training')} |"
         for cell, kind in kinds.items()
     ]
-    head = "| cell | what it is | speed in inference | in training |\n|---|---|---|---|"
+    head = "| cell | what it is | inference | training |\n|---|---|---|---|"
     return f"### {title.partition(':')[0]}\n\n{_opening(title, text)}\n\n{head}\n" + "\n".join(rows)
 
 
@@ -91,14 +91,15 @@ def _section(cell: str, kind: type[Cell], measured: dict[str, Any]) -> list[str]
 
 
 def _facts(cell: str, kind: type[Cell], measured: dict[str, Any]) -> list[str]:
-    speeds = [f"{_ratio(measured, cell, mode)} times in {mode}" for mode in ("inference", "training")]
+    speeds = [_ratio(measured, cell, mode) for mode in ("inference", "training")]
+    speed = f"{speeds[0]} times that of the LSTM in inference, {speeds[1]} times in training"
     facts = {
         "When to use it": cells.use(kind).rstrip("."),
         "States": " ".join(f"`{name}`" for name in kind.state_names),
         "Products": cells.products(kind),
         "Options": ", ".join(f"`{option}`" for option in cells.options(kind)),
         "Parameters": cells.parameter_formula(kind),
-        "Speed": f"that of the LSTM {speeds[0]}, {speeds[1]}" if cell in measured["cells"] and cell != "lstm" else "",
+        "Speed": speed if all(speeds) and cell != "lstm" else "",
         "Source": _linked(cells.source(kind).rstrip(".")),
     }
     return [f"- **{name}**: {text}" for name, text in facts.items() if text]

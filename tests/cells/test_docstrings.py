@@ -3,14 +3,15 @@
 import doctest
 import inspect
 import pkgutil
+import re
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
 import seqkit.cells
+from seqkit import Recurrent
 from seqkit.cells import Cell
-from seqkit.report.cells import markdown_rows
+from seqkit.report.cells import FAMILIES, families, family_text, parameter_formula
 
 FOUND = pkgutil.walk_packages(seqkit.cells.__path__, "seqkit.cells.")
 MODULES = [import_module(module.name) for module in FOUND if not module.ispkg]
@@ -46,8 +47,16 @@ def test_every_option_of_a_cell_is_explained(kind):
         assert f"    {option}: " in arguments.partition("\n\n")[0]
 
 
-def test_the_table_of_cells_in_the_documentation_is_what_their_docstrings_say():
-    page = (Path(__file__).parents[2] / "docs" / "cells.md").read_text(encoding="utf-8")
-    rows = [line for line in page.splitlines() if line.startswith("| `") and not line.startswith("| `--")]
-    said = markdown_rows()
-    assert rows == said, "the rows of the table should be:\n" + "\n".join(said)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_says_what_it_is(name):
+    title, text = family_text(name)
+    assert re.fullmatch(r"[A-Z][\w -]+: .+", title) and text.endswith(".")
+    assert families()[name]
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_the_formula_of_its_parameters_counts_those_of_a_layer(kind):
+    formula = parameter_formula(kind).replace("·", "*").replace("²", "**2")
+    for inputs, units in ((4, 5), (7, 2)):
+        layer = Recurrent(kind, inputs, units)
+        assert eval(formula, {"I": inputs, "H": units}) == sum(value.numel() for value in layer.parameters())
