@@ -85,8 +85,10 @@ class Joined:
     ) -> tuple[Tensor | None, ...]:  # fmt: skip
         """Gradients of x, both states, and all weights as they lie in memory."""
         buffer = self.layout.buffer(self.whole, dtype)
+        # torch reads it as it lies in memory, and takes for granted that it lies there step by step.
+        out = out.to(dtype).transpose(0, 1).contiguous().transpose(0, 1)
         grad_h, grad_c = (None if g is None else g.to(dtype).transpose(0, 1).contiguous() for g in grad_states)
-        call = (x.to(dtype), self.layout.weights(buffer), 4, buffer, *self._states(x, dtype, h, c), out.to(dtype))
+        call = (x.to(dtype), self.layout.weights(buffer), 4, buffer, *self._states(x, dtype, h, c), out)
         grads = (None if grad_out is None else grad_out.to(dtype), grad_h, grad_c)
         found = cudnn_rnn_backward(*call, *grads, *self._options(True), reserve, [*needs])
         grad_x, *before = (g.to(x.dtype) if need else None for g, need in zip(found[:3], needs, strict=False))
