@@ -43,7 +43,7 @@ def status() -> None:
     path = built()
     echo(f"native: {path}" if path else "native: not built; build it with: seqkit kernels build")
     echo(f"builds are kept in {cache_folder()}")
-    echo(f"auto takes {'native' if path else 'aten'} for float32 on a CPU, aten elsewhere")
+    echo(f"auto takes {'native' if path else 'aten'} for float32 on a CPU, cudnn or fused on an NVIDIA GPU")
 
 
 @command.command()

@@ -18,8 +18,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from seqkit.compiler.expressions import (
-    Binary,
-    Constant,
     Expression,
     Gradient,
     Input,
@@ -29,25 +27,10 @@ from seqkit.compiler.expressions import (
     State,
     Step,
     Sum,
-    Unary,
-    Units,
-    operands,
     uniform,
 )
 from seqkit.compiler.keeping import kept_sums, kept_values
-
-_SIGNS = {
-    "add": "+", "sub": "-", "mul": "*", "div": "/", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==",
-    "ne": "!=", "and": "&", "or": "|",
-}  # fmt: skip
-_CALLS = {
-    "maximum": "tl.maximum({}, {}, propagate_nan=tl.PropagateNan.ALL)",
-    "minimum": "tl.minimum({}, {}, propagate_nan=tl.PropagateNan.ALL)",
-    "pow": "libdevice.pow({}, {})", "neg": "-{}", "abs": "tl.abs({})", "not": "{} == 0",
-    "sigmoid": "1 / (1 + libdevice.exp(-{}))", "reciprocal": "1 / {}", "sqrt": "tl.sqrt({})",
-    "sign": "tl.where({0} > 0, 1.0, tl.where({0} < 0, -1.0, {0}))",
-}  # fmt: skip
-"""Other functions are those of CUDA's library."""
+from seqkit.compiler.triton_terms import Terms, load, of_part, of_plane, of_row, place_in_row
 
 _HEAD = """# Made of the step of a cell by seqkit.compiler.
 import triton
@@ -113,72 +96,11 @@ def triton_source(step: Step, biases: Sequence[int] = ()) -> Emitted:
 def _kept(step: Step) -> _Kept:
     """Input parts are there anyhow where no product follows them; elsewhere they would be more than what is kept."""
     later = {*step.operands[1:]} - uniform(step.all, step.operands)
-    known = {number: _of_plane("operands", n) for n, number in enumerate(step.operands) if number in later}
+    known = {number: of_plane("operands", n) for n, number in enumerate(step.operands) if number in later}
     if not step.stages:
-        known |= {step.all.add(Input(gate)): _of_part("parts", gate, step.gates) for gate in range(step.gates)}
+        known |= {step.all.add(Input(gate)): of_part("parts", gate, step.gates) for gate in range(step.gates)}
     sums = kept_sums(step, known)
     return _Kept(kept_values(step, {*known, *sums}), sums, known)
-
-
-def _load(place: str) -> str:
-    return f"tl.load({place}, mask=real, other=0.0)"
-
-
-def _of_plane(array: str, plane: int) -> str:
-    return _load(f"{array} + ({plane} * places + place) * H + unit")
-
-
-def _of_part(array: str, gate: int, gates: int) -> str:
-    return _load(f"{array} + (place * {gates} + {gate}) * H + unit")
-
-
-def _of_row(array: str, plane: int) -> str:
-    return _load(_row(array, plane))
-
-
-def _row(array: str, plane: int) -> str:
-    return f"{array} + ({plane} * rows + row) * H + unit"
-
-
-class _Terms:
-    """The lines that compute expressions, each once.
-
-    Args:
-        step: the step.
-        leaves: how each leaf is loaded.
-        known: how expressions that need not be computed are loaded, by their numbers.
-    """
-
-    def __init__(self, step: Step, leaves: Mapping[Expression, str], known: Mapping[int, str]) -> None:
-        self.all, self.leaves, self.known = step.all, leaves, known
-
-    def lines(self, roots: Sequence[int], there: Iterable[int] = ()) -> list[str]:
-        """What gives ``v7`` the value of the expression 7, for all below the roots but those that are there."""
-        below = self.all.below(roots, self.known)
-        parts = {part for n in below if n not in self.known for part in operands(self.all[n])}
-        used = {n for n in below if n not in self.known or n in parts or n in roots}
-        return [f"v{n} = {self._text(n)}" for n in sorted(used - {*there})]
-
-    def _text(self, number: int) -> str:
-        if number in self.known:
-            return self.known[number]
-        found = self.all[number]
-        parts = [f"v{part}" for part in operands(found)]
-        if isinstance(found, Constant):
-            return f"tl.full((), {_literal(found.value)}, number)"
-        if isinstance(found, Units):
-            return "tl.full((), H, number)"
-        if isinstance(found, Sum):
-            return f"tl.sum(tl.where(real, {parts[0]}, 0.0), 0)"
-        if isinstance(found, (Unary, Binary)):
-            sign = _SIGNS.get(found.operator)
-            call = _CALLS.get(found.operator, f"libdevice.{found.operator}({{}})")
-            return f"{parts[0]} {sign} {parts[1]}" if sign else call.format(*parts)
-        return f"tl.where({', '.join(parts)})" if parts else self.leaves[found]
-
-
-def _literal(value: float) -> str:
-    return repr(value) if abs(value) < float("inf") else f'float("{value}")'
 
 
 class _Maker:
@@ -191,22 +113,22 @@ class _Maker:
     def forward(self, stage: int) -> str:
         """What follows the product of a stage: what the next one multiplies, or the new states."""
         step, last = self.step, stage == len(self.step.stages) - 1
-        leaves = self._leaves({State(n): _of_row("before", n) for n in range(len(step.states))})
+        leaves = self._leaves({State(n): of_row("before", n) for n in range(len(step.states))})
         body = [*_at("t"), *self._forward(leaves, last, stage)]
         if last:
-            body += [f"tl.store({_row('after', n)}, n{n}, mask=real)" for n in range(len(step.states))]
-            body.append(f"tl.store({_row('operand', 0)}, n0, mask=real)")
+            body += [f"tl.store({place_in_row('after', n)}, n{n}, mask=real)" for n in range(len(step.states))]
+            body.append(f"tl.store({place_in_row('operand', 0)}, n0, mask=real)")
         names = "parts, r, before, after, own, lengths, out, operands, kept, scalars, operand, t, T"
         return _kernel(f"forward_{stage}", names, ", KEEPS: tl.constexpr", body)
 
     def backward(self, stage: int) -> str:
         """What comes before the product of a stage on the way back, the last one first."""
         step, first = self.step, stage == 0
-        leaves = self._leaves({Gradient(n): _of_row("given", n) for n in range(len(step.states))})
-        leaves |= {State(0): _of_plane("operands", 0)}
-        leaves |= {OperandGradient(n): _of_row("product", n) for n in range(1, len(step.stages))}
+        leaves = self._leaves({Gradient(n): of_row("given", n) for n in range(len(step.states))})
+        leaves |= {State(0): of_plane("operands", 0)}
+        leaves |= {OperandGradient(n): of_row("product", n) for n in range(1, len(step.stages))}
         held = [f"g{n} = {leaves[Gradient(n)]}" for n in range(len(step.states))]
-        held += [f"g0 = g0 + {_of_row('product', 0)}", f"e0 = g0 + {_load('grad_out + place * H + unit')}"]
+        held += [f"g0 = g0 + {of_row('product', 0)}", f"e0 = g0 + {load('grad_out + place * H + unit')}"]
         leaves |= {Gradient(n): f"{'g' if n else 'e'}{n}" for n in range(len(step.states))}
         recurrents = {gate: step.grad_recurrents[gate] for gate in step.gates_of(stage)}
         stores = {self._product_row("dr", gate): number for gate, number in recurrents.items()}
@@ -215,7 +137,7 @@ class _Maker:
             stores, others = {**stores, **self._stored()}, [*step.grad_states, *step.grad_own]
         body = [*_at("t"), *held, *self._computed(leaves, stores, others)]
         if first:
-            body += [f"tl.store({_row('found', n)}, tl.where(inside, v{number}, g{n}), mask=real)"
+            body += [f"tl.store({place_in_row('found', n)}, tl.where(inside, v{number}, g{n}), mask=real)"
                      for n, number in enumerate(step.grad_states)]  # fmt: skip
             body += [self._share(n, number) for n, number in enumerate(step.grad_own)]
         names = (
@@ -227,10 +149,10 @@ class _Maker:
     def scan_forward(self) -> str:
         """All time steps of a step without a product."""
         states = range(len(self.step.states))
-        body = [f"s{n} = {_of_row('before', n)}" for n in states]
+        body = [f"s{n} = {of_row('before', n)}" for n in states]
         inside = self._forward(self._leaves({State(n): f"s{n}" for n in states}), True)
         body += ["for t in range(length):", *_indented([*_at("t"), *inside, *(f"s{n} = n{n}" for n in states)])]
-        body += [f"tl.store({_row('after', n)}, s{n}, mask=real)" for n in states]
+        body += [f"tl.store({place_in_row('after', n)}, s{n}, mask=real)" for n in states]
         names = "parts, before, after, own, lengths, out, operands, kept, scalars, T"
         return _kernel("scan_forward", names, ", KEEPS: tl.constexpr", body)
 
@@ -238,17 +160,17 @@ class _Maker:
         """All time steps, from the last to the first."""
         step, states = self.step, range(len(self.step.states))
         leaves = self._leaves({Gradient(n): f"{'g' if n else 'e'}{n}" for n in states})
-        leaves |= {State(0): _of_plane("operands", 0)}
+        leaves |= {State(0): of_plane("operands", 0)}
         own = range(len(step.grad_own))
-        body = [f"g{n} = {_of_row('given', n)}" for n in states]
+        body = [f"g{n} = {of_row('given', n)}" for n in states]
         body += [f"a{n} = tl.zeros((BLOCK,), number)" for n in own]
-        inside = ["t = length - 1 - k", *_at("t"), f"e0 = g0 + {_load('grad_out + place * H + unit')}"]
+        inside = ["t = length - 1 - k", *_at("t"), f"e0 = g0 + {load('grad_out + place * H + unit')}"]
         inside += self._computed(leaves, self._stored(), [*step.grad_states, *step.grad_own])
         inside += [f"g{n} = tl.where(real, v{number}, 0.0)" for n, number in enumerate(step.grad_states)]
         inside += [f"a{n} = a{n} + v{number}" for n, number in enumerate(step.grad_own)]
         body += ["for k in range(length):", *_indented(inside)]
-        body += [f"tl.store({_row('found', n)}, g{n}, mask=real)" for n in states]
-        body += [f"tl.store({_row('shares', n)}, a{n}, mask=real)" for n in own]
+        body += [f"tl.store({place_in_row('found', n)}, g{n}, mask=real)" for n in states]
+        body += [f"tl.store({place_in_row('shares', n)}, a{n}, mask=real)" for n in own]
         names = "parts, operands, kept, scalars, own, lengths, grad_out, given, found, grad_parts, shares, T"
         return _kernel("scan_backward", names, "", body)
 
@@ -256,11 +178,11 @@ class _Maker:
         """How each leaf is loaded that both ways have."""
         step, biases = self.step, self.biases
         count = len(biases) + step.own_rows
-        own = [_load(f"own + (d * {count} + {n}) * H + unit") for n in range(count)]
-        found: dict[Expression, str] = {Input(gate): _of_part("parts", gate, step.gates) for gate in range(step.gates)}
+        own = [load(f"own + (d * {count} + {n}) * H + unit") for n in range(count)]
+        found: dict[Expression, str] = {Input(gate): of_part("parts", gate, step.gates) for gate in range(step.gates)}
         for gate in range(sum(step.stages)):
             bias = f" + {own[biases.index(gate)]}" if gate in biases else ""
-            found[Recurrent(gate)] = _load(self._product_row("r", gate)) + bias
+            found[Recurrent(gate)] = load(self._product_row("r", gate)) + bias
         return found | {Parameter(row): own[len(biases) + row] for row in range(step.own_rows)} | dict(more)
 
     def _product_row(self, array: str, gate: int) -> str:
@@ -275,19 +197,19 @@ class _Maker:
         if not last:
             number = step.operands[stage + 1]
             return [
-                *_Terms(step, leaves, {}).lines([number]),
-                f"tl.store({_row('operand', stage + 1)}, v{number}, mask=real)",
+                *Terms(step, leaves, {}).lines([number]),
+                f"tl.store({place_in_row('operand', stage + 1)}, v{number}, mask=real)",
                 "if KEEPS:",
                 f"    tl.store(operands + ({stage + 1} * places + place) * H + unit, "
                 f"tl.where(inside, v{number}, 0.0), mask=real)",
             ]
         lines = [f"o{n} = {leaves[State(n)]}" for n in range(len(step.states))]
         leaves = {**leaves, **{State(n): f"o{n}" for n in range(len(step.states))}}
-        lines += _Terms(step, leaves, {}).lines(step.states)
+        lines += Terms(step, leaves, {}).lines(step.states)
         lines += [f"n{n} = tl.where(inside, v{number}, o{n})" for n, number in enumerate(step.states)]
         lines.append(f"tl.store(out + place * H + unit, tl.where(inside, v{step.states[0]}, 0.0), mask=real)")
         there = step.all.below(step.states)
-        keeping = _Terms(step, leaves, {}).lines([*kept.vectors, *kept.scalars], there)
+        keeping = Terms(step, leaves, {}).lines([*kept.vectors, *kept.scalars], there)
         keeping.append("tl.store(operands + place * H + unit, tl.where(inside, o0, 0.0), mask=real)")
         keeping += [f"tl.store(kept + ({k} * places + place) * H + unit, v{number}, mask=real)"
                     for k, number in enumerate(kept.vectors)]  # fmt: skip
@@ -296,7 +218,7 @@ class _Maker:
 
     def _known(self) -> dict[int, str]:
         """What the way back has of the way forward."""
-        known = {number: _of_plane("kept", k) for k, number in enumerate(self.kept.vectors)}
+        known = {number: of_plane("kept", k) for k, number in enumerate(self.kept.vectors)}
         known |= {number: f"tl.load(scalars + {k} * places + place)" for k, number in enumerate(self.kept.scalars)}
         return known | self.kept.known
 
@@ -314,15 +236,15 @@ class _Maker:
         self, leaves: Mapping[Expression, str], stores: Mapping[str, int], others: Sequence[int] = ()
     ) -> list[str]:
         """Lines that compute gradients, and store them: 0 at padding."""
-        lines = _Terms(self.step, leaves, self._known()).lines([*stores.values(), *others])
+        lines = Terms(self.step, leaves, self._known()).lines([*stores.values(), *others])
         return lines + [
             f"tl.store({place}, tl.where(inside, v{number}, 0.0), mask=real)" for place, number in stores.items()
         ]
 
     def _share(self, n: int, number: int) -> str:
         """Adds what a time step gives to the gradient of a parameter."""
-        before = _of_row("shares", n)
-        return f"tl.store({_row('shares_after', n)}, {before} + tl.where(inside, v{number}, 0.0), mask=real)"
+        before = of_row("shares", n)
+        return f"tl.store({place_in_row('shares_after', n)}, {before} + tl.where(inside, v{number}, 0.0), mask=real)"
 
 
 def _at(t: str) -> list[str]:

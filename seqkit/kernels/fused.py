@@ -25,7 +25,7 @@ from seqkit.kernels.reference import Reference
 from seqkit.kernels.unrolled import weights_of_rows
 from seqkit.lengths import sequence_mask
 
-_GRAPHS = Graphs()
+_GRAPHS = Graphs(most=64)
 _MOST_NUMBERS = 1 << 25
 """Of input parts of a call that is recorded: with more, a step takes the GPU as long as it takes to start it"""
 

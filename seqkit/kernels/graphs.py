@@ -16,8 +16,8 @@ from torch import Tensor
 
 Function = Callable[..., tuple[Tensor | None, ...]]
 
-_OFTEN = 32
-"""So often has a call to come before its graph takes the place of another; to record one takes as long as many calls"""
+_OFTEN = 8
+"""So often has a call to come before its graph replaces another: to record one takes as long as a few calls"""
 _MOST_SEEN = 1024
 _TIMES = 4
 """The memory of a graph in that of its operands, about"""
@@ -49,28 +49,34 @@ class Graphs:
         with self._lock:
             if key in self._graphs:
                 self._graphs.move_to_end(key)
-            elif self._is_worth_it(key) and self._has_room(sum(t.nbytes for t in tensors if t is not None)):
+            elif self._find_place(key, sum(t.nbytes for t in tensors if t is not None)):
                 self._graphs[key] = _Graph(function, tensors)
-                if len(self._graphs) > self.most:
-                    self._graphs.popitem(last=False)
             graph = self._graphs.get(key)
             if graph is not None:
                 return graph.replay(tensors)
         return function(*tensors)
 
-    def _is_worth_it(self, key: Hashable) -> bool:
-        """Whether a call came before, or many times where there is no place for another graph."""
+    def _find_place(self, key: Hashable, operands: int) -> bool:
+        """Whether a call with so many bytes of operands is to be recorded: it came before, and there is a place for it.
+
+        Where there is none, a call that came often takes that of the graph that was not used for longest.
+        """
         times = self._seen[key] = self._seen.pop(key, 0) + 1
         if len(self._seen) > _MOST_SEEN:
             self._seen.popitem(last=False)
-        return times >= (2 if len(self._graphs) < self.most else _OFTEN)
+        most, needed = self.share * torch.cuda.get_device_properties().total_memory, _TIMES * operands
+        if times < 2 or needed > most or 2 * needed > _free():
+            return False
+        while len(self._graphs) >= self.most or needed + sum(graph.bytes for graph in self._graphs.values()) > most:
+            if times < _OFTEN:
+                return False
+            self._graphs.popitem(last=False)
+        return True
 
-    def _has_room(self, operands: int) -> bool:
-        """Whether there is memory for a graph with so many bytes of operands."""
-        free, total = torch.cuda.mem_get_info()
-        free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-        known = sum(graph.bytes for graph in self._graphs.values())
-        return known + _TIMES * operands <= self.share * total and 2 * _TIMES * operands < free
+
+def _free() -> int:
+    """Bytes of a GPU's memory that torch could use."""
+    return torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
 
 
 def _switches() -> tuple[object, ...]:
@@ -83,7 +89,7 @@ class _Graph:
     def __init__(self, function: Function, tensors: Sequence[Tensor | None]) -> None:
         # In memory that is written in inference mode and out of it.
         with torch.inference_mode(False), torch.no_grad():
-            given = [None if t is None else torch.empty_like(t, memory_format=torch.contiguous_format) for t in tensors]
+            given = [None if t is None else torch.empty_like(t) for t in tensors]
             self.given = [place for place in given if place is not None]
             _copy(self.given, [t for t in tensors if t is not None])
             before, self.graph = torch.cuda.memory_allocated(), torch.cuda.CUDAGraph()

@@ -1,8 +1,8 @@
 """A stack whose weights lie in one piece of memory, in one call of cuDNN for sequences of one length.
 
 torch's own operators look at each weight in every call; here that was done before, and a call sees only that they are
-where they were. Small calls that come again with the same sizes are started as one CUDA graph, which reads the weights
-where they are. B batch, T time, L layers, D directions, H hidden units.
+where they were. Calls that come again with the same sizes are started as one CUDA graph, which reads the weights where
+they are. B batch, T time, L layers, D directions, H hidden units.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class Joined:
             numbers = x.shape[0] * x.shape[1] * self.directions * len(self.tensors[0])
             if not x.is_cuda or numbers > _MOST_NUMBERS:
                 return function(x, *tensors)
-            return self.graphs.call((how, x.shape, x.dtype), function, (x, *tensors))
+            with torch.cuda.device(x.device):
+                return self.graphs.call((how, x.shape, x.dtype), function, (x, *tensors))
 
     def _forward(
         self, dtype: torch.dtype, keeps: bool, x: Tensor, h: Tensor | None, c: Tensor | None
@@ -85,8 +86,10 @@ class Joined:
     ) -> tuple[Tensor | None, ...]:  # fmt: skip
         """Gradients of x, both states, and all weights as they lie in memory."""
         buffer = self.layout.buffer(self.whole, dtype)
+        # torch reads it as it lies in memory, and takes for granted that it lies there step by step.
+        out = out.to(dtype).transpose(0, 1).contiguous().transpose(0, 1)
         grad_h, grad_c = (None if g is None else g.to(dtype).transpose(0, 1).contiguous() for g in grad_states)
-        call = (x.to(dtype), self.layout.weights(buffer), 4, buffer, *self._states(x, dtype, h, c), out.to(dtype))
+        call = (x.to(dtype), self.layout.weights(buffer), 4, buffer, *self._states(x, dtype, h, c), out)
         grads = (None if grad_out is None else grad_out.to(dtype), grad_h, grad_c)
         found = cudnn_rnn_backward(*call, *grads, *self._options(True), reserve, [*needs])
         grad_x, *before = (g.to(x.dtype) if need else None for g, need in zip(found[:3], needs, strict=False))

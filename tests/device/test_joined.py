@@ -75,7 +75,7 @@ def test_graphs_are_few_and_take_little_of_the_memory():
     assert_alike(layer, x, None)
     graphs = layer._memory[-1]._joined.graphs
     assert 4 < len(graphs) <= graphs.most
-    layer._memory.clear()
+    layer.join_weights()
     quick_cudnn(layer, x, None)
     graphs = layer._memory[-1]._joined.graphs
     graphs.share = 1e-12

@@ -13,6 +13,8 @@ import torch
 from seqkit.kernels import programs
 
 FLOATS = {torch.float32: np.float32, torch.float64: np.float64, torch.bfloat16: np.float32}
+MADE = {}
+"""What was made of cells by tests, apart from what is made for a GPU"""
 here = SimpleNamespace(program=(0, 0))
 
 
@@ -134,6 +136,10 @@ def triton(monkeypatch):
                 patch.setitem(sys.modules, name, module)
             return execute(source, title)
 
+    def add(change):
+        monkeypatch.setattr(programs, "_PROGRAMS", {})
+        changes.append(change)
+
     monkeypatch.setattr(programs, "executed", executed)
-    monkeypatch.setattr(programs, "_PROGRAMS", {})
-    return changes.append
+    monkeypatch.setattr(programs, "_PROGRAMS", MADE)
+    return add

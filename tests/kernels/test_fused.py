@@ -18,7 +18,7 @@ from tests.kernels.fake_triton import triton
 from tests.kernels.layers import make, results
 
 __all__ = ["triton"]
-NAMED = [make_cell(name) for name in available_cells()]
+NAMED = [pytest.param(make_cell(name), marks=pytest.mark.slow) for name in available_cells()]
 CELLS = [*OWN, *WITHOUT_PRODUCT, *IN_PHASES, *NAMED]
 
 
@@ -161,6 +161,7 @@ def test_every_layer_of_a_copy_finds_the_same_program():
     assert find_program(cell) is find_program(copy.deepcopy(cell))
 
 
+@pytest.mark.slow
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells_of_expressions() | cells_in_phases())
 def test_random_cells_equal_the_reference(cell):

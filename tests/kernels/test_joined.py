@@ -33,7 +33,8 @@ def forward(x, weights, stride, buffer, h, c, mode, hidden, proj, layers, first,
 
 def backward(x, weights, stride, buffer, h, c, out, grad_out, grad_h, grad_c, *others):
     *options, reserve, needs = others
-    assert len(reserve) == 3
+    # torch's operator reads the outputs as they lie in memory, step by step.
+    assert len(reserve) == 3 and out.transpose(0, 1).is_contiguous()
     leaves = [t.detach().requires_grad_() for t in ([x, h] if c is None else [x, h, c])]
     whole = buffer.detach().requires_grad_()
     with torch.enable_grad():
