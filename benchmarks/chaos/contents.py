@@ -34,7 +34,9 @@ def differences(ours: Path, theirs: Path) -> list[str]:
 
 def left_over(folder: Path) -> list[str]:
     """What no finished command leaves: temporary files, locks, markers."""
-    hidden = (path for path in folder.rglob("*") if path.name.startswith(".") or path.name == LOCK_FILE)
+    # What a file of answers is a part of is noted beside it, hidden, and stays.
+    paths = (path for path in folder.rglob("*") if not path.name.endswith(".shard.json"))
+    hidden = (path for path in paths if path.name.startswith(".") or path.name == LOCK_FILE)
     return [path.name for path in {*hidden, *(path for path in folder.rglob("*") if is_temporary(path))}]
 
 

@@ -61,6 +61,10 @@ def _of_run(*words: str) -> Callable[[Path], Words]:
     return lambda folder: [word.format(folder) for word in words]
 
 
+def _answers_of(task: str, output: str) -> Callable[[Path], Words]:
+    return _of_run("predict", "{}/run", "--input", str(data_of(task)), "--output", output)
+
+
 def _subjects() -> list[Subject]:
     trained, texts = training("sentiment"), data_of("sentiment")
     answers = ("predict", "{}/run", "--input", str(texts), "--output", "{}/answers.csv")
@@ -83,6 +87,10 @@ def _subjects() -> list[Subject]:
         Subject("resume --epochs", _of_run("resume", "{}/run", "--epochs", "6"), (trained,)),
         Subject("report", _of_run("report", "{}/run"), (trained,), _without_report),
         Subject("predict", _of_run(*answers), (trained,)),
+        Subject("predict --shard", _of_run(*answers, "--shard", "2/2"), (trained,)),
+        Subject("predict tags", _answers_of("tag", "{}/answers.conll"), (training("tag"),)),
+        Subject("predict frames", _answers_of("frames", "{}/answers"), (training("frames"),)),
+        Subject("prepare", _of_run("prepare", "sentiment", str(texts), "--out", "{}/prepared")),
         Subject("export onnx", _of_run("export", "{}/run"), (trained,)),
         Subject("export torch", _of_run("export", "{}/run", "--format", "torch"), (trained,)),
         Subject("inspect", _of_run("inspect", "{}/run", "a dull film"), (trained,)),

@@ -13,7 +13,7 @@ from typing import Any
 from seqkit.commands.output import echo, echo_data
 from seqkit.data.readers import FileForm, read_records
 from seqkit.errors import UsageError
-from seqkit.files import write_atomic
+from seqkit.files import remove_drafts_of, write_atomic
 from seqkit.runs import Model
 from seqkit.runs.answer_columns import PREFIX
 from seqkit.topologies import LabelsSteps, NamesFiles
@@ -42,6 +42,7 @@ def answer_sequences(
         for file, prediction in answered:
             target = (folder / file.relative_to(source)).with_suffix(file.suffix if file.suffix in _TABLES else ".csv")
             target.parent.mkdir(parents=True, exist_ok=True)
+            remove_drafts_of(target)
             write_atomic(target, "".join(_table(model, file, prediction, form)).encode())
         echo(f"{len(files)} {'table' if len(files) == 1 else 'tables'} in {folder}", err=True)
         return
@@ -127,6 +128,7 @@ def _line(cells: Sequence[str], mark: str) -> str:
 
 def _write(lines: Iterable[str], output: Path | None) -> None:
     if output is not None:
+        remove_drafts_of(output)
         write_atomic(output, "".join(lines).encode())
         return
     for line in lines:

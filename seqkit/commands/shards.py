@@ -16,7 +16,7 @@ from typing import Any
 
 from seqkit.commands.output import echo
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import json_bytes, read_json, write_atomic
+from seqkit.files import json_bytes, read_json, remove_drafts_of, write_atomic
 from seqkit.runs.rows import InputRow, windows
 
 _SHAPE = {"part": str, "prediction": str}
@@ -80,6 +80,7 @@ def facts_of(shard: Shard, prediction: Sequence[object]) -> dict[str, str]:
 
 def write_note(output: Path, facts: Mapping[str, str]) -> None:
     """Notes what the output, which is about to take its name, is a part of."""
+    remove_drafts_of(note_of(output))
     write_atomic(note_of(output), json_bytes(dict(facts)))
 
 

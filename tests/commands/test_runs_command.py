@@ -34,6 +34,13 @@ def test_runs_are_listed_with_task_score_and_state_wherever_they_lie_below(folde
         assert expected in done.stdout
 
 
+def test_trials_of_studies_are_listed_and_what_lies_deeper_is_not(folder):
+    for place in ("studies/trials/0001", "studies/mine/trials/0001"):
+        shutil.copytree(folder / "deeper/tag", folder / place)
+    found = {str(run.path.relative_to(folder)) for run in list_runs(folder)}
+    assert found == {"studies/trials/0001", "deeper/tag", "deeper/tag-stopped", "deeper/digit"}
+
+
 def test_json_has_a_line_for_each_run(folder, command):
     lines = [json.loads(line) for line in command("runs", folder, "--json").stdout.splitlines()]
     assert {line["state"] for line in lines} == {"finished", "stopped"} and len(lines) == 3

@@ -167,6 +167,19 @@ def test_what_a_killed_process_left_is_removed_and_what_one_writes_stays(tmp_pat
     ]
 
 
+def test_a_draft_without_a_name_is_removed_unless_somebody_holds_it(tmp_path, examples):
+    """A process may be killed before it has written its name, and after it has removed it."""
+    killed, files = tmp_path / ".folder.00.tmp", tmp_path / ".folder.mine.tmp"
+    for folder in (killed, files):
+        folder.mkdir()
+        (folder / "train.safetensors").write_bytes(b"whole")
+    with FolderWriter(tmp_path / "folder", [Example]) as writer:
+        (writer._draft / "writer.json").unlink()
+        write(tmp_path / "folder", examples)
+        assert writer._draft.is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".folder.mine.tmp", "folder"]
+
+
 def test_a_folder_in_use_is_refused(tmp_path, examples):
     write(tmp_path / "folder", examples)
     with pytest.raises(UsageError, match=r"folder exists already; choose another folder with --out"):

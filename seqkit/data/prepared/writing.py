@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from seqkit.data.prepared.forms import ExampleForms
 from seqkit.data.prepared.rows import RowWriter
 from seqkit.data.splits import SPLIT_NAMES
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import json_bytes, read_json, signed, temporary_beside, write_atomic
+from seqkit.files import is_temporary, json_bytes, read_json, signed, temporary_beside, write_atomic
 from seqkit.machine import has_ended, this_process
 from seqkit.schema import ANYTHING
 
@@ -41,9 +43,12 @@ class FolderWriter:
         _remove_drafts(path.absolute())
         try:
             self._draft.mkdir(parents=True)
+            # Held until this process ends, however it does: what others may not remove.
+            self._handle = _held(self._draft)
             (self._draft / _WRITER).write_bytes(json_bytes(this_process()))
             self._writers = {name: RowWriter(self._draft / f"{name}.safetensors") for name in SPLIT_NAMES}
         except OSError as error:
+            shutil.rmtree(self._draft, ignore_errors=True)
             raise self._cannot(error) from None
 
     def __enter__(self) -> FolderWriter:
@@ -53,6 +58,8 @@ class FolderWriter:
         for writer in self._writers.values():
             writer.abandon()
         shutil.rmtree(self._draft, ignore_errors=True)
+        if self._handle is not None:
+            os.close(self._handle)
         if isinstance(error, OSError):
             raise self._cannot(error) from error
 
@@ -100,9 +107,30 @@ class FolderWriter:
 def _remove_drafts(path: Path) -> None:
     """Removes what killed processes left of the folder, which may be as large as the data."""
     for draft in path.parent.glob(f".{path.name}.*.tmp"):
-        try:
-            owner = read_json(draft / _WRITER, {str: ANYTHING})
-        except SeqkitError:
-            continue  # not ours, or about to be made
-        if has_ended(owner):
+        if is_temporary(draft) and draft.is_dir() and _is_abandoned(draft):
             shutil.rmtree(draft, ignore_errors=True)
+
+
+def _is_abandoned(draft: Path) -> bool:
+    """Whether the process that wrote a draft has ended; one that was killed at its start or end has left no name."""
+    try:
+        return has_ended(read_json(draft / _WRITER, {str: ANYTHING}))
+    except SeqkitError:
+        handle = _held(draft)
+    if handle is not None:
+        os.close(handle)
+    return handle is not None
+
+
+def _held(folder: Path) -> int | None:
+    """A handle with the lock of a folder; None where another process has it, or the file system has no locks."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # another process has removed it
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
