@@ -75,4 +75,4 @@ class Stack(NamedTuple):
 
 def packed_directions(cell: Cell, each: int, tensors: Tensors) -> Packed:
     """The weights of all directions of a layer, ``each`` tensors of one after another, as our kernels read them."""
-    return pack([from_torch_layout(cell, tensors[at : at + each]) for at in range(0, len(tensors), each)], False)
+    return pack([from_torch_layout(cell, tensors[at : at + each]) for at in range(0, len(tensors), each)], "f32")
