@@ -89,6 +89,7 @@ def command(
     from seqkit.commands.sequences import answer_sequences, sequences_of
     from seqkit.commands.shards import parse_shard
     from seqkit.data.readers import file_form
+    from seqkit.layers.recurrent import weights_stand_still
     from seqkit.runs import load
     from seqkit.runs.model import answering_digest
 
@@ -107,7 +108,9 @@ def command(
     model = load(run, device, cell, precision)
     if stream:
         _check_folder(model, path)
-        return _follow(model, source or "-", as_json)
+        # Whether the weights are those of before takes longer to find out than a step in int8 does.
+        with weights_stand_still(model.head) if precision == "int8" else nullcontext():
+            return _follow(model, source or "-", as_json)
     files = sequences_of(model, path, request.form) if path and not streamed and not column else None
     if path and files is not None:
         if part or settings or request.in_parquet:
