@@ -49,7 +49,7 @@ class _Permute(torch.autograd.Function):
         return x.reshape(rows.numel(), -1).index_select(0, rows).view(x.shape)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         ctx.save_for_backward(inputs[1])
         ctx.save_for_forward(inputs[1])
 

@@ -23,7 +23,7 @@ from seqkit.cells.lstm.lstm_layer_norm import LayerNormLSTM
 from seqkit.cells.lstm.lstm_peephole import PeepholeLSTM
 from seqkit.cells.rnn import RNN
 from seqkit.kernels.layout import Layer, pad_units, weights_of
-from seqkit.kernels.reference import Reference
+from seqkit.kernels.reference import Reference, gradients_with_graph
 
 CELLS: dict[str, Cell] = {
     "rnn-tanh": RNN("tanh"),
@@ -328,6 +328,4 @@ def _differentiable_gradients(
     out, finals = Reference().run(cell, weights, x, lengths, state[..., :units].unbind(0))
     final = pad_units(torch.stack(finals), units)
     out = pad_units(out.unflatten(2, (len(weights), units)), units).flatten(2)
-    wanted = [t for t in tensors if t.requires_grad]
-    gradients = iter(torch.autograd.grad((out, final), wanted, grads, create_graph=True, allow_unused=True))
-    return [next(gradients) if t.requires_grad else None for t in tensors]
+    return gradients_with_graph((out, final), grads, tensors)

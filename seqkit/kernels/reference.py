@@ -6,7 +6,7 @@ B batch, T time, H hidden units, G gates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -158,9 +158,18 @@ def _differentiable_gradients(
     ctx: Any, tensors: tuple[Tensor | None, ...], grads: tuple[Tensor, ...]
 ) -> list[Tensor | None]:
     """For a second derivative: the same gradients, by autograd through ``step``, so that they have a graph."""
-    wanted = [t for t in tensors if t is not None and t.requires_grad]
     out, final = _unroll(ctx.cell, _loop_of(ctx, tensors))
-    found = iter(torch.autograd.grad((out, *final), wanted, grads, create_graph=True, allow_unused=True))
+    return gradients_with_graph((out, *final), grads, tensors)
+
+
+def gradients_with_graph(
+    outputs: Sequence[Tensor], grads: Sequence[Tensor | None], tensors: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """The gradients of tensors, None for one that needs none, from those of outputs, with a graph for a second one."""
+    used = [(output, grad) for output, grad in zip(outputs, grads, strict=True) if grad is not None]
+    wanted = [t for t in tensors if t is not None and t.requires_grad]
+    heads, of_heads = zip(*used, strict=True)
+    found = iter(torch.autograd.grad(heads, wanted, of_heads, create_graph=True, allow_unused=True))
     return [next(found) if t is not None and t.requires_grad else None for t in tensors]
 
 

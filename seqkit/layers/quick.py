@@ -41,7 +41,7 @@ def quick_run(layer: RecurrentLayer, x: Tensor, lengths: Lengths | None, state: 
             if h is None:
                 return None
         directions = 2 if own["bidirectional"] else 1
-        if sum(len(layer._modules) for layer in layers.values()) != directions:  # type: ignore[union-attr]
+        if sum(len(layer._modules) for layer in layers.values()) != directions:
             return None
         known = None if lengths is None else checked_lengths(lengths, x)
         out, h, c = kernel.infer(facts, tensors, directions, x, known, (h, c), packed.layer(0))

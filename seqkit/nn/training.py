@@ -18,6 +18,7 @@ from seqkit.kernels.aten import from_torch_layout, to_torch_layout
 from seqkit.kernels.layout import Layer, layer_of, pad_units, stack, unpad_outputs, weights_of
 from seqkit.kernels.operators import Options, backward, forward, operator_name
 from seqkit.kernels.plan import plan
+from seqkit.kernels.reference import gradients_with_graph
 
 
 def run_layer(
@@ -114,8 +115,4 @@ def _differentiable_gradients(
     start = tuple(state.transpose(0, 1) for state in states) or None
     out, final = Reference().run(ctx.cell, weights, x, lengths, start)
     outputs = (out, *(state.transpose(0, 1) for state in final))
-    used = [(output, grad) for output, grad in zip(outputs, grads, strict=True) if grad is not None]
-    wanted = [tensor for tensor in given if tensor.requires_grad]
-    heads, of_heads = zip(*used, strict=True)
-    found = iter(torch.autograd.grad(heads, wanted, of_heads, create_graph=True, allow_unused=True))
-    return [next(found) if tensor.requires_grad else None for tensor in given]
+    return gradients_with_graph(outputs, grads, given)

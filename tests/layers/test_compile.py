@@ -4,13 +4,63 @@ import pytest
 import torch
 
 from seqkit import Encoder, Recurrent
+from seqkit import nn as fast
+from seqkit.kernels import ensure
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's own compiler
 
 
-def compiled(module):
+@pytest.fixture(autouse=True)
+def a_compiler_of_ones_own():
+    """Graphs and limits that tests before this one left are none of its own; the kernels are those of eager calls."""
+    ensure(print)
+    torch.manual_seed(0)
     torch.compiler.reset()
-    return torch.compile(module, fullgraph=True, backend="aot_eager")
+    yield
+    torch.compiler.reset()
+
+
+def compiled(module, backend="aot_eager", **options):
+    return torch.compile(module, fullgraph=True, backend=backend, **options)
+
+
+def outputs_and_gradients(call, module, x, *given):
+    """All that a call of a recurrent module gives, as a list, then the gradients of its input and parameters."""
+    x = x.clone().requires_grad_()
+    out, state = call(x, *given)
+    last = state.values() if isinstance(state, dict) else state if isinstance(state, tuple) else [state]
+    loss = out.square().sum() + sum(each.sum() for each in last)
+    return [out, *last, *torch.autograd.grad(loss, [x, *module.parameters()])]
+
+
+@pytest.mark.slow  # it compiles C++
+@pytest.mark.parametrize(
+    ("kind", "options", "lengths"),
+    [("lstm", {"num_layers": 2, "bidirectional": True}, torch.tensor([5, 2, 0])), ("gru", {}, None), ("rnn", {}, None)],
+)
+def test_inductor_gives_the_numbers_of_eager_calls(kind, options, lengths):
+    layer, x = Recurrent(kind, 4, 6, **options), torch.randn(3, 5, 4)
+    found = outputs_and_gradients(compiled(layer, "inductor"), layer, x, lengths)
+    torch.testing.assert_close(found, outputs_and_gradients(layer, layer, x, lengths))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("grad", [True, False])
+def test_inductor_takes_batches_of_any_size(grad):
+    layer = Recurrent("gru", 4, 6).train(grad)
+    call = compiled(layer, "inductor", dynamic=True)
+    with torch.set_grad_enabled(grad):
+        for batch, steps in ((3, 5), (2, 7), (9, 30)):
+            x = torch.randn(batch, steps, 4)
+            torch.testing.assert_close(call(x)[0], layer(x)[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_inductor_gives_the_numbers_of_eager_calls_of_torchs_names(kind):
+    module, x = getattr(fast, kind)(4, 6, 2, batch_first=True), torch.randn(3, 16, 4)
+    found = outputs_and_gradients(torch.compile(module, backend="inductor"), module, x)
+    torch.testing.assert_close(found, outputs_and_gradients(module, module, x), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("lengths", [None, torch.tensor([5, 2, 0])], ids=["whole", "padded"])

@@ -119,6 +119,22 @@ def test_one_sequence_from_weights_as_they_lie_equals_the_reference(cell, hidden
         torch.testing.assert_close(dict(ours[1]), dict(expected[1]), **close)
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "gru-before"])
+@pytest.mark.parametrize(("inputs", "hidden"), [(3, 16), (5, 20), (8, 50), (33, 64)])
+def test_steps_of_any_number_of_sequences_equal_the_reference(cell, inputs, hidden):
+    """Groups of 16, 8, 4 and single rows are multiplied in ways of their own where weights are read as they lie."""
+    torch.manual_seed(hidden)
+    options = {"reset": "before"} if cell == "gru-before" else {}
+    layer = Recurrent(cell.removesuffix("-before"), inputs, hidden, num_layers=2, **options).eval()
+    for rows in (1, 3, 4, 7, 8, 9, 15, 16, 17, 24, 28, 32, 33):
+        x, start = torch.randn(rows, inputs), layer.initial_state(rows).map(torch.randn_like)
+        with torch.no_grad():
+            out, state = layer.step(x, start)
+            expected, last = layer(x.unsqueeze(1), None, start, kernel="reference")
+        torch.testing.assert_close(out, expected.squeeze(1), rtol=1e-5, atol=2e-6)
+        torch.testing.assert_close(dict(state), dict(last), rtol=1e-5, atol=2e-6)
+
+
 def test_weights_that_stand_still_are_compared_once_and_again_afterwards():
     layer = layer_of(num_layers=2)
     by_data(layer)

@@ -2,6 +2,7 @@
 // once or few times, and packing would read and write it first.
 #pragma once
 
+#include "interleaved.h"
 #include "sizes.h"
 #include "vector.h"
 
@@ -17,19 +18,6 @@ namespace seqkit {
 struct WeightsInPlace {
     const float *x = nullptr, *h = nullptr;
 };
-
-// Lane n is the sum of the lanes of v[n]: neighbours are added, and their order stays.
-template <int count>
-inline V sums_of_lanes(const V* v) {
-    if constexpr (count == 1) return v[0];
-    V half[(count + 1) / 2];
-#pragma GCC unroll 8
-    for (int n = 0; n < count / 2; n++) {
-        const auto [even, odd] = at::vec::deinterleave2<float>(v[2 * n], v[2 * n + 1]);
-        half[n] = even + odd;
-    }
-    return sums_of_lanes<(count + 1) / 2>(half);
-}
 
 // Lane by lane the product of a row with a, in four strands of sums so that additions need not wait. One row after
 // another is what the prefetchers of a processor like best: four or eight at a time are up to a sixth slower.
@@ -122,6 +110,7 @@ inline void times_in_place(const Sizes& z, const float* weights, int64_t first_g
                            int64_t first_block, int64_t last_block, const float* a, int64_t lda, int64_t rows,
                            float* to, int64_t stride) {
     const int64_t width = gates * z.NB;
+    const InterleavedRows interleaved(a, lda, rows, K);
     for (int64_t gate = 0; gate < gates; gate++)
         for (int64_t unit = first_block * z.NB; unit < last_block * z.NB; unit += kLanes) {
             const int64_t count = std::clamp<int64_t>(z.units - unit, 0, kLanes);
@@ -129,6 +118,7 @@ inline void times_in_place(const Sizes& z, const float* weights, int64_t first_g
             float* part = to + (unit / z.NB - first_block) * stride + gate * z.NB + unit % z.NB;
             int64_t i = 0;
             if (count == kLanes) {
+                i = interleaved.times(from, part, width);
                 for (; i + kTogether <= rows; i += kTogether)
                     times_rows<kTogether>(from, K, a + i * lda, lda, part + i * width, width);
                 for (; i + kTogether / 2 <= rows; i += kTogether / 2)

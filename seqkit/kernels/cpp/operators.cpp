@@ -3,7 +3,8 @@
 //
 //   vector.h squash.h buffer.h bfloat16.h int8.h numbers
 //   sizes.h plan.h team.h                        how hidden units, the batch and threads are divided
-//   product.h pack.h in_place.h rounded_rows.h   matrix products, and weights in the order in which they are read
+//   product.h pack.h in_place.h interleaved.h    matrix products, and weights in the order in which they are read
+//   rounded_rows.h                               rows of 8-bit integers
 //   fingerprint.h                                whether packed weights are still those of now
 //   forward.h backward.h                         the loops over time
 //   cells/                                       what happens in one step; cell.h says what the loops ask of a cell
