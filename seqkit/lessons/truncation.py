@@ -89,7 +89,8 @@ def _results(lines: Mapping[str, Sequence[float]]) -> str:
     rows = [[str(chunk), *(f"{v:.2f}" for v in row)] for chunk, *row in zip(_CHUNKS, carried, fresh, best, strict=True)]
     found = table(["chunk", *lines, "at best"], rows, numbers={1, 2, 3})
     text += muted(
-        "`seqkit run charlm --chunk 64` sets the steps of truncated back-propagation; it always carries the state."
+        "The option --chunk of seqkit run charlm sets the steps of truncated back-propagation; it always carries the "
+        "state."
     )
     return section("What is learned", figure_beside(plot + found, text))
 

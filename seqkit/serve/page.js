@@ -80,7 +80,7 @@ function showInputs() {
   $("writing").hidden = !run.generates;
   $("answers").replaceChildren();
   $("about").textContent = run.generates
-    ? "Type a text; the run goes on with it." : `${sentence(run.summary)}The answer comes as you type.`;
+    ? "Type a text; the run continues it." : `${sentence(run.summary)}The answer comes as you type.`;
   update(0);
 }
 
@@ -101,7 +101,7 @@ const BUILD = {
     const many = make("input", { type: "checkbox", id: "many" });
     many.addEventListener("change", () => update(0));
     const row = make("div", { className: "row" },
-      make("label", {}, many, make("span", {}, "Each line is a text of its own: paste a column of a table")));
+      make("label", {}, many, make("span", {}, "Each line is a separate text: paste a column of a table")));
     return { nodes: [label, box, row], read: () => (many.checked ? lines(box.value) : box.value.trim() ? [box.value] : []) };
   },
   prompt() {
@@ -255,7 +255,7 @@ async function cardOf(run, values, signal) {
     card.append(tableOf(values, answers));
     return card;
   }
-  card.append(...(answers[0] ? answerOf(answers[0]) : [make("p", { className: "pale" }, "There is nothing in it.")]));
+  card.append(...(answers[0] ? answerOf(answers[0]) : [make("p", { className: "pale" }, "The input is empty.")]));
   if (run.explains && answers[0] && run.input !== "picture") {
     const inside = await ask(`${path}/explain`, { input: values[0] }, signal).then((found) => found.json()).catch((error) => {
       if (error.name === "AbortError") throw error;
@@ -334,7 +334,7 @@ function placeOf(name) {
 function insideOf(inside) {
   const parts = [];
   for (const [name, { steps, values }] of Object.entries(inside.influence)) {
-    parts.push(make("h3", {}, `What counted for the answer: ${placeOf(name)}`), influenceOf(steps, values),
+    parts.push(make("h3", {}, `What contributed to the answer: ${placeOf(name)}`), influenceOf(steps, values),
       make("p", { className: "pale" }, "Orange supports the answer, blue opposes it: gradient × input."));
   }
   for (const { name, places, written, weights } of inside.attention) {

@@ -23,7 +23,7 @@ DOCUMENTS = sorted(str(page.relative_to(ROOT / "docs").with_suffix("")) for page
 SCRIPTS = "[...document.scripts].map(script => script.src || script.text.slice(0, 20))"
 HANDLERS = "[...document.querySelectorAll('*')].flatMap(e => e.getAttributeNames()).filter(n => n.startsWith('on'))"
 SIZES = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-SETTLED = """new Promise(done => { const end = Date.now() + 5000, look = () => {
+SETTLED = """new Promise(done => { const end = Date.now() + 30000, look = () => {
   const found = document.body.dataset.mdColorScheme === '%s';
   found || Date.now() > end ? done(found) : setTimeout(look, 50) }; look() })"""
 QUIET = {"NO_MKDOCS_2_WARNING": "1"}

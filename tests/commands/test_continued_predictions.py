@@ -1,4 +1,4 @@
-"""Predictions that were stopped: the same command goes on after what has its answer, and ends with the same bytes."""
+"""Predictions that were stopped: the same command continues after the last answer, and ends with the same bytes."""
 
 import hashlib
 import json

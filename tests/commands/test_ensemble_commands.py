@@ -85,7 +85,7 @@ def test_what_writes_is_refused_an_export_but_predicts(members, command):
     done = command("export", members / "phrases", "--out", members / "files")
     assert (done.returncode, "export its members one by one" in done.stderr) == (2, True)
     done = command("inspect", members / "phrases", "red old")
-    assert (done.returncode, "inspect one of them" in done.stderr) == (2, True)
+    assert (done.returncode, "inspect one of its members" in done.stderr) == (2, True)
     assert command("inspect", members / "phrases/members/1", "red old").returncode == 0
 
 

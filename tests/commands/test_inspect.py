@@ -217,7 +217,7 @@ def test_a_task_that_does_not_say_what_its_steps_are_has_them_numbered(runs):
     assert {layer.name: layer.steps for layer in inside.layers}["encoder.recurrent"] == ["1", "2", "3"]
     assert inside.answer == model.task.format_prediction(model.predict(["Ann Bob c"])[0])[0]
     assert not inside.influence and not inside.attention
-    assert any("No influence is shown" in note for note in inside.notes)
+    assert any("No contributions are shown" in note for note in inside.notes)
 
 
 def test_words_of_a_tagger_are_shown_and_the_reader_of_their_letters_is_named(runs, command, tmp_path):

@@ -73,7 +73,7 @@ def test_every_task_is_in_its_topology_with_its_head_and_data(command):
 
 
 def sections(text):
-    """What stands below each topology's name."""
+    """What is below each topology's name."""
     names = "|".join(map(re.escape, TOPOLOGIES))
     parts = re.split(rf"(?m)^({names})$", text)
     return dict(zip(parts[1::2], parts[2::2], strict=True))

@@ -322,7 +322,7 @@ def test_pictures_keep_their_own_color_unless_it_is_chosen(tmp_path):
         notes: list[str] = []
         read = read_captioned(tmp_path / name, 16, color, notes=notes)
         assert {example.picture.values.shape for example in read} == {(16, 16, channels)}
-        assert len(notes) == said and all("--color false reads them grey" in note for note in notes)
+        assert len(notes) == said and all("--color false reads them in grey" in note for note in notes)
 
 
 def test_a_run_writes_down_how_its_pictures_were_read_and_reads_others_alike(tmp_path):

@@ -12,7 +12,7 @@ from seqkit.data.tagged import Sentence, split_sentences
 
 
 def at(number):
-    """The number of an example is the line it stands on."""
+    """The number of an example is its line."""
     return SourceLocation("data", number)
 
 

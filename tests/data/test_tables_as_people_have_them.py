@@ -1,4 +1,4 @@
-"""Tables as other programs write them: what nobody needs stops nothing, and what is needed is found or named."""
+"""Tables as other programs write them: what is not needed is no obstacle, and what is needed is found or named."""
 
 import time
 

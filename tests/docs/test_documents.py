@@ -43,7 +43,7 @@ SMALLER = {
     "--minutes 60": "--minutes 0.01",
     "vectors my.txt": "vectors my.txt --size 5",
 }
-"""What would go on without end, or take long."""
+"""What would never end, or take long."""
 OWN = {
     "sentiment": "my.csv",
     "translate": "pairs.tsv",

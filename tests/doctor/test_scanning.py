@@ -37,7 +37,7 @@ def test_repetitions_are_those_of_a_set(texts):
 
 
 def test_beyond_its_limit_repetitions_are_an_estimate():
-    """20,000 texts, of which each stands there twice, with memory for 4,000."""
+    """20,000 texts, each of them twice, with memory for 4,000."""
     counter, generator = RepetitionCounter(limit=4000), random.Random(0)
     texts = [str(number) for number in range(10_000)] * 2
     generator.shuffle(texts)

@@ -1,4 +1,4 @@
-"""A finished run goes on: more epochs, new scores, and the memory that the test split was scored before."""
+"""A finished run continues: more epochs, new scores, and a note that the test split was scored before."""
 
 import json
 import shutil

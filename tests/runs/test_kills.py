@@ -1,4 +1,4 @@
-"""A process that is killed at any write: what it leaves goes on to the very files of a run that nobody disturbed."""
+"""A process that is killed at any write: resuming what it leaves gives exactly the files of an undisturbed run."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Runs made by earlier versions still load, predict, and go on to the weights that they would have had.
+"""Runs made by earlier versions still load, predict, and resume to the weights that they would have had.
 
 The runs in ``made_by_0_1_0`` were made by seqkit 0.1.0, each once to its end and once stopped in its second epoch.
 """

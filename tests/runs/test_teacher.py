@@ -1,4 +1,4 @@
-"""A student asks its teacher once, keeps what it said, and goes on without it."""
+"""A student asks its teacher once, keeps its predictions, and continues without it."""
 
 import csv
 import json

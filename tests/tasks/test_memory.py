@@ -1,4 +1,4 @@
-"""The task of problems that show memory: what is drawn, what is asked, what counts."""
+"""The task of problems that show memory: what is generated, what is asked, what counts."""
 
 import json
 import random

@@ -59,7 +59,7 @@ class StopAt(Callback):
 
 
 def everything(path):
-    """All that a run has learned and where it stands, but for times."""
+    """Everything that a run has learned and how far it is, except for times."""
     tensors, facts = read_tensors(RunDirectory(path).checkpoint)
     facts["progress"].pop("seconds")
     # Runs that write checkpoints at other times have other configurations, and so other identities.

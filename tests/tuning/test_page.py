@@ -1,4 +1,4 @@
-"""The page of a study, and what is said of it: failures, what mattered, and what cannot be drawn."""
+"""The page of a study: failures, what mattered, and what cannot be drawn."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Add features of words and their neighbors to the recurrent layer's scores of a tagger."""
+"""Add features of words and their neighbours to the recurrent layer's scores of a tagger."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""A training that still improves when its epochs are over goes on, until it does not, or its minutes are over."""
+"""A training that still improves when its epochs are over continues until it stops, or its minutes are over."""
 
 import pytest
 import torch
