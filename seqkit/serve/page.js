@@ -80,7 +80,7 @@ function showInputs() {
   $("writing").hidden = !run.generates;
   $("answers").replaceChildren();
   $("about").textContent = run.generates
-    ? "Type a text; the run goes on with it." : `${sentence(run.summary)}The answer comes as you type.`;
+    ? "Type a text; the run continues it." : `${sentence(run.summary)}The answer comes as you type.`;
   update(0);
 }
 
