@@ -98,7 +98,7 @@ class FrameStream:
 
     def __init__(self, family: Frames) -> None:
         self._family, self._step = family, family.parts["step"]
-        self._lines, self._blank = FrameLines(family.reader), np.zeros((1, family.reader.scaling.size), np.float32)
+        self._lines = FrameLines(family.reader)
         self._begin()
 
     def push(self, features: str | Sequence[float] | Array) -> StreamedLabel | StreamedSet | None:
@@ -111,13 +111,14 @@ class FrameStream:
 
     def finish(self) -> list[StreamedLabel | StreamedSet]:
         """Ends the sequence: the predictions still owed. The next frame begins another one."""
-        owed = [self._read_frame(self._blank) for _ in range(self._family.delay if self._read else 0)]
+        blank = np.zeros((1, self._family.reader.scaling.size), np.float32)
+        owed = [self._read_frame(blank) for _ in range(self._family.delay if self._read else 0)]
         self._begin()
         return [found for found in owed if found is not None]
 
     def snapshot(self) -> Snapshot:
         """All that the stream has kept of its sequence; another stream of this model continues from it, bit-equal."""
-        facts = {"read": self._read, "columns": self._lines.columns, "width": self._lines.width}
+        facts = {"read": self._read, "columns": [*self._lines.columns], "width": self._lines.width}
         return Snapshot(self._state, facts)
 
     def restore(self, snapshot: Snapshot) -> None:

@@ -48,7 +48,8 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        began, status, start = time.perf_counter(), 0, None
+        began, status = time.perf_counter(), 0
+        start: Message | None = None
         # So that the router raises what it does not find, for us to say.
         scope["app"] = self.app
 

@@ -60,7 +60,10 @@ function choose(run, wanted) {
   if (changed) chosen = new Set([run.name]);
   for (const box of $("runs").querySelectorAll("input")) box.checked = chosen.has(box.value);
   if (changed) showInputs();
-  else update(0);
+  else {
+    describe();
+    update(0);
+  }
 }
 
 const selected = () => runs.filter((run) => chosen.has(run.name));
@@ -79,9 +82,14 @@ function showInputs() {
   $("asking").hidden = false;
   $("writing").hidden = !run.generates;
   $("answers").replaceChildren();
+  describe();
+  update(0);
+}
+
+function describe() {
+  const run = selected()[0];
   $("about").textContent = run.generates
     ? "Type a text; the run continues it." : `${sentence(run.summary)}The answer comes as you type.`;
-  update(0);
 }
 
 const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}. ` : "");

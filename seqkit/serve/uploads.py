@@ -47,7 +47,7 @@ def _ordered(rows: list[list[str]], names: Sequence[str]) -> list[list[float | N
     if not rows or all(_is_number(cell) for cell in rows[0]):
         return [_numbers(number, row) for number, row in enumerate(rows, 1)]
     header = [cell.strip() for cell in rows[0]]
-    places = range(len(header))
+    places: Sequence[int] = range(len(header))
     if names:
         if missing := [name for name in names if name not in header]:
             raise Problem(422, f"the table has no column {missing[0]!r:.80}; this model reads {', '.join(names):.200}")

@@ -83,6 +83,7 @@ def data_of(folder):
         "text labels": ["--data", folder / "sets.csv", "--target", "labels", "--label-column", "labels", *SMALL],
         "text number": ["--data", folder / "prices.csv", "--target", "number", "--label-column", WORD, *SMALL],
         "digit": ["--data", folder / "rows.csv", "--epochs", "1"],
+        "digit drawn": ["--epochs", "1"],
         "tag": ["--data", folder / "words.conll", *SMALL],
         "frames": ["--data", clips(folder / "clips"), *SMALL],
         "translate": ["--data", folder / "pairs.tsv", *SMALL, "--tokenizer", "word"],
@@ -162,11 +163,13 @@ def tuned(runs, command, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def served(runs):
-    """The address of a service with two runs."""
+    """The address of a service with runs of every kind of input, two of them of one."""
     if not all(map(find_spec, ("starlette", "uvicorn"))):
         pytest.skip("the extra 'serve' is not installed")
-    command = [sys.executable, "-m", "seqkit", "serve", runs["sentiment"], runs["translate"], "--port", "0"]
-    with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as process:
+    names = ("sentiment", "sentiment gru", "translate", "tag", "charlm", "digit", "digit drawn", "frames", "caption")
+    named = [f"{name.replace(' ', '-')}={runs[name]}" for name in names]
+    command = [sys.executable, "-m", "seqkit", "serve", *named, "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         line = next(line for line in process.stderr if "http://" in line)
         yield line[line.index("http://") :].split()[0]
         process.terminate()

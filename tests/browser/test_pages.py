@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,28 @@ def check_harmless(chromium, url, scripts):
     )
 
 
+CHOOSE = """new Promise(done => { const end = Date.now() + 20000, look = () => {
+  const boxes = [...document.querySelectorAll('#runs input')], names = %s;
+  if (!boxes.length && Date.now() < end) return setTimeout(look, 50);
+  for (const name of names) { const box = boxes.find(each => each.value === name); if (!box.checked) box.click(); }
+  for (const box of boxes) if (box.checked && !names.includes(box.value)) box.click();
+  done(document.querySelectorAll('#inputs *').length) }; look() })"""
+TYPE = (
+    """(box => { box.value = %s; box.dispatchEvent(new Event('input')) })(document.querySelector('#inputs textarea'))"""
+)
+DRAW = """(board => { for (const key of [' ', 'ArrowDown', ' ', 'ArrowDown', ' '])
+  board.dispatchEvent(new KeyboardEvent('keydown', {key})) })(document.querySelector('#inputs canvas'))"""
+DROP = """new Promise(done => { const drawn = document.createElement('canvas'); drawn.width = drawn.height = 16;
+  drawn.toBlob(blob => { const dropped = new DataTransfer();
+  dropped.items.add(new File([blob], 'a.png', {type: 'image/png'}));
+  document.querySelector('.drop').dispatchEvent(new DragEvent('drop', {dataTransfer: dropped})); done(0) }) })"""
+WRITE = "(button => { button.click() })(document.querySelector('#write'))"
+ANSWERED = """new Promise(done => { const end = Date.now() + 30000, look = () => {
+  const found = document.querySelectorAll('#answers section').length;
+  const said = document.querySelector('#problem').innerText;
+  found >= %d || said || Date.now() > end ? done([found, said]) : setTimeout(look, 50) }; look() })"""
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_page_fits_its_window_without_an_error_or_a_request(kind, pages, chromium):
     url = pages[kind].as_uri()
@@ -86,6 +109,41 @@ def test_the_page_of_a_service_answers_and_is_like_the_others(served, chromium, 
     check_legible(chromium, axe, served)
     check_harmless(chromium, served, ["/page.js"])
     assert all(asked.startswith(served.rstrip("/")) for asked in chromium.asked)
+
+
+def acts(size):
+    """For each kind of input the runs that are chosen, and what a person does; ``size`` is that of a frame."""
+    frames = "\\n".join(",".join(["0.5"] * size) for _ in range(12))
+    return {
+        "a text": (["sentiment"], TYPE % "'a great <b>film</b>'"),
+        "two runs": (["sentiment", "sentiment-gru"], TYPE % "'a great film'"),
+        "tokens": (["translate"], TYPE % "'open the file'"),
+        "words": (["tag"], TYPE % "'Ada went to Rome'"),
+        "numbers": (["digit"], TYPE % "'0.5, 0.25'"),
+        "a drawing": (["digit-drawn"], DRAW),
+        "frames": (["frames"], TYPE % f"'{frames}'"),
+        "picture": (["caption"], DROP),
+        "prompt": (["charlm"], TYPE % "'the '" + ";" + WRITE),
+    }
+
+
+@pytest.mark.parametrize("kind", acts(1))
+def test_the_page_answers_every_kind_of_input_at_every_width_and_in_both_schemes(kind, served, chromium, axe):
+    with urllib.request.urlopen(f"{served}/runs/frames") as answer:
+        size = json.load(answer)["frame_size"]
+    names, act = acts(size)[kind]
+    for scheme, width in (("light", 1200), ("dark", 400)):
+        chromium.open(served, width, scheme)
+        assert chromium.ask(CHOOSE % json.dumps(names))
+        chromium.ask(act)
+        assert chromium.ask(ANSWERED % len(names)) == [len(names), ""]
+        chromium.ask("document.querySelectorAll('details').forEach(each => { each.open = true })")
+        content, window = chromium.ask(SIZES)
+        assert content <= window == width
+        chromium.ask(f"{axe};0")
+        assert chromium.ask(LEGIBLE) == [], (scheme, width)
+        assert chromium.failures == []
+        assert all(asked.startswith((served.rstrip("/"), "data:", "blob:")) for asked in chromium.asked)
 
 
 @pytest.mark.parametrize("name", [*available_lessons()])

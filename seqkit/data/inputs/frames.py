@@ -57,9 +57,11 @@ class FrameReader:
 class FrameLines:
     """Frames one by one, as numbers or as lines of text."""
 
+    __slots__ = ("_reader", "columns", "width")
+
     def __init__(self, reader: FrameReader) -> None:
         self._reader = reader
-        self.columns: list[int] = []
+        self.columns: Sequence[int] = ()
         self.width = 0
 
     def read(self, features: str | Sequence[float] | Any) -> np.ndarray | None:

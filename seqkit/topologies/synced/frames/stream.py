@@ -44,7 +44,6 @@ class FrameStream:
         # nn.Module looks up submodules and parameters in Python: these would cost 3 µs a frame.
         self._encoder, self._labels, self._output = head.encoder, head.labels, (head.output.weight, head.output.bias)
         self._device = device_of(head)
-        self._blank = torch.zeros(1, codec.scaling.size, device=self._device)
         self._lines = FrameLines(codec)
         self._state: State | None = None
         self._read = 0
@@ -71,14 +70,15 @@ class FrameStream:
 
     def read_rest(self) -> Iterator[list[float]]:
         """:meth:`finish` with logits (K) instead of labels."""
+        blank = torch.zeros(1, self.codec.scaling.size, device=self._device)
         for _ in range(self.head.delay if self._read else 0):
-            if (logits := self._step(self._blank)) is not None:
+            if (logits := self._step(blank)) is not None:
                 yield logits
         self._state, self._read = None, 0
 
     def snapshot(self) -> Snapshot:
         """All that the stream has kept of its sequence; another stream of this model continues from it, bit-equal."""
-        facts = {"read": self._read, "columns": self._lines.columns, "width": self._lines.width}
+        facts = {"read": self._read, "columns": [*self._lines.columns], "width": self._lines.width}
         return Snapshot({} if self._state is None else as_arrays(self._state), facts)
 
     def restore(self, snapshot: Snapshot) -> None:
