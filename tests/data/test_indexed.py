@@ -102,7 +102,11 @@ def test_lines_whose_first_ones_show_what_they_hold(tmp_path):
 
 
 def test_what_cannot_be_cut_by_bytes_has_no_head(tmp_path):
-    for name, content in (("a.csv", "text,label\na,x\n".encode("utf-16")), ("b.csv", b"text,label\ra,x\r"), ("c.json", b"[]\n")):
+    for name, content in (
+        ("a.csv", "text,label\na,x\n".encode("utf-16")),
+        ("b.csv", b"text,label\ra,x\r"),
+        ("c.json", b"[]\n"),
+    ):
         (tmp_path / name).write_bytes(content)
         assert table_head(tmp_path / name, PLAIN) is None
     assert table_head(tmp_path, PLAIN) is None
@@ -111,8 +115,8 @@ def test_what_cannot_be_cut_by_bytes_has_no_head(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [
-        (['a,x', '"b" c,y'], "a.csv:3: a quote inside quotes is written twice"),
-        (['a,x', 'b,y', '"c,x', "d,y"], "a.csv:4: a quote that opens here is never closed"),
+        (["a,x", '"b" c,y'], "a.csv:3: a quote inside quotes is written twice"),
+        (["a,x", "b,y", '"c,x', "d,y"], "a.csv:4: a quote that opens here is never closed"),
     ],
 )
 def test_broken_quotes_are_named_before_anything_is_trained(tmp_path, rows, fault):
