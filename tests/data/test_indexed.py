@@ -115,8 +115,8 @@ def test_what_cannot_be_cut_by_bytes_has_no_head(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [
-        (["a,x", '"b" c,y'], "a.csv:3: a quote inside quotes is written twice"),
-        (["a,x", "b,y", '"c,x', "d,y"], "a.csv:4: a quote that opens here is never closed"),
+        (["a,x", '"b" c,y'], r"a\.csv:3: a quote inside quotes is written twice"),
+        (["a,x", "b,y", '"c,x', "d,y"], r"a\.csv:4: a quote that opens here is never closed"),
     ],
 )
 def test_broken_quotes_are_named_before_anything_is_trained(tmp_path, rows, fault):
@@ -130,7 +130,7 @@ def test_a_row_that_never_ends_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("seqkit.data.indexed.scan._LONGEST", 50)
     path = tmp_path / "a.csv"
     path.write_text("text,label\na,x\n" + f'"{"long " * 20}",y\nb,x\n')
-    with pytest.raises(DataError, match="a.csv:3: the row runs on"):
+    with pytest.raises(DataError, match=r"a\.csv:3: the row runs on"):
         row_index(path, table_head(path, PLAIN))
 
 

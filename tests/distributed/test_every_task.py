@@ -85,7 +85,7 @@ def test_every_task_gives_the_same_bits_in_one_two_and_four_processes(torchrun, 
 
 
 def test_gradients_of_one_process_lie_in_memory_as_those_of_several():
-    # torch's LSTM gives some of them with gaps between rows, and the norm of such a tensor is added up in another order.
+    # torch's LSTM gives some with gaps between rows, and the norm of such a tensor is added up in another order.
     task, options = find_task("sentiment"), {"hidden_size": 6, "embedding_size": 6, "batch_size": 8, "device": "cpu"}
     data = "tests/runs/made_by_0_1_0/data/reviews.csv"
     config = make_config(task.config, {**options, "data": data, "kernel": "torch", "shards": 4})

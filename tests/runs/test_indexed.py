@@ -78,31 +78,32 @@ def test_some_examples_are_those_of_their_numbers(reviews):
     assert {e.label for e in train.sample} == {"pos", "neg"}
 
 
-def test_a_row_without_an_example_has_that_of_the_next(tmp_path, monkeypatch):
-    monkeypatch.setattr("seqkit.runs.indexed.DRAWN", 3000)
-    path = tmp_path / "a.csv"
-    rows = [f"text number {number} of many,{'pos' if number % 2 else 'neg'}" for number in range(1000)]
+def numbered(path, broken):
+    """1,000 texts, of which those of some numbers have no label."""
+    rows = [f"text number {n} of many" + ("" if n in broken else f",{'pos' if n % 2 else 'neg'}") for n in range(1000)]
     path.write_text("\n".join(["text,label", *rows]) + "\n")
-    plain = splits_of("sentiment", path)
-    drawn = {e.location.line for e in (*plain.valid, *plain.test)}
-    for line in range(400, 600):
-        if line not in drawn:
-            rows[line - 2] = "no label here"
-    broken = tmp_path / "b.csv"
-    broken.write_text("\n".join(["text,label", *rows]) + "\n")
-    with pytest.raises(SeqkitError, match=r"b\.csv:\d+: 1 field, but the first line names 2 columns"):
-        # A fifth of all rows is seen among those drawn.
-        splits_of("sentiment", broken)
-    rows = [
-        row if row != "no label here" or number == 450 else f"again {number},pos" for number, row in enumerate(rows)
-    ]
-    rows[450] = "no label here"
-    broken.write_text("\n".join(["text,label", *rows]) + "\n")
-    train = splits_of("sentiment", broken).train
-    found = list(train)
-    assert [str(fault).partition(": ")[0] for fault in train.faults] == [f"{broken}:452"]
-    assert sum(e.location.line == 453 for e in found) == 2
-    assert not any(e.location.line == 452 for e in found)
+    return path
+
+
+@pytest.fixture
+def few_drawn(monkeypatch):
+    """About a tenth of the rows are drawn."""
+    monkeypatch.setattr("seqkit.runs.indexed.DRAWN", 3000)
+    monkeypatch.setattr("seqkit.runs.indexed._FIRST", 50)
+
+
+def test_a_row_that_cannot_be_read_has_the_example_of_the_next(tmp_path, few_drawn):
+    path = numbered(tmp_path / "a.csv", {450})
+    train = splits_of("sentiment", path).train
+    lines = [example.location.line for example in train]
+    assert [str(fault).partition(": ")[0] for fault in train.faults] == [f"{path}:452"]
+    assert [lines.count(line) for line in (451, 452, 453, 454)] == [1, 0, 2, 1]
+
+
+def test_faults_that_are_seen_among_the_rows_drawn_stop_a_run_before_it_begins(tmp_path, few_drawn):
+    path = numbered(tmp_path / "a.csv", range(400, 600))
+    with pytest.raises(SeqkitError, match=r"a\.csv:\d+: 1 field, but the first line names 2 columns"):
+        splits_of("sentiment", path)
 
 
 class StopsAt(Callback):
