@@ -94,7 +94,8 @@ def few_drawn(monkeypatch):
 
 def test_a_row_that_cannot_be_read_has_the_example_of_the_next(tmp_path, few_drawn):
     path = numbered(tmp_path / "a.csv", {450})
-    train = splits_of("sentiment", path).train
+    # What is predicted would be looked for in the first 2,000 rows.
+    train = splits_of("sentiment", path, target="label").train
     lines = [example.location.line for example in train]
     assert [str(fault).partition(": ")[0] for fault in train.faults] == [f"{path}:452"]
     assert [lines.count(line) for line in (451, 452, 453, 454)] == [1, 0, 2, 1]
@@ -103,7 +104,7 @@ def test_a_row_that_cannot_be_read_has_the_example_of_the_next(tmp_path, few_dra
 def test_faults_that_are_seen_among_the_rows_drawn_stop_a_run_before_it_begins(tmp_path, few_drawn):
     path = numbered(tmp_path / "a.csv", range(400, 600))
     with pytest.raises(SeqkitError, match=r"a\.csv:\d+: 1 field, but the first line names 2 columns"):
-        splits_of("sentiment", path)
+        splits_of("sentiment", path, target="label")
 
 
 class StopsAt(Callback):
