@@ -16,6 +16,8 @@ from benchmarks.chaos.subjects import Subject
 
 _PROCESSES = 4
 _RESUMED_BY = (1, 2, 4)
+_GRACE, _LAST = 1.0, 60.0
+"""Seconds until the others are asked to end, and until they are killed"""
 _OPTIONS = ("--shards", "4", "--set", "checkpoint_seconds=0", "--epochs", "6", "--patience", "0")
 
 
@@ -65,9 +67,14 @@ def _all(
 
 
 def _one_killed(children: list[Child], moment: float, generator: random.Random) -> list[Ended]:
-    victim = generator.randrange(len(children))
-    killed = children[victim].end(moment)
-    return [killed, *(child.end() for number, child in enumerate(children) if number != victim)]
+    victim = children.pop(generator.randrange(len(children)))
+    killed = victim.end(moment)
+    if killed.code == -signal.SIGKILL:
+        # As torchrun does; they may still be waiting for each other.
+        time.sleep(_GRACE)
+        for child in children:
+            os.kill(child.process, signal.SIGTERM)
+    return [killed, *(child.end(_LAST) for child in children)]
 
 
 def _as_rank(rank: int, processes: int, port: int) -> Callable[[], None]:

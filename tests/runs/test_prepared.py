@@ -1,5 +1,6 @@
 """Runs on prepared data: the bits of a run on the file itself, and of larger data what is read, resumed and divided."""
 
+import gzip
 import random
 
 import pytest
@@ -231,9 +232,12 @@ def test_tags_pairs_and_frames_are_divided_one_by_one(tmp_path, large):
 
 
 def test_a_run_on_data_that_exceed_memory_prepares_them_beside_it(tmp_path, reviews, large, command, monkeypatch):
-    monkeypatch.setattr("seqkit.runs.preparing.IN_MEMORY", 1000)
+    monkeypatch.setattr("seqkit.runs.sizes.IN_MEMORY", 1000)
+    # Those of a compressed file cannot be read row by row.
+    packed = tmp_path / "reviews.csv.gz"
+    packed.write_bytes(gzip.compress(reviews.read_bytes()))
     options = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
-    done = command("run", "sentiment", reviews, "--out", tmp_path / "run", *options)
+    done = command("run", "sentiment", packed, "--out", tmp_path / "run", *options)
     assert done.returncode == 0, done.stderr
     assert f"the data are too large for memory and are prepared in {tmp_path / 'run.data'} first" in " ".join(
         done.stderr.split()

@@ -78,8 +78,9 @@ class RowScan:
         self._threads, self._progress = threads, progress
         self._digest = hashlib.blake2b(digest_size=16)
         self._buffers = threading.local()
-        # Of the rows so far: whether a quote is open, where the last one closed, and where the last row began.
-        self._inside, self._closed, self._last = False, -2, first
+        # Of the rows so far: whether a quote is open, where the last one closed, and where the last row began, also
+        # as a line.
+        self._inside, self._closed, self._last, self._row = False, -2, first, line
 
     @property
     def digest(self) -> str:
@@ -98,7 +99,7 @@ class RowScan:
         finally:
             os.close(file)
         if self._inside:
-            raise self._fault("a quote that opens here is never closed; close it, or remove it", self._line)
+            raise self._fault("a quote that opens here is never closed; close it, or remove it", self._row)
 
     def _in_order(self, file: int) -> Iterator[tuple[int, _Marks]]:
         """The marks of each chunk, while threads look through the ones after it."""
@@ -184,7 +185,7 @@ class RowScan:
                 if ahead not in closers:
                     if behind == _BACKSLASH:
                         raise EscapedQuotes
-                    line = self._line + int((around[:mark, 1] == _NEWLINE).sum())
+                    line = self._line + int(((around[:mark, 1] == _NEWLINE) & (places[:mark] >= self._first)).sum())
                     raise self._fault("a quote inside quotes is written twice; correct the row", line)
                 inside, closed = False, place
             elif behind in openers or closed == place - 1:
@@ -200,10 +201,10 @@ class RowScan:
             return
         sizes = np.diff(ends, prepend=self._last)
         if int(sizes.max()) > _LONGEST:
-            where = int(lines[int(sizes.argmax()) - 1]) if sizes.argmax() else self._line
+            where = int(lines[int(sizes.argmax()) - 1]) if sizes.argmax() else self._row
             what = f"the row runs on for more than {MAX_LINE:,} characters: is a closing quote missing?"
             raise self._fault(what, where)
-        self._last = int(ends[-1])
+        self._last, self._row = int(ends[-1]), int(lines[-1])
 
     def _fault(self, what: str, line: int) -> DataError:
         return DataError(what, SourceLocation(str(self.path), line))
