@@ -305,8 +305,8 @@ class Recurrent(nn.Module):
         Ours is batch first whatever the module's ``batch_first``. An LSTM with ``proj_size`` becomes an
         ``lstm-projected`` whose ``hidden_size`` is that size. Raises :class:`UsageError` for other modules.
         """
-        units = module.proj_size or module.hidden_size
-        cell, sizes = cell_of(module), (module.input_size, units, module.num_layers)
+        cell = cell_of(module)
+        sizes = (module.input_size, module.proj_size or module.hidden_size, module.num_layers)
         layer = cls(cell, *sizes, module.bidirectional, module.dropout)
         weight = module.all_weights[0][0]
         layer.to(weight.device, weight.dtype)

@@ -47,7 +47,7 @@ def test_values_of_an_option_are_completed():
         return [item.value for item in ConfigOption(options[name]).shell_complete(context, begun)]
 
     assert completed("schedule", "c") == ["constant", "cosine"]
-    assert completed("cell", "lstm-p") == ["lstm-peephole"]
+    assert completed("cell", "lstm-p") == ["lstm-peephole", "lstm-projected"]
     assert completed("bidirectional", "t") == ["true"]
     assert completed("hidden_size", "1") == []
 
@@ -67,7 +67,7 @@ def test_commands_tasks_and_runs_are_completed_without_importing_them(tmp_path, 
     assert completed("seqkit run sen", 2) == ["sentiment"]
     assert completed("seqkit predict runs/t", 2) == ["runs/tag-1"]
     assert completed("seqkit compare runs/t", 2) == ["runs/tag-1"]
-    assert completed("seqkit compare sentiment --cells rnn,lstm-p", 4) == ["rnn,lstm-peephole"]
+    assert completed("seqkit compare sentiment --cells rnn,lstm-p", 4) == ["rnn,lstm-peephole", "rnn,lstm-projected"]
     context = click.Context(click.Command("predict"))
     (folder,) = complete_runs(context, click.Argument(["run"]), "oth")
     assert (folder.value, folder.type) == ("oth", "dir")

@@ -100,9 +100,9 @@ def test_a_complete_part_is_left_as_it_is(model, tmp_path, capsys, monkeypatch):
     [
         ({"shard": "2/2"}, "is shard 1/2, not 2/2; remove"),
         ({"shard": "1/3"}, "is shard 1/2, not 1/3"),
-        ({"digest": "another"}, "part of another prediction: its run, input or options differ"),
-        ({"texts": ["a", "b"]}, "part of another prediction"),
-        ({"as_json": True}, "part of another prediction"),
+        ({"digest": "another"}, "shard of another prediction: its run, input or options differ"),
+        ({"texts": ["a", "b"]}, "shard of another prediction"),
+        ({"as_json": True}, "shard of another prediction"),
         ({"note": "{}"}, "damaged|lacks|missing"),
         ({"note": None}, "exists and was not written with --shard; remove"),
     ],

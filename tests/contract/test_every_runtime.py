@@ -83,7 +83,7 @@ def test_it_continues_with_a_text_as_the_run_does(trial, model):
 
 def test_it_streams_as_the_run_does(trial, model):
     if not isinstance(trial.task, Streams):
-        with pytest.raises(UsageError, match="no stream"):
+        with pytest.raises(UsageError, match="not a stream"):
             model.stream()
         return
     try:

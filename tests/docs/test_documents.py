@@ -277,7 +277,7 @@ def test_the_task_of_the_page_is_short(installed_task):
 
 def test_every_block_is_of_a_kind_that_is_run_or_shows_a_file():
     for block in BLOCKS:
-        assert block.language in {"", "python", *DATA_LANGUAGES}, block
+        assert block.language in {"", "python", "equation", *DATA_LANGUAGES}, block
 
 
 def test_what_is_not_run_is_still_written_somewhere():

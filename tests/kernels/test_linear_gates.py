@@ -7,7 +7,9 @@ slope 1 everywhere, wrapped into -2 to 2. The cells in Python get the same funct
 import pytest
 import torch
 
-from seqkit.cells import Cell, gru, lstm, lstm_coupled, lstm_layer_norm, lstm_peephole
+from seqkit.cells import Cell
+from seqkit.cells.gru import gru
+from seqkit.cells.lstm import lstm, lstm_coupled, lstm_layer_norm, lstm_peephole
 from seqkit.kernels.build import build
 from seqkit.kernels.library import ensure
 from seqkit.kernels.operators import CELLS
