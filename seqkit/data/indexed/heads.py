@@ -66,8 +66,9 @@ def lines_head(path: Path, encoding: str | None, count: int) -> RowHead | None:
         return None
     mark = _mark(path)
     with path.open("rb") as stream:
-        content = b"".join(islice(stream, count))
-    return RowHead(_ended(content), count, len(mark), 1, None)
+        lines = list(islice(stream, count))
+    # A file of long lines may have fewer.
+    return RowHead(_ended(b"".join(lines)), len(lines), len(mark), 1, None)
 
 
 def _csv_head(path: Path, form: FileForm) -> RowHead | None:
