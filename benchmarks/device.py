@@ -136,7 +136,7 @@ def layer_calls(shape: Shape, device: torch.device, training: bool) -> tuple[Cal
         return layer(x, there)[0]
 
     check_alike(ours(), theirs())
-    return _asked(ours, layer, x, training), _asked(theirs, module, x, training)
+    return asked(ours, layer, x, training), asked(theirs, module, x, training)
 
 
 def check_alike(ours: Tensor, theirs: Tensor) -> None:
@@ -146,7 +146,9 @@ def check_alike(ours: Tensor, theirs: Tensor) -> None:
         raise SystemExit(f"ours and torch's differ by {worst:g}")
 
 
-def _asked(call: Callable[[], Tensor], module: nn.Module, x: Tensor, training: bool) -> Callable[[], Any]:
+def asked(call: Callable[[], Tensor], module: nn.Module, x: Tensor, training: bool) -> Callable[[], Any]:
+    """What is timed: the call alone, or with the gradients of its input and of all weights."""
+
     def forward() -> Any:
         with torch.no_grad():
             return call()

@@ -15,9 +15,9 @@ from typing import Any
 
 import click
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from benchmarks.device import check_alike, facts, in_turns, show, waiting
+from benchmarks.device import asked, check_alike, facts, in_turns, show, waiting
 from seqkit.kernels import Cudnn
 from seqkit.layers import Recurrent
 
@@ -46,19 +46,7 @@ def calls(name: str, shape: tuple[int, int, int], training: bool) -> tuple[Calla
         return layer(x, kernel="reference")[0] if module is None else module(x)[0]
 
     check_alike(ours(), theirs())
-    return _asked(ours, layer, x, training), _asked(theirs, module or layer, x, training)
-
-
-def _asked(call: Callable[[], Tensor], module: nn.Module, x: Tensor, training: bool) -> Callable[[], Any]:
-    def forward() -> Any:
-        with torch.no_grad():
-            return call()
-
-    def both() -> Any:
-        out = call()
-        return torch.autograd.grad(out, [x, *module.parameters()], torch.ones_like(out))
-
-    return both if training else forward
+    return asked(ours, layer, x, training), asked(theirs, module or layer, x, training)
 
 
 @click.command()

@@ -98,9 +98,7 @@ class ConfigOption(click.Option):
 
 _METAVARS: dict[type, str] = {int: "N", float: "X", str: "TEXT", bool: "", dict: "KEY=VALUE"}
 _LONGEST_METAVAR = 24
-"""Letters of the values that are shown beside the name of an option; more of them are in its help..."""
-_MOST_CHOICES = 12
-"""... unless they are so many that nobody would read them there."""
+"""Letters of the values that are shown beside the name of an option; more of them are in its help"""
 
 
 def config_options(task: AnyTask) -> list[click.Parameter]:

@@ -104,6 +104,8 @@ def _train(session: Session, notes: Sequence[str], began: float, callbacks: Sequ
         return code
     if not session.trainer.progress.history:
         return 0
+    if unread := session.unread():
+        reporter.prose(f"note: {unread}")
     reporter.line("scoring the best model and the baseline on the test split")
     try:
         outcome = session.finish()

@@ -25,7 +25,6 @@ from seqkit.compiler.trace import Forward, trace_forward
 _NAMES = {"sigmoid": "σ", "neg": "−", "abs": "| |", "sqrt": "√", "reciprocal": "1 ÷", "mul": "×", "add": "+",
           "div": "÷", "maximum": "max", "minimum": "min", "pow": "^"}  # fmt: skip
 _SIGNS = {"mul": "×", "add": "+", "sub": "−", "div": "÷", "maximum": "max", "minimum": "min", "pow": "^"}
-_LEAVES = (Input, Recurrent, State, Parameter, Constant)
 
 
 class Node(NamedTuple):

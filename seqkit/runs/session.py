@@ -14,6 +14,7 @@ import torch
 
 from seqkit.config import TrainingConfig, options_of, write_toml
 from seqkit.data import Splits
+from seqkit.data.indexed import IndexedExamples
 from seqkit.data.prepared import learning_splits
 from seqkit.devices import describe_device, find_device
 from seqkit.errors import SeqkitError, UsageError
@@ -125,6 +126,12 @@ class Session(Training):
                 f"{self.run.checkpoint} is missing, and with it what the run began with; restore it from a backup, or "
                 "delete the folder and run the task again"
             )
+
+    def unread(self) -> str:
+        """Which rows of a file that is read by an index could not be read and were left out; empty if none was."""
+        faults = self.splits.train.faults if isinstance(self.splits.train, IndexedExamples) else []
+        count = "one row was" if len(faults) == 1 else f"{len(faults):,} rows were"
+        return f"{count} unreadable and left out of training; the first: {faults[0]}" if faults else ""
 
     def finish(self) -> RunOutcome:
         """Scores the best model and the baseline on the test split, once, and writes what the run found."""

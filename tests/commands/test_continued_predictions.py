@@ -12,25 +12,15 @@ from seqkit.commands.answer_files import Answers
 from seqkit.commands.answering import PredictRequest, answer
 from seqkit.data import DataError
 from seqkit.data.readers.compressed import open_bytes
-from seqkit.runs import load
 from seqkit.runs.answers import predict_rows
+from tests.commands.predictions import Killed, model, small_groups
 
 TEXTS = [f"a {'very ' * n}fine film" if n % 3 else "" for n in range(1, 12)]
 
 
-class Killed(BaseException):
-    """As SIGKILL is, nobody catches it."""
+__all__ = ["model", "small_groups"]
 
-
-@pytest.fixture(scope="module")
-def model(trained):
-    return load(trained[0])
-
-
-@pytest.fixture(autouse=True)
-def _small_groups(monkeypatch):
-    """Four inputs are answered together, instead of thousands."""
-    monkeypatch.setattr("seqkit.runs.rows._ROWS", 4)
+pytestmark = pytest.mark.usefixtures("small_groups")
 
 
 @pytest.fixture

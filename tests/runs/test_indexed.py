@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from seqkit.config import make_config
+from seqkit.data import DataError, SourceLocation
 from seqkit.data.indexed import IndexedExamples
 from seqkit.errors import SeqkitError
 from seqkit.runs import find_task, load, resume, start
@@ -163,3 +164,13 @@ def test_the_command_says_so_and_prepares_nothing(reviews, tmp_path, command):
     assert not (tmp_path / "run.data").exists()
     assert load(tmp_path / "run").config.data == str(reviews)
     assert command("evaluate", tmp_path / "run").returncode == 0
+
+
+def test_rows_that_cannot_be_read_are_counted_and_the_first_is_named(reviews, tmp_path):
+    session = start(find_task("sentiment"), config_of("sentiment", reviews, **SMALL), tmp_path / "run", [])
+    assert session.unread() == ""
+    rows = session.splits.train._rows
+    for count, expected in ((1, "one row was"), (2, "2 rows were")):
+        rows.faults[count] = DataError("too many fields", SourceLocation("reviews.csv", 6 + count))
+        sentence = "unreadable and left out of training; the first: reviews.csv:7: too many fields"
+        assert session.unread() == f"{expected} {sentence}"

@@ -9,6 +9,7 @@ import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,23 +59,26 @@ class JointNgrams:
     suffix: npt.NDArray[np.int32]
     probability: npt.NDArray[np.float32]
     rest: npt.NDArray[np.float32]
-    _children: dict[int, int] = field(init=False, repr=False, compare=False)
-    _numbers: dict[int, dict[tuple[int, ...], int]] = field(init=False, repr=False, compare=False)
     _remembered: dict[int, tuple[float, int]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        keys = self.history.astype(np.int64) * len(self.graphones) + self.graphone
-        children = dict(zip(keys[1:].tolist(), range(1, len(keys)), strict=True))
-        numbers: dict[int, dict[tuple[int, ...], int]] = {}
-        for number, (symbol, targets) in enumerate(self.graphones[len(MARKS) :], len(MARKS)):
-            numbers.setdefault(symbol, {})[targets] = number
-        object.__setattr__(self, "_children", children)
-        object.__setattr__(self, "_numbers", numbers)
-
-    @property
+    @cached_property
     def widest(self) -> int:
         """The most target symbols of a graphone."""
         return max((len(targets) for _, targets in self.graphones), default=0)
+
+    @cached_property
+    def _children(self) -> dict[int, int]:
+        """The n-gram that a graphone makes of another, by both numbers as one."""
+        keys = self.history.astype(np.int64) * len(self.graphones) + self.graphone
+        return dict(zip(keys[1:].tolist(), range(1, len(keys)), strict=True))
+
+    @cached_property
+    def _numbers(self) -> dict[int, dict[tuple[int, ...], int]]:
+        """The graphones of each source symbol by their target symbols."""
+        numbers: dict[int, dict[tuple[int, ...], int]] = {}
+        for number, (symbol, targets) in enumerate(self.graphones[len(MARKS) :], len(MARKS)):
+            numbers.setdefault(symbol, {})[targets] = number
+        return numbers
 
     @classmethod
     def from_json(cls, content: Any) -> JointNgrams:
@@ -158,17 +162,9 @@ def _unpacked(text: Any, kind: str) -> npt.NDArray[Any]:
 
 def _check(arrays: Mapping[str, npt.NDArray[Any]], graphones: int) -> None:
     """Raises :class:`DataError` for n-grams that are not there, come after those they are made of, or are no number."""
-    count = len(arrays["history"])
-    before = np.arange(count)
-    ordered = all(
-        len(array) == count and bool((array[1:] >= 0).all()) and bool(np.isfinite(array).all())
-        for array in arrays.values()
-    )
-    if (
-        not ordered
-        or count < 2
-        or not all(bool((arrays[name][1:] < before[1:]).all()) for name in ("history", "suffix"))
-        or bool((arrays["graphone"] >= graphones).any())
-        or bool((arrays["graphone"] < 0).any())
-    ):
+    count, before = len(arrays["history"]), np.arange(1, len(arrays["history"]))
+    fit = count > 1 and all(len(array) == count and bool(np.isfinite(array).all()) for array in arrays.values())
+    fit = fit and all(bool((array[1:] >= 0).all()) for array in arrays.values())
+    fit = fit and all(bool((arrays[name][1:] < before).all()) for name in ("history", "suffix"))
+    if not fit or not 0 <= int(arrays["graphone"].min()) <= int(arrays["graphone"].max()) < graphones:
         raise DataError("joint.json has n-grams that do not fit together; restore it from a backup")
