@@ -217,7 +217,8 @@ async def trial_under_load(
                 continue
             answered, turn = answered + 1, turn + 1
             wrong += status != 200 or json.loads(body)["answer"]["label"] != expected[index]
-        connection.close()
+        if connection is not None:
+            connection.close()
 
     async def shake() -> None:
         nonlocal given
