@@ -156,6 +156,33 @@ def test_the_probability_of_a_pair_is_the_sum_over_its_alignments():
     assert model.log_probability(source, target) == pytest.approx(math.log(whole), rel=1e-6)
 
 
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_an_alignment_is_the_likeliest_of_all(order):
+    model = learn_joint_ngrams(words(80), order)
+    numbers = {graphone: number for number, graphone in enumerate(model.graphones)}
+    for source, target in words(40, seed=1):
+        if len(source) > 5:
+            continue
+        best: tuple[float, list[int]] = (0.0, [-1] * len(source))
+        for widths in itertools.product(range(model.widest + 1), repeat=len(source)):
+            if sum(widths) != len(target):
+                continue
+            state, product, done, chosen = model._after_start, 1.0, 0, []
+            for symbol, width in zip(source, widths, strict=True):
+                number = numbers.get((symbol, target[done : done + width]), -1)
+                factor, state = (1e-7, ROOT) if number < 0 else model._step(state, number)
+                product, done, chosen = product * factor, done + width, [*chosen, number]
+            best = max(best, (product * model._step(state, END)[0], chosen))
+        assert model.align(source, target) == best[1]
+
+
+def test_what_has_too_many_symbols_has_no_alignment():
+    model = learn_joint_ngrams(words(50), 3)
+    assert model.align((0, 1), (10,) * 9) == [-1, -1]
+    assert model.align((), (10,)) == []
+    assert model.align((77,), (10,)) == [-1]
+
+
 def test_what_was_learned_is_likelier_than_what_was_not():
     model = learn_joint_ngrams(words(500), 4)
     for source, target in words(50, seed=1):
@@ -226,11 +253,11 @@ def example(source, target):
     return Pair(source, (target,), SourceLocation("x", 1))
 
 
-def built(joint_ngrams=3):
+def built(joint_ngrams=3, tagging=0.5):
     texts = [("".join("abcd"[s] for s in source), " ".join(map(str, target))) for source, target in words(200)]
     codec = PairCodec.learn([t for t in texts if t[1]], ("char", "space"), 100, joint_ngrams=joint_ngrams)
     torch.manual_seed(0)
-    config = make_config(G2PConfig, {"hidden_size": 8, "embedding_size": 4})
+    config = make_config(G2PConfig, {"hidden_size": 8, "embedding_size": 4, "tagging": tagging})
     return codec, EncoderDecoderHead.build(config, codec).eval()
 
 
@@ -252,6 +279,51 @@ def test_a_head_asks_the_ngrams_once_they_have_a_weight():
             assert score == pytest.approx(expected, abs=1e-5)
         assert [score for _, score in found.n_best] == sorted((score for _, score in found.n_best), reverse=True)
     assert [found.n_best for found in head.predict(batch, n_best=1)] == [found.n_best[:1] for found in both]
+
+
+@torch.no_grad()
+def test_the_encoder_is_taught_what_each_source_symbol_stands_for():
+    codec, head = built()
+    pairs = [example("abca", "10 11 12 10"), example("ca", "12 10")]
+    batch = codec.collate([codec.encode(pair.source, pair) for pair in pairs])
+    graphones = head.tagger.graphones(batch)
+    assert graphones[0].tolist() == codec.joint.align(
+        *(side.tolist() for side in (batch.tokens[0], batch.targets[0][:4]))
+    )
+    assert graphones[1, :2].tolist() == codec.joint.align(batch.tokens[1, :2].tolist(), batch.targets[1, :2].tolist())
+    assert graphones[1, 2:].tolist() == [-1, -1]
+
+    encoded = head.encoder(batch.tokens, batch.lengths)
+    log_p = head.tagger.output(encoded.outputs).log_softmax(-1)
+    expected = -sum(
+        0.9 * log_p[row, place, graphones[row, place]] + 0.1 * log_p[row, place].mean()
+        for row, place in (graphones >= 0).nonzero().tolist()
+    )
+    assert float(head.tagger.nats(encoded.outputs, batch, 0.1)) == pytest.approx(float(expected), rel=1e-5)
+
+
+@torch.no_grad()
+def test_only_training_asks_the_tagger():
+    codec, head = built()
+    pairs = [example("abca", "10 11 12 10"), example("ca", "12 10")]
+    batch = codec.collate([codec.encode(pair.source, pair) for pair in pairs])
+    for module in (head.encoder, head.decoder):
+        module.dropout = module.embedding_dropout = 0.0
+    losses = {}
+    for training in (False, True):
+        head.train(training)
+        for tagging in (0.0, 0.5):
+            head.tagging = tagging
+            losses[training, tagging] = float(head.loss(batch).sum)
+    nats = float(head.tagger.nats(head.encoder(batch.tokens, batch.lengths).outputs, batch, head.label_smoothing))
+    assert losses[False, 0.5] == losses[False, 0.0]
+    assert losses[True, 0.5] == pytest.approx(losses[True, 0.0] + 0.5 * nats, rel=1e-5)
+    assert nats > 1
+
+
+def test_a_head_without_alignments_or_their_loss_has_no_tagger():
+    assert built(joint_ngrams=0)[1].tagger is None
+    assert built(tagging=0.0)[1].tagger is None
 
 
 def test_greedy_search_and_a_head_without_ngrams_do_not_ask():

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ _HOPELESS = 1e-5
 _REMEMBERED = 1_000_000
 """Transitions kept at most, some 100 MB"""
 _TYPES = {"history": "<i4", "graphone": "<i4", "suffix": "<i4", "probability": "<f4", "rest": "<f4"}
+_Chain: TypeAlias = "tuple[int, _Chain] | None"
+"""Graphones, the last first"""
 _LEAST = -60.0
 """The log-probability of sequences that cannot be aligned: below that of any that can"""
 
@@ -107,7 +109,7 @@ class JointNgrams:
             grown: dict[tuple[int, int], float] = {}
             least = max(0, len(target) - self.widest * (len(source) - place - 1))
             for (state, done), probability in alignments.items():
-                for end, factor, after in self._continued(state, symbol, target, done, least):
+                for end, _, factor, after in self._continued(state, symbol, target, done, least):
                     key = (after, end)
                     grown[key] = grown.get(key, 0.0) + probability * factor
             best = max(grown.values(), default=0.0)
@@ -119,14 +121,39 @@ class JointNgrams:
         ends = (value * self._step(state, END)[0] for (state, done), value in alignments.items() if done == len(target))
         return max(_LEAST, total + math.log(max(sum(ends), math.exp(_LEAST))))
 
+    def align(self, source: Sequence[int], target: Sequence[int]) -> list[int]:
+        """The number of the graphone of each source symbol in the likeliest alignment.
+
+        It is -1 for a graphone that training has never seen, and all are if there are too many target symbols.
+        """
+        target = tuple(target)
+        # Each alignment so far: its last n-gram and how many target symbols it has; how likely it is, its graphones.
+        alignments: dict[tuple[int, int], tuple[float, _Chain]] = {(self._after_start, 0): (1.0, None)}
+        for place, symbol in enumerate(source):
+            grown: dict[tuple[int, int], tuple[float, _Chain]] = {}
+            least = max(0, len(target) - self.widest * (len(source) - place - 1))
+            for (state, done), (probability, chain) in alignments.items():
+                for end, number, factor, after in self._continued(state, symbol, target, done, least):
+                    likelihood = probability * factor
+                    if likelihood > grown.get((after, end), (0.0, None))[0]:
+                        grown[after, end] = (likelihood, (number, chain))
+            best = max((likelihood for likelihood, _ in grown.values()), default=1.0)
+            alignments = {key: (value / best, c) for key, (value, c) in grown.items() if value >= best * _HOPELESS}
+        whole = [
+            (likelihood * self._step(state, END)[0], chain)
+            for (state, done), (likelihood, chain) in alignments.items()
+            if done == len(target)
+        ]
+        return _unchained(max(whole, key=lambda item: item[0])[1]) if whole else [-1] * len(source)
+
     def _continued(
         self, state: int, symbol: int, target: tuple[int, ...], done: int, least: int
-    ) -> Iterator[tuple[int, float, int]]:
-        """How many target symbols may be done after a source symbol, with probability and n-gram."""
+    ) -> Iterator[tuple[int, int, float, int]]:
+        """How many target symbols may be done after a source symbol, with its graphone, probability and n-gram."""
         numbers = self._numbers.get(symbol, {})
         for end in range(max(done, least), min(done + self.widest, len(target)) + 1):
-            number = numbers.get(target[done:end])
-            yield (end, _UNSEEN, ROOT) if number is None else (end, *self._step(state, number))
+            number = numbers.get(target[done:end], -1)
+            yield (end, number, _UNSEEN, ROOT) if number < 0 else (end, number, *self._step(state, number))
 
     @property
     def _after_start(self) -> int:
@@ -150,6 +177,14 @@ class JointNgrams:
             factor *= float(self.rest[state])
             state = int(self.suffix[state])
         return factor * float(self.probability[node]), node
+
+
+def _unchained(chain: _Chain) -> list[int]:
+    numbers = []
+    while chain is not None:
+        number, chain = chain
+        numbers.append(number)
+    return numbers[::-1]
 
 
 def _packed(array: npt.NDArray[Any], kind: str) -> str:

@@ -25,6 +25,7 @@ from seqkit.topologies.delayed.memory import MemoryGate, Recalled
 from seqkit.topologies.delayed.options import DelayedOptions
 from seqkit.topologies.delayed.reranking import JointWeight
 from seqkit.topologies.delayed.search import SearchOptions, output_limits, search
+from seqkit.topologies.delayed.tagging import SourceTagger
 
 
 class EncoderDecoderHead(Head):
@@ -36,6 +37,7 @@ class EncoderDecoderHead(Head):
         forcing: how often the true token is read in training.
         label_smoothing: in training, as in :func:`~seqkit.layers.losses.linear_cross_entropy`.
         guidance: the multiple of :func:`diagonal_penalty` in the training's loss; the decoder needs attention then.
+        tagging: the multiple of the loss of :class:`SourceTagger`, where the codec has n-grams of aligned symbols.
         search: what :meth:`predict` does unless asked otherwise.
     """
 
@@ -48,6 +50,7 @@ class EncoderDecoderHead(Head):
         label_smoothing: float = 0.0,
         search: SearchOptions | None = None,
         guidance: float = 0.0,
+        tagging: float = 0.0,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.codec = encoder, decoder, codec
@@ -57,6 +60,9 @@ class EncoderDecoderHead(Head):
         # Without a memory, or n-grams, there is no such module, so that runs have the weights that they always had.
         self.gate = None if codec.memory is None else MemoryGate()
         self.joint = None if codec.joint is None else JointWeight()
+        self.tagging = tagging
+        tagged = None if tagging == 0 else codec.joint
+        self.tagger = None if tagged is None else SourceTagger(encoder.recurrent.output_size, tagged)
 
     @classmethod
     def build(cls, config: DelayedOptions, codec: PairCodec) -> EncoderDecoderHead:
@@ -86,14 +92,16 @@ class EncoderDecoderHead(Head):
         )
         forcing = TeacherForcing(config.forcing, config.forcing_floor, config.forcing_steps)
         search = SearchOptions.of(config)
-        return cls(encoder, decoder, codec, forcing, config.label_smoothing, search, config.guidance)
+        return cls(encoder, decoder, codec, forcing, config.label_smoothing, search, config.guidance, config.tagging)
 
     def loss(self, batch: PairBatch) -> Loss:
-        """Cross-entropy of the target's symbols and end, in nats; label smoothing and sampling only in training."""
+        """Cross-entropy of the target's symbols and end, in nats; only in training with label smoothing, sampling, and
+        what guides attention and encoder.
+        """
         inputs, targets = require_targets(batch.inputs), require_targets(batch.targets).flatten()
-        state = self.decoder.start(self.encoder(batch.tokens, batch.lengths))
+        encoded = self.encoder(batch.tokens, batch.lengths)
         forcing = self.forcing() if self.training else 1.0
-        decoded = self.decoder(inputs, state, batch.target_lengths, forcing)
+        decoded = self.decoder(inputs, self.decoder.start(encoded), batch.target_lengths, forcing)
         # Padding is removed first, so that it costs no product with all V symbols.
         real = (targets >= 0).nonzero().squeeze(1)
         real_features = decoded.features.flatten(0, 1).index_select(0, real)
@@ -101,6 +109,8 @@ class EncoderDecoderHead(Head):
         total = self.decoder.nats(real_features, targets[real], smoothing, self.decoder.recurrent.precision)
         if self.training and self.guidance and decoded.weights is not None and batch.target_lengths is not None:
             total = total + self.guidance * diagonal_penalty(decoded.weights, batch.lengths, batch.target_lengths)
+        if self.training and self.tagger is not None:
+            total = total + self.tagging * self.tagger.nats(encoded.outputs, batch, smoothing)
         return Loss(total, len(real))
 
     @torch.no_grad()

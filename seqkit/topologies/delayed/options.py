@@ -50,6 +50,12 @@ class DelayedOptions(BeamOptions, RecurrentOptions, VocabularyOptions, SplitOpti
     coverage: bool = option(False, "attention keeps track of what it has covered; needs input_feeding")
     lexical: bool = option(False, "add scores computed directly from the attended source tokens")
     guidance: float = option(0.0, "how strongly training pulls attention toward the diagonal", minimum=0)
+    tagging: float = option(
+        0.0,
+        "how strongly training also teaches the encoder which target symbols each source symbol stands for; needs "
+        "joint_ngrams",
+        minimum=0,
+    )
     input_feeding: bool = option(False, "feed the attended vector into the next step")
     tie: bool = option(True, "share weights between output layer and token vectors")
     dropout: float = option(
