@@ -15,7 +15,7 @@ import secrets
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from seqkit.errors import SeqkitError
 from seqkit.schema import ANYTHING, Schema, check_schema
@@ -65,12 +65,11 @@ def write_atomic(path: Path, content: bytes, check: Callable[[], None] = lambda:
     try:
         with temporary.open("xb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+            flush_to_disk(stream)
         check()
         temporary.replace(path)
         # The rename itself lies in the folder: without this it may be lost in a power cut, though the content is not.
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         old_file = "; the one written before is untouched" if path.exists() else ""
         raise SeqkitError(
@@ -196,7 +195,14 @@ def damaged(path: Path | str, error: Exception) -> SeqkitError:
     return SeqkitError(f"{path} is damaged ({reason:.200}); restore it from a backup")
 
 
-def _sync_folder(folder: Path) -> None:
+def flush_to_disk(stream: IO[Any]) -> None:
+    """Waits until the disk has what was written, so that a power cut after it has been renamed costs nothing of it."""
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Waits until the disk has the names in a folder."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -5,6 +5,7 @@ import io
 import os
 import random
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,6 +155,24 @@ def test_an_index_is_taken_again_until_the_file_changes(tmp_path, monkeypatch):
     changed = row_index(path, head)
     assert changed.digest != first.digest
     assert changed.row(1) == b"c,y\n"
+
+
+def test_an_index_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    synced, fsync, rename = [], os.fsync, Path.rename
+
+    def named(handle):
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+        fsync(handle)
+
+    def renamed(self, target):
+        assert sorted(synced) == ["lines", "offsets"]
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", named)
+    monkeypatch.setattr(Path, "rename", renamed)
+    (tmp_path / "a.csv").write_text("text,label\nfine,good\ndull,bad\n")
+    assert len(row_index(tmp_path / "a.csv", table_head(tmp_path / "a.csv", PLAIN))) == 2
+    assert synced
 
 
 def test_sizes_are_the_bytes_between_rows(tmp_path):

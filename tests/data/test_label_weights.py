@@ -22,6 +22,12 @@ def test_weights_are_read_from_json_and_tables(name, content, tmp_path):
     assert source == str(tmp_path / name)
 
 
+def test_labels_have_their_weights_in_whatever_form_they_are_written(tmp_path):
+    (tmp_path / "w.csv").write_text("label,weight\ncafe\u0301 ,5\n", "utf-8")
+    for setting in (str(tmp_path / "w.csv"), '{"cafe\u0301": 5}'):
+        assert read_label_weights(setting)[0] == {"caf\u00e9": 5.0}
+
+
 def test_weights_may_be_in_the_option_itself():
     assert read_label_weights(' {"spam": 5}') == ({"spam": 5.0}, "class_weight")
 

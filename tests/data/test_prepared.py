@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,6 +135,27 @@ def test_few_examples_are_read_into_memory(tmp_path, examples):
     splits = open_prepared(tmp_path / "folder", "sentiment").splits([Example], 0)
     assert splits.train == examples
     assert [len(splits.valid), len(splits.test)] == [1, 1]
+
+
+def test_all_is_on_the_disk_before_the_folder_has_its_name_and_the_name_before_the_return(
+    tmp_path, examples, monkeypatch
+):
+    events, fsync, rename = [], os.fsync, Path.rename
+
+    def synced(handle):
+        events.append(Path(f"/proc/self/fd/{handle}").readlink())
+        fsync(handle)
+
+    def renamed(self, target):
+        events.append("rename")
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "rename", renamed)
+    write(tmp_path / "folder", examples)
+    assert events.count("rename") == 1 and events[-2:] == ["rename", tmp_path]
+    names = {path.name for path in events[:-2]}
+    assert {"train.safetensors", "valid.safetensors", "test.safetensors"} <= names
 
 
 def test_the_files_are_safetensors(tmp_path, examples):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqkit.data.readers import DataError, Example, SourceLocation
-from seqkit.data.splits import check_classes, shared_texts, split_off, stratified
+from seqkit.data.splits import check_classes, ordered_splits, shared_texts, split_off, stratified
 from seqkit.errors import UsageError
 
 modest = settings(max_examples=60, deadline=None, derandomize=True)
@@ -62,6 +62,21 @@ def test_texts_that_differ_in_outer_space_only_are_the_same_text():
         splits = stratified(data, 0.25, 0.25, seed)
         three = (splits.train, splits.valid, splits.test)
         assert sum(any(e.text.strip() == "same" for e in split) for split in three) == 1
+
+
+def test_forms_of_unicode_are_the_same_text():
+    texts = [f"caf\u00e9 {n}" for n in range(20)] + [f"cafe\u0301 {n}" for n in range(20)]
+    splits = stratified(examples((text, "a") for text in texts), 0.2, 0.2, 1)
+    numbers = [{example.text.split()[1] for example in split} for split in (splits.train, splits.valid, splits.test)]
+    assert all(numbers) and not numbers[0] & numbers[1] and not numbers[0] & numbers[2] and not numbers[1] & numbers[2]
+
+
+def test_the_order_of_sequences_does_not_decide_where_each_is():
+    names = [f"clip {n}" for n in range(20)]
+    first, second = (ordered_splits(each, str, 0.2, 0.2, 1, "clip") for each in (names, names[::-1]))
+    assert [set(first.train), set(first.valid), set(first.test)] == [
+        set(second.train), set(second.valid), set(second.test),
+    ]  # fmt: skip
 
 
 def test_a_seed_decides_everything():

@@ -33,6 +33,13 @@ def test_lines_of_json_are_read_as_predicting_writes_them(tmp_path, key, text):
     assert read(path) == {"fine": [0.25, 0.75]}
 
 
+def test_probabilities_are_in_the_order_of_the_labels_that_are_asked_for(tmp_path):
+    rows, lines = tmp_path / "teacher.csv", tmp_path / "teacher.jsonl"
+    rows.write_text("text,bad,good\nfine,0.25,0.75\n")
+    lines.write_text(json.dumps({"text": "fine", "probabilities": {"bad": 0.25, "good": 0.75}}) + "\n")
+    assert read(rows, ("good", "bad")) == read(lines, ("good", "bad")) == {"fine": [0.75, 0.25]}
+
+
 def test_a_text_that_occurs_twice_has_the_average(tmp_path):
     path = tmp_path / "teacher.csv"
     path.write_text("text,bad,good\nfine,0.2,0.8\nfine,0.4,0.6\n")

@@ -12,11 +12,12 @@ import torch
 
 from seqkit.data import Example, SourceLocation
 from seqkit.data.corpus import open_corpus, stretch
+from seqkit.data.readers import LabelSetExample
 from seqkit.data.sources.strips import strips
 from seqkit.data.tagged import Sentence
 from seqkit.errors import UsageError
 from seqkit.export.c import write
-from seqkit.export.c.rounding import round_weights
+from seqkit.export.c.rounding import as_int8, round_weights
 from seqkit.export.c.source import identifier, quoted
 from seqkit.export.c.write import c_source, export_c
 from seqkit.layers import Recurrent
@@ -111,6 +112,17 @@ READERS = {
 }
 
 
+def test_weights_are_rounded_to_the_nearest_of_255_levels_of_their_own_row():
+    weight = torch.tensor([[127.0, -0.6, 1.4], [0.0, 0.0, 0.0], [-0.001, 0.0004, 0.001]])
+    rounded, scale = as_int8(weight)
+    assert rounded.tolist() == [[127, -1, 1], [0, 0, 0], [-127, 51, 127]]
+    assert scale.tolist() == pytest.approx([1, 0, 0.001 / 127])
+    drawn = torch.randn(20, 33, generator=torch.Generator().manual_seed(0)) * torch.logspace(-3, 3, 20)[:, None]
+    rounded, scale = as_int8(drawn)
+    assert rounded.abs().amax(1).tolist() == [127] * 20
+    assert ((rounded * scale[:, None] - drawn).abs() <= 0.5001 * scale[:, None]).all()
+
+
 @needs_gcc
 @pytest.mark.parametrize("options", READERS.values(), ids=READERS)
 def test_texts_of_many_scripts_have_the_model_s_probabilities(options, built):
@@ -122,6 +134,25 @@ def test_texts_of_many_scripts_have_the_model_s_probabilities(options, built):
         (wanted,) = model.answers([text])
         np.testing.assert_allclose(found, [*wanted.probabilities.values()], atol=1e-5, err_msg=text)
         assert model.head.labels[number] == wanted.label
+
+
+@needs_gcc
+def test_a_set_of_labels_has_the_model_s_probabilities_and_a_threshold_for_each_label(built):
+    labels = (("old", "sad"), ("new",), (), ("sad",))
+    examples = [LabelSetExample(text, labels[number % 4], HERE) for number, text in enumerate(TEXTS)]
+    model = model_of("sentiment", examples, **SMALL)
+    # Between the probabilities of the texts, so that each threshold divides them; and each label in its own place.
+    first = np.array([[*answer.probabilities.values()] for answer in model.answers(list(TEXTS))])
+    model.head.thresholds.copy_(torch.from_numpy(np.quantile(first, (0.25, 0.5, 0.75), axis=0).diagonal().copy()))
+    predict, state = built(model).my_run_predict, ctypes.create_string_buffer(1 << 24)
+    found, counts = np.zeros(3, np.float32), set()
+    for text in (*TEXTS, ""):
+        number = predict(state, text.encode(), floats(found))
+        (wanted,) = model.answers([text])
+        np.testing.assert_allclose(found, [*wanted.probabilities.values()], atol=1e-5, err_msg=text)
+        assert number == len(wanted.labels), text
+        counts.add(number)
+    assert len(counts) > 1
 
 
 @needs_gcc

@@ -10,6 +10,7 @@ from seqkit.data import DataError
 from seqkit.data.inputs import windows
 from seqkit.data.sources.strips import strips
 from seqkit.errors import UsageError
+from seqkit.runtime.texts import classified
 from tests.answers import alike
 
 
@@ -18,6 +19,11 @@ def test_the_threshold_of_two_labels_holds(threshold, opened, texts):
     model, ours = opened("sentiment", texts, threshold=threshold)
     inputs = [example.text for example in texts]
     assert alike(ours.predict(inputs), model.predict(inputs))
+
+
+def test_a_probability_that_reaches_the_threshold_is_enough():
+    found = classified(("bad", "good"), np.array([[0.5, 0.5], [0.75, 0.25], [0.25, 0.75]]), 0.5)
+    assert [each.label for each in found] == ["good", "bad", "good"]
 
 
 def test_counts_of_ngrams_speak_as_they_do_in_the_run(opened, texts):
@@ -96,6 +102,19 @@ def test_placeholders_are_written_and_unknown_words_copied(opened, phrases):
     for options in ({}, {"copy_unknown": True}, {"copy_unknown": True, "beam_size": 1}, {"n_best": 3}):
         assert alike(ours.predict(inputs, **options), model.predict(inputs, **options)), options
     assert "{name}" in ours.predict(["save {name} now"])[0].text
+
+
+def test_ngrams_of_aligned_symbols_judge_as_many_outputs_as_in_the_run(opened, pairs):
+    options = {"joint_ngrams": 3, "max_extra": 4, "max_ratio": 1.0}
+    model, ours = opened("g2p", pairs, lambda head: head.joint.set(True), **options)
+    words, alone = ["badobe", "dado", "bob"], []
+    for search in ({"beam_size": 5}, {"beam_size": 4, "n_best": 2}, {"beam_size": 1}):
+        wanted = model.predict(words, **search)
+        assert alike(ours.predict(words, **search), wanted), search
+        model.head.joint.set(False)
+        alone.append(alike(model.predict(words, **search), wanted))
+        model.head.joint.set(True)
+    assert alone == [False, False, True]
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.9, 2.0])

@@ -64,7 +64,14 @@ def test_facts_and_schemas_are_those_of_the_run_but_for_what_is_explained(pair):
 
 
 def test_options_that_cannot_be_are_refused_as_for_the_run(pair):
-    for options in ({"beem_size": 3}, {"n_best": 0}, {"n_best": 10**6}, {"beam_size": "3"}, {"balance": True}):
+    for options in (
+        {"beem_size": 3},
+        {"n_best": 0},
+        {"n_best": 10**6},
+        {"max_ratio": 0},
+        {"beam_size": "3"},
+        {"balance": True},
+    ):
         said = []
         for served in pair:
             with pytest.raises(UsageError) as error:
@@ -137,6 +144,19 @@ def test_a_new_export_takes_the_place_of_the_old_one(writer, tmp_path):
     served = registry.find("one")[1]
     assert served.version != before
     assert isinstance(served, ServedExport)
+
+
+def test_an_export_that_is_written_while_it_is_read_is_not_served(writer, tmp_path, monkeypatch):
+    folder = exported(writer[0], tmp_path / "onnx")
+
+    def load(path):
+        found = runtime.load(path)
+        (path / "runtime.json").write_bytes((path / "runtime.json").read_bytes() + b"\n")
+        return found
+
+    monkeypatch.setattr("seqkit.serve.exported.load", load)
+    with pytest.raises(UsageError, match="was written while it was read; try again"):
+        open_served(folder, Limits())
 
 
 def test_an_export_of_an_older_version_says_less_of_itself_and_answers(writer, tmp_path):

@@ -89,6 +89,18 @@ def test_a_version_that_cannot_be_read_leaves_the_one_before(folder, opener, cap
     assert (registry.find("one")[1].version, registry.reloads) == ("new", 1)
 
 
+def test_a_new_version_of_a_member_of_an_ensemble_takes_the_place_of_the_old(folder, opener):
+    member = folder / "members/1/run.json"
+    member.parent.mkdir(parents=True)
+    member.write_text("old")
+    registry = Registry({"one": folder}, lambda path: opener(path / "members/1"))
+    asyncio.run(registry.look("one"))
+    assert (registry.find("one")[1].version, registry.reloads) == ("old", 0)
+    member.write_text("new")
+    asyncio.run(registry.look("one"))
+    assert (registry.find("one")[1].version, registry.reloads) == ("new", 1)
+
+
 def test_runs_are_named_by_their_folders_or_by_hand(tmp_path):
     found = named_runs([str(tmp_path / "a"), f"b={tmp_path}/a", "runs/c=d/e"])
     assert {name: str(path) for name, path in found.items()} == {

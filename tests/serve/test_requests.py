@@ -174,6 +174,10 @@ def test_who_comes_while_too_many_wait_is_told_when_to_come_back(make_client, sl
         busy = client.get("/ready")
         first.join()
         assert client.get("/ready").status_code == 200
+        # Nothing of what was answered is counted among what waits.
+        for _ in range(2):
+            assert client.post("/predict", json={"inputs": ["a", "b"]}).status_code == 200
+        assert metrics(client)["seqkit_waiting_inputs"] == 0
     assert (answered.status_code, answered.headers["retry-after"]) == (503, "1")
     assert busy.status_code == 503
 

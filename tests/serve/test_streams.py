@@ -1,6 +1,7 @@
 """Streams: equal to the whole sequence, wherever they are, and texts that are written while one reads."""
 
 import base64
+import hmac
 import json
 import random
 
@@ -89,6 +90,15 @@ def test_a_token_that_was_changed_or_signed_by_another_is_refused(frames, sequen
             assert client.post("/stream", json={"token": forged}).status_code == 403
         assert stranger.post("/stream", json={"token": token}).status_code == 403
         assert client.post("/stream", json={"token": token}).status_code == 200
+
+
+def test_what_was_signed_with_the_key_for_something_else_is_no_token(frames, sequence):
+    key = b"key" * 8
+    with server(frames, key=key) as client:
+        token = client.post("/stream", json={"steps": sequence[:3]}).json()["token"]
+        content = base64.urlsafe_b64decode(token)[32:]
+        other = base64.urlsafe_b64encode(hmac.digest(key, content, "sha256") + content).decode()
+        assert client.post("/stream", json={"token": other}).status_code == 403
 
 
 def test_a_token_of_another_version_of_the_run_is_refused(frames, sequence):

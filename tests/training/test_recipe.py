@@ -24,6 +24,11 @@ def test_small_data_get_more_epochs_and_smaller_batches(train, batch, epochs, pa
     assert (config.batch_size, config.epochs, config.patience) == (batch, epochs, patience)
 
 
+@pytest.mark.parametrize(("train", "batch"), [(1535, 16), (1536, 32), (3071, 32), (3072, 64)])
+def test_a_batch_is_doubled_as_soon_as_an_epoch_of_larger_ones_has_48_steps(train, batch):
+    assert recipe(train).batch_size == batch
+
+
 def test_what_somebody_sets_is_kept_even_if_it_is_the_fallback():
     config = recipe(270, epochs=8, batch_size=64, patience=3)
     assert (config.epochs, config.batch_size, config.patience) == (8, 64, 3)

@@ -20,7 +20,7 @@ import numpy as np
 from seqkit.data.indexed.heads import RowHead
 from seqkit.data.indexed.scan import RowScan
 from seqkit.errors import SeqkitError
-from seqkit.files import json_bytes, read_json, temporary_beside
+from seqkit.files import flush_to_disk, json_bytes, read_json, temporary_beside
 from seqkit.schema import Whole
 
 _FORMAT = 1
@@ -148,6 +148,8 @@ def _make(path: Path, head: RowHead, folder: Path, progress: Callable[[int], Non
                 offsets.write(starts.offsets.astype("<i8").tobytes())
                 lines.write(starts.lines.astype("<i8").tobytes())
                 count += len(starts.offsets)
+            flush_to_disk(offsets)
+            flush_to_disk(lines)
         facts = {**state, "count": count, "digest": scan.digest}
         (draft / _FACTS).write_bytes(json_bytes(facts))
         shutil.rmtree(folder, ignore_errors=True)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.errors import SeqkitError
-from seqkit.files import check_ordinary
+from seqkit.files import check_ordinary, flush_to_disk
 
 _HEADER = 512
 """Bytes before the tensors, so that they need not be moved once their sizes are known"""
@@ -66,8 +66,7 @@ class RowWriter:
         self._spill_path.unlink()
         self._stream.seek(0)
         self._stream.write(_header(self.bytes + padded, self.count))
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        flush_to_disk(self._stream)
         self._stream.close()
         facts = {"examples": self.count, "bytes": self.bytes, "digest": self._digest.hexdigest()}
         return {**facts, "size": self.path.stat().st_size}

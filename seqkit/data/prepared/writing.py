@@ -15,7 +15,7 @@ from seqkit.data.prepared.forms import ExampleForms
 from seqkit.data.prepared.rows import RowWriter
 from seqkit.data.splits import SPLIT_NAMES
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import is_temporary, json_bytes, read_json, signed, temporary_beside, write_atomic
+from seqkit.files import is_temporary, json_bytes, read_json, signed, sync_folder, temporary_beside, write_atomic
 from seqkit.machine import has_ended, this_process
 from seqkit.schema import ANYTHING
 
@@ -98,6 +98,7 @@ class FolderWriter:
         if self.path.is_dir():
             self.path.rmdir()
         self._draft.rename(self.path)
+        sync_folder(self.path.absolute().parent)
         return manifest
 
     def _cannot(self, error: OSError) -> SeqkitError:

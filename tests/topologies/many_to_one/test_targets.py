@@ -8,6 +8,7 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, r2_score, root_mean_squared_error
 
 from seqkit import Encoder
+from seqkit.data.readers import NumberExample, SourceLocation
 from seqkit.scores.label_sets import indicator_scores, indicators, set_counts
 from seqkit.scores.numbers import number_counts
 from seqkit.topologies.many_to_one import LabelSetHead, NumberHead, TextBatch
@@ -18,6 +19,15 @@ from seqkit.topologies.many_to_one.numbers.prior import NumberPrior
 from seqkit.topologies.many_to_one.numbers.scores import conformal_quantile, shrinkage
 from seqkit.topologies.many_to_one.text_head import pair_features
 from seqkit.topologies.thresholds import tune_thresholds
+
+
+def test_numbers_are_scaled_by_the_mean_and_deviation_of_texts_with_their_weights():
+    rows = [((0.0, 7.0), 3.0), ((10.0, 7.0), 1.0)]
+    train = [NumberExample("x", numbers, ("a", "same"), SourceLocation("a.csv", 2), weight) for numbers, weight in rows]
+    scale = Scale.learn(train, 0.9)
+    # Of one that never changes the deviation is 1.
+    assert scale.mean == (2.5, 7.0) and scale.deviation == (math.sqrt((3 * 2.5**2 + 7.5**2) / 4), 1.0)
+    assert scale.undo(scale.apply((10.0, 7.0))) == pytest.approx([10.0, 7.0])
 
 
 @pytest.fixture
