@@ -61,6 +61,16 @@ def test_any_text_is_read_as_it_was_written(text, label, line, weight):
     assert forms.read(forms.write(example)) == example
 
 
+@pytest.mark.parametrize("wrong", [None, True, "x", [], {}, [1]])
+def test_a_value_of_another_type_is_no_example(wrong):
+    forms = ExampleForms([Example, Sentence], ["a.csv"])
+    plain = json.loads(forms.write(Example("text", "label", PLACE, 2.0)))
+    assert plain == [0, ["text", "label", [0, 7], 2.0]]
+    for change in ([0, ["text", "label", [0, wrong], 2.0]], [0, ["text", "label", [0, 7], wrong]], [1, [wrong]]):
+        with pytest.raises((TypeError, ValueError)):
+            forms.read(json.dumps(change).encode())
+
+
 def test_names_of_many_files_do_not_fill_the_manifest():
     files = []
     forms = ExampleForms([Example], files)
