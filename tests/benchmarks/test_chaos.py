@@ -12,7 +12,8 @@ from benchmarks.chaos import guided
 from benchmarks.chaos.contents import differences, left_over
 from benchmarks.chaos.damage import _damaged
 from benchmarks.chaos.fuzz import _carry_out
-from benchmarks.chaos.readers import READERS, Reader, outcome
+from benchmarks.chaos.reader import Reader, outcome
+from benchmarks.chaos.readers import READERS
 from seqkit.errors import SeqkitError
 
 pytestmark = pytest.mark.command
