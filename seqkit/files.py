@@ -7,13 +7,16 @@ memory as a whole is bounded.
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
@@ -27,6 +30,8 @@ LARGEST_JSON = 256 << 20
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 """How JSON writes a half of a surrogate pair; most texts have none, and are not looked at again"""
+_HOURS = 6 * 3600.0
+"""Seconds after which nobody is still writing one file"""
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]+\.tmp")
 
 
@@ -52,8 +57,20 @@ def remove_temporary_files(folder: Path) -> None:
 def remove_drafts_of(path: Path) -> None:
     """Removes what killed writers of one file left beside it; for a folder that may have files of others."""
     for entry in path.parent.iterdir() if path.parent.is_dir() else ():
-        if is_temporary(entry) and entry.name.startswith(f".{path.name}."):
+        if is_temporary(entry) and entry.name.startswith(f".{path.name}.") and _is_abandoned(entry):
             entry.unlink(missing_ok=True)
+
+
+def _is_abandoned(draft: Path) -> bool:
+    """Whether no process is writing a file any more; where the system cannot say, whether it is hours old."""
+    try:
+        with open_ordinary(draft) as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return True
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:
+        return time.time() - draft.lstat().st_mtime > _HOURS
 
 
 def write_atomic(path: Path, content: bytes, check: Callable[[], None] = lambda: None) -> None:
@@ -61,22 +78,53 @@ def write_atomic(path: Path, content: bytes, check: Callable[[], None] = lambda:
 
     ``check`` is called between writing and renaming, and may raise: the file is then as it was.
     """
+    write_together({path: content}, check)
+
+
+def write_together(contents: Mapping[Path, bytes], check: Callable[[], None] = lambda: None) -> None:
+    """Writes files as :func:`write_atomic` does one; none of them takes its name before all are on the disk."""
+    with ExitStack() as drafts:
+        written = {path: drafts.enter_context(_draft(path, content)) for path, content in contents.items()}
+        check()
+        for path, draft in written.items():
+            with _naming(path):
+                draft.replace(path)
+        for path in {path.parent: path for path in contents}.values():
+            # The rename itself lies in the folder: without this it may be lost in a power cut, though the content is
+            # not.
+            with _naming(path):
+                sync_folder(path.parent)
+
+
+@contextmanager
+def _draft(path: Path, content: bytes) -> Iterator[Path]:
+    """A file beside another, on the disk; it is gone afterwards, unless it was renamed."""
     temporary = temporary_beside(path)
     try:
-        with temporary.open("xb") as stream:
-            stream.write(content)
-            flush_to_disk(stream)
-        check()
-        temporary.replace(path)
-        # The rename itself lies in the folder: without this it may be lost in a power cut, though the content is not.
-        sync_folder(path.parent)
+        with _naming(path):
+            stream = temporary.open("xb")
+        with stream:
+            with _naming(path):
+                with suppress(OSError):  # a file system without locks
+                    # Until the end: whoever removes what killed writers left is not to remove this.
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stream.write(content)
+                flush_to_disk(stream)
+            yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Has an error of the system say which file could not be written."""
+    try:
+        yield
     except OSError as error:
         old_file = "; the one written before is untouched" if path.exists() else ""
         raise SeqkitError(
             f"cannot write {path}: {error.strerror or error}{old_file}; free some space, or check the folder"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import resource
@@ -109,6 +110,18 @@ def _quota(folder: Path) -> float | None:
         return None
 
 
+def cache_home() -> Path:
+    """The folder of this user's caches: ``XDG_CACHE_HOME``, or ``~/.cache``.
+
+    Raises :class:`FileNotFoundError` for a user without a home, as containers may run programs as.
+    """
+    named = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return Path(named) if named else Path.home() / ".cache"
+    except RuntimeError:
+        raise FileNotFoundError(errno.ENOENT, "this user has no home folder; set XDG_CACHE_HOME", "~") from None
+
+
 def launched() -> bool:
     """Whether torchrun, or something like it, has started this process as one of several."""
     return {*_LAUNCHED} <= {*os.environ}
@@ -134,6 +147,11 @@ def has_ended(facts: Mapping[str, Any]) -> bool:
     # Numbers are given again: another start is another process, and one that only waits for its parent has ended.
     started = facts.get("started")
     return started is not None and _process_start(process) != started
+
+
+def is_at_work(facts: Mapping[str, Any]) -> bool:
+    """Whether a process, as :func:`this_process` has named it, is known to be there; False where nobody can know."""
+    return facts.get("machine") == _machine() and not has_ended(facts)
 
 
 def _machine() -> str:

@@ -1,5 +1,6 @@
 """Files that a crash leaves whole: what is on the disk before a name is changed."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -86,3 +87,31 @@ def test_what_killed_writers_of_a_file_left_is_removed_and_nothing_else(tmp_path
         (tmp_path / name).touch()
     remove_drafts_of(tmp_path / "a.onnx")
     assert {path.name for path in tmp_path.iterdir()} == {".b.onnx.0a1b.tmp", ".a.onnx", "a.onnx"}
+
+
+def test_what_another_process_is_writing_is_not_removed(tmp_path):
+    """Two commands with one ``--out``: the second found the file of the first beside its own, and took it away."""
+    from seqkit.files import remove_drafts_of, write_atomic
+
+    write_atomic(tmp_path / "a.onnx", b"first", lambda: remove_drafts_of(tmp_path / "a.onnx"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
+
+
+def test_files_that_belong_together_are_all_written_or_none(tmp_path, monkeypatch):
+    from seqkit.files import write_together
+
+    paths = [tmp_path / name for name in "abc"]
+    write_together(dict.fromkeys(paths, b"old"))
+    sync, synced = os.fsync, []
+
+    def full(handle):
+        synced.append(handle)
+        if len(synced) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SeqkitError, match=r"cannot write .*c: No space left on device; the one written before is unt"):
+        write_together(dict.fromkeys(paths, b"new"))
+    assert [path.read_bytes() for path in paths] == [b"old"] * 3
+    assert sorted(tmp_path.iterdir()) == paths

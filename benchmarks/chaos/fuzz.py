@@ -11,7 +11,8 @@ from pathlib import Path
 
 from benchmarks.chaos.children import call
 from benchmarks.chaos.kills import Tally
-from benchmarks.chaos.readers import READERS, outcome
+from benchmarks.chaos.reader import outcome
+from benchmarks.chaos.readers import READERS
 
 _LONGEST = 300
 """Seconds after which a file counts as one that hangs its reader"""

@@ -21,7 +21,8 @@ def main(name: str, scratch: Path, seconds: int, seed: int) -> None:
 
     (scratch / "reader").mkdir()
     with atheris.instrument_imports(include=["seqkit"]):
-        from benchmarks.chaos.readers import READERS, outcome
+        from benchmarks.chaos.reader import outcome
+        from benchmarks.chaos.readers import READERS
 
         reader = READERS[name](scratch / "reader")
     seen: dict[str, bytes] = {}

@@ -9,14 +9,14 @@ import io
 import json
 import lzma
 import shutil
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.chaos.own_files import OWN_FILES
+from benchmarks.chaos.reader import Make, Read, Reader
 from benchmarks.chaos.subjects import DATA, TASKS, data_of
 from seqkit.config import make_config, read_toml
 from seqkit.data import read_lines, read_records
@@ -26,40 +26,12 @@ from seqkit.data.pictures.captions import read_captioned
 from seqkit.data.pictures.picture import read_picture
 from seqkit.data.tagged import read_tagged
 from seqkit.data.vector_files import load_vectors
-from seqkit.errors import SeqkitError
 from seqkit.report.page import page
 from seqkit.report.run_files import read_run_files
 from seqkit.runs import find_task, load
 from seqkit.training.checkpoint import read_tensors
 
-Read = Callable[[Path], object]
 _PICTURES = ("png", "jpeg", "gif", "bmp", "webp")
-
-
-class Reader(NamedTuple):
-    """What reads a kind of file."""
-
-    ending: str
-    """Of the names of such files"""
-    seeds: Sequence[bytes]
-    """Files that are read"""
-    read: Read
-
-
-Make = Callable[[Path], Reader]
-"""Makes a reader, which may keep files in the folder"""
-
-
-def outcome(reader: Reader, path: Path) -> str:
-    """What became of a file: ``read``, ``refused``, or what is wrong with how it was refused."""
-    try:
-        reader.read(path)
-    except SeqkitError as error:
-        return "refused" if "\n" not in str(error) else f"two lines: {error!r:.200}"
-    except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        return f"{type(error).__name__} {str(error).splitlines()[:1]} at {Path(place.filename).name}:{place.lineno}"
-    return "read"
 
 
 def _fixed(ending: str, seeds: Sequence[bytes], read: Read) -> Make:
@@ -309,4 +281,5 @@ READERS: dict[str, Make] = {
     **{f"report {name}": _result_file(name) for name in ("results.json", "report.json", "metrics.jsonl")},
     **{f"request {endpoint}": _requests(endpoint) for endpoint in _REQUESTS},
     **{f"task {task}": _task(task) for task in TASKS},
+    **OWN_FILES,
 }

@@ -65,6 +65,9 @@ def _answers_of(task: str, output: str) -> Callable[[Path], Words]:
     return _of_run("predict", "{}/run", "--input", str(data_of(task)), "--output", output)
 
 
+_OTHER_EXPORT = ("export", "{}/other", "--out", "{}/exported")
+
+
 def _subjects() -> list[Subject]:
     trained, texts = training("sentiment"), data_of("sentiment")
     answers = ("predict", "{}/run", "--input", str(texts), "--output", "{}/answers.csv")
@@ -93,6 +96,11 @@ def _subjects() -> list[Subject]:
         Subject("prepare", _of_run("prepare", "sentiment", str(texts), "--out", "{}/prepared")),
         Subject("export onnx", _of_run("export", "{}/run"), (trained,)),
         Subject("export torch", _of_run("export", "{}/run", "--format", "torch"), (trained,)),
+        Subject(
+            "export over another",
+            _of_run("export", "{}/run", "--out", "{}/exported"),
+            (trained, training("sentiment", "other", "--set", "cell=gru"), _of_run(*_OTHER_EXPORT)),
+        ),
         Subject("inspect", _of_run("inspect", "{}/run", "a dull film"), (trained,)),
         Subject(
             "ensemble",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -52,6 +53,10 @@ _ANSWERING = ("predict", "generate")
 
 _TOGETHER = ("run", "resume")
 """Commands whose work several processes share."""
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What writing fails with, which names no file where it is a stream that was handed over"""
 
 
 class ReaderGone(Exception):
@@ -179,6 +184,8 @@ def _sentence(error: Exception) -> str:
         return f"the encoding of standard output, {error.encoding}, has no {what!a}; set PYTHONIOENCODING=utf-8"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"what is printed here cannot be written: {error.strerror}; free some space"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "not enough memory; use smaller sizes or batches, or a machine with more memory"
     detail = " ".join(str(error).split())

@@ -6,7 +6,8 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -24,6 +25,10 @@ from seqkit.errors import SeqkitError, UsageError
 if TYPE_CHECKING:
     from seqkit.config import TrainingConfig
     from seqkit.topologies import AnyTask
+
+
+_STOPPING = 30.0
+"""Seconds in which a run stops whose comparison was killed"""
 
 
 def _complete_cells(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -149,6 +154,7 @@ def _carry_out(task: AnyTask, plan: Sequence[PlannedRun], folder: Path) -> int:
         remove_temporary_files(folder)
         for number, planned in enumerate(plan, 1):
             say(f"{planned.folder}: run {number} of {len(plan)}")
+            _wait_for_stopping(planned.folder, say, received)
             if not _finish(task, planned, received):
                 cells = ",".join(dict.fromkeys(str(each.config.cell) for each in plan))  # type: ignore[attr-defined]
                 seeds = len({each.config.seed for each in plan})
@@ -198,6 +204,17 @@ def _finish(task: AnyTask, planned: PlannedRun, received: list[int]) -> bool:
     if not (run.findings.exists() and run.report.exists()):
         write_report(planned.folder, getattr(planned.config, "cell", None))
     return True
+
+
+def _wait_for_stopping(folder: Path, say: Callable[[str], None], received: list[int]) -> None:
+    """Waits for the run of a comparison that was killed, which stops by itself, and first writes a checkpoint."""
+    from seqkit.runs.lock import is_held
+
+    ends = time.monotonic() + _STOPPING
+    if is_held(folder):
+        say(f"{folder}: waiting for the process that is at work there")
+    while is_held(folder) and not received and time.monotonic() < ends:
+        time.sleep(0.1)
 
 
 def _cell_words(config: TrainingConfig) -> list[str]:

@@ -32,9 +32,7 @@ _SECONDS = 10.0
 def _task_command(task: AnyTask) -> click.Command:
     from seqkit.runs.prepared import reading_options
 
-    out_option = click.Option(
-        ["--out"], metavar="FOLDER", required=True, help="The folder to write, which must be new or empty."
-    )
+    out_option = click.Option(["--out"], metavar="FOLDER", required=True, help="The folder to write, new or empty.")
     held_out_option = click.Option(
         ["--held-out"], metavar="N", type=int,
         help="Of data larger than memory, examples in the validation split, and in the test split, at most. [20000]",

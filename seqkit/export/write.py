@@ -97,20 +97,11 @@ def export(
     if int8:
         rounded_runs = {name: onnx_run(content) for name, content in rounded.items()}
         scores = scores_through(model, exported, {"float32": runs, "int8": rounded_runs})
-    files = [_write(paths[name], content, differences[name]) for name, content in contents.items()]
-    files += [_write(paths[name].with_suffix(".int8.onnx"), content) for name, content in rounded.items()]
-    symbols = _symbols(model, exported)
-    files.append(_write(paths["symbols"], symbols))
-    if format_name == "onnx" and exported.answering is not None and "runtime" in paths:
-        named = {paths[name].name: content for name, content in contents.items()}
-        manifest = manifest_bytes(
-            model.task.name,
-            exported.answering,
-            {"batch_tokens": model.config.batch_tokens, "batch_size": model.config.batch_size},
-            {**named, paths["symbols"].name: symbols},
-            _about(model),
-        )
-        files.append(_write(paths["runtime"], manifest))
+    written = _files(model, exported, paths, contents, format_name)
+    written |= {paths[name].with_suffix(".int8.onnx"): content for name, content in rounded.items()}
+    write_export(written)
+    compared = {paths[name]: difference for name, difference in differences.items()}
+    files = [ExportedFile(path, len(content), compared.get(path)) for path, content in written.items()]
     return ExportReport(file_format.description, files, len(BATCHES), scores, unrounded_layers(rounded.values()))
 
 
@@ -163,6 +154,23 @@ def _paths(exported: Exported, out: Path, ending: str) -> dict[str, Path]:
     return {**{part.name: out / f"{part.name}{ending}" for part in exported.parts}, **beside}
 
 
+def _files(
+    model: Model, exported: Exported, paths: Mapping[str, Path], contents: Mapping[str, bytes], format_name: str
+) -> dict[Path, bytes]:
+    """The parts, the symbols, and of ONNX the manifest that the runtime answers by."""
+    written = {paths[name]: content for name, content in contents.items()}
+    written[paths["symbols"]] = _symbols(model, exported)
+    if format_name == "onnx" and exported.answering is not None and "runtime" in paths:
+        written[paths["runtime"]] = manifest_bytes(
+            model.task.name,
+            exported.answering,
+            {"batch_tokens": model.config.batch_tokens, "batch_size": model.config.batch_size},
+            {path.name: content for path, content in written.items()},
+            _about(model),
+        )
+    return written
+
+
 def _symbols(model: Model, exported: Exported) -> bytes:
     """What a user of the files must know beside them: task, version, vocabulary, labels."""
     symbols = {name.removesuffix(".json"): value for name, value in exported.symbols.items()}
@@ -173,8 +181,3 @@ def _about(model: Model) -> dict[str, Any]:
     """What a service of the export says of it."""
     options = answer_schemas(model.config, model.task.prediction_options)
     return {"topology": model.task.topology, "summary": model.task.summary, "options": options}
-
-
-def _write(path: Path, content: bytes, difference: float | None = None) -> ExportedFile:
-    write_export(path, content)
-    return ExportedFile(path, len(content), difference)

@@ -28,11 +28,14 @@ from typing import NamedTuple
 import torch
 
 from seqkit.errors import SeqkitError
+from seqkit.machine import cache_home
 
 SOURCES = Path(__file__).with_name("cpp")
 """The folder of the C++ sources, of which ``operators.cpp`` is compiled and includes all the others."""
 _LIBRARY = "native.so"
 _DIGEST = "native.sha256"
+_SCRATCH = "build-"
+"""How a folder begins in which a build is under way; a killed one leaves it"""
 _CELL = "cell-"
 """How the folder of a cell begins"""
 _CAPABILITY_FLAGS = {
@@ -53,8 +56,8 @@ class BuildError(SeqkitError):
 
 
 def cache_folder() -> Path:
-    """Where builds lie: ``seqkit/kernels`` in ``XDG_CACHE_HOME``, or in ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqkit" / "kernels"
+    """Where builds lie: ``seqkit/kernels`` in ``XDG_CACHE_HOME``, or in ``~/.cache``; raises as :func:`cache_home`."""
+    return cache_home() / "seqkit" / "kernels"
 
 
 def built(defines: tuple[str, ...] = (), cell: CellSource | None = None) -> Path | None:
@@ -64,11 +67,15 @@ def built(defines: tuple[str, ...] = (), cell: CellSource | None = None) -> Path
     ``cell``: the library of this cell instead.
     """
     compiler = _compiler()
-    if compiler is not None:
-        path = _folder(compiler, defines, cell) / _LIBRARY
-        return path if _is_ours(path) else None
-    libraries = filter(_is_ours, sorted(cache_folder().glob(f"{_key(defines, cell)}-*/{_LIBRARY}")))
-    return next(libraries, None)
+    try:
+        if compiler is not None:
+            path = _folder(compiler, defines, cell) / _LIBRARY
+            return path if _is_ours(path) else None
+        libraries = filter(_is_ours, sorted(cache_folder().glob(f"{_key(defines, cell)}-*/{_LIBRARY}")))
+        return next(libraries, None)
+    except OSError:
+        # There is no such folder, or we may not look into it.
+        return None
 
 
 def fits(library: Path) -> bool:
@@ -78,7 +85,10 @@ def fits(library: Path) -> bool:
 
 def any_cell_built() -> bool:
     """Whether a cell was ever compiled here: only then is it worth finding out which of them one is."""
-    return next(cache_folder().glob(f"{_CELL}*/{_LIBRARY}"), None) is not None
+    try:
+        return next(cache_folder().glob(f"{_CELL}*/{_LIBRARY}"), None) is not None
+    except OSError:
+        return False
 
 
 def build(say: Callable[[str], None], defines: tuple[str, ...] = (), cell: CellSource | None = None) -> Path:
@@ -92,8 +102,8 @@ def build(say: Callable[[str], None], defines: tuple[str, ...] = (), cell: CellS
     compiler = _compiler()
     if compiler is None:
         raise BuildError("no C++ compiler is on the PATH; install g++ (Debian: apt install g++) for the native kernels")
-    folder = _folder(compiler, defines, cell)
     try:
+        folder = _folder(compiler, defines, cell)
         _make_private(folder)
         with _locked(folder / "lock"):
             if not _is_ours(folder / _LIBRARY):
@@ -101,7 +111,8 @@ def build(say: Callable[[str], None], defines: tuple[str, ...] = (), cell: CellS
                 say(f"Building {what}, once for this machine: about {long} ...")
                 _compile(compiler, folder, defines, cell)
     except OSError as error:
-        raise BuildError(f"the native kernels cannot be kept in {folder}: {error.strerror or error}") from error
+        where = error.filename or cache_folder()
+        raise BuildError(f"the native kernels cannot be kept in {where}: {error.strerror or error}") from error
     return folder / _LIBRARY
 
 
@@ -113,8 +124,8 @@ def _make_private(folder: Path) -> None:
         found = each.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.geteuid(), 0):
             raise BuildError(
-                f"{each} belongs to another user, who could put any code there; remove it, or set XDG_CACHE_HOME to a "
-                "folder of your own"
+                f"{each} is a link, or belongs to another user, who could put any code there; remove it, or set "
+                "XDG_CACHE_HOME to a folder of your own"
             )
         if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != 0o700:
             each.chmod(0o700)
@@ -145,9 +156,12 @@ def _digest(library: Path) -> str:
 
 def clear() -> int:
     """Deletes every build; returns how many there were."""
-    count = len(list(cache_folder().glob(f"*/{_LIBRARY}")))
-    if cache_folder().exists():
-        shutil.rmtree(cache_folder())
+    try:
+        count = len(list(cache_folder().glob(f"*/{_LIBRARY}")))
+        if cache_folder().exists():
+            shutil.rmtree(cache_folder())
+    except OSError as error:
+        raise SeqkitError(f"cannot delete {error.filename}: {error.strerror or error}; check its permissions") from None
     return count
 
 
@@ -155,7 +169,9 @@ def _compile(compiler: str, folder: Path, defines: tuple[str, ...], cell: CellSo
     """Into a temporary file that takes its name when it is whole: an interrupted build leaves none behind."""
     from torch.utils.cpp_extension import include_paths, library_paths
 
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    for left in folder.glob(f"{_SCRATCH}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
         target = Path(scratch) / _LIBRARY
         command = [*shlex.split(compiler), *_flags(defines), *(f"-I{path}" for path in include_paths())]
         source = SOURCES / "operators.cpp"
@@ -164,13 +180,18 @@ def _compile(compiler: str, folder: Path, defines: tuple[str, ...], cell: CellSo
             source.write_text(cell.text)
         command += [f"-I{SOURCES}", str(source), "-o", str(target)]
         command += [*(f"-L{path}" for path in library_paths()), "-ltorch_cpu", "-lc10"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        except OSError as error:
+            raise BuildError(f"the compiler {compiler} cannot be started: {error.strerror}; set CXX") from None
         if done.returncode != 0:
             log = folder / "build.log"
             log.write_text(shlex.join(command) + "\n" + done.stderr)
             first = next((line for line in done.stderr.splitlines() if "error" in line), "no message")
             what = "the native kernels" if cell is None else cell.name
             raise BuildError(f"{what} could not be built ({first.strip()[:200]}); all of it is in {log}")
+        if not target.is_file():
+            raise BuildError(f"the compiler {compiler} ended well and has written nothing; set CXX to another one")
         target.chmod(0o700)
         digest = Path(scratch) / _DIGEST
         digest.write_text(_digest(target), "ascii")
@@ -192,9 +213,13 @@ def _flags(defines: tuple[str, ...]) -> list[str]:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """The system frees the lock when its holder dies, so that a killed build blocks nobody."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    # For both: a pipe that is only written to waits for its reader.
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
 
 
 def _compiler() -> str | None:

@@ -2,7 +2,8 @@
 
 The file is made by a link, which is there whole or not at all on network file systems, too, and is touched from time to
 time. A process of this machine holds the lock as long as it exists, paused or not; one of another machine until it has
-been silent for two minutes. Who wakes after that finds another name in the file, and writes nothing more.
+been silent for two minutes. Who wakes after that finds another name in the file, and writes nothing more. A damaged
+file is nobody's: whoever made it finds no name in it, either.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import read_ordinary, temporary_beside
+from seqkit.files import open_ordinary, signed, temporary_beside, without_digest
 from seqkit.machine import check_room_for_thread, has_ended, this_process
 
 LOCK_FILE = "lock.json"
@@ -29,6 +30,8 @@ _SILENT = 120.0
 """Seconds without one after which a process of another machine is given up."""
 _LARGEST = 1 << 16
 """Bytes of a lock; ours have some hundred"""
+_DAMAGED: Mapping[str, Any] = {"damaged": True}
+"""What a lock says that is not as it was written"""
 _TRIES = 50
 """Of taking a lock that others let go and take meanwhile."""
 
@@ -64,7 +67,9 @@ class FolderLock:
         """Raises :class:`SeqkitError` where another process has taken the lock from this one."""
         holder = _read(self.path)
         if self.token is not None and holder.get("token") != self.token:
-            who = f"{_name(holder)} has taken it over" if holder else f"its {LOCK_FILE} is gone"
+            who = f"{_name(holder)} has taken it over"
+            if not holder or holder == _DAMAGED:
+                who = f"its {LOCK_FILE} is {'damaged' if holder else 'gone'}"
             raise SeqkitError(
                 f"{self.folder} no longer belongs to this process: {who}; nothing more is written; resume it with "
                 f"`seqkit resume {self.folder}`"
@@ -76,8 +81,8 @@ class FolderLock:
         draft = temporary_beside(self.path)
         facts = {**this_process(), "since": time.strftime("%Y-%m-%d %H:%M:%S"), "token": token}
         try:
-            with draft.open("x", encoding="utf-8") as stream:
-                json.dump(facts, stream)
+            with draft.open("xb") as stream:
+                stream.write(signed(facts))
                 stream.flush()
                 os.fsync(stream.fileno())
             self._place(draft)
@@ -136,17 +141,23 @@ def _linked(draft: Path, path: Path) -> bool:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """Who holds a lock; empty if nobody does, or where the file cannot be read."""
+    """Who holds a lock; empty if nobody does, or it cannot be read; :data:`_DAMAGED` for what is no lock of ours."""
     try:
-        facts = json.loads(read_ordinary(path, _LARGEST))
-    except (OSError, ValueError, RecursionError):
+        with open_ordinary(path) as stream:
+            content = stream.read(_LARGEST)
+    except OSError:
         return {}
-    return facts if isinstance(facts, dict) else {}
+    try:
+        facts = json.loads(content)
+        # Those of 0.2.0 and before have no digest.
+        return without_digest(facts, path, needed=False) if isinstance(facts.get("token"), str) else _DAMAGED
+    except (ValueError, AttributeError, RecursionError, SeqkitError):
+        return _DAMAGED
 
 
 def _lives(path: Path, draft: Path, holder: Mapping[str, Any]) -> bool:
     """Whether the holder is to be waited for; times are those of the file system, as machines may not agree on them."""
-    if not path.is_file():
+    if holder == _DAMAGED or not path.is_file():
         # It is gone, or a pipe or a device, which nobody holds anything with.
         return False
     try:

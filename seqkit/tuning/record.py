@@ -6,8 +6,17 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from seqkit.schema import ANYTHING, Whole, check_schema
+
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
+
+
+_ATTRIBUTES = {
+    "proposal?": {"place?": (Whole(0, 2**31), None), "worker?": (str, None), "values?": {str: ANYTHING}},
+    "facts?": {"score?": (float, None), "loss?": (float, None), "seconds?": float, "epochs?": int, "why?": str},
+}
+"""What a trial has beside what Optuna knows of it"""
 
 
 class State(str, Enum):
@@ -66,6 +75,7 @@ def trials_of(frozen: Sequence[FrozenTrial]) -> list[Trial]:
 
 def _trial_of(frozen: FrozenTrial) -> Trial:
     """A trial of Optuna's, as we put it there."""
+    check_schema(frozen.user_attrs, _ATTRIBUTES, "journal.jsonl")
     proposal = frozen.user_attrs.get("proposal", {})
     facts = frozen.user_attrs.get("facts", {})
     state = State.ABANDONED if "stopped" in facts else State[_OURS[frozen.state.name]]

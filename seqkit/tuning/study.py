@@ -36,6 +36,10 @@ _UNPRUNED_TRIALS, _UNPRUNED_TENTHS = 5, 3
 """Trials that are never pruned, and tenths of each training before which none is."""
 
 
+_JOURNAL = "journal.jsonl"
+"""In the folder of a study"""
+
+
 class Plan(NamedTuple):
     """What a study searches for: all that ``study.json`` says, with this process's own paths to the data."""
 
@@ -58,11 +62,12 @@ class Study:
     def __init__(self, folder: Path, plan: Plan, worker: Worker) -> None:
         self.folder, self.plan, self.worker = folder, plan, worker
         self.best_folder = folder / "best"
-        self.optuna = _open_journal(folder / "journal.jsonl", plan.criterion)
+        self.optuna = _open_journal(folder / _JOURNAL, plan.criterion)
 
     def trials(self) -> list[Trial]:
         """All trials, in the order in which they began."""
-        return trials_of(self.optuna.get_trials(deepcopy=False))
+        with _naming(self.folder / _JOURNAL):
+            return trials_of(self.optuna.get_trials(deepcopy=False))
 
     def best(self) -> Trial | None:
         """The best complete trial."""
@@ -178,7 +183,7 @@ def _open_journal(path: Path, criterion: Criterion) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     _remove_unfinished_line(path)
     pruner = optuna.pruners.MedianPruner(_UNPRUNED_TRIALS, _UNPRUNED_TENTHS, n_min_trials=3)
-    try:
+    with _naming(path):
         # The backend keeps no snapshots, which would be pickles, and this sampler's attributes are JSON: what is loaded
         # can run no code.
         storage = JournalStorage(JournalFileBackend(str(path), JournalLock(path)))
@@ -189,8 +194,16 @@ def _open_journal(path: Path, criterion: Criterion) -> optuna.Study:
             direction="maximize" if criterion.higher_is_better else "minimize",
             load_if_exists=True,
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise SeqkitError(f"{path} is damaged ({error}); delete its last line, or start another study") from None
+
+
+@contextmanager
+def _naming(journal: Path) -> Iterator[None]:
+    """Has an error of what is in a journal say which file it is."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError) as error:
+        reason = " ".join(f"{type(error).__name__} {error}".split())[:200]
+        raise SeqkitError(f"{journal} is damaged ({reason}); delete its last line, or start another study") from None
 
 
 def _remove_unfinished_line(path: Path) -> None:

@@ -12,7 +12,8 @@ from benchmarks.chaos import guided
 from benchmarks.chaos.contents import differences, left_over
 from benchmarks.chaos.damage import _damaged
 from benchmarks.chaos.fuzz import _carry_out
-from benchmarks.chaos.readers import READERS, Reader, outcome
+from benchmarks.chaos.reader import Reader, outcome
+from benchmarks.chaos.readers import READERS
 from seqkit.errors import SeqkitError
 
 pytestmark = pytest.mark.command
@@ -24,6 +25,15 @@ ONLY = {
     "damage": "digit",
 }
 ROOT = Path(__file__).parents[2]
+NEEDED = {
+    "request": ("starlette", "httpx2"),
+    "study": ("optuna",),
+    "export": ("onnx", "onnxruntime"),
+    "table .parquet": ("pyarrow",),
+    "table .feather": ("pyarrow",),
+}
+SLOW = ("report", "run", "new", "study", "export", "compare")
+"""Readers that load a model, or draw a page"""
 
 
 def test_disturbed_runs_end_as_others_do():
@@ -71,9 +81,10 @@ def test_each_way_to_damage_a_file_is_taken_and_changes_it(tmp_path):
 @pytest.fixture(params=READERS)
 def name(request):
     """Of a reader."""
-    if request.param.startswith("request"):
-        pytest.importorskip("starlette")
-        pytest.importorskip("httpx2")
+    for beginning, packages in NEEDED.items():
+        if request.param.startswith(beginning):
+            for package in packages:
+                pytest.importorskip(package)
     return request.param
 
 
@@ -88,7 +99,7 @@ def test_a_reader_reads_its_own_files(name, tmp_path):
 
 
 def test_changed_files_are_read_or_refused(name, tmp_path):
-    _carry_out(name, tmp_path, random.Random(name), 8 if name.startswith(("report", "run")) else 60)
+    _carry_out(name, tmp_path, random.Random(name), 8 if name.startswith(SLOW) else 60)
     outcomes = (tmp_path / "notes").read_text("utf-8").splitlines()
     assert {*outcomes} <= {"read", "refused"}
 

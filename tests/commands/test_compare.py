@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from seqkit.commands.compare import _wait_for_stopping
+
 
 @pytest.fixture(scope="module")
 def options(reviews, small):
@@ -77,6 +79,14 @@ def test_a_comparison_that_was_stopped_ends_with_the_same_table(whole, options, 
     assert done.returncode == 0, done.stderr
     assert (out / "rnn-0/model.safetensors").stat().st_mtime_ns == before
     assert timeless(out) == timeless(whole[0])
+
+
+def test_a_comparison_waits_for_the_run_that_a_killed_one_has_left(monkeypatch, tmp_path):
+    """It stops by itself, and first writes a checkpoint; until then it has its folder."""
+    held, said = [True, True, True, False], []
+    monkeypatch.setattr("seqkit.runs.lock.is_held", lambda folder: held.pop(0))
+    _wait_for_stopping(tmp_path, said.append, [])
+    assert (held, said) == ([], [f"{tmp_path}: waiting for the process that is at work there"])
 
 
 @pytest.mark.parametrize(

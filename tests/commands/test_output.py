@@ -52,6 +52,13 @@ def test_a_run_whose_reader_has_gone_and_whose_terminal_is_ascii_is_whole(seqkit
     assert {"results.json", "report.json", "report.html", "predictions.jsonl"} <= {*names(tmp_path / "run")}
 
 
+def test_a_full_disk_behind_standard_output_is_named(seqkit):
+    with Path("/dev/full").open("w") as full:
+        done = seqkit("list", stdout=full, stderr=subprocess.PIPE, capture_output=False, text=True)
+    sentence = "seqkit: what is printed here cannot be written: No space left on device; free some space\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
+
+
 def test_a_table_without_a_reader_is_not_a_failure_of_the_program():
     # rich itself would end the process with 1.
     with pytest.raises(BrokenPipeError):

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import random
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -173,6 +174,49 @@ def test_an_index_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text("text,label\nfine,good\ndull,bad\n")
     assert len(row_index(tmp_path / "a.csv", table_head(tmp_path / "a.csv", PLAIN))) == 2
     assert synced
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def replace_by_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("name", ["index.json", "offsets", "lines"])
+@pytest.mark.parametrize("damage", [flip, lambda path: path.write_bytes(b""), Path.unlink, replace_by_pipe])
+def test_a_damaged_index_is_made_again(tmp_path, name, damage):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"row {number},x\n" for number in range(50)))
+    index = row_index(path, head := table_head(path, PLAIN))
+    damage(index.folder / name)
+    killed = index.folder.with_name(f".{index.folder.name}.0a.tmp")
+    killed.mkdir()
+    again = row_index(path, head)
+    assert [(again.row(n), again.line(n)) for n in (0, 24, 49)] == [(b"row %d,x\n" % n, n + 2) for n in (0, 24, 49)]
+    assert not killed.exists()
+
+
+@pytest.mark.parametrize("make", [Path.touch, Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_in_the_place_of_an_index_is_replaced(tmp_path, make):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\na,x\nb,y\n")
+    folder = row_index(path, head := table_head(path, PLAIN)).folder
+    shutil.rmtree(folder)
+    make(folder)
+    assert row_index(path, head).row(1) == b"b,y\n"
+
+
+def test_a_pipe_in_the_place_of_the_lock_of_an_index_does_not_hang(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\na,x\nb,y\n")
+    index = row_index(path, head := table_head(path, PLAIN))
+    replace_by_pipe(index.folder.with_suffix(".lock"))
+    assert row_index(path, head).row(1) == b"b,y\n"
 
 
 def test_sizes_are_the_bytes_between_rows(tmp_path):

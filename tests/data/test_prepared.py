@@ -62,6 +62,16 @@ def test_any_text_is_read_as_it_was_written(text, label, line, weight):
     assert forms.read(forms.write(example)) == example
 
 
+@pytest.mark.parametrize("wrong", [None, True, "x", [], {}, [1]])
+def test_a_value_of_another_type_is_no_example(wrong):
+    forms = ExampleForms([Example, Sentence], ["a.csv"])
+    plain = json.loads(forms.write(Example("text", "label", PLACE, 2.0)))
+    assert plain == [0, ["text", "label", [0, 7], 2.0]]
+    for change in ([0, ["text", "label", [0, wrong], 2.0]], [0, ["text", "label", [0, 7], wrong]], [1, [wrong]]):
+        with pytest.raises((TypeError, ValueError)):
+            forms.read(json.dumps(change).encode())
+
+
 def test_names_of_many_files_do_not_fill_the_manifest():
     files = []
     forms = ExampleForms([Example], files)
@@ -173,20 +183,38 @@ def test_a_folder_that_is_not_completed_leaves_nothing(tmp_path, examples):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_killed_process_left_is_removed_and_what_one_writes_stays(tmp_path, examples):
-    killed, at_work = tmp_path / ".folder.00.tmp", tmp_path / ".folder.01.tmp"
-    for draft, owner in ((killed, {**this_process(), "started": 1}), (at_work, this_process())):
-        draft.mkdir()
-        (draft / "train.safetensors").write_bytes(b"half")
-        (draft / "writer.json").write_text(json.dumps(owner))
+def test_what_a_killed_process_left_is_removed(tmp_path, examples):
+    killed = tmp_path / ".folder.00.tmp"
+    killed.mkdir()
+    (killed / "train.safetensors").write_bytes(b"half")
+    (killed / "writer.json").write_text(json.dumps({**this_process(), "started": 1}))
     write(tmp_path / "folder", examples)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".folder.01.tmp", "folder"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
     assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == [
         "prepared.json",
         "test.safetensors",
         "train.safetensors",
         "valid.safetensors",
     ]
+
+
+def test_what_another_process_is_preparing_is_not_prepared_again(tmp_path, examples):
+    at_work = tmp_path / ".folder.01.tmp"
+    at_work.mkdir()
+    (at_work / "writer.json").write_text(json.dumps(this_process()))
+    with pytest.raises(UsageError, match=rf"process {os.getpid()} on .* is preparing .*folder; wait for it, or choose"):
+        write(tmp_path / "folder", examples)
+    assert [*tmp_path.iterdir()] == [at_work]
+
+
+def test_who_comes_second_from_another_machine_leaves_the_folder_of_the_first(tmp_path, examples, monkeypatch):
+    with pytest.raises(UsageError, match="folder exists already"), FolderWriter(tmp_path / "folder", [Example]) as late:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr("seqkit.machine._machine", lambda: "elsewhere")
+            write(tmp_path / "folder", examples)
+        late.complete({}, dict.fromkeys(("train", "valid", "test"), (0, "examples")))
+    assert read_all(tmp_path / "folder") == examples
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_draft_without_a_name_is_removed_unless_somebody_holds_it(tmp_path, examples):
@@ -219,8 +247,24 @@ def test_a_byte_that_has_changed_is_found(tmp_path, examples):
     place = content.index(b"text 41")
     content[place] ^= 1
     file.write_bytes(content)
-    with pytest.raises(SeqkitError, match=r"train\.safetensors is damaged at example 42; prepare the data again"):
+    with pytest.raises(SeqkitError, match=r"train\.safetensors is damaged at example 42; remove the folder, and prep"):
         read_all(tmp_path / "folder")
+
+
+def test_examples_in_another_order_and_offsets_that_lead_elsewhere_are_found(tmp_path):
+    alike = [Example(f"text {number}", "a", PLACE) for number in range(10)]
+    write(tmp_path / "folder", alike)
+    file = tmp_path / "folder/train.safetensors"
+    content, size = file.read_bytes(), 4 + len(ExampleForms([Example], []).write(alike[0]))
+    file.write_bytes(
+        content[:512] + content[512 + size : 512 + 2 * size] + content[512 : 512 + size] + content[512 + 2 * size :]
+    )
+    with pytest.raises(SeqkitError, match=r"train\.safetensors has other examples than were written"):
+        read_all(tmp_path / "folder")
+    for offset in (-8, 2**62, 7):
+        file.write_bytes(content[:-16] + offset.to_bytes(8, "little", signed=True) + content[-8:])
+        with pytest.raises(SeqkitError, match=r"train\.safetensors is damaged at example (9|10)"):
+            read_all(tmp_path / "folder")
 
 
 def test_a_file_that_was_cut_short_or_removed_is_found(tmp_path, examples):

@@ -86,14 +86,25 @@ def test_a_paused_process_of_this_machine_is_not_given_up(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"process": -1}', '{"process": "x", "machine": null}'])
-def test_a_damaged_lock_is_given_up_when_it_is_old(content, tmp_path):
-    (tmp_path / "lock.json").write_text(content)
-    with pytest.raises(UsageError, match="in use by process"), RunDirectory(tmp_path).writing():
-        pass
-    os.utime(tmp_path / "lock.json", (0, 0))
+DAMAGED = ["", "{", "[]", "\xff", "null", '{"process": -1}', '{"process": "x", "token": 3}', "[" * 5000]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_lock_is_nobodys_and_taken_over_at_once(content, tmp_path):
+    (tmp_path / "lock.json").write_text(content, "latin-1")
     with RunDirectory(tmp_path).writing():
-        pass
+        assert json.loads((tmp_path / "lock.json").read_text())["process"] == os.getpid()
+
+
+def test_a_lock_with_a_flipped_bit_is_nobodys_for_its_holder_too(tmp_path):
+    """Another process takes it over at once, so that whoever has written it must stop."""
+    run, lock = RunDirectory(tmp_path), tmp_path / "lock.json"
+    with run.writing():
+        lock.write_bytes(lock.read_bytes().replace(b'"machine": "', b'"machine": "x'))
+        with pytest.raises(SeqkitError, match=r"its lock.json is damaged; nothing more is written"):
+            run.write(run.metrics, b"stale")
+        with RunDirectory(tmp_path).writing():
+            assert json.loads(lock.read_text())["process"] == os.getpid()
 
 
 def test_a_writer_that_has_lost_its_lock_writes_nothing(tmp_path):

@@ -244,3 +244,34 @@ def test_a_run_on_data_that_exceed_memory_prepares_them_beside_it(tmp_path, revi
     )
     assert load(tmp_path / "run").config.data == str(tmp_path / "run.data")
     assert command("evaluate", tmp_path / "run").returncode == 0
+
+
+def test_a_folder_that_was_prepared_in_the_same_way_is_taken_as_it_is(tmp_path, reviews):
+    folder, notes = prepare("sentiment", reviews, tmp_path / "folder", min_count=2), []
+    manifest = (folder / "prepared.json").read_bytes()
+    prepare("sentiment", reviews, folder, notes, min_count=2)
+    assert (folder / "prepared.json").read_bytes() == manifest
+    assert notes == [f"{folder} was prepared from the same data with the same options before, and is as it was"]
+
+
+def test_a_folder_that_was_prepared_in_another_way_is_refused_with_what_differs(tmp_path, reviews):
+    data = tmp_path / "reviews.csv"
+    data.write_bytes(reviews.read_bytes())
+    folder = prepare("sentiment", data, tmp_path / "folder", seed=3)
+    again = "choose another folder with --out, or remove it"
+    with pytest.raises(UsageError, match=rf"folder exists already, and was prepared with --seed 3; {again}"):
+        prepare("sentiment", data, folder)
+    with pytest.raises(UsageError, match=rf"and was prepared with --test-fraction 0.1; {again}"):
+        prepare("sentiment", data, folder, seed=3, test_fraction=0.2)
+    with pytest.raises(UsageError, match=rf"and was prepared with no --weight-column; {again}"):
+        prepare("sentiment", data, folder, seed=3, weight_column="weight")
+    with pytest.raises(UsageError, match=rf"and has the data of {data}; {again}"):
+        prepare("sentiment", data, folder, seed=3, valid_data=str(data))
+    with pytest.raises(UsageError, match=rf"and has the data of {data}; {again}"):
+        prepare("sentiment", reviews, folder, seed=3)
+    data.write_text(data.read_text() + "one more,good\n")
+    with pytest.raises(UsageError, match=rf"and {data} has changed since; {again}"):
+        prepare("sentiment", data, folder, seed=3)
+    (folder / "test.safetensors").write_bytes(b"")
+    with pytest.raises(SeqkitError, match=r"test\.safetensors has 0 bytes, not .*; remove the folder, and prepare"):
+        prepare("sentiment", data, folder, seed=3)

@@ -224,6 +224,7 @@ def test_the_same_pairs_give_the_same_file_and_the_file_the_same_probabilities()
         {"history": ""},
         {"symbols": [1]},
         {"targets": 5},
+        {"targets": [[float("inf")]]},
         {"suffix": None},
         {"probability": "AAAAAA=="},
     ],

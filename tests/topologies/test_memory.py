@@ -110,6 +110,8 @@ def test_a_memory_is_the_same_after_its_file():
 def test_sides_of_different_lengths_are_not_a_memory():
     with pytest.raises(DataError, match=r"memory\.json must hold as many sources as targets"):
         PairMemory.from_json({"sources": ["a"], "targets": []})
+    with pytest.raises(DataError, match=r"memory\.json must hold .* all of them texts"):
+        PairMemory.from_json({"sources": ["a", 1], "targets": ["b", "c"]})
 
 
 def example(reference):

@@ -1,6 +1,7 @@
 """The index of a file: where each row begins, kept in the user's cache folder.
 
-It is trusted as long as the file has the size and the time of its last change; else the file is looked through again.
+It is trusted as long as the file has the size and the time of its last change, and the index the checksums of when it
+was made; else the file is looked through again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import os
 import shutil
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,18 +22,22 @@ import numpy as np
 from seqkit.data.indexed.heads import RowHead
 from seqkit.data.indexed.scan import RowScan
 from seqkit.errors import SeqkitError
-from seqkit.files import flush_to_disk, json_bytes, read_json, temporary_beside
+from seqkit.files import flush_to_disk, open_ordinary, read_json, signed, temporary_beside, without_digest
+from seqkit.machine import cache_home
 from seqkit.schema import Whole
 
-_FORMAT = 1
+_FORMAT = 2
 _MANY = 2**62
 _FACTS = "index.json"
 _OFFSETS, _LINES = "offsets", "lines"
 _SCHEMA = {
-    "format": int, "path": str, "size": Whole(0, _MANY), "modified": int, "count": Whole(0, _MANY), "digest": str,
+    "format": int, "path": str, "size": Whole(0, _MANY), "modified": int, "count": Whole(0, _MANY), "content": str,
+    _OFFSETS: Whole(0, 2**32 - 1), _LINES: Whole(0, 2**32 - 1),
 }  # fmt: skip
 _BLOCK = 1 << 20
 """Rows whose sizes are computed at a time"""
+_PIECE = 4 << 20
+"""Bytes of an index that are checked at a time"""
 
 
 class RowIndex:
@@ -46,7 +52,7 @@ class RowIndex:
     """
 
     def __init__(self, path: Path, folder: Path, facts: dict[str, Any]) -> None:
-        self.path, self.folder, self.digest = path, folder, str(facts["digest"])
+        self.path, self.folder, self.digest = path, folder, str(facts["content"])
         self._count, self._size = int(facts["count"]), int(facts["size"])
         self._file = self._offsets = self._lines = -1
         try:
@@ -105,14 +111,14 @@ def row_index(path: Path, head: RowHead, progress: Callable[[int], None] = lambd
     """
     path = path.absolute()
     name = hashlib.blake2b(repr((str(path), head.first, head.delimiter)).encode(), digest_size=16).hexdigest()
-    folder = cache_folder() / name
     try:
+        folder = cache_folder() / name
         cache_folder().mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_suffix(".lock")):
             facts = _fitting(path, folder)
             return RowIndex(path, folder, facts or _make(path, head, folder, progress))
     except OSError as error:
-        where = f"{cache_folder()}: {error.strerror or error}"
+        where = f"{error.filename or 'the cache'}: {error.strerror or error}"
         raise SeqkitError(
             f"the index of {path} cannot be kept in {where}; free some space, or set XDG_CACHE_HOME"
         ) from None
@@ -120,7 +126,7 @@ def row_index(path: Path, head: RowHead, progress: Callable[[int], None] = lambd
 
 def cache_folder() -> Path:
     """Where indexes lie: ``seqkit/indexes`` in ``XDG_CACHE_HOME``, or in ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqkit" / "indexes"
+    return cache_home() / "seqkit" / "indexes"
 
 
 def _state(path: Path) -> dict[str, Any]:
@@ -131,36 +137,72 @@ def _state(path: Path) -> dict[str, Any]:
 def _fitting(path: Path, folder: Path) -> dict[str, Any] | None:
     """What the index that is there says, if it is of the file as it is."""
     try:
-        facts: dict[str, Any] = read_json(folder / _FACTS, _SCHEMA)
-    except SeqkitError:
+        facts: dict[str, Any] = without_digest(read_json(folder / _FACTS, _SCHEMA), folder / _FACTS)
+        if any(facts[name] != value for name, value in _state(path).items()):
+            return None
+        whole = all(_checksum(folder / name, 8 * facts["count"]) == facts[name] for name in (_OFFSETS, _LINES))
+    except (OSError, SeqkitError):
         return None
-    return facts if all(facts[name] == value for name, value in _state(path).items()) else None
+    return facts if whole else None
+
+
+def _checksum(path: Path, size: int) -> int | None:
+    """Of a file; None for one of another size."""
+    checksum = 0
+    with open_ordinary(path) as stream:
+        if os.fstat(stream.fileno()).st_size != size:
+            return None
+        while piece := stream.read(_PIECE):
+            checksum = zlib.crc32(piece, checksum)
+    return checksum
 
 
 def _make(path: Path, head: RowHead, folder: Path, progress: Callable[[int], None]) -> dict[str, Any]:
+    for left in folder.parent.glob(f".{folder.name}.*.tmp"):
+        # Of a process that was killed: only one makes this index at a time.
+        _remove(left)
     draft = temporary_beside(folder)
     draft.mkdir()
     try:
-        state, count = _state(path), 0
+        state = _state(path)
         scan = RowScan(path, head.first, head.line, head.delimiter, progress=progress)
-        with (draft / _OFFSETS).open("wb") as offsets, (draft / _LINES).open("wb") as lines:
-            for starts in scan:
-                offsets.write(starts.offsets.astype("<i8").tobytes())
-                lines.write(starts.lines.astype("<i8").tobytes())
-                count += len(starts.offsets)
-            flush_to_disk(offsets)
-            flush_to_disk(lines)
-        facts = {**state, "count": count, "digest": scan.digest}
-        (draft / _FACTS).write_bytes(json_bytes(facts))
-        shutil.rmtree(folder, ignore_errors=True)
+        facts = {**state, **_write(scan, draft), "content": scan.digest}
+        (draft / _FACTS).write_bytes(signed(facts))
+        _remove(folder)
         draft.rename(folder)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        _remove(draft)
     return facts
+
+
+def _write(scan: RowScan, draft: Path) -> dict[str, int]:
+    """Writes where rows begin; returns their number, and the checksums of both files."""
+    facts = {"count": 0, _OFFSETS: 0, _LINES: 0}
+    with (draft / _OFFSETS).open("wb") as offsets, (draft / _LINES).open("wb") as lines:
+        for starts in scan:
+            for name, stream, numbers in ((_OFFSETS, offsets, starts.offsets), (_LINES, lines, starts.lines)):
+                content = numbers.astype("<i8").tobytes()
+                stream.write(content)
+                facts[name] = zlib.crc32(content, facts[name])
+            facts["count"] += len(starts.offsets)
+        flush_to_disk(offsets)
+        flush_to_disk(lines)
+    return facts
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    # For both: a pipe that is only written to waits for its reader.
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)

@@ -89,7 +89,7 @@ class JointNgrams:
             pairs = zip(content["symbols"], content["targets"], strict=True)
             graphones = [*MARKS, *((int(symbol), tuple(map(int, targets))) for symbol, targets in pairs)]
             arrays = {name: _unpacked(content[name], kind) for name, kind in _TYPES.items()}
-        except (TypeError, KeyError, ValueError):
+        except (TypeError, KeyError, ValueError, OverflowError):
             raise DataError("joint.json does not hold n-grams of aligned symbols; restore it from a backup") from None
         _check(arrays, len(graphones))
         return cls(graphones, **arrays)

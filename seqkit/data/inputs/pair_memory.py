@@ -50,10 +50,12 @@ class PairMemory:
         try:
             memory = cls(content["sources"], content["targets"])
             valid = len(memory.sources) == len(memory.targets)
+            valid = valid and all(isinstance(text, str) for text in (*memory.sources, *memory.targets))
         except (TypeError, KeyError):
             valid = False
         if not valid:
-            raise DataError("memory.json must hold as many sources as targets; restore it from a backup")
+            what = "memory.json must hold as many sources as targets, all of them texts"
+            raise DataError(f"{what}; restore it from a backup")
         return memory
 
     def to_json(self) -> dict[str, list[str]]:

@@ -137,9 +137,9 @@ class PreparedExamples(StoredExamples[T]):
     def _read(self, row: bytes, number: int) -> T:
         try:
             example: T = self.forms.read(row)
-        except (ValueError, TypeError, IndexError, KeyError) as error:
+        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
             fault = f"{self.rows.path} is damaged at example {number + 1:,} ({type(error).__name__})"
-            raise SeqkitError(f"{fault}; prepare the data again") from None
+            raise SeqkitError(f"{fault}; remove the folder, and prepare the data again") from None
         return example
 
 

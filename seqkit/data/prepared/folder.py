@@ -38,6 +38,7 @@ _SCHEMA = {
     "fingerprint": str,
     "firsts": [Whole(0, _MANY)],
     "notes": [str],
+    "asked?": {str: ANYTHING},
     "sources": [{"path": str, "size": int, "modified": int}],
 }
 WHOLE = 64 << 20
@@ -83,7 +84,12 @@ class PreparedFolder:
 
     def _rows(self, split: str) -> Rows:
         facts = self.facts["splits"][split]
-        return Rows(self.path / facts["file"], facts["examples"], facts["size"])
+        return Rows(self.path / facts["file"], facts["examples"], facts["size"], facts["digest"])
+
+    def check_files(self) -> None:
+        """Raises :class:`SeqkitError` for a file that is missing or of another size."""
+        for name in SPLIT_NAMES:
+            self._rows(name)
 
     def changed_sources(self) -> list[str]:
         """The files that were prepared and are not as they were; one that is no longer there has not changed."""
@@ -110,8 +116,10 @@ def open_prepared(path: Path, task: str) -> PreparedFolder:
     facts = read_json(path / MANIFEST, _SCHEMA)
     without_digest(facts, path / MANIFEST)
     if facts["task"] != task:
-        raise SeqkitError(f"{path} was prepared for task '{facts['task']}', not '{task}'; run that, or {_AGAIN}")
+        raise SeqkitError(
+            f"{path} was prepared for task '{facts['task']}', not '{task}'; run that, or choose another folder"
+        )
     return PreparedFolder(path, facts)
 
 
-_AGAIN = "prepare the data again"
+_AGAIN = "remove the folder, and prepare the data again"

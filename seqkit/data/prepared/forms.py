@@ -67,7 +67,7 @@ class ExampleForms:
         if hint is str:
             return _Form(_write_text, _read_text)
         if hint in (int, float, bool):
-            return _Form(lambda value, _: value, lambda value, _: value)
+            return _number(hint)
         if hint is np.ndarray:
             return _Form(_write_array, _read_array)
         if dataclasses.is_dataclass(hint) or hasattr(hint, "_fields"):
@@ -100,7 +100,20 @@ class ExampleForms:
 
     def _read_location(self, plain: Any, _: list[np.ndarray]) -> SourceLocation:
         file, line = plain
-        return SourceLocation(file if isinstance(file, str) else self.files[file], line)
+        return SourceLocation(file if isinstance(file, str) else self.files[file], _checked(line, int))
+
+
+def _number(kind: type) -> _Form:
+    # What was written as a whole number may have been one for any.
+    kinds = (int, float) if kind is float else (kind,)
+    return _Form(lambda value, _: value, lambda value, _: _checked(value, *kinds))
+
+
+def _checked(value: Any, *kinds: type) -> Any:
+    """A value of JSON; raises :class:`TypeError` for one of another type, as true and false are no numbers."""
+    if type(value) not in kinds:
+        raise TypeError(value)
+    return value
 
 
 def _write_text(value: str, _: list[np.ndarray]) -> Any:
@@ -108,7 +121,7 @@ def _write_text(value: str, _: list[np.ndarray]) -> Any:
 
 
 def _read_text(plain: Any, _: list[np.ndarray]) -> str:
-    return plain if isinstance(plain, str) else TextPair(plain[0])
+    return plain if isinstance(plain, str) else TextPair(_checked(plain[0], str))
 
 
 def _write_array(value: np.ndarray, arrays: list[np.ndarray]) -> list[Any]:
@@ -128,7 +141,7 @@ def _read_array(plain: Any, rest: list[np.ndarray]) -> np.ndarray:
 def _several(form: _Form) -> _Form:
     return _Form(
         lambda values, arrays: [form.write(value, arrays) for value in values],
-        lambda plain, arrays: tuple([form.read(value, arrays) for value in plain]),
+        lambda plain, arrays: tuple([form.read(value, arrays) for value in _checked(plain, list)]),
     )
 
 

@@ -95,14 +95,14 @@ class Rows:
 
     Args:
         path: the file.
-        count, size: how many rows it has, and how many bytes, as the manifest says.
+        count, size, digest: how many rows it has, how many bytes, and the digest of all rows, as the manifest says.
 
-    Raises :class:`SeqkitError` naming the file if it is missing or of another size, and :meth:`row` for a row whose
-    bytes have changed.
+    Raises :class:`SeqkitError` naming the file if it is missing or of another size, :meth:`row` for a row whose bytes
+    have changed, and :meth:`all` at the end for rows in another order.
     """
 
-    def __init__(self, path: Path, count: int, size: int) -> None:
-        self.path, self.count = path, count
+    def __init__(self, path: Path, count: int, size: int, digest: str) -> None:
+        self.path, self.count, self._digest = path, count, digest
         try:
             check_ordinary(path)
             self._file = os.open(path, os.O_RDONLY)
@@ -111,6 +111,8 @@ class Rows:
         if (found := os.fstat(self._file).st_size) != size:
             raise SeqkitError(f"{path} has {found:,} bytes, not {size:,} as when it was written; {_AGAIN}")
         self._offsets = size - 8 * (count + 1)
+        if self._offsets < _HEADER:
+            raise SeqkitError(f"{path} has no room for {count:,} examples; {_AGAIN}")
 
     def __del__(self) -> None:
         if hasattr(self, "_file"):
@@ -122,7 +124,7 @@ class Rows:
     def row(self, number: int) -> bytes:
         """The bytes of a row."""
         start, end = struct.unpack("<qq", os.pread(self._file, 16, self._offsets + 8 * number))
-        return self._checked(os.pread(self._file, max(0, end - start), _HEADER + start), number)
+        return self._checked(self._bytes(start, end), number)
 
     def sizes(self) -> np.ndarray:
         """The bytes of each row, (N) of uint32."""
@@ -134,6 +136,7 @@ class Rows:
 
     def all(self) -> Iterator[bytes]:
         """All rows in their order, read in large pieces."""
+        digest = hashlib.blake2b(digest_size=16)
         for first in range(0, self.count, _SPILLED):
             offsets = self._offsets_of(first, min(self.count, first + _SPILLED)).tolist()
             number = 0
@@ -141,10 +144,19 @@ class Rows:
                 begin, last = offsets[number], number + 1
                 while last < len(offsets) - 1 and offsets[last + 1] - begin <= _READ:
                     last += 1
-                content = os.pread(self._file, max(0, offsets[last] - begin), _HEADER + begin)
+                content = self._bytes(begin, offsets[last])
+                digest.update(content)
                 for n in range(number, last):
                     yield self._checked(content[offsets[n] - begin : offsets[n + 1] - begin], first + n)
                 number = last
+        if digest.hexdigest() != self._digest:
+            raise SeqkitError(f"{self.path} has other examples than were written; {_AGAIN}")
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        """The bytes between two offsets, none for offsets that are damaged."""
+        if not 0 <= start <= end <= self._offsets - _HEADER:
+            return b""
+        return os.pread(self._file, end - start, _HEADER + start)
 
     def _offsets_of(self, first: int, last: int) -> np.ndarray:
         content = os.pread(self._file, 8 * (last - first + 1), self._offsets + 8 * first)
@@ -156,4 +168,4 @@ class Rows:
         return content[4:]
 
 
-_AGAIN = "prepare the data again"
+_AGAIN = "remove the folder, and prepare the data again"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from seqkit.data.prepared.folder import FORMAT, MANIFEST
@@ -16,8 +17,7 @@ from seqkit.data.prepared.rows import RowWriter
 from seqkit.data.splits import SPLIT_NAMES
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import is_temporary, json_bytes, read_json, signed, sync_folder, temporary_beside, write_atomic
-from seqkit.machine import has_ended, this_process
-from seqkit.schema import ANYTHING
+from seqkit.machine import has_ended, is_at_work, this_process
 
 _WRITER = "writer.json"
 """In a draft: who writes it"""
@@ -29,14 +29,14 @@ class FolderWriter:
     Args:
         path: the folder, which must not exist, or be empty.
         kinds: the dataclasses that the examples may be of.
+        about: what the manifest says of where the examples are from.
 
     Raises :class:`UsageError` for a folder in use, :class:`SeqkitError` where nothing can be written.
     """
 
-    def __init__(self, path: Path, kinds: Sequence[type[Any]]) -> None:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(f"{path} exists already; choose another folder with --out, or remove it")
-        self.path, self.kinds = path, kinds
+    def __init__(self, path: Path, kinds: Sequence[type[Any]], about: Mapping[str, Any] = MappingProxyType({})) -> None:
+        check_new(path)
+        self.path, self.kinds, self.about = path, kinds, about
         self.files: list[str] = []
         self.forms = ExampleForms(kinds, self.files)
         self._draft = temporary_beside(path.absolute())
@@ -50,6 +50,18 @@ class FolderWriter:
         except OSError as error:
             shutil.rmtree(self._draft, ignore_errors=True)
             raise self._cannot(error) from None
+        self._check_alone()
+
+    def _check_alone(self) -> None:
+        """Raises :class:`UsageError` where another process is preparing the same folder, which only one can become."""
+        for draft in _drafts(self.path.absolute()):
+            if draft != self._draft and (writer := _writer_of(draft)) and is_at_work(writer):
+                self.__exit__(None, None, None)
+                process, host = writer["process"], writer.get("host")
+                raise UsageError(
+                    f"process {process} on {host} is preparing {self.path}; wait for it, or choose another folder with "
+                    "--out"
+                )
 
     def __enter__(self) -> FolderWriter:
         return self
@@ -88,6 +100,7 @@ class FolderWriter:
         manifest = {
             "format": FORMAT,
             "fingerprint": ".".join(splits[name]["digest"] for name in SPLIT_NAMES),
+            **self.about,
             **facts,
             "kinds": [kind.__name__ for kind in self.kinds],
             "files": self.files,
@@ -95,6 +108,8 @@ class FolderWriter:
         }
         write_atomic(self._draft / MANIFEST, signed(manifest))
         (self._draft / _WRITER).unlink()
+        # Another process, of another machine, may have been quicker.
+        check_new(self.path)
         if self.path.is_dir():
             self.path.rmdir()
         self._draft.rename(self.path)
@@ -105,22 +120,41 @@ class FolderWriter:
         return SeqkitError(f"cannot write {self.path}: {error.strerror or error}; free some space, or check the folder")
 
 
+def check_new(path: Path) -> None:
+    """Raises :class:`UsageError` for a folder that has something in it."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UsageError(f"{path} exists already; choose another folder with --out, or remove it")
+
+
+def _drafts(path: Path) -> list[Path]:
+    found = path.parent.glob(f".{glob.escape(path.name)}.*.tmp")
+    return [draft for draft in found if is_temporary(draft) and draft.is_dir()]
+
+
 def _remove_drafts(path: Path) -> None:
     """Removes what killed processes left of the folder, which may be as large as the data."""
-    for draft in path.parent.glob(f".{path.name}.*.tmp"):
-        if is_temporary(draft) and draft.is_dir() and _is_abandoned(draft):
+    for draft in _drafts(path):
+        if _is_abandoned(draft):
             shutil.rmtree(draft, ignore_errors=True)
 
 
 def _is_abandoned(draft: Path) -> bool:
     """Whether the process that wrote a draft has ended; one that was killed at its start or end has left no name."""
-    try:
-        return has_ended(read_json(draft / _WRITER, {str: ANYTHING}))
-    except SeqkitError:
-        handle = _held(draft)
+    if writer := _writer_of(draft):
+        return has_ended(writer)
+    handle = _held(draft)
     if handle is not None:
         os.close(handle)
     return handle is not None
+
+
+def _writer_of(draft: Path) -> dict[str, Any] | None:
+    """What names the process that writes a draft, where it has left its name."""
+    try:
+        facts: dict[str, Any] = read_json(draft / _WRITER, {"process": int})
+    except SeqkitError:
+        return None
+    return facts
 
 
 def _held(folder: Path) -> int | None:

@@ -54,7 +54,7 @@ def export_c(run: Path, out: Path | None = None, int8: bool = False, cell: Given
         check_scored(run, model)
     content = c_source(model, path.stem, int8).encode()
     scores = _scores(model) if int8 else {}
-    write_export(path, content)
+    write_export({path: content})
     return CFile(path, len(content), scores)
 
 
