@@ -240,8 +240,11 @@ def workers_of(process: int) -> list[int]:
 def streams(run: str, count: int) -> tuple[float, int, float]:
     """Bytes of memory for each stream of a run of frames, and steps a second of all in turn, as of one alone."""
     from seqkit import load
+    from seqkit.topologies.synced.frames import SyncedFrames
 
     model = load(run)
+    if not isinstance(model.task, SyncedFrames) or model.config.bidirectional:
+        raise SystemExit(f"{run} is no run of frames that reads in one direction; train one with --bidirectional false")
     frame = np.full(model.codec.layout.size, 0.1)
 
     def speed(opened: list[Any], rounds: int) -> float:
@@ -266,7 +269,9 @@ def main() -> None:
     parser.add_argument("--texts")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--port", type=int, help="only serve by hand, on this port")
-    parser.add_argument("--frames", metavar="RUN", help="measure streams of this run instead")
+    parser.add_argument(
+        "--frames", metavar="RUN", help="measure streams of this run of frames, trained with --bidirectional false"
+    )
     options = parser.parse_args()
     if options.port:
         by_hand(options.run, options.port)
