@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import random
@@ -93,6 +94,23 @@ async def closed_loop(port: int, bodies: list[bytes], clients: int, seconds: flo
     await asyncio.gather(*map(client, range(clients)))
     assert not wrong, f"statuses {set(wrong)}"
     return sum(counts) / (time.perf_counter() - began)
+
+
+def by_wrk(port: int, bodies: list[bytes], clients: int, seconds: float) -> float:
+    """As :func:`closed_loop`, by a client in C, which takes a tenth of the time that one in Python takes of the cores."""
+    listed = ", ".join(json.dumps(body.decode()) for body in bodies)
+    script = f"""local bodies, next = {{ {listed} }}, 0
+wrk.method, wrk.headers["Content-Type"] = "POST", "application/json"
+request = function() next = next % #bodies + 1; return wrk.format(nil, nil, nil, bodies[next]) end
+"""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(script)
+        file.flush()
+        address = f"http://127.0.0.1:{port}/predict"
+        command = ["wrk", "-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "-s", file.name, address]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in said, said
+    return float(said.partition("Requests/sec:")[2].split()[0])
 
 
 async def open_loop(
@@ -284,6 +302,9 @@ def main() -> None:
     bodies = [json.dumps({"input": line}).encode() for line in lines]
     hundred = [json.dumps({"inputs": lines[n : n + 100]}).encode() for n in range(0, len(lines) - 99, 100)]
     batch = model_speed(options.run, lines)
+    # The client must not be what is measured: a look at all that torch brought takes it a tenth of a second.
+    gc.collect()
+    gc.freeze()
     print(f"model       {batch:8.0f} texts a second, all at once", flush=True)
     serving = ["-m", "seqkit", "serve", options.run]
     with Server(serving) as server:

@@ -17,7 +17,7 @@ _ERRORS = {
     "408": "the request came too slowly",
     "409": "the token of a stream is of another version of the run",
     "413": "the request is too large",
-    "415": "not sent as JSON",
+    "415": "not sent as JSON, or compressed",
     "421": "called by another name than localhost",
     "422": "an input, field or option that cannot be",
     "500": "the service failed",

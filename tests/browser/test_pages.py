@@ -146,6 +146,26 @@ def test_the_page_answers_every_kind_of_input_at_every_width_and_in_both_schemes
         assert all(asked.startswith((served.rstrip("/"), "data:", "blob:")) for asked in chromium.asked)
 
 
+PASTED = {
+    "columns in another order, one empty, one of labels": ("label\twidth\t{first}\nup\t2\t1\ndown\t\t3", ""),
+    "a table without names": ("1;2\n3;", ""),
+    "a word": ("1,2\n3,x", "Row 2 has “x”, which is no number."),
+    "a number too many": ("1,2\n3,4,5", "Row 2 has 3 numbers; this run reads 2."),
+    "a column too few": ("width,label\n1,up", "The first row has no column {first}; this run reads {first}, width."),
+}
+
+
+@pytest.mark.parametrize("how", PASTED)
+def test_a_pasted_table_is_read_or_its_error_reported(how, served, chromium):
+    with urllib.request.urlopen(f"{served}/runs/frames") as answer:
+        first = json.load(answer)["names"][0]
+    text, said = PASTED[how]
+    chromium.open(served, 1200, "light")
+    assert chromium.ask(CHOOSE % json.dumps(["frames"]))
+    chromium.ask(TYPE % json.dumps(text.replace("{first}", first)))
+    assert chromium.ask(ANSWERED % 1) == [0 if said else 1, said.replace("{first}", first)]
+
+
 @pytest.mark.parametrize("name", [*available_lessons()])
 def test_the_page_of_a_lesson_is_like_the_others(name, command, chromium, axe, tmp_path):
     page = tmp_path / "lesson.html"
