@@ -97,7 +97,7 @@ async def closed_loop(port: int, bodies: list[bytes], clients: int, seconds: flo
 
 
 def by_wrk(port: int, bodies: list[bytes], clients: int, seconds: float) -> float:
-    """As :func:`closed_loop`, by a client in C, which takes a tenth of the time that one in Python takes of the cores."""
+    """As :func:`closed_loop`, by a client in C, which leaves the cores to the service."""
     listed = ", ".join(json.dumps(body.decode()) for body in bodies)
     script = f"""local bodies, next = {{ {listed} }}, 0
 wrk.method, wrk.headers["Content-Type"] = "POST", "application/json"

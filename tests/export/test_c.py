@@ -1,6 +1,7 @@
 """A model as one C file: compiled with all warnings as errors, it answers as the model does."""
 
 import ctypes
+import json
 import random
 import shutil
 import subprocess
@@ -315,6 +316,24 @@ def test_vectors_have_the_model_s_probabilities(options, built, program):
 def test_the_program_prints_what_predict_prints(program):
     model = model_of("sentiment", texts(), **SMALL)
     lines = [text for text in TEXTS if text.strip()]
+    wanted = [f"{model.task.format_prediction(p)[0]}\t{t}" for p, t in zip(model.predict(lines), lines, strict=True)]
+    assert program(model)("\n".join(lines)).stdout.decode().splitlines() == wanted
+
+
+@needs_gcc
+@pytest.mark.parametrize("pooling", ["mean", "attention"])
+def test_sets_of_labels_are_the_model_s(pooling, built, program, tmp_path):
+    rows = [{"text": text, "labels": [w for w in ("fine", "film") if w in text]} for text in TEXTS * 3]
+    (tmp_path / "sets.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    options = {**SMALL, "data": str(tmp_path / "sets.jsonl"), "pooling": pooling, "ngrams": pooling == "mean"}
+    task = find_task("text")
+    model = model_of("text", task.read(task.config(**options), []).train, **options)
+    predict, state = built(model).my_run_predict, ctypes.create_string_buffer(1 << 24)
+    found = np.zeros(len(model.head.labels), np.float32)
+    lines = [text for text in TEXTS if text.strip()]
+    for text, wanted in zip(lines, model.predict(lines), strict=True):
+        assert predict(state, text.encode(), floats(found)) == len(wanted.labels)
+        np.testing.assert_allclose(found, [*wanted.probabilities.values()], atol=1e-5, err_msg=text)
     wanted = [f"{model.task.format_prediction(p)[0]}\t{t}" for p, t in zip(model.predict(lines), lines, strict=True)]
     assert program(model)("\n".join(lines)).stdout.decode().splitlines() == wanted
 

@@ -52,7 +52,6 @@ def write_texts(source: Source, model: Model, answering: Answering) -> None:
     vector = add_vectors(source, "embedding", encoder.embedding.weight)  # type: ignore[arg-type]
     add_recurrent(source, encoder.recurrent)
     add_run(source, "run", encoder.recurrent, "$name_state", vector("s->tokens[t]"))
-    source.add(SOFTMAX)
     assert encoder.pooling is not None
     add_pooling(source, encoder.pooling, encoder.recurrent.output_size)
     if grams is not None:
@@ -129,8 +128,10 @@ def _add_predict(source: Source, head: TextHead, answering: Answering, grams: bo
     }
     return chosen;"""
     elif (threshold := answering.settings["threshold"]) is not None:
+        source.add(SOFTMAX)
         ending = f"    softmax(probabilities, $NAME_LABELS);\n    return probabilities[1] >= {threshold!r};"
     else:
+        source.add(SOFTMAX)
         source.add(ARGMAX)
         ending = "    softmax(probabilities, $NAME_LABELS);\n    return likeliest(probabilities, $NAME_LABELS);"
     source.add(f"""
