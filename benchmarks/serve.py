@@ -317,6 +317,11 @@ def main() -> None:
         print(f"/predict    {many:8.0f} texts a second, 100 in a request, 16 clients: {many / batch:.2f}", flush=True)
         p50, p99 = asyncio.run(open_loop(server.port, bodies, single / 2, options.seconds))
         print(f"latency     {p50:.1f} ms (half of requests), {p99:.1f} ms (99 of 100) at {single / 2:.0f} a second")
+    if shutil.which("wrk"):
+        with Server([*serving, "--workers", "2"]) as server:
+            by_wrk(server.port, bodies, 64, 2)
+            fast = by_wrk(server.port, bodies, 64, options.seconds)
+            print(f"/predict    {fast:8.0f} texts a second, two workers, asked by wrk: {fast / batch:.2f}", flush=True)
     with Server(["-m", "benchmarks.serve", options.run]) as server:
         asyncio.run(closed_loop(server.port, bodies, 64, 1))
         hand = asyncio.run(closed_loop(server.port, bodies, 64, options.seconds))

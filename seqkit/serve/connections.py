@@ -12,10 +12,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 _IDLE_SECONDS = 15.0
 """That a connection may be silent where a request should begin, or continue"""
 _HEAD_BYTES = 64 << 10
-"""Of the first line and the headers of a request"""
+"""Of the first line and the headers of a request, beside what comes with the first of them at once (256 kB at most)"""
 _FRAMING_BYTES = 1 << 20
 """Of what is neither head nor body: the sizes of chunks, and headers after them"""
-_ERROR = json.dumps({"error": "the headers of the request are larger than 64 kB; send fewer"}).encode()
+_ERROR = json.dumps({"error": "the headers of the request are too large; send fewer"}).encode()
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
     b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(_ERROR), _ERROR)
