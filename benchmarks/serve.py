@@ -319,7 +319,7 @@ def main() -> None:
         print(f"latency     {p50:.1f} ms (half of requests), {p99:.1f} ms (99 of 100) at {single / 2:.0f} a second")
     if shutil.which("wrk"):
         with Server([*serving, "--workers", "2"]) as server:
-            by_wrk(server.port, bodies, 64, 2)
+            asyncio.run(closed_loop(server.port, bodies, 64, 2))
             fast = by_wrk(server.port, bodies, 64, options.seconds)
             print(f"/predict    {fast:8.0f} texts a second, two workers, asked by wrk: {fast / batch:.2f}", flush=True)
     with Server(["-m", "benchmarks.serve", options.run]) as server:

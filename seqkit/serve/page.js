@@ -311,7 +311,8 @@ function answerOf(found) {
   const said = headlineOf(found);
   const parts = [make("p", { className: said.length > 40 ? "said long" : "said" }, said)];
   if (found.tags) parts.splice(found.text ? 1 : 0, 1, tagged(found));
-  if (found.probabilities && !Array.isArray(found.probabilities)) parts.push(barsOf(found.probabilities));
+  if (found.labels && found.sure) parts.splice(0, 1, tagged({ words: found.labels, tags: found.sure.map(percent), sure: found.sure }));
+  if (found.probabilities && !Array.isArray(found.probabilities)) parts.push(probabilitiesOf(found.probabilities));
   if (found.n_best) parts.push(make("ol", {}, ...found.n_best.map((one) => make("li", {}, headlineOf(one)))));
   const rest = Object.entries(found).filter(([name]) => !["label", "labels", "probabilities", "n_best", "words", "tags", "sure", "text", "caption"].includes(name));
   const shown = rest.filter(([, value]) => typeof value === "number");
@@ -323,6 +324,13 @@ function tagged({ words, tags, sure }) {
   const row = make("p", { className: "words" });
   words.forEach((word, n) => row.append(make("span", { title: `${tags[n]}: ${percent(sure[n])}` }, word, make("small", {}, tags[n])), " "));
   return row;
+}
+
+// Of one answer, or of the answer to each frame.
+function probabilitiesOf(probabilities) {
+  const [names, values] = [Object.keys(probabilities), Object.values(probabilities)];
+  if (!Array.isArray(values[0])) return barsOf(probabilities);
+  return heat(values[0].map((_, n) => n + 1), names, values, "Probability of each label, frame by frame");
 }
 
 function barsOf(probabilities) {
@@ -404,7 +412,7 @@ function influenceOf(steps, values) {
 }
 
 function heat(columns, rows, values, caption, shares = values) {
-  const head = make("tr", {}, make("td"), ...columns.map((name) => make("th", { scope: "col" }, name)));
+  const head = make("tr", {}, make("td"), ...columns.map((name) => make("th", { scope: "col" }, String(name))));
   const body = values.map((row, r) => make("tr", {}, make("th", { scope: "row" }, rows[r] ?? ""), ...row.map((value, c) => {
     const cell = make("td", {}, plain(value));
     cell.style.setProperty("--share", Math.min(1, shares[r][c]));

@@ -164,6 +164,8 @@ def test_a_pasted_table_is_read_or_its_error_reported(how, served, chromium):
     assert chromium.ask(CHOOSE % json.dumps(["frames"]))
     chromium.ask(TYPE % json.dumps(text.replace("{first}", first)))
     assert chromium.ask(ANSWERED % 1) == [0 if said else 1, said.replace("{first}", first)]
+    assert said or "%" in chromium.ask("document.querySelector('#answers').innerText")
+    assert "NaN" not in chromium.ask("document.querySelector('#answers').innerText")
 
 
 @pytest.mark.parametrize("name", [*available_lessons()])
