@@ -122,6 +122,9 @@ def acts(size):
         "numbers": (["digit"], TYPE % "'0.5, 0.25'"),
         "a drawing": (["digit-drawn"], DRAW),
         "frames": (["frames"], TYPE % f"'{frames}'"),
+        "frames with sets of labels": (["frames-sets"], TYPE % f"'{frames}'"),
+        "a set of labels": (["text-labels"], TYPE % "'fine'"),
+        "a number": (["text-number"], TYPE % "'fine'"),
         "picture": (["caption"], DROP),
         "prompt": (["charlm"], TYPE % "'the '" + ";" + WRITE),
     }
@@ -137,6 +140,7 @@ def test_the_page_answers_every_kind_of_input_at_every_width_and_in_both_schemes
         assert chromium.ask(CHOOSE % json.dumps(names))
         chromium.ask(act)
         assert chromium.ask(ANSWERED % len(names)) == [len(names), ""]
+        assert "NaN" not in chromium.ask("document.querySelector('#answers').innerText")
         chromium.ask("document.querySelectorAll('details').forEach(each => { each.open = true })")
         content, window = chromium.ask(SIZES)
         assert content <= window == width
