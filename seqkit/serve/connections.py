@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -62,7 +62,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """See :class:`asyncio.Protocol`."""
-        super().connection_made(JoinedWrites(transport))
+        super().connection_made(cast(asyncio.Transport, JoinedWrites(transport)))
         self._silent_since = self
         self._look()
 
