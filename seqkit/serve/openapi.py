@@ -20,6 +20,7 @@ _ERRORS = {
     "415": "not sent as JSON, or compressed",
     "421": "called by another name than localhost",
     "422": "an input, field or option that cannot be",
+    "431": "the headers are too large",
     "500": "the service failed",
     "503": "too many requests wait; Retry-After says when to come back",
     "504": "the model took too long",
