@@ -64,8 +64,7 @@ def command(
     token, is_local = _token(token_file), _is_local(host)
     if not is_local and token is None:
         echo(f"warning: anyone who can reach {host} can send requests; give a token with --token-file FILE", err=True)
-    key = _secret(key_file, "--key-file").encode() if key_file else secrets.token_bytes(32)
-    setup = Setup(paths, limits, token, key, is_local, device, workers, cell)
+    setup = Setup(paths, limits, token, _key(key_file), is_local, device, workers, cell)
     _check_exports(paths, {"--device": device, "--cell-file": cell})
     if workers > 1:
         _check_runs(setup)
@@ -116,14 +115,28 @@ def _is_local(host: str) -> bool:
 
 
 def _token(file: str | None) -> str | None:
-    return _secret(file, "--token-file") if file else os.environ.get("SEQKIT_SERVE_TOKEN") or None
+    token, place = os.environ.get("SEQKIT_SERVE_TOKEN", ""), "SEQKIT_SERVE_TOKEN"
+    if file:
+        token, place = _read(file, "--token-file"), f"--token-file {file}"
+    elif not token:
+        return None
+    if not token.isascii() or not token.isprintable():
+        raise UsageError(f"{place} must be one line of ASCII characters, which a header of HTTP can have")
+    return _long_enough(token, place)
 
 
-def _secret(file: str, flag: str) -> str:
+def _key(file: str | None) -> bytes:
+    return _long_enough(_read(file, "--key-file"), f"--key-file {file}").encode() if file else secrets.token_bytes(32)
+
+
+def _read(file: str, flag: str) -> str:
     try:
-        text = Path(file).read_text("utf-8").strip()
+        return Path(file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise UsageError(f"{flag} {file} cannot be read; name a text file") from None
-    if len(text) < 16:
-        raise UsageError(f"{flag} {file} has fewer than 16 characters, which can be guessed; put a longer secret there")
-    return text
+
+
+def _long_enough(secret: str, place: str) -> str:
+    if len(secret) < 16:
+        raise UsageError(f"{place} has fewer than 16 characters, which can be guessed; use a longer secret")
+    return secret

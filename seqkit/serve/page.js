@@ -101,7 +101,29 @@ function area(id, name, settings = {}) {
 }
 
 const lines = (text) => text.split(/\r?\n/).filter((line) => line.trim());
-const numbers = (line) => line.split(/[\s,;]+/).filter(Boolean).map(Number);
+// A table has a mark between its cells, of which some may be empty; other lines have blanks.
+function cells(line) {
+  const mark = ["\t", ";", ","].find((each) => line.includes(each));
+  return (mark ? line.split(mark) : line.trim().split(/\s+/)).map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
+}
+
+const isNumber = (cell) => cell === "" || Number.isFinite(Number(cell));
+
+// The rows of a pasted table, null where a cell is empty; columns in any order where the first row names them.
+function table(text, { names, frame_size: size }) {
+  const rows = lines(text).map(cells);
+  const header = rows.length && !rows[0].every(isNumber) ? rows.shift() : null;
+  const missing = header && names.find((name) => !header.includes(name));
+  if (missing) throw new Error(`The first row has no column ${missing}; this run reads ${names.join(", ")}.`);
+  return rows.map((row, n) => {
+    const place = `Row ${n + (header ? 2 : 1)} has`;
+    const chosen = header && names.length ? names.map((name) => row[header.indexOf(name)] ?? "") : row;
+    const wrong = chosen.find((cell) => !isNumber(cell));
+    if (wrong !== undefined) throw new Error(`${place} “${wrong}”, which is no number.`);
+    if (chosen.length !== size) throw new Error(`${place} ${chosen.length} numbers; this run reads ${size}.`);
+    return chosen.map((cell) => (cell === "" ? null : Number(cell)));
+  });
+}
 
 const BUILD = {
   text() {
@@ -128,7 +150,7 @@ const BUILD = {
     const name = `Rows of a table, each with ${run.names.length} numbers`;
     const hint = run.names.length > 12 ? "" : run.names.join(", ");
     const [label, box] = area("rows", name, { placeholder: hint });
-    const rows = () => lines(box.value).map(numbers).filter((row) => !row.some(Number.isNaN));
+    const rows = () => table(box.value, run);
     if (!run.grid) return { nodes: [label, box], read: rows };
     const board = drawing(run.grid);
     const more = make("details", {}, make("summary", {}, "Paste numbers instead"), label, box);
@@ -139,7 +161,7 @@ const BUILD = {
     const named = run.names.length ? `: ${run.names.slice(0, 6).join(", ")}${run.names.length > 6 ? ", …" : ""}` : "";
     const [label, box] = area("frames", `A frame on each line, ${size} numbers${named}`, { rows: 8 });
     return { nodes: [label, box], read: () => {
-      const rows = lines(box.value).map(numbers).filter((row) => !row.some(Number.isNaN));
+      const rows = table(box.value, run);
       return rows.length ? [rows] : [];
     } };
   },
@@ -239,14 +261,14 @@ async function answer() {
   asking.abort();
   asking = new AbortController();
   const { signal } = asking;
-  const values = read();
   if (selected()[0].generates) return;
-  if (!values.length) {
-    $("answers").replaceChildren();
-    say("");
-    return;
-  }
   try {
+    const values = read();
+    if (!values.length) {
+      $("answers").replaceChildren();
+      say("");
+      return;
+    }
     const cards = await Promise.all(selected().map((run) => cardOf(run, values, signal)));
     $("answers").replaceChildren(...cards);
     say("");
@@ -289,7 +311,8 @@ function answerOf(found) {
   const said = headlineOf(found);
   const parts = [make("p", { className: said.length > 40 ? "said long" : "said" }, said)];
   if (found.tags) parts.splice(found.text ? 1 : 0, 1, tagged(found));
-  if (found.probabilities && !Array.isArray(found.probabilities)) parts.push(barsOf(found.probabilities));
+  if (found.labels && found.sure) parts.splice(0, 1, tagged({ words: found.labels, tags: found.sure.map(percent), sure: found.sure }));
+  if (found.probabilities && !Array.isArray(found.probabilities)) parts.push(probabilitiesOf(found.probabilities));
   if (found.n_best) parts.push(make("ol", {}, ...found.n_best.map((one) => make("li", {}, headlineOf(one)))));
   const rest = Object.entries(found).filter(([name]) => !["label", "labels", "probabilities", "n_best", "words", "tags", "sure", "text", "caption"].includes(name));
   const shown = rest.filter(([, value]) => typeof value === "number");
@@ -301,6 +324,13 @@ function tagged({ words, tags, sure }) {
   const row = make("p", { className: "words" });
   words.forEach((word, n) => row.append(make("span", { title: `${tags[n]}: ${percent(sure[n])}` }, word, make("small", {}, tags[n])), " "));
   return row;
+}
+
+// Of one answer, or of the answer to each frame.
+function probabilitiesOf(probabilities) {
+  const [names, values] = [Object.keys(probabilities), Object.values(probabilities)];
+  if (!Array.isArray(values[0])) return barsOf(probabilities);
+  return heat(values[0].map((_, n) => n + 1), names, values, "Probability of each label, frame by frame");
 }
 
 function barsOf(probabilities) {
@@ -382,7 +412,7 @@ function influenceOf(steps, values) {
 }
 
 function heat(columns, rows, values, caption, shares = values) {
-  const head = make("tr", {}, make("td"), ...columns.map((name) => make("th", { scope: "col" }, name)));
+  const head = make("tr", {}, make("td"), ...columns.map((name) => make("th", { scope: "col" }, String(name))));
   const body = values.map((row, r) => make("tr", {}, make("th", { scope: "row" }, rows[r] ?? ""), ...row.map((value, c) => {
     const cell = make("td", {}, plain(value));
     cell.style.setProperty("--share", Math.min(1, shares[r][c]));

@@ -31,12 +31,12 @@ def check_host(scope: Scope, is_local: bool) -> None:
 
     And a WebSocket that a page of another origin opens: browsers ask nobody whether they may.
     """
-    host = header(scope, b"host")
+    host = header(scope, b"host").lower()
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     if is_local and name not in _LOOPBACK:
         raise Problem(421, "this service answers to localhost and 127.0.0.1; start it with --host for other names")
     origin = header(scope, b"origin")
-    if origin and origin.partition("://")[2] != host and scope["type"] == "websocket":
+    if origin and origin.partition("://")[2].lower() != host and scope["type"] == "websocket":
         raise Problem(403, "a page of another origin may not ask this service")
 
 
@@ -61,6 +61,8 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
 
     ``scope["deadline"]`` is that of the answer, which waits for the body.
     """
+    if header(scope, b"content-encoding").lower() not in ("", "identity"):
+        raise Problem(415, "send the body as it is, without Content-Encoding", {"connection": "close"})
     said = header(scope, b"content-length")
     if said.isdigit() and len(said) < 20 and int(said) > limits.body_bytes:
         raise _too_large(limits)

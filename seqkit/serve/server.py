@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import logging
 import os
 import socket
@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.supervisors import Multiprocess
 
 from seqkit.serve.app import make_app
+from seqkit.serve.connections import BoundedProtocol, BoundedSocket
 from seqkit.serve.guard import Guard
 from seqkit.serve.limits import Limits
 from seqkit.signs import as_signs
-
-_IDLE_SECONDS = 15.0
-"""That a connection may be silent where a request should begin, or continue"""
 
 
 @dataclass(frozen=True)
@@ -55,71 +52,10 @@ class Setup:
         if torch is not None and "OMP_NUM_THREADS" not in os.environ:
             # The event loop has a core of its own: where the model takes all, every answer waits for it.
             torch.set_num_threads(max(1, ((os.cpu_count() or 1) - 1) // self.workers))
+        # All that is loaded stays. Where the garbage collector looks at it, everybody waits for a tenth of a second.
+        gc.collect()
+        gc.freeze()
         return app
-
-
-class JoinedWrites:
-    """A transport that sends what is written in one turn of the event loop at once: head and body of an answer.
-
-    The system is asked once in place of twice, which is a good part of what a short answer costs.
-    """
-
-    def __init__(self, transport: Any) -> None:
-        self._transport, self._parts = transport, list[bytes]()
-
-    def write(self, data: bytes) -> None:
-        """Sends the bytes soon."""
-        if not self._parts:
-            asyncio.get_running_loop().call_soon(self._send)
-        self._parts.append(data)
-
-    def close(self) -> None:
-        """Ends the connection after what was written."""
-        self._send()
-        self._transport.close()
-
-    def _send(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts.clear()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class TimedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # which of two it is depends on what is there
-    """HTTP that ends connections on which nothing happens: half a request would otherwise keep one for ever."""
-
-    _timer: asyncio.TimerHandle | None = None
-    _silent_since: Any = None
-
-    def connection_made(self, transport: Any) -> None:
-        """See :class:`asyncio.Protocol`."""
-        super().connection_made(JoinedWrites(transport))
-        self._silent_since = self
-        self._look()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """See :class:`asyncio.Protocol`."""
-        if self._timer is not None:
-            self._timer.cancel()
-        super().connection_lost(exc)
-
-    def _look(self) -> None:
-        """Ends the connection if it still waits for the request that it waited for at the last look."""
-        cycle = self.cycle
-        if self.transport.get_protocol() is not self:
-            return
-        if self.transport.is_closing():
-            # What is left to send is not read.
-            self.transport.abort()
-            return
-        waits = cycle is None or cycle.response_complete
-        if waits and self._silent_since is cycle:
-            self.transport.abort()
-            return
-        self._silent_since = cycle if waits else self
-        self._timer = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._look)
 
 
 class Supervisor(Multiprocess):
@@ -175,8 +111,8 @@ def serve(setup: Setup, host: str, port: int, ready: Callable[[str], None]) -> N
         port=port,
         factory=workers > 1,
         workers=workers,
-        http=TimedProtocol,
-        ws="websockets-sansio",
+        http=BoundedProtocol,
+        ws=BoundedSocket,
         ws_max_size=setup.limits.body_bytes,
         log_config=None,
         access_log=False,

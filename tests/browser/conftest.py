@@ -86,6 +86,7 @@ def data_of(folder):
         "digit drawn": ["--epochs", "1"],
         "tag": ["--data", folder / "words.conll", *SMALL],
         "frames": ["--data", clips(folder / "clips"), *SMALL],
+        "frames sets": ["--data", set_clips(folder / "sets"), "--label-column", "late,<u>odd", *SMALL],
         "translate": ["--data", folder / "pairs.tsv", *SMALL, "--tokenizer", "word"],
         "g2p": ["--data", folder / "pairs.tsv", *SMALL],
         "caption": ["--data", pictures(folder / "pictures"), *SMALL],
@@ -101,6 +102,15 @@ def clips(folder):
     for number in range(15):
         rows = [f"{number},{step},{'<u>a' if step > 3 else LONG}" for step in range(5 + number % 3)]
         (folder / f"clip{number}.csv").write_text("\n".join([f"{WORD},width,label", *rows]) + "\n")
+    return folder
+
+
+def set_clips(folder):
+    """Tables of frames with two features, and two labels that each frame may have."""
+    folder.mkdir()
+    for number in range(15):
+        rows = [f"{number},{step},{int(step > 3)},{number % 2}" for step in range(5 + number % 3)]
+        (folder / f"clip{number}.csv").write_text("\n".join([f"{WORD},width,late,<u>odd", *rows]) + "\n")
     return folder
 
 
@@ -166,7 +176,8 @@ def served(runs):
     """The address of a service with runs of every kind of input, two of them of one."""
     if not all(map(find_spec, ("starlette", "uvicorn"))):
         pytest.skip("the extra 'serve' is not installed")
-    names = ("sentiment", "sentiment gru", "translate", "tag", "charlm", "digit", "digit drawn", "frames", "caption")
+    names = ["sentiment", "sentiment gru", "text labels", "text number", "translate", "tag", "charlm", "digit"]
+    names += ["digit drawn", "frames", "frames sets", "caption"]
     named = [f"{name.replace(' ', '-')}={runs[name]}" for name in names]
     command = [sys.executable, "-m", "seqkit", "serve", *named, "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

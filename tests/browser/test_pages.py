@@ -122,6 +122,9 @@ def acts(size):
         "numbers": (["digit"], TYPE % "'0.5, 0.25'"),
         "a drawing": (["digit-drawn"], DRAW),
         "frames": (["frames"], TYPE % f"'{frames}'"),
+        "frames with sets of labels": (["frames-sets"], TYPE % f"'{frames}'"),
+        "a set of labels": (["text-labels"], TYPE % "'fine'"),
+        "a number": (["text-number"], TYPE % "'fine'"),
         "picture": (["caption"], DROP),
         "prompt": (["charlm"], TYPE % "'the '" + ";" + WRITE),
     }
@@ -137,6 +140,7 @@ def test_the_page_answers_every_kind_of_input_at_every_width_and_in_both_schemes
         assert chromium.ask(CHOOSE % json.dumps(names))
         chromium.ask(act)
         assert chromium.ask(ANSWERED % len(names)) == [len(names), ""]
+        assert "NaN" not in chromium.ask("document.querySelector('#answers').innerText")
         chromium.ask("document.querySelectorAll('details').forEach(each => { each.open = true })")
         content, window = chromium.ask(SIZES)
         assert content <= window == width
@@ -144,6 +148,28 @@ def test_the_page_answers_every_kind_of_input_at_every_width_and_in_both_schemes
         assert chromium.ask(LEGIBLE) == [], (scheme, width)
         assert chromium.failures == []
         assert all(asked.startswith((served.rstrip("/"), "data:", "blob:")) for asked in chromium.asked)
+
+
+PASTED = {
+    "columns in another order, one empty, one of labels": ("label\twidth\t{first}\nup\t2\t1\ndown\t\t3", ""),
+    "a table without names": ("1;2\n3;", ""),
+    "a word": ("1,2\n3,x", "Row 2 has “x”, which is no number."),
+    "a number too many": ("1,2\n3,4,5", "Row 2 has 3 numbers; this run reads 2."),
+    "a column too few": ("width,label\n1,up", "The first row has no column {first}; this run reads {first}, width."),
+}
+
+
+@pytest.mark.parametrize("how", PASTED)
+def test_a_pasted_table_is_read_or_its_error_reported(how, served, chromium):
+    with urllib.request.urlopen(f"{served}/runs/frames") as answer:
+        first = json.load(answer)["names"][0]
+    text, said = PASTED[how]
+    chromium.open(served, 1200, "light")
+    assert chromium.ask(CHOOSE % json.dumps(["frames"]))
+    chromium.ask(TYPE % json.dumps(text.replace("{first}", first)))
+    assert chromium.ask(ANSWERED % 1) == [0 if said else 1, said.replace("{first}", first)]
+    assert said or "%" in chromium.ask("document.querySelector('#answers').innerText")
+    assert "NaN" not in chromium.ask("document.querySelector('#answers').innerText")
 
 
 @pytest.mark.parametrize("name", [*available_lessons()])

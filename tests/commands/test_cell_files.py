@@ -6,7 +6,9 @@ import shutil
 import pytest
 
 import seqkit as package
+from seqkit import runtime
 from seqkit.errors import SeqkitError, UsageError
+from tests.answers import alike
 
 SOURCE = """
 from pathlib import Path
@@ -167,3 +169,14 @@ def test_a_study_is_continued_when_its_cell_is_named_again(own, command, reviews
     assert again.returncode == 2 and "run only if you name it: add --cell" in again.stderr
     done = command(*study, "2", "--cell", f"{own}/mine.py:Leaky")
     assert done.returncode == 0, done.stderr
+
+
+def test_what_was_exported_answers_without_the_file_of_the_cell(own, command, tmp_path):
+    pytest.importorskip("onnxruntime")
+    cell = f"{own}/mine.py:Leaky"
+    done = command("export", own / "run", "--out", tmp_path / "files", "--cell-file", cell)
+    assert done.returncode == 0, done.stderr
+    before, texts = times_run(own), ["a wonderful film", "dull", "", "its story … dull, unheard-of"]
+    found = runtime.load(tmp_path / "files").predict(texts)
+    assert times_run(own) == before
+    assert alike(found, package.load(own / "run", cell=cell).predict(texts))

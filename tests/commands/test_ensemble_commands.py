@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from seqkit import load
+from seqkit import load, runtime
+from tests.answers import alike
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,7 @@ def test_an_export_is_one_graph_that_answers_as_the_ensemble_does(members, ensem
     expected = [[row[label] for label in model.codec.labels] for row in model.predict_proba(inputs)]
     # float32, and the graph sums in an order of its own.
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+    assert alike(runtime.load(tmp_path / "files").predict(inputs), model.predict(inputs))
 
 
 def test_what_writes_is_refused_an_export_but_predicts(members, command):

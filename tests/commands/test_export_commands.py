@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from seqkit import load, runtime
 from seqkit.errors import UsageError
 from seqkit.estimators import SequenceClassifier
 from seqkit.export.onnx_files import onnx_run
 from seqkit.graphs import graph
+from tests.answers import alike
 
 EXAMPLE = Path(__file__).parents[2] / "examples/onnx_sentiment.py"
 TEXTS = ["a wonderful film, with 3.5 stars!", "Its story… dull", "the actor's scene", "unheard-of words -- only", ""]
@@ -48,6 +50,11 @@ def test_int8_weights_are_there_and_change_little(exported):
 
     kinds = {node.op_type for node in onnx.load(exported[0] / "model.int8.onnx").graph.node}
     assert "DynamicQuantizeLSTM" in kinds and "LSTM" not in kinds
+
+
+def test_what_answers_without_torch_is_the_run_whether_or_not_int8_is_beside_it(exported, trained):
+    wanted = load(trained[0]).predict(TEXTS)
+    assert alike(runtime.load(exported[0]).predict(TEXTS), wanted)
 
 
 def test_layers_that_int8_leaves_as_they_are_are_named(reviews, small, command, tmp_path):

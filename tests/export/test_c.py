@@ -1,6 +1,7 @@
 """A model as one C file: compiled with all warnings as errors, it answers as the model does."""
 
 import ctypes
+import json
 import random
 import shutil
 import subprocess
@@ -351,6 +352,24 @@ def test_the_program_prints_what_predict_prints(program):
 
 
 @needs_gcc
+@pytest.mark.parametrize("pooling", ["mean", "attention"])
+def test_sets_of_labels_are_the_model_s(pooling, built, program, tmp_path):
+    rows = [{"text": text, "labels": [w for w in ("fine", "film") if w in text]} for text in TEXTS * 3]
+    (tmp_path / "sets.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    options = {**SMALL, "data": str(tmp_path / "sets.jsonl"), "pooling": pooling, "ngrams": pooling == "mean"}
+    task = find_task("text")
+    model = model_of("text", task.read(task.config(**options), []).train, **options)
+    predict, state = built(model).my_run_predict, ctypes.create_string_buffer(1 << 24)
+    found = np.zeros(len(model.head.labels), np.float32)
+    lines = [text for text in TEXTS if text.strip()]
+    for text, wanted in zip(lines, model.predict(lines), strict=True):
+        assert predict(state, text.encode(), floats(found)) == len(wanted.labels)
+        np.testing.assert_allclose(found, [*wanted.probabilities.values()], atol=1e-5, err_msg=text)
+    wanted = [f"{model.task.format_prediction(p)[0]}\t{t}" for p, t in zip(model.predict(lines), lines, strict=True)]
+    assert program(model)("\n".join(lines)).stdout.decode().splitlines() == wanted
+
+
+@needs_gcc
 def test_text_that_is_not_utf_8_is_read_as_python_reads_it(built):
     model = model_of("sentiment", texts([*TEXTS, "\ufffd a", "\ufffd\ufffd b"]), **SMALL)
     predict, state = built(model).my_run_predict, ctypes.create_string_buffer(1 << 24)
@@ -432,27 +451,33 @@ wasi.start(instance);
 """
 
 
+def wasm_models():
+    """Models of every kind with what their programs read."""
+    lines = "\n".join(text for text in TEXTS if text.strip())
+    frames = "\n".join(" ".join(map(str, row)) for row in clips()[0].clip.features[:20].tolist())
+    words = model_of("tag", sentences(), data="x.conll", **{**SMALL, "features": False}, crf=True)
+    return {
+        "a text": (model_of("sentiment", texts(), **SMALL), lines),
+        "a cell that is traced": (model_of("sentiment", texts(), **SMALL, cell="lstm-layer-norm"), lines),
+        "words": (words, "\n".join(map(" ".join, WORDS))),
+        "vectors": (model_of("digit", vectors(), hidden_size=8), "\n".join(example.text for example in vectors())),
+        "frames": (model_of("frames", clips(), hidden_size=8, bidirectional=False, delay=3, cell="mut1"), frames),
+        "frames, as a whole": (model_of("frames", clips(), hidden_size=8, cell="min-gru"), frames),
+    }
+
+
 @pytest.mark.skipif(not (shutil.which("clang-14") and shutil.which("node")), reason="no clang with wasm, or no Node")
 @pytest.mark.skipif(not Path("/usr/include/wasm32-wasi").is_dir(), reason="no wasi-libc")
-def test_the_program_answers_alike_as_webassembly(tmp_path):
-    model = model_of("sentiment", texts(), **SMALL)
-    path = tmp_path / "m.c"
-    path.write_text(c_source(model, "m"))
+@pytest.mark.parametrize(
+    "kind", ["a text", "a cell that is traced", "words", "vectors", "frames", "frames, as a whole"]
+)
+def test_the_program_answers_alike_as_webassembly(kind, program, tmp_path):
+    model, lines = wasm_models()[kind]
+    wanted = program(model)(lines)
+    assert wanted.returncode == 0 and wanted.stdout
     (tmp_path / "run.mjs").write_text(NODE)
-    wasm = [
-        "clang-14",
-        "--target=wasm32-wasi",
-        "-std=c11",
-        "-O2",
-        "-DSEQKIT_MAIN",
-        path,
-        "-o",
-        tmp_path / "m.wasm",
-        "-lm",
-    ]
-    subprocess.run(wasm, check=True)
-    lines = [text for text in TEXTS if text.strip()]
+    flags = ["--target=wasm32-wasi", "-std=c11", "-O2", "-DSEQKIT_MAIN"]
+    subprocess.run(["clang-14", *flags, tmp_path / "my_run.c", "-o", tmp_path / "m.wasm", "-lm"], check=True)
     command = ["node", "--no-warnings", tmp_path / "run.mjs", tmp_path / "m.wasm"]
-    answered = subprocess.run(command, input="\n".join(lines).encode(), capture_output=True, check=True).stdout.decode()
-    wanted = [f"{model.task.format_prediction(p)[0]}\t{t}" for p, t in zip(model.predict(lines), lines, strict=True)]
-    assert answered.splitlines() == wanted
+    answered = subprocess.run(command, input=lines.encode(), capture_output=True, check=True)
+    assert answered.stdout.decode().splitlines() == wanted.stdout.decode().splitlines()

@@ -3,9 +3,7 @@
 import asyncio
 import concurrent.futures
 import importlib.util
-import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -20,62 +18,9 @@ import pytest
 from benchmarks.serve import trial_under_load, workers_of
 from seqkit import load
 from seqkit.export.write import export
+from tests.serve.process import Service
 
 pytestmark = pytest.mark.command
-
-
-class Service:
-    """A process that serves a run; ``errors`` has what it said."""
-
-    def __init__(self, *arguments, **environment):
-        command = [sys.executable, "-m", "seqkit", "serve", *map(str, arguments), "--port", "0"]
-        environment = {**os.environ, **environment}
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-        self.errors, said = [], threading.Event()
-
-        def read():
-            for line in self.process.stderr:
-                self.errors.append(line)
-                said.set()
-
-        self.reader = threading.Thread(target=read)
-        self.reader.start()
-        end = time.monotonic() + 60
-        while not self.address and self.process.poll() is None and time.monotonic() < end:
-            said.wait(0.2)
-
-    @property
-    def address(self):
-        found = re.search(r"http://\S+", "".join(self.errors))
-        return found and found.group()
-
-    @property
-    def port(self):
-        return int(self.address.rpartition(":")[2])
-
-    def post(self, value, path="/predict", **headers):
-        headers = {"Content-Type": "application/json", **headers}
-        request = urllib.request.Request(self.address + path, json.dumps(value).encode(), headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
-
-    def raw(self, content, wait=5.0):
-        """What comes back for bytes that are sent as they are."""
-        with socket.create_connection(("127.0.0.1", self.port), wait) as connection:
-            connection.sendall(content)
-            try:
-                return connection.recv(65536)
-            except (TimeoutError, ConnectionResetError):
-                return b""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(60)
-        self.reader.join()
-        self.process.stderr.close()
 
 
 @pytest.fixture(scope="module")
@@ -197,10 +142,13 @@ def test_killed_workers_and_a_new_version_cost_no_request_its_answer(run, tmp_pa
 def test_wrong_options_are_reported_in_a_sentence(run, command, tmp_path):
     short = tmp_path / "token"
     short.write_text("1234")
+    other = tmp_path / "other"
+    other.write_text("schlüssel für alle meine Modelle", "utf-8")
     for options, words in (
         (["--port", "70000"], "--port must be from 0 to 65535"),
         (["--workers", "0"], "--workers must be at least 1"),
         (["--token-file", short], "fewer than 16 characters"),
+        (["--token-file", other], "must be one line of ASCII characters"),
         (["--key-file", tmp_path / "none"], "cannot be read"),
     ):
         done = command("serve", run, *options)
@@ -209,6 +157,14 @@ def test_wrong_options_are_reported_in_a_sentence(run, command, tmp_path):
     done = command("serve", tmp_path / "nothing")
     assert done.returncode != 0
     assert str(tmp_path / "nothing") in done.stderr
+
+
+@pytest.mark.parametrize("token", ["1234", "schlüssel für alle meine Modelle"])
+def test_a_token_of_the_environment_is_looked_at_as_one_of_a_file_is(token, run, command, monkeypatch):
+    monkeypatch.setenv("SEQKIT_SERVE_TOKEN", token)
+    done = command("serve", run)
+    assert done.returncode == 2
+    assert "seqkit: SEQKIT_SERVE_TOKEN " in done.stderr
 
 
 def test_a_port_that_is_taken_is_reported_in_a_sentence(service, run, command):

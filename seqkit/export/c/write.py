@@ -79,7 +79,8 @@ def c_source(model: Model, name: str, int8: bool = False) -> str:
         raise UsageError(f"a {model.task.name} model has no export; apply it with `seqkit predict`")
     answering = model.task.export(model.head, model.codec).answering
     if answering is None or answering.kind not in _WRITERS:
-        raise UsageError(f"a {model.task.name} model has no export to C; export it with --format onnx")
+        what = f"a {model.task.name} model" + (" of numbers" if answering and answering.kind == "numbers" else "")
+        raise UsageError(f"{what} has no export to C; export it with --format onnx")
     source = Source(int8)
     _WRITERS[answering.kind](source, model, answering)
     return source.text(identifier(name))
