@@ -199,7 +199,7 @@ def _about_flows(flows: Flows, inputs: int) -> str:
     read = above if inputs else f"{examples} of the test split"
     trained = [flow.cell for flow in flows.cells if flow.trained]
     return (
-        "Norm of ∂loss/∂h by how many steps back h lies, relative to that of the last step, on a log scale. "
+        "Norm of ∂loss/∂h by how many steps back h is, relative to that of the last step, on a log scale. "
         f"{loss} A line that falls straight is a gradient that vanishes by the same factor in each step. {_AT_FIRST} "
         f"Lines end at 1e-12. All models read {read}, and the gradient flows through "
         f"{the_place(flows.layer)}, with {flows.units} units. {_trained(trained)}"

@@ -16,7 +16,7 @@ _MEANINGS = {
     "precision": "of what was predicted, the fraction that is correct",
     "recall": "of what should have been found, the fraction that was",
     "exact_match": "the fraction of answers that are correct in every label",
-    "edit": "whether segments come in the correct order, wherever they lie: 1 less their edit distance, "
+    "edit": "whether segments come in the correct order, wherever they are: 1 less their edit distance, "
     "relative to the longer order",
     "bleu": "how many sequences of up to four words the output shares with the references",
     "chrf": "how many character sequences the output shares with the references",
