@@ -95,10 +95,10 @@ class _TaskOrRuns(TaskGroup):
             name,
             params=[
                 click.Argument(["others"], nargs=-1, required=True, metavar="RUN ...", shell_complete=complete_runs),
-                click.Option(["--page"], metavar="FILE", help="Write the comparison as a page, too."),
+                click.Option(["--page"], metavar="FILE", help="Also write the comparison as a page."),
             ],
             callback=lambda others, page: _show_runs([name, *others], page),
-            help="Set finished runs of one task side by side.",
+            help="Compare finished runs of one task.",
         )
 
 

@@ -16,7 +16,7 @@ from seqkit.topologies import AnyTask
 RUN = "RUN"
 """Stands for the run's folder in a suggested command: the folder may be moved."""
 _OVERFITTED = 1.5
-"""A validation loss of so many times the training loss. Dropout and smoothing raise the training loss, so it says
+"""A validation loss of this many times the training loss. Dropout and smoothing raise the training loss, so it says
 little too often rather than too much."""
 _FEWEST = 10
 """Of fewer examples a resample is mostly luck."""

@@ -18,7 +18,7 @@ _COUNTS = (1000, 500, 200, 100, 50, 20)
 _ENOUGH = 200
 """Fewer resamples say little of the outer fortieths; their deviation is used instead."""
 _NORMAL = 1.959964
-"""95 % of a normal distribution lie within so many deviations."""
+"""95 % of a normal distribution lie within this many deviations."""
 
 
 class ScoreCounts(NamedTuple):
