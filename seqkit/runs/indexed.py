@@ -155,7 +155,9 @@ class _Draw:
 
     def sentence(self) -> str:
         """What people should know of the splits."""
-        counts = " and ".join(f"{len(self.held[split]):,} for {split}" for split in self.held if split not in self.given)
+        counts = " and ".join(
+            f"{len(self.held[split]):,} for {split}" for split in self.held if split not in self.given
+        )
         sampled = f"{self.drawn:,} rows were sampled at random, of which {counts}; " if counts else ""
         return (
             f"the data are read row by row, by an index: {sampled}vocabulary and baseline are learned from "
