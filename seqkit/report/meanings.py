@@ -27,6 +27,11 @@ _MEANINGS = {
     "rmse": "the square root of the average squared error; large errors count most",
     "mae": "the average absolute error",
     "r2": "the fraction of the variance that is explained",
+    "coverage": "the fraction of true values that are within the predicted interval",
+    "interval_width": "how wide the predicted intervals are on average",
+    "exact": "the fraction of outputs that equal a reference",
+    "cider": "how many sequences of up to four words a caption shares with its references; rare ones count most",
+    "nats_per_character": "bpc in natural units: bits times ln 2",
 }
 _SEGMENTS = re.compile(r"segment_f1_(\d+)")
 

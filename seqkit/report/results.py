@@ -115,7 +115,7 @@ def memory_sentence(results: Mapping[str, Any]) -> str:
     scores = f"{tuned['score'].replace('_', '-')} {number(tuned['tuned'])}, without {number(tuned['alone'])}"
     return (
         f"A text with a similarity of {tuned['similarity']:.2f} or more to a source of the training split is answered "
-        f"with its target, as {tuned['answered']:.0%} of the validation split were: {scores}."
+        f"with its target, as {100 * tuned['answered']:.0f} % of the validation split were: {scores}."
     )
 
 

@@ -83,11 +83,12 @@ def interval(values: Sequence[float], centre: float) -> tuple[float, float]:
 def difference_interval(first: Sequence[float], second: Sequence[float], centre: float) -> tuple[float, float] | None:
     """The 95 % confidence interval of the difference of two scores, from their values on the same resamples.
 
-    None without resamples, or if the two do not have the same number of them.
+    Where one has more, as it is scored faster, those that both have are used. None without two that both have.
     """
-    if not first or len(first) != len(second):
+    count = min(len(first), len(second))
+    if count < 2:
         return None
-    return interval(np.subtract(first, second).tolist(), centre)
+    return interval(np.subtract(first[:count], second[:count]).tolist(), centre)
 
 
 def paired_p_value(
