@@ -76,7 +76,7 @@ def compare_runs(paths: Sequence[Path]) -> dict[str, Any]:
 def _names(paths: Sequence[Path]) -> list[str]:
     """The names of folders, as much of each path as tells them apart."""
     if len({path.resolve() for path in paths}) < len(paths):
-        raise UsageError("each run is named once; remove the repetition")
+        raise UsageError("each run may be named only once; remove the duplicate")
     names = [path.resolve().name for path in paths]
     return names if len(set(names)) == len(names) else [str(path) for path in paths]
 
