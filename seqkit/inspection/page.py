@@ -87,7 +87,7 @@ def _answer(inside: Inside) -> str:
         parts = [_signals(inside.signals, inside), f"<p>{safe(inside.answer)}</p>"]
     elif inside.influence:
         for name, (steps, worth) in inside.influence.items():
-            heading = f"How much each step contributes: {place(name)}"
+            heading = f"How much each step of {the_place(name)} contributes"
             parts.append(f"<h3>{safe(heading)}</h3>{_tokens(steps, worth.tolist())}")
         parts.append(
             muted(

@@ -34,6 +34,7 @@ _MEANINGS = {
     "nats_per_character": "bpc in natural units: bits times ln 2",
 }
 _SEGMENTS = re.compile(r"segment_f1_(\d+)")
+_LENGTH = re.compile(r"accuracy_(\d+)")
 
 
 def meaning(score: str) -> str:
@@ -43,6 +44,8 @@ def meaning(score: str) -> str:
             "F1 of segments: a predicted segment is a hit if it has the label of a true one and the two share at "
             f"least {found[1]} % of the frames that either covers"
         )
+    if found := _LENGTH.fullmatch(score):
+        return f"the same in sequences of {found[1]} steps"
     return _MEANINGS.get(score, "")
 
 
