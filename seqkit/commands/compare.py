@@ -56,7 +56,7 @@ def _task_command(task: AnyTask) -> click.Command:
             help="Recurrent cells, or FILE.py:CLASS, separated by commas.",
             shell_complete=_complete_cells,
         ),
-        click.Option(["--seeds"], type=click.IntRange(1, 1000), default=3, help="Runs of each cell. [3]"),
+        click.Option(["--seeds"], metavar="N", type=click.IntRange(1, 1000), default=3, help="Runs of each cell. [3]"),
         click.Option(["--out"], metavar="FOLDER", help="Folder of the runs. [runs/compare-TASK-N]"),
     ]
     options = [option for option in config_options(task) if option.name != "cell"]
