@@ -149,7 +149,8 @@ def _what_is_lacking(names: Sequence[str], columns: Sequence[str], labelled: boo
     what = f"feature {shown(names[0])} is" if len(names) == 1 else f"features {listed([*map(shown, names)])} are"
     who = "other sequences have" if labelled else "the model reads"
     them = "the column" if len(names) == 1 else "the columns"
-    return f"{what} missing, which {who} (the columns here are {listed(columns) or 'none'}); add {them}, or name all columns with --columns"
+    there = listed(columns) or "none"
+    return f"{what} missing, which {who} (the columns here are {there}); add {them}, or name all columns with --columns"
 
 
 def _features_among(
