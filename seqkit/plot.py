@@ -101,7 +101,7 @@ def learning(run: str | os.PathLike[str]) -> Figure:
     axes.plot(epochs, [record["train_loss"] for record in history], marker="o", label="training")
     axes.plot(epochs, [record["loss"] for record in history], marker="s", linestyle="--", label="validation")
     axes.set(xlabel="epoch", ylabel="loss", title=literal(directory.path.absolute().name))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.legend(frameon=False)
     return figure
 
@@ -141,8 +141,7 @@ def _heat(axes: Axes, values: np.ndarray, title: str, columns: Sequence[str], ro
     looks: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -largest} if signed else {"cmap": "Blues", "vmin": 0}
     axes.imshow(values, aspect="auto", interpolation="none", vmax=largest, **looks)
     axes.set_title(literal(title), fontsize=10)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.get_major_locator().set_params(integer=True)  # there are no half steps or units
+    axes.locator_params(integer=True)  # there are no half steps or units
     if columns:
         axes.set_xticks(range(len(columns)), [*map(literal, columns)], rotation=90, fontsize=8)
     if rows:
