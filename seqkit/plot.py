@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from seqkit.drawing.figures import literal, new_figure, png
 from seqkit.errors import UsageError
@@ -57,14 +59,14 @@ def gates(trace: Trace, *, call: int = -1, row: int = 0, words: Sequence[str] = 
 
 
 def attention(
-    trace: Trace, *, call: int = -1, row: int = 0, source: Sequence[str] = (), target: Sequence[str] = ()
+    trace: Trace, *, call: int | None = None, row: int = 0, source: Sequence[str] = (), target: Sequence[str] = ()
 ) -> Figure:
-    """A heat map of the weights (T, S) of one recorded attention: rows look at columns.
+    """A heat map of the weights (T, S) of a recorded attention: rows look at columns.
 
     Args:
         trace: of :func:`seqkit.record`.
-        call: which of ``trace.attention``; the last by default.
-        row: of the batch.
+        call: which of ``trace.attention``; by default the last, or all steps of a decoder that wrote step by step.
+        row: of the batch; of a beam search the first is, at each step, the hypothesis that leads.
         source, target: the words of the columns and rows.
 
     Raises:
@@ -72,10 +74,18 @@ def attention(
     """
     if not trace.attention:
         raise UsageError("the trace has no attention; the model has none, or was not used while it was recorded")
-    name, weights = trace.attention[call]
+    name, weights = trace.attention[-1 if call is None else call]
+    shown = weights[row] if call is not None or weights.shape[1] > 1 else _steps(trace, name, row)
     figure = _shown_figure("a plot of attention", 4.6, 4.0)
-    _heat(figure.add_subplot(), weights[row].detach().cpu().numpy(), name, source, target)
+    _heat(figure.add_subplot(), shown.detach().cpu().numpy(), name, source, target)
     return figure
+
+
+def _steps(trace: Trace, name: str, row: int) -> Tensor:
+    """The weights (T, S) of all single steps of an attention that looked at as many places as in the last one."""
+    calls = [weights for other, weights in trace.attention if other == name]
+    steps = [weights[row] for weights in calls if weights.shape[1:] == calls[-1].shape[1:] and row < len(weights)]
+    return torch.cat(steps)
 
 
 def learning(run: str | os.PathLike[str]) -> Figure:
@@ -91,6 +101,7 @@ def learning(run: str | os.PathLike[str]) -> Figure:
     axes.plot(epochs, [record["train_loss"] for record in history], marker="o", label="training")
     axes.plot(epochs, [record["loss"] for record in history], marker="s", linestyle="--", label="validation")
     axes.set(xlabel="epoch", ylabel="loss", title=literal(directory.path.absolute().name))
+    axes.locator_params(axis="x", integer=True)
     axes.legend(frameon=False)
     return figure
 
@@ -130,6 +141,7 @@ def _heat(axes: Axes, values: np.ndarray, title: str, columns: Sequence[str], ro
     looks: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -largest} if signed else {"cmap": "Blues", "vmin": 0}
     axes.imshow(values, aspect="auto", interpolation="none", vmax=largest, **looks)
     axes.set_title(literal(title), fontsize=10)
+    axes.locator_params(integer=True)  # there are no half steps or units
     if columns:
         axes.set_xticks(range(len(columns)), [*map(literal, columns)], rotation=90, fontsize=8)
     if rows:

@@ -33,7 +33,7 @@ class CaptionConfig(OneToManyOptions):
     )
     faces: str = option(",".join(FACES), "glyphs: faces of the DejaVu fonts", reads=True)
     sizes: str = option("20,24", "glyphs: sizes in pixels, 8 to 24", reads=True)
-    letters: int = option(0, "glyphs: number of letters, drawn at random; 0: all", minimum=0, reads=True)
+    letters: int = option(0, "glyphs: number of letters, sampled at random; 0: all", minimum=0, reads=True)
     picture_size: int = SIDE
     embedding_size: int = 64
     hidden_size: int = 192

@@ -79,7 +79,7 @@ class Memory(SyncedTagging[MemoryConfig]):
     steps = "steps"
 
     def read(self, config: MemoryConfig, notes: list[str]) -> Splits[Sentence]:
-        """Sequences of the problem, drawn from the seed, or those of a file."""
+        """Sequences of the problem, generated from the seed, or those of a file."""
         if config.data != _GENERATED:
             return super().read(config, notes)
         if config.valid_data or config.test_data:
@@ -117,7 +117,7 @@ class Memory(SyncedTagging[MemoryConfig]):
         return commonest_label_baseline(train, splits.test)
 
     def samples(self, predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[Table]:
-        """None: sequences drawn at random say nothing to a reader."""
+        """None: random sequences say nothing to a reader."""
         return []
 
     def tables(self, predictions: Sequence[Tagged], examples: Sequence[Sentence]) -> list[Table]:

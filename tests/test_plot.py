@@ -5,6 +5,7 @@ import torch
 
 import seqkit
 from seqkit import Recurrent, UsageError
+from seqkit.inspection.record import Trace
 
 pytest.importorskip("matplotlib")
 
@@ -56,3 +57,13 @@ def test_what_a_notebook_shows_is_short_and_safe(trace):
 
 def test_names_are_completed_before_they_are_imported():
     assert {*seqkit.__all__} <= {*dir(seqkit)}
+
+
+def test_attention_of_a_decoder_that_wrote_step_by_step_has_a_row_for_each_step():
+    steps = torch.rand(4, 3, 1, 5)
+    trace = Trace([], [("decoder.attention", each) for each in steps])
+    shown = seqkit.plot.attention(trace, row=2).axes[0].images[0].get_array()
+    torch.testing.assert_close(torch.tensor(shown.data), steps[:, 2, 0])
+    assert seqkit.plot.attention(trace, call=1).axes[0].images[0].get_array().shape == (1, 5)
+    whole = Trace([], [("decoder.attention", torch.rand(1, 6, 5))])
+    assert seqkit.plot.attention(whole).axes[0].images[0].get_array().shape == (6, 5)

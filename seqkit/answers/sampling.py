@@ -1,4 +1,4 @@
-"""How texts are drawn at random."""
+"""How texts are sampled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Sampling:
     :func:`seqkit.search.choose`, and a seed.
 
     Args:
-        no_repeat_ngram: n-grams of so many tokens come once, the prompt's too; 0: as often as they are drawn.
+        no_repeat_ngram: n-grams of this many tokens come once, the prompt's too; 0: as often as they are drawn.
         stop: a text, or several, before the first of which the drawn text ends.
 
     Raises:

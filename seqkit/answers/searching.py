@@ -77,7 +77,7 @@ class SearchLimits:
         banned: symbols that are never written, such as padding.
         required: for each row of the batch, symbols that it must write before it ends, as often as they are listed.
         reserved: symbols that are written only where they are required.
-        no_repeat_ngram: n-grams of so many tokens are written once, reserved symbols apart; 0: as often as they come.
+        no_repeat_ngram: n-grams of this many tokens are written once, reserved symbols apart; 0: as often as they come.
 
     Raises:
         UsageError: for lengths that contradict each other, and prefixes and required symbols that do not fit.
@@ -156,7 +156,7 @@ class SearchOptions:
         return replace(self, **{name: value for name, value in values.items() if value is not None})
 
     def longest(self, tokens: int) -> int:
-        """The most tokens that may be written for a source of so many."""
+        """The most tokens that may be written for a source of this many."""
         return int(self.max_ratio * tokens) + self.max_extra
 
 

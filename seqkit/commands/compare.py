@@ -61,7 +61,7 @@ def _task_command(task: AnyTask) -> click.Command:
             help="Recurrent cells, or FILE.py:CLASS, separated by commas.",
             shell_complete=_complete_cells,
         ),
-        click.Option(["--seeds"], type=click.IntRange(1, 1000), default=3, help="Runs of each cell. [3]"),
+        click.Option(["--seeds"], metavar="N", type=click.IntRange(1, 1000), default=3, help="Runs of each cell. [3]"),
         click.Option(["--out"], metavar="FOLDER", help="Folder of the runs. [runs/compare-TASK-N]"),
     ]
     options = [option for option in config_options(task) if option.name != "cell"]
@@ -100,10 +100,10 @@ class _TaskOrRuns(TaskGroup):
             name,
             params=[
                 click.Argument(["others"], nargs=-1, required=True, metavar="RUN ...", shell_complete=complete_runs),
-                click.Option(["--page"], metavar="FILE", help="Write the comparison as a page, too."),
+                click.Option(["--page"], metavar="FILE", help="Also write the comparison as a page."),
             ],
             callback=lambda others, page: _show_runs([name, *others], page),
-            help="Set finished runs of one task side by side.",
+            help="Compare finished runs of one task.",
         )
 
 

@@ -21,7 +21,9 @@ def _complete(context: click.Context, parameter: click.Parameter, begun: str) ->
 @click.command()
 @click.argument("name", required=False, shell_complete=_complete)
 @click.option("--out", metavar="FILE", help="The page. [lesson-NAME.html]")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of everything random. [0]")
+@click.option(
+    "--seed", metavar="N", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of everything random. [0]"
+)
 def command(name: str | None, out: str | None, seed: int) -> None:
     """Make a page to show in class; without NAME, list the lessons.
 

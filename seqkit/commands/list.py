@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def command(what: str | None, name: str | None) -> None:
     """Show the topologies with their tasks and heads, the cells, and the data sets.
 
-    `seqkit list cells lstm` shows the equations of a cell, its parameters, when to use it and its source; in place of
-    its name FILE.py:CLASS may stand. `seqkit list data` shows what each data set is.
+    `seqkit list cells lstm` shows the equations of a cell, its parameters, when to use it and its source; FILE.py:CLASS
+    works in place of its name. `seqkit list data` shows what each data set is.
     """
     from seqkit.drawing.topologies import encodable
     from seqkit.errors import UsageError, unknown

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
 @click.option("--epochs", metavar="INT", type=int, help="Train until the run has had this many epochs in total.")
-@click.option("--profile", is_flag=True, help="Show where the time of a step goes; a trace is written, too.")
+@click.option("--profile", is_flag=True, help="Show where the time of a step goes, and write a trace.")
 @log_option
 @device_option
 @cell_option

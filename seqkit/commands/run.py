@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def _task_command(task: AnyTask) -> click.Command:
     out_option = click.Option(["--out"], metavar="FOLDER", help="Folder of the run. [runs/TASK-N]")
     profile_option = click.Option(
-        ["--profile"], is_flag=True, help="Show where the time of a step goes; a trace is written, too."
+        ["--profile"], is_flag=True, help="Show where the time of a step goes, and write a trace."
     )
 
     def run(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from seqkit.cells import is_own
 from seqkit.commands.output import echo
@@ -181,10 +181,7 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
         f"{seconds:.0f} s in total; {results['peak_memory_mb']:,.0f} MB"
     )
     if tuned := results.get("threshold"):
-        echo(
-            f"{tuned['label']} is predicted from a probability of {tuned['value']:.3f}, tuned on validation: "
-            f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
-        )
+        echo(wrapped(f"{tuned['label']} is predicted from a probability of {tuned['value']:.3f}, {_gain(tuned)}"))
     if remembered := memory_sentence(results):
         echo(wrapped(remembered))
     if scored := results.get("scored_before"):
@@ -192,14 +189,17 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
     if tuned := results.get("thresholds"):
         values = sorted(set(tuned["values"].values()))
         reach = f"{values[0]:.3f}" + (f" to {values[-1]:.3f}" if len(values) > 1 else "")
-        echo(
-            f"A label is predicted from a probability of {reach}, tuned on validation: "
-            f"{tuned['score'].replace('_', '-')} {tuned['tuned']:.3f}, with 0.5 {tuned['at_half']:.3f}"
-        )
+        echo(wrapped(f"A label is predicted from a probability of {reach}, {_gain(tuned)}"))
     echo(f"The run is in {session.run.path}; try:")
     echo(f"  seqkit predict {_named(session)} {_example_input(session)}")
     if isinstance(session.task, Generates):
         echo(f'  seqkit generate {_named(session)} --prompt "…"')
+
+
+def _gain(tuned: Mapping[str, Any]) -> str:
+    """What tuning a threshold has gained on the validation split."""
+    score = tuned["score"].replace("_", "-")
+    return f"tuned on validation: {score} {tuned['tuned']:.3f} there, and {tuned['at_half']:.3f} with 0.5"
 
 
 def write_findings(session: Session, outcome: RunOutcome, notes: Sequence[str], reporter: Reporter) -> bool:

@@ -30,8 +30,12 @@ _TRIALS, _MINUTES = 30, 30.0
 
 def _task_command(task: AnyTask) -> click.Command:
     own = [
-        click.Option(["--trials"], type=click.IntRange(1, 100_000), help="Trials of the study in total. [30]"),
-        click.Option(["--minutes"], type=click.FloatRange(0, min_open=True), help="Time limit in minutes. [30]"),
+        click.Option(
+            ["--trials"], metavar="N", type=click.IntRange(1, 100_000), help="Trials of the study in total. [30]"
+        ),
+        click.Option(
+            ["--minutes"], metavar="X", type=click.FloatRange(0, min_open=True), help="Time limit in minutes. [30]"
+        ),
         click.Option(["--out"], metavar="FOLDER", help="Folder of the study. [runs/tune-TASK-N]"),
         click.Option(
             ["--search", "searches"],

@@ -131,7 +131,7 @@ class TuneProgress(Callback):
         if same := trial.facts.get("same_as"):
             how = f"same as trial {same}"
         elif trial.state is State.PRUNED or trial.facts.get("cut"):
-            word = "pruned" if trial.state is State.PRUNED else "cut by the time"
+            word = "pruned" if trial.state is State.PRUNED else "stopped by the time limit"
             how = f"{word} after epoch {trial.facts['epochs']}, {how}"
         return f"{_spoken(self.score)} {trial.score:.4f}  {how}"
 

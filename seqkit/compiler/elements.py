@@ -57,7 +57,7 @@ class Interpreter:
         """The result of an operator, elements if any of its operands are; raises :class:`Refused`."""
         name = name_of(operator)
         if torch.Tag.nondeterministic_seeded in getattr(operator, "tags", ()):
-            raise Refused("draws random numbers")
+            raise Refused("samples random numbers")
         given = [each for each in _flat((args, kwargs)) if isinstance(each, np.ndarray)]
         if name == "getitem":
             return args[0][args[1]]

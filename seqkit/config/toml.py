@@ -48,7 +48,7 @@ def write_toml(task: str, config: TrainingConfig) -> str:
         document.add(tomlkit.nl())
         document.add(tomlkit.comment(entry.help))
         if value is None:
-            document.add(tomlkit.comment(f'{name} = "…"'))
+            document.add(tomlkit.comment(f'{name} = "…"' if entry.kind is str else f"{name} = …"))
         else:
             document.add(name, _item(value))
     return tomlkit.dumps(document)

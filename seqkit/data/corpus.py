@@ -132,7 +132,7 @@ def open_corpus(path: Path, notes: list[str], encoding: str | None = None) -> Co
     if not path.is_dir():
         if format_ending(path) in FORMATS:
             notes.append(
-                f"{path} is a table, and all of it is read as text, names of columns and labels, too; --text-column "
+                f"{path} is a table, and all of it is read as text, including column names and labels; --text-column "
                 "names the column of the texts"
             )
         return Corpus(str(path), (_utf_8(path, encoding),))

@@ -1,4 +1,4 @@
-"""Training, validation and test splits: whole groups of examples, drawn at random by a seed.
+"""Training, validation and test splits: whole groups of examples, at random by a seed.
 
 Examples with the same content are a group and stay together, or the test would ask what training has shown. A run
 resumes only if its seed still draws the same splits, in the same order: shuffles and draws here never change

@@ -89,7 +89,7 @@ def _add_cut(cut: Sequence[tuple[Any, int]], report: Report) -> None:
     if cut:
         example, symbols = cut[0]
         many = f"{len(cut):,} inputs are" if len(cut) > 1 else "an input is"
-        what = f"{many} longer than the model reads: {symbols:,} symbols of this one are cut off"
+        what = f"{many} longer than the model reads: {symbols:,} symbols of this one are truncated"
         report.warn("cut", what, "raise --max-tokens, or leave it as it is", location_of(example))
 
 

@@ -83,7 +83,7 @@ class Scan:
         self.join(Finding.of(error), _LISTED)
 
     def join(self, finding: Finding, most: int | None = None) -> None:
-        """Adds a finding, or one more place to that of the same fault; there are at most so many of its kind."""
+        """Adds a finding, or one more place to that of the same fault; there are at most this many of its kind."""
         number = self._by_fault.get(finding.fault)
         if number is not None:
             self.findings[number] = self.findings[number].also_at(finding)

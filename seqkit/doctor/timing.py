@@ -76,7 +76,7 @@ def _cost_table(epoch: float, epochs: int, memory: float, timed_steps: int) -> T
 
 
 class _Stopwatch(Callback):
-    """Times training steps, and stops after so many seconds, or an epoch."""
+    """Times training steps, and stops after this many seconds, or an epoch."""
 
     def __init__(self, seconds: float) -> None:
         self.times: list[float] = []

@@ -47,7 +47,10 @@ def line_plot(
         axes.axhline(level[0], color=PALE, linewidth=1, label=literal(level[1]))
     for number, (name, values) in enumerate(lines.items()):
         colour, style, mark = _LOOKS[number % len(_LOOKS)]
-        looks: dict[str, Any] = {"color": colour, "linestyle": style, "marker": mark, "markersize": 4}
+        # The first ones are wider, and are seen behind others that they share their values with.
+        wider = max(0, len(lines) - 1 - number)
+        looks: dict[str, Any] = {"color": colour, "linestyle": style, "linewidth": 1.5 + 0.45 * wider}
+        looks |= {"marker": mark, "markersize": 4 + 0.9 * wider}
         axes.plot(xs[: len(values)], values, label=literal(name), markevery=max(1, len(xs) // 8), **looks)
     if log_across:
         axes.set_xscale("log", base=2)

@@ -29,7 +29,7 @@ _WIDTH, _BAND, _LETTER = 10.0, 0.28, 0.082
 _LONGEST = 28
 """Letters of a label in the legend."""
 _MANY = 200
-"""In a band of so many segments, lines between them are left out."""
+"""In a band of this many segments, lines between them are left out."""
 
 
 class Strip(NamedTuple):

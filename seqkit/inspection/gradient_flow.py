@@ -1,4 +1,4 @@
-"""How much of a gradient is left after so many steps back: the vanishing gradient, seen.
+"""How much of a gradient is left after this many steps back: the vanishing gradient, seen.
 
 T time, H hidden units, I inputs, V directions that the loss may point in.
 """

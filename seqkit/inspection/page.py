@@ -25,6 +25,8 @@ _AT_FIRST = (
     "σ(1) = 0.73 of its cell state in each step, a GRU σ(0) = 0.5 of its state, so that it may begin with less than "
     "the RNN. What gates add is that training can open them, and --chrono opens them from the start."
 )
+_SURE = 1e-3
+"""Contributions of less than this are too small to matter, and are not drawn as if they did."""
 _ANSWERS = 20
 """Possible answers whose probabilities are shown, the most likely."""
 _MOST_DRAWN = 2500
@@ -87,8 +89,10 @@ def _answer(inside: Inside) -> str:
         parts = [_signals(inside.signals, inside), f"<p>{safe(inside.answer)}</p>"]
     elif inside.influence:
         for name, (steps, worth) in inside.influence.items():
-            heading = f"How much each step contributes: {place(name)}"
+            heading = f"How much each step of {the_place(name)} contributes"
             parts.append(f"<h3>{safe(heading)}</h3>{_tokens(steps, worth.tolist())}")
+        if all(worth.abs().max() < _SURE for _, worth in inside.influence.values()):
+            parts.append(muted("No single step changes this answer noticeably."))
         parts.append(
             muted(
                 "Gradient × input: about what the log-probability of the answer would lose if the step's vector were "
@@ -124,8 +128,9 @@ def _tokens(steps: Sequence[str], contributions: Sequence[float]) -> str:
         side = "for" if value >= 0 else "against"
         tip = f"step {number} “{visible(step)}”: {value:+.{places + 2}f}"
         shown = f"{value:+.{places}f}" if abs(value) >= 0.5 * 10**-places else "0"
+        share = abs(value) / max(most, _SURE)
         parts.append(
-            f'<span class="{side}" style="--share:{abs(value) / most:.3f}" title="{safe(tip)}">{safe(visible(step))}'
+            f'<span class="{side}" style="--share:{share:.3f}" title="{safe(tip)}">{safe(visible(step))}'
             f"<small>{shown}</small></span>"
         )
     return f'<div class="tokens">{"".join(parts)}</div>'
@@ -199,7 +204,7 @@ def _about_flows(flows: Flows, inputs: int) -> str:
     read = above if inputs else f"{examples} of the test split"
     trained = [flow.cell for flow in flows.cells if flow.trained]
     return (
-        "Norm of ∂loss/∂h by how many steps back h lies, relative to that of the last step, on a log scale. "
+        "Norm of ∂loss/∂h by how many steps back h is, relative to that of the last step, on a log scale. "
         f"{loss} A line that falls straight is a gradient that vanishes by the same factor in each step. {_AT_FIRST} "
         f"Lines end at 1e-12. All models read {read}, and the gradient flows through "
         f"{the_place(flows.layer)}, with {flows.units} units. {_trained(trained)}"

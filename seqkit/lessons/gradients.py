@@ -88,7 +88,7 @@ def _saturated_section(linear: Mapping[str, Sequence[float]], saturated: Mapping
     )
     left = muted(f"Gradient left after {_STEPS - 1} steps:")
     left += table(["recurrent weights", "no input", "inputs"], rows, numbers={1, 2})
-    return section("A saturated tanh takes more away", figure_beside(_plot(saturated), text + left))
+    return section("A saturated tanh shrinks it further", figure_beside(_plot(saturated), text + left))
 
 
 def _fate(norms: Sequence[float]) -> str:

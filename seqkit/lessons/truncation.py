@@ -23,7 +23,7 @@ _STREAMS, _UNITS, _UPDATES, _TESTED = 32, 32, 400, 160
 
 
 def echo_accuracy(chunk: int, carried: bool, seed: int) -> float:
-    """How often an LSTM repeats the bit of four steps ago, after training in chunks of so many steps.
+    """How often an LSTM repeats the bit of four steps ago, after training in chunks of this many steps.
 
     Args:
         chunk: steps of truncated back-propagation.

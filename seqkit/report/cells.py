@@ -65,12 +65,12 @@ def options(kind: type[Cell]) -> list[str]:
 
 
 def parameters(kind: type[Cell], size: int = _SIZE) -> int:
-    """How many numbers a layer of the cell learns, with so many inputs and as many units."""
+    """How many numbers a layer of the cell learns, with this many inputs and as many units."""
     return parameters_of(kind, size, size)
 
 
 def parameters_of(kind: type[Cell], inputs: int, units: int) -> int:
-    """The same for so many inputs and units."""
+    """The same for this many inputs and units."""
     return sum(parameter.numel() for parameter in Recurrent(kind, inputs, units).parameters())
 
 

@@ -76,7 +76,7 @@ def compare_runs(paths: Sequence[Path]) -> dict[str, Any]:
 def _names(paths: Sequence[Path]) -> list[str]:
     """The names of folders, as much of each path as tells them apart."""
     if len({path.resolve() for path in paths}) < len(paths):
-        raise UsageError("each run is named once; remove the repetition")
+        raise UsageError("each run may be named only once; remove the duplicate")
     names = [path.resolve().name for path in paths]
     return names if len(set(names)) == len(names) else [str(path) for path in paths]
 
@@ -150,7 +150,7 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
     what = facts.get("compared", "cells")
     title = f"{facts['task']}: {facts['metric']} on the test split, {facts['better']} is better"
     title += f"; seeds: {seeds}" if what == "cells" else ""
-    columns = [what.removesuffix("s"), "mean ± deviation", "baseline", "parameters", "seconds", "MB"]
+    columns = [what.removesuffix("s"), "average ± deviation", "baseline", "parameters", "seconds", "MB"]
     pairs = [
         [" – ".join(pair["cells"]), f"{pair['difference']:+.4f}", "–" if pair["p"] is None else f"{pair['p']:.3f}"]
         for pair in facts["p_values"]
@@ -170,7 +170,7 @@ def _spread(mean: float | None, deviation: float | None) -> str:
 
 
 def plot(facts: Mapping[str, Any]) -> dict[str, bytes]:
-    """``compare.png`` and ``compare.svg``: a dot for each run, a bar at each mean, a dashed line at the baseline.
+    """``compare.png`` and ``compare.svg``: a dot for each run, a bar at each average, a dashed line at the baseline.
 
     Where scores are known by length, it is a line for each cell over the lengths.
 
@@ -181,13 +181,13 @@ def plot(facts: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def dots(facts: Mapping[str, Any], palette: Palette, width: float = 6.4) -> Figure:
-    """A dot for each run, a bar at each mean, a dashed line at the baseline; ``width`` in inches."""
+    """A dot for each run, a bar at each average, a dashed line at the baseline; ``width`` in inches."""
     cells = facts["cells"]
     figure = new_figure("a plot", width, 1.4 + 0.5 * len(cells))
     axes = figure.add_subplot()
     for height, summary in enumerate(cells.values()):
         # A label only once, or each cell had a line of its own in the legend.
-        dot, bar = ("a run", "mean") if height == 0 else (None, None)
+        dot, bar = ("a run", "average") if height == 0 else (None, None)
         scores = summary["scores"]
         axes.scatter(scores, [height] * len(scores), s=28, color=palette.first, alpha=0.6, label=dot)
         axes.plot([summary["mean"]] * 2, [height - 0.28, height + 0.28], color=palette.ink, label=bar)

@@ -15,7 +15,7 @@ from seqkit.report.numbers import number, spaced
 
 _ABOUT_P = (
     "p: how likely a difference this large would be if the two were equally good, from a paired bootstrap. A small p, "
-    "such as below 0.05, says that the difference is hardly luck. A dash: not scored on the same test split."
+    "such as below 0.05, means that the difference is unlikely to be chance. A dash: not scored on the same test split."
 )
 
 
@@ -36,7 +36,8 @@ def _best(facts: Mapping[str, Any], what: str) -> str:
     sign = 1 if facts["better"] == "higher" else -1
     means = {name: float(cell["mean"]) for name, cell in facts["cells"].items()}
     top = max(means.values(), key=lambda mean: sign * mean)
-    best = " and ".join(name for name, mean in means.items() if mean == top)
+    *others, last = [name for name, mean in means.items() if mean == top]
+    best = f"{', '.join(others)} and {last}" if others else last
     text = f"Best of the {what} on the test split: {best}, {spaced(facts['metric'])} {number(top)}."
     gains = [
         sign * (cell["mean"] - base) for cell in facts["cells"].values() if (base := cell["baseline_mean"]) is not None

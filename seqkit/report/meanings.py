@@ -16,7 +16,7 @@ _MEANINGS = {
     "precision": "of what was predicted, the fraction that is correct",
     "recall": "of what should have been found, the fraction that was",
     "exact_match": "the fraction of answers that are correct in every label",
-    "edit": "whether segments come in the correct order, wherever they lie: 1 less their edit distance, "
+    "edit": "whether segments come in the correct order, wherever they are: 1 less their edit distance, "
     "relative to the longer order",
     "bleu": "how many sequences of up to four words the output shares with the references",
     "chrf": "how many character sequences the output shares with the references",
@@ -27,8 +27,14 @@ _MEANINGS = {
     "rmse": "the square root of the average squared error; large errors count most",
     "mae": "the average absolute error",
     "r2": "the fraction of the variance that is explained",
+    "coverage": "the fraction of true values that are within the predicted interval",
+    "interval_width": "how wide the predicted intervals are on average",
+    "exact": "the fraction of outputs that equal a reference",
+    "cider": "how many sequences of up to four words a caption shares with its references; rare ones count most",
+    "nats_per_character": "bpc in natural units: bits times ln 2",
 }
 _SEGMENTS = re.compile(r"segment_f1_(\d+)")
+_LENGTH = re.compile(r"accuracy_(\d+)")
 
 
 def meaning(score: str) -> str:
@@ -38,6 +44,8 @@ def meaning(score: str) -> str:
             "F1 of segments: a predicted segment is a hit if it has the label of a true one and the two share at "
             f"least {found[1]} % of the frames that either covers"
         )
+    if found := _LENGTH.fullmatch(score):
+        return f"the same in sequences of {found[1]} steps"
     return _MEANINGS.get(score, "")
 
 

@@ -14,7 +14,7 @@ _TITLE = "Worst mistakes"
 
 
 def with_mistakes(files: RunFiles, count: int) -> RunFiles:
-    """The files with a table of so many mistakes, the most confident first.
+    """The files with a table of this many mistakes, the most confident first.
 
     Raises :class:`UsageError` for a run whose predictions are not single labels, and for one of 0.2.0 and before.
     """

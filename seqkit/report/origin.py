@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from seqkit.cells import OwnCell, available_cells, cell_class, cell_label
@@ -36,10 +38,15 @@ def _cell(name: str | None) -> str:
     kind = cell_class(name)
     content = f"<h3>{safe(cell_label(name))}: {safe(summary(kind))}</h3>"
     if lines := equation(kind):
-        content += f'<pre class="equation" tabindex="0">{safe(chr(10).join(lines))}</pre>'
+        content += f'<pre class="equation" tabindex="0">{safe(chr(10).join(map(_unbroken, lines)))}</pre>'
     if source(kind):
         content += muted(f"Source: {source(kind)}")
     return content
+
+
+def _unbroken(line: str) -> str:
+    """The line with no-break spaces inside its equations, so that a narrow page breaks it between two of them."""
+    return re.sub(r"(?<=\S) {1,2}(?=\S)", lambda found: "\N{NO-BREAK SPACE}" * len(found[0]), line)
 
 
 def making(files: RunFiles) -> str:
@@ -90,18 +97,24 @@ def _training_facts(results: dict[str, Any]) -> dict[str, str]:
 def repeating(files: RunFiles) -> str:
     """The commands that make the run again, and all of its options."""
     task, config = files.results["task"], files.config
-    line = shlex.join(["seqkit", "run", task, *arguments_of(config)])
+    line = _command(["seqkit", "run", task, *arguments_of(config)])
     cell = ["--cell", config.cell] if isinstance(getattr(config, "cell", None), OwnCell) else []  # type: ignore[attr-defined]
-    from_file = shlex.join(["seqkit", "run", task, "--config", str(files.run.config), *cell])
+    from_file = _command(["seqkit", "run", task, "--config", str(files.run.config), *cell])
     rows = [
         [name, _option_value(getattr(config, name)), entry.help] for name, entry in options_of(type(config)).items()
     ]
     options = table(["option", "value", "what it is"], rows)
     return section(
         "To repeat the run",
-        f'<pre class="fold">{safe(line)}</pre>{muted("or, with every option as it was:")}'
-        f'<pre class="fold">{safe(from_file)}</pre><details><summary>All options</summary>{options}</details>',
+        f'<pre class="fold">{line}</pre>{muted("or, with every option as it was:")}'
+        f'<pre class="fold">{from_file}</pre><details><summary>All options</summary>{options}</details>',
     )
+
+
+def _command(words: Sequence[str]) -> str:
+    """A command as HTML; a narrow page does not break options at their hyphens."""
+    quoted = (safe(shlex.quote(word)) for word in words)
+    return " ".join(f"<span>{word}</span>" if word.startswith("--") else word for word in quoted)
 
 
 def _option_value(value: Any) -> str:

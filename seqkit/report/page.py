@@ -41,7 +41,7 @@ _ENSEMBLE_SECTIONS = (
 def write_report(path: Path, cell: GivenCell = None, mistakes: int | None = None) -> Path:
     """Makes ``report.html`` and ``card.md`` of a finished run from what its folder holds; returns where the page is.
 
-    With ``mistakes`` so many of the worst are listed. The data are only read for a run without ``report.json``.
+    With ``mistakes`` this many of the worst are listed. The data are only read for a run without ``report.json``.
 
     Raises :class:`UsageError` for a run that is unfinished, :class:`SeqkitError` for one that is damaged.
     """

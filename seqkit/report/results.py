@@ -93,7 +93,7 @@ def _how_it_was_chosen(results: Mapping[str, Any]) -> str:
     tuning = results["tuning"]
     text = (
         f"Chosen by seqkit tune, as trial {tuning['trial']} among {tuning['trials']}: its {spaced(tuning['score'])} on "
-        f"validation, {number(tuning['valid'])}, is the best of so many, and therefore optimistic. "
+        f"validation, {number(tuning['valid'])}, is the best of that many, and therefore optimistic. "
         "The test split was not used for choosing."
     )
     return muted(text)
@@ -115,7 +115,7 @@ def memory_sentence(results: Mapping[str, Any]) -> str:
     scores = f"{tuned['score'].replace('_', '-')} {number(tuned['tuned'])}, without {number(tuned['alone'])}"
     return (
         f"A text with a similarity of {tuned['similarity']:.2f} or more to a source of the training split is answered "
-        f"with its target, as {tuned['answered']:.0%} of the validation split were: {scores}."
+        f"with its target, as {100 * tuned['answered']:.0f} % of the validation split were: {scores}."
     )
 
 
@@ -126,7 +126,7 @@ def _how_intervals_were_made(resamples: int, examples: int) -> str:
             "the test split (bootstrap)."
         )
     if examples < 10:
-        return "No intervals: the test split has fewer than ten examples or pieces to draw from."
+        return "No intervals: the test split has fewer than ten examples or pieces to resample."
     return "No intervals: scoring the test split again and again would take too long."
 
 

@@ -155,12 +155,14 @@ class _Draw:
 
     def sentence(self) -> str:
         """What people should know of the splits."""
-        counts = " and ".join(f"{len(self.held[split]):,} to {split}" for split in self.held if split not in self.given)
-        drawn = f"{self.drawn:,} rows were drawn at random, and of these {counts}; " if counts else ""
+        counts = " and ".join(
+            f"{len(self.held[split]):,} for {split}" for split in self.held if split not in self.given
+        )
+        sampled = f"{self.drawn:,} rows were sampled at random, of which {counts}; " if counts else ""
         return (
-            f"the data are read row by row, by an index: {drawn}vocabulary and baseline are learned from "
-            f"{SAMPLE >> 20} MB of the others. Rows that cannot be read, repeat an input held out or have a label that "
-            "no row drawn has are left out of training"
+            f"the data are read row by row, by an index: {sampled}vocabulary and baseline are learned from "
+            f"{SAMPLE >> 20} MB of the others. Rows that cannot be read, that repeat an input held out, or whose label "
+            "no sampled row has, are left out of training"
         )
 
 

@@ -46,7 +46,7 @@ _UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowE
 
 
 _ROOM, _ROOM_FOR_EACH = 256 << 20, 16
-"""Bytes of a head's largest tensor: so many, and so many for each of its file, which leaves out what is derived."""
+"""Bytes of a head's largest tensor: this many, and this many for each of its file, which leaves out what is derived."""
 
 
 class Model:

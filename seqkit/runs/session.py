@@ -343,7 +343,7 @@ def create_folder(
     facts = {
         "task": task.name,
         "torch": torch.__version__,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "machine": f"{platform.machine()}, {_threads(torch.get_num_threads())}",
         "threads": torch.get_num_threads(),
         "device": describe_device(device or torch.device("cpu")),
         "codec": list(files),
@@ -429,6 +429,10 @@ def take_teacher(training: Training, run: RunDirectory) -> None:
         training.learn_from(SoftTargets.from_bytes((run.path / TEACHER_FILE).read_bytes()))
 
 
+def _threads(number: int) -> str:
+    return f"{number} thread" if number == 1 else f"{number} threads"
+
+
 def _take_threads(config: TrainingConfig, threads: int, notes: list[str]) -> None:
     """Takes the number of threads that a run began with, for sums over a batch are divided among them: with another
     number they round otherwise.
@@ -436,7 +440,7 @@ def _take_threads(config: TrainingConfig, threads: int, notes: list[str]) -> Non
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
         if not config.shards:
-            notes.append(f"using {threads} threads, as when the run was started, for bit-identical results")
+            notes.append(f"using {_threads(threads)}, as when the run was started, for bit-identical results")
 
 
 def _kernel_facts(kernel: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def label_texts(task: AnyTask, config: TrainingConfig, splits: Splits[Any], note
     if not path:
         return []
     if not teacher:
-        raise UsageError("unlabelled texts need somebody to label them; name a --teacher, too")
+        raise UsageError("unlabelled texts need a teacher to label them; name one with --teacher")
     known = {task.input_of(example) for split in (splits.train, splits.valid, splits.test) for example in split}
     rows = {row.text: row for row in _texts(Path(path), task, config)}
     new = [row for text, row in rows.items() if text not in known]

@@ -16,7 +16,7 @@ from seqkit.topologies import AnyTask
 RUN = "RUN"
 """Stands for the run's folder in a suggested command: the folder may be moved."""
 _OVERFITTED = 1.5
-"""A validation loss of so many times the training loss. Dropout and smoothing raise the training loss, so it says
+"""A validation loss of this many times the training loss. Dropout and smoothing raise the training loss, so it says
 little too often rather than too much."""
 _FEWEST = 10
 """Of fewer examples a resample is mostly luck."""
@@ -125,7 +125,7 @@ def judge(
     """
     difference, interval, outcome = _compare(compared)
     missed = _missed(labels)
-    improving = best_epoch == len(history) and len(history) > 1
+    improving = best_epoch == len(history) and len(history) > 1 and not _perfect(history[-1], compared)
     fitted = _overfitted(history[best_epoch - 1]) if history and not improving else ""
     remarks = [missed, _improving(len(history)) if improving else "", fitted]
     sentence = _sentence(compared, difference, interval, outcome)
@@ -179,6 +179,11 @@ def _missed(labels: Mapping[str, LabelScore]) -> str:
     names = ", ".join(f"{label} (of {support:,})" for label, support in missed[:_NAMED])
     more = f" and {len(missed) - _NAMED} more" if len(missed) > _NAMED else ""
     return f"Never predicted correctly: {names}{more}."
+
+
+def _perfect(record: Mapping[str, Any], compared: Compared) -> bool:
+    """Whether an evaluation has the best score that there is: then only the loss can get better."""
+    return bool(record.get(compared.metric) == (1 if compared.higher_is_better else 0))
 
 
 def _improving(epochs: int) -> str:

@@ -1,4 +1,4 @@
-"""Symbols drawn at random, as :mod:`seqkit.search` draws them; the same seed gives another text than torch's.
+"""Symbols sampled as :mod:`seqkit.search` samples them; the same seed gives another text than torch's.
 
 V symbols.
 """

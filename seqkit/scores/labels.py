@@ -83,7 +83,7 @@ def entity_table(truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
 
 
 def confusion_table(truth: Sequence[str], predicted: Sequence[str], most: int = 20) -> Table:
-    """How often each label was predicted for each; at most so many labels, and no more than fit 80 columns.
+    """How often each label was predicted for each; at most this many labels, and no more than fit 80 columns.
 
     Those in most confusions are shown, of those in as many the most frequent.
     """

@@ -18,7 +18,7 @@ _COUNTS = (1000, 500, 200, 100, 50, 20)
 _ENOUGH = 200
 """Fewer resamples say little of the outer fortieths; their deviation is used instead."""
 _NORMAL = 1.959964
-"""95 % of a normal distribution lie within so many deviations."""
+"""95 % of a normal distribution lie within this many deviations."""
 
 
 class ScoreCounts(NamedTuple):
@@ -83,11 +83,12 @@ def interval(values: Sequence[float], centre: float) -> tuple[float, float]:
 def difference_interval(first: Sequence[float], second: Sequence[float], centre: float) -> tuple[float, float] | None:
     """The 95 % confidence interval of the difference of two scores, from their values on the same resamples.
 
-    None without resamples, or if the two do not have the same number of them.
+    Where one has more, as it is scored faster, those that both have are used. None without two that both have.
     """
-    if not first or len(first) != len(second):
+    count = min(len(first), len(second))
+    if count < 2:
         return None
-    return interval(np.subtract(first, second).tolist(), centre)
+    return interval(np.subtract(first[:count], second[:count]).tolist(), centre)
 
 
 def paired_p_value(

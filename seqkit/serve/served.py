@@ -129,7 +129,7 @@ class ServedModel(ABC):
         # A search writes as many tokens again, and keeps many hypotheses of each.
         most = self.limits.steps // 10 if self.options.searches else self.limits.steps
         if steps > most:
-            raise Problem(422, f"an input has {steps:,} steps, and this service reads {most:,}; cut it")
+            raise Problem(422, f"an input has {steps:,} steps, and this service reads {most:,}; shorten it")
         return item
 
     def checked_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class ServedModel(ABC):
             raise UsageError(f"a {about['task']} model does not continue a text; ask it at /predict")
         text = prompt.encode("utf-8", "replace").decode()
         if self.encoded(text)[1] > self.limits.steps:
-            raise Problem(422, f"the prompt has more than {self.limits.steps:,} tokens; cut it")
+            raise Problem(422, f"the prompt has more than {self.limits.steps:,} tokens; shorten it")
         return self.written(text, options, notes)
 
     def streamed(self, prediction: Any) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def join_codecs(codecs: Sequence[Codec[Any, Any, Any]]) -> Codec[Any, Any, Any]:
 
 
 def member_codecs(codec: Codec[Any, Any, Any], count: int) -> Sequence[Codec[Any, Any, Any]]:
-    """The codec of each of so many members."""
+    """The codec of each of this many members."""
     return codec.members if isinstance(codec, EnsembleCodec) else [codec] * count
 
 

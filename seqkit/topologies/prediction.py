@@ -15,7 +15,7 @@ from seqkit.layers import Head
 from seqkit.layers.recurrent import weights_stand_still
 from seqkit.topologies.codec import Codec
 
-_SMALLER = "one input alone did not fit; answer with --device cpu, or cut it"
+_SMALLER = "one input alone did not fit; answer with --device cpu, or shorten it"
 
 
 class Predicted(NamedTuple):

@@ -127,7 +127,7 @@ class _Collator:
 
 
 def _first(rows: Sequence[Tensor], tokens: int) -> list[Tensor]:
-    """The first rows that have so many tokens, one at least."""
+    """The first rows that have this many tokens, one at least."""
     found: list[Tensor] = []
     for row in rows:
         if found and tokens < len(row):

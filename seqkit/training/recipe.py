@@ -15,7 +15,7 @@ from seqkit.config import FromData, TrainingConfig
 C = TypeVar("C", bound=TrainingConfig)
 
 _STEPS_IN_EPOCH = 48
-"""A batch grows while an epoch keeps at least so many steps."""
+"""A batch grows while an epoch keeps at least this many steps."""
 _MINUTES = 10.0
 """A training that still improves after its epochs continues for so long, in all."""
 
@@ -46,7 +46,7 @@ class Recipe:
     patience: int = 5
 
     def apply(self, config: C, train: int) -> C:
-        """The configuration for so many training examples."""
+        """The configuration for this many training examples."""
         batch = _derived(config, self.batch, self._batch(train))
         wanted = round(self.steps * batch / max(1, train))
         epochs = _derived(config, "epochs", max(self.least_epochs, min(self.most_epochs, wanted)))

@@ -46,13 +46,13 @@ class StepState:
         self.finish(0, self._before)
 
     def count(self, batches: int) -> None:
-        """Has the counts continue after so many batches of the step."""
+        """Has the counts continue after this many batches of the step."""
         for counter, before in zip(self._counters, self._counts, strict=True):
             counter.fill_(before + batches)
 
     @torch.no_grad()
     def finish(self, batches: int, statistics: Sequence[Tensor]) -> None:
-        """Leaves the counts after a step of so many batches, and these statistics."""
+        """Leaves the counts after a step of this many batches, and these statistics."""
         self.count(batches)
         for tensor, value in zip(self._running, statistics, strict=True):
             tensor.copy_(value)

@@ -17,7 +17,7 @@ class Sink(Protocol):
     """Where the numbers of a training go."""
 
     def write(self, values: Mapping[str, float], step: int) -> None:
-        """Numbers by name, after so many steps."""
+        """Numbers by name, after this many steps."""
         ...
 
     def close(self) -> None:

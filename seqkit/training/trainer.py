@@ -232,7 +232,7 @@ class Trainer:
             raise SeqkitError(
                 f"the loss is not finite at step {progress.step + 1} (loss {total / (count or 1):g}, learning "
                 f"rate {self.rate:g}, gradient norm {norm:g}); lower --learning-rate or --clip; the last good "
-                "checkpoint stays"
+                "checkpoint is kept"
             )
         with self.spans.span("optimizer"):
             self.optimizer.step()

@@ -136,7 +136,7 @@ def test_runs_that_cannot_be_compared_are_refused(whole, command, tmp_path, requ
     out, _ = whole
     other = request.config.rootpath / "tests/runs/made_by_0_1_0"
     for runs, message in (
-        ([out / "rnn-0", out / "rnn-0"], "each run is named once"),
+        ([out / "rnn-0", out / "rnn-0"], "each run may be named only once"),
         ([out / "rnn-0", tmp_path], "is not finished"),
         ([out / "rnn-0", other / "digit-stopped"], "is not finished; finish it first: seqkit resume"),
         ([out / "rnn-0"], "Missing argument"),

@@ -102,3 +102,10 @@ def test_any_line_of_a_written_file_may_be_uncommented(path):
         "loss",
         {"reset": "before"},
     )
+
+
+def test_an_option_without_a_value_shows_whether_its_value_has_quotes(path):
+    text = write_toml("sentiment", make_config(TASK.config, {}))
+    assert '# vectors = "…"\n' in text and "# split_seed = …\n" in text and "# chrono = …\n" in text
+    read = configuration(path, text.replace("# split_seed = …", "split_seed = 7").encode())
+    assert read.split_seed == 7

@@ -309,7 +309,7 @@ def test_what_sequences_cannot_be_is_reported_in_a_sentence(causal, walks, comma
         (["--input", tmp_path / "empty"], 2, "has no sequences in it"),
         (["--input", tmp_path / "bad"], 1, "bad/a.csv:3: column 'other': 'x' is not a number"),
         (["--input", tmp_path / "other.csv"], 1, "other.csv:1: features 'place', 'other' are missing, which the model"),
-        (["--input", tmp_path / "other.csv"], 1, "(the columns here are name, price); add the columns"),
+        (["--input", tmp_path / "other.csv"], 1, "(the columns here are name, price); add the columns, or name all"),
         (["--input", tmp_path / "files.csv"], 2, "cannot tell which column holds the text (the columns are clip)"),
         (["--input", walks, "--output", tmp_path / "taken"], 2, "taken is a file; name a folder with --output"),
         (["--input", walks, "--output", tmp_path / "a.parquet"], 2, "sequences are answered with tables"),

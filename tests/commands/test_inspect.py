@@ -71,7 +71,7 @@ def test_a_text_shows_every_gate_and_state_of_both_directions_and_what_words_are
     assert [m["name"] for m in maps] == ["i", "f", "g", "o", "h", "c"] * 2
     assert all(m["columns"] == ["a", "wonderful", "film"] for m in maps)
     assert all(len(m["values"]) == 8 and len(m["values"][0]) == 3 for m in maps)
-    assert "How much each step contributes: Encoder" in text
+    assert "How much each step of the encoder contributes" in text
     answer = load(trained[0]).predict(["a wonderful film"])[0]
     assert f"{answer.label} ({answer.probabilities[answer.label]:.3f})" in text
     assert text.count("How long units remember") == 2
@@ -196,7 +196,7 @@ def test_a_caption_shows_its_words_over_the_places_of_the_picture(runs, command,
     assert looked.columns == [str(place + 1) for place in range(len(looked.columns))]
     assert [*first["columns"][1:], looked.rows[-1]] == looked.rows
     answer = load(runs["caption"]).predict([tmp_path / "grey.png"])[0]
-    assert f"<b>{answer.text}</b>" in text and "How much each step contributes: Decoder" in text
+    assert f"<b>{answer.text}</b>" in text and "How much each step of the decoder contributes" in text
 
 
 def test_a_spelling_shows_its_letters_and_the_phonemes(runs, command, tmp_path):

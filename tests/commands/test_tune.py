@@ -187,7 +187,10 @@ def test_minutes_end_a_study_in_the_run_of_its_best(options, command, tmp_path):
     done = command("tune", *words, "--out", tmp_path / "out")
     # 1.2 seconds, and a while for reading, scoring and the pages on a busy machine.
     assert done.returncode == 0 and time.monotonic() - began < 30, done.stderr
-    assert f"digit in {tmp_path / 'out'}: 0.02 minutes" in done.stderr and "cut by the time after epoch" in done.stderr
+    assert (
+        f"digit in {tmp_path / 'out'}: 0.02 minutes" in done.stderr
+        and "stopped by the time limit after epoch" in done.stderr
+    )
     assert json.loads((tmp_path / "out/best/results.json").read_text())["tuning"]["trials"] == 1
 
 

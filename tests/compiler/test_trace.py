@@ -211,7 +211,7 @@ REFUSED = {
     Reversed: r"gives one hidden unit the new state of another, by aten.flip.default in line \d+ of test_trace.py",
     Product: r"uses aten.mm.default in line \d+ of test_trace.py, which has no rule",
     Batch: "joins values of different sequences",
-    Chance: r"line \d+ of test_trace.py, which draws random numbers",
+    Chance: r"line \d+ of test_trace.py, which samples random numbers",
     Branch: r"cannot be recorded in line \d+ of test_trace.py",
     Size: r"for another number of hidden units, by aten.div.Tensor in line \d+ of test_trace.py",
     First: r"in another way for some of the hidden units or .*, by aten.cat.default in line \d+ of test_trace.py",

@@ -147,7 +147,12 @@ BAD_TABLES = [
     ("x,y\n1,2\n", UsageError, "a.csv:1: cannot tell which column holds the label"),
     ("x,y,label\n", DataError, "a.csv:1: the file has a header but no rows"),
     ("", DataError, "a.csv:1: the file is empty"),
-    ("x,label\n1,a\nbig,b\n", DataError, "a.csv:3: column 'x': 'big' is not a number"),
+    (
+        "x,label\n1,a\nbig,b\n",
+        DataError,
+        "column 'x': 'big' is not a number; correct it, or leave it empty if "
+        "the value is missing; if the column is no feature, leave it out: --ignore-columns 'x'",
+    ),
     ("x,label\n1,a\n1_0,b\n", DataError, "a.csv:3: column 'x': '1_0' is not a number"),
     ("x,label\n1,a\n\ninf,b\n", DataError, "a.csv:4: column 'x': inf is infinite or too large"),
     ("x,label\n-1e999,a\n", DataError, "a.csv:2: column 'x': -1e999 is infinite or too large"),

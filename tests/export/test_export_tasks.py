@@ -187,7 +187,7 @@ def test_a_cell_that_onnx_cannot_say_is_refused_before_any_work_and_leaves_nothi
     model.head.encoder.recurrent.cell = Noisy()
     saved(model)
     monkeypatch.setattr(exporting, "_parts_of", lambda model: pytest.fail("it had begun"))
-    with pytest.raises(UsageError, match=r"ONNX has no operator for Noisy\(\), and .* draws random numbers"):
+    with pytest.raises(UsageError, match=r"ONNX has no operator for Noisy\(\), and .* samples random numbers"):
         exporting.export(tmp_path, "onnx", tmp_path / "other")
     assert not (tmp_path / "other").exists()
 

@@ -151,7 +151,7 @@ class Chance(Cell):
 
 def test_a_cell_that_cannot_be_traced_is_refused_with_the_reason():
     said = (
-        r"ONNX has no operator for Chance\(\), and Chance\.step is not compiled: .*draws random numbers; "
+        r"ONNX has no operator for Chance\(\), and Chance\.step is not compiled: .*samples random numbers; "
         "export it with --format torch"
     )
     with pytest.raises(UsageError, match=said):

@@ -90,6 +90,14 @@ def test_a_model_of_the_last_epoch_was_still_improving_and_should_train_longer()
     assert found.suggestion is not None and found.suggestion.endswith("--epochs 4")
 
 
+def test_a_model_whose_validation_score_is_perfect_is_not_called_improving() -> None:
+    history = [{"train_loss": 0.2, "loss": 0.2, "accuracy": 1.0}, {"train_loss": 0.1, "loss": 0.1, "accuracy": 1.0}]
+    found = verdict(compared([0.8], [0.7]), history=history, best=2)
+    assert (found.remarks, found.suggestion) == ((), None)
+    history[1]["accuracy"] = 0.99
+    assert verdict(compared([0.8], [0.7]), history=history, best=2).remarks
+
+
 def test_a_validation_loss_far_above_the_training_loss_is_called_overfitting() -> None:
     history = [{"train_loss": 0.1, "loss": 0.4}, {"train_loss": 0.05, "loss": 0.5}]
     (remark,) = verdict(compared([0.8], [0.7]), history=history).remarks

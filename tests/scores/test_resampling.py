@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from seqkit.scores.resampling import interval, paired_p_value, resample
+from seqkit.scores.resampling import difference_interval, interval, paired_p_value, resample
 
 
 def accuracy(predictions, examples):
@@ -88,3 +88,12 @@ def test_p_values_of_models_that_are_alike_are_spread_evenly():
 
 def test_without_resamples_there_is_no_p_value():
     assert paired_p_value([(0.5, [])], [(0.6, [])]) is None
+
+
+def test_a_difference_is_taken_over_the_resamples_that_both_models_have():
+    # A score that is quicker to compute has more resamples; the draws are the same.
+    first, second = [float(n % 7) for n in range(500)], [float(n % 5) for n in range(200)]
+    expected = interval(np.subtract(first[:200], second).tolist(), 0.5)
+    assert difference_interval(first, second, 0.5) == expected
+    assert difference_interval(second, first, -0.5) == pytest.approx((-expected[1], -expected[0]))
+    assert difference_interval(first, [1.0], 0.5) is None and difference_interval([], second, 0.5) is None

@@ -1,4 +1,4 @@
-"""Dynamical systems: a step is a small stretch of time of a differential equation, or of a neuron's model.
+"""Dynamical systems: a step is a short interval of a differential equation, or of a model of a neuron.
 
-Their states oscillate, settle on one of two values, or change slowly, by design and not by what gates have learned.
+Their states oscillate, settle on one of two values, or change slowly, by design rather than by what gates have learned.
 """

@@ -8,7 +8,7 @@ from seqkit.cells.base import Cell, CellState, Parameters
 
 
 class AntisymmetricRNN(Cell):
-    """The antisymmetric network: a small step along a differential equation that neither explodes nor dies away.
+    """The antisymmetric network: a small step along a differential equation that neither explodes nor vanishes.
 
     With ``a = W_x x + b`` and ``M = W_h - W_hᵀ``::
 
@@ -34,7 +34,7 @@ class AntisymmetricRNN(Cell):
         >>> h
         tensor([[0.0005, 0.1008]])
 
-    Use: over long sequences, with few weights; the paper has sequences of pixels.
+    Use: for long sequences, with few weights; the paper has sequences of pixels.
 
     Source: Chang et al., "AntisymmetricRNN: a dynamical system view on recurrent neural networks", 2019
     (arXiv:1902.09689), equation 9.

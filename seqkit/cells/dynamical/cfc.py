@@ -14,7 +14,7 @@ _HEADS = ("f", "g", "s", "t")
 
 
 class CfC(Cell):
-    """The closed-form continuous-time network (CfC): a state that moves on by as much time as has passed.
+    """The closed-form continuous-time network (CfC): a state that evolves by as much time as has passed.
 
     With ``a = W_x x + U h + b`` and the time dt since the step before::
 

@@ -8,7 +8,7 @@ from seqkit.cells.base import Cell, CellState
 
 
 class CoRNN(Cell):
-    """Coupled oscillators: each unit swings and loses speed, and all units push each other.
+    """Coupled oscillators: each unit oscillates with damping, and all units push each other.
 
     With ``a = W_x x + b``::
 
@@ -36,7 +36,7 @@ class CoRNN(Cell):
         >>> positions
         [0.75, 0.44, 0.17, -0.0, -0.09, -0.11]
 
-    Use: for long signals that swing; gradients are bounded from both sides.
+    Use: for long signals that oscillate; gradients are bounded from both sides.
 
     Source: Rusch and Mishra, "Coupled oscillatory recurrent neural network (coRNN)", 2021 (arXiv:2010.00951).
     """

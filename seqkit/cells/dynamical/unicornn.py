@@ -9,7 +9,7 @@ from seqkit.cells.base import Cell, CellState
 
 
 class UnICORNN(Cell):
-    """Undamped independent controlled oscillators: each unit swings, and its input pushes it.
+    """Undamped independent controlled oscillators: each unit oscillates, and its input pushes it.
 
     With ``a = W_x x + b``::
 

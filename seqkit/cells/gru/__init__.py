@@ -1,4 +1,4 @@
-"""Gated units: gates say for each unit how much of its state to replace; the state is what the layer gives out.
+"""Gated units: gates say for each unit how much of its state to replace; the state is also the output.
 
 A gate that stays closed carries a value over hundreds of steps. With one state they have fewer weights than an LSTM.
 """

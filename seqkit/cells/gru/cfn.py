@@ -11,7 +11,7 @@ from seqkit.cells.base import Cell, CellState, sums
 
 
 class CFN(Cell):
-    """The chaos-free network: without input every state dies away, so that nothing unpredictable can build up.
+    """The chaos-free network: without input every state decays, so that nothing unpredictable can build up.
 
     With ``a = W_x x + b`` for each gate::
 

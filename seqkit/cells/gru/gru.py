@@ -18,8 +18,8 @@ class GRU(Cell):
     With ``a = W_x x + b`` for each gate::
 
         z, r = σ(a_z + U_z h), σ(a_r + U_r h)
-        n = tanh(a_n + r ⊙ (U_n h + c_n))     reset="after", the form of cuDNN, ONNX and torch
-        n = tanh(a_n + U_n (r ⊙ h))           reset="before", the form of the 2014 paper
+        n = tanh(a_n + r ⊙ (U_n h + c_n))     reset="after" (cuDNN, ONNX, torch)
+        n = tanh(a_n + U_n (r ⊙ h))           reset="before" (the 2014 paper)
         h' = (1 - z) ⊙ h + z ⊙ n
 
     ``z`` is the input gate and ``1 - z`` takes the place of a forget gate; torch's z is our 1 - z.

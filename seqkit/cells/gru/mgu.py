@@ -30,7 +30,7 @@ class MGU(Cell):
         >>> [MGU().step(torch.tensor([[f, 0.5]]), no_product, (h,)) for f in (-20.0, 20.0)]
         [(tensor([[0.9000]]),), (tensor([[0.4621]]),)]
 
-    Use: in place of a GRU where weights are dear.
+    Use: in place of a GRU where weights are expensive.
 
     Source: Zhou et al., "Minimal gated unit for recurrent neural networks", 2016 (arXiv:1603.09420).
     """

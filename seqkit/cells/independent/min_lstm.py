@@ -12,7 +12,7 @@ from seqkit.cells.base import Cell, CellState
 
 
 class MinLSTM(Cell):
-    """The minimal LSTM: input and forget gate look at the input alone and share out what they let through.
+    """The minimal LSTM: input and forget gate look at the input alone and divide what they let through between them.
 
     With ``a = W_x x + b`` for both gates and the candidate::
 

@@ -1,7 +1,7 @@
 """Long short-term memory: a memory c of its own beside the output h, written and read through gates.
 
 Sums, not products, carry the memory from step to step, so that gradients reach far back. `janet` keeps the gates, and
-gives the second state up.
+gives up the second state.
 """
 
 from seqkit.cells.lstm.lstm import LSTM

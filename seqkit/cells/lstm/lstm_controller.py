@@ -11,7 +11,7 @@ from seqkit.cells.base import Cell, CellState
 
 
 class ControllerLSTM(Cell):
-    """Long short-term memory with a controller: gates read a vector v of their own, not what is given out.
+    """Long short-term memory with a controller: gates read a vector v of their own, not the output.
 
     With ``a = W_x x + U v + b`` for each gate::
 

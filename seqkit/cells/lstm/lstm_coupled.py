@@ -12,7 +12,7 @@ from seqkit.cells.base import Cell, CellState, Saved, StepGradients
 
 
 class CoupledLSTM(Cell):
-    """Long short-term memory that forgets exactly as much as it takes in (CIFG): the forget gate is ``1 - i``.
+    """Long short-term memory that forgets exactly as much as it stores (CIFG): the forget gate is ``1 - i``.
 
     With ``a = W_x x + W_h h + b`` for each gate::
 

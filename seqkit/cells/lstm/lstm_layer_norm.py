@@ -15,7 +15,7 @@ EPSILON = 1e-5
 
 
 class LayerNormLSTM(Cell):
-    """Long short-term memory with layer normalisation: pre-activations and cell state have mean 0 and deviation 1.
+    """Long short-term memory with layer normalisation: pre-activations and cell state are standardised.
 
     With ``norm(v) = (v - mean v) / sqrt(var v + 1e-5)`` over all gates of all units together::
 

@@ -37,7 +37,7 @@ class MogrifierLSTM(Cell):
         >>> [round(each.item(), 4) for each in MogrifierLSTM().step(torch.ones(1, 1), torch.zeros(1, 13), state, **own)]
         [0.3119, 0.7311]
 
-    Use: for language models of small data, where an LSTM's reading of a word should hang on its context.
+    Use: for language models of small data, where an LSTM's reading of a word should depend on its context.
 
     Source: Melis, Kočiský and Blunsom, "Mogrifier LSTM", 2020 (arXiv:1909.01792).
     """

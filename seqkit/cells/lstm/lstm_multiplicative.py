@@ -32,7 +32,7 @@ class MultiplicativeLSTM(Cell):
         >>> MultiplicativeLSTM().operand(1, x, torch.tensor([[0.5]]), state)
         tensor([[1.5000]])
 
-    Use: for language models of letters and bytes, where the next transition hangs on the letter.
+    Use: for language models of letters and bytes, where the next transition depends on the letter.
 
     Source: Krause et al., "Multiplicative LSTM for sequence modelling", 2016 (arXiv:1609.07959).
     """

@@ -8,7 +8,7 @@ from seqkit.cells.base import Cell, CellState
 
 
 class OriginalLSTM(Cell):
-    """Long short-term memory of 1997: what has been taken in is never forgotten.
+    """Long short-term memory of 1997: what has been stored is never forgotten.
 
     With ``a = W_x x + W_h h + b`` for each gate::
 

@@ -29,7 +29,7 @@ class NASCell(Cell):
         >>> NASCell().step(torch.zeros(1, 8), torch.zeros(1, 8), (zero, zero))
         (tensor([[0.]]), tensor([[0.]]))
 
-    Use: for language models with twice the weights of an LSTM; a specimen of automatic design.
+    Use: for language models with twice the weights of an LSTM; an example of automatic design.
 
     Source: Zoph and Le, "Neural architecture search with reinforcement learning", 2017 (arXiv:1611.01578), appendix,
     and the authors' ``NASCell``.

@@ -29,7 +29,7 @@ class RAN(Cell):
         >>> RAN().step(torch.tensor([[20.0, 20.0, 3.0]]), torch.zeros(1, 2), (torch.zeros(1, 1), torch.ones(1, 1)))[1]
         tensor([[4.]])
 
-    Use: where the weight of each earlier input in a state is to be read off.
+    Use: where the weight of each earlier input in a state should be readable.
 
     Source: Lee, Levy and Zettlemoyer, "Recurrent additive networks", 2017 (arXiv:1705.07393).
     """

@@ -14,7 +14,7 @@ from seqkit.cells.base import Cell, CellState
 
 
 class SLSTM(Cell):
-    """Long short-term memory with exponential gates (sLSTM): a strong input overrules all that was there before.
+    """Long short-term memory with exponential gates (sLSTM): a strong input overrides all that was stored before.
 
     With ``a = W_x x + W_h h + b`` for each gate::
 

@@ -10,7 +10,7 @@ from seqkit.cells.base import Cell, CellState
 
 
 class IntersectionRNN(Cell):
-    """The intersection network (+RNN): what goes on to the next layer and to the next step have a gate each.
+    """The intersection network (+RNN): the output to the next layer and the state for the next step have a gate each.
 
     With ``a = W_x x + U s + b`` for all but the last, and ``a_d = W_d x + b_d``::
 

@@ -31,7 +31,7 @@ class MinimalRNN(Cell):
         tensor([[0.]])
         tensor([[0.9999]])
 
-    Use: where states are to stay in the space that inputs are mapped to, so that they can be read.
+    Use: where states should remain in the space that inputs are mapped to, so that they can be read.
 
     Source: Chen, "MinimalRNN: toward more interpretable and trainable recurrent neural networks", 2017
     (arXiv:1711.06788).

@@ -72,7 +72,7 @@ def read_frame_table(
     group, rows, labels = "", list[list[float]](), list[tuple[SourceLocation, str]]()
     for location, values in records:
         group = _same_group(group, values.get(group_column or "", "").strip(), location)
-        rows.append([_number(values[name], name, location) for name in names])
+        rows.append([_number(values[name], name, location, layout) for name in names])
         if len(columns) > 1:
             labels.append((location, "|".join(marked_columns(values, columns, location))))
         elif labelled:
@@ -149,7 +149,8 @@ def _what_is_lacking(names: Sequence[str], columns: Sequence[str], labelled: boo
     what = f"feature {shown(names[0])} is" if len(names) == 1 else f"features {listed([*map(shown, names)])} are"
     who = "other sequences have" if labelled else "the model reads"
     them = "the column" if len(names) == 1 else "the columns"
-    return f"{what} missing, which {who} (the columns here are {listed(columns) or 'none'}); add {them}"
+    there = listed(columns) or "none"
+    return f"{what} missing, which {who} (the columns here are {there}); add {them}, or name all columns with --columns"
 
 
 def _features_among(
@@ -179,8 +180,10 @@ def _listed(columns: Sequence[str], wanted: str | None, header: SourceLocation, 
     return names
 
 
-def _number(text: str, column: str, location: SourceLocation) -> float:
+def _number(text: str, column: str, location: SourceLocation, layout: Layout | None) -> float:
     try:
         return parse_number(text)
     except DataError as error:
-        raise DataError(f"column {shown(column)}: {error}", location) from None
+        # Of the first file: with a layout it is settled which columns are features.
+        other = "" if layout else f"; if the column is no feature, leave it out: --ignore-columns {shown(column)}"
+        raise DataError(f"column {shown(column)}: {error}{other}", location) from None

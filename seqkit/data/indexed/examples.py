@@ -37,7 +37,7 @@ class IndexedExamples(StoredExamples[T]):
         seed: int,
     ) -> None:
         self._held, self._rows, self._keeps = np.array(held, np.int64), rows, keeps
-        # Before the example of that number, so many rows are held out.
+        # Before the example of that number, this many rows are held out.
         self._passed = self._held - np.arange(len(self._held))
         numbers = [row - int(np.searchsorted(self._held, row)) for row in firsts]
         super().__init__(fingerprint, (len(self), "examples"), numbers, sample_bytes, seed)

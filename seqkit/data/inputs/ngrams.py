@@ -151,7 +151,7 @@ def _letters(token: str, longest: int) -> tuple[tuple[str, ...], ...]:
 
 
 def _most_frequent(rows: dict[tuple[str, ...], list[int]], most: int) -> dict[tuple[str, ...], list[int]]:
-    """The rows above the smallest count that leaves no more than so many."""
+    """The rows above the smallest count that leaves no more than this many."""
     least = 1
     while len(rows) > most:
         rows = {gram: row for gram, row in rows.items() if sum(row) > least}

@@ -43,7 +43,7 @@ class Side:
     def learn(
         cls, tokenizer: str, texts: Sequence[str], max_symbols: int, min_count: int, slots: int, normal_form: str
     ) -> Side:
-        """A tokenizer of that name and a vocabulary of these texts, in which so many placeholders are slots."""
+        """A tokenizer of that name and a vocabulary of these texts, in which this many placeholders are slots."""
         tokens = learn_tokenizer(tokenizer, texts, max_symbols, normal_form)
         specials = (PAD, UNK, START, END, *map(slot, range(slots)))
         return cls(tokens, Vocabulary.build(map(tokens.split, texts), min_count, max_symbols, specials))

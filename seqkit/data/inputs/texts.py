@@ -30,7 +30,7 @@ class TextReader:
     Args:
         tokens: splits a text.
         vocabulary: the tokens that have a number of their own.
-        max_tokens: a longer text is cut after so many.
+        max_tokens: a longer text is truncated to this many.
         ngrams: counts of n-grams, for a head that has a prior of them.
         texts: how many make an input: 1, or 2 that are read by one encoder.
     """

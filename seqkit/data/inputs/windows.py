@@ -14,9 +14,9 @@ import numpy as np
 STEPS = 1024
 """Tokens of a row that are read at a time: memory does not grow with the text"""
 _STRETCHES = 16
-"""A long text is read as so many stretches side by side, each a row..."""
+"""A long text is read as this many stretches side by side, each a row..."""
 _LEAD = 256
-"""... which first reads so many tokens of the stretch before, so that none begins without a context."""
+"""... which first reads this many tokens of the stretch before, so that none begins without a context."""
 
 
 class Row(NamedTuple):
@@ -40,7 +40,7 @@ class Window(NamedTuple):
 
 
 def rows_of(sizes: Sequence[int]) -> list[Row]:
-    """The rows of texts of so many tokens: one for each, 16 for one of more than 16 · 1024 tokens."""
+    """The rows of texts of this many tokens: one for each, 16 for one of more than 16 · 1024 tokens."""
     return [row for text, size in enumerate(sizes) for row in _rows(text, size)]
 
 

@@ -52,7 +52,7 @@ class WordFeatures:
 
     @classmethod
     def learn(cls, sentences: Iterable[Sequence[str]], labels: int) -> WordFeatures:
-        """Of sentences as words: what is seen twice, and no more of it than there may be weights for so many labels."""
+        """Of sentences as words: what is seen twice, as much of it as there may be weights for this many labels."""
         counts, placed = Counter[str](), Counter[tuple[int, str]]()
         for words in sentences:
             placed.update(_placed(words))

@@ -33,7 +33,7 @@ _BLOCK = 400_000
 _LONGEST = 100
 """Source symbols of a pair that is aligned, at most"""
 _FIRST = {0: 0.3, 1: 1.0}
-"""What a graphone of so many target symbols weighs at first; ..."""
+"""What a graphone of this many target symbols weighs at first; ..."""
 _FIRST_WIDE = 0.1
 """... and one of more"""
 
@@ -92,7 +92,7 @@ class Aligner:
         return np.where(self._keys < 0, 0.0, weights[widths])
 
     def _places(self, source: int, target: int) -> int:
-        """How many graphones a pair of so many symbols could have, at each symbol and before each target symbol."""
+        """How many graphones a pair of this many symbols could have, at each symbol and before each target symbol."""
         return source * (target + 1) * (self.widest + 1)
 
     def _blocks(self, pairs: Sequence[SymbolPair]) -> Iterator[_Block]:
@@ -115,7 +115,7 @@ class _Block:
     Args:
         rows: their numbers.
         keys: the graphone of each place (P, S, T + 1, W): of a source symbol, from how many target symbols before it,
-            and how many of its own; -1 where there are not so many.
+            and how many of its own; -1 where there are not this many.
         lengths: target symbols (P).
     """
 
@@ -182,7 +182,7 @@ class _Block:
         return widths
 
     def _forward(self, probabilities: Floats) -> Floats:
-        """The sum over all alignments of the first source symbols to so many target symbols (P, S + 1, T + 1)."""
+        """The sum over all alignments of the first source symbols to this many target symbols (P, S + 1, T + 1)."""
         pairs, length, columns, widths = probabilities.shape
         sums = np.zeros((pairs, length + 1, columns))
         sums[:, 0, 0] = 1.0

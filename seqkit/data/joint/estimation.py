@@ -31,7 +31,7 @@ class _Order(NamedTuple):
 
 
 def learn_joint_ngrams(pairs: Sequence[SymbolPair], order: int) -> JointNgrams | None:
-    """The joint n-grams of pairs of symbols, up to so many graphones long; None if no pair can be aligned.
+    """The joint n-grams of pairs of symbols, up to this many graphones long; None if no pair can be aligned.
 
     Probabilities are ``p(g | h) = max(0, c(h g) - D) / c(h) + rest(h) p(g | h without its first)``, with discounts D
     for counts of 1, 2 and more, and counts of shorter n-grams by how many different graphones come before them.

@@ -70,7 +70,7 @@ def _read_pictures(places: Mapping[str, Path], size: int, color: bool | None, no
     if color is not None:
         return pictures
     if any(map(has_color, pictures)):
-        notes.append("the pictures are in colour and are read so; --color false reads them in grey")
+        notes.append("the pictures are read in colour; --color false reads them in grey")
         return pictures
     return [read_picture(place, size, False, name) for name, place in places.items()]
 

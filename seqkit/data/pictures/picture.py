@@ -78,7 +78,7 @@ def _opened(source: Path | BytesIO, what: str, size: int, color: bool, name: str
     image_module = pillow("Image")
     try:
         with warnings.catch_warnings():
-            # pillow warns of pictures with so many pixels that they may be an attack; such a file is refused.
+            # pillow warns of pictures with this many pixels that they may be an attack; such a file is refused.
             warnings.simplefilter("error", image_module.DecompressionBombWarning)
             with image_module.open(source, formats=_FORMATS) as image:
                 if image.width * image.height > _MOST_PIXELS:

@@ -57,8 +57,8 @@ def _choose(columns: Sequence[str], wanted: str | None, kind: str, location: Sou
         if name in lower:
             return lower[name]
     raise UsageError(
-        f"{location}: cannot tell which column holds the {kind} (the columns are {listed(columns)}); the first line "
-        f"must name the columns (else --columns does), --{kind}-column says which"
+        f"{location}: cannot tell which column holds the {kind} (the columns are {listed(columns)}); name it with "
+        f"--{kind}-column, or all columns with --columns if the first line has no names"
     )
 
 

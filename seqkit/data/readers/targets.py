@@ -42,7 +42,7 @@ def target_in(
         is_json = FORMATS.get(format_ending(path)) in ("jsonl", "json", *COLUMNAR)
         found, why = _single(records, choose_column(columns, label_column, "label", header), is_json)
     if found != LABEL:
-        notes.append(f"{why}; --target says otherwise")
+        notes.append(f"{why}; choose otherwise with --target")
     return found
 
 

@@ -53,7 +53,7 @@ def glyphs(scripts: Sequence[str], faces: Sequence[str], sizes: Sequence[int]) -
         UsageError: for unknown scripts and faces, sizes that do not fit, and missing packages.
     """
     if not sizes or not all(8 <= size <= 24 for size in sizes):
-        raise UsageError(f"sizes of glyphs must lie from 8 to 24, not {', '.join(map(str, sizes)) or 'nothing'}")
+        raise UsageError(f"sizes of glyphs must be from 8 to 24, not {', '.join(map(str, sizes)) or 'nothing'}")
     letters = letters_of(scripts)
     paths = {face: font_file(face) for face in faces}
     return [drawn for face in faces for size in sizes for drawn in _draw_all(paths[face], face, size, letters)]

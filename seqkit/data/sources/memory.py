@@ -1,4 +1,4 @@
-"""Problems that show what a cell remembers: sequences drawn at random, with what is to be answered and where.
+"""Problems that show what a cell remembers: random sequences, with what is to be answered and where.
 
 L words of a sequence. The word ``?`` asks for an answer; a sequence without one asks at every word.
 """
@@ -31,7 +31,7 @@ Drawn = tuple[list[str], list[str]]
 
 
 class Problem(NamedTuple):
-    """How a sequence of L words is drawn, and what it is about."""
+    """How a sequence of L words is generated, and what it is about."""
 
     draw: Callable[[random.Random, int], Drawn]
     summary: str
@@ -90,7 +90,7 @@ def _brackets(generator: random.Random, length: int) -> Drawn:
 
 
 def _s3(generator: random.Random, length: int) -> Drawn:
-    """The word problem of the symmetric group S3: how three things lie after so many swaps and rotations."""
+    """The word problem of the symmetric group S3: the order of three things after some swaps and rotations."""
     words, things, tags = generator.choices([*_ARRANGEMENTS], k=length), (0, 1, 2), []
     for word in words:
         things = tuple(things[place] for place in _ARRANGEMENTS[word])  # type: ignore[assignment]

@@ -162,8 +162,8 @@ def _check_lengths(sentences: Sequence[Sentence], source: TaggedSource) -> None:
         return
     if len(sentences) == 1 and len(longest.words) > _LONG:
         raise about_file(
-            f"no blank line ends a sentence, so that all {len(longest.words):,} words are one; put a blank line after "
-            "each sentence, or name the column that tells sentences with --sentence-column",
+            f"no blank line ends a sentence, so that all {len(longest.words):,} words form one sentence; put a blank "
+            "line after each sentence, or name the column that numbers sentences with --sentence-column",
             longest.location,
         )
     if len(longest.words) > 5 * _LONG:

@@ -29,7 +29,7 @@ _CALLS = """
 static $name_state state;               large: sizeof state; nothing in it is kept between calls
 $name_predict(&state, words, count, labels, sure);
 
-words: count texts in UTF-8, $NAME_WORDS at most, as they stand in the sentence; labels: the number of each one's label
+words: count texts in UTF-8, $NAME_WORDS at most, as they are in the sentence; labels: the number of each one's label
 in $name_labels; sure: the probability of each label. Returns 0, or -1 for more words than that{none}.
 """
 

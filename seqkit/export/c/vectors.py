@@ -20,7 +20,7 @@ _CALLS = """
 int label = $name_predict(vector, probabilities);
 
 vector: $NAME_NUMBERS numbers, in the order of the columns of training, which $name_numbers names.
-probabilities: $NAME_LABELS numbers, those of $name_labels. Returns the number of the likeliest.
+probabilities: $NAME_LABELS numbers, those of $name_labels. Returns the number of the most likely.
 """
 _ACTIVATIONS = {
     nn.ReLU: "fmaxf(h[k], 0.0f)",

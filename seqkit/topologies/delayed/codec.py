@@ -82,7 +82,7 @@ class PairCodec(PairReader, Codec[Pair, PairItem, PairBatch]):
             min_count: a token seen less often is unknown.
             joint: whether both sides share one tokenizer and vocabulary.
             normal_form: of Unicode, of both sides, see :mod:`seqkit.data.normal_forms`.
-            memory: the pairs are kept, to be looked up, if there are at most so many.
+            memory: the pairs are kept, to be looked up, if there are at most this many.
             joint_ngrams: the longest n-gram of aligned symbols that is counted; 0: none is.
 
         Raises:

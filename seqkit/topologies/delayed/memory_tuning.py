@@ -73,7 +73,7 @@ def tune_gate(
 
 
 def deviation(gain: Callable[[Sequence[int]], float], size: int) -> float:
-    """The standard deviation of a gain over resamples of so many examples; the draws are always the same."""
+    """The standard deviation of a gain over resamples of this many examples; the draws are always the same."""
     generator = np.random.default_rng(0)
     return float(np.std([gain(generator.integers(size, size=size).tolist()) for _ in range(_DRAWS)]))
 

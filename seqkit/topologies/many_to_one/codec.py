@@ -31,7 +31,7 @@ class TextCodec(TextInputs):
         tokens: splits a text.
         vocabulary: the tokens that have a number of their own.
         labels: those of the training split, in the order of the head's outputs.
-        max_tokens: a longer text is cut after so many.
+        max_tokens: a longer text is truncated to this many.
         class_weights: of the labels in the loss; None: all are 1.
         ngrams: counts of n-grams by label, for a head that has a prior of them.
         texts: how many make an input: 1, or 2 that are read by one encoder.

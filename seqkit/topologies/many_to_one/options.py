@@ -57,7 +57,7 @@ class ManyToOneOptions(
     epochs: int = from_data(8)
     patience: int = from_data(3)
     schedule: str = "constant"
-    max_tokens: int = option(400, "longer texts are cut after this many tokens", minimum=1)
+    max_tokens: int = option(400, "longer texts are truncated to this many tokens", minimum=1)
     embedding_size: int = option(128, "size of token vectors", minimum=1, tune=sizes_without_vectors)
     hidden_size: int = option(128, "units of a cell, in each direction", minimum=1, tune="64,96,128,192,256")
     bidirectional: bool = option(True, "also read each text backward")

@@ -55,7 +55,7 @@ class Target(ABC, Generic[E, P, K, H]):
 
     @abstractmethod
     def check(self, examples: Sequence[E], splits: int) -> None:
-        """Raises :class:`DataError` for examples that cannot be divided into so many splits and learned from."""
+        """Raises :class:`DataError` for examples that cannot be divided into this many splits and learned from."""
 
     @abstractmethod
     def check_known(self, examples: Sequence[E], codec: K) -> None:

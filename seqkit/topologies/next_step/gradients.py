@@ -21,7 +21,7 @@ from seqkit.training import StreamBatches
 _TOKENS = 100_000
 """20,000 tokens gave 2.038 bits a character on a million characters of verse, 100,000 gave 2.036, 400,000 2.035."""
 _BYTES = 10 * _TOKENS
-"""Enough for so many tokens: a word of English takes six bytes, a character four at most."""
+"""Enough for this many tokens: a word of English takes six bytes, a character four at most."""
 _STREAMS = 16
 """Stretches that are read side by side, which took a seventh of the time for each token."""
 

@@ -128,7 +128,7 @@ class OneToMany(Task[C, Captioned, Caption, CaptionCodec, CaptionHead]):
         if config.weights:
             head.encoder.load(Path(config.weights))
         else:
-            notes.append(f"no --weights: the convolutions of {config.backbone} are random, and stay so")
+            notes.append(f"no --weights: the convolutions of {config.backbone} are random and are not trained")
 
     def unit(self, config: C) -> str:
         """Tokens by the name of the tokenizer."""

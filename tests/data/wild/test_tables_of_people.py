@@ -492,7 +492,7 @@ def test_running_text_that_is_none_is_named(found, content, message):
 def test_a_table_read_as_running_text_is_noted(found):
     reading = found("charlm", "a.csv", table(ROWS * 30))
     (note,) = reading.notes
-    assert note.startswith("a.csv is a table, and all of it is read as text, names of columns and labels, too")
+    assert note.startswith("a.csv is a table, and all of it is read as text, including column names and labels")
     assert reading.report.facts["files"][0]["format"] == "lines", "doctor takes a column for the input that is none"
 
 

@@ -240,7 +240,7 @@ def test_sentences_may_have_more_columns_than_others(wild):
         ("Ada\nLovelace\n\nsaw\n", "a.conll:1: one column only; a line is a word and its tag"),
         (
             "".join(f"w{n} O\n" for n in range(300)),
-            "a.conll:1: no blank line ends a sentence, so that all 300 words are one",
+            "a.conll:1: no blank line ends a sentence, so that all 300 words form one sentence",
         ),
         ("\n".join(f"{n}\tword{n % 7}" for n in range(1, 30)), "a.conll:1: one column of words and none of tags"),
         ("", "a.conll:1: there is no sentence with words"),

@@ -26,7 +26,7 @@ from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.texts import TextInputs, learn_texts, load_texts
 
 _MOST_LABELS = 100
-"""N-grams are counted for so many labels at most: the table of counts has a column for each."""
+"""N-grams are counted for this many labels at most: the table of counts has a column for each."""
 
 
 class LabelSetCodec(TextInputs):

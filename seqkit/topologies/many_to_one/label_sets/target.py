@@ -142,7 +142,7 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
         return {"thresholds": {"values": dict(zip(head.labels, tuned.values.tolist(), strict=True)), **scores}}
 
     def score(self, predictions: Sequence[LabelSet], examples: Sequence[LabelSetExample]) -> dict[str, float]:
-        """F1 over all labels at once, the mean F1 of labels, and the fraction of the sets that are correct."""
+        """F1 over all labels at once, the average F1 of labels, and the fraction of the sets that are correct."""
         counts = self.score_counts(predictions, examples)
         return counts.score(counts.rows.sum(0))
 

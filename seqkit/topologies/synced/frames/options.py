@@ -37,7 +37,7 @@ class FrameOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, SplitOp
     )
     feature_columns: str | None = option(
         None,
-        "tables: columns that are features, separated by commas (default: all numbers but the time)",
+        "tables: columns that are features, separated by commas (default: all but labels, group and time)",
         reads=True,
     )
     ignore_columns: str | None = option(None, "tables: columns that are not features, separated by commas", reads=True)

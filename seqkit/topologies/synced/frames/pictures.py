@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 
+import numpy as np
+
 from seqkit.answers.steps import Framed
 from seqkit.data.frames import LabelledClip, table_of
 from seqkit.drawing.strips import Strip, strip_picture
@@ -34,6 +36,17 @@ def frame_pictures(
 
 
 def _strip(example: LabelledClip, prediction: Framed) -> Strip:
-    """The beginning of a sequence."""
+    """The beginning of a sequence; features with names, which have units of their own, each in its own range."""
     truth, predicted = example.labels[:_LONGEST], prediction.labels[:_LONGEST]
-    return Strip(example.clip.name, truth, predicted, example.clip.features[:_LONGEST])
+    features = example.clip.features[:_LONGEST]
+    return Strip(example.clip.name, truth, predicted, in_range(features) if example.clip.layout.names else features)
+
+
+def in_range(features: np.ndarray) -> np.ndarray:
+    """Features (T, F), each from 0 to 1; one that does not change is 0, and NaN stays NaN."""
+    missing = np.isnan(features)
+    low = np.where(missing, np.inf, features).min(0, initial=np.inf)
+    high = np.where(missing, -np.inf, features).max(0, initial=-np.inf)
+    changes = high > low
+    scaled: np.ndarray = (features - np.where(changes, low, 0.0)) / np.where(changes, high - low, np.inf)
+    return scaled
