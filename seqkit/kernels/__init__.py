@@ -50,6 +50,7 @@ __all__ = [
     "kernel_name",
     "ready",
     "runs_as_written",
+    "traced",
     "transformed",
 ]
 
@@ -129,8 +130,13 @@ def transformed() -> bool:
 
 
 def runs_as_written() -> bool:
-    """Whether operators run as they are called: nothing is compiled, transformed, or differentiated forward."""
-    return not (torch.compiler.is_compiling() or transformed())
+    """Whether operators run as they are called: nothing is compiled, traced, transformed or differentiated forward."""
+    return not (torch.compiler.is_compiling() or transformed() or torch._C._get_tracing_state() is not None)
+
+
+def traced() -> bool:
+    """Whether ``torch.jit.trace`` records what is called."""
+    return not torch.compiler.is_compiling() and torch._C._get_tracing_state() is not None
 
 
 def _kind(x: Tensor) -> str:
