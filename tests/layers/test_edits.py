@@ -231,7 +231,8 @@ def test_hooks_of_layers_directions_and_weights_are_called():
 
 
 @pytest.mark.parametrize(
-    "edit", [lambda l: setattr(l, "cell", RNN("relu")), lambda l: setattr(l.cell, "nonlinearity", "relu")]
+    "edit",
+    [lambda layer: setattr(layer, "cell", RNN("relu")), lambda layer: setattr(layer.cell, "nonlinearity", "relu")],
 )
 def test_a_layer_runs_the_cell_that_it_has_now(edit):
     layer = layer_of("rnn")
