@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from seqkit.kernels import transformed
+from seqkit.kernels.base import stands_for_several
 
 
 class Form(Protocol):
@@ -168,8 +168,7 @@ class _Scatter(torch.autograd.Function):
     @staticmethod
     def forward(data: Tensor, rows: Tensor, count: int) -> Tensor:
         zeros = data.new_zeros(count, data.shape[1])
-        # In place, except where several are mapped at once, for which these zeros are not enough.
-        return zeros.index_copy(0, rows, data) if transformed() else zeros.index_copy_(0, rows, data)
+        return zeros.index_copy(0, rows, data) if stands_for_several(data) else zeros.index_copy_(0, rows, data)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

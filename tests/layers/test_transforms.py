@@ -132,10 +132,11 @@ def test_a_transform_that_is_compiled_gives_what_it_gives_by_itself(name, frozen
     assert found.abs().sum() > 0
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_gradients_of_several_outputs_at_once_are_those_of_each(cell):
+@pytest.mark.parametrize("kernel", ["auto", "reference"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "lstm-peephole"])
+def test_gradients_of_several_outputs_at_once_are_those_of_each(cell, kernel):
     torch.manual_seed(0)
-    layer, x = Recurrent(cell, 8, 5), X.clone().requires_grad_()
+    layer, x = Recurrent(cell, 8, 5, kernel=kernel), X.clone().requires_grad_()
     out = layer(x, LENGTHS)[0]
     of_outputs, wanted = torch.randn(4, *out.shape), [x, *layer.parameters()]
     found = torch.autograd.grad(out, wanted, of_outputs, is_grads_batched=True, retain_graph=True)
