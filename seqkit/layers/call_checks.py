@@ -56,7 +56,12 @@ def check_weights(given: Weights, cell: Cell, inputs: int, hidden: int, number: 
 
 def _check_one_kind(given: Weights, number: int) -> None:
     main = given.weight_h
-    named = {"weight_x": given.weight_x, "bias": given.bias, "bias_h": given.bias_h, **given.own}
+    named: dict[str, Tensor | None] = {
+        "weight_x": given.weight_x,
+        "bias": given.bias,
+        "bias_h": given.bias_h,
+        **given.own,
+    }
     for name, tensor in named.items():
         if tensor is not None and (tensor.dtype != main.dtype or tensor.device != main.device):
             actual, needed = (f"{t.dtype} on {t.device}".removeprefix("torch.") for t in (tensor, main))

@@ -506,6 +506,22 @@ def test_autocast_on_the_cpu_leaves_the_layer_in_its_own_dtype(cell):
         layer(X.bfloat16())
 
 
+@pytest.mark.parametrize("grad", [False, True])
+def test_weights_that_are_computed_are_not_rounded_by_autocast(grad):
+    layer = layer_of()
+    parametrizations.orthogonal(layer.layers[0][0], "weight_h", orthogonal_map="householder")
+    nn.utils.parametrize.register_parametrization(layer.layers[0][0], "weight_x", _Product())
+    with torch.set_grad_enabled(grad):
+        expected = layer(X)[0]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.testing.assert_close(layer(X)[0], expected)
+
+
+class _Product(nn.Module):
+    def forward(self, weight):
+        return weight @ torch.eye(weight.shape[1])
+
+
 def test_reset_parameters_draws_everything_anew():
     layer = layer_of("lstm-peephole")
     trained = {name: value.clone() for name, value in layer.state_dict().items()}
