@@ -50,6 +50,7 @@ __all__ = [
     "kernel_name",
     "ready",
     "runs_as_written",
+    "traced",
     "transformed",
 ]
 
@@ -123,17 +124,19 @@ def _compile(cell: Cell, build_it: bool) -> None:
 
 
 def transformed() -> bool:
-    """Whether a transform of ``torch.func`` or forward-mode differentiation is under way."""
-    return not (torch.compiler.is_compiling() or _runs_directly())
+    """Whether a transform of ``torch.func`` or forward-mode differentiation is under way, compiled or not."""
+    # Of the functions that say so this is the one whose answer torch.compile knows while it traces.
+    return torch._C._functorch.get_dynamic_layer_stack_depth() > 0 or forward_ad._current_level >= 0
 
 
 def runs_as_written() -> bool:
-    """Whether operators run as they are called: nothing is compiled, transformed, or differentiated forward."""
-    return not torch.compiler.is_compiling() and _runs_directly()
+    """Whether operators run as they are called: nothing is compiled, traced, transformed or differentiated forward."""
+    return not (torch.compiler.is_compiling() or transformed() or torch._C._get_tracing_state() is not None)
 
 
-def _runs_directly() -> bool:
-    return torch._C._functorch.peek_interpreter_stack() is None and forward_ad._current_level < 0
+def traced() -> bool:
+    """Whether ``torch.jit.trace`` records what is called."""
+    return not torch.compiler.is_compiling() and torch._C._get_tracing_state() is not None
 
 
 def _kind(x: Tensor) -> str:

@@ -74,6 +74,12 @@ class Kernel(ABC):
         """What :meth:`run` returns, for x (B, T, I)."""
 
 
+def stands_for_several(tensor: Tensor) -> bool:
+    """Whether it is mapped by ``vmap``, as gradients of several outputs at once are, and takes no writing in place."""
+    of_functorch = torch._C._functorch.is_batchedtensor(tensor)
+    return of_functorch or torch._C._functorch.is_legacy_batchedtensor(tensor)
+
+
 class DirectionKernel(Kernel):
     """A kernel that knows one direction only: the second reads, and gives back, reversed sequences."""
 

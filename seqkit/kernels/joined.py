@@ -46,7 +46,7 @@ class Joined:
 
     def is_still(self, cell: Cell, tensors: list[Tensor]) -> bool:
         """Whether the parameters are the same ones, and where they were."""
-        if cell is not self.cell or len(tensors) != len(self.tensors):
+        if cell is not self.cell or _mode(cell) != self._mode or len(tensors) != len(self.tensors):
             return False
         return all(map(is_, tensors, self.tensors)) and _places(tensors) == self._places
 

@@ -59,12 +59,13 @@ def weights_of(cell: Cell, layer: Layer, units: int) -> list[Weights]:
 
 def _direction(cell: Cell, layer: Layer, units: int) -> Weights:
     def unpad_gates(tensor: Tensor) -> Tensor:
-        by_gate: Tensor = tensor.unflatten(0, (len(cell.gate_names), -1))
-        return by_gate[:, :units].flatten(0, 1)
+        # By shapes alone: vmap, which takes gradients of several outputs at once, knows no other way.
+        by_gate = tensor.reshape(len(cell.gate_names), -1, *tensor.shape[1:])
+        return by_gate[:, :units].reshape(-1, *tensor.shape[1:])
 
     own = layer.own[:, :units]
     start = len(cell.recurrent_bias)
-    bias_h = own[:start].flatten() if start else None
+    bias_h = own[:start].reshape(-1) if start else None
     parameters = {}
     for name, value in cell.own_parameters(units).items():
         rows = value.numel() // units

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from seqkit.cells import Cell
 from seqkit.kernels.base import Kernel, Weights
 from seqkit.kernels.layout import layer_of
 from seqkit.kernels.operators import operator
@@ -109,8 +110,9 @@ class PackedStack:
 
     def __init__(self) -> None:
         self.hold = Hold()
-        self.kernel_for: dict[tuple[Any, ...], tuple[Kernel, Any]] = {}
-        """The kernel for each choice of kernel, precision, dtype and device, with the cell in short"""
+        self.kernel_for: dict[tuple[Any, ...], tuple[Kernel, Any, Cell, dict[str, Any]]] = {}
+        """For each choice of kernel, precision, dtype and device: the kernel, the cell in short, the cell and its
+        options"""
         self._layers: list[PackedWeights] = []
         self._joined = PackedWeights(self.hold)
 

@@ -99,7 +99,7 @@ def _weight_gradient(cell: Cell, grad_r: Tensor, operands: Tensor) -> Tensor:
     """Of weight_h (R·H, H), from the gradients of recurrent parts (B, T, R·H) and what was multiplied (P, B, T, H)."""
     hidden = operands.shape[3]
     ends = [hidden * end for end in itertools.accumulate(map(len, cell.stages), initial=0)]
-    parts = [grad_r[..., begin:end].flatten(0, 1) for begin, end in itertools.pairwise(ends)]
+    parts = [grad_r[..., begin:end].reshape(-1, end - begin) for begin, end in itertools.pairwise(ends)]
     if not parts:
         return grad_r.new_zeros(0, hidden)
     # Where the first product multiplies something else than h, there is an operand more: h, before all others.

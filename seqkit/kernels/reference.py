@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from seqkit.cells import Cell, CellState, Saved
-from seqkit.kernels.base import DirectionKernel, Weights
+from seqkit.kernels.base import DirectionKernel, Weights, stands_for_several
 from seqkit.lengths import sequence_mask
 
 
@@ -139,7 +139,8 @@ class _ByHand(torch.autograd.Function):
     def backward(ctx: Any, grad_out: Tensor, *grad_final: Tensor) -> tuple[Tensor | None, ...]:
         kept = 1 + len(ctx.cell.state_names)
         (parts, *states), tensors = ctx.saved_tensors[:kept], ctx.saved_tensors[kept:]
-        if torch.is_grad_enabled():
+        # Gradients of several outputs at once cannot be written in place, as those by hand are.
+        if torch.is_grad_enabled() or any(map(stands_for_several, (grad_out, *grad_final))):
             grads = _differentiable_gradients(ctx, tensors, (grad_out, *grad_final))
         else:
             grads = _gradients(ctx.cell, _loop_of(ctx, tensors), parts, states, grad_out, grad_final)
@@ -158,8 +159,9 @@ def _differentiable_gradients(
     ctx: Any, tensors: tuple[Tensor | None, ...], grads: tuple[Tensor, ...]
 ) -> list[Tensor | None]:
     """For a second derivative: the same gradients, by autograd through ``step``, so that they have a graph."""
-    out, final = _unroll(ctx.cell, _loop_of(ctx, tensors))
-    return gradients_with_graph((out, *final), grads, tensors)
+    with torch.enable_grad():
+        out, final = _unroll(ctx.cell, _loop_of(ctx, tensors))
+        return gradients_with_graph((out, *final), grads, tensors)
 
 
 def gradients_with_graph(

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
 from seqkit.cells import Cell
 from seqkit.errors import UsageError
-from seqkit.kernels import Weights, transformed
+from seqkit.kernels import Weights, traced, transformed
 
 Lengths = Tensor | Sequence[int]
 
@@ -24,6 +24,9 @@ def check_sizes(**sizes: int) -> None:
 
 def check_kinds(x: object, state: object) -> None:
     """Raises :class:`UsageError` for an input that is not a tensor, and for a state that is not a mapping."""
+    if isinstance(x, fx.Proxy) or traced():
+        tool = "torch.fx" if isinstance(x, fx.Proxy) else "torch.jit.trace"
+        raise UsageError(f"{tool} cannot record a recurrent layer, whose loop depends on the input; use torch.export")
     if not isinstance(x, Tensor):
         raise UsageError(f"input must be a tensor, not {type(x).__name__}; torch.as_tensor converts it")
     if x.is_nested or x.layout is not torch.strided:
@@ -42,12 +45,27 @@ def check_weights(given: Weights, cell: Cell, inputs: int, hidden: int, number: 
             f"the weights in layers[{number}] are {tuple(given.weight_x.shape)} and {tuple(given.weight_h.shape)}, but "
             f"this layer needs {needed_x} and {needed_h}"
         )
+    _check_one_kind(given, number)
     inner = len(cell.recurrent_bias) * hidden
     for name, bias, size in (("bias", given.bias, rows), ("bias_h", given.bias_h, inner)):
         shape, needed = None if bias is None else tuple(bias.shape), (size,) if size else None
         if shape != needed:
             actual = "missing" if shape is None else shape
             raise UsageError(f"{name} in layers[{number}] is {actual}, but this layer needs {needed or 'none'}")
+
+
+def _check_one_kind(given: Weights, number: int) -> None:
+    main = given.weight_h
+    named: dict[str, Tensor | None] = {
+        "weight_x": given.weight_x,
+        "bias": given.bias,
+        "bias_h": given.bias_h,
+        **given.own,
+    }
+    for name, tensor in named.items():
+        if tensor is not None and (tensor.dtype != main.dtype or tensor.device != main.device):
+            actual, needed = (f"{t.dtype} on {t.device}".removeprefix("torch.") for t in (tensor, main))
+            raise UsageError(f"{name} in layers[{number}] is {actual}, but weight_h is {needed}; convert one of them")
 
 
 def check_state(state: Mapping[str, Tensor] | None, names: Sequence[str], shape: tuple[int, int, int]) -> None:
@@ -61,6 +79,8 @@ def check_state(state: Mapping[str, Tensor] | None, names: Sequence[str], shape:
             raise UsageError(f"state '{name}' must be a tensor {shape}, not {actual}")
         if tensor.shape != shape:
             raise UsageError(f"state '{name}' must be {shape}, not {tuple(tensor.shape)}")
+        if tensor.layout is not torch.strided:
+            raise UsageError(f"state '{name}' must be a dense tensor; to_dense() makes one")
 
 
 def check_fit(x: Tensor, state: Mapping[str, Tensor] | None, weight: Tensor) -> None:
@@ -94,11 +114,15 @@ def checked_lengths(lengths: Lengths, x: Tensor) -> Tensor | None:
     batch, steps, _ = x.shape
     if not isinstance(lengths, Tensor):
         try:
-            lengths = torch.as_tensor(lengths, dtype=None if len(lengths) else torch.int64)
+            # An array by its numbers: one that is read backwards is no tensor.
+            numbers = lengths.tolist() if hasattr(lengths, "tolist") else lengths
+            lengths = torch.as_tensor(numbers, dtype=None if len(numbers) else torch.int64)
         except (TypeError, ValueError, RuntimeError) as error:
             raise UsageError(f"lengths must be whole numbers, not {lengths!r}") from error
     if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype is torch.bool:
         raise UsageError(f"lengths must be whole numbers, not {str(lengths.dtype).removeprefix('torch.')}")
+    if lengths.is_meta and not x.is_meta:
+        raise UsageError("lengths are on meta, where they have no values; make them on the cpu")
     lengths = lengths.to(torch.int64)
     if lengths.shape != (batch,):
         raise UsageError(f"lengths must be one number for each of {batch} sequences, not {tuple(lengths.shape)}")

@@ -18,6 +18,8 @@ from seqkit.layers.quick_cudnn import quick_cudnn
 from seqkit.layers.state import State
 
 Result = tuple[Tensor, State]
+_COMPARABLE = (str, int, float)
+"""Options of a cell that show an edit; one that is a cell itself would be the same after an edit of its own"""
 
 
 def quick_run(layer: RecurrentLayer, x: Tensor, lengths: Lengths | None, state: State | None) -> Result | None:
@@ -79,11 +81,13 @@ def _quick_kernel(layer: RecurrentLayer, x: Tensor) -> tuple[Native, CellFacts] 
     # Looked up in the dictionary: an attribute of a module takes three times as long.
     own = layer.__dict__
     choice, known = (own["kernel"], own["precision"], x.dtype, x.is_cpu), own["_packed"].kernel_for
-    found = known.get(choice)
-    if found is None:
-        kernel = choose_kernel(layer.cell, x, layer.kernel, layer.precision)
-        found = known[choice] = kernel, facts_of(layer.cell)
-    kernel, facts = found
+    found, cell = known.get(choice), own["cell"]
+    if found is None or found[2] is not cell or found[3] != cell.__dict__:
+        options = dict(cell.__dict__)
+        found = choose_kernel(cell, x, layer.kernel, layer.precision), facts_of(cell), cell, options
+        if all(isinstance(value, _COMPARABLE) for value in options.values()):
+            known[choice] = found
+    kernel, facts = found[:2]
     return (kernel, facts) if isinstance(kernel, Native) and facts.has_packed_step else None
 
 

@@ -43,8 +43,8 @@ def run_layers(
     device = x.device.type
     if device in ("cpu", "cuda") and torch.is_autocast_enabled(device):
         # Rounded states would not fit weights in float32; products may still be rounded, see `precision`.
-        x, state = layer._in_own_dtype(x, state)
         with torch.autocast(device, enabled=False):
+            x, state = layer._in_own_dtype(x, state)
             return run_layers(layer, x, lengths, state, kernel)
     layers = layer._layers()
     weights = layer._weights(layers, 0)

@@ -73,3 +73,5 @@ pytree.register_pytree_node(
     serialized_type_name="seqkit.State",
     flatten_with_keys_fn=_flatten_with_keys,
 )
+# A state that was saved among tensors is as harmless as they are.
+torch.serialization.add_safe_globals([State])

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from seqkit.kernels.base import stands_for_several
+
 
 class Form(Protocol):
     """A batch of sequences in the form that a caller gave it."""
@@ -160,10 +162,17 @@ def _permute(states: tuple[Tensor, ...], order: Tensor | None) -> tuple[Tensor, 
 class _Scatter(torch.autograd.Function):
     """Rows (N, ·) to their places among so many; the gradient takes them from there."""
 
+    # With this and a context of its own, gradients of several outputs at once go through it.
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, data: Tensor, rows: Tensor, count: int) -> Tensor:
-        ctx.save_for_backward(rows)
-        return data.new_zeros(count, data.shape[1]).index_copy_(0, rows, data)
+    def forward(data: Tensor, rows: Tensor, count: int) -> Tensor:
+        zeros = data.new_zeros(count, data.shape[1])
+        return zeros.index_copy(0, rows, data) if stands_for_several(data) else zeros.index_copy_(0, rows, data)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
@@ -174,11 +183,17 @@ class _Scatter(torch.autograd.Function):
 class _Gather(torch.autograd.Function):
     """The inverse of :class:`_Scatter`: each row is taken once, so that its gradient can be copied and not added."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, padded: Tensor, rows: Tensor) -> Tensor:
+    def forward(padded: Tensor, rows: Tensor) -> Tensor:
+        return padded.index_select(0, rows)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        padded, rows = inputs
         ctx.save_for_backward(rows)
         ctx.count = len(padded)
-        return padded.index_select(0, rows)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:

@@ -81,11 +81,9 @@ def _gradients(
     if grad_out is None:
         padded_out = x.new_zeros(*x.shape[:2], count * hidden)
     else:
-        padded_out = pad_units(grad_out.unflatten(2, (count, units)), units).flatten(2)
-    final = x.new_zeros(len(cell.state_names), len(x), count, hidden)
-    for place, grad in zip(final, grad_last, strict=True):
-        if grad is not None:
-            place[..., :units] = grad.transpose(0, 1)
+        padded_out = pad_units(grad_out.reshape(*x.shape[:2], count, units), units).reshape(*x.shape[:2], -1)
+    zeros = x.new_zeros(len(x), count, hidden)
+    final = stack([zeros if grad is None else pad_units(grad.transpose(0, 1), units) for grad in grad_last])
     name, need_x = operator_name(cell), ctx.needs_input_grad[3]
     assert name is not None
     grad_x, *of_layer, grad_state = backward(name, x, lengths, layer, kept, (padded_out, final), options, need_x)

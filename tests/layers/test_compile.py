@@ -12,7 +12,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's own compiler
 
 @pytest.fixture(autouse=True)
 def a_compiler_of_ones_own():
-    """Graphs and limits that tests before this one left are none of its own; the kernels are those of eager calls."""
+    """Graphs and limits that tests before this one left are none of its own; the kernels are those of eager calls.
+
+    torch compiles a function eight times in a process, all layers together, and refuses the ninth of ``fullgraph``.
+    """
     ensure(print)
     torch.manual_seed(0)
     torch.compiler.reset()

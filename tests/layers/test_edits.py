@@ -4,12 +4,14 @@ import copy
 import itertools
 import pickle
 
+import numpy
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from seqkit import Recurrent
+from seqkit.cells.rnn import RNN
 from seqkit.errors import UsageError
 from seqkit.kernels import ensure
 from seqkit.kernels.plan import plan
@@ -228,6 +230,68 @@ def test_hooks_of_layers_directions_and_weights_are_called():
     assert layer.layers[0][0].bias.grad.abs().sum() == 0 < layer.layers[0][0].weight_x.grad.abs().sum()
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [lambda layer: setattr(layer, "cell", RNN("relu")), lambda layer: setattr(layer.cell, "nonlinearity", "relu")],
+)
+def test_a_layer_runs_the_cell_that_it_has_now(edit):
+    layer = layer_of("rnn")
+    before = assert_equals_the_reference(layer)
+    edit(layer)
+    after = assert_equals_the_reference(layer)
+    assert after.min() >= 0 > before.min()
+
+
+@pytest.mark.parametrize("grad", [False, True])
+@pytest.mark.parametrize("name", ["weight_x", "weight_h", "bias", "bias_h"])
+@pytest.mark.parametrize("kind", [torch.float64, "meta"], ids=str)
+def test_one_weight_of_another_dtype_or_device_is_named(grad, name, kind):
+    layer = layer_of()
+    direction = layer.layers[0][0]
+    setattr(direction, name, nn.Parameter(getattr(direction, name).detach().to(kind)))
+    for call in (lambda: layer(X), lambda: layer(X[:1]), lambda: layer.step(X[:, 0]), lambda: layer.step(X[:1, 0])):
+        with (
+            torch.set_grad_enabled(grad),
+            pytest.raises(UsageError, match=r"is float(64|32) on (cpu|meta), but weight_h is float"),
+        ):
+            call()
+
+
+def test_a_saved_state_is_loaded_without_leave_to_run_code(tmp_path):
+    _, state = layer_of("lstm")(X)
+    torch.save({"state": state}, tmp_path / "state.pt")
+    loaded = torch.load(tmp_path / "state.pt", weights_only=True)["state"]
+    assert isinstance(loaded, State)
+    torch.testing.assert_close(dict(loaded), dict(state))
+
+
+def test_lengths_may_be_an_array_that_is_read_backwards():
+    layer, backwards = layer_of(), numpy.array([0, 2, 5])[::-1]
+    for grad in (False, True):
+        with torch.set_grad_enabled(grad):
+            assert torch.equal(layer(X, backwards)[0], layer(X, [5, 2, 0])[0])
+
+
+class _First(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = layer_of()
+
+    def forward(self, x):
+        return self.layer(x)[0]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace.*:DeprecationWarning")
+@pytest.mark.parametrize("grad", [False, True])
+@pytest.mark.parametrize("x", [X, X[:1]], ids=["several", "one"])
+def test_recorders_that_would_take_lengths_for_constants_are_refused(grad, x):
+    with torch.set_grad_enabled(grad):
+        with pytest.raises(UsageError, match=r"torch.jit.trace cannot record a recurrent layer.*use torch.export"):
+            torch.jit.trace(_First(), x)
+        with pytest.raises(UsageError, match=r"torch.fx cannot record a recurrent layer"):
+            torch.fx.symbolic_trace(_First())
+
+
 def test_an_ensemble_of_layers_runs_and_learns_under_vmap():
     layers = [layer_of(seed=seed) for seed in (0, 1)]
     stacked, buffers = torch.func.stack_module_state(layers)
@@ -442,6 +506,22 @@ def test_autocast_on_the_cpu_leaves_the_layer_in_its_own_dtype(cell):
         layer(X.bfloat16())
 
 
+@pytest.mark.parametrize("grad", [False, True])
+def test_weights_that_are_computed_are_not_rounded_by_autocast(grad):
+    layer = layer_of()
+    parametrizations.orthogonal(layer.layers[0][0], "weight_h", orthogonal_map="householder")
+    nn.utils.parametrize.register_parametrization(layer.layers[0][0], "weight_x", _Product())
+    with torch.set_grad_enabled(grad):
+        expected = layer(X)[0]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.testing.assert_close(layer(X)[0], expected)
+
+
+class _Product(nn.Module):
+    def forward(self, weight):
+        return weight @ torch.eye(weight.shape[1])
+
+
 def test_reset_parameters_draws_everything_anew():
     layer = layer_of("lstm-peephole")
     trained = {name: value.clone() for name, value in layer.state_dict().items()}
@@ -513,6 +593,8 @@ def test_frozen_weights_stay_frozen_in_torchs_module_and_back(cell):
         (X, 5, None, "lengths must be whole numbers, not 5"),
         (X[:0], [1], None, r"one number for each of 0 sequences, not \(1,\)"),
         (X.to_sparse(), None, None, "input must be a dense tensor, and this one is of layout sparse_coo"),
+        (X, torch.tensor([1, 1, 1], device="meta"), None, "lengths are on meta, where they have no values"),
+        (X, None, {"h": torch.zeros(3, 1, 16).to_sparse()}, "state 'h' must be a dense tensor"),
         (X, None, torch.zeros(3, 1, 16), "state must be a State, not Tensor"),
         (X, None, State({"h": torch.zeros(3, 1, 16).double()}), "state 'h' is float64, but the layer's weights"),
     ],

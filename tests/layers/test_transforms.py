@@ -108,3 +108,38 @@ def test_a_packed_sequence_in_a_transform_is_refused_in_a_sentence():
     layer = two_ways()
     with pytest.raises(UsageError, match="cannot unpack a PackedSequence; give padded input with lengths"):
         grad(lambda data: layer(packed._replace(data=data))[0].data.sum())(packed.data)
+
+
+TRANSFORMS = {
+    "grad": lambda f: grad(lambda x: f(x).square().sum()),
+    "each gradient": lambda f: vmap(grad(lambda row: f(row.unsqueeze(0)).square().sum())),
+    "forward": lambda f: lambda x: jvp(f, (x,), (x,))[1],
+    "vmap": lambda f: vmap(lambda row: f(row.unsqueeze(0))),
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch's own compiler
+@pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_transform_that_is_compiled_gives_what_it_gives_by_itself(name, frozen):
+    torch.manual_seed(0)
+    layer = Recurrent("gru", 8, 16).requires_grad_(not frozen)
+    transform = TRANSFORMS[name](lambda x: layer(x)[0])
+    torch.compiler.reset()
+    found = torch.compile(transform, backend="eager", fullgraph=True)(X)
+    torch.compiler.reset()
+    torch.testing.assert_close(found, transform(X), rtol=1e-4, atol=1e-5)
+    assert found.abs().sum() > 0
+
+
+@pytest.mark.parametrize("kernel", ["auto", "reference"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "lstm-peephole"])
+def test_gradients_of_several_outputs_at_once_are_those_of_each(cell, kernel):
+    torch.manual_seed(0)
+    layer, x = Recurrent(cell, 8, 5, kernel=kernel), X.clone().requires_grad_()
+    out = layer(x, LENGTHS)[0]
+    of_outputs, wanted = torch.randn(4, *out.shape), [x, *layer.parameters()]
+    found = torch.autograd.grad(out, wanted, of_outputs, is_grads_batched=True, retain_graph=True)
+    each = [torch.autograd.grad(out, wanted, one, retain_graph=True) for one in of_outputs]
+    expected = tuple(torch.stack(same) for same in zip(*each, strict=True))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)

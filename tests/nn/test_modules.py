@@ -176,6 +176,20 @@ def test_second_derivatives_are_torchs(ours, kind):
     assert len(ours) == 1
 
 
+@pytest.mark.parametrize("form", ["many", "packed"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_of_several_outputs_at_once_are_torchs(ours, kind, form):
+    found = []
+    for module in pair_of(kind, bidirectional=True):
+        arguments, leaves = call_of(form, kind, 2)
+        out = tensors_in(module(*arguments))[0]
+        wanted = [*leaves, *module.parameters()]
+        each = numbers(3, *out.shape).detach()
+        found.append(list(torch.autograd.grad(out, wanted, each, is_grads_batched=True)))
+    assert_equal(*found)
+    assert len(ours) == 1
+
+
 def test_gradients_of_a_state_alone_and_of_an_output_alone(ours):
     for take in (lambda out, h, c: c.sum(), lambda out, h, c: h.sum(), lambda out, h, c: out.sum()):
         found = []
