@@ -87,6 +87,30 @@ class Processes:
             dist.all_gather_into_tensor(rows, own)
         return [_to_bytes(row[:size]) for row, size in zip(rows.view(self.size, -1), sizes, strict=True)]
 
+    def collect(self, content: bytes) -> list[bytes]:
+        """What each process gives, in their order, for the first one; the others get nothing."""
+        if self.size == 1:
+            return [content]
+        sizes = self.gather_numbers([len(content)]).int().flatten().tolist()
+        own = torch.zeros(max(1, *sizes), dtype=torch.uint8)
+        own[: len(content)] = _to_tensor(content)
+        rows = [torch.empty_like(own) for _ in sizes] if self.first else None
+        with self._talking():
+            dist.gather(own, rows)
+        return [_to_bytes(row[:size]) for row, size in zip(rows or [], sizes, strict=False)]
+
+    def hand_out(self, contents: Sequence[bytes] = ()) -> bytes:
+        """What the first process has for this one, which is one of as many contents as there are processes."""
+        if self.size == 1:
+            return contents[0]
+        sizes = torch.tensor([len(content) for content in contents] or [0] * self.size)
+        with self._talking():
+            dist.broadcast(sizes, 0)
+            own = torch.empty(max(1, int(sizes.max())), dtype=torch.uint8)
+            rows = [_to_tensor(content.ljust(len(own), b"\0")) for content in contents]
+            dist.scatter(own, rows or None)
+        return _to_bytes(own[: sizes[self.rank]])
+
     def gather_numbers(self, numbers: Sequence[float]) -> Tensor:
         """As many numbers of each process, (R, numbers) of float64."""
         own = torch.tensor(numbers, dtype=torch.float64)
