@@ -57,8 +57,8 @@ class _Group(NamedTuple):
 
     numbers: list[int]
     predictions: list[Any]
-    total: float
-    count: float
+    loss: float
+    counted: float
 
 
 def predict_items(
@@ -95,7 +95,7 @@ def predict_items(
         done = compute(groups)
     found, total, count = [None] * len(items), 0.0, 0.0
     for group in chain.from_iterable(done):
-        total, count = total + group.total, count + group.count
+        total, count = total + group.loss, count + group.counted
         for number, prediction in zip(group.numbers, group.predictions, strict=True):
             found[number] = prediction
     return Predicted(found, total / (count or 1))
