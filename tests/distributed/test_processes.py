@@ -251,8 +251,7 @@ def test_a_row_that_cannot_be_read_ends_the_prediction_of_all_processes_after_th
     assert done.returncode == 1
     (only,) = said(done)
     assert "rows.jsonl:9001" in only
-    (partial,) = (path for path in tmp_path.iterdir() if path.name.startswith("answers.jsonl"))
-    assert len(partial.read_text().splitlines()) == 9000
+    assert len((tmp_path / "answers.jsonl.partial").read_text().splitlines()) == 9000
 
 
 @pytest.mark.slow
