@@ -29,6 +29,8 @@ _PATIENCE = timedelta(hours=2)
 """Others wait so long while the first process scores the validation split; one that has ended is noticed at once."""
 _ANSWER = timedelta(seconds=10)
 _MEETING = timedelta(minutes=10)
+_all_gather: Callable[[Tensor, Tensor], object] = getattr(dist, "all_gather_single", dist.all_gather_into_tensor)
+"""Named anew in torch 2.13, which warns of the old name"""
 _NO_STORE = (RuntimeError, ValueError, OSError, KeyError)
 """What is raised where nobody keeps anything for all processes."""
 
@@ -84,7 +86,7 @@ class Processes:
         own[: len(content)] = _to_tensor(content)
         rows = torch.empty(self.size * len(own), dtype=torch.uint8)
         with self._talking():
-            dist.all_gather_into_tensor(rows, own)
+            _all_gather(rows, own)
         return [_to_bytes(row[:size]) for row, size in zip(rows.view(self.size, -1), sizes, strict=True)]
 
     def collect(self, content: bytes) -> list[bytes]:
@@ -118,7 +120,7 @@ class Processes:
             return own.unsqueeze(0)
         rows = own.new_empty(self.size * len(own))
         with self._talking():
-            dist.all_gather_into_tensor(rows, own)
+            _all_gather(rows, own)
         return rows.view(self.size, -1)
 
     def sum(self, vectors: Tensor) -> Tensor:
@@ -137,7 +139,7 @@ class Processes:
         incoming, whole = torch.empty_like(outgoing), vectors.new_empty(self.size * stretch)
         with self._talking():
             dist.all_to_all_single(incoming, outgoing)
-            dist.all_gather_into_tensor(whole, tree_sum([*incoming.flatten(0, 1)]))
+            _all_gather(whole, tree_sum([*incoming.flatten(0, 1)]))
         return whole[:length]
 
     @contextmanager
