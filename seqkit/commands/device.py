@@ -23,6 +23,11 @@ cell_option = click.option(
 )
 
 
+def called(*words: object) -> str:
+    """A command in short, for processes that compare theirs; None is an option that was not given."""
+    return " ".join(str(word) for word in words if word is not None)
+
+
 def load_on(
     processes: Processes, run: str, device: str | None, cell: str | None, precision: str | None = None
 ) -> Model:

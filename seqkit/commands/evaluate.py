@@ -13,7 +13,7 @@ import click
 
 from seqkit.commands.adaptation import dynamic_flag, dynamic_options, dynamic_settings, predict_dynamically
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import cell_option, device_option, load_on, precision_option
+from seqkit.commands.device import called, cell_option, device_option, load_on, precision_option
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
@@ -84,7 +84,7 @@ def command(
     _check_files(data, source, target, given)
     if not (data or source):
         check_test_split(Path(run))
-    asked = f"evaluate {run} {data} {source} {target} {given} {precision} {device}"
+    asked = called("evaluate", run, data, source, target, *given.values(), precision, device)
     with joined({"command": asked}) as processes:
         model = load_on(processes, run, device, cell)
         examples = _examples(model, data, (source, target), given, processes.first)

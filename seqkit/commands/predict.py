@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import cell_option, device_option, load_on, precision_option
+from seqkit.commands.device import called, cell_option, device_option, load_on, precision_option
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 from seqkit.machine import launched
@@ -108,7 +108,7 @@ def command(
     )
     request = replace(request, shard=None if part is None else parse_shard(part))
     request.check()
-    with joined({"command": f"predict {run} {precision} {device}"}) as processes:
+    with joined({"command": called("predict", run, precision, device)}) as processes:
         model = load_on(processes, run, device, cell, precision)
         request = replace(request, processes=processes)
         if stream:
