@@ -1,12 +1,14 @@
 """How much of a model's own speed `seqkit predict` keeps: python -m benchmarks.predict RUN
 
 Own speed is that of ``head.predict`` on batches that are ready, made of all texts by length; the command's is that of
-everything between its start-up and its end: reading a CSV, encoding, predicting, writing a CSV.
+everything between its start-up and its end: reading a CSV, encoding, predicting, writing a CSV. Under torchrun the
+processes answer together, and own speed is that of one process with all cores.
 """
 
 from __future__ import annotations
 
 import csv
+import os
 import random
 import tempfile
 import time
@@ -22,6 +24,10 @@ from seqkit.data import read_examples
 from seqkit.data.batching import token_batches
 from seqkit.data.sources import REVIEWS
 from seqkit.runs import Model, load
+from seqkit.runs.shared_answers import help_predict_rows
+from seqkit.training.distributed import Processes, joined
+
+_TURNS = 3
 
 
 @click.command()
@@ -30,9 +36,21 @@ from seqkit.runs import Model, load
 @click.option("--threads", default=0, help="Threads of torch; 0: all cores.")
 def main(run: str, count: int, threads: int) -> None:
     """Prints both speeds, the best of three, and their ratio; and the ratio by processor time, the less disturbed."""
-    torch.set_num_threads(threads or torch.get_num_threads())
-    model = load(run)
-    texts = short_texts(count)
+    cores = len(os.sched_getaffinity(0))
+    with joined({}) as processes:
+        model = load(run)
+        threads = threads or (torch.get_num_threads() if processes.size == 1 else cores)
+        if processes.first:
+            measure(model, count, threads, processes)
+            return
+        torch.set_num_threads(processes.threads)
+        for _ in range(_TURNS):
+            help_predict_rows(processes, model)
+
+
+def measure(model: Model, count: int, threads: int, processes: Processes) -> None:
+    """Does it, in the first of some processes."""
+    texts, alone = short_texts(count), processes.size == 1
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "texts.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -40,16 +58,18 @@ def main(run: str, count: int, threads: int) -> None:
             writer.writerow(["number", "text"])
             writer.writerows(enumerate(texts))
         own, whole = [], []
-        asked = PredictRequest([], path, None, Path(folder) / "answers.csv", False)
+        asked = PredictRequest([], path, None, Path(folder) / "answers.csv", False, processes=processes)
         batches = own_batches(model, texts)
-        for _ in range(3):
+        for _ in range(_TURNS):
+            torch.set_num_threads(threads)
             own.append(seconds(lambda: [model.head.predict(batch) for batch in batches]))
+            torch.set_num_threads(threads if alone else processes.threads)
             whole.append(seconds(lambda: answer(model, asked, {})))
     (wall, processor), (all_wall, all_processor) = map(min, zip(*own, strict=True)), map(min, zip(*whole, strict=True))
-    print(
-        f"own {count / wall:,.0f}/s  command {count / all_wall:,.0f}/s  ratio {wall / all_wall:.2f}  "
-        f"by processor time {processor / all_processor:.2f}"
-    )
+    ratios = ", ".join(f"{first / second:.2f}" for (first, _), (second, _) in zip(own, whole, strict=True))
+    print(f"own {count / wall:,.0f}/s  command {count / all_wall:,.0f}/s  ratio {wall / all_wall:.2f} ({ratios})")
+    if alone:
+        print(f"by processor time {processor / all_processor:.2f}")
 
 
 def short_texts(count: int) -> list[str]:

@@ -51,7 +51,7 @@ _ANSWERING = ("predict", "generate")
 """Commands whose standard output is data: what it cannot hold is an error there, and a question mark elsewhere."""
 
 
-_TOGETHER = ("run", "resume")
+_TOGETHER = ("run", "resume", "evaluate", "predict")
 """Commands whose work several processes share."""
 
 
@@ -80,8 +80,8 @@ class LazyGroup(click.Group):
             raise unknown("command", name, self.helps)
         if name not in _TOGETHER and launched():
             raise UsageError(
-                f"torchrun starts processes that share one training, and `seqkit {name}` is not one; call it without "
-                "torchrun"
+                f"torchrun starts processes that share one work, and `seqkit {name}` has none to share; call it "
+                "without torchrun"
             )
         module = f"seqkit.commands.{name}"
         try:

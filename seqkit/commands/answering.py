@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
@@ -25,14 +25,16 @@ from seqkit.commands.terminal import progress_bar
 from seqkit.data import SourceLocation
 from seqkit.data.readers import PLAIN, FileForm, Row, choose_text_columns, is_blank
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.machine import check_room_for_thread
+from seqkit.machine import check_room_for_thread, launched
 from seqkit.runs import Model
 from seqkit.runs.answers import AnsweredRow, predict_rows
 from seqkit.runs.parquet_writer import ENDINGS, ParquetWriter
 from seqkit.runs.passages import answer_passages
 from seqkit.runs.rows import InputRow, is_table, is_whole, read_rows, windows
+from seqkit.runs.shared_answers import predict_rows_together
 from seqkit.runs.writers import JsonRowWriter, JsonWriter, Writer, writer_for
 from seqkit.topologies import AnswersFiles, NamesFiles, Passage
+from seqkit.training.distributed import Processes, alone
 from seqkit.version import __version__
 
 _TOGETHER = 1024
@@ -57,6 +59,8 @@ class PredictRequest:
     """A digest of what answers"""
     shard: Shard | None = None
     """The part of the file that is answered; None: all of it"""
+    processes: Processes = field(default_factory=alone)
+    """Who answers together"""
 
     @property
     def in_parquet(self) -> bool:
@@ -73,6 +77,10 @@ class PredictRequest:
             raise UsageError("--output must be another file than --input, which is still read while it is written")
         if self.in_parquet and self.as_json:
             raise UsageError("--json writes lines, and --output is Parquet; leave out --json, or name it .jsonl")
+        if launched() and (not self.path or self.streamed or not self.path.is_file()):
+            raise UsageError(
+                "under torchrun, processes share the rows of a file; give one with --input FILE, or leave out torchrun"
+            )
         if self.shard and (not self.path or self.streamed or not self.path.is_file() or not self.output):
             raise UsageError("--shard answers a part of a file into a file; give --input FILE and --output FILE")
 
@@ -103,8 +111,9 @@ def answer(model: Model, request: PredictRequest, options: dict[str, Any]) -> No
 
 def _check_rows(request: PredictRequest) -> None:
     """Raises :class:`UsageError` for what only a file of rows has."""
-    if request.shard or request.in_parquet:
-        what = "--shard" if request.shard else "an output in Parquet"
+    together = request.processes.size > 1
+    if request.shard or request.in_parquet or together:
+        what = "--shard" if request.shard else "torchrun" if together else "an output in Parquet"
         raise UsageError(f"{what} is for tables and lines; {request.path} is a file in a format of the task's own")
 
 
@@ -178,7 +187,7 @@ def _answer_rows(
         _expect_first(model, request, writer, options)
     try:
         named = request.form if request.texts else PLAIN
-        for answered in predict_rows(model, groups, _print_note, is_file, named, **options):
+        for answered in _predicted(model, request, groups, is_file, named, options):
             writer.write(answered)
             rows = [row for row, _ in answered]
             if is_whole(rows):
@@ -188,6 +197,19 @@ def _answer_rows(
         writer.finish()
         raise
     writer.finish()
+
+
+def _predicted(
+    model: Model,
+    request: PredictRequest,
+    groups: Iterable[list[InputRow]],
+    is_file: bool,
+    named: FileForm,
+    options: dict[str, Any],
+) -> Iterator[list[AnsweredRow]]:
+    if request.processes.size > 1:
+        return predict_rows_together(request.processes, model, groups, _print_note, **options)
+    return predict_rows(model, groups, _print_note, is_file, named, **options)
 
 
 def _expect_first(model: Model, request: PredictRequest, writer: Writer, options: dict[str, Any]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,12 +13,14 @@ import click
 
 from seqkit.commands.adaptation import dynamic_flag, dynamic_options, dynamic_settings, predict_dynamically
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import cell_option, device_option, precision_option
+from seqkit.commands.device import called, cell_option, device_option, load_on, precision_option
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
 
 if TYPE_CHECKING:
     from seqkit.runs import Model
+    from seqkit.topologies.next_step import DynamicOptions
+    from seqkit.training.distributed import Processes
 
 F = TypeVar("F", bound=Callable[..., Any])
 _READING = {
@@ -73,36 +76,79 @@ def command(
 
     With --precision, also in the precision that the run was trained with, side by side.
     """
-    from seqkit.commands.terminal import print_tables
-    from seqkit.runs import load
     from seqkit.runs.ensemble import check_test_split
-    from seqkit.runs.model import set_precision
-    from seqkit.tables import Table
+    from seqkit.training.distributed import joined
 
     options = dynamic_options(dynamic, settings)
     given = {name: value for name, value in reading.items() if value is not None}
     _check_files(data, source, target, given)
     if not (data or source):
         check_test_split(Path(run))
-    model = load(run, device, cell)
-    task = model.task
-    examples = _examples(model, data, (source, target), given)
-    inputs = [task.input_of(example) for example in examples]
+    asked = called("evaluate", run, data, source, target, *given.values(), precision, device)
+    with joined({"command": asked}) as processes:
+        model = load_on(processes, run, device, cell)
+        examples = _examples(model, data, (source, target), given, processes.first)
+        predict = _predicting(processes, model, run, examples, options)
+        _evaluate(model, examples, predict, precision, dynamic, data or source or "test split", as_json)
 
-    def predict() -> list[Any]:
-        return model.answers(inputs) if options is None else predict_dynamically(model, inputs, options)
 
-    own: dict[str, Any] = {}
+def _predicting(
+    processes: Processes, model: Model, run: str, examples: Sequence[Any], options: DynamicOptions | None
+) -> Callable[[], list[Any] | None]:
+    """Predicts the examples; the first of several processes has the predictions, the others None."""
+    from seqkit.runs.fingerprint import content_digest
+    from seqkit.runs.model import answering_digest
+    from seqkit.topologies import SharedItems, help_predict, predict_items
+    from seqkit.training.helping import help_first, helped
+
+    inputs = [model.task.input_of(example) for example in examples]
+    if options is not None:
+        if processes.size > 1:
+            raise UsageError("with --dynamic a text is read in its order, by one process; call it without torchrun")
+        return lambda: predict_dynamically(model, inputs, options)
+    if processes.size == 1:
+        return lambda: model.answers(inputs)
+    facts = {"run": answering_digest(Path(run)), "set of examples": content_digest(examples)}
+    processes.check_same(facts, "give all processes the same run and data")
+    items = SharedItems(map(model.codec.encode, inputs), "inputs", processes)
+
+    def predict() -> list[Any] | None:
+        if not processes.first:
+            help_first(processes, partial(help_predict, model.head, model.codec, model.config, [items]))
+            return None
+        with helped(processes):
+            return predict_items(model.head, model.codec, items, model.config).predictions
+
+    return predict
+
+
+def _evaluate(
+    model: Model,
+    examples: Sequence[Any],
+    predict: Callable[[], list[Any] | None],
+    precision: str | None,
+    dynamic: bool,
+    what: str,
+    as_json: bool,
+) -> None:
+    from seqkit.commands.terminal import print_tables
+    from seqkit.runs.model import set_precision
+    from seqkit.tables import Table
+
+    task, own = model.task, dict[str, Any]()
     if precision is not None:
-        own = {model.config.precision: task.score(predict(), examples)}
+        before = predict()
+        own = {} if before is None else {model.config.precision: task.score(before, examples)}
         set_precision(model, precision)
     predictions = predict()
+    if predictions is None:
+        return
     scores = task.score(predictions, examples)
     if as_json:
         beside = {"precision": precision, "own_precision": own} if own else {}
         echo_data(json.dumps({"examples": len(examples), **scores, **beside}))
         return
-    title = f"{task.name}: {data or source or 'test split'}{', dynamic evaluation' if dynamic else ''}"
+    title = f"{task.name}: {what}{', dynamic evaluation' if dynamic else ''}"
     compared = {**own, precision or "value": scores}
     rows = [[name.replace("_", "-"), *(each[name] for each in compared.values())] for name in scores]
     rows = [["examples", *[len(examples)] * len(compared)], *rows]
@@ -118,9 +164,9 @@ def _check_files(data: str | None, source: str | None, target: str | None, given
 
 
 def _examples(
-    model: Model, data: str | None, parallel: tuple[str | None, str | None], given: Mapping[str, str]
+    model: Model, data: str | None, parallel: tuple[str | None, str | None], given: Mapping[str, str], speaks: bool
 ) -> list[Any]:
-    """The test split of the run, or the examples of files; notes about these go to standard error."""
+    """The test split of the run, or the examples of files; notes about these go to standard error, if it speaks."""
     from seqkit.topologies import ReadsParallel
 
     task, (source, target) = model.task, parallel
@@ -135,7 +181,7 @@ def _examples(
         examples = task.read_parallel(config, Path(str(source)), Path(str(target)), notes)
     else:
         raise UsageError(f"a {task.name} model reads no parallel files; name a file with --data")
-    for note in notes:
+    for note in notes if speaks else []:
         echo(f"note: {note}", err=True)
     return examples
 

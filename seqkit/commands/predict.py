@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import cell_option, device_option, precision_option
+from seqkit.commands.device import called, cell_option, device_option, load_on, precision_option
 from seqkit.commands.output import echo, echo_data
 from seqkit.errors import UsageError
+from seqkit.machine import launched
 
 if TYPE_CHECKING:
+    from seqkit.commands.answering import PredictRequest
     from seqkit.runs import Model
 
 _FORMATS = ("csv", "tsv", "jsonl", "json", "conll", "conllu")
@@ -81,23 +83,24 @@ def command(
 
     With --shard each shard is a separate table; all of them, in order, make up the undivided answer.
 
+    Under torchrun, processes share the rows of a file.
+
     With --stream each line is a frame: numbers separated by commas, semicolons, tabs or spaces. Each is answered as
     soon as the model has seen enough. A line that cannot be read is reported, the stream continues, and the exit code
     is 1 at the end.
     """
-    from seqkit.commands.answering import PredictRequest, answer
-    from seqkit.commands.sequences import answer_sequences, sequences_of
+    from seqkit.commands.answering import PredictRequest
     from seqkit.commands.shards import parse_shard
     from seqkit.data.readers import file_form
-    from seqkit.layers.recurrent import weights_stand_still
-    from seqkit.runs import load
-    from seqkit.runs.model import answering_digest
+    from seqkit.training.distributed import joined
 
     if stream and (texts or settings or column or output or form or encoding or columns or part):
         raise UsageError(
             "a stream takes neither texts nor --set, --format, --text-column, --encoding, --columns, --shard or "
             "--output; give its lines with --input FILE, or - for standard input"
         )
+    if stream and launched():
+        raise UsageError("a stream is read in its order, by one process; call it without torchrun")
     source = _checked_source(run, texts, source)
     path, streamed = _input_path(source, form), source == "-"
     request = PredictRequest(
@@ -105,23 +108,48 @@ def command(
     )
     request = replace(request, shard=None if part is None else parse_shard(part))
     request.check()
-    model = load(run, device, cell, precision)
-    if stream:
-        _check_folder(model, path)
-        # Whether the weights are those of before takes longer to find out than a step in int8 does.
-        with weights_stand_still(model.head) if precision == "int8" else nullcontext():
-            return _follow(model, source or "-", as_json)
-    files = sequences_of(model, path, request.form) if path and not streamed and not column else None
-    if path and files is not None:
-        if part or settings or request.in_parquet:
-            raise UsageError("sequences are answered with tables; leave out --shard, --set, and an output in Parquet")
-        answer_sequences(model, path, files, request.output, request.form, as_json)
-        return 0
-    _check_folder(model, path)
-    _check_texts(model, run, texts)
-    options = dict(_option(model, setting) for setting in settings)
+    with joined({"command": called("predict", run, precision, device)}) as processes:
+        model = load_on(processes, run, device, cell, precision)
+        request = replace(request, processes=processes)
+        if stream:
+            return _stream(model, request, source or "-", as_json, precision)
+        return _answer(model, run, request, settings, precision)
+
+
+def _stream(model: Model, request: PredictRequest, source: str, as_json: bool, precision: str | None) -> int:
+    from seqkit.layers.recurrent import weights_stand_still
+
+    _check_folder(model, request.path)
+    # Whether the weights are those of before takes longer to find out than a step in int8 does.
+    with weights_stand_still(model.head) if precision == "int8" else nullcontext():
+        return _follow(model, source, as_json)
+
+
+def _answer(model: Model, run: str, request: PredictRequest, settings: Sequence[str], precision: str | None) -> int:
+    from seqkit.commands.answering import answer
+    from seqkit.commands.sequences import answer_sequences, sequences_of
+    from seqkit.runs.model import answering_digest
+    from seqkit.runs.shared_answers import help_predict_rows
+
     # What an interrupted command wrote in one precision is not continued in another.
     digest = answering_digest(Path(run)) + (f" {precision}" if precision else "")
+    request.processes.check_same({"run": digest}, "give all processes the same run")
+    if not request.processes.first:
+        help_predict_rows(request.processes, model)
+        return 0
+    path, files = request.path, None
+    if path and not (request.streamed or request.column):
+        files = sequences_of(model, path, request.form)
+    if path and files is not None:
+        if request.shard or settings or request.in_parquet or request.processes.size > 1:
+            raise UsageError(
+                "sequences are answered with tables; leave out --shard, --set, torchrun, and an output in Parquet"
+            )
+        answer_sequences(model, path, files, request.output, request.form, request.as_json)
+        return 0
+    _check_folder(model, path)
+    _check_texts(model, run, request.texts)
+    options = dict(_option(model, setting) for setting in settings)
     answer(model, replace(request, model=digest), options)
     return 0
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import cell_option, device_option
+from seqkit.commands.device import called, cell_option, device_option
 from seqkit.commands.log_option import log_option
 from seqkit.commands.output import echo
 from seqkit.errors import UsageError
@@ -37,7 +37,7 @@ def command(
     from seqkit.commands.profile import profiled
     from seqkit.training.distributed import joined
 
-    with joined({"command": f"resume {run} {epochs} {profile} {device}"}) as processes:
+    with joined({"command": called("resume", run, epochs, "--profile" if profile else None, device)}) as processes:
         noting = profiled(processes, device or "auto") if profile else processes
         return _resume(Path(run), epochs, device, cell, noting, trackers)
 

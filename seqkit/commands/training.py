@@ -25,6 +25,7 @@ from seqkit.report.page import write_page
 from seqkit.report.results import memory_sentence, scored_before
 from seqkit.report.run_files import RunFiles
 from seqkit.runs import RunOutcome, Session, Training
+from seqkit.runs.follower import Follower
 from seqkit.runs.model import open_run
 from seqkit.runs.prepared import amount_of
 from seqkit.tables import Table
@@ -66,7 +67,7 @@ def train(
     if not isinstance(training, Session):
         code = _train_until_stopped(training, _silent, [])
         gather_events(processes)
-        return code
+        return code or _help_to_score(training)
     # No other process may take the run up until its report is written.
     with training.run.writing():
         return _train(training, notes, began, callbacks)
@@ -91,6 +92,16 @@ def _in_turn(processes: Processes, build: Callable[[], T]) -> T:
     built = build()
     processes.wait()
     return built
+
+
+def _help_to_score(training: Training) -> int:
+    try:
+        if isinstance(training, Follower) and training.trainer.progress.history:
+            training.finish()
+    except KeyboardInterrupt:
+        # The first process says what that means.
+        return 130
+    return 0
 
 
 def _train(session: Session, notes: Sequence[str], began: float, callbacks: Sequence[Callback]) -> int:

@@ -11,6 +11,7 @@ from seqkit.runs.session import prepare, reopen, take_teacher
 from seqkit.runs.training import Training
 from seqkit.topologies import AnyTask
 from seqkit.training.distributed import Processes
+from seqkit.training.helping import help_first
 from seqkit.training.trainer import Callback
 
 
@@ -24,6 +25,10 @@ class Follower(Training):
             assert plan is not None
             self.fit_language_models(plan, callbacks)
             self.pretraining = None
+
+    def finish(self) -> None:
+        """Helps to score the best model, see :meth:`~seqkit.runs.session.Session.finish`."""
+        help_first(self.processes, self._help)
 
 
 def follow(task: AnyTask, config: TrainingConfig, processes: Processes) -> Follower:

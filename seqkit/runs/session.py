@@ -40,6 +40,7 @@ from seqkit.topologies import AnyCodec, AnyTask, predict_items
 from seqkit.topologies.distillation import TEACHER_FILE, SoftTargets
 from seqkit.training.checkpoint import own_generators
 from seqkit.training.distributed import Processes, alone
+from seqkit.training.helping import helped
 from seqkit.training.notebook import NotebookBar, in_notebook
 from seqkit.training.trainer import Callback, Trainer
 
@@ -139,13 +140,14 @@ class Session(Training):
             return self._finish()
 
     def _finish(self) -> RunOutcome:
-        restore_head(self.head, self.run)
-        tuned = self.tune()
+        with helped(self.processes):
+            restore_head(self.head, self.run)
+            tuned = self.tune()
+            predictions = self._predictions()
         if tuned:
             best = self.trainer.progress.best_epoch
             self.run.write_tensors(self.run.model, self.head.state_dict(), {"epoch": best})
         test = self.splits.test
-        predictions = self._predictions()
         start = time.perf_counter()
         baseline = self.task.predict_baseline(self.config, learning_splits(self.splits))
         baseline_scores = self.task.score(baseline, test)

@@ -18,7 +18,7 @@ from seqkit.layers import Head
 from seqkit.runs.model import Model
 from seqkit.runs.teacher import ask_teacher
 from seqkit.runs.transfer import runs_of, start_from_runs
-from seqkit.topologies import AnyCodec, AnyTask, Pretrains, Tunes
+from seqkit.topologies import AnyCodec, AnyTask, Pretrains, SharedItems, Tunes, help_predict
 from seqkit.topologies.distillation import DistillationLoss, DistilledBatches, SoftTargets
 from seqkit.topologies.pretraining import NONE, Pretraining
 from seqkit.training import Evaluation
@@ -54,8 +54,10 @@ class Training:
         self.teacher: SoftTargets | None = None
         # What cannot be read ends the work here, before a model is built for it.
         train = self._training_items()
-        self._valid = [codec.encode(task.input_of(example), example) for example in splits.valid]
-        self._test = [codec.encode(task.input_of(example)) for example in splits.test]
+        valid = (codec.encode(task.input_of(example), example) for example in splits.valid)
+        self._valid = SharedItems(valid, "validation split", self.processes)
+        test = (codec.encode(task.input_of(example)) for example in splits.test)
+        self._test = SharedItems(test, "test split", self.processes)
         batches = task.batches(codec, train, config)
         with seeded(config.seed):
             self.head: Head = task.build_head(config, codec)
@@ -73,6 +75,7 @@ class Training:
             self.higher_is_better,
             criterion=self.criterion,
             processes=self.processes,
+            help=self._help,
         )
 
     def _training_items(self) -> Sequence[Any]:
@@ -208,6 +211,10 @@ class Training:
         with own_generators():
             evaluation = self.task.validate(self.config, self.codec, self.head, items, examples, lambda: None)
         return set(evaluation.scores)
+
+    def _help(self, request: Mapping[str, Any]) -> None:
+        """Predicts what the first process asks for."""
+        help_predict(self.head, self.codec, self.config, [self._valid, self._test], request)
 
     def _validate(self) -> Evaluation:
         return self.task.validate(

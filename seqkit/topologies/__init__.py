@@ -24,7 +24,7 @@ from seqkit.topologies.powers import (
     Streams,
     Tunes,
 )
-from seqkit.topologies.prediction import Predicted, predict_items
+from seqkit.topologies.prediction import Predicted, SharedItems, help_predict, predict_items
 from seqkit.topologies.task import AnyCodec, AnyTask, Task
 
 __all__ = [
@@ -49,11 +49,13 @@ __all__ = [
     "ReadsOneByOne",
     "ReadsParallel",
     "ReadsRows",
+    "SharedItems",
     "Snapshot",
     "Stream",
     "Streams",
     "Task",
     "Tunes",
+    "help_predict",
     "join_codecs",
     "predict_items",
     "read_labels",

@@ -29,6 +29,8 @@ _PATIENCE = timedelta(hours=2)
 """Others wait so long while the first process scores the validation split; one that has ended is noticed at once."""
 _ANSWER = timedelta(seconds=10)
 _MEETING = timedelta(minutes=10)
+_all_gather: Callable[[Tensor, Tensor], object] = getattr(dist, "all_gather_single", dist.all_gather_into_tensor)
+"""Named anew in torch 2.13, which warns of the old name"""
 _NO_STORE = (RuntimeError, ValueError, OSError, KeyError)
 """What is raised where nobody keeps anything for all processes."""
 
@@ -84,8 +86,32 @@ class Processes:
         own[: len(content)] = _to_tensor(content)
         rows = torch.empty(self.size * len(own), dtype=torch.uint8)
         with self._talking():
-            dist.all_gather_into_tensor(rows, own)
+            _all_gather(rows, own)
         return [_to_bytes(row[:size]) for row, size in zip(rows.view(self.size, -1), sizes, strict=True)]
+
+    def collect(self, content: bytes) -> list[bytes]:
+        """What each process gives, in their order, for the first one; the others get nothing."""
+        if self.size == 1:
+            return [content]
+        sizes = self.gather_numbers([len(content)]).int().flatten().tolist()
+        own = torch.zeros(max(1, *sizes), dtype=torch.uint8)
+        own[: len(content)] = _to_tensor(content)
+        rows = [torch.empty_like(own) for _ in sizes] if self.first else None
+        with self._talking():
+            dist.gather(own, rows)
+        return [_to_bytes(row[:size]) for row, size in zip(rows or [], sizes, strict=False)]
+
+    def hand_out(self, contents: Sequence[bytes] = ()) -> bytes:
+        """What the first process has for this one, which is one of as many contents as there are processes."""
+        if self.size == 1:
+            return contents[0]
+        sizes = torch.tensor([len(content) for content in contents] or [0] * self.size)
+        with self._talking():
+            dist.broadcast(sizes, 0)
+            own = torch.empty(max(1, int(sizes.max())), dtype=torch.uint8)
+            rows = [_to_tensor(content.ljust(len(own), b"\0")) for content in contents]
+            dist.scatter(own, rows or None)
+        return _to_bytes(own[: sizes[self.rank]])
 
     def gather_numbers(self, numbers: Sequence[float]) -> Tensor:
         """As many numbers of each process, (R, numbers) of float64."""
@@ -94,7 +120,7 @@ class Processes:
             return own.unsqueeze(0)
         rows = own.new_empty(self.size * len(own))
         with self._talking():
-            dist.all_gather_into_tensor(rows, own)
+            _all_gather(rows, own)
         return rows.view(self.size, -1)
 
     def sum(self, vectors: Tensor) -> Tensor:
@@ -113,7 +139,7 @@ class Processes:
         incoming, whole = torch.empty_like(outgoing), vectors.new_empty(self.size * stretch)
         with self._talking():
             dist.all_to_all_single(incoming, outgoing)
-            dist.all_gather_into_tensor(whole, tree_sum([*incoming.flatten(0, 1)]))
+            _all_gather(whole, tree_sum([*incoming.flatten(0, 1)]))
         return whole[:length]
 
     @contextmanager

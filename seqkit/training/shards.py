@@ -32,7 +32,7 @@ _WORKS, _FAILED, _FULL = 0.0, 1.0, 2.0
 """What a process says of its shards: computed, failed, no memory for them"""
 _LEAST = 4
 """Shards unless another number is requested: they can be divided among 1, 2 or 4 processes. An example of a small batch
-costs more: with 64 short texts, a step in 4 shards took 1.6 times as long as in one piece, in 8 shards 2.4 times."""
+costs more: with 64 short texts, a step in 4 shards took 1.2 times as long as in one piece, in 8 shards 1.5 times."""
 
 
 def default_shards(processes: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +32,7 @@ from seqkit.training.checkpoint import (
     training_tensors,
 )
 from seqkit.training.distributed import Processes, alone
+from seqkit.training.helping import Help, help_first, release
 from seqkit.training.schedule import learning_rate
 from seqkit.training.shards import Place, ShardedGradient
 from seqkit.training.spans import STEP, VALIDATION
@@ -110,6 +110,7 @@ class Trainer:
         callbacks: called in this order.
         criterion: the score that chooses the model and ends the training; None: the metric.
         processes: those that train it together, each with a trainer of its own; None: this one alone.
+        help: in the other processes, does what ``evaluate`` of the first one asks for.
     """
 
     def __init__(
@@ -123,8 +124,9 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         criterion: Criterion | None = None,
         processes: Processes | None = None,
+        help: Help = lambda request: None,
     ) -> None:
-        self.processes = processes or alone()
+        self.processes, self.help = processes or alone(), help
         self.spans = self.processes.spans
         self.head, self.batches, self.evaluate, self.config = head, batches, evaluate, config
         self.metric, self.higher_is_better, self.callbacks = metric, higher_is_better, callbacks
@@ -289,24 +291,24 @@ class Trainer:
         self._emit("on_evaluate", record, better)
 
     def _scores(self) -> dict[str, float]:
-        """The scores of the model, by the first of the processes; the others hear of them, and what its clock says."""
+        """The scores of the model, by the first of the processes; the others help it, and hear what its clock says."""
         if self.processes.size > 1:
             weights = digest_of_tensors(self.head.state_dict())
             self.processes.check_same({"digest of the weights": weights}, "use machines of one kind")
         if not self.processes.first:
-            heard = json.loads(self.processes.share(None))
+            with self.spans.span(VALIDATION):
+                heard = help_first(self.processes, self.help)
             if heard is None:
                 raise Stopped
-            self.progress.seconds = heard["seconds"]
-            scores: dict[str, float] = heard["scores"]
-            return scores
+            self.progress.seconds, scores = heard
+            return dict(scores)
         try:
             with self.spans.span(VALIDATION):
                 scores, self.samples = self.evaluate()
         except Stopped:
-            self.processes.share(b"null")
+            release(self.processes)
             raise
-        self.processes.share(json.dumps({"scores": scores, "seconds": self.progress.seconds}, default=float).encode())
+        release(self.processes, [self.progress.seconds, scores])
         return scores
 
     def share(self) -> None:

@@ -121,7 +121,7 @@ def test_the_trace_of_a_profile_has_all_processes_and_what_they_tell_each_other(
     for process in (0, 1):
         names = {event["name"] for event in spans if event["pid"] == process}
         assert names >= {"step", "data", "forward", "backward", "communication", "optimizer"}
-    assert {event["pid"] for event in spans if event["name"] == "validation"} == {0}
+    assert {event["pid"] for event in spans if event["name"] == "validation"} == {0, 1}
 
 
 @pytest.mark.slow
@@ -193,6 +193,82 @@ def test_a_process_with_other_data_or_another_version_is_refused(what, reviews, 
     assert "process 1 on" in only
     assert ("set of examples" if what == "data" else "version of torch") in only
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_every_batch_that_is_scored_is_predicted_by_one_of_the_processes(reviews, torchrun, tmp_path):
+    (tmp_path / "notes.py").write_text(
+        "import os, sys\n"
+        "import seqkit.topologies.prediction as prediction\n"
+        "from seqkit.commands import main\n"
+        "predicted = prediction._predicted\n"
+        "def noting(head, codec, items, group, *others):\n"
+        "    with open(f'{sys.argv[1]}-{os.environ.get(\"RANK\", 0)}', 'a') as file:\n"
+        "        file.write(f'{items.name} {group}\\n')\n"
+        "    return predicted(head, codec, items, group, *others)\n"
+        "prediction._predicted = noting\n"
+        "main(sys.argv[2:])\n"
+    )
+    options = ["run", "sentiment", "--data", reviews, *OPTIONS, "--batch-size", "2"]
+    own = {"PYTHONPATH": f"{Path.cwd()}{os.pathsep}{tmp_path}"}
+    for processes, name in ((1, "one"), (2, "two")):
+        done = torchrun(processes, "notes", tmp_path / name, *options, "--out", tmp_path / f"run-{name}", own=own)
+        assert done.returncode == 0, done.stderr
+    assert same_files(tmp_path / "run-two", tmp_path / "run-one")
+    one, first, second = ((tmp_path / name).read_text().splitlines() for name in ("one-0", "two-0", "two-1"))
+    assert sorted(first + second) == sorted(one)
+    for name in ("validation split", "test split"):
+        shares = [sum(line.startswith(name) for line in lines) for lines in (first, second)]
+        assert min(shares) > 0
+        assert max(shares) <= min(shares) + 2  # one for each of two epochs
+
+
+@pytest.mark.slow
+def test_processes_evaluate_and_predict_together_as_one_does(alone, reviews, seqkit, torchrun, tmp_path):
+    with (tmp_path / "many.csv").open("w") as file:
+        file.write("n,text\n")
+        file.writelines(f"{n},{'so ' * (n % 7)}fine film\n" if n % 100 else f"{n},\n" for n in range(20_000))
+    own = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // 2))}
+    words = [[alone, "--json"], [alone, "--data", reviews, "--json"]]
+    for number, each in enumerate(words):
+        done, expected = torchrun(2, "seqkit", "evaluate", *each), seqkit("evaluate", *each, env=own)
+        assert done.returncode == expected.returncode == 0, done.stderr
+        assert done.stdout == expected.stdout, number
+    asked = ["predict", alone, "--input", tmp_path / "many.csv", "--json", "--output"]
+    done, expected = torchrun(2, "seqkit", *asked, tmp_path / "two"), seqkit(*asked, tmp_path / "one", env=own)
+    assert done.returncode == expected.returncode == 0, done.stderr
+    assert (tmp_path / "two").read_bytes() == (tmp_path / "one").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_row_that_cannot_be_read_ends_the_prediction_of_all_processes_after_those_before_it(
+    alone, torchrun, tmp_path
+):
+    rows = [json.dumps({"text": f"film {n}"}) for n in range(9000)]
+    (tmp_path / "rows.jsonl").write_text("\n".join([*rows, '{"text": 1', *rows]))
+    words = ["predict", alone, "--input", tmp_path / "rows.jsonl", "--output", tmp_path / "answers.jsonl"]
+    done = torchrun(2, "seqkit", *words)
+    assert done.returncode == 1
+    (only,) = said(done)
+    assert "rows.jsonl:9001" in only
+    assert len((tmp_path / "answers.jsonl.partial").read_text().splitlines()) == 9000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["evaluate", "RUN", "--dynamic"], "--dynamic"),
+        (["predict", "RUN", "a fine film"], "share the rows of a file"),
+        (["predict", "RUN", "--stream"], "a stream is read in its order"),
+    ],
+    ids=["dynamic", "texts", "stream"],
+)
+def test_what_processes_cannot_answer_together_is_refused_in_one_sentence(words, sentence, alone, torchrun):
+    done = torchrun(2, "seqkit", *(alone if word == "RUN" else word for word in words))
+    assert done.returncode == 1
+    (only,) = said(done)
+    assert sentence in only
 
 
 def test_commands_that_train_nothing_together_are_refused(seqkit):
