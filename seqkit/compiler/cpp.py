@@ -147,6 +147,30 @@ extern "C" __attribute__((visibility("default"))) void* seqkit_cells() {{ return
 """
 
 
+_HEADER = """// Made of the step of each cell by {command}; a test holds them equal.
+#pragma once
+
+#include "compiled.h"
+
+#include <array>
+
+namespace seqkit {{
+
+{structs}
+
+}}  // namespace seqkit
+"""
+
+
+def header(structs: Mapping[str, str], command: str) -> str:
+    """The header of cells that the library of kernels has, each as ``Cell`` in a namespace of its name.
+
+    ``command`` is what makes it again.
+    """
+    bodies = [f"namespace {name} {{\n{text}\n}}  // namespace {name}" for name, text in structs.items()]
+    return _HEADER.format(command=command, structs="\n\n".join(bodies))
+
+
 _OPERATORS = {" : Compiled<Cell>": "operators_of", " : Phased": "phased_operators_of", " {": "scan_operators_of"}
 """What gives a cell its operators, by what its struct derives from"""
 

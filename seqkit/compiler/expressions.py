@@ -16,7 +16,7 @@ LOGICAL = {"and", "or"}
 BINARY = {"add", "sub", "mul", "div", "pow", "maximum", "minimum"} | COMPARISONS | LOGICAL
 UNARY = {
     "neg", "abs", "sign", "not", "sigmoid", "tanh", "exp", "expm1", "log", "log1p", "sqrt", "reciprocal", "erf", "sin",
-    "cos",
+    "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "floor", "round",
 }  # fmt: skip
 COMMUTATIVE = {"add", "mul", "maximum", "minimum", "and", "or"}
 
