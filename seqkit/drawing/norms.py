@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seqkit.compiler.expressions import Binary, Expressions, Sum, operands, uniform
+from seqkit.compiler.expressions import Binary, Expressions, Parameter, Sum, operands, uniform
 
 
 class Norm(NamedTuple):
@@ -23,6 +23,8 @@ class Norm(NamedTuple):
 class Norms:
     """Those of the expressions that are ``(v - mean) scale``, or ``v scale``, where the scale is made of their squares.
 
+    A learned gain is part of the norm that it multiplies.
+
     Args:
         expressions: those of a step.
         roots: what the step gives.
@@ -33,6 +35,8 @@ class Norms:
         self._uniform = uniform(expressions, roots)
         found = {number: self._norm(number) for number in expressions.below(roots)}
         self._found = {number: norm for number, norm in found.items() if norm is not None}
+        gains = {number: self._with_gain(number) for number in found if number not in self._found}
+        self._found |= {number: norm for number, norm in gains.items() if norm is not None}
 
     def __contains__(self, number: int) -> bool:
         return number in self._found
@@ -56,6 +60,13 @@ class Norms:
         if None in centred or len(means) != 1:
             return Norm("norm", scale, tuple(numbers), place)
         return Norm("layer norm", scale, tuple(each[0] for each in centred if each is not None), place)
+
+    def _with_gain(self, number: int) -> Norm | None:
+        found = self.all[number]
+        if not isinstance(found, Binary) or found.operator != "mul":
+            return None
+        pairs = ((found.a, found.b), (found.b, found.a))
+        return next((self._found.get(norm) for norm, gain in pairs if isinstance(self.all[gain], Parameter)), None)
 
     def _squared(self, scale: int) -> list[int | None]:
         """Of what squares a scale has the sums; None for a sum of something else."""
