@@ -1,4 +1,4 @@
-"""A cell's step and its gradient as C++: a struct of the form that ``seqkit/kernels/cpp/cells`` has by hand."""
+"""A cell's step and its gradient as C++: a struct of the form that ``seqkit/kernels/cpp/cells`` asks for."""
 
 from __future__ import annotations
 

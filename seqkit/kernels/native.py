@@ -1,4 +1,4 @@
-"""The native kernel: the time loop of our own cells in C++, for float32 on a CPU.
+"""The native kernel: the time loop in C++, for float32 on a CPU.
 
 The C++ (``cpp/``) is registered as torch operators; ``operators`` calls them and tells torch their derivative,
 ``layout`` and ``packed`` bring weights into the form that they want, ``plan`` divides the work among threads,
@@ -80,7 +80,7 @@ def facts_of(cell: Cell) -> CellFacts:
 
 
 class Native(Kernel):
-    """Runs every cell of ours for which C++ was written, and those that were compiled.
+    """Runs every cell that the library of kernels has, and those that were compiled.
 
     Args:
         precision: what both sides of each product are rounded to: ``"f32"``, nothing; ``"bf16"``, where the processor

@@ -19,9 +19,9 @@ from seqkit.kernels.compiled import struct_of, translate
 from seqkit.kernels.library import add_cells, ensure, multiplies_bf16
 from seqkit.kernels.operators import CELLS, add_cell, operator_name
 from tests.compiler.own_cells import (
-    BY_HAND,
     IN_PHASES,
     OWN,
+    STANDARD,
     WITHOUT_PRODUCT,
     Chain,
     MinimalGated,
@@ -349,16 +349,16 @@ def test_the_same_cell_gives_the_same_text_and_another_option_another():
 
 
 @pytest.mark.slow
-def test_compiled_the_cells_written_by_hand_are_their_equals():
-    assert ensure_cells([*BY_HAND.values()], print)
-    for name, cell in BY_HAND.items():
+def test_a_standard_cell_as_a_class_of_somebodys_own_is_its_equal():
+    assert ensure_cells([*STANDARD.values()], print)
+    for name, cell in STANDARD.items():
         for hidden in (7, 64):
             layer = make(cell, 5, hidden, num_layers=2, bidirectional=True)
             x, lengths = torch.randn(9, 12, 5), torch.randint(0, 13, (9,))
             assert_equal_to_the_reference(layer, x, lengths)
-            by_hand = copy.deepcopy(layer)
-            by_hand.cell = CELLS[name]
-            for first, second in zip((layer, by_hand), (by_hand, layer), strict=True):
+            standard = copy.deepcopy(layer)
+            standard.cell = CELLS[name]
+            for first, second in zip((layer, standard), (standard, layer), strict=True):
                 torch.testing.assert_close(first(x, lengths)[0], second(x, lengths)[0], rtol=1e-5, atol=1e-6)
 
 
