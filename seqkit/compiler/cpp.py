@@ -1,4 +1,4 @@
-"""A cell's step and its gradient as C++: a struct of the form that ``seqkit/kernels/cpp/cells`` has by hand."""
+"""A cell's step and its gradient as C++: a struct of the form that ``seqkit/kernels/cpp/cells`` asks for."""
 
 from __future__ import annotations
 
@@ -145,6 +145,30 @@ CellTable table{{kCells, {count}}};
 
 extern "C" __attribute__((visibility("default"))) void* seqkit_cells() {{ return &seqkit::table; }}
 """
+
+
+_HEADER = """// Made of the step of each cell by {command}; a test holds them equal.
+#pragma once
+
+#include "compiled.h"
+
+#include <array>
+
+namespace seqkit {{
+
+{structs}
+
+}}  // namespace seqkit
+"""
+
+
+def header(structs: Mapping[str, str], command: str) -> str:
+    """The header of cells that the library of kernels has, each as ``Cell`` in a namespace of its name.
+
+    ``command`` is what makes it again.
+    """
+    bodies = [f"namespace {name} {{\n{text}\n}}  // namespace {name}" for name, text in structs.items()]
+    return _HEADER.format(command=command, structs="\n\n".join(bodies))
 
 
 _OPERATORS = {" : Compiled<Cell>": "operators_of", " : Phased": "phased_operators_of", " {": "scan_operators_of"}

@@ -56,6 +56,8 @@ class Interpreter:
     def call(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The result of an operator, elements if any of its operands are; raises :class:`Refused`."""
         name = name_of(operator)
+        if name.endswith("_") and not name.startswith("__"):
+            name = name[:-1]  # in place, see Recorded
         if torch.Tag.nondeterministic_seeded in getattr(operator, "tags", ()):
             raise Refused("samples random numbers")
         given = [each for each in _flat((args, kwargs)) if isinstance(each, np.ndarray)]
@@ -67,6 +69,8 @@ class Interpreter:
             return self._moved(operator, args, kwargs)
         if name in FOLDS or name == "mean":
             return self._folded(name, args[0], *args[1:], **kwargs)
+        if name == "var":
+            return self._variance(*args, **kwargs)
         if name in RULES:
             return self._by_element(name, args, _keywords(kwargs))
         raise Refused("has no rule for single hidden units")
@@ -96,7 +100,7 @@ class Interpreter:
 
     def _by_element(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Elements:
         arrays = [each if each is None else self._array(each) for each in args]
-        keywords = {k: v if k in ("alpha", "dtype") else self._array(v) for k, v in kwargs.items()}
+        keywords = {k: v if k in _AS_THEY_ARE else self._array(v) for k, v in kwargs.items()}
         shape = np.broadcast_shapes(*(a.shape for a in [*arrays, *keywords.values()] if isinstance(a, np.ndarray)))
         spread = [None if a is None else np.broadcast_to(a, shape).flat for a in arrays]
         wide = {k: np.broadcast_to(v, shape).flat if isinstance(v, np.ndarray) else v for k, v in keywords.items()}
@@ -127,6 +131,13 @@ class Interpreter:
             share = self.all.constant(count)
             found = [f._replace(number=self.all.binary("div", f.number, share)) for f in found]
         return elements(found, shape)
+
+    def _variance(self, array: Elements, dims: Any, correction: float = 1, output_dtype: Any = None) -> Elements:
+        mean = self._folded("mean", array, dims, True)
+        centred = self._by_element("sub", (array, mean), {})
+        total = self._folded("sum", self._by_element("mul", (centred, centred), {}), dims)
+        count = array.size // max(total.size, 1)
+        return self._by_element("div", (total, count - correction), {})
 
     def _sum(self, found: list[Element]) -> Element:
         """Of values of one hidden unit, or of the same values of every unit."""
@@ -165,6 +176,8 @@ class Interpreter:
 
 
 _PLACING = {"layout", "device", "pin_memory", "memory_format", "non_blocking"}
+_AS_THEY_ARE = ("alpha", "dtype", "rounding_mode")
+"""Keywords that are no numbers of a hidden unit"""
 _RENAMED = {"min": "least", "max": "most"}
 
 
@@ -172,7 +185,7 @@ def _keywords(kwargs: dict[str, Any]) -> dict[str, Any]:
     """Those that a rule takes."""
     given = {key: value for key, value in kwargs.items() if key not in _PLACING and value is not None}
     for key in given:
-        if key not in ("alpha", "dtype", *_RENAMED):
+        if key not in (*_AS_THEY_ARE, *_RENAMED):
             raise Refused(f"is given {key}={given[key]!r}, for which there is no rule")
     return {_RENAMED.get(key, key): value for key, value in given.items()}
 

@@ -16,7 +16,7 @@ LOGICAL = {"and", "or"}
 BINARY = {"add", "sub", "mul", "div", "pow", "maximum", "minimum"} | COMPARISONS | LOGICAL
 UNARY = {
     "neg", "abs", "sign", "not", "sigmoid", "tanh", "exp", "expm1", "log", "log1p", "sqrt", "reciprocal", "erf", "sin",
-    "cos",
+    "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "floor", "round",
 }  # fmt: skip
 COMMUTATIVE = {"add", "mul", "maximum", "minimum", "and", "or"}
 
@@ -182,11 +182,20 @@ class Expressions:
             return self.constant(folded[operator]) if operator in folded else None
         if operator in ("add", "mul"):
             neutral = zero if operator == "add" else one
-            return b if first == neutral else a if second == neutral else None
+            simple = b if first == neutral else a if second == neutral else None
+            return self._difference(a, b) if simple is None and operator == "add" else simple
         if operator == "sub" and first == zero:
             return self.unary("neg", b)
         neutral = {"sub": zero, "div": one, "pow": one}.get(operator, Constant(float("nan")))
         return a if second == neutral else None
+
+    def _difference(self, a: int, b: int) -> int | None:
+        """``a + b`` where one of them is the negative of something."""
+        for other, number in ((a, b), (b, a)):
+            found = self[number]
+            if isinstance(found, Unary) and found.operator == "neg":
+                return self.binary("sub", other, found.a)
+        return None
 
     def is_truth(self, number: int) -> bool:
         """Whether an expression is true or false, not a number."""

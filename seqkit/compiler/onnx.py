@@ -30,6 +30,8 @@ from seqkit.compiler.expressions import (
 _UNARY = {
     "neg": "Neg", "abs": "Abs", "sign": "Sign", "not": "Not", "sigmoid": "Sigmoid", "tanh": "Tanh", "exp": "Exp",
     "log": "Log", "sqrt": "Sqrt", "reciprocal": "Reciprocal", "erf": "Erf", "sin": "Sin", "cos": "Cos",
+    "tan": "Tan", "asin": "Asin", "acos": "Acos", "atan": "Atan", "sinh": "Sinh", "cosh": "Cosh", "floor": "Floor",
+    "round": "Round",
 }  # fmt: skip
 _BINARY = {
     "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "pow": "Pow", "maximum": "Max", "minimum": "Min",

@@ -15,6 +15,7 @@ from torch.fx import GraphModule, Node
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqkit.compiler.elements import Elements, Interpreter, Refused
+from seqkit.compiler.rules import name_of
 
 
 class Recorded:
@@ -54,8 +55,9 @@ class Recorded:
     def _called(self, node: Node) -> Any:
         args, kwargs = torch.fx.map_arg((node.args, node.kwargs), self.values.__getitem__)
         try:
+            _check_in_place(node)
             value = self.interpreter.call(node.target, tuple(args), dict(kwargs))
-            if not isinstance(value, Tensor):
+            if not isinstance(value, Tensor) and name_of(node.target) not in _COUNTS:
                 _check_numbers(node.meta.get("val"))
         except Exception as error:  # an operator may be called in ways that no rule has foreseen
             why = error if isinstance(error, Refused) else f"no rule can read ({type(error).__name__})"
@@ -133,6 +135,17 @@ def line_of(error: Exception, file: str | None) -> str:
         line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == file else line
         trace = trace.tb_next
     return f" in line {line} of {Path(str(file)).name}" if line else ""
+
+
+_COUNTS = ("where", "sum")
+"""Operators that may give integers, of numbers in the cell and of truth values"""
+
+
+def _check_in_place(node: Node) -> None:
+    """An operator in place is as good as another where nobody else reads what it changes."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is not None and schema.is_mutable and any(len(each.users) > 1 for each in node.all_input_nodes[:1]):
+        raise Refused("changes in place what is read elsewhere")
 
 
 def _check_numbers(value: Any) -> None:

@@ -19,6 +19,7 @@ MOVES = {
     "view", "_unsafe_view", "reshape", "split", "split_with_sizes", "slice", "select", "narrow", "cat", "stack",
     "unsqueeze", "squeeze", "permute", "transpose", "t", "expand", "clone", "detach", "alias", "unbind", "repeat",
     "slice_backward", "select_backward", "flip", "roll", "slice_scatter", "select_scatter", "lift_fresh_copy",
+    "copy", "broadcast_in_dim",
 }  # fmt: skip
 """Operators that move values and compute none; what they add are zeros."""
 
@@ -28,13 +29,23 @@ FILLS = {"empty_like", "zeros_like", "ones_like", "full_like", "new_zeros", "new
 FOLDS: dict[str, str] = {"sum": "add", "amax": "maximum", "amin": "minimum"}
 """Operators that go over a dimension, and what joins two of its values."""
 
-_ACTIVATIONS = ("silu", "softplus", "elu", "leaky_relu", "hardsigmoid", "hardtanh", "hardswish", "gelu")
+_ACTIVATIONS = (
+    "silu", "softplus", "elu", "leaky_relu", "hardsigmoid", "hardtanh", "hardswish", "gelu", "glu", "mish", "threshold",
+    "softshrink", "hardshrink", "_prelu_kernel",
+)  # fmt: skip
+_NORMS = (
+    "native_layer_norm", "native_layer_norm_backward", "_fused_rms_norm", "_fused_rms_norm_backward", "var", "std",
+    "var_mean", "std_mean", "linalg_vector_norm", "logsumexp", "_log_softmax", "_log_softmax_backward_data",
+)  # fmt: skip
 _DECOMPOSED = [
-    *_ACTIVATIONS, *(f"{name}_backward" for name in _ACTIVATIONS), "mish", "_softmax", "_softmax_backward_data",
-    "addcmul", "addcdiv", "lerp", "log_sigmoid_forward", "log_sigmoid_backward", "celu",
+    *_ACTIVATIONS, *(f"{name}_backward" for name in _ACTIVATIONS if name != "threshold"), *_NORMS, "_softmax",
+    "_softmax_backward_data", "addcmul", "addcdiv", "lerp", "log_sigmoid_forward", "log_sigmoid_backward", "celu",
+    "selu", "logit", "logit_backward", "deg2rad", "rad2deg",
 ]  # fmt: skip
 
-DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {**get_decompositions([getattr(aten, name) for name in _DECOMPOSED])}
+DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
+    **get_decompositions([getattr(aten, name) for name in _DECOMPOSED if hasattr(aten, name)])
+}
 """Operators that torch itself makes of simpler ones."""
 
 
@@ -66,11 +77,59 @@ def _power(e: Expressions, a: int, b: int) -> int:
     return e.binary("pow", a, b)
 
 
-def _div(e: Expressions, a: int, b: int) -> int:
+def _div(e: Expressions, a: int, b: int, rounding_mode: str | None = None) -> int:
+    if rounding_mode is not None:
+        return (_truncated if rounding_mode == "trunc" else _floor)(e, _div(e, a, b))
     by = e[b]
     if isinstance(by, Constant) and abs(math.frexp(by.value)[0]) == 0.5:
         return e.binary("mul", a, e.constant(1 / by.value))  # exact for a power of 2
     return e.binary("div", a, b)
+
+
+def _floor(e: Expressions, a: int) -> int:
+    return e.unary("floor", a)
+
+
+def _ceiling(e: Expressions, a: int) -> int:
+    return e.unary("neg", _floor(e, e.unary("neg", a)))
+
+
+def _truncated(e: Expressions, a: int) -> int:
+    return e.binary("mul", e.unary("sign", a), _floor(e, e.unary("abs", a)))
+
+
+def _remainder(e: Expressions, a: int, b: int) -> int:
+    return e.binary("sub", a, e.binary("mul", b, _floor(e, _div(e, a, b))))
+
+
+def _hypotenuse(e: Expressions, a: int, b: int) -> int:
+    return e.unary("sqrt", e.binary("add", e.binary("mul", a, a), e.binary("mul", b, b)))
+
+
+def _log_of_sum(e: Expressions, a: int, b: int) -> int:
+    apart = e.unary("neg", e.unary("abs", e.binary("sub", a, b)))
+    return e.binary("add", e.binary("maximum", a, b), e.unary("log1p", e.unary("exp", apart)))
+
+
+def _inverse_sinh(e: Expressions, a: int) -> int:
+    """``sign(a) log(1 + |a| + a² / (1 + sqrt(1 + a²)))``, which is exact near 0."""
+    size, square, one = e.unary("abs", a), e.binary("mul", a, a), e.constant(1)
+    root = e.binary("add", one, e.unary("sqrt", e.binary("add", one, square)))
+    inner = e.binary("add", size, e.binary("div", square, root))
+    return e.binary("mul", e.unary("sign", a), e.unary("log1p", inner))
+
+
+def _inverse_tanh(e: Expressions, a: int) -> int:
+    ratio = e.binary("div", e.binary("add", a, a), e.binary("sub", e.constant(1), a))
+    return e.binary("mul", e.constant(0.5), e.unary("log1p", ratio))
+
+
+def _times(operator: str, before: float = 1, after: float = 1) -> Rule:
+    def rule(e: Expressions, a: int) -> int:
+        inner = e.unary(operator, e.binary("mul", a, e.constant(before)))
+        return e.binary("mul", inner, e.constant(after))
+
+    return rule
 
 
 def _slope(e: Expressions, grad: int, slope: int) -> int:
@@ -103,12 +162,31 @@ def _clamp(e: Expressions, a: int, least: int | None = None, most: int | None = 
 
 
 def _rules() -> dict[str, Rule]:
-    alike = "neg abs sign sigmoid tanh exp expm1 log log1p sqrt reciprocal erf sin cos mul maximum minimum"
+    alike = (
+        "neg abs sign sigmoid tanh exp expm1 log log1p sqrt reciprocal erf sin cos tan asin acos atan sinh cosh floor "
+        "round mul maximum minimum"
+    )
     rules = {name: _same(name) for name in [*alike.split(), "gt", "ge", "lt", "le", "eq", "ne"]}
     for name in ("and", "or", "not"):
         rules[f"logical_{name}"] = rules[f"bitwise_{name}"] = rules[f"__{name}__"] = _same(name)
     return rules | {
         "sgn": _same("sign"),
+        "ceil": _ceiling,
+        "trunc": _truncated,
+        "fix": _truncated,
+        "frac": lambda e, a: e.binary("sub", a, _truncated(e, a)),
+        "remainder": _remainder,
+        "fmod": lambda e, a, b: e.binary("sub", a, e.binary("mul", b, _truncated(e, _div(e, a, b)))),
+        "floor_divide": lambda e, a, b: _div(e, a, b, "floor"),
+        "hypot": _hypotenuse,
+        "logaddexp": _log_of_sum,
+        "exp2": _times("exp", before=math.log(2)),
+        "log2": _times("log", after=1 / math.log(2)),
+        "log10": _times("log", after=1 / math.log(10)),
+        "asinh": _inverse_sinh,
+        "atanh": _inverse_tanh,
+        "erfc": lambda e, a: e.binary("sub", e.constant(1), e.unary("erf", a)),
+        "isnan": lambda e, a: e.binary("ne", a, a),
         "add": _add,
         "sub": _sub,
         "div": _div,

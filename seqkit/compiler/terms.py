@@ -33,12 +33,15 @@ class Terms:
         self.all, self.names, self.known = expressions, names, dict(known or {})
 
     def assignments(self, roots: Sequence[int]) -> list[str]:
-        """One constant for each expression below the roots; those already known have their names."""
-        needed = self.all.below(roots, self.known)
-        return [self.assignment(n) for n in needed if n not in self.known and operands(self.all[n])]
+        """One constant for each expression below the roots; those already known have their names.
+
+        Slopes of squashing functions are computed from the functions' values.
+        """
+        needed = self._below(roots)
+        return [f"const V v{n} = {self._slope(n) or self._computed(n)};" for n in needed if operands(self.all[n])]
 
     def assignment(self, number: int) -> str:
-        """A constant that is worth an expression."""
+        """A constant that is worth an expression, of those that it is made of."""
         return f"const V v{number} = {self._computed(number)};"
 
     def operand(self, number: int) -> str:
@@ -49,6 +52,50 @@ class Terms:
         if isinstance(found, Constant):
             return f"V({_float(found.value)})"
         return self.names.get(found, f"v{number}")
+
+    def _below(self, roots: Sequence[int]) -> list[int]:
+        """As :meth:`Expressions.below`, without the known ones and without what only slopes are made of."""
+        found, waiting = set[int](), [*roots]
+        while waiting:
+            number = waiting.pop()
+            if number not in found and number not in self.known:
+                found.add(number)
+                squashed = self._squashed(number)
+                waiting.extend(operands(self.all[number]) if squashed is None else [squashed])
+        return sorted(found)
+
+    def _slope(self, number: int) -> str | None:
+        squashed = self._squashed(number)
+        if squashed is None:
+            return None
+        function = self.all[squashed]
+        assert isinstance(function, Unary)
+        return f"slope_of_{function.operator}({self.operand(squashed)})"
+
+    def _squashed(self, number: int) -> int | None:
+        """The sigmoid or tanh whose slope an expression is: ``s (1 - s)`` or ``1 - t t``."""
+        found = self.all[number]
+        if not isinstance(found, Binary):
+            return None
+        if found.operator == "mul":
+            pairs = ((found.a, found.b), (found.b, found.a))
+            slopes = (s for s, rest in pairs if self._is(s, "sigmoid") and self._is_rest(rest, s))
+            return next(slopes, None)
+        square = self.all[found.b]
+        squared = isinstance(square, Binary) and square.operator == "mul" and square.a == square.b
+        if squared and isinstance(square, Binary) and self._is(square.a, "tanh") and self._is_rest(number, found.b):
+            return square.a
+        return None
+
+    def _is(self, number: int, function: str) -> bool:
+        found = self.all[number]
+        return isinstance(found, Unary) and found.operator == function
+
+    def _is_rest(self, number: int, part: int) -> bool:
+        """Whether an expression is ``1 - part``."""
+        found = self.all[number]
+        ends = isinstance(found, Binary) and found.operator == "sub" and found.b == part
+        return ends and isinstance(found, Binary) and self.all[found.a] == Constant(1.0)
 
     def _computed(self, number: int) -> str:
         found = self.all[number]

@@ -34,8 +34,9 @@ from seqkit.compiler.rules import DECOMPOSITIONS
 from seqkit.compiler.sizes import Differ, Recording, for_any_size
 from seqkit.errors import SeqkitError
 
-_UNITS = (3, 5)
-"""Of the two recordings"""
+UNITS = 3
+"""Of a recording that is drawn, and of the first of two that are compiled"""
+_UNITS = (UNITS, 5)
 
 
 class TraceError(SeqkitError):
@@ -86,7 +87,7 @@ def trace_forward(cell: Cell) -> Forward:
     """The step of a cell as it is drawn. Raises :class:`TraceError` as :func:`trace`."""
     try:
         with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
-            return _Tracing(cell, Expressions(), 1, _UNITS[0]).forward()
+            return _Tracing(cell, Expressions(), 1, UNITS).forward()
     except Refused as refusal:
         raise TraceError(f"{type(cell).__name__}.step is not traced: it {refusal}") from refusal
 

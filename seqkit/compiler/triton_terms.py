@@ -18,6 +18,7 @@ _CALLS = {
     "minimum": "tl.minimum({}, {}, propagate_nan=tl.PropagateNan.ALL)",
     "pow": "libdevice.pow({}, {})", "neg": "-{}", "abs": "tl.abs({})", "not": "{} == 0",
     "sigmoid": "1 / (1 + libdevice.exp(-{}))", "reciprocal": "1 / {}", "sqrt": "tl.sqrt({})",
+    "round": "libdevice.rint({})",
     "sign": "tl.where({0} > 0, 1.0, tl.where({0} < 0, -1.0, {0}))",
 }  # fmt: skip
 """Other functions are those of CUDA's library."""

@@ -20,7 +20,8 @@ from seqkit.compiler.expressions import (
     Where,
     operands,
 )
-from seqkit.compiler.trace import Forward, trace_forward
+from seqkit.compiler.trace import UNITS, Forward, trace_forward
+from seqkit.drawing.norms import Norms
 
 _NAMES = {"sigmoid": "σ", "neg": "−", "abs": "| |", "sqrt": "√", "reciprocal": "1 ÷", "mul": "×", "add": "+",
           "div": "÷", "maximum": "max", "minimum": "min", "pow": "^"}  # fmt: skip
@@ -79,6 +80,7 @@ class _Builder:
         self.uses.update(self.roots)
         self.gate_of = {number: name for name, number in reversed(step.gates.items()) if number in below}
         self.parameters = _parameter_names(cell)
+        self.norms = Norms(self.all, self.roots)
         self.found = dict[int, int]()
         self.boxes = dict[tuple[int, bool], int]()
         self.x = self.graph.add(Node("input", "x"))
@@ -99,9 +101,19 @@ class _Builder:
         merged = self._merged(self._terms(number))
         if len(merged) == 1 and isinstance(merged[0], int):
             return self._box(self._stage(merged[0]), True), self._gate_name(merged[0])
+        if number in self.norms:
+            return self._norm(number)
         if number not in self.found:
             self.found[number] = self._operation(number)
         return self.found[number], ""
+
+    def _norm(self, number: int) -> tuple[int, str]:
+        """The one node of all values that are normalised together."""
+        norm = self.norms[number]
+        parts = [self._part(value) for value in norm.values]
+        if norm.scale not in self.found:
+            self.found[norm.scale] = self.graph.add(Node("operation", norm.text), [(start, "") for start, _ in parts])
+        return self.found[norm.scale], parts[norm.place][1]
 
     def _operation(self, number: int) -> int:
         name = self.gate_of.get(number, "")
@@ -135,7 +147,7 @@ class _Builder:
         if self._is_fixed(second) or self._is_fixed(first):
             fixed, other = (first, second) if self._is_fixed(first) else (second, first)
             after = fixed == second or found.operator in ("mul", "maximum", "minimum")
-            if found.operator == "mul" and isinstance(self.all[other], Sum) and self._is_share(fixed):
+            if isinstance(self.all[other], Sum) and self._is_share(found, fixed):
                 return "mean", [self._part(operands(self.all[other])[0])]
             text = f"{sign} {self._written(fixed)}" if after else f"{self._written(fixed)} {sign}"
             return ("relu" if text == "max 0" else text), [self._part(other)]
@@ -152,6 +164,7 @@ class _Builder:
         for part in (found.a, found.b):
             each = self.all[part]
             chained = isinstance(each, Binary) and each.operator == "mul" and self._is_once(part)
+            chained = chained and part not in self.norms
             fixed = chained and any(self._is_fixed(n) for n in operands(each))
             parts += self._factors(each) if chained and not fixed and isinstance(each, Binary) else [part]
         return parts
@@ -231,9 +244,10 @@ class _Builder:
             isinstance(self.all[n], (Constant, Parameter)) or operands(self.all[n]) for n in self.all.below([number])
         )
 
-    def _is_share(self, number: int) -> bool:
-        found = self.all[number]
-        return isinstance(found, Constant) and 0 < found.value < 1
+    def _is_share(self, found: Binary, number: int) -> bool:
+        """Whether a sum over the units becomes an average."""
+        share = self.all[number]
+        return found.operator == "div" and isinstance(share, Constant) and share.value == UNITS
 
     def _written(self, number: int) -> str:
         """An expression of numbers and parameters as text."""

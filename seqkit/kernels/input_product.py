@@ -1,4 +1,4 @@
-"""The product of all inputs of a layer with its input weights, by oneDNN, or in 8-bit integers by our own operator.
+"""The product of all inputs of a layer with its input weights, by oneDNN, or rounded by our own operator.
 
 torch's own goes to MKL, which on an AMD processor with AVX-512 reaches 108 GFLOP/s on a core, where oneDNN reaches 240.
 """
@@ -13,16 +13,34 @@ from torch.nn.functional import linear
 
 from seqkit.kernels.operators import operator
 
+FEW_ROWS = 8
+"""Of a batch and its steps, as ``kFewRows`` of the C++ has it: to round weights takes longer than so few rows save."""
+
 
 def input_product(x: Tensor, weight: Tensor, bias: Tensor, precision: str = "f32") -> Tensor:
     """x (..., I), weight (R, I), bias (R), float32 on a CPU, to (..., R); differentiable twice, but for "int8"."""
-    if precision == "int8":
-        product: Tensor = operator("int8_input_product")(x.reshape(-1, x.shape[-1]), weight, bias)
-        return product.view(*x.shape[:-1], len(weight))
-    if torch.compiler.is_compiling() or not torch.backends.mkldnn.is_available() or not x.numel():
+    rows = x.reshape(-1, x.shape[-1])
+    if precision != "f32" and len(rows) > FEW_ROWS and not torch.compiler.is_compiling():
+        product = rounded_product(rows, weight, bias, precision)
+    elif torch.compiler.is_compiling() or not torch.backends.mkldnn.is_available() or not x.numel():
         return linear(x, weight, bias)
-    rows: Tensor = _Product.apply(x.reshape(-1, x.shape[-1]), weight, bias)  # type: ignore[no-untyped-call]
-    return rows.view(*x.shape[:-1], len(weight))
+    else:
+        product = _Product.apply(rows, weight, bias)  # type: ignore[no-untyped-call]
+    return product.view(*x.shape[:-1], len(weight))
+
+
+def rounded_product(x: Tensor, weight: Tensor, bias: Tensor | None, precision: str) -> Tensor:
+    """(N, I), (R, I) and (R) to (N, R), both sides rounded to "bf16", whose derivative is as rounded, or to "int8"."""
+    if precision == "bf16":
+        rounded: Tensor = _RoundedProduct.apply(x, weight, bias)  # type: ignore[no-untyped-call]
+        return rounded
+    return _rounded(x, weight, bias, precision)
+
+
+def _rounded(x: Tensor, weight: Tensor, bias: Tensor | None, precision: str) -> Tensor:
+    added = x.new_zeros(len(weight)) if bias is None else bias
+    product: Tensor = operator("rounded_product")(x, weight, added, precision)
+    return product
 
 
 def times_transposed(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -49,5 +67,24 @@ class _Product(torch.autograd.Function):
         return (
             times_transposed(grad, weight.T) if need_x else None,
             times_transposed(grad.T, x.T) if need_weight else None,
+            grad.sum(0) if need_bias else None,
+        )
+
+
+class _RoundedProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _rounded(x, weight, bias, "bf16")
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        need_x, need_weight, need_bias = ctx.needs_input_grad
+        if torch.is_grad_enabled():
+            return grad @ weight if need_x else None, grad.T @ x if need_weight else None, grad.sum(0)
+        return (
+            _rounded(grad, weight.T, None, "bf16") if need_x else None,
+            _rounded(grad.T, x.T, None, "bf16") if need_weight else None,
             grad.sum(0) if need_bias else None,
         )

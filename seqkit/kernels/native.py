@@ -1,4 +1,4 @@
-"""The native kernel: the time loop of our own cells in C++, for float32 on a CPU.
+"""The native kernel: the time loop in C++, for float32 on a CPU.
 
 The C++ (``cpp/``) is registered as torch operators; ``operators`` calls them and tells torch their derivative,
 ``layout`` and ``packed`` bring weights into the form that they want, ``plan`` divides the work among threads,
@@ -53,6 +53,14 @@ Of an LSTM at H = 512, where vectors have 16 lanes, that takes 290 microseconds 
 """
 
 
+def _reads_in_place(rows: int, precision: str) -> bool:
+    """Whether a single step of so many sequences reads the weights where they lie, in float32.
+
+    To be sure that packed weights are still those of now takes as long as a step of one sequence from the weights.
+    """
+    return rows == 1 or (rows <= _ROWS_IN_PLACE and precision == "f32")
+
+
 class CellFacts(NamedTuple):
     """What a step has to know of a cell, looked up once."""
 
@@ -72,7 +80,7 @@ def facts_of(cell: Cell) -> CellFacts:
 
 
 class Native(Kernel):
-    """Runs every cell of ours for which C++ was written, and those that were compiled.
+    """Runs every cell that the library of kernels has, and those that were compiled.
 
     Args:
         precision: what both sides of each product are rounded to: ``"f32"``, nothing; ``"bf16"``, where the processor
@@ -127,9 +135,10 @@ class Native(Kernel):
         name, gates, _, _ = cell
         single, hidden = steps == 1, padded(units)
         slices, team = plan(directions, batch, hidden, gates, single=single)
-        few = batch <= _ROWS_IN_PLACE if single else batch == 1 and steps < _steps_in_place(hidden)
+        few = _reads_in_place(batch, precision) if single else batch == 1 and steps < _steps_in_place(hidden)
+        few = few and (precision == "f32" or single)
         found: Sequence[Tensor]
-        if few and lengths is None and precision == "f32" and (kept is None or not kept.hold.active):
+        if few and lengths is None and (kept is None or not kept.hold.active):
             # Each weight is read once or a few times, wherever it lies: nothing need be packed, kept or verified.
             found = operator("infer_in_place")(name, x, tensors, directions, *states, team)
         elif kept is None or torch.compiler.is_compiling():
@@ -184,8 +193,7 @@ class Native(Kernel):
         slices, team = plan(1, rows, units + -units % 16, gates, single=True)
         found: tuple[Tensor, Tensor, Tensor]
         precision = self._precision()
-        few = (rows == 1 and precision != "int8") or (rows <= _ROWS_IN_PLACE and precision == "f32")
-        if few and not kept.hold.active:
+        if _reads_in_place(rows, precision) and not kept.hold.active:
             # Not by the call of the operator itself, a function in Python that only hands everything on.
             found = operator("step_in_place")._op(name, x, tensors, count, h, c, team)
         else:

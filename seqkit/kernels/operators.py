@@ -35,7 +35,7 @@ CELLS: dict[str, Cell] = {
     "gru-after": GRU("after"),
     "gru-before": GRU("before"),
 }
-"""The cells that were written in C++, by their names there."""
+"""The cells that the library of kernels has, by their names there."""
 _NAMES = {type(c): [(name, o.options) for name, o in CELLS.items() if type(o) is type(c)] for c in CELLS.values()}
 """For each class of cell the names of its C++, with the options that each stands for."""
 _STEPS: dict[str, Callable[..., Any]] = {}
@@ -174,7 +174,7 @@ def register() -> None:
         "infer_verified": partial(_fake_verified, by=_fake_infer),
         "step_verified": partial(_fake_verified, by=_fake_step),
         "fingerprint": _fake_fingerprint,
-        "int8_input_product": _fake_input_product,
+        "rounded_product": _fake_rounded_product,
         "backward": _fake_backward,
     }
     for name, fake in fakes.items():
@@ -255,7 +255,7 @@ def _fake_fingerprint(weights: Sequence[Tensor]) -> Tensor:
     return weights[0].new_empty(pieces, 8, dtype=torch.int64)
 
 
-def _fake_input_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _fake_rounded_product(x: Tensor, weight: Tensor, bias: Tensor, precision: str) -> Tensor:
     return x.new_empty(len(x), len(weight))
 
 

@@ -16,14 +16,14 @@ from torch import Tensor
 
 from seqkit.cells import Cell, CellState
 from seqkit.kernels.base import LayerCall, Weights
-from seqkit.kernels.input_product import input_product, times_transposed
+from seqkit.kernels.input_product import input_product, rounded_product, times_transposed
 from seqkit.kernels.layout import own_rows
 from seqkit.kernels.operators import CELLS, operator, operator_name
 from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directions
 
 
 def run_phased(call: LayerCall, precision: str) -> tuple[Tensor, CellState]:
-    """See :meth:`~seqkit.kernels.base.Kernel.run`; "int8" is the precision of the input product."""
+    """See :meth:`~seqkit.kernels.base.Kernel.run`; ``precision`` is that of all products."""
     return run_directions(call, partial(_direction, precision))
 
 
@@ -33,7 +33,8 @@ def _direction(
     weight_h = weights.weight_h
     parts, own = input_product(x, weights.weight_x, weights.bias, precision), own_rows(weights, weight_h.shape[1])
     keep = torch.is_grad_enabled() and any(t.requires_grad for t in (parts, weight_h, own, state))
-    out, final, _, _ = operator("phased")(operator_name(cell), parts, lengths, weight_h, own, state, reverse, keep)
+    call = (operator_name(cell), parts, lengths, weight_h, own, state, reverse, keep, precision)
+    out, final, _, _ = operator("phased")(*call)
     return out, final
 
 
@@ -53,6 +54,7 @@ def _fake_phased(
     state: Tensor,
     reverse: bool,
     keep: bool,
+    precision: str,
 ) -> tuple[Tensor, ...]:
     (batch, steps, _), hidden = x.shape, state.shape[2]
     products, rows = (operator("products")(cell), batch * steps) if keep else (0, 0)
@@ -72,11 +74,11 @@ def _fake_phased_backward(
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    cell, x, lengths, weight_h, own, state, reverse, _ = inputs
+    cell, x, lengths, weight_h, own, state, reverse, _, precision = inputs
     _, _, operands, kept = output
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(x, lengths, weight_h, own, state, operands, kept)
-    ctx.cell, ctx.reverse = cell, reverse
+    ctx.cell, ctx.reverse, ctx.precision = cell, reverse, precision
 
 
 def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: Any) -> tuple[Any, ...]:
@@ -89,13 +91,13 @@ def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: 
         grads = differentiable_gradients(parts, (x, weight_h, own, state), (grad_out, grad_final))
     else:
         call = (ctx.cell, x, lengths, weight_h, own, state, ctx.reverse, operands, kept, grad_out, grad_final)
-        grad_x, grad_r, *others = operator("phased_backward")(*call)
-        grads = grad_x, _weight_gradient(CELLS[ctx.cell], grad_r, operands), *others
+        grad_x, grad_r, *others = operator("phased_backward")(*call, ctx.precision)
+        grads = grad_x, _weight_gradient(CELLS[ctx.cell], grad_r, operands, ctx.precision), *others
     grad_x, grad_h, grad_own, grad_state = grads
-    return None, grad_x, None, grad_h, grad_own, grad_state, None, None
+    return None, grad_x, None, grad_h, grad_own, grad_state, None, None, None
 
 
-def _weight_gradient(cell: Cell, grad_r: Tensor, operands: Tensor) -> Tensor:
+def _weight_gradient(cell: Cell, grad_r: Tensor, operands: Tensor, precision: str) -> Tensor:
     """Of weight_h (R·H, H), from the gradients of recurrent parts (B, T, R·H) and what was multiplied (P, B, T, H)."""
     hidden = operands.shape[3]
     ends = [hidden * end for end in itertools.accumulate(map(len, cell.stages), initial=0)]
@@ -104,4 +106,7 @@ def _weight_gradient(cell: Cell, grad_r: Tensor, operands: Tensor) -> Tensor:
         return grad_r.new_zeros(0, hidden)
     # Where the first product multiplies something else than h, there is an operand more: h, before all others.
     multiplied = operands[-len(parts) :].flatten(1, 2)
-    return torch.cat([times_transposed(part.T, operand.T) for part, operand in zip(parts, multiplied, strict=True)])
+    pairs = zip(parts, multiplied, strict=True)
+    if precision == "bf16" and grad_r.numel():
+        return torch.cat([rounded_product(part.T, operand.T, None, precision) for part, operand in pairs])
+    return torch.cat([times_transposed(part.T, operand.T) for part, operand in pairs])

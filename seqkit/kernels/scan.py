@@ -21,7 +21,7 @@ from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directi
 
 
 def run_scan(call: LayerCall, precision: str) -> tuple[Tensor, CellState]:
-    """See :meth:`~seqkit.kernels.base.Kernel.run`; "int8" is the precision of the input product."""
+    """See :meth:`~seqkit.kernels.base.Kernel.run`; ``precision`` is that of the input product."""
     return run_directions(call, partial(_direction, precision))
 
 

@@ -67,7 +67,7 @@ class Traces(Cell):
 
 
 class OwnLSTM(LSTM):
-    """A class of somebody's own has no C++ that was written by hand."""
+    """A class of somebody's own is not in the library of kernels."""
 
 
 class OwnPeepholeLSTM(PeepholeLSTM):
@@ -166,8 +166,8 @@ IN_PHASES = [
     make_cell("mgu"),
 ]  # fmt: skip
 """Several products, more than two states, sums over the units, gates without a product"""
-BY_HAND = {
+STANDARD = {
     "lstm": OwnLSTM(), "lstm-peephole": OwnPeepholeLSTM(), "lstm-coupled": OwnCoupledLSTM(), "gru-after": OwnGRU(),
     "rnn-tanh": OwnRNN(), "rnn-relu": OwnRNN("relu"),
 }  # fmt: skip
-"""Our cells as somebody's own, by the names of the C++ that was written for them."""
+"""Standard cells as somebody's own, by their names in the library of kernels."""

@@ -9,17 +9,24 @@ UNARY = {
     "sigmoid": torch.sigmoid, "tanh": torch.tanh, "sin": torch.sin, "silu": torch.nn.functional.silu,
     "square": lambda a: torch.tanh(a).square(), "exp": lambda a: torch.exp(-a.abs()),
     "root": lambda a: (a * a + 1).sqrt(), "relu": lambda a: torch.relu(a + 0.3), "neg": torch.neg,
+    "erf": torch.erf, "softplus": torch.nn.functional.softplus, "gelu": torch.nn.functional.gelu, "atan": torch.atan,
+    "log": lambda a: torch.log1p(a.abs()), "elu": torch.nn.functional.elu, "cube": lambda a: torch.tanh(a) ** 3,
+    "clamp": lambda a: a.clamp(-0.8, 1.5), "power": lambda a: (a * a + 0.5) ** 0.7,
+    "cosh": lambda a: torch.tanh(a).cosh(),
 }  # fmt: skip
 BINARY = {
     "add": torch.add, "sub": torch.sub, "mul": lambda a, b: a * torch.tanh(b), "div": lambda a, b: a / (1.5 + b * b),
     "max": torch.maximum, "where": lambda a, b: torch.where(a > 0.2, a, b),
+    "min": torch.minimum, "lerp": lambda a, b: torch.lerp(a, b, torch.sigmoid(a)),
+    "hypot": lambda a, b: torch.hypot(a, b + 2), "logaddexp": torch.logaddexp,
+    "share": lambda a, b: torch.stack([a, b], -1).softmax(-1)[..., 0] * b,
 }  # fmt: skip
 
 
 OVER_UNITS = {
     "centred": lambda a: a - a.mean(-1, keepdim=True),
     "scaled": lambda a: a / (a.square().mean(-1, keepdim=True) + 0.5).sqrt(),
-    "share": lambda a: torch.tanh(a.sum(-1, keepdim=True)) * a,
+    "spread": lambda a: torch.tanh(a.sum(-1, keepdim=True)) * a,
 }
 
 
@@ -39,6 +46,21 @@ class Drawn(Cell):
         (x_a, x_b), (r_a, r_b) = x.chunk(2, -1), r.chunk(2, -1)
         leaves = {"xa": x_a, "xb": x_b, "ra": r_a, "rb": r_b, "p": p.expand_as(x_a), "h": state[0], "c": state[1]}
         # Kept between -1 and 1, so that no sequence of steps grows beyond bounds.
+        return tuple(torch.tanh(value_of(each, leaves)) for each in self.expressions)
+
+
+class DrawnWithoutProduct(Drawn):
+    """No recurrent product, and a third state."""
+
+    state_names = ("h", "c", "d")
+
+    @property
+    def stages(self):
+        return ()
+
+    def step(self, x, r, state, *, p):
+        x_a, x_b = x.chunk(2, -1)
+        leaves = {"xa": x_a, "xb": x_b, "p": p.expand_as(x_a)} | dict(zip(self.state_names, state, strict=True))
         return tuple(torch.tanh(value_of(each, leaves)) for each in self.expressions)
 
 
@@ -98,3 +120,9 @@ def cells_in_phases():
     """Cells of three states and a second recurrent product of a random expression, with sums over the units in all."""
     grown = expressions(["xa", "xb", "ra", "rb", "h", "c", "d", "p"], {**UNARY, **OVER_UNITS})
     return st.tuples(grown, grown, grown, grown).map(DrawnInPhases)
+
+
+def cells_without_product():
+    """Cells of three states and no recurrent product."""
+    grown = expressions(["xa", "xb", "h", "c", "d", "p"], UNARY)
+    return st.tuples(grown, grown, grown).map(DrawnWithoutProduct)

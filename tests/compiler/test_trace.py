@@ -6,18 +6,25 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import given, settings
+from torch.nn import functional as F
 
-from seqkit.cells import Cell, make_cell
+from seqkit.cells import Cell, available_cells, make_cell
+from seqkit.cells.base import Saved
 from seqkit.cells.gru import GRU
+from seqkit.cells.rnn import RNN
 from seqkit.compiler import TraceError, trace
 from seqkit.compiler.cpp import kept_by, slots_of
 from seqkit.compiler.expressions import Input, Recurrent, State, Sum, depends_on_gradient
 from seqkit.compiler.keeping import needed_by
 from seqkit.compiler.phased import kept_by as kept_in_phases
 from tests.compiler.evaluation import evaluate, leaves_of
-from tests.compiler.own_cells import BY_HAND, IN_PHASES, OWN, WITHOUT_PRODUCT, MinimalGated, OwnLayerNormLSTM
-from tests.compiler.random_cells import cells_in_phases, cells_of_expressions
+from tests.compiler.own_cells import IN_PHASES, OWN, STANDARD, WITHOUT_PRODUCT, MinimalGated, OwnLayerNormLSTM
+from tests.compiler.random_cells import cells_in_phases, cells_of_expressions, cells_without_product
 
+DERIVED_BY_HAND = [
+    cell for cell in (*map(make_cell, available_cells()), GRU("before"), RNN("relu")) if cell.has_backward
+]
+"""Cells that have a ``step_backward``"""
 HAND_KEEPS = {"lstm": 5, "lstm-peephole": 5, "lstm-coupled": 4, "gru-after": 4, "rnn-tanh": 1, "rnn-relu": 1}
 
 
@@ -51,6 +58,30 @@ def assert_traced_as_written(cell, batch=4, units=7):
         torch.testing.assert_close(found.sum(0), expected)
 
 
+@pytest.mark.parametrize("cell", DERIVED_BY_HAND, ids=repr)
+def test_a_gradient_that_is_derived_by_hand_is_the_traced_one(cell, batch=4, units=7):
+    torch.manual_seed(0)
+    gates, states = len(cell.gate_names), len(cell.state_names)
+    own = {name: value.double() + 0.1 * torch.rand_like(value).double() for name, value in
+           cell.own_parameters(units).items()}  # fmt: skip
+    x, r = torch.randn(2, batch, gates * units, dtype=torch.double)
+    r = r[:, : cell.recurrent_gates * units]
+    state, grads = torch.randn(2, states + 1, batch, units, dtype=torch.double)
+    before, grads = tuple(state[:states]), grads[: states + max(len(cell.stages) - 1, 0)]
+    saved = Saved(x, r, before, cell.step(x, r, before, **own))
+    found = [cell.step_backward(tuple(grads[:states]), saved, **own)]
+    found += [cell.operand_backward(1 + n, grad, saved) for n, grad in enumerate(grads[states:])]
+    step, values = trace(cell), leaves_of(cell, x, r, before, own, grads)
+    for name, numbers in (("x", step.grad_inputs), ("r", step.grad_recurrents)):
+        traced = torch.cat([x[:, :0], *evaluate(step, numbers, values)], -1)
+        torch.testing.assert_close(sum(getattr(each, name) for each in found), traced)
+    for n, traced in enumerate(evaluate(step, step.grad_states, values)):
+        torch.testing.assert_close(sum(each.state[n] for each in found), traced)
+    rows = [row for name in own for row in found[0].own[name].reshape(-1, units)]
+    for row, traced in zip(rows, evaluate(step, step.grad_own, values), strict=True):
+        torch.testing.assert_close(row, traced.sum(0))
+
+
 def later_operands(cell, units, leaves):
     """What each recurrent product after the first multiplies."""
     x, r, *state = leaves
@@ -66,7 +97,7 @@ GATHERED = [
 OTHERS = [*map(make_cell, GATHERED), GRU("before")]
 
 
-@pytest.mark.parametrize("cell", [*OWN, *WITHOUT_PRODUCT, *IN_PHASES, *BY_HAND.values(), *OTHERS], ids=repr)
+@pytest.mark.parametrize("cell", [*OWN, *WITHOUT_PRODUCT, *IN_PHASES, *STANDARD.values(), *OTHERS], ids=repr)
 def test_a_traced_step_and_its_gradient_are_worth_what_torch_computes(cell):
     assert_traced_as_written(cell)
 
@@ -78,14 +109,20 @@ def test_any_elementwise_step_is_traced_as_written(cell):
 
 
 @settings(max_examples=12)
+@given(cells_without_product())
+def test_any_step_without_a_product_is_traced_as_written(cell):
+    assert_traced_as_written(cell)
+
+
+@settings(max_examples=12)
 @given(cells_in_phases())
 def test_any_step_with_several_products_and_sums_over_units_is_traced_as_written(cell):
     assert_traced_as_written(cell)
 
 
-@pytest.mark.parametrize("name", BY_HAND)
+@pytest.mark.parametrize("name", STANDARD)
 def test_no_more_is_kept_than_what_was_chosen_by_hand(name):
-    kept = kept_by(trace(BY_HAND[name]))
+    kept = kept_by(trace(STANDARD[name]))
     assert len(kept.values) <= HAND_KEEPS[name]
     assert kept.only_h == name.startswith("rnn")
 
@@ -107,7 +144,7 @@ def test_a_sum_over_the_units_is_kept_and_not_computed_again():
     assert all(n in depends_on_gradient(step.all, [n]) for n in way_back if isinstance(step.all[n], Sum))
 
 
-@pytest.mark.parametrize("cell", [*OWN, *BY_HAND.values()], ids=repr)
+@pytest.mark.parametrize("cell", [*OWN, *STANDARD.values()], ids=repr)
 def test_the_way_back_can_be_computed_from_what_is_kept(cell):
     step = trace(cell)
     kept = kept_by(step)
@@ -119,15 +156,15 @@ def test_the_way_back_can_be_computed_from_what_is_kept(cell):
 
 
 def test_gates_are_kept_and_not_the_sums_that_go_into_them():
-    step = trace(BY_HAND["lstm"])
+    step = trace(STANDARD["lstm"])
     kinds = sorted(getattr(step.all[number], "operator", "state") for number in kept_by(step).values)
     assert kinds == ["sigmoid", "sigmoid", "sigmoid", "state", "tanh"]
     assert len(needed_by(step, depends_on_gradient(step.all, step.gradients))) > len(kinds)
 
 
 def test_gates_whose_two_parts_have_one_gradient_share_a_slot():
-    assert len(slots_of(trace(BY_HAND["lstm"])).values) == 4
-    gru = slots_of(trace(BY_HAND["gru-after"]))
+    assert len(slots_of(trace(STANDARD["lstm"])).values) == 4
+    gru = slots_of(trace(STANDARD["gru-after"]))
     assert (len(gru.values), gru.first_x, gru.first_r, gru.x_gates) == (4, 0, 1, (2, 0, 1))
 
 
@@ -190,9 +227,9 @@ class Whole(Plain):
         return h + a.long()
 
 
-class Floor(Plain):
+class Sorted(Plain):
     def new(self, a, h):
-        return torch.div(a, h, rounding_mode="floor")
+        return a + h.sort(-1).values
 
 
 class Constants(Plain):
@@ -216,7 +253,7 @@ REFUSED = {
     Size: r"for another number of hidden units, by aten.div.Tensor in line \d+ of test_trace.py",
     First: r"in another way for some of the hidden units or .*, by aten.cat.default in line \d+ of test_trace.py",
     Whole: r"uses aten._to_copy.default in line \d+ of test_trace.py, which gives int64, not real numbers",
-    Floor: r"in line \d+ of test_trace.py, which is given rounding_mode='floor'",
+    Sorted: r"uses aten.sort.default in line \d+ of test_trace.py, which has no rule",
     Constants: r"hidden units or sequences, by aten.mul.Tensor in line \d+ of test_trace.py",
     Shape: r"in the shape \(1, 1, 3\), not \(B, H\), by aten.unsqueeze.default in line \d+ of test_trace.py",
 }
@@ -248,6 +285,38 @@ def test_the_line_is_that_of_the_mistake_and_not_of_what_is_made_of_it(kind, lin
         trace(Twice())
     number = int(str(error.value).partition("in line ")[2].split()[0])
     assert Path(__file__).read_text("utf-8").splitlines()[number - 1].strip() == line
+
+
+def filled(a):
+    made = torch.empty_like(a)
+    made[:] = a.tanh()
+    return made
+
+
+FUNCTIONS = {
+    "inverse and hyperbolic": lambda a: torch.asin(0.1 * a) + torch.acos(0.1 * a) + torch.atan(a) + a.sinh() / a.cosh(),
+    "more inverses": lambda a: torch.asinh(a) + torch.atanh(torch.tanh(a)) + torch.tan(0.3 * a),
+    "rounded": lambda a: a * (a.floor() + 2 * a.ceil() + 3 * a.round() + 4 * a.trunc()) + a.frac(),
+    "remainders": lambda a: torch.remainder(a, 0.7) + 2 * torch.fmod(a, 0.7) + a % 1.5,
+    "of two operands": lambda a: torch.hypot(a, 1 - a) + torch.logaddexp(a, 2 * a) + torch.remainder(a, 1 + a * a),
+    "powers of 2 and 10": lambda a: torch.exp2(a) + torch.log2(a * a + 1) + torch.log10(a * a + 2) + torch.erfc(a),
+    "activations": lambda a: F.selu(a) + F.prelu(a, torch.tensor(0.2, dtype=a.dtype)) + F.logsigmoid(a) + F.mish(a),
+    "layer norm": lambda a: F.layer_norm(a, a.shape[-1:]),
+    "RMS norm": lambda a: F.rms_norm(a, a.shape[-1:], eps=1e-6),
+    "cosine": lambda a: a * F.cosine_similarity(a, a.sin() + 1, dim=-1)[:, None],
+    "spread": lambda a: a / (0.1 + a.std(-1, keepdim=True, correction=0)) + a.norm(dim=-1, keepdim=True),
+    "maxima of gates": lambda a: torch.stack([a, a.sin()]).amax(0) + torch.stack([a, a.cos()]).logsumexp(0),
+    "set": filled,
+}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_what_people_write_in_a_step_is_traced(function):
+    class Written(Plain):
+        def new(self, a, h):
+            return function(a + 0.3 * h)
+
+    assert_traced_as_written(Written())
 
 
 def test_an_in_place_operator_is_traced_as_what_it_computes():

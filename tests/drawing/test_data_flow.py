@@ -45,6 +45,33 @@ def test_what_a_product_multiplies_is_named_where_it_is_a_state():
     assert "U₃ c′" in named(flow_graph(make_cell("lstm-working-memory")), "product")
 
 
+def test_layer_normalisation_is_one_node_for_all_that_is_normalised_together():
+    graph = flow_graph(make_cell("lstm-layer-norm"))
+    norms = [n for n, node in enumerate(graph.nodes) if node.text == "layer norm"]
+    assert len(norms) == 3  # of W x, of U h, and of c'
+    into = [graph.nodes[edge.start].text for edge in graph.edges if edge.end in norms]
+    assert sorted(into) == ["+", "U h", "W x"]
+    marks = sorted(edge.mark for edge in graph.edges if edge.start == norms[0])
+    assert marks == ["f", "g", "i", "o"]
+    assert sorted(named(graph, "gate")) == ["f", "g", "i", "o"]
+    assert not {"Σ", "²", "√"} & {*named(graph, "operation")}
+
+
+class RootMeanSquare(Cell):
+    """A candidate divided by the root of its mean square, beside an average of the state."""
+
+    gate_names = ("n",)
+
+    def step(self, x, r, state):
+        a = x + r
+        return (a / (a.square().mean(-1, keepdim=True) + 0.1).sqrt() + state[0].mean(-1, keepdim=True),)
+
+
+def test_other_norms_and_averages_are_named():
+    graph = flow_graph(RootMeanSquare())
+    assert sorted(named(graph, "operation")) == ["+", "mean", "norm"]
+
+
 class Subtracts(Cell):
     """h' = 2 x - h / 3, with a number of its own."""
 

@@ -7,20 +7,21 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import seqkit.kernels.reference
 from seqkit import Recurrent, UsageError
 from seqkit.cells import Cell
 from seqkit.cells.lstm.lstm_layer_norm import LayerNormLSTM
 from seqkit.cells.lstm.s_lstm import SLSTM
 from seqkit.compiler.cpp import library
-from seqkit.kernels import ensure_cells
+from seqkit.kernels import ensure_cells, native
 from seqkit.kernels.build import CellSource, build
 from seqkit.kernels.compiled import struct_of, translate
-from seqkit.kernels.library import add_cells, ensure
+from seqkit.kernels.library import add_cells, ensure, multiplies_bf16
 from seqkit.kernels.operators import CELLS, add_cell, operator_name
 from tests.compiler.own_cells import (
-    BY_HAND,
     IN_PHASES,
     OWN,
+    STANDARD,
     WITHOUT_PRODUCT,
     Chain,
     MinimalGated,
@@ -30,9 +31,10 @@ from tests.compiler.own_cells import (
     ThreeStates,
     Traces,
 )
-from tests.compiler.random_cells import cells_in_phases, cells_of_expressions
-from tests.kernels.layers import make
-from tests.kernels.test_native import assert_equal_to_the_reference
+from tests.compiler.random_cells import cells_in_phases, cells_of_expressions, cells_without_product
+from tests.kernels.layers import make, results
+from tests.kernels.test_int8 import assert_close_but_for_a_rounding, linear_of_levels
+from tests.kernels.test_native import assert_equal_to_the_reference, in_bf16, shake, shaken
 
 pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
 
@@ -82,6 +84,72 @@ def compiled():
 
 
 cells = pytest.mark.parametrize("cell", CELLS_OF_TESTS, ids=repr)
+
+
+def linear_in_bf16(x, weight, bias):
+    product = x.bfloat16().float() @ weight.bfloat16().float().T
+    return product if bias is None else product + bias
+
+
+ROUNDED = {"int8": linear_of_levels, "bf16": linear_in_bf16}
+precisions = pytest.mark.parametrize("precision", ROUNDED)
+
+
+def rounded_layer(cell, inputs, hidden, precision, **options):
+    if precision == "bf16" and not multiplies_bf16():
+        pytest.skip("this processor has no bfloat16 products")
+    return make(cell, inputs, hidden, kernel="native", precision=precision, **options).eval()
+
+
+@cells
+@precisions
+@pytest.mark.parametrize(("batch", "steps", "inputs", "hidden"), [(1, 9, 5, 7), (3, 4, 4, 33), (70, 3, 33, 64)])
+def test_both_sides_of_every_product_are_rounded_and_nothing_else(
+    cell, precision, batch, steps, inputs, hidden, monkeypatch
+):
+    layer = rounded_layer(cell, inputs, hidden, precision, bidirectional=batch != 3)
+    draw = torch.rand_like if isinstance(cell, SLSTM) else torch.randn_like
+    x, start = torch.randn(batch, steps, inputs), layer.initial_state(batch).map(draw)
+    for lengths in (None, torch.randint(0, steps + 1, (batch,))):
+        with torch.no_grad():
+            found, state = layer(x, lengths, start)
+            with monkeypatch.context() as rounding:
+                rounding.setattr(seqkit.kernels.reference, "linear", ROUNDED[precision])
+                expected, last = layer(x, lengths, start, kernel="reference")
+            exact, _ = layer(x, lengths, start, kernel="reference")
+        assert_close_but_for_a_rounding([found, *state.values()], [expected, *last.values()])
+        assert (found - expected).norm() <= (found - exact).norm()
+
+
+@cells
+@precisions
+def test_a_call_that_reads_each_weight_a_few_times_is_that_of_float32(cell, precision):
+    layer, x = rounded_layer(cell, 5, 33, precision), torch.randn(1, 1, 5)
+    exact = copy.deepcopy(layer)
+    exact.precision = "f32"
+    with torch.no_grad():
+        for ours, truth in zip(layer.step(x[:, 0])[1].values(), exact.step(x[:, 0])[1].values(), strict=True):
+            assert torch.equal(ours, truth)
+
+
+@cells
+@pytest.mark.skipif(not multiplies_bf16(), reason="this processor has no bfloat16 products")
+@pytest.mark.parametrize("hidden", [7, 64])
+def test_gradients_in_bf16_are_off_by_no_more_than_rounding_does(cell, hidden):
+    layer, lengths = make(cell, 5, hidden, bidirectional=True), torch.tensor([6, 0, 3, 6, 1])
+    draw = torch.rand_like if isinstance(cell, SLSTM) else torch.randn_like
+    x, start = torch.randn(5, 6, 5), layer.initial_state(5).map(draw)
+    exact, rounded, *others = (
+        [value.detach() for value in (*found[0], *found[1])]
+        for found in (
+            results(layer, x, lengths, start, "native"),
+            results(in_bf16(layer), x, lengths, start, "native"),
+            *(results(shaken(layer), shake(x), lengths, start.map(shake), "native") for _ in range(3)),
+        )
+    )
+    for truth, value, *near in zip(exact, rounded, *others, strict=True):
+        usual = max(float((truth - other).norm()) for other in near)
+        assert float((truth - value).norm()) <= 4 * usual + 1e-5
 
 
 @cells
@@ -134,6 +202,24 @@ def test_single_steps_equal_the_whole_call(cell):
         torch.testing.assert_close(dict(state), dict(last), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("cell", OWN, ids=repr)
+@pytest.mark.parametrize("precision", ["f32", "int8"])
+def test_packed_weights_serve_from_call_to_call_until_one_is_edited(cell, precision, monkeypatch):
+    packed, packing_of = [], native.packing_of
+
+    def counting(*arguments):
+        return lambda tensors: packed.append(tensors) or packing_of(*arguments)(tensors)
+
+    monkeypatch.setattr(native, "packing_of", counting)
+    layer, x = make(cell, 5, 33, kernel="native", precision=precision).eval(), torch.randn(3, 40, 5)
+    with torch.no_grad():
+        for edits in (1, 2):
+            for _ in range(3):
+                layer(x)
+            assert len(packed) == edits
+            layer.layers[0][0].weight_h.data.mul_(1.5)
+
+
 @pytest.mark.parametrize("cell", WITHOUT_PRODUCT, ids=repr)
 def test_without_a_product_there_are_no_recurrent_weights_and_padding_is_never_read(cell):
     layer = make(cell, 3, 5, bidirectional=True)
@@ -184,7 +270,7 @@ def test_torch_knows_shapes_and_derivative_of_the_phases(cell, lengths):
         torch.randn(*shape, requires_grad=True)
         for shape in ((3, 4, gates * units), (rows * units, units), (1, units), (len(cell.state_names), 3, units))
     )
-    arguments = (operator_name(cell), x, lengths, weight_h, own, state, True, True)
+    arguments = (operator_name(cell), x, lengths, weight_h, own, state, True, True, "f32")
     checks = ("test_schema", "test_faketensor", "test_autograd_registration")
     torch.library.opcheck(torch.ops.seqkit.phased, arguments, test_utils=checks)
 
@@ -263,25 +349,36 @@ def test_the_same_cell_gives_the_same_text_and_another_option_another():
 
 
 @pytest.mark.slow
-def test_compiled_the_cells_written_by_hand_are_their_equals():
-    assert ensure_cells([*BY_HAND.values()], print)
-    for name, cell in BY_HAND.items():
+def test_a_standard_cell_as_a_class_of_somebodys_own_is_its_equal():
+    assert ensure_cells([*STANDARD.values()], print)
+    for name, cell in STANDARD.items():
         for hidden in (7, 64):
             layer = make(cell, 5, hidden, num_layers=2, bidirectional=True)
             x, lengths = torch.randn(9, 12, 5), torch.randint(0, 13, (9,))
             assert_equal_to_the_reference(layer, x, lengths)
-            by_hand = copy.deepcopy(layer)
-            by_hand.cell = CELLS[name]
-            for first, second in zip((layer, by_hand), (by_hand, layer), strict=True):
+            standard = copy.deepcopy(layer)
+            standard.cell = CELLS[name]
+            for first, second in zip((layer, standard), (standard, layer), strict=True):
                 torch.testing.assert_close(first(x, lengths)[0], second(x, lengths)[0], rtol=1e-5, atol=1e-6)
+
+
+SHAPES = st.tuples(st.integers(0, 5), st.integers(1, 6), st.sampled_from([2, 9, 16, 20, 33]))
+"""Sequences, steps, hidden units"""
+KINDS_OF_CELLS = (cells_of_expressions, cells_in_phases, cells_without_product)
 
 
 @pytest.mark.slow
 @settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
-@given(st.one_of(st.lists(kind(), min_size=6, max_size=6) for kind in (cells_of_expressions, cells_in_phases)))
-def test_any_cell_is_compiled_as_it_is_written(drawn):
+@given(st.one_of(st.lists(kind(), min_size=6, max_size=6) for kind in KINDS_OF_CELLS), st.data())
+def test_any_cell_is_compiled_as_it_is_written(drawn, data):
     assert ensure_cells(drawn, print)
     for cell in drawn:
-        assert_equal_to_the_reference(
-            make(cell, 3, 9, bidirectional=True), torch.randn(4, 5, 3), torch.tensor([5, 0, 3, 1])
-        )
+        for _ in range(3):
+            batch, steps, hidden = data.draw(SHAPES)
+            layer = make(cell, 3, hidden, bidirectional=data.draw(st.booleans()))
+            lengths = data.draw(st.none() | st.lists(st.integers(0, steps), min_size=batch, max_size=batch))
+            x = torch.randn(batch, steps, 3)
+            if batch:
+                assert_equal_to_the_reference(layer, x, lengths)
+            else:
+                assert layer(x, lengths)[0].shape == (0, steps, layer.hidden_size * (1 + layer.bidirectional))

@@ -75,11 +75,23 @@ def test_single_steps_in_int8_equal_the_whole_call(cell):
     layer = make(cell, 3, 20, num_layers=2)
     for rows in (1, 2, 20):
         x, state = torch.randn(rows, 5, 3), None
-        with torch.no_grad():
+        with torch.no_grad(), layer.weights_stand_still():
             whole, _ = layer(x)
             for t in range(5):
                 y, state = layer.step(x[:, t], state)
                 assert_close_but_for_a_rounding([y], [whole[:, t]])
+
+
+@cells
+def test_a_plain_step_of_one_sequence_is_that_of_float32_which_takes_no_longer_than_to_verify_packed_weights(cell):
+    layer, x = make(cell, 3, 20, num_layers=2), torch.randn(1, 3)
+    exact = copy.deepcopy(layer)
+    exact.precision = "f32"
+    with torch.no_grad():
+        (y, state), (expected, after) = layer.step(x), exact.step(x)
+        assert torch.equal(y, expected) and all(torch.equal(state[name], after[name]) for name in state)
+        single, last = (each(x.unsqueeze(1))[0] for each in (layer, exact))
+        assert torch.equal(single, last)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

@@ -40,6 +40,7 @@ _FUNCTIONS = {
     "maximum": "fmaxf({}, {})", "minimum": "fminf({}, {})", "pow": "powf({}, {})", "tanh": "tangent({})",
     "sigmoid": "sigmoid({})", "sign": "(float)(({0} > 0.0f) - ({0} < 0.0f))", "not": "!({})",
     "reciprocal": "1.0f / ({})", "neg": "-({})", "abs": "fabsf({})",
+    "round": "rintf({})",
 }  # fmt: skip
 """Other functions are those of libm, with an f at their end."""
 

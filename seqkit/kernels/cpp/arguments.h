@@ -86,9 +86,15 @@ inline void check(const Tensor& t, const char* name, at::IntArrayRef sizes, at::
     TORCH_CHECK(t.sizes() == sizes, name, " must be ", sizes, ", not ", t.sizes());
 }
 
+// Of products of so many numbers.
+inline void check_precision(Precision precision, int64_t K) {
+    TORCH_CHECK(precision != Precision::bf16 || multiplies_bf16(), "this processor has no bfloat16 products");
+    TORCH_CHECK(precision != Precision::int8 || K <= kMostQuantized,
+                "products of more than 65536 8-bit integers would overflow");
+}
+
 inline void check_sizes(const Sizes& z, int64_t slices, int64_t team) {
-    TORCH_CHECK(!z.bf16 || multiplies_bf16(), "this processor has no bfloat16 products");
-    TORCH_CHECK(!z.int8 || std::max(z.I, z.H) <= kMostQuantized, "products of more than 65536 8-bit integers would overflow");
+    check_precision(z.precision(), std::max(z.I, z.H));
     TORCH_CHECK(z.H % kUnitMultiple == 0 && z.units <= z.H && z.D <= 2, "hidden size or directions do not fit");
     TORCH_CHECK(slices >= 1 && team >= 1 && team <= kMaxTeam, "slices and team must be at least 1, team at most ",
                 kMaxTeam);

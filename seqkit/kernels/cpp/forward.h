@@ -125,7 +125,7 @@ struct Forward {
     template <class Cell>
     void run() {
         begin<Cell>();
-        const RoundedRows rounded_x(z, ForwardScratch::x_rows(s), z.inputs());
+        const RoundedRows rounded_x(z.precision(), ForwardScratch::x_rows(s), z.inputs());
         for (int64_t start = 0; start < s.steps();) {
             int64_t end = start, count = 0;
             while (end < s.steps() && (end == start || count + s.rows[end] <= kInputRows)) count += s.rows[end++];
@@ -155,7 +155,7 @@ struct Forward {
         memory = buffer_of({z.bf16 || z.int8 ? 0 : ForwardScratch::x_rows(s) * z.I, s.size() * z.G * z.NB,
                             in_place.h ? s.size() * z.G * unit_count : 0},
                            {&x_rows, &product_of_block, &products_in_place});
-        rounded = RoundedRows(z, s.size(), z.ld);
+        rounded = RoundedRows(z.precision(), s.size(), z.ld);
         out_row.resize(s.size());
         kept_block = kept_block_size<Cell>(z);
         c = shared.c.get();

@@ -1,10 +1,12 @@
-// The product of all inputs of a layer with its input weights in 8-bit integers, for the loops that are given it whole:
-// those of scan.h and phased.h.
+// A product of all rows of a batch with a matrix, both rounded to bfloat16 or to 8-bit integers: that of the inputs of the
+// loops that are given it whole, scan.h and phased.h, and those of its gradients.
 #pragma once
 
 #include "arguments.h"
 #include "buffer.h"
-#include "int8.h"
+#include "right_side.h"
+#include "rounded_rows.h"
+#include "sizes.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
@@ -12,59 +14,50 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
+#include <string_view>
 
 namespace seqkit {
 
-constexpr int64_t kProductColumns = 64, kRowsAtOnce = 64;
-
 // x (N, I) in rows, weight (R, I), bias (R), to (N, R).
-struct Int8InputProduct {
-    const QuantizedRows& x;
+struct RoundedProduct {
+    const RoundedRows& x;
+    Precision precision;
     const float *weight, *bias;
     float* out;
     int64_t N, I, R;
 
-    // The columns from `first` on; those beyond R are zeros.
+    // kColumns columns from `first` on, or as many as there are.
     void columns(int64_t first) const {
-        const int64_t width = std::min(kProductColumns, R - first);
-        const Buffer full = buffer(I * kProductColumns), sums = buffer(kRowsAtOnce * kProductColumns);
-        const std::unique_ptr<uint8_t[]> packed(new uint8_t[quantized_rows(I) * kProductColumns]);
-        std::fill_n(full.get(), I * kProductColumns, 0.f);
+        const int64_t width = std::min(kColumns, R - first);
+        const Buffer turned = buffer(I * kColumns);
         for (int64_t n = 0; n < width; n++)
-            for (int64_t k = 0; k < I; k++) full[k * kProductColumns + n] = weight[(first + n) * I + k];
-        quantize_block(full.get(), I, kProductColumns, packed.get());
-        const float* scales = reinterpret_cast<const float*>(packed.get() + quad(I) * kProductColumns);
-        for (int64_t row = 0; row < N; row += kRowsAtOnce) {
-            const int64_t rows = std::min(kRowsAtOnce, N - row);
-            int8_product(rows, kProductColumns, I, x.bytes() + row * quad(I), x.scales() + row, quad(I), packed.get(),
-                         scales, kProductColumns, sums.get(), kProductColumns);
-            for (int64_t i = 0; i < rows; i++)
-                for (int64_t n = 0; n < width; n++)
-                    out[(row + i) * R + first + n] = sums[i * kProductColumns + n] + bias[first + n];
-        }
+            for (int64_t k = 0; k < I; k++) turned[k * kColumns + n] = weight[(first + n) * I + k];
+        const RightSide right(I, width, precision, [&](int64_t k) { return turned.get() + k * kColumns; });
+        right.times(x.operand(nullptr), x.ld(), N, out + first, R, false);
+        for (int64_t row = 0; row < N; row++)
+            for (int64_t n = first; n < first + width; n++) out[row * R + n] += bias[n];
     }
 };
 
-inline Tensor int8_input_product(const Tensor& x_, const Tensor& weight_, const Tensor& bias_) {
+inline Tensor rounded_product(const Tensor& x_, const Tensor& weight_, const Tensor& bias_, std::string_view name) {
     TORCH_CHECK(x_.dim() == 2 && weight_.dim() == 2, "x must be (N, I), weight (R, I)");
     const Tensor x = x_.contiguous(), weight = weight_.contiguous(), bias = bias_.contiguous();
     const int64_t N = x.size(0), I = x.size(1), R = weight.size(0);
+    const Precision precision = precision_named(name);
     check(x, "x", {N, I});
     check(weight, "weight", {R, I});
     check(bias, "bias", {R});
-    TORCH_CHECK(I <= kMostQuantized, "products of more than 65536 8-bit integers would overflow");
+    check_precision(precision, I);
     Tensor out = at::empty({N, R}, x.options());
     if (!N) return out;
-    const QuantizedRows rows(N, quad(I));
+    const RoundedRows rows(precision, N, rounded_width(I));
     at::parallel_for(0, N, 16, [&](int64_t begin, int64_t end) {
         for (int64_t n = begin; n < end; n++) rows.set(n, x.const_data_ptr<float>() + n * I, I);
     });
-    const Int8InputProduct product{rows, weight.const_data_ptr<float>(), bias.const_data_ptr<float>(),
-                                   out.mutable_data_ptr<float>(), N, I, R};
-    const int64_t blocks = (R + kProductColumns - 1) / kProductColumns;
-    at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t block = begin; block < end; block++) product.columns(block * kProductColumns);
+    const RoundedProduct product{rows, precision, weight.const_data_ptr<float>(), bias.const_data_ptr<float>(),
+                                 out.mutable_data_ptr<float>(), N, I, R};
+    at::parallel_for(0, (R + kColumns - 1) / kColumns, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t block = begin; block < end; block++) product.columns(block * kColumns);
         at::native::cpublas::brgemm_release(true);
     });
     return out;

@@ -10,7 +10,7 @@
 //   cells/                                       what happens in one step; cell.h says what the loops ask of a cell
 //   gradients.h                                  products over all time steps at once
 //   arguments.h layer.h inference.h training.h   the operators
-//   input_product.h                              that of the two loops below, in 8-bit integers
+//   right_side.h input_product.h                 products of the two loops below
 //   scan.h                                       those of cells without a recurrent product
 //   phased.h                                     those of cells with several, or with sums over their units
 //   cell_operators.h                             those of each cell, by name
@@ -73,7 +73,7 @@ static void define_operators(torch::Library& m) {
         "step_in_place(str cell, Tensor x, Tensor[] weights, int layers, Tensor? h, Tensor? c, int team) -> (Tensor, "
         "Tensor, Tensor)");
     m.def("fingerprint(Tensor[] weights) -> Tensor");
-    m.def("int8_input_product(Tensor x, Tensor weight, Tensor bias) -> Tensor");
+    m.def("rounded_product(Tensor x, Tensor weight, Tensor bias, str precision) -> Tensor");
     m.def(
         "infer_verified(str cell, Tensor x, Tensor? lengths, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int "
         "units, int slices, int team, Tensor[] weights, Tensor fingerprint) -> (Tensor, Tensor, Tensor, bool)");
@@ -92,10 +92,11 @@ static void define_operators(torch::Library& m) {
         "kept, Tensor grad_out, Tensor grad_final) -> (Tensor, Tensor, Tensor)");
     m.def(
         "phased(str cell, Tensor x, Tensor? lengths, Tensor weight_h, Tensor own, Tensor state, bool reverse, bool "
-        "keep) -> (Tensor, Tensor, Tensor, Tensor)");
+        "keep, str precision) -> (Tensor, Tensor, Tensor, Tensor)");
     m.def(
         "phased_backward(str cell, Tensor x, Tensor? lengths, Tensor weight_h, Tensor own, Tensor state, bool reverse, "
-        "Tensor operands, Tensor kept, Tensor grad_out, Tensor grad_final) -> (Tensor, Tensor, Tensor, Tensor)");
+        "Tensor operands, Tensor kept, Tensor grad_out, Tensor grad_final, str precision) -> (Tensor, Tensor, Tensor, "
+        "Tensor)");
 }
 
 // Schemas are flat, and here alone arguments have an order.
@@ -129,7 +130,7 @@ static void implement_operators(torch::Library& m) {
         return cells.of(cell, &CellOperators::step_in_place)({cell, x, weights, layers, h, c, team});
     });
     m.impl("fingerprint", &fingerprint);
-    m.impl("int8_input_product", &int8_input_product);
+    m.impl("rounded_product", &rounded_product);
     m.impl("infer_verified",
            [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& packed,
               const Tensor& vectors, const OptionalTensor& h, const OptionalTensor& c, int64_t units, int64_t slices,
@@ -166,14 +167,16 @@ static void implement_operators(torch::Library& m) {
             {{cell, x, lengths, own, state, reverse}, out, kept, grad_out, grad_final});
     });
     m.impl("phased", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_h,
-                        const Tensor& own, const Tensor& state, bool reverse, bool keep) {
-        return cells.of(cell, &CellOperators::phased)({cell, x, lengths, weight_h, own, state, reverse}, keep);
+                        const Tensor& own, const Tensor& state, bool reverse, bool keep, std::string_view precision) {
+        const PhasedArguments a{cell, x, lengths, weight_h, own, state, reverse, precision_named(precision)};
+        return cells.of(cell, &CellOperators::phased)(a, keep);
     });
     m.impl("phased_backward",
            [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_h,
               const Tensor& own, const Tensor& state, bool reverse, const Tensor& operands, const Tensor& kept,
-              const Tensor& grad_out, const Tensor& grad_final) {
-               const PhasedArguments forward{cell, x, lengths, weight_h, own, state, reverse};
+              const Tensor& grad_out, const Tensor& grad_final, std::string_view precision) {
+               const PhasedArguments forward{cell, x,       lengths, weight_h,
+                                             own,  state, reverse, precision_named(precision)};
                return cells.of(cell, &CellOperators::phased_backward)({forward, operands, kept, grad_out, grad_final});
            });
 }

@@ -20,6 +20,9 @@
 #include "gradients.h"
 #include "plan.h"
 #include "product.h"
+#include "right_side.h"
+#include "rounded_rows.h"
+#include "sizes.h"
 #include "vector.h"
 
 #include <ATen/Parallel.h>
@@ -104,6 +107,7 @@ struct PhasedArguments {
     const Tensor& own;       // (OWN, H)
     const Tensor& state;     // (STATES, B, H)
     bool reverse;
+    Precision precision;  // of the recurrent products
 };
 
 struct PhasedBackwardArguments {
@@ -126,6 +130,7 @@ struct PhasedSizes {
         check(a.weight_h, "weight_h", {Cell::RECURRENT * H, H});
         check(a.own, "own", {Cell::OWN, H});
         check(a.state, "state", {Cell::STATES, B, H});
+        check_precision(a.precision, H);
     }
     int64_t kept() const { return Cell::KEPT * H + Cell::KEPT_SCALARS; }
     static constexpr int gates(int stage) {  // of a product, if there is such a one
@@ -133,30 +138,16 @@ struct PhasedSizes {
     }
     // Calls body(number, slice) for the slices of a batch, all at a time.
     template <class Body>
-    void each_slice(const Plan& plan, const Body& body) const {
+    void each_slice(const Plan& plan, bool rounded, const Body& body) const {
         at::parallel_for(0, plan.slices.size(), 1, [&](int64_t begin, int64_t end) {
             for (int64_t n = begin; n < end; n++) body(n, plan.slices[n]);
-            if (Cell::STAGES) at::native::cpublas::brgemm_release(false);
+            if (Cell::STAGES) at::native::cpublas::brgemm_release(rounded);
         });
     }
 };
 
 inline Plan plan_of_rows(const OptionalTensor& lengths, int64_t B, int64_t T) {
     return make_plan(lengths, B, T, std::clamp<int64_t>(B, 1, at::get_num_threads()));
-}
-
-// A x B, for rows of A that lie lda apart, to rows of C; or added to them.
-inline void product_with(const ColumnBlocks& B, int64_t rows, const float* A, int64_t lda, float* C, int64_t ldc,
-                         bool add) {
-    for (int64_t n = 0; n < B.columns; n += kColumns)
-        product(rows, B.width(n), B.rows, {A + 0, nullptr}, lda, B.at(0, n), B.width(n), C + n, ldc, add);
-}
-
-// Rows of a matrix of the caller's, all of them.
-inline ColumnBlocks column_blocks(const float* matrix, int64_t rows, int64_t columns) {
-    ColumnBlocks blocks{rows, columns, false};
-    set_rows(blocks, 0, rows, [&](int64_t k, float*) { return matrix + k * columns; });
-    return blocks;
 }
 
 // Calls body(Phase<n>) for each n below count.
@@ -180,7 +171,8 @@ template <class Cell>
 struct PhasedForwardLoop {
     const PhasedSizes<Cell>& z;
     const Slice& s;
-    const std::vector<ColumnBlocks>& weights;
+    const std::vector<RightSide>& weights;
+    Precision precision;
     bool reverse;
     const float *x, *own, *state;
     float *out, *final, *operands, *kept;  // the last two are null if nothing is kept
@@ -188,6 +180,7 @@ struct PhasedForwardLoop {
     int64_t r_ld = Cell::RECURRENT * z.H + kCacheLine;
     Buffer r = buffer(s.size() * r_ld), products = buffer(Cell::STAGES * s.size() * z.ld);
     Buffer values = buffer(s.size() * Cell::VALUES * z.H), sums = buffer(s.size() * Cell::SUMS);
+    RoundedRows rounded{precision, s.size(), rounded_width(z.H)};
 
     void run() {
         for (int64_t i = 0; i < s.size(); i++) {
@@ -215,8 +208,8 @@ struct PhasedForwardLoop {
     template <int number>
     void run_phase(Phase<number> phase, int64_t t) {
         if constexpr (PhasedSizes<Cell>::gates(number))
-            product_with(weights[number], s.rows[t], operand(number, 0), z.ld,
-                         r.get() + Cell::first_gate(number) * z.H, r_ld, false);
+            weights[number].times(rounded, operand(number, 0), z.ld, s.rows[t],
+                                  r.get() + Cell::first_gate(number) * z.H, r_ld, false);
         for (int64_t i = 0; i < s.rows[t]; i++) Cell::forward(phase, seen(i, row_of(i, t)));
     }
 
@@ -252,27 +245,57 @@ struct PhasedForwardLoop {
     }
 };
 
+// The weights of the products of a way, and the memory in which they lie.
+struct PhaseWeights {
+    Tensor memory;
+    Precision precision;
+    std::vector<RightSide> products;
+};
+
+constexpr int64_t kFewRows = 8;  // of a batch and its steps, for which weights are read as they lie, in float32
+
+template <class Cell>
+PhaseWeights forward_weights(const PhasedSizes<Cell>& z, const PhasedArguments& a, bool few) {
+    PhaseWeights found{few ? a.weight_h.contiguous() : a.weight_h.t().contiguous(), few ? Precision::f32 : a.precision, {}};
+    const float* memory = found.memory.template const_data_ptr<float>();
+    for (int n = 0; n < Cell::STAGES; n++) {
+        const int64_t first = Cell::first_gate(n) * z.H, N = z.gates(n) * z.H;
+        if (few)
+            found.products.emplace_back(z.H, N, memory + first * z.H);
+        else
+            found.products.emplace_back(z.H, N, found.precision, [&](int64_t k) {
+                return memory + first + k * Cell::RECURRENT * z.H;
+            });
+    }
+    return found;
+}
+
+template <class Cell>
+PhaseWeights backward_weights(const PhasedSizes<Cell>& z, const PhasedArguments& a) {
+    PhaseWeights found{a.weight_h.contiguous(), a.precision, {}};
+    for (int n = 0; n < Cell::STAGES; n++) {
+        const float* first = found.memory.template const_data_ptr<float>() + Cell::first_gate(n) * z.H * z.H;
+        found.products.emplace_back(z.gates(n) * z.H, z.H, a.precision, [&](int64_t k) { return first + k * z.H; });
+    }
+    return found;
+}
+
 template <class Cell>
 PhasedForwarded run_phases(const PhasedArguments& a, bool keep) {
     TORCH_CHECK(a.x.dim() == 3, "x must be (B, T, G·H)");
     const PhasedSizes<Cell> z(a);
     const Plan plan = plan_of_rows(a.lengths, z.B, z.T);
     const Tensor x = a.x.contiguous(), own = a.own.contiguous(), state = a.state.contiguous();
-    const Tensor weights = a.weight_h.t().contiguous();  // (H, RECURRENT·H)
-    std::vector<ColumnBlocks> blocks;
-    for (int n = 0; n < Cell::STAGES; n++) {
-        blocks.push_back({z.H, z.gates(n) * z.H, false});
-        const float* first = weights.const_data_ptr<float>() + Cell::first_gate(n) * z.H;
-        set_rows(blocks[n], 0, z.H, [&](int64_t k, float*) { return first + k * Cell::RECURRENT * z.H; });
-    }
+    const PhaseWeights weights = forward_weights<Cell>(z, a, !keep && z.B * z.T <= kFewRows);
     Tensor out = at::empty({z.B, z.T, z.H}, x.options()), final = at::empty(state.sizes(), x.options());
     Tensor operands = at::empty({keep ? z.PHASES : 0, z.B, z.T, z.H}, x.options());
     Tensor kept = in_large_pages(at::empty({keep ? z.B * z.T : 0, z.kept()}, x.options()));
-    z.each_slice(plan, [&](int64_t, const Slice& slice) {
+    z.each_slice(plan, weights.precision != Precision::f32, [&](int64_t, const Slice& slice) {
         PhasedForwardLoop<Cell>{
             .z = z,
             .s = slice,
-            .weights = blocks,
+            .weights = weights.products,
+            .precision = weights.precision,
             .reverse = a.reverse,
             .x = x.const_data_ptr<float>(),
             .own = own.const_data_ptr<float>(),
@@ -290,7 +313,8 @@ template <class Cell>
 struct PhasedBackwardLoop {
     const PhasedSizes<Cell>& z;
     const Slice& s;
-    const std::vector<ColumnBlocks>& weights;
+    const std::vector<RightSide>& weights;
+    Precision precision;
     bool reverse;
     const float *own, *operands, *kept, *grad_out, *grad_final;
     float *grad_x, *grad_r, *grad_own, *grad_state;  // grad_own is this slice's
@@ -298,6 +322,7 @@ struct PhasedBackwardLoop {
     int64_t r_ld = Cell::RECURRENT * z.H + kCacheLine;
     Buffer dr = buffer(s.size() * r_ld), products = buffer(Cell::STAGES * s.size() * z.ld);
     Buffer values = buffer(s.size() * Cell::BACK_VALUES * z.H), sums = buffer(s.size() * Cell::BACK_SUMS);
+    RoundedRows rounded{precision, s.size(), rounded_width(Cell::RECURRENT * z.H)};
 
     void run() {
         std::fill_n(grad_own, Cell::OWN * z.H, 0.f);
@@ -336,8 +361,8 @@ struct PhasedBackwardLoop {
         for (int64_t i = 0; i < s.rows[t]; i++) Cell::back(phase, seen(i, row_of(i, t)));
         constexpr int stage = Cell::STAGES - 1 - number;
         if constexpr (PhasedSizes<Cell>::gates(stage))
-            product_with(weights[stage], s.rows[t], dr.get() + Cell::first_gate(stage) * z.H, r_ld,
-                         grad_operand(stage, 0), z.ld, stage == 0);
+            weights[stage].times(rounded, dr.get() + Cell::first_gate(stage) * z.H, r_ld, s.rows[t],
+                                 grad_operand(stage, 0), z.ld, stage == 0);
     }
 
     BackwardRow<Cell> seen(int64_t i, int64_t row) const {
@@ -369,23 +394,21 @@ PhasedGradients run_phases_back(const PhasedBackwardArguments& a) {
     check(a.grad_out, "grad_out", {z.B, z.T, z.H});
     check(a.grad_final, "grad_final", {Cell::STATES, z.B, z.H});
     const Plan plan = plan_of_rows(a.forward.lengths, z.B, z.T);
-    const Tensor own = a.forward.own.contiguous(), weights = a.forward.weight_h.contiguous();
+    const Tensor own = a.forward.own.contiguous();
+    const PhaseWeights weights = backward_weights<Cell>(z, a.forward);
     const Tensor operands = a.operands.contiguous(), kept = a.kept.contiguous();
     const Tensor grad_out = a.grad_out.contiguous(), grad_final = a.grad_final.contiguous();
-    std::vector<ColumnBlocks> blocks;
-    for (int n = 0; n < Cell::STAGES; n++)
-        blocks.push_back(column_blocks(weights.const_data_ptr<float>() + Cell::first_gate(n) * z.H * z.H,
-                                       z.gates(n) * z.H, z.H));
     const auto options = a.forward.x.options();
     Tensor grad_x = at::empty({z.B, z.T, Cell::GATES * z.H}, options);
     Tensor grad_r = at::empty({z.B, z.T, Cell::RECURRENT * z.H}, options);
     Tensor grad_own = at::empty({int64_t(plan.slices.size()), Cell::OWN, z.H}, options);
     Tensor grad_state = at::empty({Cell::STATES, z.B, z.H}, options);
-    z.each_slice(plan, [&](int64_t number, const Slice& slice) {
+    z.each_slice(plan, weights.precision != Precision::f32, [&](int64_t number, const Slice& slice) {
         PhasedBackwardLoop<Cell>{
             .z = z,
             .s = slice,
-            .weights = blocks,
+            .weights = weights.products,
+            .precision = weights.precision,
             .reverse = a.forward.reverse,
             .own = own.const_data_ptr<float>(),
             .operands = operands.const_data_ptr<float>(),

@@ -54,6 +54,7 @@ struct Sizes {
 
     // For states of n layers or directions without padding units.
     void set_unpadded_states(int64_t n) { state_ld = n * units, state_units = units; }
+    Precision precision() const { return bf16 ? Precision::bf16 : int8 ? Precision::int8 : Precision::f32; }
     int64_t inputs() const { return bf16 ? even(I) : int8 ? quad(I) : I; }  // in a row of a product
     // Numbers, or bytes, that K rows of packed weights take for each column.
     int64_t packed_rows(int64_t K) const { return bf16 ? even(K) : int8 ? quantized_rows(K) : K; }

@@ -1,0 +1,103 @@
+// The right side of the products of the loops that pack nothing for later calls, in the precision of the layer; or, where
+// each weight is read a few times only, weights as they lie.
+#pragma once
+
+#include "bfloat16.h"
+#include "buffer.h"
+#include "gradients.h"
+#include "in_place.h"
+#include "int8.h"
+#include "product.h"
+#include "rounded_rows.h"
+#include "sizes.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+namespace seqkit {
+
+constexpr int64_t kDepth = 1024;  // that a product sums over at a time: for each depth a kernel is made
+
+// Room for a row of so many numbers in any precision.
+inline int64_t rounded_width(int64_t K) { return quad(K); }
+
+class RightSide {
+  public:
+    // A matrix (K, N), whose row k begins at row(k).
+    template <class Row>
+    RightSide(int64_t K, int64_t N, Precision precision, const Row& row)
+        : K_(K), N_(N), columns_{K, precision == Precision::int8 ? 0 : N, precision == Precision::bf16} {
+        if (precision == Precision::int8)
+            pack_bytes(row);
+        else
+            set_rows(columns_, 0, K, [&](int64_t k, float*) { return row(k); });
+    }
+    // Of the rows (N, K) as they lie; in float32.
+    RightSide(int64_t K, int64_t N, const float* rows) : K_(K), N_(N), columns_{K, 0, false}, rows_(rows) {}
+
+    // A times this, to C (rows, N); or added to it, where that is not of 8-bit integers. Rows of A are lda apart.
+    void times(const Operand& A, int64_t lda, int64_t rows, float* C, int64_t ldc, bool add) const {
+        if (rows_) return times_rows_in_place(A.full, lda, rows, C, ldc);
+        if (bytes_) return times_bytes(A, lda, rows, C, ldc);
+        const int64_t K = columns_.bf16 ? even(K_) : K_;
+        for (int64_t n = 0; n < N_; n += kColumns)
+            for (int64_t k = 0; k < K; k += kDepth)
+                product(rows, columns_.width(n), std::min(kDepth, K - k), A + k, lda, columns_.at(k, n),
+                        columns_.width(n), C + n, ldc, add || k);
+    }
+
+    // The same for rows that have to be rounded first.
+    void times(const RoundedRows& rounded, const float* A, int64_t lda, int64_t rows, float* C, int64_t ldc,
+               bool add) const {
+        if (!rounded.rounds()) return times({A, nullptr}, lda, rows, C, ldc, add);
+        for (int64_t i = 0; i < rows; i++) rounded.set(i, A + i * lda, K_);
+        times(rounded.operand(nullptr), rounded.ld(), rows, C, ldc, add);
+    }
+
+  private:
+    template <class Row>
+    void pack_bytes(const Row& row) {
+        const int64_t blocks = (N_ + kColumns - 1) / kColumns;
+        bytes_.reset(new uint8_t[blocks * kColumns * quantized_rows(K_)]);
+        const Buffer full = buffer(K_ * kColumns);
+        for (int64_t n = 0; n < N_; n += kColumns) {
+            std::fill_n(full.get(), K_ * kColumns, 0.f);
+            for (int64_t k = 0; k < K_; k++) std::memcpy(full.get() + k * kColumns, row(k) + n, width(n) * sizeof(float));
+            quantize_block(full.get(), K_, kColumns, bytes_.get() + n * quantized_rows(K_));
+        }
+    }
+
+    void times_bytes(const Operand& A, int64_t lda, int64_t rows, float* C, int64_t ldc) const {
+        alignas(64) float block[kProductRows * kColumns];
+        for (int64_t n = 0; n < N_; n += kColumns) {
+            const uint8_t* bytes = bytes_.get() + n * quantized_rows(K_);
+            const float* scales = reinterpret_cast<const float*>(bytes + quad(K_) * kColumns);
+            for (int64_t m = 0; m < rows; m += kProductRows) {
+                const int64_t count = std::min(kProductRows, rows - m);
+                int8_product(count, kColumns, K_, A.bytes + m * lda, A.scales + m, lda, bytes, scales, kColumns, block,
+                             kColumns);
+                for (int64_t i = 0; i < count; i++)
+                    std::memcpy(C + (m + i) * ldc + n, block + i * kColumns, width(n) * sizeof(float));
+            }
+        }
+    }
+
+    void times_rows_in_place(const float* A, int64_t lda, int64_t rows, float* C, int64_t ldc) const {
+        for (int64_t n = 0; n < N_; n += kLanes) {
+            const int64_t count = std::min<int64_t>(kLanes, N_ - n);
+            for (int64_t i = 0; i < rows; i++)
+                times_row(rows_ + n * K_, count, K_, A + i * lda).store(C + i * ldc + n, count);
+        }
+    }
+
+    int64_t width(int64_t n) const { return std::min(kColumns, N_ - n); }
+
+    int64_t K_, N_;
+    ColumnBlocks columns_;
+    std::unique_ptr<uint8_t[]> bytes_;
+    const float* rows_ = nullptr;
+};
+
+}  // namespace seqkit

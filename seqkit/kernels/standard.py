@@ -1,0 +1,34 @@
+"""The cells that are compiled into the library of kernels: their C++ is made of their steps, as that of any other cell.
+
+``python -m seqkit.kernels.standard`` writes ``cpp/cells/standard.h``, so that a build needs nothing but a compiler.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seqkit.kernels.build import SOURCES
+from seqkit.kernels.compiled import struct_of
+from seqkit.kernels.operators import CELLS
+
+HEADER = SOURCES / "cells" / "standard.h"
+_COMMAND = "python -m seqkit.kernels.standard"
+_BY_HAND = ("gru-before", "lstm-layer-norm")
+"""Those whose C++ was written by hand, which is faster than what would be made of them"""
+
+
+def standard_header() -> str:
+    """The text of the header."""
+    from seqkit.compiler.cpp import header
+
+    structs = {name.replace("-", "_"): struct_of(cell) for name, cell in CELLS.items() if name not in _BY_HAND}
+    return header(structs, _COMMAND)
+
+
+def write(path: Path = HEADER) -> None:
+    """Writes it."""
+    path.write_text(standard_header(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
