@@ -22,6 +22,7 @@ from benchmarks.chaos.targets import TARGETS
 from seqkit.commands import main
 from seqkit.commands.answer_files import open_answers
 from seqkit.commands.shards import is_complete
+from seqkit.config import make_config
 from seqkit.data.prepared import open_prepared
 from seqkit.data.prepared.forms import ExampleForms
 from seqkit.data.prepared.rows import RowWriter
@@ -164,8 +165,6 @@ def _prepared_row(task: str) -> Make:
 
     def made(scratch: Path) -> Reader:
         kind = find_task(task)
-        from seqkit.config import make_config
-
         examples = kind.read(make_config(kind.config, {"data": str(data_of(task).resolve())}), []).train
         forms = ExampleForms(kind.example_types, names := list[str]())
         seeds = [forms.write(example) for example in examples[:3]]
@@ -177,15 +176,10 @@ def _prepared_row(task: str) -> Make:
             writer = RowWriter(place)
             writer.add(path.read_bytes())
             facts = json.loads(manifest.read_text("utf-8")) | {"kinds": kinds, "files": names, "task": task}
-            facts["splits"] = {
-                name: split | ({**writer.close(), "file": place.name} if name == "train" else {})
-                for name, split in facts["splits"].items()
-            }
+            one = {**writer.close(), "file": place.name}
+            facts["splits"] = {name: split | one for name, split in facts["splits"].items()}
             manifest.write_bytes(signed(facts))
-            rows = open_prepared(folder, task)._rows("train")
-            from seqkit.data.prepared.examples import read_all
-
-            return read_all(rows, ExampleForms(kind.example_types, names))
+            return open_prepared(folder, task).splits(kind.example_types, 1)
 
         return Reader(".row", seeds, read)
 
