@@ -35,7 +35,9 @@ CELLS: dict[str, Cell] = {
     "gru-after": GRU("after"),
     "gru-before": GRU("before"),
 }
-"""The cells that the library of kernels has, by their names there."""
+"""The cells that the library of kernels has, by their names there, and those that were compiled since."""
+STANDARD = tuple(CELLS)
+"""The names of the former"""
 _NAMES = {type(c): [(name, o.options) for name, o in CELLS.items() if type(o) is type(c)] for c in CELLS.values()}
 """For each class of cell the names of its C++, with the options that each stands for."""
 _STEPS: dict[str, Callable[..., Any]] = {}

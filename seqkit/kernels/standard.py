@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seqkit.kernels.build import SOURCES
 from seqkit.kernels.compiled import struct_of
-from seqkit.kernels.operators import CELLS
+from seqkit.kernels.operators import CELLS, STANDARD
 
 HEADER = SOURCES / "cells" / "standard.h"
 _COMMAND = "python -m seqkit.kernels.standard"
@@ -21,7 +21,7 @@ def standard_header() -> str:
     """The text of the header."""
     from seqkit.compiler.cpp import header
 
-    structs = {name.replace("-", "_"): struct_of(cell) for name, cell in CELLS.items() if name not in _BY_HAND}
+    structs = {name.replace("-", "_"): struct_of(CELLS[name]) for name in STANDARD if name not in _BY_HAND}
     return header(structs, _COMMAND)
 
 

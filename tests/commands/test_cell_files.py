@@ -59,7 +59,7 @@ def times_run(folder):
 def test_a_run_records_file_and_class_and_shows_the_equation(own):
     assert f'cell = "{own}/mine.py:Leaky"' in (own / "run/config.toml").read_text()
     assert len(json.loads((own / "run/run.json").read_text())["cell_digest"]) == 32
-    page = (own / "run/report.html").read_text()
+    page = (own / "run/report.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
     assert "Leaky: Half of the state stays" in page and "h / 2 + tanh(a)" in page
 
 

@@ -242,7 +242,7 @@ def test_obvious_columns_are_found_and_the_most_obvious_wins(columns, text, labe
         ("txt", r"^a\.csv:1: no column 'txt' \(the columns are text, Mood\); did you mean --label-column 'text'\?$"),
         ("MOOD", r"did you mean --label-column 'Mood'\?$"),
         ("zzz", r"name one with --label-column$"),
-        (None, r"^a\.csv:1: cannot tell .* label \(the columns are text, Mood\); the first line .*--label-column"),
+        (None, r"^a\.csv:1: cannot tell .* label \(the columns are text, Mood\); name it with --label-column, or "),
     ],
 )
 def test_a_column_that_is_not_there_is_answered_with_those_that_are(wanted, message):

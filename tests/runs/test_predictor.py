@@ -122,7 +122,7 @@ def test_another_column_can_be_named(run, predictor):
     ("batch", "sentence"),
     [
         (pa.record_batch({"text": [b"fine", b"\xff"]}), "^row 2 of the batch: the input is bytes that are not text"),
-        (pa.record_batch({"n": [1]}), "^the batch: cannot tell which column .* text_column says which$"),
+        (pa.record_batch({"n": [1]}), "^the batch: cannot tell which column .* name it with text_column, or .*$"),
         (pa.record_batch({"text": ["a"], "predicted_label": ["b"]}), "has a column 'predicted_label' already"),
     ],
 )

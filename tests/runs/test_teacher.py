@@ -228,5 +228,5 @@ def test_a_file_may_teach_them_too_and_needs_a_teacher(opinions, siblings, more,
     with pytest.raises(DataError, match="no probabilities of the unlabelled text 'charming it is'"):
         start(task, settings, tmp_path / "missing", [])
     task, settings = config(opinions, "", unlabelled=str(more))
-    with pytest.raises(UsageError, match="name a --teacher, too"):
+    with pytest.raises(UsageError, match="name one with --teacher"):
         start(task, settings, tmp_path / "alone", [])

@@ -138,7 +138,7 @@ def test_evaluate_reads_a_file_whose_columns_have_other_names(trained, command, 
     path = tmp_path / "a.csv"
     path.write_text("words,mood\na wonderful story,good\na dull film,bad\n")
     done = command("evaluate", trained[0], "--data", path)
-    assert done.returncode == 2 and "--text-column says which" in done.stderr
+    assert done.returncode == 2 and "name it with --text-column" in done.stderr
     options = ["--text-column", "words", "--label-column", "mood", "--json"]
     assert json.loads(command("evaluate", trained[0], "--data", path, *options).stdout)["accuracy"] == 1
     path.write_text("a wonderful story,good\na dull film,bad\n")
