@@ -361,6 +361,22 @@ def test_ngrams_are_kept_unless_they_make_outputs_clearly_worse(better, kept):
     assert (tuned.both, tuned.alone) == {"both": (0.0, 1.0), "alone": (1.0, 0.0), "neither": (0.0, 0.0)}[better]
 
 
+@pytest.mark.parametrize(("worse", "kept"), [(3, True), (7, False)])
+def test_a_few_more_errors_among_fifty_words_may_be_luck(worse, kept):
+    # A difference of 3 words has a standard deviation of 1.7 words, one of 7 words 2.5.
+    weight, examples = JointWeight(), [example("a", "right")] * 50
+
+    def write():
+        wrong = 20 + (worse if float(weight) > 0 else 0)
+        return [Translated("wrong", 0.0, ())] * wrong + [Translated("right", 0.0, ())] * (50 - wrong)
+
+    def score(outputs, truth):
+        return {"wer": float(np.mean([o.text != e.references[0] for o, e in zip(outputs, truth, strict=True)]))}
+
+    tune_weight(weight, write, examples, score, Criterion("wer", False))
+    assert (float(weight) > 0) == kept
+
+
 def test_tuning_twice_chooses_the_same():
     codec, head = built()
     config, examples = make_config(G2PConfig, {}), [example("abcd", "10 12 13 15"), example("ca", "12 13 10")] * 5

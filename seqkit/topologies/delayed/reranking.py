@@ -23,6 +23,9 @@ _WEIGHT = 0.4
 """Of 600 other words of CMUdict, this share was wrong with the weights 0, 0.2, 0.4, 0.7, 1: after 900 words learned
 0.677, 0.647, 0.633, 0.640, 0.645, after 3,240 words 0.532, 0.498, 0.487, 0.493, 0.505."""
 
+_CLEARLY = 2.0
+"""Standard deviations that n-grams may be worse by and stay: by luck alone, one in forty times"""
+
 
 class JointWeight(nn.Module):
     """The weight of :class:`~seqkit.data.inputs.joint_ngrams.JointNgrams` beside the network; 0: not asked at all."""
@@ -62,9 +65,10 @@ def tune_weight(
     score: Callable[[Sequence[Translated], Sequence[Pair]], dict[str, float]],
     criterion: Criterion,
 ) -> TunedWeight:
-    """Turns the n-grams off where outputs are worse with them, by more than a standard deviation of the difference.
+    """Turns the n-grams off where outputs are worse with them, by more than two standard deviations of the difference.
 
-    Fifty validation words tell hardly more than that, and the weight itself matters little.
+    Where symbols go hand in hand they help as a rule, and fifty validation words need more than luck to say otherwise;
+    the weight itself matters little.
 
     Args:
         weight: of the head that writes.
@@ -83,6 +87,6 @@ def tune_weight(
         alone, both = (score([outputs[used][n] for n in drawn], truth)[criterion.score] for used in (False, True))
         return (alone - both) if criterion.higher_is_better else (both - alone)
 
-    weight.set(loss(range(len(examples))) <= deviation(loss, len(examples)))
+    weight.set(loss(range(len(examples))) <= _CLEARLY * deviation(loss, len(examples)))
     alone, both = (score(outputs[used], examples)[criterion.score] for used in (False, True))
     return TunedWeight(float(weight), criterion.score, both, alone)
