@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torch import Tensor, tanh
-from torch.nn.functional import hardsigmoid, softplus
+from torch.nn.functional import softplus
 
 from seqkit.cells.base import Cell, CellState
 
@@ -58,7 +58,8 @@ class SGU(Cell):
         """The values of z and g."""
         hidden = state[0].shape[-1]
         z = x[..., :hidden] + r[..., :hidden]
-        return {"z": hardsigmoid(z), "g": tanh(r[..., hidden : 2 * hidden])}
+        # torch's own hardsigmoid has no second derivative.
+        return {"z": (z / 6 + 0.5).clamp(0, 1), "g": tanh(r[..., hidden : 2 * hidden])}
 
     def kept(self, gates: Mapping[str, Tensor]) -> Tensor:
         """``1 - z``."""
