@@ -76,6 +76,12 @@ def together(head, other, **options):
     return predict_items(head, Codec(), items, CONFIG, **options)
 
 
+def test_each_process_of_a_machine_has_a_gpu_of_its_own_and_a_lone_one_that_which_is_named():
+    lone, second = Processes(), Processes(rank=5, size=8, local_rank=1)
+    assert [lone.device(name) for name in ("cuda", "cuda:2", "cpu")] == ["cuda", "cuda:2", "cpu"]
+    assert [second.device(name) for name in ("cuda", "cuda:2", "cpu")] == ["cuda:1", "cuda:2", "cpu"]
+
+
 def test_two_processes_predict_as_one_does_with_the_weights_of_the_first():
     head, other = Times(0.1), Times(7.0)
     expected = predict_items(Times(0.1), Codec(), NUMBERS, CONFIG, with_loss=True, plus=2)
