@@ -181,6 +181,6 @@ def test_the_environment_chooses_the_kernel(monkeypatch):
 def test_its_text_names_the_options_that_differ_from_the_defaults():
     plain = Recurrent("gru", 3, 4, 2)
     other = Recurrent("gru", 3, 4, 2, residual=True, weight_dropout=0.5, learned_state=True)
-    common = "GRU(), input_size=3, hidden_size=4, num_layers=2, bidirectional=False, dropout=0.0"
+    common = "GRU(reset='after'), input_size=3, hidden_size=4, num_layers=2, bidirectional=False, dropout=0.0"
     assert plain.extra_repr() == common
     assert other.extra_repr() == f"{common}, weight_dropout=0.5, residual=True, learned_state=True"
