@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from seqkit.config import TrainingConfig
+from seqkit.data import DataError, SourceLocation
 from seqkit.layers import Head, Loss
+from seqkit.runs import shared_answers
+from seqkit.runs.rows import InputRow
 from seqkit.topologies import SharedItems, help_predict, predict_items
 from seqkit.training.distributed import PeerLost, Processes
 from seqkit.training.values import from_bytes
@@ -118,3 +121,16 @@ def test_a_process_that_fails_lets_the_others_go_on_first():
     with pytest.raises(ZeroDivisionError):
         together(Times(1.0, fail), other)
     assert other.seen  # the share of the other was asked for, so that it does not wait
+
+
+def test_a_row_that_cannot_be_read_is_reported_after_the_answers_before_it(monkeypatch):
+    def predict_rows(model, groups, say):
+        yield [(row, row.text.upper()) for row in groups[0][:2]]
+        raise DataError("not a number", groups[0][2].location)
+
+    monkeypatch.setattr(shared_answers, "predict_rows", predict_rows)
+    rows = [InputRow(text, SourceLocation("a.txt", line)) for line, text in enumerate("abcd", 1)]
+    answers = shared_answers.predict_rows_together(Processes(), None, [rows], print)
+    assert [(row.text, answer) for row, answer in next(answers)] == [("a", "A"), ("b", "B")]
+    with pytest.raises(DataError, match=r"^a\.txt:3: not a number$"):
+        next(answers)
