@@ -118,6 +118,14 @@ def test_what_was_answered_before_a_broken_line_stays(trained, command, tmp_path
     assert "in.jsonl:2: no key 'text'" in done.stderr
 
 
+def test_columns_are_chosen_once_at_the_line_that_names_them(tmp_path):
+    path, chosen = tmp_path / "in.csv", []
+    path.write_text("text,label\na wonderful story,good\na dull story,bad\n")
+    rows = read_rows(path, lambda columns, place: chosen.append((columns, place)) or ("text",))
+    assert [row.text for row in rows] == ["a wonderful story", "a dull story"]
+    assert [(columns, place.file, place.line) for columns, place in chosen] == [(["text", "label"], str(path), 1)]
+
+
 def test_an_input_that_cannot_be_is_placed_after_the_answers_before_it(pointed, command, tmp_path):
     (tmp_path / "in.txt").write_text("100 0 7\n1 2\n")
     done = command("predict", pointed, "--input", tmp_path / "in.txt")

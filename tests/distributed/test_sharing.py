@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from seqkit.config import TrainingConfig
+from seqkit.data import DataError, SourceLocation
 from seqkit.layers import Head, Loss
+from seqkit.runs import shared_answers
+from seqkit.runs.rows import InputRow
 from seqkit.topologies import SharedItems, help_predict, predict_items
 from seqkit.training.distributed import PeerLost, Processes
 from seqkit.training.values import from_bytes
@@ -76,6 +79,12 @@ def together(head, other, **options):
     return predict_items(head, Codec(), items, CONFIG, **options)
 
 
+def test_each_process_of_a_machine_has_a_gpu_of_its_own_and_a_lone_one_that_which_is_named():
+    lone, second = Processes(), Processes(rank=5, size=8, local_rank=1)
+    assert [lone.device(name) for name in ("cuda", "cuda:2", "cpu")] == ["cuda", "cuda:2", "cpu"]
+    assert [second.device(name) for name in ("cuda", "cuda:2", "cpu")] == ["cuda:1", "cuda:2", "cpu"]
+
+
 def test_two_processes_predict_as_one_does_with_the_weights_of_the_first():
     head, other = Times(0.1), Times(7.0)
     expected = predict_items(Times(0.1), Codec(), NUMBERS, CONFIG, with_loss=True, plus=2)
@@ -112,3 +121,16 @@ def test_a_process_that_fails_lets_the_others_go_on_first():
     with pytest.raises(ZeroDivisionError):
         together(Times(1.0, fail), other)
     assert other.seen  # the share of the other was asked for, so that it does not wait
+
+
+def test_a_row_that_cannot_be_read_is_reported_after_the_answers_before_it(monkeypatch):
+    def predict_rows(model, groups, say):
+        yield [(row, row.text.upper()) for row in groups[0][:2]]
+        raise DataError("not a number", groups[0][2].location)
+
+    monkeypatch.setattr(shared_answers, "predict_rows", predict_rows)
+    rows = [InputRow(text, SourceLocation("a.txt", line)) for line, text in enumerate("abcd", 1)]
+    answers = shared_answers.predict_rows_together(Processes(), None, [rows], print)
+    assert [(row.text, answer) for row, answer in next(answers)] == [("a", "A"), ("b", "B")]
+    with pytest.raises(DataError, match=r"^a\.txt:3: not a number$"):
+        next(answers)

@@ -92,6 +92,20 @@ def test_rows_of_a_memory_can_be_chosen():
     assert torch.equal(chosen.keys[2], memory.keys[0])
 
 
+@pytest.mark.parametrize("index", [[0, 0, 1, 2], [0, 0, 1], [0, 1, 1], [1, 1, 0, 0], [2], []])
+def test_queries_have_the_rows_that_were_chosen_for_them_even_where_these_are_not_equally_often_repeated(index):
+    attention, queries = Attention("general", 3, 4), torch.randn(len(index), 3)
+    memory = attention.memory(torch.randn(3, 2, 4), torch.tensor([2, 1, 2]))
+    expected = [
+        attention(query[None], memory.select(torch.tensor([n]))) for query, n in zip(queries, index, strict=True)
+    ]
+    found = attention(queries, memory.select(torch.tensor(index, dtype=torch.int64)))
+    assert found.weights.shape == (len(index), 2)
+    for number, one in enumerate(expected):
+        torch.testing.assert_close(found.weights[number], one.weights[0])
+        torch.testing.assert_close(found.context[number], one.context[0])
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from seqkit import UsageError
 from seqkit.data.schemes import allowed_transitions
 from seqkit.layers import CRF
+from seqkit.layers import crf as layers_crf
 
 LABELS, STEPS = 3, 4
 LENGTHS = torch.tensor([4, 1, 0, 3, 2])
@@ -313,6 +314,17 @@ def test_a_lone_step_needs_no_transition():
     torch.testing.assert_close(found, torch.logsumexp(made.start + made.end, 0, keepdim=True))
     found.sum().backward()
     torch.testing.assert_close(made.start.grad, torch.softmax(made.start + made.end, 0))
+
+
+@CASES
+def test_ordinary_scores_are_summed_as_probabilities_and_only_extreme_ones_as_logarithms(limits, monkeypatch):
+    """Logarithms give the same sums, and take longer."""
+    slow, on_logarithms, made = [], layers_crf._on_logarithms, crf(limits)
+    monkeypatch.setattr(layers_crf, "_on_logarithms", lambda *scores: slow.append(on_logarithms(*scores)) or slow[-1])
+    made.log_partition(logits_of(), LENGTHS)
+    assert not slow
+    made.log_partition(logits_of(500.0), LENGTHS)
+    assert len(slow) == 1
 
 
 def test_a_second_call_gives_the_same_bits():

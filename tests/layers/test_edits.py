@@ -138,6 +138,7 @@ def test_steps_of_any_number_of_sequences_equal_the_reference(cell, inputs, hidd
 
 
 def test_weights_that_stand_still_are_compared_once_and_again_afterwards():
+    """An edit inside breaks the promise: that it goes unnoticed shows that nothing is compared."""
     layer = layer_of(num_layers=2)
     by_data(layer)
     with torch.no_grad():
@@ -145,6 +146,7 @@ def test_weights_that_stand_still_are_compared_once_and_again_afterwards():
         by_data(layer)
         with layer.weights_stand_still():
             inside = layer.step(X[:1, 0])[0], layer.step(X[:, 0])[0], layer(X)[0]
+            by_data(layer)
             again = layer.step(X[:1, 0])[0], layer.step(X[:, 0])[0], layer(X)[0]
         by_data(layer)
         with layer.weights_stand_still():

@@ -176,3 +176,11 @@ def test_the_environment_chooses_the_kernel(monkeypatch):
     monkeypatch.setenv("SEQKIT_KERNELS", "refrence")
     with pytest.raises(UsageError, match="did you mean 'reference'"):
         Recurrent("gru", 2, 3)
+
+
+def test_its_text_names_the_options_that_differ_from_the_defaults():
+    plain = Recurrent("gru", 3, 4, 2)
+    other = Recurrent("gru", 3, 4, 2, residual=True, weight_dropout=0.5, learned_state=True)
+    common = "GRU(reset='after'), input_size=3, hidden_size=4, num_layers=2, bidirectional=False, dropout=0.0"
+    assert plain.extra_repr() == common
+    assert other.extra_repr() == f"{common}, weight_dropout=0.5, residual=True, learned_state=True"

@@ -108,6 +108,13 @@ def test_faults_that_are_seen_among_the_rows_drawn_stop_a_run_before_it_begins(t
         splits_of("sentiment", path, target="label")
 
 
+def test_examples_of_one_class_are_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"a fine film number {number},good\n" for number in range(200)))
+    with pytest.raises(DataError, match="there is only one class, 'good'; add examples of another"):
+        splits_of("sentiment", path)
+
+
 class StopsAt(Callback):
     def __init__(self, step):
         self.step = step

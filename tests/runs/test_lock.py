@@ -149,3 +149,15 @@ def test_a_file_system_that_loses_the_answer_of_a_link_does_not_lose_the_lock(tm
     monkeypatch.setattr(os, "link", answer_lost)
     with RunDirectory(tmp_path).writing():
         assert json.loads((tmp_path / "lock.json").read_text())["process"] == os.getpid()
+
+
+def test_a_run_is_made_only_where_nothing_is_and_asks_before_it_takes_the_lock(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UsageError, match="file is a file; choose a folder"):
+        RunDirectory.create(tmp_path / "file", {}, {})
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    hold(folder)
+    with pytest.raises(UsageError, match="folder exists and is not empty; choose another folder"):
+        RunDirectory.create(folder, {}, {})

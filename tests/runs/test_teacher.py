@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from seqkit import UsageError, load
 from seqkit.data import DataError
 from seqkit.runs import resume, start
 from seqkit.runs.tasks import find_task
+from seqkit.runs.teacher import _agreement
 from seqkit.training import Callback, Stopped, make_config
 from seqkit.training.checkpoint import read_tensors
 
@@ -230,3 +232,13 @@ def test_a_file_may_teach_them_too_and_needs_a_teacher(opinions, siblings, more,
     task, settings = config(opinions, "", unlabelled=str(more))
     with pytest.raises(UsageError, match="name one with --teacher"):
         start(task, settings, tmp_path / "alone", [])
+
+
+@pytest.mark.parametrize("steps", [(), (4,)], ids=["of an input", "of each step"])
+def test_a_teacher_agrees_where_its_most_likely_label_is_that_of_the_example(steps):
+    probabilities = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.3, 0.5], [0.1, 0.8, 0.1]])
+    rows = [probabilities] if steps else [*probabilities]
+    codec = SimpleNamespace(encode=lambda text, example: SimpleNamespace(target=torch.tensor(example)))
+    task = SimpleNamespace(input_of=lambda example: None)
+    train = [[0, 1, 2, 0]] if steps else [0, 1, 2, 0]
+    assert _agreement(rows, codec, task, train) == 0.75

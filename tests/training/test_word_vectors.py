@@ -65,6 +65,19 @@ def test_counting_in_pieces_changes_nothing(monkeypatch):
     torch.testing.assert_close(word_vectors(texts(), 24, 4), whole)
 
 
+def test_the_rarest_pairs_are_forgotten_where_there_are_too_many(monkeypatch):
+    monkeypatch.setattr("seqkit.training.word_vectors._MOST", 2)
+    rows = [[2 * pair, 2 * pair + 1] for pair, times in enumerate([1, 2, 4, 8, 9]) for _ in range(times)]
+    matrix = word_vectors(rows, 10, 4, window=1)
+    assert (matrix.norm(dim=1) > 0.01).tolist() == [False] * 6 + [True] * 4
+
+
+def test_words_are_near_up_to_five_tokens_apart_unless_told_otherwise():
+    rows = texts(60)
+    assert torch.equal(word_vectors(rows, 24, 4), word_vectors(rows, 24, 4, window=5))
+    assert not torch.allclose(word_vectors(rows, 24, 4, window=4), word_vectors(rows, 24, 4, window=5))
+
+
 def test_fewer_words_than_values_are_refused():
     with pytest.raises(UsageError, match="24 frequent words, too few for vectors of 24 values; lower --size"):
         word_vectors(texts(), 24, 24)
