@@ -30,8 +30,8 @@ LARGEST_JSON = 256 << 20
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 """How JSON writes a half of a surrogate pair; most texts have none, and are not looked at again"""
-_HOURS = 6 * 3600.0
-"""Seconds after which nobody is still writing one file"""
+ABANDONED_AFTER = 6 * 3600.0
+"""Seconds without a write after which nobody is still writing a file"""
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]+\.tmp")
 
 
@@ -70,7 +70,7 @@ def _is_abandoned(draft: Path) -> bool:
     except (BlockingIOError, FileNotFoundError):
         return False
     except OSError:
-        return time.time() - draft.lstat().st_mtime > _HOURS
+        return time.time() - draft.lstat().st_mtime > ABANDONED_AFTER
 
 
 def write_atomic(path: Path, content: bytes, check: Callable[[], None] = lambda: None) -> None:

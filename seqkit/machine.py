@@ -18,6 +18,14 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 _ROOM_FOR_THREAD = 1 << 20
 """Bytes; they are not touched, so asking for them takes microseconds."""
+_NO_MEMORY = ("can't allocate memory",)
+_NO_MEMORY_WHERE_LIMITED = (
+    "failed to map segment from shared object",
+    "error return without exception set",
+    "without setting an exception",
+    "can't start new thread",
+)
+"""Under ``ulimit -v``; without it, they have other reasons."""
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """Names of glibc's settings."""
 _LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -42,6 +50,13 @@ def check_room_for_thread() -> None:
     less than 24 kB left under ``ulimit -v``.
     """
     bytes(_ROOM_FOR_THREAD)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the memory has ended, in the words of Python, torch or the loader of libraries."""
+    limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    said = _NO_MEMORY + (_NO_MEMORY_WHERE_LIMITED if limited else ())
+    return isinstance(error, MemoryError) or any(words in str(error) for words in said)
 
 
 def return_freed_memory() -> None:

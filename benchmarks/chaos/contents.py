@@ -14,6 +14,8 @@ from seqkit.training.checkpoint import read_tensors
 
 _TIMED = ("second", "memory", "finished")
 """Parts of the names of facts that time or the machine decides"""
+_TRIES = ("trial",)
+"""How many trials a study has begun, those that were stopped among them"""
 _DIGESTS = ("digest", "files")
 """Of files that are compared themselves"""
 _NUMBERS = re.compile(rb"(?:[0-9][0-9.,:]*|\bseconds\b|\bminutes?\b|\bh\b|\bmin\b|\bs\b)\s*")
@@ -43,6 +45,9 @@ def left_over(folder: Path) -> list[str]:
 def _content(path: Path) -> Any:
     if (path.suffix == ".jsonl" and path.name == "journal.jsonl") or path.name == "log.txt":
         return None
+    if path.name == "trial.json":
+        facts = json.loads(path.read_text("utf-8"))
+        return _timeless({name: value for name, value in facts.items() if name not in _TRIES})
     if path.suffix == ".json":
         return _timeless(json.loads(path.read_text("utf-8")))
     if path.name == "last.safetensors":

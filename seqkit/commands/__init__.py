@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import signal
@@ -18,7 +19,7 @@ import click
 
 from seqkit.commands.signals import stop_with_parent
 from seqkit.errors import SeqkitError, UsageError, unknown
-from seqkit.machine import launched
+from seqkit.machine import is_out_of_memory, launched
 from seqkit.signs import as_signs
 from seqkit.version import __version__
 
@@ -162,6 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if debug:
             sys.stderr.write(as_signs(traceback.format_exc()))
         _say(_sentence(error))
+        if is_out_of_memory(error):
+            _end_silently()
         sys.exit(_exit_code(error))
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -186,11 +189,16 @@ def _sentence(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, OSError) and error.errno in _FULL:
         return f"what is printed here cannot be written: {error.strerror}; free some space"
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+    if is_out_of_memory(error):
         return "not enough memory; use smaller sizes or batches, or a machine with more memory"
     detail = " ".join(str(error).split())
     detail = detail if len(detail) <= 300 else detail[:299] + "…"
     return f"unexpected {type(error).__name__}: {detail}; add --debug to see where, and please report it"
+
+
+def _end_silently() -> None:
+    """Has nothing that is called as the process ends, and finds no memory, either, show a traceback."""
+    atexit.register(setattr, sys, "unraisablehook", lambda unraisable: None)
 
 
 def _say(text: str) -> None:

@@ -36,7 +36,7 @@ def command(run: str, format_name: str, out: str | None, int8: bool, cell: str |
     if format_name == "c":
         _write_c(Path(run), Path(out) if out else None, int8, cell)
         return
-    from seqkit.commands.terminal import print_tables
+    from seqkit.commands.terminal import print_tables, wrapped
     from seqkit.export.write import export
     from seqkit.tables import Table
 
@@ -51,6 +51,8 @@ def command(run: str, format_name: str, out: str | None, int8: bool, cell: str |
     if report.unrounded:
         layers = " and ".join(report.unrounded)
         echo(f"\n{layers} layers stay float32: onnxruntime has no int8 form of them")
+    for path in report.removed:
+        echo(wrapped(f"{path} of an earlier export has been removed; --int8 writes a new one"), err=True)
 
 
 def _score_tables(scores: Mapping[str, Mapping[str, float]]) -> list[Table]:

@@ -67,6 +67,8 @@ class ExportReport:
     """Of the test split: through the files as they are, and through those of int8"""
     unrounded: Sequence[str] = ()
     """The kinds of recurrent layers that stay float32 in the files of int8"""
+    removed: Sequence[Path] = ()
+    """The files of int8 of an earlier export, which may be of another model"""
 
 
 def export(
@@ -99,10 +101,11 @@ def export(
         scores = scores_through(model, exported, {"float32": runs, "int8": rounded_runs})
     written = _files(model, exported, paths, contents, format_name)
     written |= {paths[name].with_suffix(".int8.onnx"): content for name, content in rounded.items()}
-    write_export(written)
+    removed = write_export(written, [paths[name].with_suffix(".int8.onnx") for name in contents])
     compared = {paths[name]: difference for name, difference in differences.items()}
     files = [ExportedFile(path, len(content), compared.get(path)) for path, content in written.items()]
-    return ExportReport(file_format.description, files, len(BATCHES), scores, unrounded_layers(rounded.values()))
+    unrounded = unrounded_layers(rounded.values())
+    return ExportReport(file_format.description, files, len(BATCHES), scores, unrounded, removed)
 
 
 def _checked_format(name: str, int8: bool) -> Format:

@@ -17,8 +17,9 @@ UNFINISHED = ".creating"
 def check_free(path: Path) -> None:
     """Raises :class:`UsageError` unless a new run can be made there."""
     if path.is_dir() and not _is_unfinished(path):
-        is_run = (path / "run.json").exists()
-        mend = f"resume it with `seqkit resume {path}`, or choose" if is_run else "choose"
+        # An ensemble is not trained, so nothing of it is left to do.
+        resumes = (path / "run.json").exists() and not (path / "members").exists()
+        mend = f"resume it with `seqkit resume {path}`, or choose" if resumes else "choose"
         raise UsageError(f"{path} exists and is not empty; {mend} another folder with --out")
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is a file; choose a folder with --out")

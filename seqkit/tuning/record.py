@@ -55,7 +55,7 @@ class Trial(NamedTuple):
     @property
     def killed(self) -> bool:
         """Whether its process ended without a word."""
-        return self.state is State.ABANDONED and not self.facts
+        return self.state is State.ABANDONED and "stopped" not in self.facts
 
 
 def trials_of(frozen: Sequence[FrozenTrial]) -> list[Trial]:
@@ -79,8 +79,8 @@ def _trial_of(frozen: FrozenTrial) -> Trial:
     proposal = frozen.user_attrs.get("proposal", {})
     facts = frozen.user_attrs.get("facts", {})
     state = State.ABANDONED if "stopped" in facts else State[_OURS[frozen.state.name]]
-    # A trial that failed says why; one whose process was killed cannot.
-    if state is State.FAILED and not facts:
+    # A trial that failed says why; one whose process was killed cannot, though it may have written how it had gone.
+    if state is State.FAILED and "why" not in facts:
         state = State.ABANDONED
     return Trial(
         frozen.number,

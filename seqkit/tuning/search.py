@@ -69,6 +69,7 @@ class Search:
         Raises :class:`SeqkitError` where the first trial, or many in a row, fail.
         """
         self.study.bury()
+        self.study.tidy()
         # What is there now stays, so that collecting what a trial leaves need not look at it: that took 0.3 s a time.
         gc.freeze()
         try:
@@ -124,9 +125,10 @@ class Search:
             session.request_stop()
 
     def _note_failure(self, proposed: optuna.Trial, trial: Trial, error: Exception, seconds: float) -> None:
-        """A trial that fails is a result, unless it shows that all would."""
+        """A trial that fails is a result, unless it shows that all would, or the disk was full."""
         reason = _reason(error)
         wrong = reason is None or isinstance(error, OtherData) or (isinstance(error, UsageError) and trial.place == 0)
+        wrong = wrong or isinstance(error.__cause__, OSError)
         self._tell(
             proposed, State.FAILED, {"stopped": True} if wrong else {"why": reason, "seconds": round(seconds, 2)}
         )

@@ -180,13 +180,24 @@ def _open_journal(path: Path, criterion: Criterion) -> optuna.Study:
 
     from seqkit.tuning.journal_lock import JournalLock
 
+    class Journal(JournalFileBackend):  # type: ignore[misc,unused-ignore]
+        """Optuna's, with errors that say which file cannot be written."""
+
+        def append_logs(self, logs: list[dict[str, Any]]) -> None:
+            try:
+                super().append_logs(logs)
+            except OSError as error:
+                raise SeqkitError(
+                    f"cannot write {path}: {error.strerror or error}; free some space, or check the folder"
+                ) from error
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     _remove_unfinished_line(path)
     pruner = optuna.pruners.MedianPruner(_UNPRUNED_TRIALS, _UNPRUNED_TENTHS, n_min_trials=3)
     with _naming(path):
         # The backend keeps no snapshots, which would be pickles, and this sampler's attributes are JSON: what is loaded
         # can run no code.
-        storage = JournalStorage(JournalFileBackend(str(path), JournalLock(path)))
+        storage = JournalStorage(Journal(str(path), JournalLock(path)))
         return optuna.create_study(
             study_name="seqkit",
             storage=storage,

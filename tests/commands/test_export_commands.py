@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -50,6 +51,16 @@ def test_int8_weights_are_there_and_change_little(exported):
 
     kinds = {node.op_type for node in onnx.load(exported[0] / "model.int8.onnx").graph.node}
     assert "DynamicQuantizeLSTM" in kinds and "LSTM" not in kinds
+
+
+def test_int8_weights_of_an_earlier_export_do_not_stay_beside_another_model(exported, trained, command, tmp_path):
+    shutil.copytree(exported[0], out := tmp_path / "exported")
+    (out / "mine.int8.onnx").write_bytes(b"of another program")
+    done = command("export", trained[0], "--out", out)
+    said = f"{out / 'model.int8.onnx'} of an earlier export has been removed; --int8 writes a new one"
+    assert " ".join(done.stderr.split()) == said
+    before, after = ({path.name for path in folder.iterdir()} for folder in (exported[0], out))
+    assert (before - after, after - before) == ({"model.int8.onnx"}, {"mine.int8.onnx"})
 
 
 def test_what_answers_without_torch_is_the_run_whether_or_not_int8_is_beside_it(exported, trained):

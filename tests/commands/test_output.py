@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from seqkit.commands import _sentence
 from seqkit.commands.answering import PredictRequest, answer
 from seqkit.commands.signals import STOP_AT_END, noted_signals
 from seqkit.commands.terminal import Reporter, print_tables
@@ -57,6 +58,38 @@ def test_a_full_disk_behind_standard_output_is_named(seqkit):
         done = seqkit("list", stdout=full, stderr=subprocess.PIPE, capture_output=False, text=True)
     sentence = "seqkit: what is printed here cannot be written: No space left on device; free some space\n"
     assert (done.returncode, done.stderr) == (1, sentence)
+
+
+NO_MEMORY = "not enough memory; use smaller sizes or batches, or a machine with more memory"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("libscipy_openblas.so: failed to map segment from shared object"),
+        SystemError("error return without exception set"),
+        RuntimeError("can't start new thread"),
+    ],
+)
+def test_errors_under_a_limit_of_memory_say_that_it_has_ended(error, monkeypatch):
+    monkeypatch.setattr("resource.getrlimit", lambda what: (10**9, -1))
+    assert _sentence(error) == NO_MEMORY
+    monkeypatch.setattr("resource.getrlimit", lambda what: (-1, -1))
+    assert _sentence(error).startswith(f"unexpected {type(error).__name__}: ")
+
+
+def test_a_command_without_memory_says_one_sentence_even_if_its_end_finds_none():
+    program = """
+import atexit
+from seqkit import commands
+def fail(*arguments, **settings):
+    raise MemoryError
+atexit.register(fail)
+commands.program.main = fail
+commands.main(["list"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"seqkit: {NO_MEMORY}\n")
 
 
 def test_a_table_without_a_reader_is_not_a_failure_of_the_program():

@@ -1,7 +1,9 @@
 """Prepared data sets: examples of every task as bytes and back, read by number, and folders that are not as written."""
 
+import fcntl
 import json
 import os
+import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -228,6 +230,25 @@ def test_a_draft_without_a_name_is_removed_unless_somebody_holds_it(tmp_path, ex
         write(tmp_path / "folder", examples)
         assert writer._draft.is_dir()
     assert sorted(path.name for path in tmp_path.iterdir()) == [".folder.mine.tmp", "folder"]
+
+
+def test_a_draft_of_another_machine_is_removed_after_hours_of_silence(tmp_path, examples):
+    """The machine may be this one before a power cut: its processes have ended, and nobody can ask for them."""
+    drafts = [tmp_path / f".folder.0{number}.tmp" for number in range(3)]
+    for draft in drafts:
+        draft.mkdir()
+        (draft / "train.safetensors").write_bytes(b"half")
+        (draft / "writer.json").write_text(json.dumps({**this_process(), "machine": "another", "process": 1}))
+    long_ago = time.time() - 7 * 3600
+    for path in (*drafts, *(path for draft in drafts for path in draft.iterdir())):
+        os.utime(path, (long_ago, long_ago))
+    os.utime(drafts[1] / "train.safetensors")  # its writer is still at work
+    # In a container of the same system, paused: it has the lock.
+    handle = os.open(drafts[2], os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    write(tmp_path / "folder", examples)
+    os.close(handle)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".folder.01.tmp", ".folder.02.tmp", "folder"]
 
 
 def test_a_folder_in_use_is_refused(tmp_path, examples):

@@ -27,7 +27,7 @@ def test_an_ensemble_that_was_stopped_before_its_results_is_made_by_the_same_cal
     score_ensemble(make_ensemble(pair, out, []))
     for name in ("predictions.jsonl", "members/1/model.safetensors", "members/2/model.safetensors"):
         assert (out / name).read_bytes() == (ensemble / name).read_bytes()
-    with pytest.raises(UsageError, match="exists and is not empty"):
+    with pytest.raises(UsageError, match="exists and is not empty; choose another folder with --out"):
         make_ensemble(pair, out, [])
 
 
@@ -122,7 +122,7 @@ def test_what_cannot_answer_together_is_refused_before_anything_is_written(
         with pytest.raises(UsageError, match=problem):
             make_ensemble(runs, out, [])
     assert not out.exists()
-    with pytest.raises(UsageError, match="exists and is not empty"):
+    with pytest.raises(UsageError, match="exists and is not empty; resume it with `seqkit resume"):
         make_ensemble([one, siblings / "run-2"], one, [])
 
 

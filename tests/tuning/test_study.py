@@ -1,6 +1,7 @@
 """Studies in one process: what trials see, how they end, what is kept, and what is tried again."""
 
 import dataclasses
+import errno
 import json
 import math
 import os
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from seqkit import SeqkitError, UsageError
+from seqkit.files import write_atomic
 from seqkit.runs import find_task
 from seqkit.runs.session import resume
 from seqkit.training.trainer import Callback
@@ -279,6 +281,52 @@ def test_a_trial_whose_process_has_ended_is_tried_again_once(opened, searched):
             assert second.trials()[0].killed and first.propose()[1].place == 0
     assert [trial.state for trial in second.trials()] == [State.ABANDONED, State.FAILED]
     assert second.trials()[1].facts["why"] == "its process was killed, twice"
+
+
+def test_a_trial_whose_process_ended_before_it_had_said_so_is_tried_again(opened, searched):
+    """It had written how the trial had gone, and not that it was complete: then the disk was full."""
+    whole, cut = opened(TWO, "whole", only=True), opened(TWO, "cut", only=True)
+    searched(whole, 2)
+    searched(cut, 1)
+    asked, trial = cut.propose()
+    asked.set_user_attr("facts", {"score": 0.5, "loss": 1.0, "seconds": 0.1, "epochs": 1})
+    cut.trial_folder(trial.number).mkdir()
+    # As one that begins now would, after that process has ended.
+    cut.optuna.tell(trial.number, state=__import__("optuna").trial.TrialState.FAIL)
+    assert [each.state for each in cut.trials()] == [State.COMPLETE, State.ABANDONED]
+    searched(cut, 2)
+    going = [each for each in cut.trials() if each.state is not State.ABANDONED]
+    assert values_and_scores(going) == values_and_scores(whole.trials())
+    assert not cut.trial_folder(trial.number).exists()
+
+
+def test_a_full_disk_ends_a_search_and_is_no_result_of_a_trial(opened, searched):
+    whole, cut = opened(TWO, "whole", only=True), opened(TWO, "cut", only=True)
+    searched(whole, 2)
+
+    class Full(Callback):
+        search = None
+
+        def on_step(self, trainer):
+            write_atomic(cut.folder / "no such folder/model", b"")
+
+    with pytest.raises(SeqkitError, match=r"cannot write .*model: No such file or directory; free some space"):
+        searched(cut, 2, callbacks=[Full()])
+    assert [each.state for each in cut.trials()] == [State.ABANDONED]
+    searched(cut, 2)
+    going = [each for each in cut.trials() if each.state is not State.ABANDONED]
+    assert values_and_scores(going) == values_and_scores(whole.trials())
+
+
+def test_a_journal_that_cannot_be_written_is_named(opened, monkeypatch):
+    study = opened()
+
+    def full(self, logs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("optuna.storages.journal.JournalFileBackend.append_logs", full)
+    with pytest.raises(SeqkitError, match=r"cannot write .*journal\.jsonl: No space left on device; free some space"):
+        study.propose()
 
 
 def test_a_process_of_another_machine_is_given_up_when_it_has_been_silent(opened):

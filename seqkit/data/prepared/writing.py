@@ -6,6 +6,7 @@ import fcntl
 import glob
 import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -16,7 +17,16 @@ from seqkit.data.prepared.forms import ExampleForms
 from seqkit.data.prepared.rows import RowWriter
 from seqkit.data.splits import SPLIT_NAMES
 from seqkit.errors import SeqkitError, UsageError
-from seqkit.files import is_temporary, json_bytes, read_json, signed, sync_folder, temporary_beside, write_atomic
+from seqkit.files import (
+    ABANDONED_AFTER,
+    is_temporary,
+    json_bytes,
+    read_json,
+    signed,
+    sync_folder,
+    temporary_beside,
+    write_atomic,
+)
 from seqkit.machine import has_ended, is_at_work, this_process
 
 _WRITER = "writer.json"
@@ -139,13 +149,27 @@ def _remove_drafts(path: Path) -> None:
 
 
 def _is_abandoned(draft: Path) -> bool:
-    """Whether the process that wrote a draft has ended; one that was killed at its start or end has left no name."""
-    if writer := _writer_of(draft):
+    """Whether the process that wrote a draft has ended; one that was killed at its start or end has left no name.
+
+    A process of another machine, or of this one before it was last started, is known only by its silence.
+    """
+    writer = _writer_of(draft)
+    if writer and (is_at_work(writer) or has_ended(writer)):
         return has_ended(writer)
+    if writer and time.time() - _last_written(draft) < ABANDONED_AFTER:
+        return False
     handle = _held(draft)
     if handle is not None:
         os.close(handle)
     return handle is not None
+
+
+def _last_written(draft: Path) -> float:
+    """The latest time at which a draft or a file in it was written; 0 for one that is gone."""
+    try:
+        return max(path.lstat().st_mtime for path in (draft, *draft.iterdir()))
+    except FileNotFoundError:
+        return 0.0
 
 
 def _writer_of(draft: Path) -> dict[str, Any] | None:
