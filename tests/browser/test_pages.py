@@ -11,7 +11,7 @@ import pytest
 
 from seqkit.lessons import available_lessons
 from seqkit.runs.tasks import available_tasks
-from tests.browser.conftest import INPUTS
+from tests.browser.conftest import INPUTS, LONG
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TASKS = ["caption", "charlm", "digit", "frames", "g2p", "memory", "memory gru", "sentiment", "sentiment gru", "tag"]
@@ -117,6 +117,7 @@ def acts(size):
     return {
         "a text": (["sentiment"], TYPE % "'a great <b>film</b>'"),
         "two runs": (["sentiment", "sentiment-gru"], TYPE % "'a great film'"),
+        "a word longer than a line": (["sentiment"], TYPE % f"'{LONG} film'"),
         "tokens": (["translate"], TYPE % "'open the file'"),
         "words": (["tag"], TYPE % "'Ada went to Rome'"),
         "numbers": (["digit"], TYPE % "'0.5, 0.25'"),
