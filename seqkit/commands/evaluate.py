@@ -13,8 +13,9 @@ import click
 
 from seqkit.commands.adaptation import dynamic_flag, dynamic_options, dynamic_settings, predict_dynamically
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import called, cell_option, device_option, load_on, precision_option
+from seqkit.commands.device import cell_option, device_option, precision_option
 from seqkit.commands.output import echo, echo_data
+from seqkit.commands.processes import called, load_on
 from seqkit.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import called, cell_option, device_option, load_on, precision_option
+from seqkit.commands.device import cell_option, device_option, precision_option
 from seqkit.commands.output import echo, echo_data
+from seqkit.commands.processes import called, load_on
 from seqkit.errors import UsageError
 from seqkit.machine import launched
 

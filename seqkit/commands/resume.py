@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqkit.commands.completion import complete_runs
-from seqkit.commands.device import called, cell_option, device_option
+from seqkit.commands.device import cell_option, device_option
 from seqkit.commands.log_option import log_option
 from seqkit.commands.output import echo
+from seqkit.commands.processes import called
 from seqkit.errors import UsageError
 from seqkit.files import read_json
 
