@@ -1,10 +1,10 @@
 """A service among strangers: clients that send anything, slowly, too much, or half of it, while one asks as it should.
 
 ``python -m benchmarks.hostile RUN [RUN …] [--seconds 120] [--workers 2]`` starts ``seqkit serve`` and says how many of
-each kind it took, how long the well-behaved client waited, and how much memory and how many open files are left over. The
-first run is one of texts; others, of frames or charlm, have streams to attack. It ends with an error if a good request
-was lost or answered otherwise than before, if the service died, or if its log steers a terminal or has an error nobody
-foresaw.
+each kind it took, how long the well-behaved client waited, and how much memory and how many open files are left over.
+The first run is one of texts; others, of frames or charlm, have streams to attack. It ends with an error if a good
+request was lost or answered otherwise than before, if the service died, or if its log steers a terminal or has an error
+nobody foresaw.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
-    """A WebSocket that answers no pings of a client that does not take the answers, and ends on one that is too early."""
+    """A WebSocket that ends where a client sends pings and takes no answers, or sends nonsense before it is open."""
 
     def handle_parser_exception(self) -> None:
         """See :class:`WebSocketsSansIOProtocol`, which takes a handshake for granted."""
