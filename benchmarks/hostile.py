@@ -1,9 +1,10 @@
 """A service among strangers: clients that send anything, slowly, too much, or half of it, while one asks as it should.
 
-``python -m benchmarks.hostile RUN [RUN …] [--seconds 120]`` starts ``seqkit serve`` and says how many of each kind it
-took, how long the well-behaved client waited, and how much memory and how many open files are left over. The first run
-is one of texts; others, of frames or charlm, have streams to attack. It ends with an error if a good request was lost
-or answered otherwise than before, if the service died, or if its log steers a terminal or has an error nobody foresaw.
+``python -m benchmarks.hostile RUN [RUN …] [--seconds 120] [--workers 2]`` starts ``seqkit serve`` and says how many of
+each kind it took, how long the well-behaved client waited, and how much memory and how many open files are left over.
+The first run is one of texts; others, of frames or charlm, have streams to attack. It ends with an error if a good
+request was lost or answered otherwise than before, if the service died, or if its log steers a terminal or has an error
+nobody foresaw.
 """
 
 from __future__ import annotations
@@ -61,9 +62,15 @@ def _alike(body: bytes, other: bytes) -> bool:
 
 
 def _held(process: int) -> tuple[int, int]:
-    """Open files, and MB of memory, of a process."""
+    """Open files, and MB of memory, of a process and its workers."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    held = [_held_by_one(each) for each in (str(process), *children)]
+    return sum(files for files, _ in held), sum(size for _, size in held) // 1024
+
+
+def _held_by_one(process: str) -> tuple[int, int]:
     size = int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text())[1])  # type: ignore[index]
-    return len([*Path(f"/proc/{process}/fd").iterdir()]), size // 1024
+    return len([*Path(f"/proc/{process}/fd").iterdir()]), size
 
 
 def main() -> None:
@@ -71,10 +78,12 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryFile() as log:
         runs = [f"run{number}={run}" for number, run in enumerate(options.runs)]
-        process = subprocess.Popen([sys.executable, "-m", "seqkit", "serve", *runs, "--port", "0"], stderr=log)
+        command = [sys.executable, "-m", "seqkit", "serve", *runs, "--port", "0", "--workers", str(options.workers)]
+        process = subprocess.Popen(command, stderr=log)
         said = ""
         while not (found := re.search(r"http://\S+:(\d+)", said)):
             time.sleep(0.2)

@@ -24,6 +24,9 @@ EXTRAS = {"text": ("tokenizers",), "data": ("pillow",), "arrow": ("pyarrow",), "
 """What some models or files need beside them, by the names that the extras of seqkit have"""
 SERVE = ("click", "safetensors")
 """What ``seqkit serve`` needs beside the extra ``serve`` of seqkit"""
+ONNXRUNTIME = ("<1.29", "3.15")
+"""Before this version `pip install` takes 141 MB, from it on 149 to 162; Pythons from this one on have no such wheels,
+and take the newest"""
 STARTS = ("seqkit.runtime", "seqkit.__main__", "seqkit.commands.serve")
 """Where people begin; the first with all that is in it"""
 LEFT_OUT = ("seqkit.serve.runs", "seqkit.training")
@@ -73,7 +76,7 @@ def project() -> str:
             "version": (ROOT / "seqkit/version.py").read_text("utf-8").split('"')[-2],
             "description": "Answers of models that seqkit has trained and exported, without torch.",
             **{key: own[key] for key in same},
-            "dependencies": [asked[name] for name in (*DEPENDENCIES, "onnxruntime")],
+            "dependencies": [*(asked[name] for name in DEPENDENCIES), *_small(asked["onnxruntime"])],
             "optional-dependencies": {
                 **{extra: [asked[name] for name in names] for extra, names in EXTRAS.items()},
                 "serve": [*extras["serve"], *(asked[name] for name in SERVE)],
@@ -82,6 +85,11 @@ def project() -> str:
         "tool": {"setuptools": {"packages": packages, "package-data": {"seqkit": list(DATA)}}},
     }
     return tomlkit.dumps(written)
+
+
+def _small(requirement: str) -> list[str]:
+    below, python = ONNXRUNTIME
+    return [f"{requirement},{below}; python_version < '{python}'", f"{requirement}; python_version >= '{python}'"]
 
 
 def _name(requirement: str) -> str:

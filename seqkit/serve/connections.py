@@ -43,9 +43,10 @@ class JoinedWrites:
         self._transport.close()
 
     def _send(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts.clear()
+        parts, self._parts = self._parts, []
+        # A client may have left meanwhile, or been sent away.
+        if parts and not self._transport.is_closing():
+            self._transport.write(b"".join(parts))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -117,7 +118,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
-    """A WebSocket that answers no pings of a client that does not take the answers."""
+    """A WebSocket that ends where a client sends pings and takes no answers, or sends nonsense before it is open."""
+
+    def handle_parser_exception(self) -> None:
+        """See :class:`WebSocketsSansIOProtocol`, which takes a handshake for granted."""
+        if self.conn.close_sent is None:
+            self.transport.abort()
+        else:
+            super().handle_parser_exception()
 
     def handle_ping(self) -> None:
         """See :class:`WebSocketsSansIOProtocol`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -50,6 +51,13 @@ class Guard:
             return
         began, status = time.perf_counter(), 0
         start: Message | None = None
+
+        async def tell(message: Message) -> None:
+            try:
+                await send(message)
+            except OSError:  # what uvicorn raises on a WebSocket that the client has left
+                raise ClientGone from None
+
         # So that the router raises what it does not find, for us to say.
         scope["app"] = self.app
 
@@ -66,8 +74,8 @@ class Guard:
             with self._deadlines.within(self.send_seconds, ClientGone):
                 if start is not None:
                     before, start = start, None
-                    await send(before)
-                await send(message)
+                    await tell(before)
+                await tell(message)
 
         try:
             check_host(scope, self.is_local)
@@ -80,9 +88,9 @@ class Guard:
             problem = problem_of(error)
             if status == 0 or start is not None:
                 start = None
-                await (
-                    _refuse_socket(scope, send, problem) if scope["type"] == "websocket" else respond(answer, problem)
-                )
+                is_socket = scope["type"] == "websocket"
+                with suppress(ClientGone):
+                    await (_refuse_socket(scope, tell, problem) if is_socket else respond(answer, problem))
             status = problem.status
         finally:
             self.metrics.note(_endpoint(scope), status or 500, time.perf_counter() - began)

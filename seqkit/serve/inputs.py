@@ -26,6 +26,14 @@ from seqkit.serve.problem import Problem
 TEXT = {"type": "string"}
 _NUMBER = {"type": "number", "minimum": -1e30, "maximum": 1e30}
 _LARGEST = 1e30
+_PICTURE = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "contentMediaType": "image/*",
+    # Many readers of a schema take the encoding as a remark only.
+    "pattern": "^(data:[^,]*,)?([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+    "description": "a PNG, JPEG, GIF, BMP or WebP file; 422 where it cannot be read as one",
+}
 
 
 class Inputs(NamedTuple):
@@ -163,8 +171,7 @@ def _pictures(reader: PictureReader) -> Inputs:
             raise _refuse("a picture, its file in base64")
         return picture_of(value, side, color)
 
-    schema = {"type": "string", "contentEncoding": "base64", "description": "a PNG, JPEG, GIF, BMP or WebP file"}
-    return Inputs("picture", schema, read)
+    return Inputs("picture", _PICTURE, read)
 
 
 def _decoded(text: str) -> bytes:

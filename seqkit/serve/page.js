@@ -413,11 +413,14 @@ function influenceOf(steps, values) {
 
 function heat(columns, rows, values, caption, shares = values) {
   const head = make("tr", {}, make("td"), ...columns.map((name) => make("th", { scope: "col" }, String(name))));
-  const body = values.map((row, r) => make("tr", {}, make("th", { scope: "row" }, rows[r] ?? ""), ...row.map((value, c) => {
-    const cell = make("td", {}, plain(value));
-    cell.style.setProperty("--share", Math.min(1, shares[r][c]));
-    return cell;
-  })));
+  const body = values.map((row, r) => {
+    const name = rows[r] ?? "";
+    return make("tr", {}, make("th", { scope: "row", title: name }, name), ...row.map((value, c) => {
+      const cell = make("td", {}, plain(value));
+      cell.style.setProperty("--share", Math.min(1, shares[r][c]));
+      return cell;
+    }));
+  });
   return scrolled(caption, make("table", { className: "heat" }, make("thead", {}, head), make("tbody", {}, ...body)));
 }
 

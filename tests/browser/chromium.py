@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from websockets.sync.client import connect
 
 PATH = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FORGET = "try { localStorage.clear() } catch { }"
+"""Nothing is left over of other pages. Some have no storage."""
 
 
 class Chromium:
@@ -28,6 +30,7 @@ class Chromium:
             self._socket = stack.enter_context(connect(target["webSocketDebuggerUrl"], max_size=None))
             for domain in ("Page", "Runtime", "Network"):
                 self.send(f"{domain}.enable")
+            self.send("Page.addScriptToEvaluateOnNewDocument", source=FORGET)
             self._stack = stack.pop_all()
         return self
 

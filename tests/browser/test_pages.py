@@ -11,7 +11,7 @@ import pytest
 
 from seqkit.lessons import available_lessons
 from seqkit.runs.tasks import available_tasks
-from tests.browser.conftest import INPUTS
+from tests.browser.conftest import INPUTS, LONG
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TASKS = ["caption", "charlm", "digit", "frames", "g2p", "memory", "memory gru", "sentiment", "sentiment gru", "tag"]
@@ -117,6 +117,7 @@ def acts(size):
     return {
         "a text": (["sentiment"], TYPE % "'a great <b>film</b>'"),
         "two runs": (["sentiment", "sentiment-gru"], TYPE % "'a great film'"),
+        "a word longer than a line": (["sentiment"], TYPE % f"'{LONG} film'"),
         "tokens": (["translate"], TYPE % "'open the file'"),
         "words": (["tag"], TYPE % "'Ada went to Rome'"),
         "numbers": (["digit"], TYPE % "'0.5, 0.25'"),
@@ -217,8 +218,6 @@ def test_a_page_of_the_documents_fits_and_is_legible(name, site, chromium, axe):
     url = (site / f"{name}.html").as_uri()
     check_fit(chromium, url)
     for scheme in ("light", "dark"):
-        # The site remembers the first choice.
-        chromium.ask("localStorage.clear()")
         chromium.open(url, 400, scheme)
         chromium.ask(f"{axe};0")
         assert chromium.ask(SETTLED % ("slate" if scheme == "dark" else "default"))
