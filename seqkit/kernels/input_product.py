@@ -25,21 +25,24 @@ def input_product(x: Tensor, weight: Tensor, bias: Tensor, precision: str = "f32
     elif torch.compiler.is_compiling() or not torch.backends.mkldnn.is_available() or not x.numel():
         return linear(x, weight, bias)
     else:
-        product = _Product.apply(rows, weight, bias)  # type: ignore[no-untyped-call]
+        product = _Product.apply(rows, weight, bias, "f32")  # type: ignore[no-untyped-call]
     return product.view(*x.shape[:-1], len(weight))
 
 
 def rounded_product(x: Tensor, weight: Tensor, bias: Tensor | None, precision: str) -> Tensor:
     """(N, I), (R, I) and (R) to (N, R), both sides rounded to "bf16", whose derivative is as rounded, or to "int8"."""
     if precision == "bf16":
-        rounded: Tensor = _RoundedProduct.apply(x, weight, bias)  # type: ignore[no-untyped-call]
+        rounded: Tensor = _Product.apply(x, weight, bias, precision)  # type: ignore[no-untyped-call]
         return rounded
-    return _rounded(x, weight, bias, precision)
+    return multiplied(x, weight, bias, precision)
 
 
-def _rounded(x: Tensor, weight: Tensor, bias: Tensor | None, precision: str) -> Tensor:
-    added = x.new_zeros(len(weight)) if bias is None else bias
-    product: Tensor = operator("rounded_product")(x, weight, added, precision)
+def multiplied(a: Tensor, b: Tensor, bias: Tensor | None, precision: str) -> Tensor:
+    """(N, K) times (R, K) turned round, and a bias (R) added, both sides rounded unless it is "f32"; no derivative."""
+    if precision == "f32":
+        return times_transposed(a, b, bias)
+    added = a.new_zeros(len(b)) if bias is None else bias
+    product: Tensor = operator("rounded_product")(a, b, added, precision)
     return product
 
 
@@ -52,39 +55,25 @@ def times_transposed(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor
 
 
 class _Product(torch.autograd.Function):
+    """The product and its gradients, all of them in one precision."""
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, precision: str) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return times_transposed(x, weight, bias)
+        ctx.precision = precision
+        return multiplied(x, weight, bias, precision)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        need_x, need_weight, need_bias = ctx.needs_input_grad
+        need_x, need_weight, need_bias, _ = ctx.needs_input_grad
+        grad_bias = grad.sum(0) if need_bias else None
         if torch.is_grad_enabled():
             # These have derivatives of their own.
-            return grad @ weight if need_x else None, grad.T @ x if need_weight else None, grad.sum(0)
+            return grad @ weight if need_x else None, grad.T @ x if need_weight else None, grad_bias, None
         return (
-            times_transposed(grad, weight.T) if need_x else None,
-            times_transposed(grad.T, x.T) if need_weight else None,
-            grad.sum(0) if need_bias else None,
-        )
-
-
-class _RoundedProduct(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return _rounded(x, weight, bias, "bf16")
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        need_x, need_weight, need_bias = ctx.needs_input_grad
-        if torch.is_grad_enabled():
-            return grad @ weight if need_x else None, grad.T @ x if need_weight else None, grad.sum(0)
-        return (
-            _rounded(grad, weight.T, None, "bf16") if need_x else None,
-            _rounded(grad.T, x.T, None, "bf16") if need_weight else None,
-            grad.sum(0) if need_bias else None,
+            multiplied(grad, weight.T, None, ctx.precision) if need_x else None,
+            multiplied(grad.T, x.T, None, ctx.precision) if need_weight else None,
+            grad_bias,
+            None,
         )

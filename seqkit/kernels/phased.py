@@ -16,7 +16,7 @@ from torch import Tensor
 
 from seqkit.cells import Cell, CellState
 from seqkit.kernels.base import LayerCall, Weights
-from seqkit.kernels.input_product import input_product, rounded_product, times_transposed
+from seqkit.kernels.input_product import input_product, multiplied
 from seqkit.kernels.layout import own_rows
 from seqkit.kernels.operators import CELLS, operator, operator_name
 from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directions
@@ -105,8 +105,7 @@ def _weight_gradient(cell: Cell, grad_r: Tensor, operands: Tensor, precision: st
     if not parts:
         return grad_r.new_zeros(0, hidden)
     # Where the first product multiplies something else than h, there is an operand more: h, before all others.
-    multiplied = operands[-len(parts) :].flatten(1, 2)
-    pairs = zip(parts, multiplied, strict=True)
-    if precision == "bf16" and grad_r.numel():
-        return torch.cat([rounded_product(part.T, operand.T, None, precision) for part, operand in pairs])
-    return torch.cat([times_transposed(part.T, operand.T) for part, operand in pairs])
+    pairs = zip(parts, operands[-len(parts) :].flatten(1, 2), strict=True)
+    # Without rows there is nothing to round, which our own operator refuses.
+    precision = precision if grad_r.numel() else "f32"
+    return torch.cat([multiplied(part.T, operand.T, None, precision) for part, operand in pairs])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
-from seqkit.errors import SeqkitError
 from seqkit.runs.model import Model
+from seqkit.runs.rows import grouped
 from seqkit.topologies import Passage, predict_items
 
 _INPUTS = 2048
@@ -27,7 +27,7 @@ def answer_passages(
     ``written`` is called after each whole group; ``options`` are those of :meth:`Model.predict`. An error of reading is
     raised after what came before it is written.
     """
-    for group in _groups(passages):
+    for group in grouped(passages, _INPUTS):
         asked = [passage for passage in group if passage.input is not None]
         items = [model.codec.encode(passage.input) for passage in asked]
         predictions = iter(predict_items(model.head, model.codec, items, model.config, **options).predictions)
@@ -41,18 +41,3 @@ def answer_passages(
         file.flush()
         if len(group) == _INPUTS:
             written(group)
-
-
-def _groups(passages: Iterable[Passage]) -> Iterator[list[Passage]]:
-    """Passages in groups small enough for memory; those before one that cannot be read come before the error."""
-    group: list[Passage] = []
-    try:
-        for passage in passages:
-            group.append(passage)
-            if len(group) == _INPUTS:
-                yield group
-                group = []
-    except SeqkitError:
-        yield group
-        raise
-    yield group

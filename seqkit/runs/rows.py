@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from seqkit.data import DataError, SourceLocation, read_lines, read_records
 from seqkit.data.readers import FORMATS, PLAIN, FileForm, as_text, format_ending, json_object, shown
@@ -16,6 +16,7 @@ _CHARACTERS = 1 << 22
 """A window has no more rows and characters than these, so that memory does not grow with a file; yet it has rows enough
 to be batched by length with little padding."""
 
+T = TypeVar("T")
 ChooseColumns = Callable[[Sequence[str], SourceLocation], tuple[str, ...]]
 """Of the columns of a table, those of the input; takes the location of the header, too, for errors."""
 JoinColumns = Callable[[Sequence[str]], str]
@@ -83,21 +84,30 @@ def _read_objects(
 
 def windows(rows: Iterable[InputRow]) -> Iterator[list[InputRow]]:
     """Rows in groups small enough for memory; those before one that cannot be read come before the error."""
-    window: list[InputRow] = []
-    characters = 0
+    yield from grouped(rows, _ROWS, lambda row: len(row.text), _CHARACTERS)
+
+
+def grouped(
+    items: Iterable[T], most: int, size: Callable[[T], int] = lambda item: 0, largest: int = 0
+) -> Iterator[list[T]]:
+    """Items in groups, each of which ends with ``most`` items, or once their sizes add up to more than ``largest``.
+
+    Those before one that cannot be read come before the error.
+    """
+    group, total = list[T](), 0
     try:
-        for row in rows:
-            window.append(row)
-            characters += len(row.text)
-            if len(window) == _ROWS or characters > _CHARACTERS:
-                yield window
-                window, characters = [], 0
+        for item in items:
+            group.append(item)
+            total += size(item)
+            if len(group) == most or total > largest:
+                yield group
+                group, total = [], 0
     except SeqkitError:
-        if window:
-            yield window
+        if group:
+            yield group
         raise
-    if window:
-        yield window
+    if group:
+        yield group
 
 
 def is_whole(window: Sequence[InputRow]) -> bool:

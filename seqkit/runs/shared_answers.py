@@ -9,7 +9,7 @@ from seqkit.data import DataError
 from seqkit.errors import SeqkitError
 from seqkit.runs.answers import AnsweredRow, ahead, predict_rows
 from seqkit.runs.model import Model
-from seqkit.runs.rows import InputRow
+from seqkit.runs.rows import InputRow, grouped
 from seqkit.training.distributed import PeerLost, Processes
 from seqkit.training.helping import ask, help_first, helped
 from seqkit.training.values import from_bytes, to_bytes
@@ -39,7 +39,7 @@ def predict_rows_together(
     """
     said = False
     with helped(processes):
-        for turn in ahead(_turns(groups, processes.size)):
+        for turn in ahead(grouped(groups, processes.size)):
             for group, share in zip(turn, _shares(processes, model, turn, options), strict=True):
                 if share.notes and not said:
                     said = True
@@ -58,23 +58,6 @@ def help_predict_rows(processes: Processes, model: Model) -> None:
         processes.collect(_given(processes, model, rows, options))
 
     help_first(processes, help)
-
-
-def _turns(groups: Iterable[Sequence[InputRow]], size: int) -> Iterator[list[Sequence[InputRow]]]:
-    """A group for each process at a time; those before a row that cannot be read come before the error."""
-    turn: list[Sequence[InputRow]] = []
-    try:
-        for group in groups:
-            turn.append(group)
-            if len(turn) == size:
-                yield turn
-                turn = []
-    except SeqkitError:
-        if turn:
-            yield turn
-        raise
-    if turn:
-        yield turn
 
 
 def _shares(

@@ -119,8 +119,9 @@ def language():
 @pytest.fixture
 def triton(monkeypatch):
     """Emitted kernels run on the CPU; ``triton(change)`` changes their source first."""
-    names = ("exp", "expm1", "log", "log1p", "sin", "cos", "tanh")
+    names = ("exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "floor", "rint")
     functions = {name: getattr(np, name) for name in names} | {"pow": np.power, "erf": erf}
+    functions |= {name: getattr(np, name.replace("a", "arc", 1)) for name in ("asin", "acos", "atan")}
     modules = {name: ModuleType(name) for name in ("triton", "triton.language", "triton.language.extra")}
     modules["triton"].jit = lambda do_not_specialize: Kernel
     modules["triton"].language = modules["triton.language"]

@@ -32,9 +32,9 @@ from tests.compiler.own_cells import (
     Traces,
 )
 from tests.compiler.random_cells import cells_in_phases, cells_of_expressions, cells_without_product
-from tests.kernels.layers import make, results
+from tests.kernels.layers import make
 from tests.kernels.test_int8 import assert_close_but_for_a_rounding, linear_of_levels
-from tests.kernels.test_native import assert_equal_to_the_reference, in_bf16, shake, shaken
+from tests.kernels.test_native import assert_equal_to_the_reference, check_that_rounding_costs_little
 
 pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
 
@@ -139,17 +139,7 @@ def test_gradients_in_bf16_are_off_by_no_more_than_rounding_does(cell, hidden):
     layer, lengths = make(cell, 5, hidden, bidirectional=True), torch.tensor([6, 0, 3, 6, 1])
     draw = torch.rand_like if isinstance(cell, SLSTM) else torch.randn_like
     x, start = torch.randn(5, 6, 5), layer.initial_state(5).map(draw)
-    exact, rounded, *others = (
-        [value.detach() for value in (*found[0], *found[1])]
-        for found in (
-            results(layer, x, lengths, start, "native"),
-            results(in_bf16(layer), x, lengths, start, "native"),
-            *(results(shaken(layer), shake(x), lengths, start.map(shake), "native") for _ in range(3)),
-        )
-    )
-    for truth, value, *near in zip(exact, rounded, *others, strict=True):
-        usual = max(float((truth - other).norm()) for other in near)
-        assert float((truth - value).norm()) <= 4 * usual + 1e-5
+    check_that_rounding_costs_little(layer, x, lengths, start)
 
 
 @cells
