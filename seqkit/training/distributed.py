@@ -123,6 +123,19 @@ class Processes:
             _all_gather(rows, own)
         return rows.view(self.size, -1)
 
+    def gather_facts(self, numbers: Sequence[float], flags: Tensor) -> tuple[Tensor, Tensor]:
+        """As many numbers of each process, (R, numbers) of float64, and as many flags, in one exchange."""
+        own = torch.tensor(numbers, dtype=torch.float64)
+        if self.size == 1:
+            return own.unsqueeze(0), flags.unsqueeze(0)
+        content = torch.cat([own.view(torch.uint8), flags.to(torch.uint8)])
+        rows = content.new_empty(self.size * len(content))
+        with self._talking():
+            _all_gather(rows, content)
+        wide = 8 * len(numbers)
+        found = rows.view(self.size, -1)
+        return found[:, :wide].contiguous().view(torch.float64), found[:, wide:].bool()
+
     def sum(self, vectors: Tensor) -> Tensor:
         """The sum (G) of the vectors (K, G) of all processes, added as a tree in the order of processes and vectors.
 

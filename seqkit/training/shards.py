@@ -24,6 +24,7 @@ from seqkit.layers import Head, Loss, State
 from seqkit.training.batches import Batches, cut
 from seqkit.training.checkpoint import seed_device
 from seqkit.training.distributed import PeerLost, Processes
+from seqkit.training.embedding_rows import EmbeddingRows
 from seqkit.training.spans import Spans
 from seqkit.training.step_state import StepState
 from seqkit.training.trees import Branches, branch_size, plus
@@ -85,6 +86,7 @@ class ShardedGradient:
         self.own = range(processes.rank * share, (processes.rank + 1) * share)
         self.branch = branch_size(share)
         self.state, self.spans = StepState(head), processes.spans
+        self.embeddings = [each for each in head.modules() if isinstance(each, nn.Embedding) and not each.sparse]
 
     def compute(
         self,
@@ -122,7 +124,7 @@ class ShardedGradient:
         _, _, groups, place, parameters = step
         parts, branches = list[_Part](), Branches(self.branch)
         try:
-            with _Passes(self._workers, self.spans) as passes, _sparse_embeddings(self.head, self._device):
+            with _Passes(self._workers, self.spans) as passes, _sparse(self.embeddings, self._device):
                 for shard in self.own:
                     parts.append(self._forward(step, shard, carried, passes))
                     if not passes.beside:
@@ -131,20 +133,31 @@ class ShardedGradient:
                     passes.help()
                     for part in parts:
                         branches.add(part.tensors(parameters))
-            numbers = _numbers(parts)
+            sums, rows = branches.sums, EmbeddingRows(parameters, self._places(parameters))
+            alone = self.processes.size == 1 and len(sums) == 1
+            flags = torch.cat([_used(parts), *([] if alone else [rows.read(sums)])])
+            carries = any(part.carried for part in parts)
+            numbers = [_WORKS, float(stopping), float(carries), *_numbers(parts)]
         except Exception as error:
-            self._tell(_FULL if isinstance(error, OutOfMemory | torch.OutOfMemoryError) else _FAILED)
+            full = isinstance(error, OutOfMemory | torch.OutOfMemoryError)
+            self._tell(_FULL if full else _FAILED, parameters)
             raise
-        told = self.processes.gather_numbers([_WORKS, float(stopping), *numbers])
+        told, flagged = self.processes.gather_facts(numbers, flags)
         _check(told[:, 0].tolist())
         # Where all processes leave the generator, whichever shards they have computed.
         seed_device(self._device, self._seed_of(place, 0, self.shards))
-        summed = _summed(told[:, 2:].reshape(-1, 3).tolist())
-        gradients, statistics = self._sum(parameters, branches.sums, parts)
-        _set(parameters, gradients, float(summed.count) or 1.0)
+        summed = _summed(told[:, 3:].reshape(-1, 3).tolist())
+        used, read = flagged.split([len(parameters), flagged.shape[1] - len(parameters)], 1)
+        if not alone:
+            rows.agree(read)
+        whole = self._sum(sums, rows, alone)
+        gradients, statistics = whole[: len(parameters)], whole[len(parameters) :]
+        in_use = zip(gradients, used.any(0).tolist(), strict=True)
+        _set(parameters, [gradient if use else None for gradient, use in in_use], float(summed.count) or 1.0)
         filled = sum(any(pieces) for pieces in zip(*(cut(group, self.shards) for group in groups), strict=True))
         self.state.finish(len(groups), [statistic / filled for statistic in statistics])
-        return Agreed(summed._replace(carried=self._gathered(parts)), bool(told[:, 1].any()))
+        carried = self._gathered(parts) if told[:, 2].any() else None
+        return Agreed(summed._replace(carried=carried), bool(told[:, 1].any()))
 
     def _forward(
         self,
@@ -189,43 +202,45 @@ class ShardedGradient:
         """Threads beside this one."""
         return min(self.processes.threads, len(self.own)) - 1 if self._device.type == "cpu" else 0
 
-    def _tell(self, state: float) -> None:
+    def _places(self, parameters: Sequence[nn.Parameter]) -> list[int]:
+        """The numbers of the parameters that are tables of embeddings."""
+        # On a GPU their gradients are dense, and which rows are zeros would have to be asked of it in every step.
+        tables = {id(each.weight) for each in self.embeddings} if self._device.type == "cpu" else set[int]()
+        return [number for number, parameter in enumerate(parameters) if id(parameter) in tables]
+
+    def _tell(self, state: float, parameters: Sequence[nn.Parameter]) -> None:
         """Has the others stop, too; those that are gone need not know."""
+        rows = sum(len(parameters[number]) for number in self._places(parameters))
+        flags = torch.zeros(len(parameters) + rows, dtype=torch.bool)
         try:
-            self.processes.gather_numbers([state, 0.0, *[0.0] * (3 * len(self.own))])
+            self.processes.gather_facts([state, 0.0, 0.0, *[0.0] * (3 * len(self.own))], flags)
         except PeerLost:
             return
 
-    def _sum(
-        self, parameters: Sequence[nn.Parameter], sums: list[list[Tensor]], parts: Sequence[_Part]
-    ) -> tuple[list[Tensor | None], list[Tensor]]:
-        """The gradient of each parameter over all shards, None for one that no loss depends on; and the statistics."""
-        used = torch.tensor([any(column) for column in zip(*(part.used for part in parts), strict=True)])
-        sums = [[each.to_dense() if each.is_sparse else each for each in tensors] for tensors in sums]
-        whole = sums[0]
-        if self.processes.size > 1 or len(sums) > 1:
-            used = self.processes.gather_numbers(used.tolist()).any(0)
-            rows = torch.stack([torch.cat([tensor.flatten() for tensor in tensors]) for tensors in sums])
-            pieces = self.processes.sum(rows).split([tensor.numel() for tensor in whole])
-            whole = [piece.view_as(tensor) for piece, tensor in zip(pieces, whole, strict=True)]
+    def _sum(self, sums: list[list[Tensor]], rows: EmbeddingRows, alone: bool) -> list[Tensor]:
+        """The gradients of all shards, dense, and their statistics."""
+        if alone:
+            whole = [each.to_dense() if each.is_sparse else each for each in sums[0]]
+        else:
+            whole = rows.unpack(self.processes.sum(torch.stack([rows.pack(tensors) for tensors in sums])), sums[0])
         # As they arrive from other processes: the norm of a tensor is added up in the order of its memory.
-        whole = [tensor.contiguous() for tensor in whole]
-        gradients = zip(whole, used.tolist(), strict=False)
-        return [gradient if use else None for gradient, use in gradients], whole[len(parameters) :]
+        return [tensor.contiguous() for tensor in whole]
 
-    def _gathered(self, parts: Sequence[_Part]) -> State | None:
+    def _gathered(self, parts: Sequence[_Part]) -> State:
         """What the shards of all processes hand on, as that of the whole batch."""
         carried = [(part.shard, part.carried or {}) for part in parts]
         own = {f"{shard} {name}": t.cpu().contiguous() for shard, state in carried for name, t in state.items()}
-        carries = bool(own) if self.processes.size == 1 else bool(self.processes.share(b"1" if own else b""))
-        if not carries:
-            return None
         rows: dict[str, dict[int, Tensor]] = {}
         for content in self.processes.gather(save(own)):
             for key, tensor in load(content).items():
                 shard, _, name = key.partition(" ")
                 rows.setdefault(name, {})[int(shard)] = tensor.to(self._device)
         return State({name: _interleaved(found, self.shards) for name, found in rows.items()})
+
+
+def _used(parts: Sequence[_Part]) -> Tensor:
+    """Whether the loss of some shard depends on a parameter (P)."""
+    return torch.tensor([any(column) for column in zip(*(part.used for part in parts), strict=True)])
 
 
 def _set(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None], count: float) -> None:
@@ -341,12 +356,11 @@ def _plus(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 
 
 @contextmanager
-def _sparse_embeddings(head: Head, device: torch.device) -> Iterator[None]:
+def _sparse(embeddings: Sequence[nn.Embedding], device: torch.device) -> Iterator[None]:
     """Inside, the gradient of an embedding has only the rows that a shard reads.
 
     A dense one for each shard doubled the time of a step with 64 short texts and 8,000 words.
     """
-    embeddings = [each for each in head.modules() if isinstance(each, nn.Embedding) and not each.sparse]
     chosen = embeddings if device.type == "cpu" else []
     for embedding in chosen:
         embedding.sparse = True

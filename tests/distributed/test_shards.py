@@ -10,6 +10,7 @@ from seqkit.layers import Head, Loss, TeacherForcing
 from seqkit.training.batches import Piece, StreamBatches, cut
 from seqkit.training.distributed import PeerLost, Processes
 from seqkit.training.shards import _FAILED, _FULL, Place, ShardedGradient, check_shards, default_shards
+from seqkit.training.trees import tree_sum
 
 INPUTS = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
 WEIGHTS = torch.arange(1.0, 11.0)
@@ -97,8 +98,12 @@ class BesideAnother(Processes):
 
     state = 0.0
 
-    def gather_numbers(self, numbers):
-        return torch.tensor([numbers, [self.state, *[0.0] * (len(numbers) - 1)]], dtype=torch.float64)
+    def gather_facts(self, numbers, flags):
+        told = [numbers, [self.state, *[0.0] * (len(numbers) - 1)]]
+        return torch.tensor(told, dtype=torch.float64), torch.stack([flags, torch.zeros_like(flags)])
+
+    def sum(self, vectors):
+        return tree_sum([*vectors])
 
 
 @pytest.mark.parametrize(
