@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from seqkit.errors import SeqkitError, UsageError
@@ -95,5 +96,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    # So that names are completed which have not been imported yet.
-    return sorted({*globals(), *__all__})
+    # So that names are completed which have not been imported yet, and none that this file only uses.
+    own = {name for name, value in globals().items() if name.startswith("__") or isinstance(value, ModuleType)}
+    return sorted(own | {*__all__})

@@ -51,12 +51,15 @@ def test_learning_shows_the_losses_of_a_run(trained):
 
 
 def test_what_a_notebook_shows_is_short_and_safe(trace):
-    assert repr(trace) == "Trace(layers:  (2, 7, 5); attention: none)".replace(":  (", f": {trace.layers[0].name} (")
+    assert repr(trace) == "Trace(layers: recurrent layer (2, 7, 5); attention: none)"
+    assert "<td>recurrent layer, layer 1</td>" in trace._repr_html_()
     assert "<td>i, f, g, o</td>" in trace._repr_html_()
 
 
 def test_names_are_completed_before_they_are_imported():
-    assert {*seqkit.__all__} <= {*dir(seqkit)}
+    names = {*dir(seqkit)}
+    assert {*seqkit.__all__, "cells"} <= names
+    assert not {"Any", "TYPE_CHECKING", "annotations", "import_module"} & names
 
 
 def test_attention_of_a_decoder_that_wrote_step_by_step_has_a_row_for_each_step():

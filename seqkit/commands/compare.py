@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -143,9 +143,8 @@ def _plan(task: AnyTask, values: dict[str, Any], cells: Sequence[str], seeds: in
 
 
 def _carry_out(task: AnyTask, plan: Sequence[PlannedRun], folder: Path) -> int:
-    from seqkit.commands.terminal import Reporter, print_tables
+    from seqkit.commands.terminal import Reporter
     from seqkit.files import remove_temporary_files
-    from seqkit.report.comparison import tables
     from seqkit.runs.lock import FolderLock
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -162,21 +161,29 @@ def _carry_out(task: AnyTask, plan: Sequence[PlannedRun], folder: Path) -> int:
                 say(f"stopped; resume with the same options: {shlex.join(again)} --out {folder} …")
                 return 128 + received[0]
         facts, written = _compare(plan, folder)
-    print_tables(tables(facts))
+    _print(facts)
     echo(f"\nIn {folder}: {', '.join(written)}")
     return 0
 
 
+def _print(facts: Mapping[str, Any]) -> None:
+    from seqkit.commands.terminal import print_tables, wrapped
+    from seqkit.report.comparison import apart, tables
+
+    print_tables(tables(facts))
+    if sentence := apart(facts):
+        echo(wrapped(sentence))
+
+
 def _show_runs(paths: Sequence[str], page: str | None) -> int:
-    from seqkit.commands.terminal import print_tables
     from seqkit.files import write_atomic
-    from seqkit.report.comparison import compare_runs, tables
+    from seqkit.report.comparison import compare_runs
     from seqkit.report.comparison_page import comparison_page
 
     if page and not Path(page).absolute().parent.is_dir():
         raise UsageError(f"cannot write {page}: there is no such folder; choose another file with --page")
     facts = compare_runs([Path(path) for path in paths])
-    print_tables(tables(facts))
+    _print(facts)
     if page:
         write_atomic(Path(page), comparison_page(facts).encode())
         echo(f"\nAs a page: {page}")

@@ -59,12 +59,18 @@ def list_command(folder: str, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove_command(runs: tuple[str, ...], yes: bool) -> None:
     """Delete runs, with their models; asks first."""
-    from seqkit.runs.listing import remove_run
+    from seqkit.runs.listing import check_is_run, remove_run
 
-    if not yes and not click.confirm(f"Delete {', '.join(runs)} and all that is in there?", err=True):
+    for run in runs:
+        check_is_run(Path(run))
+    if not yes and not click.confirm(f"Delete {', '.join(runs)} and everything in {_them(runs)}?", err=True):
         raise UsageError("nothing was deleted")
     for run in runs:
         echo(f"deleted {run}, {_megabytes(remove_run(Path(run)))} MB")
+
+
+def _them(runs: tuple[str, ...]) -> str:
+    return "it" if len(runs) == 1 else "them"
 
 
 def _print(found: list[RunSummary]) -> None:

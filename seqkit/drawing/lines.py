@@ -8,15 +8,10 @@ from typing import Any
 from seqkit.drawing.curves import FIRST, FOURTH, INK, PALE, SECOND, THIRD, dress, new_plot, svg
 from seqkit.drawing.figures import literal
 
-_LOOKS = (
-    (FIRST, "-", "o"),
-    (SECOND, "--", "s"),
-    (THIRD, "-.", "^"),
-    (FOURTH, ":", "D"),
-    (INK, "-", "v"),
-    (PALE, "--", "P"),
-)
-"""Colour, style and mark of each line: those who do not see the colours tell lines apart by the others."""
+_COLOURS, _STYLES, _MARKS = (FIRST, SECOND, THIRD, FOURTH, INK, PALE), ("-", "--", "-.", ":"), "os^DvPX"
+"""Colour, style and mark of each line: those who do not see the colours tell lines apart by the others, and no two
+of 84 lines look the same."""
+_MOST_WIDENED = 4
 
 
 def line_plot(
@@ -46,9 +41,9 @@ def line_plot(
     if level is not None:
         axes.axhline(level[0], color=PALE, linewidth=1, label=literal(level[1]))
     for number, (name, values) in enumerate(lines.items()):
-        colour, style, mark = _LOOKS[number % len(_LOOKS)]
+        colour, style, mark = (looks[number % len(looks)] for looks in (_COLOURS, _STYLES, _MARKS))
         # The first ones are wider, and are seen behind others that they share their values with.
-        wider = max(0, len(lines) - 1 - number)
+        wider = max(0, min(len(lines), _MOST_WIDENED) - 1 - number)
         looks: dict[str, Any] = {"color": colour, "linestyle": style, "linewidth": 1.5 + 0.45 * wider}
         looks |= {"marker": mark, "markersize": 4 + 0.9 * wider}
         axes.plot(xs[: len(values)], values, label=literal(name), markevery=max(1, len(xs) // 8), **looks)

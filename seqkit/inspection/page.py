@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from seqkit.cells import Cell
 from seqkit.drawing.heat import heat_map
 from seqkit.inspection.flow_plots import overlaid_flows
 from seqkit.inspection.gradient_flow import Flows
@@ -147,7 +148,11 @@ def _attention(maps: HeatMaps, attention: AttentionMap) -> str:
         what = f"Columns: {across}; rows: {down}"
         figure = maps.figure("attention", what, attention.weights, attention.places, row_names=attention.written)
         drawn = f'<div class="maps">{figure}</div>'
-    about = muted("How much each row looked at each column; the weights of a row add up to 1.")
+    text = "How much each row looked at each column; the weights of a row add up to 1."
+    # The places of a picture have numbers for names.
+    if [*attention.places] == [str(number) for number in range(1, len(attention.places) + 1)]:
+        text += " Columns are the places of the picture, row by row."
+    about = muted(text)
     return section(f"Attention: {place(attention.name)}", about + drawn)
 
 
@@ -156,7 +161,7 @@ def _layer(maps: HeatMaps, layer: Unrolled, units: Sequence[int]) -> str:
     way = "reads backward" if layer.backward else "reads forward"
     title = f"{place(layer.name)}, layer {layer.layer + 1}, {way}"
     rows = f"the {len(units)} of {count} units whose output changes most" if len(units) < count else f"{count} units"
-    text = f"{layer.cell!r}. Rows are {rows}, sorted by their average output; columns are steps."
+    text = f"{_cell(layer.cell)}. Rows are {rows}, sorted by their average output; columns are steps."
     drawn = []
     for name, values in layer.gates.items():
         # Some states are gates, too, such as the h of a plain RNN: shown once, as a state.
@@ -168,6 +173,12 @@ def _layer(maps: HeatMaps, layer: Unrolled, units: Sequence[int]) -> str:
         drawn.append(maps.figure(name, state(name), values.T[units], layer.steps, units, signed=True))
     bars = "" if layer.kept is None else time_constant_bars(layer.kept)
     return section(title, f'{muted(text)}<div class="maps">{"".join(drawn)}</div>{bars}')
+
+
+def _cell(cell: Cell) -> str:
+    """The name of a cell, with the options that it has: ``GRU, reset after``."""
+    options = (f", {key.replace('_', ' ')} {str(value).lower()}" for key, value in cell.options.items())
+    return type(cell).__name__ + "".join(options)
 
 
 def _most_changing(values: Tensor) -> list[int]:

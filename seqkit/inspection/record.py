@@ -27,6 +27,9 @@ from seqkit.layers.state import State
 from seqkit.lengths import reverse_sequences, sequence_mask
 from seqkit.pages import table
 
+_ITSELF = "recurrent layer"
+"""Shown for a layer that was recorded by itself, and has no name in a model"""
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -47,7 +50,7 @@ class Recorded:
     def __repr__(self) -> str:
         shape, way = tuple(next(iter(self.states.values())).shape), "backward" if self.backward else "forward"
         values = ", ".join([*self.gates, *self.states])
-        return f"Recorded({self.name}, layer {self.layer}, {way}, {self.cell!r}: {values} {shape})"
+        return f"Recorded({self.name or _ITSELF}, layer {self.layer}, {way}, {self.cell!r}: {values} {shape})"
 
     @property
     def kept(self) -> Tensor | None:
@@ -65,7 +68,7 @@ class Trace:
     pooling one row over all steps, of a recall those of each step over its past and itself"""
 
     def __repr__(self) -> str:
-        layers = [f"{call.name} {tuple(next(iter(call.states.values())).shape)}" for call in self.layers]
+        layers = [f"{call.name or _ITSELF} {tuple(next(iter(call.states.values())).shape)}" for call in self.layers]
         attention = [f"{name} {tuple(weights.shape)}" for name, weights in self.attention]
         return f"Trace(layers: {', '.join(layers) or 'none'}; attention: {', '.join(attention) or 'none'})"
 
@@ -73,7 +76,7 @@ class Trace:
         columns = ["layer", "direction", "cell", "gates", "states", "batch, steps, units"]
         rows = [
             [
-                f"{call.name}, layer {call.layer + 1}",
+                f"{call.name or _ITSELF}, layer {call.layer + 1}",
                 "reads backward" if call.backward else "reads forward",
                 repr(call.cell),
                 ", ".join(call.gates),

@@ -14,6 +14,7 @@ from seqkit.drawing.figures import literal, new_figure
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.files import read_json
 from seqkit.report.lengths import length_plot, length_tables, scores_by_length
+from seqkit.report.numbers import counted, spaced
 from seqkit.report.page import write_report
 from seqkit.runs.directory import RunDirectory
 from seqkit.runs.schemas import RESULTS
@@ -149,8 +150,10 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
     seeds = len(next(iter(facts["cells"].values()))["scores"])
     what = facts.get("compared", "cells")
     title = f"{facts['task']}: {facts['metric']} on the test split, {facts['better']} is better"
-    title += f"; seeds: {seeds}" if what == "cells" else ""
-    columns = [what.removesuffix("s"), "average ± deviation", "baseline", "parameters", "seconds", "MB"]
+    title += f"; {counted(seeds, 'seed')}" if what == "cells" else ""
+    one_each = all(summary["deviation"] is None for summary in facts["cells"].values())
+    score = spaced(facts["metric"]) if one_each else "average ± deviation"
+    columns = [what.removesuffix("s"), score, "baseline", "parameters", "seconds", "MB"]
     pairs = [
         [" – ".join(pair["cells"]), f"{pair['difference']:+.4f}", "–" if pair["p"] is None else f"{pair['p']:.3f}"]
         for pair in facts["p_values"]
@@ -161,6 +164,13 @@ def tables(facts: Mapping[str, Any]) -> list[Table]:
         *length_tables(facts),
         Table(f"Differences ({how})", [what, "difference", "p"], pairs),
     ]
+
+
+def apart(facts: Mapping[str, Any]) -> str:
+    """A sentence where some of what is compared was not scored on the same test split; else empty."""
+    if all(pair["p"] is not None for pair in facts["p_values"]) or not facts["resamples"]:
+        return ""
+    return "–: not scored on the same test split, so part of the difference may be that of the examples"
 
 
 def _spread(mean: float | None, deviation: float | None) -> str:

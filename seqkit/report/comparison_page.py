@@ -10,8 +10,9 @@ from seqkit.drawing.curves import PAGE, svg
 from seqkit.drawing.lines import line_plot
 from seqkit.pages import document, muted, safe, section, table
 from seqkit.report.comparison import dots, tables
-from seqkit.report.lengths import length_tables
+from seqkit.report.lengths import baselines, length_tables
 from seqkit.report.numbers import number, spaced
+from seqkit.tables import Table
 
 _ABOUT_P = (
     "p: how likely a difference this large would be if the two were equally good, from a paired bootstrap. A small p, "
@@ -24,12 +25,17 @@ def comparison_page(facts: Mapping[str, Any]) -> str:
     what = facts.get("compared", "cells")
     names = ", ".join(facts["cells"])
     header = f"<header><h1>{safe(facts['task'])}: {safe(names)}</h1>{_best(facts, what)}</header>"
-    parts = [header, _plot(facts)]
-    for entry in tables(facts):
-        rows = [[number(value) for value in row] for row in entry.rows]
-        about = muted(_ABOUT_P) if entry.title.startswith("Differences") else ""
-        parts.append(section(entry.title, table(entry.columns, rows, {*range(1, len(entry.columns))}) + about))
-    return document(f"{facts['task']}: {names}", "\n".join(filter(None, parts)))
+    first, *others = tables(facts)
+    scores = section(first.title, f'<div class="spread">{_plot(facts)}{_written(first)}</div>')
+    about = {others[-1].title: muted(_ABOUT_P)}
+    cards = [section(entry.title, _written(entry) + about.get(entry.title, "")) for entry in others]
+    body = f'{header}\n{scores}\n<div class="pair">{"".join(cards)}</div>'
+    return document(f"{facts['task']}: {names}", body)
+
+
+def _written(entry: Table) -> str:
+    rows = [[number(value) for value in row] for row in entry.rows]
+    return table(entry.columns, rows, {*range(1, len(entry.columns))})
 
 
 def _best(facts: Mapping[str, Any], what: str) -> str:
@@ -50,14 +56,14 @@ def _plot(facts: Mapping[str, Any]) -> str:
     if not find_spec("matplotlib"):
         return ""
     picture = _lengths(facts) if length_tables(facts) else svg(dots(facts, PAGE, 4.6), "the scores of each")
-    return section("Scores", f"<figure>{picture}</figure>")
+    return f"<figure>{picture}</figure>"
 
 
 def _lengths(facts: Mapping[str, Any]) -> str:
     """A line for each cell over the lengths, and one for the baseline."""
     cells = facts["cells"]
     lines = {name: [*summary["by_length"].values()] for name, summary in cells.items()}
-    baseline = next(iter(cells.values()))["baseline_by_length"]
-    lines["baseline"] = [*baseline.values()]
-    lengths = [int(length) for length in baseline]
+    for name, scores in baselines(facts).items():
+        lines[name] = [*scores.values()]
+    lengths = [int(length) for length in next(iter(baselines(facts).values()))]
     return line_plot(lines, lengths, "steps of a sequence", spaced(facts["metric"]), log_across=True)

@@ -18,6 +18,7 @@ from seqkit.runs.outcome import RunOutcome
 from seqkit.runs.own_cell import GivenCell
 from seqkit.runs.prepared import amount_of, read_splits
 from seqkit.runs.verdict import resample_scores
+from seqkit.scores.bounds import within_bounds
 from seqkit.scores.calibration import calibrate
 from seqkit.scores.resampling import Resampled, interval
 from seqkit.search import Sampling
@@ -71,7 +72,8 @@ def gather_again(opened: OpenedRun, results: dict[str, Any], cell: GivenCell = N
 
 
 def _intervals(resampled: Resampled, scores: Mapping[str, float], metric: str) -> dict[str, Any]:
-    limits = {name: interval(values, scores[name]) for name, values in resampled.scores.items()}
+    found = resampled.scores.items()
+    limits = {name: within_bounds(name, interval(values, scores[name])) for name, values in found}
     samples = [round(value, 9) for value in resampled.scores.get(metric, [])]
     return {"resamples": resampled.resamples, "examples": resampled.examples, "limits": limits, "samples": samples}
 

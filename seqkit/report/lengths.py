@@ -30,9 +30,17 @@ def length_tables(facts: Mapping[str, Any]) -> list[Table]:
     if not lengths or any(scores is None or scores.keys() != lengths.keys() for scores in cells.values()):
         return []
     rows = [[cell, *(f"{score:.3f}" for score in (scores or {}).values())] for cell, scores in cells.items()]
-    baseline = next(iter(facts["cells"].values()))["baseline_by_length"]
-    rows.append(["baseline", *(f"{score:.3f}" for score in baseline.values())])
+    rows += [[name, *(f"{score:.3f}" for score in scores.values())] for name, scores in baselines(facts).items()]
     return [Table(f"By length: {facts['metric']}", ["", *lengths], rows)]
+
+
+def baselines(facts: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """The scores of the baseline by length: one where all were scored on the same splits, else that of each."""
+    of_each = {cell: summary["baseline_by_length"] for cell, summary in facts["cells"].items()}
+    first = next(iter(of_each.values()))
+    if all(scores == first for scores in of_each.values()):
+        return {"baseline": first}
+    return {f"baseline of {cell}": scores for cell, scores in of_each.items()}
 
 
 def length_plot(facts: Mapping[str, Any]) -> Figure:
@@ -44,9 +52,9 @@ def length_plot(facts: Mapping[str, Any]) -> Figure:
     axes = figure.add_subplot()
     for number, (cell, summary) in enumerate(facts["cells"].items()):
         _draw(axes, summary["by_length"], label=literal(cell), marker=_MARKERS[number % len(_MARKERS)])
-    baseline = next(iter(facts["cells"].values()))["baseline_by_length"]
-    _draw(axes, baseline, label="baseline", color="#777777", linestyle="--")
-    lengths = [int(length) for length in baseline]
+    for name, scores in baselines(facts).items():
+        _draw(axes, scores, label=literal(name), color="#777777", linestyle="--")
+    lengths = [int(length) for length in next(iter(baselines(facts).values()))]
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [str(length) for length in lengths])
     axes.minorticks_off()

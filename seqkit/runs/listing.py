@@ -60,13 +60,18 @@ def list_runs(folder: Path) -> list[RunSummary]:
     return sorted((_summary(path) for path in _run_folders(folder, _DEPTH)), key=lambda run: (run.changed, run.path))
 
 
+def check_is_run(path: Path) -> None:
+    """Raises :class:`UsageError` for what is not the folder of a run, or is a link to one."""
+    if not (path / "run.json").is_file() or path.is_symlink():
+        raise UsageError(f"{path} is not a run, and nothing was deleted; seqkit runs lists the runs")
+
+
 def remove_run(path: Path) -> int:
     """Deletes a run, and gives back how many bytes it had.
 
-    Raises :class:`UsageError` for a folder that is not a run, or in which a process is at work.
+    Raises :class:`UsageError` for a folder that is not a run, or is in use by a process.
     """
-    if not (path / "run.json").is_file() or path.is_symlink():
-        raise UsageError(f"{path} is not a run and was not deleted; seqkit runs lists the runs")
+    check_is_run(path)
     with FolderLock(path):
         size = _size(path)
         shutil.rmtree(path)

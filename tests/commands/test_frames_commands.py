@@ -329,7 +329,9 @@ def test_a_column_of_time_is_skipped_and_a_note_says_so(walks, command, tmp_path
     quick = ["--epochs", "1", "--hidden-size", "4", "--valid-fraction", "0.2", "--ignore-columns", "other"]
     done = command("run", "frames", "--data", clips, "--out", tmp_path / "run", *quick)
     assert done.returncode == 0, done.stderr
-    assert "column 'when' says when a frame was, and is not read as a feature" in " ".join(done.stderr.split())
+    assert "column 'when' says when each frame was recorded and is not used as a feature" in " ".join(
+        done.stderr.split()
+    )
     assert json.loads((tmp_path / "run/features.json").read_text())["names"] == ["place"]
     done = command("predict", tmp_path / "run", "--input", clips / "walk00.csv")
     assert rows_of(done.stdout)[0] == ["when", "place", "other", "label", "predicted_label", "predicted_confidence"]

@@ -68,7 +68,27 @@ def test_only_runs_are_deleted_and_only_after_a_yes(folder, command, monkeypatch
     assert "nothing was deleted" in command("runs", "rm", run).stderr and run.exists()
     assert command("runs", "rm", "--yes", run).stdout.startswith(f"deleted {run}, ") and not run.exists()
     done = command("runs", "rm", "--yes", folder)
-    assert done.returncode == 2 and "is not a run and was not deleted" in done.stderr and folder.exists()
+    assert done.returncode == 2 and "is not a run, and nothing was deleted" in done.stderr and folder.exists()
+
+
+def test_what_is_not_a_run_is_refused_before_a_question_and_before_others_are_deleted(folder, command, monkeypatch):
+    def asked(*_, **__):
+        raise AssertionError("asked about what is not there")
+
+    monkeypatch.setattr("click.confirm", asked)
+    run = folder / "deeper" / "digit"
+    for options in ([], ["--yes"]):
+        done = command("runs", "rm", *options, run, folder / "none")
+        assert done.returncode == 2 and "none is not a run" in done.stderr and run.exists()
+
+
+def test_the_question_names_every_run(folder, command, monkeypatch):
+    questions = []
+    monkeypatch.setattr("click.confirm", lambda question, **_: questions.append(question))
+    one, other = folder / "deeper" / "digit", folder / "deeper" / "tag"
+    command("runs", "rm", one)
+    command("runs", "rm", one, other)
+    assert questions == [f"Delete {one} and everything in it?", f"Delete {one}, {other} and everything in them?"]
 
 
 def test_a_link_to_a_run_is_not_followed(folder, command, tmp_path):

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from seqkit.report.comparison import FinishedRun, compared, plot, tables
+from seqkit.report.comparison import FinishedRun, apart, compared, plot, tables
 from seqkit.report.comparison_page import comparison_page
 from seqkit.scores.resampling import resample
 
@@ -61,3 +61,35 @@ def test_the_page_names_all_that_are_best_and_says_if_none_is_better_than_its_ba
     page = comparison_page(compared({"rnn": [finished(worse, others)], "gru": [finished(worse, others)]}))
     assert "Best of the cells on the test split: rnn and gru, accuracy" in page
     assert "None is better than its baseline." in page
+
+
+def of_lengths(score, baseline, data="a"):
+    run = finished(score, [score] * 200, data)
+    run.results["test"] |= {"accuracy_10": score, "accuracy_20": score / 2}
+    run.results["baseline"] |= {"accuracy_10": baseline, "accuracy_20": baseline}
+    return run
+
+
+def test_one_score_of_each_is_named_by_its_metric_and_several_are_averages():
+    one, two = finished(0.5, [0.5] * 200), finished(0.75, [0.75] * 200)
+    assert tables(compared({"rnn": [one]}))[0].columns[1] == "accuracy"
+    first = tables(compared({"rnn": [one, two]}))[0]
+    assert first.columns[1] == "average ± deviation" and first.title.endswith("; 2 seeds")
+
+
+def test_what_was_scored_on_other_test_splits_has_its_own_baseline_and_a_sentence_says_so():
+    same = compared({"rnn": [of_lengths(0.9, 0.3)], "gru": [of_lengths(0.8, 0.3)]})
+    assert [row[0] for row in tables(same)[1].rows] == ["rnn", "gru", "baseline"] and not apart(same)
+    other = compared({"rnn": [of_lengths(0.9, 0.3)], "gru": [of_lengths(0.8, 0.4, "b")]})
+    assert tables(other)[1].rows[2:] == [
+        ["baseline of rnn", "0.300", "0.300"],
+        ["baseline of gru", "0.400", "0.400"],
+    ]
+    assert apart(other).startswith("–: not scored on the same test split")
+    page = comparison_page(other)
+    assert "baseline of gru" in page and page.count("<svg") == 1 and plot(other)["compare.svg"]
+
+
+def test_nothing_to_resample_is_not_said_to_be_other_test_splits():
+    facts = compared({"rnn": [finished(0.5, [])], "gru": [finished(0.5, [])]})
+    assert facts["p_values"][0]["p"] is None and apart(facts) == ""

@@ -67,8 +67,8 @@ def _notes(splits: Splits[Any]) -> Iterator[str]:
     """What people should know of their splits."""
     if index := splits.train[0].clip.index:
         yield (
-            f"column {' and '.join(map(shown, index))} says when a frame was, and is not read as a feature; "
-            "--feature-columns names the features if it is one"
+            f"column {' and '.join(map(shown, index))} says when each frame was recorded and is not used as a feature; "
+            "--feature-columns names all features, if it is one"
         )
     known = labels_in(splits.train)
     digests = {clip.clip.digest for clip in splits.train}
