@@ -145,11 +145,11 @@ StepGradients single_step_backward(const SingleStepBackward& a) {
     if (a.grad_c) check(*a.grad_c, "grad_c", {z.B, z.H});
     const Tensor h_ = f.h.contiguous(), kept_ = a.kept.contiguous();
     const Tensor grad_h_ = contiguous(a.grad_h), grad_c_ = contiguous(a.grad_c);
-    const Tensor none = at::empty({0}, h_.options());
+    const auto none = [&] { return at::empty({0}, h_.options()); };  // outputs must not share memory
     Tensor dx_ = at::empty({z.B, Cell::GATES * z.H}, h_.options());
     Tensor dr_ = Cell::SUM_OF_PARTS ? dx_ : at::empty(dx_.sizes(), h_.options());
     Tensor dh_ = at::empty({z.B, z.H}, h_.options());
-    Tensor dc_ = Cell::STATES > 1 ? at::empty({z.B, z.H}, h_.options()) : none;
+    Tensor dc_ = Cell::STATES > 1 ? at::empty({z.B, z.H}, h_.options()) : none();
     const float *h = data_of(h_), *kept = data_of(kept_), *grad_h = data_of(grad_h_), *grad_c = data_of(grad_c_);
     float *dx = dx_.mutable_data_ptr<float>(), *dr = dr_.mutable_data_ptr<float>();
     float *dh = dh_.mutable_data_ptr<float>(), *dc = dc_.mutable_data_ptr<float>();
@@ -167,12 +167,12 @@ StepGradients single_step_backward(const SingleStepBackward& a) {
         }
     });
     if (a.need_h) dh_.addmm_(dr_, f.weight_h);
-    const Tensor grad_x = a.need_x ? at::mm(dx_, f.weight_x) : none;
-    if (!a.need_weights) return {grad_x, a.need_h ? dh_ : none, dc_, none, none, none, none};
-    const Tensor of_bias_x = f.bias_x ? dx_.sum(0) : none;
-    const Tensor of_bias_h = !f.bias_x ? none : Cell::SUM_OF_PARTS ? of_bias_x.clone() : dr_.sum(0);
+    const Tensor grad_x = a.need_x ? at::mm(dx_, f.weight_x) : none();
+    if (!a.need_weights) return {grad_x, a.need_h ? dh_ : none(), dc_, none(), none(), none(), none()};
+    const Tensor of_bias_x = f.bias_x ? dx_.sum(0) : none();
+    const Tensor of_bias_h = !f.bias_x ? none() : Cell::SUM_OF_PARTS ? of_bias_x.clone() : dr_.sum(0);
     const Tensor of_x = at::mm(dx_.t(), f.x), of_h = at::mm(dr_.t(), h_);
-    return {grad_x, a.need_h ? dh_ : none, dc_, of_x, of_h, of_bias_x, of_bias_h};
+    return {grad_x, a.need_h ? dh_ : none(), dc_, of_x, of_h, of_bias_x, of_bias_h};
 }
 
 // Calls body with the cell of that name as torch lays out its gates.
