@@ -278,7 +278,11 @@ def _fake_backward(
 
 def _fake_single_step(cell: str, x: Tensor, h: Tensor, c: Tensor | None, *_: Any) -> tuple[Tensor, ...]:
     kept = operator("kept_floats")(cell, 16) // 16
-    return h.new_empty(h.shape), h.new_empty(0 if c is None else len(h), h.shape[1]), h.new_empty(len(h), kept, h.shape[1])
+    return (
+        h.new_empty(h.shape),
+        h.new_empty(0 if c is None else len(h), h.shape[1]),
+        h.new_empty(len(h), kept, h.shape[1]),
+    )
 
 
 def _fake_single_step_backward(

@@ -1,7 +1,8 @@
 """One step with gradients on torch's own parameters, as one node of autograd's graph.
 
 Its products are torch's own, on the weights as they lie: to pack them for a single step would take longer than what it
-saves. Torch has some twenty operators between them, each way; here they are one pass. B batch, I inputs, H hidden units.
+saves. Torch has some twenty operators between them, each way; here they are one pass. B batch, I inputs, H hidden
+units.
 """
 
 from __future__ import annotations

@@ -41,8 +41,9 @@ def worth_inferring(size: Size, fused: bool) -> bool:
 def worth_a_step(batch: int, weights: int, gates: int, learns: bool) -> bool:
     """Whether a cell gains in one step: each call without gradients looks at the weights.
 
-    With gradients an RNN, which has little besides its products, does not; others have 1.0 to 1.25. From 2^19 weights
-    on, the gradients of both matrices together are more than the allocator keeps, and fresh memory takes what is gained.
+    With gradients an RNN, which has little besides its products, does not; others have 1.0 to 1.25. Above 2^19
+    weights the gradients of both matrices together are more than the allocator keeps, and fresh memory takes what is
+    gained.
     """
     if learns:
         return (gates > 1 and weights <= 2**19) or worth_packing(batch, batch * weights)
