@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -43,7 +44,13 @@ def load(path: str) -> None:
             register()
             register_scan()
             register_phased()
+            os.register_at_fork(after_in_child=_one_thread)
         _loaded.append(path)
+
+
+def _one_thread() -> None:
+    """A process that is forked has none of the threads of its parent, and would wait for them for ever."""
+    torch.set_num_threads(1)
 
 
 def add_cells(path: Path) -> bool:

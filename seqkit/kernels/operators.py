@@ -178,6 +178,8 @@ def register() -> None:
         "fingerprint": _fake_fingerprint,
         "rounded_product": _fake_rounded_product,
         "backward": _fake_backward,
+        "single_step": _fake_single_step,
+        "single_step_backward": _fake_single_step_backward,
     }
     for name, fake in fakes.items():
         torch.library.register_fake(f"seqkit::{name}", partial(_on_one_device, fake))
@@ -272,6 +274,28 @@ def _fake_backward(
 ) -> tuple[Tensor, ...]:  # fmt: skip
     grad_x = x.new_empty(x.shape) if need_x else x.new_empty(0)
     return grad_x, *(t.new_empty(t.shape) for t in (weight_x, weight_h, bias, own, grad_final))
+
+
+def _fake_single_step(cell: str, x: Tensor, h: Tensor, c: Tensor | None, *_: Any) -> tuple[Tensor, ...]:
+    kept = operator("kept_floats")(cell, 16) // 16
+    return (
+        h.new_empty(h.shape),
+        h.new_empty(0 if c is None else len(h), h.shape[1]),
+        h.new_empty(len(h), kept, h.shape[1]),
+    )
+
+
+def _fake_single_step_backward(
+    cell: str, x: Tensor, h: Tensor, c: Tensor | None, weight_x: Tensor, weight_h: Tensor, bias_x: Tensor | None,
+    bias_h: Tensor | None, kept: Tensor, grad_h: Tensor | None, grad_c: Tensor | None, *needs: bool,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    need_x, need_h, need_weights = needs
+    needed = (need_x, need_h, True, *(need_weights,) * 4)
+    given = (x, h, c, weight_x, weight_h, bias_x, bias_h)
+    return tuple(
+        x.new_empty(tensor.shape if tensor is not None and need else 0)
+        for tensor, need in zip(given, needed, strict=True)
+    )
 
 
 class _Forward(torch.autograd.Function):

@@ -19,14 +19,15 @@ from seqkit.kernels.plan import plan
 from seqkit.nn.conditions import is_plain, runs_plainly
 from seqkit.nn.modules import as_torch, kept_weights, recorded
 from seqkit.nn.running import CELLS, packed_directions
+from seqkit.nn.single_step import run_step
 from seqkit.nn.training import run_layer
-from seqkit.nn.worth import FEWEST_ROWS, worth_a_step
+from seqkit.nn.worth import worth_a_step, worth_packing
 
 
 class OurCell(nn.RNNCellBase):
     """What the three have in common: the call, which our kernels run where they can, and torch's own code elsewhere.
 
-    A step of few sequences is torch's, too: a kernel has nothing to gain there.
+    Steps in which a kernel has nothing to gain are torch's, too.
     """
 
     def forward(self, input: Any, hx: Any = None) -> Any:
@@ -80,14 +81,14 @@ def _mode(cell: nn.RNNCellBase) -> str:
 
 def _run(module: nn.RNNCellBase, input: Any, hx: Any) -> Any:
     """The call on our kernels; None where torch's own code has to run it, or to refuse it in its own words."""
-    # Most steps end here, of few sequences; a compiler is told so before it would look at their number.
-    if torch.compiler.is_compiling() or not is_plain(input) or input.dim() != 2 or len(input) < FEWEST_ROWS:
+    # A compiler is told so before it would look at sizes.
+    if torch.compiler.is_compiling() or not is_plain(input) or input.dim() != 2 or not len(input):
         return None
     cell = CELLS.get(_mode(module))
     if cell is None or not runs_plainly():
         return None
-    batch, rows = len(input), len(cell.gate_names) * module.hidden_size
-    products = batch * rows * (module.input_size + module.hidden_size)
+    gates = len(cell.gate_names)
+    numbers = gates * module.hidden_size * (module.input_size + module.hidden_size)
     pair = isinstance(module, nn.LSTMCell)
     states = () if hx is None else hx if pair else (hx,)
     named = (module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh)
@@ -95,7 +96,7 @@ def _run(module: nn.RNNCellBase, input: Any, hx: Any) -> Any:
     if not isinstance(states, (tuple, list)) or not all(map(is_plain, (*states, *weights))):
         return None
     learns = torch.is_grad_enabled() and any(t.requires_grad for t in (input, *states, *weights))
-    if not worth_a_step(batch, products, learns) or not _fits(module, cell, weights, input, states):
+    if not worth_a_step(len(input), numbers, gates, learns) or not _fits(module, cell, weights, input, states):
         return None
     final = _train(cell, weights, input, states) if learns else _infer(module, cell, weights, input, states)
     return final if pair else final[0]
@@ -116,6 +117,8 @@ def _fits(module: nn.RNNCellBase, cell: Cell, weights: list[Tensor], x: Tensor, 
 
 
 def _train(cell: Cell, weights: list[Tensor], x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    if not worth_packing(len(x), len(x) * len(weights[1]) * (x.shape[1] + weights[1].shape[1])):
+        return run_step(cell, x, states, weights)
     start = tuple(state.unsqueeze(0) for state in states) or None
     _, final = run_layer(cell, x.unsqueeze(1), None, start, [weights])
     return tuple(state.squeeze(0) for state in final)

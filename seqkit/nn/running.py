@@ -21,7 +21,9 @@ from seqkit.kernels.layout import padded, unpad_outputs
 from seqkit.kernels.operators import operator_name
 from seqkit.kernels.packed import Packed, PackedStack, pack
 from seqkit.kernels.plan import plan
+from seqkit.nn.single_step import run_step
 from seqkit.nn.training import run_layer
+from seqkit.nn.worth import worth_packing
 
 CELLS: dict[str, Cell] = {"LSTM": LSTM(), "GRU": GRU("after"), "RNN_TANH": RNN("tanh"), "RNN_RELU": RNN("relu")}
 """Our cells by the names that torch has for them, its modules' ``mode``."""
@@ -50,7 +52,7 @@ class Stack(NamedTuple):
             own = slice(number * len(layer), (number + 1) * len(layer))
             start = None if states is None else tuple(state[own] for state in states)
             if learns:
-                x, final = run_layer(self.cell, x, lengths, start, layer)
+                x, final = learn(self.cell, x, lengths, start, layer)
             else:
                 x, final = self._infer(number, x, lengths, start)
             finals.append(final)
@@ -71,6 +73,25 @@ class Stack(NamedTuple):
         if out.shape[2] != count * units:
             out = unpad_outputs(out, count, units)
         return out, tuple(state.transpose(0, 1).contiguous() for state in final[: len(cell.state_names)])
+
+
+def learn(
+    cell: Cell, x: Tensor, lengths: Tensor | None, states: CellState | None, layer: Sequence[Tensors]
+) -> tuple[Tensor, CellState]:
+    """A layer with gradients, in the way that is faster for its size; as :func:`~seqkit.nn.training.run_layer`.
+
+    A batch whose only step is the first has no lengths that matter.
+    """
+    batch, steps, inputs = x.shape
+    rows, units = layer[0][1].shape
+    if steps > 1 or worth_packing(batch, batch * rows * (inputs + units)):
+        return run_layer(cell, x, lengths, states, layer)
+    row = x.squeeze(1)
+    finals = [run_step(cell, row, [state[d] for state in states or ()], w) for d, w in enumerate(layer)]
+    # Copies: a state that is changed in place must not change the output.
+    final = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
+    outs = [h for h, *_ in finals]
+    return (torch.cat(outs, 1) if len(outs) > 1 else outs[0]).unsqueeze(1), final
 
 
 def packed_directions(cell: Cell, each: int, tensors: Tensors) -> Packed:

@@ -121,3 +121,28 @@ def test_a_library_that_was_cut_short_is_built_again_and_never_mapped(run, tmp_p
     assert "SIGBUS" not in done.stderr and done.returncode != -7
     done = run("from seqkit.kernels.build import build; build(print)" + RUN_A_LAYER, CXX=str(compiler))
     assert done.returncode == 0 and SHAPE in done.stdout, done.stderr
+
+
+def test_a_forked_process_computes_after_its_parent_has_with_several_threads(run):
+    code = """
+        import os, signal, warnings
+        import torch
+        from seqkit import Recurrent, nn
+        torch.set_num_threads(2)
+        layer, theirs = Recurrent("gru", 64, 128, kernel="native"), nn.LSTM(64, 128)
+        x = torch.zeros(64, 32, 64)
+        def compute():
+            layer(x)[0].sum().backward()
+            theirs(x)[0].sum().backward()
+            return torch.ones(512, 512) @ torch.ones(512, 512)
+        compute()
+        warnings.simplefilter("ignore")  # that of newer Pythons, of threads
+        if not (child := os.fork()):
+            signal.alarm(60)
+            compute()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert torch.get_num_threads() == 2
+    """
+    done = run(code)
+    assert done.returncode == 0, done.stderr

@@ -417,6 +417,9 @@ def test_torch_finds_the_operators_well_made(name, bf16):
     # The last two outputs are what backward needs and hold rows that no step fills; everything else is compared.
     checks = ("test_schema", "test_faketensor", "test_autograd_registration")
     torch.library.opcheck(torch.ops.seqkit.forward, arguments, test_utils=checks)
+    if name != "lstm-layer-norm":  # which has spare numbers in every row
+        compiled = ("test_aot_dispatch_static", "test_aot_dispatch_dynamic")
+        torch.library.opcheck(torch.ops.seqkit.forward, (*arguments[:2], None, *arguments[3:]), test_utils=compiled)
     detached = [a.detach() if isinstance(a, torch.Tensor) else a for a in arguments]
     with torch.no_grad():
         out, final, kept_h, kept = torch.ops.seqkit.forward(*detached)
@@ -447,6 +450,26 @@ def test_torch_finds_the_operators_well_made(name, bf16):
     found = torch.ops.seqkit.infer(name, detached[1], detached[2], packed, vectors, h, c, 16, 1, 1)
     assert torch.equal(found[0], out)
     assert all(map(torch.equal, found[1:], final))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("name", ["lstm", "gru-after", "rnn-tanh", "rnn-relu"])
+def test_torch_finds_the_operators_of_a_single_step_well_made(name, bias):
+    batch, inputs, units, gates = 3, 5, 20, len(CELLS[name].gate_names)
+    h, c = torch.randn(batch, units), torch.randn(batch, units) if name == "lstm" else None
+    biases = (torch.randn(gates * units), torch.randn(gates * units)) if bias else (None, None)
+    weights = (torch.randn(gates * units, inputs), torch.randn(gates * units, units), *biases)
+    given = (name, torch.randn(batch, inputs), h, c, *weights)
+    checks = ("test_schema", "test_faketensor", "test_autograd_registration")
+    torch.library.opcheck(torch.ops.seqkit.single_step, given, test_utils=checks)
+    *_, kept = torch.ops.seqkit.single_step(*given)
+    for needs in ((True, True, True), (False, True, False), (True, False, True)):
+        back = (*given, kept, torch.randn_like(h), None, *needs)
+        torch.library.opcheck(torch.ops.seqkit.single_step_backward, back, test_utils=checks)
+    with pytest.raises(RuntimeError, match=r"weight_h must be"):
+        torch.ops.seqkit.single_step(*given[:5], weights[0], *biases)
+    with pytest.raises(RuntimeError, match=r"torch has no cell 'lstm-peephole'"):
+        torch.ops.seqkit.single_step("lstm-peephole", *given[1:])
 
 
 def test_weights_survive_the_operators_layout_and_back():

@@ -13,6 +13,7 @@
 //   right_side.h input_product.h                 products of the two loops below
 //   scan.h                                       those of cells without a recurrent product
 //   phased.h                                     those of cells with several, or with sums over their units
+//   single_step.h                                one step with gradients, on the weights as torch lays them out
 //   cell_operators.h                             those of each cell, by name
 //
 // The letters of sizes are those of sizes.h: B batch, T time, I inputs, H hidden units, G gates, D directions.
@@ -22,6 +23,7 @@
 #include "inference.h"
 #include "input_product.h"
 #include "product.h"
+#include "single_step.h"
 #include "sizes.h"
 #include "training.h"
 
@@ -97,6 +99,13 @@ static void define_operators(torch::Library& m) {
         "phased_backward(str cell, Tensor x, Tensor? lengths, Tensor weight_h, Tensor own, Tensor state, bool reverse, "
         "Tensor operands, Tensor kept, Tensor grad_out, Tensor grad_final, str precision) -> (Tensor, Tensor, Tensor, "
         "Tensor)");
+    m.def(
+        "single_step(str cell, Tensor x, Tensor h, Tensor? c, Tensor weight_x, Tensor weight_h, Tensor? bias_x, Tensor? "
+        "bias_h) -> (Tensor, Tensor, Tensor)");
+    m.def(
+        "single_step_backward(str cell, Tensor x, Tensor h, Tensor? c, Tensor weight_x, Tensor weight_h, Tensor? "
+        "bias_x, Tensor? bias_h, Tensor kept, Tensor? grad_h, Tensor? grad_c, bool need_x, bool need_h, bool "
+        "need_weights) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 
 // Schemas are flat, and here alone arguments have an order.
@@ -178,6 +187,18 @@ static void implement_operators(torch::Library& m) {
                const PhasedArguments forward{cell, x,       lengths, weight_h,
                                              own,  state, reverse, precision_named(precision)};
                return cells.of(cell, &CellOperators::phased_backward)({forward, operands, kept, grad_out, grad_final});
+           });
+    m.impl("single_step", [](std::string_view cell, const Tensor& x, const Tensor& h, const OptionalTensor& c,
+                             const Tensor& weight_x, const Tensor& weight_h, const OptionalTensor& bias_x,
+                             const OptionalTensor& bias_h) {
+        return single_step_of({cell, x, h, c, weight_x, weight_h, bias_x, bias_h});
+    });
+    m.impl("single_step_backward",
+           [](std::string_view cell, const Tensor& x, const Tensor& h, const OptionalTensor& c, const Tensor& weight_x,
+              const Tensor& weight_h, const OptionalTensor& bias_x, const OptionalTensor& bias_h, const Tensor& kept,
+              const OptionalTensor& grad_h, const OptionalTensor& grad_c, bool need_x, bool need_h, bool need_weights) {
+               const SingleStep forward{cell, x, h, c, weight_x, weight_h, bias_x, bias_h};
+               return single_step_backward_of({forward, kept, grad_h, grad_c, need_x, need_h, need_weights});
            });
 }
 
