@@ -19,7 +19,7 @@ from seqkit.kernels.base import LayerCall, Weights
 from seqkit.kernels.input_product import input_product, multiplied
 from seqkit.kernels.layout import own_rows
 from seqkit.kernels.operators import CELLS, operator, operator_name
-from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directions
+from seqkit.kernels.unrolled import Loop, Parts, differentiable_gradients, run_directions
 
 
 def run_phased(call: LayerCall, precision: str) -> tuple[Tensor, CellState]:
@@ -34,7 +34,7 @@ def _direction(
     parts, own = input_product(x, weights.weight_x, weights.bias, precision), own_rows(weights, weight_h.shape[1])
     keep = torch.is_grad_enabled() and any(t.requires_grad for t in (parts, weight_h, own, state))
     call = (operator_name(cell), parts, lengths, weight_h, own, state, reverse, keep, precision)
-    out, final, _, _ = operator("phased")(*call)
+    out, final, _, _ = _LOOP(*call)
     return out, final
 
 
@@ -95,6 +95,9 @@ def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: 
         grads = grad_x, _weight_gradient(CELLS[ctx.cell], grad_r, operands, ctx.precision), *others
     grad_x, grad_h, grad_own, grad_state = grads
     return None, grad_x, None, grad_h, grad_own, grad_state, None, None, None
+
+
+_LOOP = Loop("phased", _save, _backward)
 
 
 def _weight_gradient(cell: Cell, grad_r: Tensor, operands: Tensor, precision: str) -> Tensor:

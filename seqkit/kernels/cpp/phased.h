@@ -46,28 +46,6 @@ using Phase = std::integral_constant<int, number>;
 
 struct Phased {};  // what such cells derive from
 
-// Vectors of hidden units: whole ones, and the lanes of a last one.
-struct WholeVector {
-    int64_t first;
-    V load(const float* row) const { return V::loadu(row + first); }
-    void store(V value, float* row) const { value.store(row + first); }
-    void add(V value, float* row) const { store(load(row) + value, row); }
-    V only(V value) const { return value; }  // with 0 in the lanes that are no units
-};
-struct LastVector {
-    int64_t first, count;
-    V load(const float* row) const { return V::loadu(row + first, count); }
-    void store(V value, float* row) const { value.store(row + first, count); }
-    void add(V value, float* row) const { store(load(row) + value, row); }
-    V only(V value) const { return V::set(V(0.f), value, count); }
-};
-template <class Body>
-void each_vector(int64_t H, const Body& body) {
-    int64_t unit = 0;
-    for (; unit + kLanes <= H; unit += kLanes) body(WholeVector{unit});
-    if (unit < H) body(LastVector{unit, H - unit});
-}
-
 // A number that is the same in all lanes.
 inline float first_of(V v) {
     float lanes[kLanes];
