@@ -1,12 +1,13 @@
 // The time loop of a cell without a recurrent product, forward and backward.
 //
 // What its steps read of the input, for all of them, is one product beforehand, which torch makes. What remains is a
-// loop for each hidden unit of each sequence alone, which waits for nobody. Its states stay in the first-level cache. Backward
-// computes the step again from its input parts and the states before it: to keep what it computes would take as much
-// memory as the input parts, and reading that takes longer.
+// loop for each hidden unit of each sequence alone, which waits for nobody. Its states stay in the first-level cache.
+// Backward computes the step again from its input parts and the states before it: to keep what it computes would take as
+// much memory as the input parts, and reading that takes longer.
 #pragma once
 
 #include "arguments.h"
+#include "buffer.h"
 #include "plan.h"
 #include "sizes.h"
 #include "vector.h"
@@ -112,8 +113,9 @@ Scanned scan(const ScanArguments& a, bool keep) {
     const ScanSizes<Cell> z(a);
     const std::vector<int64_t> lengths = lengths_of(a.lengths, z.B, z.T);
     const Tensor x_ = a.x.contiguous(), own_ = a.own.contiguous(), state_ = a.state.contiguous();
-    Tensor out_ = at::empty({z.B, z.T, z.H}, x_.options()), final_ = at::empty(state_.sizes(), x_.options());
-    Tensor kept_ = at::empty({keep ? Cell::STATES - 1 : 0, z.B, z.T, z.H}, x_.options());
+    Tensor out_ = in_large_pages(at::empty({z.B, z.T, z.H}, x_.options()));
+    Tensor kept_ = in_large_pages(at::empty({keep ? Cell::STATES - 1 : 0, z.B, z.T, z.H}, x_.options()));
+    Tensor final_ = at::empty(state_.sizes(), x_.options());
     const ScanForward memory{
         .x = x_.const_data_ptr<float>(),
         .own = own_.const_data_ptr<float>(),
@@ -152,7 +154,12 @@ void scan_back(const ScanSizes<Cell>& z, const ScanBackward& m, int64_t length, 
                             : k == 0 ? m.out + before * z.H
                                      : m.kept + (k - 1) * kept_plane + before * z.H);
         float* grad_x = m.grad_x + row * Cell::GATES * z.H + first;
+        // Processors prefetch what follows, not the row before: without this it takes 1.1 to 1.5 times as long.
+        const int64_t ahead = t ? (before - row) * z.H : 0;
         each_vector(count, [&](const auto at) {
+            for (int g = 0; g < Cell::GATES; g++) __builtin_prefetch(x + g * z.H + at.first + ahead * Cell::GATES);
+            __builtin_prefetch(grad + at.first + ahead);
+            __builtin_prefetch(s[0] + at.first + (t > 1 ? ahead : 0));
             V parts[Cell::GATES], states[Cell::STATES], grads[Cell::STATES], p[Cell::OWN + 1];
             V da[Cell::GATES], share[Cell::OWN + 1];
             for (int g = 0; g < Cell::GATES; g++) parts[g] = at.load(x + g * z.H);
@@ -181,7 +188,8 @@ ScanGradients scan_backward(const ScanBackwardArguments& a) {
     const Tensor x = a.forward.x.contiguous(), own = a.forward.own.contiguous(), state = a.forward.state.contiguous();
     const Tensor out = a.out.contiguous(), kept = a.kept.contiguous();
     const Tensor grad_out = a.grad_out.contiguous(), grad_final = a.grad_final.contiguous();
-    Tensor grad_x = at::empty(x.sizes(), x.options()), grad_state = at::empty(state.sizes(), x.options());
+    Tensor grad_x = in_large_pages(at::empty(x.sizes(), x.options()));
+    Tensor grad_state = at::empty(state.sizes(), x.options());
     Tensor grad_own = at::empty({z.B, Cell::OWN, z.H}, x.options());
     const ScanBackward memory{
         .x = x.const_data_ptr<float>(),
