@@ -58,7 +58,7 @@ def _fake_phased(
     keep: bool,
     *_: Any,
 ) -> tuple[Tensor, ...]:
-    (batch, steps, _), hidden = x.shape, state.shape[2]
+    (batch, steps), hidden = x.shape[:2], state.shape[2]
     products, rows = (operator("products")(cell), batch * steps) if keep else (0, 0)
     return (
         x.new_empty(batch, steps, hidden),
