@@ -127,14 +127,14 @@ def forward(
     """
     arguments = (name, x, lengths, *layer, state, *options)
     outputs: tuple[Tensor, Tensor, Tensor, Tensor]
-    if namespace == "seqkit" and not _is_recorded():
+    if namespace == "seqkit" and not is_recorded():
         outputs = _Forward.apply(*arguments)  # type: ignore[no-untyped-call]
     else:
         outputs = operator("forward", namespace)(*arguments)
     return outputs
 
 
-def _is_recorded() -> bool:
+def is_recorded() -> bool:
     """Whether somebody looks at each operator that is called: a compiler, a tracer, a mode of torch's dispatch."""
     return bool(
         torch.compiler.is_compiling()

@@ -19,7 +19,8 @@ from seqkit.kernels.base import LayerCall, Weights
 from seqkit.kernels.input_product import input_product, multiplied
 from seqkit.kernels.layout import own_rows
 from seqkit.kernels.operators import CELLS, operator, operator_name
-from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directions
+from seqkit.kernels.plan import plan_of_phases
+from seqkit.kernels.unrolled import Loop, Parts, differentiable_gradients, run_directions
 
 
 def run_phased(call: LayerCall, precision: str) -> tuple[Tensor, CellState]:
@@ -33,8 +34,9 @@ def _direction(
     weight_h = weights.weight_h
     parts, own = input_product(x, weights.weight_x, weights.bias, precision), own_rows(weights, weight_h.shape[1])
     keep = torch.is_grad_enabled() and any(t.requires_grad for t in (parts, weight_h, own, state))
-    call = (operator_name(cell), parts, lengths, weight_h, own, state, reverse, keep, precision)
-    out, final, _, _ = operator("phased")(*call)
+    slices, team = plan_of_phases(len(x), weight_h.shape[1], sum(map(len, cell.stages)), training=keep)
+    call = (operator_name(cell), parts, lengths, weight_h, own, state, reverse, keep, precision, slices, team)
+    out, final, _, _ = _LOOP(*call)
     return out, final
 
 
@@ -54,9 +56,9 @@ def _fake_phased(
     state: Tensor,
     reverse: bool,
     keep: bool,
-    precision: str,
+    *_: Any,
 ) -> tuple[Tensor, ...]:
-    (batch, steps, _), hidden = x.shape, state.shape[2]
+    (batch, steps), hidden = x.shape[:2], state.shape[2]
     products, rows = (operator("products")(cell), batch * steps) if keep else (0, 0)
     return (
         x.new_empty(batch, steps, hidden),
@@ -74,11 +76,11 @@ def _fake_phased_backward(
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    cell, x, lengths, weight_h, own, state, reverse, _, precision = inputs
+    cell, x, lengths, weight_h, own, state, reverse, _, *options = inputs
     _, _, operands, kept = output
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(x, lengths, weight_h, own, state, operands, kept)
-    ctx.cell, ctx.reverse, ctx.precision = cell, reverse, precision
+    ctx.cell, ctx.reverse, ctx.options = cell, reverse, options
 
 
 def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: Any) -> tuple[Any, ...]:
@@ -91,10 +93,13 @@ def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: 
         grads = differentiable_gradients(parts, (x, weight_h, own, state), (grad_out, grad_final))
     else:
         call = (ctx.cell, x, lengths, weight_h, own, state, ctx.reverse, operands, kept, grad_out, grad_final)
-        grad_x, grad_r, *others = operator("phased_backward")(*call, ctx.precision)
-        grads = grad_x, _weight_gradient(CELLS[ctx.cell], grad_r, operands, ctx.precision), *others
+        grad_x, grad_r, *others = operator("phased_backward")(*call, *ctx.options)
+        grads = grad_x, _weight_gradient(CELLS[ctx.cell], grad_r, operands, ctx.options[0]), *others
     grad_x, grad_h, grad_own, grad_state = grads
-    return None, grad_x, None, grad_h, grad_own, grad_state, None, None, None
+    return None, grad_x, None, grad_h, grad_own, grad_state, None, None, *(None,) * len(ctx.options)
+
+
+_LOOP = Loop("phased", _save, _backward)
 
 
 def _weight_gradient(cell: Cell, grad_r: Tensor, operands: Tensor, precision: str) -> Tensor:

@@ -28,6 +28,15 @@ def plan(
     return _planned(_threads(), directions, batch, hidden, gates, single, training)
 
 
+def plan_of_phases(batch: int, hidden: int, gates: int, *, training: bool) -> tuple[int, int]:
+    """The same for one direction of a cell in phases; ``gates`` are those with a recurrent product.
+
+    Its rows have more to do beside the products than those of other cells: where no team is earned, they are divided.
+    """
+    slices, team = plan(1, batch, hidden, gates, training=training)
+    return (slices, team) if team > 1 else (max(1, min(batch, _threads())), 1)
+
+
 def _threads() -> int:
     """torch's, but no more than a container's quota of processor time: a team without its cores waits."""
     threads, quota = torch.get_num_threads(), cpu_quota()

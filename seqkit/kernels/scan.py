@@ -17,7 +17,7 @@ from seqkit.kernels.base import LayerCall, Weights
 from seqkit.kernels.input_product import input_product
 from seqkit.kernels.layout import own_rows
 from seqkit.kernels.operators import CELLS, operator, operator_name
-from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directions
+from seqkit.kernels.unrolled import Loop, Parts, differentiable_gradients, run_directions
 
 
 def run_scan(call: LayerCall, precision: str) -> tuple[Tensor, CellState]:
@@ -31,7 +31,7 @@ def _direction(
     parts, hidden = input_product(x, weights.weight_x, weights.bias, precision), weights.weight_h.shape[1]
     own = own_rows(weights, hidden)
     keep = torch.is_grad_enabled() and any(t.requires_grad for t in (parts, own, state))
-    out, final, _ = operator("scan")(operator_name(cell), parts, lengths, own, state, reverse, keep)
+    out, final, _ = _LOOP(operator_name(cell), parts, lengths, own, state, reverse, keep)
     return out, final
 
 
@@ -77,3 +77,6 @@ def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: 
         grads = operator("scan_backward")(*call)
     grad_x, grad_own, grad_state = grads
     return None, grad_x, None, grad_own, grad_state, None, None
+
+
+_LOOP = Loop("scan", _save, _backward)

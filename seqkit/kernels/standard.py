@@ -14,7 +14,12 @@ from seqkit.kernels.operators import CELLS, STANDARD
 HEADER = SOURCES / "cells" / "standard.h"
 _COMMAND = "python -m seqkit.kernels.standard"
 _BY_HAND = ("gru-before", "lstm-layer-norm")
-"""Those whose C++ was written by hand, which is faster than what would be made of them"""
+"""Those whose C++ was written by hand
+
+What would be made of them runs in phases, without packed weights that calls share and without single steps through a
+whole stack. ``python -m benchmarks.compiled``, processor time on one thread of an EPYC of family 25, inference and
+training: it has 0.94 (worst 0.86) and 1.11 of the speed of the GRU, 0.90 (worst 0.77) and 0.98 of that of the LSTM.
+"""
 
 
 def standard_header() -> str:

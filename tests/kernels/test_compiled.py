@@ -260,7 +260,7 @@ def test_torch_knows_shapes_and_derivative_of_the_phases(cell, lengths):
         torch.randn(*shape, requires_grad=True)
         for shape in ((3, 4, gates * units), (rows * units, units), (1, units), (len(cell.state_names), 3, units))
     )
-    arguments = (operator_name(cell), x, lengths, weight_h, own, state, True, True, "f32")
+    arguments = (operator_name(cell), x, lengths, weight_h, own, state, True, True, "f32", 1, 1)
     checks = ("test_schema", "test_faketensor", "test_autograd_registration")
     torch.library.opcheck(torch.ops.seqkit.phased, arguments, test_utils=checks)
 
@@ -372,3 +372,24 @@ def test_any_cell_is_compiled_as_it_is_written(drawn, data):
                 assert_equal_to_the_reference(layer, x, lengths)
             else:
                 assert layer(x, lengths)[0].shape == (0, steps, layer.hidden_size * (1 + layer.bidirectional))
+
+
+@pytest.mark.parametrize("cell", IN_PHASES, ids=repr)
+def test_any_slices_and_teams_give_the_values_and_gradients_of_one_thread(cell, threads):
+    # 70 units are two blocks of columns, so that all but two of a team have none.
+    units, gates, rows = 70, len(cell.gate_names), cell.recurrent_gates
+    name, lengths = operator_name(cell), torch.tensor([3, 4, 0, 2, 1])
+    own_rows = len(cell.recurrent_bias) + sum(v.numel() // units for v in cell.own_parameters(units).values())
+    own = 1 + 0.1 * torch.randn(own_rows, units)
+    x, weight_h = torch.randn(5, 4, gates * units), torch.randn(rows * units, units) / units**0.5
+    state, grad_out = torch.rand(len(cell.state_names), 5, units), torch.randn(5, 4, units)
+    found = {}
+    for slices, team in ((1, 1), (1, 3), (2, 2), (4, 1)):
+        threads(slices * team)
+        first = (name, x, lengths, weight_h, own, state, True)
+        out, final, operands, kept = torch.ops.seqkit.phased(*first, True, "f32", slices, team)
+        second = (*first, operands, kept, grad_out, torch.ones_like(final), "f32", slices, team)
+        found[slices, team] = [out, final, *torch.ops.seqkit.phased_backward(*second)]
+    for values in found.values():
+        for value, truth in zip(values, found[1, 1], strict=True):
+            assert (value - truth).norm() <= 1e-5 * (1 + truth.norm())

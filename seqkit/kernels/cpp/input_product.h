@@ -33,7 +33,7 @@ struct RoundedProduct {
         for (int64_t n = 0; n < width; n++)
             for (int64_t k = 0; k < I; k++) turned[k * kColumns + n] = weight[(first + n) * I + k];
         const RightSide right(I, width, precision, [&](int64_t k) { return turned.get() + k * kColumns; });
-        right.times(x.operand(nullptr), x.ld(), N, out + first, R, false);
+        right.times(x.operand(nullptr), x.ld(), N, out + first, R, false, right.all());
         for (int64_t row = 0; row < N; row++)
             for (int64_t n = first; n < first + width; n++) out[row * R + n] += bias[n];
     }

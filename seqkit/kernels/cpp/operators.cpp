@@ -94,11 +94,11 @@ static void define_operators(torch::Library& m) {
         "kept, Tensor grad_out, Tensor grad_final) -> (Tensor, Tensor, Tensor)");
     m.def(
         "phased(str cell, Tensor x, Tensor? lengths, Tensor weight_h, Tensor own, Tensor state, bool reverse, bool "
-        "keep, str precision) -> (Tensor, Tensor, Tensor, Tensor)");
+        "keep, str precision, int slices, int team) -> (Tensor, Tensor, Tensor, Tensor)");
     m.def(
         "phased_backward(str cell, Tensor x, Tensor? lengths, Tensor weight_h, Tensor own, Tensor state, bool reverse, "
-        "Tensor operands, Tensor kept, Tensor grad_out, Tensor grad_final, str precision) -> (Tensor, Tensor, Tensor, "
-        "Tensor)");
+        "Tensor operands, Tensor kept, Tensor grad_out, Tensor grad_final, str precision, int slices, int team) -> "
+        "(Tensor, Tensor, Tensor, Tensor)");
     m.def(
         "single_step(str cell, Tensor x, Tensor h, Tensor? c, Tensor weight_x, Tensor weight_h, Tensor? bias_x, Tensor? "
         "bias_h) -> (Tensor, Tensor, Tensor)");
@@ -176,16 +176,19 @@ static void implement_operators(torch::Library& m) {
             {{cell, x, lengths, own, state, reverse}, out, kept, grad_out, grad_final});
     });
     m.impl("phased", [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_h,
-                        const Tensor& own, const Tensor& state, bool reverse, bool keep, std::string_view precision) {
-        const PhasedArguments a{cell, x, lengths, weight_h, own, state, reverse, precision_named(precision)};
+                        const Tensor& own, const Tensor& state, bool reverse, bool keep, std::string_view precision,
+                        int64_t slices, int64_t team) {
+        const PhasedArguments a{cell,    x,      lengths, weight_h, own, state, reverse, precision_named(precision),
+                                slices, team};
         return cells.of(cell, &CellOperators::phased)(a, keep);
     });
     m.impl("phased_backward",
            [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& weight_h,
               const Tensor& own, const Tensor& state, bool reverse, const Tensor& operands, const Tensor& kept,
-              const Tensor& grad_out, const Tensor& grad_final, std::string_view precision) {
-               const PhasedArguments forward{cell, x,       lengths, weight_h,
-                                             own,  state, reverse, precision_named(precision)};
+              const Tensor& grad_out, const Tensor& grad_final, std::string_view precision, int64_t slices,
+              int64_t team) {
+               const PhasedArguments forward{cell,  x,       lengths, weight_h, own,
+                                             state, reverse, precision_named(precision), slices, team};
                return cells.of(cell, &CellOperators::phased_backward)({forward, operands, kept, grad_out, grad_final});
            });
     m.impl("single_step", [](std::string_view cell, const Tensor& x, const Tensor& h, const OptionalTensor& c,

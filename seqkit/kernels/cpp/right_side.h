@@ -10,6 +10,7 @@
 #include "product.h"
 #include "rounded_rows.h"
 #include "sizes.h"
+#include "team.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -37,23 +38,35 @@ class RightSide {
     // Of the rows (N, K) as they lie; in float32.
     RightSide(int64_t K, int64_t N, const float* rows) : K_(K), N_(N), columns_{K, 0, false}, rows_(rows) {}
 
-    // A times this, to C (rows, N); or added to it, where that is not of 8-bit integers. Rows of A are lda apart.
-    void times(const Operand& A, int64_t lda, int64_t rows, float* C, int64_t ldc, bool add) const {
-        if (rows_) return times_rows_in_place(A.full, lda, rows, C, ldc);
-        if (bytes_) return times_bytes(A, lda, rows, C, ldc);
+    // Some of the columns; kColumns divides the first.
+    struct Columns {
+        int64_t first, end;
+    };
+    Columns all() const { return {0, N_}; }
+    Columns share_of(const Member& member) const {
+        const int64_t blocks = (N_ + kColumns - 1) / kColumns;
+        return {member.first_of(blocks) * kColumns, std::min(member.last_of(blocks) * kColumns, N_)};
+    }
+
+    // A times columns of this, to C (rows, N); or added to it, where that is not of 8-bit integers. Rows of A are lda
+    // apart.
+    void times(const Operand& A, int64_t lda, int64_t rows, float* C, int64_t ldc, bool add,
+               const Columns& columns) const {
+        if (rows_) return times_rows_in_place(A.full, lda, rows, C, ldc, columns);
+        if (bytes_) return times_bytes(A, lda, rows, C, ldc, columns);
         const int64_t K = columns_.bf16 ? even(K_) : K_;
-        for (int64_t n = 0; n < N_; n += kColumns)
+        for (int64_t n = columns.first; n < columns.end; n += kColumns)
             for (int64_t k = 0; k < K; k += kDepth)
                 product(rows, columns_.width(n), std::min(kDepth, K - k), A + k, lda, columns_.at(k, n),
                         columns_.width(n), C + n, ldc, add || k);
     }
 
     // The same for rows that have to be rounded first.
-    void times(const RoundedRows& rounded, const float* A, int64_t lda, int64_t rows, float* C, int64_t ldc,
-               bool add) const {
-        if (!rounded.rounds()) return times({A, nullptr}, lda, rows, C, ldc, add);
+    void times(const RoundedRows& rounded, const float* A, int64_t lda, int64_t rows, float* C, int64_t ldc, bool add,
+               const Columns& columns) const {
+        if (!rounded.rounds()) return times({A, nullptr}, lda, rows, C, ldc, add, columns);
         for (int64_t i = 0; i < rows; i++) rounded.set(i, A + i * lda, K_);
-        times(rounded.operand(nullptr), rounded.ld(), rows, C, ldc, add);
+        times(rounded.operand(nullptr), rounded.ld(), rows, C, ldc, add, columns);
     }
 
   private:
@@ -69,9 +82,9 @@ class RightSide {
         }
     }
 
-    void times_bytes(const Operand& A, int64_t lda, int64_t rows, float* C, int64_t ldc) const {
+    void times_bytes(const Operand& A, int64_t lda, int64_t rows, float* C, int64_t ldc, const Columns& columns) const {
         alignas(64) float block[kProductRows * kColumns];
-        for (int64_t n = 0; n < N_; n += kColumns) {
+        for (int64_t n = columns.first; n < columns.end; n += kColumns) {
             const uint8_t* bytes = bytes_.get() + n * quantized_rows(K_);
             const float* scales = reinterpret_cast<const float*>(bytes + quad(K_) * kColumns);
             for (int64_t m = 0; m < rows; m += kProductRows) {
@@ -84,9 +97,10 @@ class RightSide {
         }
     }
 
-    void times_rows_in_place(const float* A, int64_t lda, int64_t rows, float* C, int64_t ldc) const {
-        for (int64_t n = 0; n < N_; n += kLanes) {
-            const int64_t count = std::min<int64_t>(kLanes, N_ - n);
+    void times_rows_in_place(const float* A, int64_t lda, int64_t rows, float* C, int64_t ldc,
+                             const Columns& columns) const {
+        for (int64_t n = columns.first; n < columns.end; n += kLanes) {
+            const int64_t count = std::min<int64_t>(kLanes, columns.end - n);
             for (int64_t i = 0; i < rows; i++)
                 times_row(rows_ + n * K_, count, K_, A + i * lda).store(C + i * ldc + n, count);
         }

@@ -16,6 +16,28 @@ inline V load(const float* from) { return V::loadu(from); }
 
 inline void add_to(float* sum, V value) { (load(sum) + value).store(sum); }
 
+// Vectors of a row of numbers: whole ones, and the lanes of a last one.
+struct WholeVector {
+    int64_t first;
+    V load(const float* row) const { return V::loadu(row + first); }
+    void store(V value, float* row) const { value.store(row + first); }
+    void add(V value, float* row) const { store(load(row) + value, row); }
+    V only(V value) const { return value; }  // with 0 in the lanes that are not the row's
+};
+struct LastVector {
+    int64_t first, count;
+    V load(const float* row) const { return V::loadu(row + first, count); }
+    void store(V value, float* row) const { value.store(row + first, count); }
+    void add(V value, float* row) const { store(load(row) + value, row); }
+    V only(V value) const { return V::set(V(0.f), value, count); }
+};
+template <class Body>
+void each_vector(int64_t size, const Body& body) {
+    int64_t n = 0;
+    for (; n + kLanes <= size; n += kLanes) body(WholeVector{n});
+    if (n < size) body(LastVector{n, size - n});
+}
+
 inline float total(V v) {
     float lanes[kLanes], sum = 0.f;
     v.store(lanes);
