@@ -6,7 +6,6 @@
 
 #include "arguments.h"
 #include "cells/all.h"
-#include "scan.h"
 #include "vector.h"
 
 #include <ATen/Parallel.h>
@@ -92,7 +91,7 @@ struct StepSizes {
     void each(const Body& body) const {
         at::parallel_for(0, B, std::max<int64_t>(1, 8192 / std::max<int64_t>(H, 1)), [&](int64_t begin, int64_t end) {
             for (int64_t row = begin; row < end; row++)
-                for (int64_t first = 0; first < H; first += kLanes) body(row, Units{first, H});
+                each_vector(H, [&](const auto& units) { body(row, units); });
         });
     }
 };
@@ -117,21 +116,21 @@ Stepped single_step(const SingleStep& a) {
     const float *h = data_of(h_), *c = data_of(c_);
     float *to_h = next_h.mutable_data_ptr<float>(), *to_c = next_c.mutable_data_ptr<float>();
     float* kept = kept_.mutable_data_ptr<float>();
-    z.each([&](int64_t row, const Units& units) {
+    z.each([&](int64_t row, const auto& units) {
         V parts[Cell::GATES], of_h[Cell::GATES], s[Cell::STATES], values[Cell::KEPT];
         for (int g = 0; g < Cell::GATES; g++) {
-            parts[g] = units.load(x + (row * Cell::GATES + g) * z.H, 0);
-            of_h[g] = r ? units.load(r + (row * Cell::GATES + g) * z.H, 0) : V(0.f);
+            parts[g] = units.load(x + (row * Cell::GATES + g) * z.H);
+            of_h[g] = r ? units.load(r + (row * Cell::GATES + g) * z.H) : V(0.f);
             if (!bias_x) continue;
-            parts[g] = parts[g] + units.load(bias_x + g * z.H, 0);
-            of_h[g] = of_h[g] + units.load(bias_h + g * z.H, 0);
+            parts[g] = parts[g] + units.load(bias_x + g * z.H);
+            of_h[g] = of_h[g] + units.load(bias_h + g * z.H);
         }
-        s[0] = units.load(h + row * z.H, 0);
-        if constexpr (Cell::STATES > 1) s[1] = units.load(c + row * z.H, 0);
+        s[0] = units.load(h + row * z.H);
+        if constexpr (Cell::STATES > 1) s[1] = units.load(c + row * z.H);
         Cell::step(parts, of_h, s, values);
-        units.store(s[0], to_h + row * z.H, 0);
-        if constexpr (Cell::STATES > 1) units.store(s[1], to_c + row * z.H, 0);
-        for (int k = 0; k < Cell::KEPT; k++) units.store(values[k], kept + (row * Cell::KEPT + k) * z.H, 0);
+        units.store(s[0], to_h + row * z.H);
+        if constexpr (Cell::STATES > 1) units.store(s[1], to_c + row * z.H);
+        for (int k = 0; k < Cell::KEPT; k++) units.store(values[k], kept + (row * Cell::KEPT + k) * z.H);
     });
     return {next_h, next_c, kept_};
 }
@@ -153,17 +152,17 @@ StepGradients single_step_backward(const SingleStepBackward& a) {
     const float *h = data_of(h_), *kept = data_of(kept_), *grad_h = data_of(grad_h_), *grad_c = data_of(grad_c_);
     float *dx = dx_.mutable_data_ptr<float>(), *dr = dr_.mutable_data_ptr<float>();
     float *dh = dh_.mutable_data_ptr<float>(), *dc = dc_.mutable_data_ptr<float>();
-    z.each([&](int64_t row, const Units& units) {
+    z.each([&](int64_t row, const auto& units) {
         V values[Cell::KEPT], ds[Cell::STATES], of_x[Cell::GATES], of_r[Cell::GATES];
-        for (int k = 0; k < Cell::KEPT; k++) values[k] = units.load(kept + (row * Cell::KEPT + k) * z.H, 0);
-        ds[0] = grad_h ? units.load(grad_h + row * z.H, 0) : V(0.f);
-        if constexpr (Cell::STATES > 1) ds[1] = grad_c ? units.load(grad_c + row * z.H, 0) : V(0.f);
-        Cell::back(values, units.load(h + row * z.H, 0), ds, of_x, of_r);
-        units.store(ds[0], dh + row * z.H, 0);
-        if constexpr (Cell::STATES > 1) units.store(ds[1], dc + row * z.H, 0);
+        for (int k = 0; k < Cell::KEPT; k++) values[k] = units.load(kept + (row * Cell::KEPT + k) * z.H);
+        ds[0] = grad_h ? units.load(grad_h + row * z.H) : V(0.f);
+        if constexpr (Cell::STATES > 1) ds[1] = grad_c ? units.load(grad_c + row * z.H) : V(0.f);
+        Cell::back(values, units.load(h + row * z.H), ds, of_x, of_r);
+        units.store(ds[0], dh + row * z.H);
+        if constexpr (Cell::STATES > 1) units.store(ds[1], dc + row * z.H);
         for (int g = 0; g < Cell::GATES; g++) {
-            units.store(of_x[g], dx + (row * Cell::GATES + g) * z.H, 0);
-            if (!Cell::SUM_OF_PARTS) units.store(of_r[g], dr + (row * Cell::GATES + g) * z.H, 0);
+            units.store(of_x[g], dx + (row * Cell::GATES + g) * z.H);
+            if (!Cell::SUM_OF_PARTS) units.store(of_r[g], dr + (row * Cell::GATES + g) * z.H);
         }
     });
     if (a.need_h) dh_.addmm_(dr_, f.weight_h);
