@@ -111,8 +111,9 @@ def test_any_edit_of_a_weight_shows_in_the_next_call_and_step(edit, options):
 def test_one_sequence_from_weights_as_they_lie_equals_the_reference(cell, hidden):
     torch.manual_seed(hidden)
     layer = Recurrent(cell, 5, hidden, num_layers=2, bidirectional=True).eval()
-    # To normalize enlarges what single precision rounds, step after step.
-    close = {"rtol": 1e-5, "atol": 2e-4 if cell == "lstm-layer-norm" else 2e-6}
+    # To normalize enlarges what single precision rounds, step after step: where the reference is off by 2e-4 from one
+    # in double precision, ours is by 5e-5.
+    close = {"rtol": 1e-5, "atol": 5e-4 if cell == "lstm-layer-norm" else 2e-6}
     for steps in (1, 3, 150):  # few rows of input, many, and more than are multiplied at a time
         x, start = torch.randn(1, steps, 5), layer.initial_state(1).map(torch.randn_like)
         with torch.no_grad():

@@ -15,6 +15,9 @@ from seqkit.runs import load, resume
 from seqkit.training.checkpoint import read_tensors
 
 OLD = Path(__file__).with_name("made_by_0_1_0")
+UNDONE = {"encoder.layers.8.bias", "encoder.layers.12.running_mean"}
+"""Of caption: the offset of a channel, which the next batch normalisation takes away again, and the average that it takes
+away. Its gradient is rounding, which Adam makes steps of 1e-3 of, so that other processors take others."""
 TASKS = ["caption", "charlm", "digit", "frames", "g2p", "sentiment", "tag", "translate"]
 
 
@@ -59,7 +62,7 @@ def test_a_run_that_an_earlier_version_began_ends_with_the_same_weights(task, tm
     assert found.keys() == expected.keys()
     for name, tensor in found.items():
         # Another processor sums in another order; over these few steps of float32 that stays far below 1e-3.
-        torch.testing.assert_close(tensor, expected[name], rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(tensor, expected[name], rtol=1e-3, atol=1e-2 if name in UNDONE else 1e-4)
 
 
 def assert_alike(found, expected):
