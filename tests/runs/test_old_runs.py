@@ -17,7 +17,7 @@ from seqkit.training.checkpoint import read_tensors
 OLD = Path(__file__).with_name("made_by_0_1_0")
 UNDONE = {"encoder.layers.8.bias", "encoder.layers.12.running_mean"}
 """Of caption: the offset of a channel, which the next batch normalisation takes away again, and the average that this
-subtracts. The offset's gradient is rounding, which Adam makes steps of 1e-3 of, so that other processors take others."""
+subtracts. The offset's gradient is rounding, of which Adam makes steps of 1e-3: other processors take others."""
 TASKS = ["caption", "charlm", "digit", "frames", "g2p", "sentiment", "tag", "translate"]
 
 
