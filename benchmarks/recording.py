@@ -1,10 +1,11 @@
 """The picture of a terminal in the README: what ``seqkit run sentiment`` prints, as SVG.
 
-python -m benchmarks.recording docs/pictures/terminal.svg
+python -m benchmarks.recording docs/pictures/terminal.svg --keep RUN
 """
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import click
 
 from seqkit.files import write_atomic
 
-_COMMAND = "seqkit run sentiment"
+_COMMAND, _RUN = "seqkit run sentiment", "runs/sentiment-1"
 _LAST = "Labels"
 """What follows this line is left out: the picture is to be read at a glance."""
 _LINE, _LETTER, _MARGIN = 19, 8.4, 18
@@ -26,22 +27,25 @@ _LINE, _LETTER, _MARGIN = 19, 8.4, 18
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def main(file: Path) -> None:
+@click.option("--keep", type=click.Path(path_type=Path), help="A new folder for the run, for benchmarks.screenshots.")
+def main(file: Path, keep: Path | None) -> None:
     """Trains the default model, about twenty seconds on a quiet machine, and writes the picture to FILE."""
-    write_atomic(file, terminal_svg([f"$ {_COMMAND}", *_shown()]).encode())
+    write_atomic(file, terminal_svg([f"$ {_COMMAND}", *_shown(keep)]).encode())
 
 
-def _shown() -> Iterator[str]:
+def _shown(keep: Path | None) -> Iterator[str]:
     """The lines of a run, in the order in which they come."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, "-m", *_COMMAND.split(), "--out", "runs/sentiment-1"],
+            [sys.executable, "-m", *_COMMAND.split(), "--out", _RUN],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=True,
         )
+        if keep is not None:
+            shutil.copytree(Path(folder) / _RUN, keep)
     return takewhile(lambda line: line != _LAST, done.stdout.rstrip().split("\n"))
 
 

@@ -116,7 +116,7 @@ def dress(axes: Axes, across: str, up: str) -> None:
     """Gives axes their names, and the colours of the page."""
     axes.set_xlabel(literal(across), color=INK)
     axes.set_ylabel(literal(up), color=INK)
-    axes.tick_params(colors=INK)
+    axes.tick_params(which="both", colors=INK)
     axes.grid(axis="y", color=PALE, alpha=0.35, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(PALE)

@@ -32,7 +32,8 @@ class Path(NamedTuple):
 class CRF(nn.Module):
     """A probability for whole labellings: ``p(y | x) = exp s(x, y) / Σ_y' exp s(x, y')``, with::
 
-        s(x, y) = start[y_1] + Σ_t logits[t, y_t] + Σ_t transitions[y_t, y_t+1] + end[y_T]
+        s(x, y) = start[y_1] + Σ_t logits[t, y_t]
+                  + Σ_t transitions[y_t, y_t+1] + end[y_T]
 
     Args:
         labels: K.

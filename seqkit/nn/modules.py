@@ -61,7 +61,8 @@ class LSTM(OurSequences, nn.LSTM):
 
     Examples:
         >>> import torch
-        >>> out, (h, c) = LSTM(10, 20, bidirectional=True, batch_first=True)(torch.zeros(3, 5, 10))
+        >>> lstm = LSTM(10, 20, bidirectional=True, batch_first=True)
+        >>> out, (h, c) = lstm(torch.zeros(3, 5, 10))
         >>> out.shape, h.shape, c.shape
         (torch.Size([3, 5, 40]), torch.Size([2, 3, 20]), torch.Size([2, 3, 20]))
     """

@@ -97,7 +97,8 @@ def speed_up(model: nn.Module) -> SpeedUp:
 
     Examples:
         >>> import torch
-        >>> model = torch.nn.ModuleDict({"rnn": torch.nn.GRU(8, 16), "out": torch.nn.Linear(16, 2)})
+        >>> gru, output = torch.nn.GRU(8, 16), torch.nn.Linear(16, 2)
+        >>> model = torch.nn.ModuleDict({"rnn": gru, "out": output})
         >>> with speed_up(model) as done:
         ...     type(model["rnn"]).__module__
         'seqkit.nn.modules'

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import redirect_stdout
+from html import unescape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ from seqkit.runtime.__main__ import main as answer
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+WIDTH = 80
+"""Characters of a line of code that the box around it shows beside both menus, without scrolling."""
 DATA_LANGUAGES = {"text", "toml", "csv", "json", "conll"}
 """Of blocks that show what is in a file, or what a program prints."""
 NOT_RUN = {
@@ -280,6 +283,14 @@ def test_every_block_is_of_a_kind_that_is_run_or_shows_a_file():
         assert block.language in {"", "python", "equation", *DATA_LANGUAGES}, block
 
 
+def test_the_lines_of_a_block_fit_its_box():
+    """Equations are left out: those beside each other on a line go below each other where there is no room."""
+    shown = [(block, line) for block in BLOCKS if block.language != "equation" for line in block.text.splitlines()]
+    assert len(shown) > 1000
+    wide = [f"{block}: {line}" for block, line in shown if len(line) > WIDTH]
+    assert not wide, "\n".join(wide)
+
+
 def test_what_is_not_run_is_still_written_somewhere():
     lines = [line for block in COMMANDS for line in commands_of(block)]
     for begin in NOT_RUN:
@@ -294,6 +305,11 @@ def test_every_command_of_seqkit_is_shown():
     shown = {line.split()[1] for block in COMMANDS for line in commands_of(block) if line.startswith("seqkit ")}
     assert len(listed) > 10
     assert set(listed) <= shown, set(listed) - shown
+
+
+def lines_of(block):
+    """The lines that a block of a built page shows."""
+    return unescape(re.sub("<[^>]+>", "", block)).splitlines()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -311,4 +327,8 @@ def test_the_pages_are_built_without_a_warning(tmp_path):
     page = (tmp_path / "benchmarks.html").read_text("utf-8")
     assert "against ONNX Runtime" in page
     assert "{{" not in page
-    assert all(":class:" not in path.read_text("utf-8") for path in tmp_path.rglob("*.html"))
+    texts = [path.read_text("utf-8") for path in tmp_path.rglob("*.html")]
+    assert not any(":class:" in text for text in texts)
+    blocks = [lines_of(block) for text in texts for block in re.findall(r"<pre\b.*?</pre>", text, re.DOTALL)]
+    assert len(blocks) > 100
+    assert [line for lines in blocks for line in lines if len(line) > WIDTH] == []

@@ -35,7 +35,8 @@ class GRU(Cell):
 
         >>> import torch
         >>> h, no_product = torch.tensor([[0.9]]), torch.zeros(1, 3)
-        >>> [GRU().step(torch.tensor([[z, 0.0, 0.5]]), no_product, (h,)) for z in (-20.0, 20.0)]
+        >>> inputs = [torch.tensor([[z, 0.0, 0.5]]) for z in (-20.0, 20.0)]
+        >>> [GRU().step(x, no_product, (h,)) for x in inputs]
         [(tensor([[0.9000]]),), (tensor([[0.4621]]),)]
 
     Use: where an LSTM would do, with a quarter fewer weights; the usual second choice.

@@ -28,7 +28,8 @@ class MUT3(Cell):
 
         >>> import torch
         >>> h, no_product = torch.tensor([[0.9]]), torch.zeros(1, 3)
-        >>> [MUT3().step(torch.tensor([[0.0, z, 0.5]]), no_product, (h,)) for z in (-20.0, 20.0)]
+        >>> inputs = [torch.tensor([[0.0, z, 0.5]]) for z in (-20.0, 20.0)]
+        >>> [MUT3().step(x, no_product, (h,)) for x in inputs]
         [(tensor([[0.9000]]),), (tensor([[0.4621]]),)]
 
     Use: beside a GRU, from which it differs little.

@@ -27,7 +27,8 @@ class RNN(Cell):
 
     Examples:
         >>> import torch
-        >>> x, r, h = torch.tensor([[0.25, -2.0]]), torch.tensor([[0.5, 0.5]]), torch.zeros(1, 2)
+        >>> x, r = torch.tensor([[0.25, -2.0]]), torch.tensor([[0.5, 0.5]])
+        >>> h = torch.zeros(1, 2)
         >>> RNN().step(x, r, (h,))
         (tensor([[ 0.6351, -0.9051]]),)
         >>> RNN("relu").step(x, r, (h,))

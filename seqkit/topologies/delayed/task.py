@@ -45,7 +45,8 @@ class Delayed(Task[C, Pair, Translated, PairCodec, EncoderDecoderHead]):
     A task of its own says how texts become symbols, and how outputs are scored; a file of pairs can always be given::
 
         class Dates(Delayed[DelayedOptions]):
-            name, summary, config = "dates", "a date in figures, from one in words", DelayedOptions
+            name, summary = "dates", "a date in figures, from one in words"
+            config = DelayedOptions
             metric, higher_is_better = "wrong", False
 
             def learn_codec(self, config, train):

@@ -53,11 +53,14 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
     A task of its own names its data; a file with a column of texts and one of labels can always be given::
 
         class Sentiment(ManyToOne[SentimentConfig]):
-            name, summary, config = "sentiment", "the sentiment of a review", SentimentConfig
-            data_sets = {"rotten-tomatoes": "8,530 sentences from film reviews, 2 classes"}
+            name, summary = "sentiment", "the sentiment of a review"
+            config = SentimentConfig
+            data_sets = {"rotten-tomatoes": "8,530 sentences from film reviews"}
 
             def read_source(self, config, data, notes):
-                return REVIEWS if data == "rotten-tomatoes" else super().read_source(config, data, notes)
+                if data == "rotten-tomatoes":
+                    return REVIEWS
+                return super().read_source(config, data, notes)
 
         TASK = Sentiment()
 

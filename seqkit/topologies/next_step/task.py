@@ -45,11 +45,14 @@ class NextStep(Task[C, Stretch, Scored, StreamCodec, LanguageModelHead]):
     A task of its own names its data; a text file, or a folder of them, can always be given::
 
         class Reference(NextStep[ReferenceConfig]):
-            name, summary, config = "reference", "a language model of Python's reference", ReferenceConfig
-            data_sets = {"python-reference": "the Python language reference, 465,000 characters"}
+            name, summary = "reference", "a language model of Python's reference"
+            config = ReferenceConfig
+            data_sets = {"python-reference": "465,000 characters"}
 
             def read_source(self, config, data, notes):
-                return python_reference() if data in self.data_sets else super().read_source(config, data, notes)
+                if data in self.data_sets:
+                    return python_reference()
+                return super().read_source(config, data, notes)
 
         TASK = Reference()
     """

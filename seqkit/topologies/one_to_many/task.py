@@ -47,7 +47,9 @@ class OneToMany(Task[C, Captioned, Caption, CaptionCodec, CaptionHead]):
             data_sets = {"glyphs": "pictures of 1,644 letters with their Unicode names"}
 
             def read_source(self, config, notes):
-                return GLYPHS if config.data == "glyphs" else super().read_source(config, notes)
+                if config.data == "glyphs":
+                    return GLYPHS
+                return super().read_source(config, notes)
 
         TASK = Captioning()
     """

@@ -34,10 +34,14 @@ class OneToOne(ClassificationTask[C, VectorCodec, VectorHead]):
             data_sets = {"digits": "1,797 handwritten digits of 8 × 8 pixels"}
 
             def feature_names(self, config):
-                return PIXELS if config.data == "digits" else super().feature_names(config)
+                if config.data == "digits":
+                    return PIXELS
+                return super().feature_names(config)
 
             def read_source(self, config, notes):
-                return DIGITS if config.data == "digits" else super().read_source(config, notes)
+                if config.data == "digits":
+                    return DIGITS
+                return super().read_source(config, notes)
 
         TASK = Digit()
     """

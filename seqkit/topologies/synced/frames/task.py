@@ -51,7 +51,8 @@ class SyncedFrames(Synced[C, Any, Any, FrameCodec, FrameHead]):
     A folder of sequences can always be given; a task of its own with other data overrides :meth:`read`::
 
         class Gestures(SyncedFrames[GestureConfig]):
-            name, summary, config = "gestures", "what a hand does, frame by frame", GestureConfig
+            name, summary = "gestures", "what a hand does, frame by frame"
+            config = GestureConfig
             background = ("rest",)
 
         TASK = Gestures()

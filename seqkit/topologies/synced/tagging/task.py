@@ -62,7 +62,9 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
             data_sets = {"wiki": "names in 10,000 sentences of Wikipedia"}
 
             def read_source(self, config, data, notes):
-                return read_wiki() if data == "wiki" else super().read_source(config, data, notes)
+                if data == "wiki":
+                    return read_wiki()
+                return super().read_source(config, data, notes)
 
         TASK = Names()
     """
