@@ -10,7 +10,7 @@ from seqkit.lessons.lesson import Lesson, figure_beside, mathematics, paragraphs
 from seqkit.lessons.training import Trained, train
 from seqkit.pages import muted, safe, section, table
 
-_LENGTH, _EPOCHS = 100, 14
+_LENGTH, _EPOCHS = 100, 10
 _CELLS = ("rnn", "lstm", "gru")
 _SHOWN = 24
 """Steps of the example that is shown"""
