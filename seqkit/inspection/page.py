@@ -148,11 +148,7 @@ def _attention(maps: HeatMaps, attention: AttentionMap) -> str:
         what = f"Columns: {across}; rows: {down}"
         figure = maps.figure("attention", what, attention.weights, attention.places, row_names=attention.written)
         drawn = f'<div class="maps">{figure}</div>'
-    text = "How much each row looked at each column; the weights of a row add up to 1."
-    # The places of a picture have numbers for names.
-    if [*attention.places] == [str(number) for number in range(1, len(attention.places) + 1)]:
-        text += " Columns are the places of the picture, row by row."
-    about = muted(text)
+    about = muted("How much each row looked at each column; the weights of a row add up to 1.")
     return section(f"Attention: {place(attention.name)}", about + drawn)
 
 
