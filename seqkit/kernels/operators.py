@@ -127,14 +127,48 @@ def forward(
     """
     arguments = (name, x, lengths, *layer, state, *options)
     outputs: tuple[Tensor, Tensor, Tensor, Tensor]
-    if namespace == "seqkit" and not is_recorded():
-        outputs = _Forward.apply(*arguments)  # type: ignore[no-untyped-call]
-    else:
-        outputs = operator("forward", namespace)(*arguments)
+    call = _LOOP if namespace == "seqkit" else operator("forward", namespace)
+    outputs = call(*arguments)
     return outputs
 
 
-def is_recorded() -> bool:
+def differentiable(
+    name: str,
+    save: Callable[[Any, tuple[Any, ...], tuple[Tensor, ...]], None],
+    backward: Callable[..., tuple[Any, ...]],
+) -> Callable[..., Any]:
+    """An operator with its derivative, called without what torch's registration of a derivative does at each call.
+
+    That takes some 40 to 100 microseconds, a quarter of a training step of a small layer. ``save`` and ``backward`` are
+    those that are registered.
+    """
+
+    def run(arguments: tuple[Any, ...]) -> Any:
+        with torch._C._AutoDispatchBelowAutograd():
+            return operator(name)(*arguments)
+
+    class Differentiable(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *arguments: Any) -> Any:
+            output = run(arguments)
+            save(ctx, arguments, output)
+            return output
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Any) -> Any:
+            return backward(ctx, *grads)
+
+    def call(*arguments: Any) -> Any:
+        if _is_recorded():
+            return operator(name)(*arguments)
+        if not torch.is_grad_enabled():
+            return run(arguments)
+        return Differentiable.apply(*arguments)  # type: ignore[no-untyped-call]
+
+    return call
+
+
+def _is_recorded() -> bool:
     """Whether somebody looks at each operator that is called: a compiler, a tracer, a mode of torch's dispatch."""
     return bool(
         torch.compiler.is_compiling()
@@ -298,24 +332,6 @@ def _fake_single_step_backward(
     )
 
 
-class _Forward(torch.autograd.Function):
-    """The operator with its derivative, as it is registered, without what torch's registration does at each call.
-
-    That takes some 40 microseconds, a quarter of a training step of a small layer.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, *arguments: Any) -> Any:
-        with torch._C._AutoDispatchBelowAutograd():
-            output = operator("forward")(*arguments)
-        _save(ctx, arguments, output)
-        return output
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        return _backward(ctx, *grads)
-
-
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     cell, x, lengths, weight_x, weight_h, bias, own, state, *options = inputs
     _, _, kept_h, kept = output
@@ -342,6 +358,9 @@ def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: 
         grad_x, *others = backward(ctx.cell, x, lengths, layer, (kept_h, kept), grads, ctx.options, need_x)
         grad_x = grad_x if need_x else None
     return None, grad_x, None, *others, *(None,) * len(ctx.options)
+
+
+_LOOP = differentiable("forward", _save, _backward)
 
 
 def _differentiable_gradients(

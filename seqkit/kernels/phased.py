@@ -18,9 +18,9 @@ from seqkit.cells import Cell, CellState
 from seqkit.kernels.base import LayerCall, Weights
 from seqkit.kernels.input_product import input_product, multiplied
 from seqkit.kernels.layout import own_rows
-from seqkit.kernels.operators import CELLS, operator, operator_name
+from seqkit.kernels.operators import CELLS, differentiable, operator, operator_name
 from seqkit.kernels.plan import plan_of_phases
-from seqkit.kernels.unrolled import Loop, Parts, differentiable_gradients, run_directions
+from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directions
 
 
 def run_phased(call: LayerCall, precision: str) -> tuple[Tensor, CellState]:
@@ -99,7 +99,7 @@ def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: 
     return None, grad_x, None, grad_h, grad_own, grad_state, None, None, *(None,) * len(ctx.options)
 
 
-_LOOP = Loop("phased", _save, _backward)
+_LOOP = differentiable("phased", _save, _backward)
 
 
 def _weight_gradient(cell: Cell, grad_r: Tensor, operands: Tensor, precision: str) -> Tensor:

@@ -16,8 +16,8 @@ from seqkit.cells import Cell, CellState
 from seqkit.kernels.base import LayerCall, Weights
 from seqkit.kernels.input_product import input_product
 from seqkit.kernels.layout import own_rows
-from seqkit.kernels.operators import CELLS, operator, operator_name
-from seqkit.kernels.unrolled import Loop, Parts, differentiable_gradients, run_directions
+from seqkit.kernels.operators import CELLS, differentiable, operator, operator_name
+from seqkit.kernels.unrolled import Parts, differentiable_gradients, run_directions
 
 
 def run_scan(call: LayerCall, precision: str) -> tuple[Tensor, CellState]:
@@ -79,4 +79,4 @@ def _backward(ctx: Any, grad_out: Tensor | None, grad_final: Tensor | None, *_: 
     return None, grad_x, None, grad_own, grad_state, None, None
 
 
-_LOOP = Loop("scan", _save, _backward)
+_LOOP = differentiable("scan", _save, _backward)

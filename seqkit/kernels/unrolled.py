@@ -7,14 +7,13 @@ recurrent biases and the cell's own parameters.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from seqkit.cells import Cell, CellState
 from seqkit.kernels.base import LayerCall, Weights
-from seqkit.kernels.operators import is_recorded, operator
 from seqkit.kernels.reference import full_recurrent_bias, recurrent_part
 from seqkit.lengths import sequence_mask
 
@@ -39,40 +38,6 @@ def run_directions(call: LayerCall, direction: Direction) -> tuple[Tensor, CellS
         outputs.append(out)
         finals.append(final)
     return torch.cat(outputs, 2) if len(outputs) > 1 else outputs[0], torch.stack(finals, 2).unbind(0)
-
-
-class Loop(NamedTuple):
-    """An operator with its derivative, as they are registered with torch."""
-
-    name: str
-    save: Callable[[Any, tuple[Any, ...], tuple[Tensor, ...]], None]
-    backward: Callable[..., tuple[Any, ...]]
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Calls it without what torch's registration of a derivative does at each call, some 100 microseconds."""
-        if is_recorded():
-            return operator(self.name)(*arguments)
-        if not torch.is_grad_enabled():
-            return _without_gradients(self.name, arguments)
-        return _Differentiable.apply(self, *arguments)  # type: ignore[no-untyped-call]
-
-
-class _Differentiable(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, loop: Loop, *arguments: Any) -> Any:
-        output = _without_gradients(loop.name, arguments)
-        loop.save(ctx, arguments, output)
-        ctx.loop = loop
-        return output
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        return None, *ctx.loop.backward(ctx, *grads)
-
-
-def _without_gradients(name: str, arguments: tuple[Any, ...]) -> Any:
-    with torch._C._AutoDispatchBelowAutograd():
-        return operator(name)(*arguments)
 
 
 class Parts(NamedTuple):
