@@ -193,7 +193,7 @@ def test_a_caption_shows_its_words_over_the_places_of_the_picture(runs, command,
     out, text = inspected(command, tmp_path, runs["caption"], tmp_path / "grey.png")
     looked, first = drawn_attention(text), shown(out)[0]
     assert "Attention: what the decoder looks at while it writes" in text and rows_sum_to_one(looked)
-    assert looked.columns == [str(place + 1) for place in range(len(looked.columns))]
+    assert looked.columns == [f"place\u00a0{place + 1}" for place in range(len(looked.columns))]
     assert [*first["columns"][1:], looked.rows[-1]] == looked.rows
     answer = load(runs["caption"]).predict([tmp_path / "grey.png"])[0]
     assert f"<b>{answer.text}</b>" in text and "How much each step of the decoder contributes" in text

@@ -22,7 +22,7 @@ def explain_caption(head: CaptionHead, codec: CaptionCodec, raw: Picture | Path 
     decoded = head.decoder(torch.tensor([[codec.start, *symbols]], device=device), head.start(batch.pictures))
     log_probabilities = torch.log_softmax(head.decoder.logits(decoded.features), 2)
     score = log_probabilities.gather(2, torch.tensor([[*symbols, codec.end]], device=device).unsqueeze(2)).sum()
-    places = [] if decoded.weights is None else [f"place {place + 1}" for place in range(decoded.weights.shape[2])]
+    places = [] if decoded.weights is None else [f"place\u00a0{place + 1}" for place in range(decoded.weights.shape[2])]
     return Explanation(
         caption.text, score, {"decoder.recurrent": [START, *caption.tokens]}, (places, [*caption.tokens, END])
     )
