@@ -18,7 +18,7 @@ from seqkit.layers import Head
 from seqkit.runs.model import Model
 from seqkit.runs.teacher import ask_teacher
 from seqkit.runs.transfer import runs_of, start_from_runs
-from seqkit.topologies import AnyCodec, AnyTask, Pretrains, SharedItems, Tunes, help_predict
+from seqkit.topologies import AnyCodec, AnyTask, FitsFirst, Pretrains, SharedItems, Tunes, help_predict
 from seqkit.topologies.distillation import DistillationLoss, DistilledBatches, SoftTargets
 from seqkit.topologies.pretraining import NONE, Pretraining
 from seqkit.training import Evaluation
@@ -53,7 +53,7 @@ class Training:
         self.further = further
         self.teacher: SoftTargets | None = None
         # What cannot be read ends the work here, before a model is built for it.
-        train = self._training_items()
+        self._train = train = self._training_items()
         valid = (codec.encode(task.input_of(example), example) for example in splits.valid)
         self._valid = SharedItems(valid, "validation split", self.processes)
         test = (codec.encode(task.input_of(example)) for example in splits.test)
@@ -85,6 +85,13 @@ class Training:
             return StoredItems(examples, lambda example: encode(self.task.input_of(example), example))
         return [encode(self.task.input_of(example), example) for example in (*examples, *self.further)]
 
+    def _labelled_items(self) -> Sequence[Any]:
+        """The encoded training split, of a stored one a sample; without what a teacher labels."""
+        if not isinstance(self.splits.train, StoredExamples):
+            return self._train[: len(self.splits.train)]
+        sample = learning_splits(self.splits).train
+        return [self.codec.encode(self.task.input_of(example), example) for example in sample]
+
     def model(self) -> Model:
         """The model as it is now."""
         return Model(self.task, self.config, self.codec, self.head)
@@ -101,6 +108,8 @@ class Training:
         """
         if self.config.select:
             self._check_score(self.criterion.score)
+        if isinstance(self.task, FitsFirst):
+            self.task.fit_first(self.codec, self.head, self._labelled_items)
         self.task.initialize_from_outside(self.config, self.codec, self.head, notes)
         if teacher := getattr(self.config, "teacher", None):
             asked = self.task, self.config, self.codec, self.splits.train, self.further

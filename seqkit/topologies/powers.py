@@ -149,6 +149,15 @@ class Tunes(Protocol):
 
 
 @runtime_checkable
+class FitsFirst(Protocol):
+    """Fits a part of the head to the training examples at once, before the training."""
+
+    def fit_first(self, codec: Any, head: Any, items: Callable[[], Sequence[Any]]) -> None:
+        """Changes the new head; ``items`` are the encoded training examples, of a split larger than memory a sample."""
+        ...
+
+
+@runtime_checkable
 class Pretrains(Protocol):
     """Trains language models before the head, where the configuration asks for them."""
 

@@ -46,6 +46,7 @@ class NgramCounts:
         counts: F rows of C whole numbers.
         weighted: whether a model learns how far the evidence of each n-gram holds.
         sampled: the counts are of a sample of the training texts.
+        regression: whether a model has a logistic regression of n-grams beside them.
     """
 
     order: int
@@ -54,6 +55,7 @@ class NgramCounts:
     counts: Sequence[Sequence[int]]
     weighted: bool = False
     sampled: bool = False
+    regression: bool = False
     _kept: dict[str, tuple[int, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
@@ -82,6 +84,10 @@ class NgramCounts:
         numbers = {gram: number for number, gram in enumerate(known)}
         return cls(order, spelled, numbers, [rows[gram] for gram in known], weighted)
 
+    def of_tokens(self) -> list[bool]:
+        """Of each row, F, whether its n-gram is one of tokens, not of letters inside a token."""
+        return [gram[0] != _SPELLING for gram in self.numbers]
+
     def encode(self, tokens: Sequence[str]) -> list[int]:
         """The rows of the n-grams that a text has (K), each once, in the order of the text."""
         # Of rows, not of n-grams, each once: encoding takes a third of the time.
@@ -109,6 +115,7 @@ class NgramCounts:
             "counts": [list(row) for row in self.counts],
             "weighted": self.weighted,
             **({"sampled": True} if self.sampled else {}),
+            **({"regression": True} if self.regression else {}),
         }
 
     @classmethod
@@ -125,7 +132,8 @@ class NgramCounts:
         if not whole or len(grams) != len(counts) or len(set(grams)) != len(grams):
             raise DataError(f"{file} must hold n-grams and a count of each for every class; restore it from a backup")
         numbers = {tuple(gram.split(_SEPARATOR)): number for number, gram in enumerate(grams)}
-        return cls(order, spelled, numbers, counts, weighted, bool(value.get("sampled")))
+        sampled, regression = (value.get(name) is True for name in ("sampled", "regression"))
+        return cls(order, spelled, numbers, counts, weighted, sampled, regression)
 
 
 def _ngrams(tokens: Sequence[str], order: int, spelled: int) -> Iterable[tuple[str, ...]]:

@@ -109,14 +109,14 @@ def _add_ngrams(source: Source, head: TextHead, grams: object, tokenizer: Tokeni
     longest = max((len(key.encode()) for key, _ in keys), default=0)
     source.add(f"enum {{ ORDER = {grams.order}, SPELLED = {grams.spelled}, LONGEST_NGRAM = {longest + 1} }};")
     source.strings("ngrams", (key for key, _ in keys))
-    table = head.prior.table.detach()
+    table = head.exported_ngrams()
     source.floats("evidence", table[[row for _, row in keys]])
     source.part("ngrams.c")
 
 
 def _add_predict(source: Source, head: TextHead, answering: Answering, grams: bool) -> None:
     size = head.encoder.output_size
-    output = linear(source, "output", head.output)("pooled", "probabilities")
+    output = linear(source, "output", head.exported_output())("pooled", "probabilities")
     prior = "\n    add_ngrams(s, count, probabilities);" if grams else ""
     if "thresholds" in answering.settings:
         source.add(SIGMOID)

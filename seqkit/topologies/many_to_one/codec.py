@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -62,7 +63,8 @@ class TextCodec(TextInputs):
         if config.ngrams:
             numbers = [codec._numbers[example.label] for example in train]
             weighted = len(train) >= _WEIGHTED
-            codec.ngrams = NgramCounts.learn(learned.tokens, numbers, len(labels), config.tokenizer, weighted)
+            counts = NgramCounts.learn(learned.tokens, numbers, len(labels), config.tokenizer, weighted)
+            codec.ngrams = replace(counts, regression=True)
         return codec
 
     @classmethod

@@ -11,7 +11,6 @@ from torch.nn.utils.rnn import pad_sequence
 
 from seqkit.graphs import Answering, Answers, Exported, Graph, Value, add, labelling, sequences
 from seqkit.topologies.many_to_one.head import ClassificationHead
-from seqkit.topologies.many_to_one.prior import GramPrior
 from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextBatch, TextInputs
 
@@ -61,8 +60,8 @@ def export_text_head(
         return drawn
 
     def add_logits(graph: Graph, values: dict[str, Value]) -> Value:
-        logits: Value = add(head.output, graph, _add_features(head, graph, values))
-        return logits if prior is None else graph.add("Add", logits, _add_prior(prior, graph, values["ngrams"]))
+        logits: Value = add(head.exported_output(), graph, _add_features(head, graph, values))
+        return logits if prior is None else graph.add("Add", logits, _add_ngrams(head, graph, values["ngrams"]))
 
     sizes = ("batch", outputs)
     make, fields = (_pair_batch, _pair_inputs) if head.pairs else (TextBatch, None)
@@ -102,11 +101,11 @@ def _pair_inputs(batch: TextBatch) -> Mapping[str, Tensor]:
     return inputs if batch.ngrams is None else {**inputs, "ngrams": batch.ngrams}
 
 
-def _add_prior(prior: GramPrior, graph: Graph, ngrams: Value) -> Value:
-    """What the prior computes in evaluation."""
-    table = prior.table.detach()
+def _add_ngrams(head: TextHead, graph: Graph, ngrams: Value) -> Value:
+    """What the prior, and the regression if there is one, compute in evaluation."""
+    table = head.exported_ngrams()
     evidence = graph.add("ReduceSum", graph.add("Gather", table, ngrams, axis=0), graph.numbers(1), keepdims=0)
-    padded = graph.add("Equal", ngrams, graph.numbers(prior.padding))
+    padded = graph.add("Equal", ngrams, graph.numbers(len(table) - 1))
     real = graph.add("Cast", graph.add("Not", padded), to=1)
     count = graph.add("Max", graph.add("ReduceSum", real, graph.numbers(1), keepdims=1), torch.ones(1))
     return graph.add("Div", evidence, graph.add("Sqrt", count))

@@ -16,6 +16,7 @@ from seqkit.layers.head import require_targets
 from seqkit.layers.label_loss import label_loss
 from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.many_to_one.ngrams import NgramPrior
+from seqkit.topologies.many_to_one.regression import GramRegression
 from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextBatch
 from seqkit.topologies.many_to_one.threshold import DecisionThreshold
@@ -32,6 +33,7 @@ class ClassificationHead(TextHead):
         threshold: of two labels, the probability from which the second is predicted; None: the most likely label is.
         prior: what n-grams say of the label, see :class:`NgramPrior`; None: nothing.
         pairs: whether an input is two texts, see :class:`TextHead`.
+        regression: of n-grams, see :class:`GramRegression`; None: none.
     """
 
     class_weights: Tensor | None
@@ -45,8 +47,9 @@ class ClassificationHead(TextHead):
         threshold: float | None = None,
         prior: NgramPrior | None = None,
         pairs: bool = False,
+        regression: GramRegression | None = None,
     ) -> None:
-        super().__init__(encoder, len(labels), dropout, prior, pairs)
+        super().__init__(encoder, len(labels), dropout, prior, pairs, regression)
         self.labels = tuple(labels)
         self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
         # Without a threshold there is no such module, so that runs have the weights that they always had.

@@ -23,6 +23,7 @@ from seqkit.topologies.many_to_one.export import export_classifier
 from seqkit.topologies.many_to_one.head import ClassificationHead
 from seqkit.topologies.many_to_one.ngrams import NgramPrior
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
+from seqkit.topologies.many_to_one.regression import GramRegression
 from seqkit.topologies.many_to_one.scores import classification_tables, tfidf_baseline
 from seqkit.topologies.many_to_one.target import Target
 from seqkit.topologies.many_to_one.texts import tokenizer_of
@@ -84,8 +85,17 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
         threshold = first_threshold(config.threshold, codec.labels)
         grams = codec.ngrams
         prior = NgramPrior(grams.counts, len(codec.labels), grams.weighted, config.dropout) if grams else None
-        pairs = codec.texts == 2
-        return ClassificationHead(encoder, codec.labels, config.dropout, codec.class_weights, threshold, prior, pairs)
+        classes = len(codec.labels)
+        return ClassificationHead(
+            encoder,
+            codec.labels,
+            config.dropout,
+            codec.class_weights,
+            threshold,
+            prior,
+            pairs=codec.texts == 2,
+            regression=GramRegression.of(len(grams.counts), classes) if grams and grams.regression else None,
+        )
 
     def criterion(self, codec: TextCodec, of_task: Criterion) -> Criterion:
         """That of the task."""

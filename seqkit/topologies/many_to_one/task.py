@@ -173,6 +173,12 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
             notes.extend(vectors.notes)
             head.encoder.start_embedding(vectors.matrix)
 
+    def fit_first(self, codec: TextInputs, head: TextHead, items: Callable[[], Sequence[TextItem]]) -> None:
+        """The regression of n-grams, if the head has one."""
+        if isinstance(head, ClassificationHead) and head.regression is not None and codec.ngrams is not None:
+            class_weights = None if head.class_weights is None else head.class_weights.tolist()
+            head.regression.fit(items(), codec.ngrams.of_tokens(), class_weights)
+
     def widened(self, config: C, codec: TextInputs, splits: Splits[Any]) -> TextInputs:
         """The codec that knows words of the word vectors, and of the texts that language models read first."""
         words = list(map(codec.tokenizer.normal, load_words(Path(config.vectors)))) if config.vectors else []
@@ -219,14 +225,26 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
     def tune(
         self, config: C, codec: TextInputs, head: TextHead, items: Sequence[TextItem], examples: Sequence[Any]
     ) -> dict[str, Any]:
-        """Tunes thresholds for the score that chose the model, and intervals, if requested."""
+        """Tunes thresholds for the score that chose the model, and intervals, if requested.
+
+        A regression of n-grams keeps its share only if the validation split is likelier with it.
+        """
         criterion = self.criterion(config, codec)
         if criterion.score == "loss":
             # No threshold changes it.
             criterion = self.metric_criterion(codec)
         head.untune()
-        predictions = predict_items(head, codec, items, config).predictions
-        return target_of(codec).tune(config, head, predictions, examples, criterion, self.score)
+        predictions, loss = predict_items(head, codec, items, config, with_loss=True)
+        found = dict[str, Any]()
+        if head.regression is not None and head.regression.fitted:
+            head.regression.take_part(False)
+            without = predict_items(head, codec, items, config, with_loss=True)
+            found = {"regression": {"loss": loss, "loss_without": without.loss, "kept": loss <= without.loss}}
+            if loss <= without.loss:
+                head.regression.take_part()
+            else:
+                predictions = without.predictions
+        return {**found, **target_of(codec).tune(config, head, predictions, examples, criterion, self.score)}
 
     def baseline_name(self, config: C) -> str:
         """In words."""

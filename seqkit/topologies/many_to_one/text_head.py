@@ -11,11 +11,12 @@ from torch.nn.functional import dropout
 
 from seqkit.layers import Encoder, Head
 from seqkit.topologies.many_to_one.prior import GramPrior
+from seqkit.topologies.many_to_one.regression import GramRegression
 from seqkit.topologies.many_to_one.texts import TextBatch
 
 
 class TextHead(Head):
-    """``W pooled + b + prior``, on the pooled outputs of an encoder.
+    """``W pooled + b + prior``, on the pooled outputs of an encoder; in evaluation averaged with a regression, if any.
 
     Of two texts with pooled vectors u and v, which one encoder reads, ``W [u; v; |u - v|; u * v] + b + prior``.
 
@@ -25,17 +26,26 @@ class TextHead(Head):
         dropout: on the pooled vector.
         prior: what n-grams say; None: nothing.
         pairs: whether an input is two texts.
+        regression: of n-grams, which has its share in evaluation; None: none.
 
     Source: of the features of two texts, Conneau et al., 2017 (arXiv:1705.02364).
     """
 
     def __init__(
-        self, encoder: Encoder, outputs: int, dropout: float = 0.0, prior: GramPrior | None = None, pairs: bool = False
+        self,
+        encoder: Encoder,
+        outputs: int,
+        dropout: float = 0.0,
+        prior: GramPrior | None = None,
+        pairs: bool = False,
+        regression: GramRegression | None = None,
     ) -> None:
         super().__init__()
         self.encoder, self.dropout, self.pairs = encoder, dropout, pairs
         self.output = nn.Linear((4 if pairs else 1) * encoder.output_size, outputs)
         self.prior: GramPrior | None = prior
+        # Of a model of 0.3 and before there is no such module.
+        self.regression: GramRegression | None = regression
 
     def forward(self, batch: TextBatch) -> Tensor:
         """Outputs (B, K)."""
@@ -48,10 +58,36 @@ class TextHead(Head):
         if self.prior is None or batch.ngrams is None:
             return outputs
         prior: Tensor = self.prior(batch.ngrams, batch.targets if self.training else None)
-        return outputs + prior
+        if self.training or self.regression is None:
+            return outputs + prior
+        both: Tensor = self.regression(outputs + prior, batch.ngrams, self.prior.padding)
+        return both
+
+    @torch.no_grad()
+    def exported_output(self) -> nn.Linear:
+        """:attr:`output` with the share that it has in evaluation, and the bias of the regression."""
+        if self.regression is None:
+            return self.output
+        rest, output = 1 - self.regression.share, nn.Linear(*self.output.weight.shape[::-1])
+        output.weight.copy_(rest * self.output.weight)
+        output.bias.copy_(torch.lerp(self.output.bias, self.regression.bias, self.regression.share))
+        return output
+
+    @torch.no_grad()
+    def exported_ngrams(self) -> Tensor:
+        """What each n-gram adds to the outputs of a text with a single one in evaluation, (F + 1, K); the last: 0."""
+        assert self.prior is not None
+        table = self.prior.table.clone()
+        if self.regression is not None:
+            rows = self.regression.weights[:-1]
+            table *= 1 - self.regression.share
+            table[: len(rows)] += self.regression.share * rows
+        return table
 
     def untune(self) -> None:
         """Takes back what an earlier tuning on the validation split changed in predictions that tuning starts from."""
+        if self.regression is not None:
+            self.regression.take_part()
 
     def read_apart(self, batch: TextBatch) -> Tensor:
         """:meth:`forward` with each row read by a call of its own, so that each text of a pair can be looked into."""
