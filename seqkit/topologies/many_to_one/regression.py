@@ -16,9 +16,11 @@ from seqkit.topologies.many_to_one.texts import TextItem
 
 _SHARE = 0.5
 """Of the regression in a score: two models that err differently, with equal votes."""
-_PENALTY = 1 / 30
+_PENALTY = 0.1
 """Of the squared weights, against the sum of the losses: little, for what is too sure of itself is tempered."""
 _FOLDS = 5
+_MANY = 1_000_000
+"""N-grams in all texts from which on a single fold is left out and judged: it is large enough."""
 _MOST_WEIGHTS = 1_000_000
 """Weights at most, those of the most frequent n-grams: 4 MB in a run, and seconds to fit."""
 _ERRORS = 2.0
@@ -26,10 +28,12 @@ _ERRORS = 2.0
 
 
 class GramRegression(nn.Module):
-    """``(1 - s) score_c + s (b_c + 1 / √K · Σ_k v_kc)``: the geometric mean of two models' probabilities.
+    """``(1 - s) score_c + s / √K · Σ_k v_kc``: the geometric mean of two models' probabilities.
 
     Naive Bayes and the recurrent layer are trained together and err together; weights that are fitted apart from both
-    err differently. In training it says nothing, or the network would learn to leave known texts to it.
+    err differently. In training it says nothing, or the network would learn to leave known texts to it. Its bias is left
+    out: the network knows how frequent classes are, and with a vote against that of a model that also has few words to
+    go by, rare classes are found less often (macro-F1 of nine unbalanced training splits -0.5 on average, without +1.0).
 
     Args:
         rows: of the most frequent n-grams that have weights.
@@ -39,14 +43,12 @@ class GramRegression(nn.Module):
     """
 
     weights: Tensor
-    bias: Tensor
     share: Tensor
 
     def __init__(self, rows: int, classes: int) -> None:
         super().__init__()
         # The last row is for n-grams without weights, and for padding.
         self.register_buffer("weights", torch.zeros(rows + 1, classes))
-        self.register_buffer("bias", torch.zeros(classes))
         self.register_buffer("share", torch.zeros(()))
 
     @classmethod
@@ -59,7 +61,7 @@ class GramRegression(nn.Module):
         count = (ngrams != padding).sum(1, keepdim=True).clamp(min=1)
         rows = ngrams.clamp(max=len(self.weights) - 1)
         said = nn.functional.embedding_bag(rows, self.weights, mode="sum") / count.sqrt()
-        return torch.lerp(scores, self.bias + said, self.share)
+        return torch.lerp(scores, said, self.share)
 
     @property
     def fitted(self) -> bool:
@@ -81,7 +83,7 @@ class GramRegression(nn.Module):
             of_tokens: of each n-gram, F, whether it is one of tokens; those of letters get no weights.
             class_weights: of texts of each class in the loss, C; None: all are 1.
         """
-        rows, classes = len(self.weights) - 1, len(self.bias)
+        rows, classes = len(self.weights) - 1, self.weights.shape[1]
         used = np.flatnonzero(of_tokens[:rows])
         targets = np.array([text.target for text in texts])
         importance = np.array([text.weight for text in texts])
@@ -93,10 +95,9 @@ class GramRegression(nn.Module):
         temperature = _temperature(features.values, targets, importance, classes)
         if not temperature:
             return
-        coefficients, bias = _fit(features.values, targets, importance, classes)
+        coefficients, _ = _fit(features.values, targets, importance, classes)
         found = torch.from_numpy(temperature * coefficients * features.scales[:, None])
         self.weights[torch.from_numpy(used)] = found.to(self.weights)
-        self.bias.copy_(torch.from_numpy(temperature * bias))
         self.take_part()
 
 
@@ -130,7 +131,7 @@ def _fit(features: Any, targets: Any, importance: Any, classes: int) -> tuple[An
     coefficients, bias = np.zeros((features.shape[1], classes)), np.zeros(classes)
     if len(known) < 2:
         return coefficients, bias
-    model = LogisticRegression(C=1 / _PENALTY, max_iter=200, tol=1e-3)
+    model = LogisticRegression(C=1 / _PENALTY, max_iter=200)
     model.fit(features, targets, sample_weight=importance)
     if len(known) == 2:
         # scikit-learn has one row for two classes; its halves, with both signs, give the same probabilities.
@@ -150,11 +151,14 @@ def _temperature(features: Any, targets: Any, importance: Any, classes: int) -> 
     # Every class has its share in every fold.
     fold = np.empty(len(targets), np.int64)
     fold[np.argsort(targets, kind="stable")] = np.arange(len(targets)) % _FOLDS
+    judged = range(_FOLDS if features.nnz < _MANY else 1)
     scores = np.zeros((len(targets), classes))
-    for number in range(_FOLDS):
+    for number in judged:
         out = fold == number
         coefficients, bias = _fit(features[~out], targets[~out], importance[~out], classes)
         scores[out] = features[out] @ coefficients + bias
+    seen = np.isin(fold, judged)
+    scores, targets, importance = scores[seen], targets[seen], importance[seen]
     best = minimize_scalar(lambda t: importance @ _losses(t * scores, targets), bounds=(0, 3), method="bounded").x
     shares = np.bincount(targets, importance, classes) / importance.sum()
     gained = importance * (-np.log(shares[targets]) - _losses(best * scores, targets))

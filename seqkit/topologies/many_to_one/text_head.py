@@ -65,12 +65,12 @@ class TextHead(Head):
 
     @torch.no_grad()
     def exported_output(self) -> nn.Linear:
-        """:attr:`output` with the share that it has in evaluation, and the bias of the regression."""
+        """:attr:`output` with the share that it has in evaluation."""
         if self.regression is None:
             return self.output
         rest, output = 1 - self.regression.share, nn.Linear(*self.output.weight.shape[::-1])
         output.weight.copy_(rest * self.output.weight)
-        output.bias.copy_(torch.lerp(self.output.bias, self.regression.bias, self.regression.share))
+        output.bias.copy_(rest * self.output.bias)
         return output
 
     @torch.no_grad()

@@ -54,7 +54,7 @@ def test_a_score_is_the_mean_of_both_models_scores(labels):
     alone = head(some)
     counts = [[n for n in row if n != head.prior.padding] for row in some.ngrams.tolist()]
     said = [sum((regression.weights[n] for n in row), torch.zeros(len(labels))) / len(row) ** 0.5 for row in counts]
-    torch.testing.assert_close(both, (1 - share) * alone + share * (regression.bias + torch.stack(said)))
+    torch.testing.assert_close(both, (1 - share) * alone + share * torch.stack(said))
 
 
 def test_in_training_it_is_silent():
@@ -86,9 +86,9 @@ def test_a_class_with_a_single_text_and_weighted_classes_are_fitted(tmp_path):
     given = [*examples(60), Example("an eerie film", "odd", SourceLocation("a.csv", 61))]
     plain = begun(given).head
     assert plain.regression.fitted and bool(plain.regression.weights.isfinite().all())
-    balanced = begun(given, class_weight="balanced").head
-    odd = balanced.labels.index("odd")
-    assert balanced.regression.bias[odd] > plain.regression.bias[odd]
+    balanced = begun(given, class_weight="balanced")
+    eerie, odd = balanced.codec.ngrams.numbers["eerie",], balanced.head.labels.index("odd")
+    assert balanced.head.regression.weights[eerie, odd] > plain.regression.weights[eerie, odd]
 
 
 def test_texts_without_weight_are_not_learned_from():
@@ -117,8 +117,8 @@ def test_letters_and_what_is_beyond_the_most_frequent_get_no_weights():
     few = torch.tensor([[grams.numbers["great",], number] for number in beyond])
     padded = few.masked_fill(few >= most, training.head.prior.padding)
     scores, padding = torch.zeros(len(few), 2), training.head.prior.padding
-    said = regression(scores, few, padding) / regression.share - regression.bias
-    alone = regression(scores, padded, padding) / regression.share - regression.bias
+    said = regression(scores, few, padding) / regression.share
+    alone = regression(scores, padded, padding) / regression.share
     assert said.any()
     torch.testing.assert_close(said * 2**0.5, alone)
 
@@ -166,3 +166,16 @@ def test_a_run_of_before_has_none():
     del files["ngrams.json"]["regression"]
     head = TASK.build_head(config, TASK.load_codec(files))
     assert head.regression is None and not any("regression" in name for name in head.state_dict())
+
+
+def test_of_many_texts_one_fold_is_judged(monkeypatch):
+    from seqkit.topologies.many_to_one import regression
+
+    fits = []
+    fit = regression._fit
+    monkeypatch.setattr(regression, "_fit", lambda *given: (fits.append(len(given[1])), fit(*given))[1])
+    few = begun(examples(60)).head.regression
+    assert fits == [48] * 5 + [60] and few.fitted
+    fits.clear()
+    monkeypatch.setattr(regression, "_MANY", 10)
+    assert begun(examples(60)).head.regression.fitted and fits == [48, 60]
