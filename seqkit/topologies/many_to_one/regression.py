@@ -89,6 +89,8 @@ class GramRegression(nn.Module):
         importance = np.array([text.weight for text in texts])
         if class_weights is not None:
             importance *= np.array(class_weights)[targets]
+        # As in the loss, weights count relative to each other.
+        importance /= importance.mean()
         features = _features([text.ngrams for text in texts if text.ngrams is not None], len(of_tokens), used)
         if features is None:
             return
