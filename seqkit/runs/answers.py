@@ -57,21 +57,36 @@ def _encoded(
 ) -> Iterator[tuple[Sequence[InputRow], Sequence[Any]]]:
     """Rows with the items made of them, None of a blank one; those before one that cannot be encoded come first."""
     for group in groups:
-        items, problem = list[Any](), None
-        for row in group:
-            if is_blank(row.text):
-                items.append(None)
-                continue
-            try:
-                value = _parsed(model, row.text, named_files)
-                items.append(model.codec.encode(value))
-            except SeqkitError as error:
-                problem = error if row.location is None else DataError(str(error), row.location)
-                break
-            notice.check(row, value, items[-1])
+        items, problem = _items_of(model, group, named_files)
+        for row, item in zip(group, items, strict=False):
+            if item is not None:
+                notice.check(row, _parsed(model, row.text, named_files), item)
         yield group[: len(items)], items
         if problem is not None:
             raise problem
+
+
+def _items_of(
+    model: Model, group: Sequence[InputRow], named_files: FileForm
+) -> tuple[list[Any], SeqkitError | None]:
+    """The items of rows, None of a blank one; up to one that cannot be encoded, and what is wrong with that."""
+    blank = [is_blank(row.text) for row in group]
+    try:
+        values = [_parsed(model, row.text, named_files) for row, nothing in zip(group, blank, strict=True) if not nothing]
+        found = iter(model.codec.encode_many(values))
+        return [None if nothing else next(found) for nothing in blank], None
+    except SeqkitError as error:
+        # Which row it is: each is encoded alone.
+        if len(group) == 1:
+            where = group[0].location
+            return [], error if where is None else DataError(str(error), where)
+    items = list[Any]()
+    for row in group:
+        own, problem = _items_of(model, [row], named_files)
+        items += own
+        if problem is not None:
+            return items, problem
+    return items, None
 
 
 def _parsed(model: Model, text: str, named_files: FileForm) -> Any:

@@ -5,7 +5,7 @@ M texts, N tokens of all of them, S symbols that n-grams are made of, F n-grams 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from itertools import chain, pairwise, repeat
 from typing import NamedTuple
 
@@ -88,8 +88,8 @@ class GramSearch:
         if self._letters is not None:
             spelled = [*map(self._letters, different)]
             counts = _sizes(spelled)
-            rows = [np.empty(0, np.int32), *spelled]
-            yield _Runs(np.concatenate(rows), owners, (np.cumsum(counts) - counts)[places], counts[places])
+            rows = np.concatenate([np.empty(0, np.int32), *spelled])
+            yield _Runs(rows, owners, (np.cumsum(counts) - counts)[places], counts[places])
 
     def _sequences(self, symbols: np.ndarray, ends: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each size the rows of n-grams of tokens, and where these begin; ``ends`` are those of texts (N)."""
@@ -152,5 +152,5 @@ def _in_order(runs: Iterator[_Runs], texts: int) -> tuple[np.ndarray, np.ndarray
     return np.concatenate([run.rows for run in each])[places], np.cumsum(per_text)
 
 
-def _sizes(rows: Sequence[Sequence[object]]) -> np.ndarray:
+def _sizes(rows: Sequence[Sized]) -> np.ndarray:
     return np.fromiter(map(len, rows), np.int64, len(rows))
