@@ -55,7 +55,7 @@ class GramSearch:
         self,
         numbers: Mapping[tuple[str, ...], int],
         order: int,
-        letters: Callable[[str], np.ndarray] | None = None,
+        letters: Callable[[str], Sequence[int]] | None = None,
     ) -> None:
         self._known, self._letters = len(numbers), letters
         grams = [gram for gram in numbers if len(gram) <= order]
@@ -88,7 +88,7 @@ class GramSearch:
         if self._letters is not None:
             spelled = [*map(self._letters, different)]
             counts = _sizes(spelled)
-            rows = np.concatenate([np.empty(0, np.int32), *spelled])
+            rows = np.fromiter(chain.from_iterable(spelled), np.int32, int(counts.sum()))
             yield _Runs(rows, owners, (np.cumsum(counts) - counts)[places], counts[places])
 
     def _sequences(self, symbols: np.ndarray, ends: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

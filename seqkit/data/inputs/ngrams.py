@@ -59,7 +59,7 @@ class NgramCounts:
     counts: Sequence[Sequence[int]]
     weighted: bool = False
     sampled: bool = False
-    _kept: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _kept: dict[str, tuple[int, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def learn(
@@ -91,7 +91,7 @@ class NgramCounts:
         """The rows of the n-grams that a text has (K), each once, in the order of the text."""
         # Of rows, not of n-grams, each once: encoding takes a third of the time.
         rows = map(self.numbers.get, _sequences(tokens, self.order))
-        letters = (self._rows_of_letters(token).tolist() for token in tokens) if self.spelled else ()
+        letters = map(self._rows_of_letters, tokens) if self.spelled else ()
         found = dict.fromkeys(chain(rows, chain.from_iterable(letters)))
         found.pop(None, None)
         return list(found)
@@ -106,12 +106,11 @@ class NgramCounts:
     def _search(self) -> GramSearch:
         return GramSearch(self.numbers, self.order, self._rows_of_letters if self.spelled else None)
 
-    def _rows_of_letters(self, token: str) -> np.ndarray:
+    def _rows_of_letters(self, token: str) -> tuple[int, ...]:
         """The rows of the n-grams of a token's letters; those of the first tokens are kept."""
         rows = self._kept.get(token)
         if rows is None:
-            known = [self.numbers[gram] for gram in _letters(token, self.spelled) if gram in self.numbers]
-            rows = np.array(known, np.int32)
+            rows = tuple(self.numbers[gram] for gram in _letters(token, self.spelled) if gram in self.numbers)
             if len(self._kept) < _KEPT:
                 self._kept[token] = rows
         return rows
