@@ -94,7 +94,7 @@ class NgramCounts:
         letters = map(self._rows_of_letters, tokens) if self.spelled else ()
         found = dict.fromkeys(chain(rows, chain.from_iterable(letters)))
         found.pop(None, None)
-        return list(found)
+        return list(found)  # type: ignore[arg-type]
 
     def encode_many(self, texts: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """:meth:`encode` of each text, as numbers of 32 bits."""
