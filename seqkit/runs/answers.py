@@ -102,36 +102,36 @@ def _encoded(
 ) -> Iterator[tuple[Sequence[InputRow], Sequence[Any]]]:
     """Rows with the items made of them, None of a blank one; those before one that cannot be encoded come first."""
     for group in groups:
-        items, problem = _items_of(model, group, named_files)
-        for row, item in zip(group, items, strict=False):
+        read, problem = _read(model, group, named_files)
+        for row, (value, item) in zip(group, read, strict=False):
             if item is not None:
-                notice.check(row, _parsed(model, row.text, named_files), item)
-        yield group[: len(items)], items
+                notice.check(row, value, item)
+        yield group[: len(read)], [item for _, item in read]
         if problem is not None:
             raise problem
 
 
-def _items_of(model: Model, group: Sequence[InputRow], named_files: FileForm) -> tuple[list[Any], SeqkitError | None]:
-    """The items of rows, None of a blank one; up to one that cannot be encoded, and what is wrong with that."""
+def _read(
+    model: Model, group: Sequence[InputRow], named_files: FileForm
+) -> tuple[list[tuple[Any, Any]], SeqkitError | None]:
+    """Inputs and their items, None of a blank row; up to one that cannot be encoded, and what is wrong with that."""
     blank = [is_blank(row.text) for row in group]
     try:
-        values = [
-            _parsed(model, row.text, named_files) for row, nothing in zip(group, blank, strict=True) if not nothing
-        ]
-        found = iter(model.codec.encode_many(values))
-        return [None if nothing else next(found) for nothing in blank], None
+        values = [_parsed(model, row.text, named_files) for row, no in zip(group, blank, strict=True) if not no]
+        found = zip(values, model.codec.encode_many(values), strict=True)
+        return [(None, None) if no else next(found) for no in blank], None
     except SeqkitError as error:
-        # Which row it is: each is encoded alone.
         if len(group) == 1:
             where = group[0].location
             return [], error if where is None else DataError(str(error), where)
-    items = list[Any]()
+    # Which row it is: each is encoded alone.
+    read = list[tuple[Any, Any]]()
     for row in group:
-        own, problem = _items_of(model, [row], named_files)
-        items += own
+        own, problem = _read(model, [row], named_files)
+        read += own
         if problem is not None:
-            return items, problem
-    return items, None
+            return read, problem
+    return read, None
 
 
 def _parsed(model: Model, text: str, named_files: FileForm) -> Any:
