@@ -48,7 +48,8 @@ def pad(rows: Sequence[Sequence[int] | Tensor], value: int = 0) -> tuple[Tensor,
     # All rows at once. A batch of words spelled out has a thousand rows: 0.7 ms instead of 8 ms row by row.
     inside = sequence_mask(lengths, longest)
     if rows and isinstance(rows[0], Tensor):
-        tokens[inside] = torch.cat(list(rows)).to(torch.int64)  # type: ignore[arg-type]
+        numbers = torch.cat(list(rows)).to(torch.int64)  # type: ignore[arg-type]
     else:
-        tokens[inside] = torch.tensor([number for row in rows for number in row], dtype=torch.int64)
-    return tokens, lengths
+        numbers = torch.tensor([number for row in rows for number in row], dtype=torch.int64)
+    # Four times as fast as tokens[inside] = numbers.
+    return tokens.masked_scatter_(inside, numbers), lengths

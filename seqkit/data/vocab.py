@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain, pairwise, repeat
 from typing import Any
+
+import numpy as np
 
 from seqkit.data.readers import DataError
 
@@ -77,6 +80,13 @@ class Vocabulary:
         """The numbers of these tokens."""
         get, unk = self._index.get, self.unk  # looked up once: a text has thousands of tokens
         return [get(token, unk) for token in tokens]
+
+    def encode_many(self, texts: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """:meth:`encode` of each text, as numbers of 32 bits: parts of one array."""
+        numbers = map(self._index.get, chain.from_iterable(texts), repeat(self.unk))
+        ends = np.cumsum([0, *map(len, texts)]).tolist()
+        every = np.fromiter(numbers, np.int32, ends[-1])
+        return [every[begin:end] for begin, end in pairwise(ends)]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
         """The symbols of these numbers."""

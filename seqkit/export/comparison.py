@@ -84,6 +84,6 @@ def scores_through(
 
 def predict_through(model: Model, exported: Exported, runs: Mapping[str, Run], examples: Sequence[Any]) -> list[Any]:
     """The predictions for examples, in order, computed by exported parts."""
-    items = [model.codec.encode(model.task.input_of(example)) for example in examples]
+    items = model.codec.encode_many([model.task.input_of(example) for example in examples])
     predict = partial(exported.predict, runs)
     return predict_items(model.head, model.codec, items, model.config, predict=predict).predictions

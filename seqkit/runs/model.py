@@ -78,7 +78,7 @@ class Model:
     def answers(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """As :meth:`predict`, but with whatever the head says of nothing, for who needs a prediction of every input."""
         check_options(self.head, options)
-        items = [self.codec.encode(value) for value in inputs]
+        items = self.codec.encode_many(inputs)
         return predict_items(self.head, self.codec, items, self.config, **options).predictions
 
     def predict_proba(self, inputs: Sequence[Any], **options: Any) -> list[dict[str, float]]:

@@ -29,7 +29,7 @@ def answer_passages(
     """
     for group in grouped(passages, _INPUTS):
         asked = [passage for passage in group if passage.input is not None]
-        items = [model.codec.encode(passage.input) for passage in asked]
+        items = model.codec.encode_many([passage.input for passage in asked])
         predictions = iter(predict_items(model.head, model.codec, items, model.config, **options).predictions)
         for passage in group:
             prediction = None if passage.input is None else next(predictions)

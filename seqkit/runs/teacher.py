@@ -133,7 +133,7 @@ def _labels(codec: AnyCodec) -> Sequence[str]:
 
 def _agreement(rows: Sequence[Tensor], codec: AnyCodec, task: AnyTask, train: Sequence[Any]) -> float:
     """The fraction of the training labels that are the teacher's most likely."""
-    batch = [codec.encode(task.input_of(example), example) for example in train]
+    batch = codec.encode_many([task.input_of(example) for example in train], train)
     likeliest = torch.cat([row.argmax(-1).reshape(-1) for row in rows])
     true = torch.cat([torch.as_tensor(_target(item)).reshape(-1) for item in batch])
     return float((likeliest == true).double().mean())

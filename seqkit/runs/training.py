@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from seqkit.devices import find_device
 from seqkit.errors import unknown
 from seqkit.layers import Head
 from seqkit.runs.model import Model
+from seqkit.runs.rows import grouped
 from seqkit.runs.teacher import ask_teacher
 from seqkit.runs.transfer import runs_of, start_from_runs
 from seqkit.topologies import AnyCodec, AnyTask, FitsFirst, Pretrains, SharedItems, Tunes, help_predict
@@ -27,6 +29,8 @@ from seqkit.training.distributed import Processes, alone
 from seqkit.training.trainer import BestWeights, Callback, Trainer
 from seqkit.training.windows import StoredItems
 
+_TOGETHER = 1024
+"""Examples that are encoded at a time: those of a stored split are in memory only then."""
 _TRIED = 8
 """Examples that are scored to see which scores there are; for some, all must be."""
 
@@ -54,10 +58,8 @@ class Training:
         self.teacher: SoftTargets | None = None
         # What cannot be read ends the work here, before a model is built for it.
         self._train = train = self._training_items()
-        valid = (codec.encode(task.input_of(example), example) for example in splits.valid)
-        self._valid = SharedItems(valid, "validation split", self.processes)
-        test = (codec.encode(task.input_of(example)) for example in splits.test)
-        self._test = SharedItems(test, "test split", self.processes)
+        self._valid = SharedItems(self._encoded(splits.valid), "validation split", self.processes)
+        self._test = SharedItems(self._encoded(splits.test, False), "test split", self.processes)
         batches = task.batches(codec, train, config)
         with seeded(config.seed):
             self.head: Head = task.build_head(config, codec)
@@ -80,17 +82,23 @@ class Training:
 
     def _training_items(self) -> Sequence[Any]:
         """Those in memory are encoded once, those that are stored whenever they are read."""
-        encode, examples = self.codec.encode, self.splits.train
+        examples = self.splits.train
         if isinstance(examples, StoredExamples):
-            return StoredItems(examples, lambda example: encode(self.task.input_of(example), example))
-        return [encode(self.task.input_of(example), example) for example in (*examples, *self.further)]
+            return StoredItems(examples, self._encoded)
+        return self._encoded(chain(examples, self.further))
+
+    def _encoded(self, examples: Iterable[Any], with_targets: bool = True) -> list[Any]:
+        items: list[Any] = []
+        for some in grouped(examples, _TOGETHER):
+            inputs = [self.task.input_of(example) for example in some]
+            items += self.codec.encode_many(inputs, some if with_targets else None)
+        return items
 
     def _labelled_items(self) -> Sequence[Any]:
         """The encoded training split, of a stored one a sample; without what a teacher labels."""
         if not isinstance(self.splits.train, StoredExamples):
             return self._train[: len(self.splits.train)]
-        sample = learning_splits(self.splits).train
-        return [self.codec.encode(self.task.input_of(example), example) for example in sample]
+        return self._encoded(learning_splits(self.splits).train)
 
     def model(self) -> Model:
         """The model as it is now."""

@@ -15,11 +15,12 @@ from seqkit.errors import SeqkitError
 Array = np.ndarray
 
 
-def pad(rows: Sequence[Sequence[int]], value: int = 0) -> tuple[Array, Array]:
+def pad(rows: Sequence[Sequence[int] | Array], value: int = 0) -> tuple[Array, Array]:
     """Rows of different length as tokens (B, T) filled up with ``value``, and lengths (B); T is at least 1."""
     lengths = np.array([len(row) for row in rows], np.int64)
     tokens = np.full((len(rows), max(1, int(lengths.max(initial=0)))), value, np.int64)
-    tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = [number for row in rows for number in row]
+    numbers = np.concatenate([np.empty(0, np.int64), *(np.asarray(row, np.int64) for row in rows)])
+    tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = numbers
     return tokens, lengths
 
 

@@ -45,7 +45,7 @@ class RuntimeModel:
     def answers(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """As :meth:`predict`, but with whatever the model says of nothing."""
         self._check_options(options)
-        return self.answer_items([self.task.encode(value) for value in inputs], **options)
+        return self.answer_items(self.task.encode_many(inputs), **options)
 
     def answer_items(self, items: Sequence[Any], **options: Any) -> list[Any]:
         """The answers to what ``model.task.encode`` made of inputs, in batches by length."""

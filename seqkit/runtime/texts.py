@@ -51,6 +51,10 @@ class Texts(Family):
         """The numbers of tokens and n-grams."""
         return self.reader.read(raw)
 
+    def encode_many(self, inputs: Sequence[str | Sequence[str]]) -> list[ReadText]:
+        """See :class:`Family`."""
+        return self.reader.read_many(inputs)
+
     def length(self, item: ReadText) -> int:
         """Tokens of the longer text."""
         return max(map(len, item.sides))
@@ -62,7 +66,8 @@ class Texts(Family):
             padded = pad([item.sides[place] for item in items], self.reader.vocabulary.pad)
             inputs.update(zip(names, padded, strict=True))
         if self.reader.ngrams is not None:
-            inputs["ngrams"] = pad([item.ngrams or [] for item in items], len(self.reader.ngrams.counts))[0]
+            rows = [item.ngrams for item in items if item.ngrams is not None]
+            inputs["ngrams"] = pad(rows, len(self.reader.ngrams.counts))[0]
         return self.answers(self.parts["model"](**inputs))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from torch import nn
@@ -42,6 +43,11 @@ class Codec(ABC, Generic[E, I, B]):
     @abstractmethod
     def encode(self, raw: Any, example: E | None = None) -> I:
         """One input as an item for :meth:`collate`; with the example it comes from, its target goes along."""
+
+    def encode_many(self, inputs: Sequence[Any], examples: Sequence[E] | None = None) -> list[I]:
+        """:meth:`encode` of each; a subclass may do it in less time."""
+        known: Iterable[E | None] = repeat(None) if examples is None else examples
+        return [self.encode(raw, example) for raw, example in zip(inputs, known, strict=False)]
 
     @abstractmethod
     def length(self, item: I) -> int:

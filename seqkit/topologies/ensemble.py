@@ -42,6 +42,10 @@ class EnsembleCodec(Codec[Any, tuple[Any, ...], MemberBatches]):
         """An item for each member."""
         return tuple(member.encode(raw, example) for member in self.members)
 
+    def encode_many(self, inputs: Sequence[Any], examples: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """See :class:`Codec`."""
+        return list(zip(*(member.encode_many(inputs, examples) for member in self.members), strict=True))
+
     def length(self, item: tuple[Any, ...]) -> int:
         """The steps of the member that takes most."""
         return max(member.length(own) for member, own in zip(self.members, item, strict=True))

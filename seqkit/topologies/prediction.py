@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
 from itertools import chain
 from typing import Any, NamedTuple
@@ -70,6 +71,7 @@ def predict_items(
     predict: Callable[..., list[Any]] | None = None,
     with_loss: bool = False,
     after_batch: Callable[[], None] = lambda: None,
+    threads: Executor | None = None,
     **options: Any,
 ) -> Predicted:
     """Predicts all items; a batch for which a device has no memory is halved.
@@ -79,12 +81,16 @@ def predict_items(
         items: what the codec made of the inputs.
         predict: a batch to its predictions; None: that of the head, which takes the ``options``.
         with_loss: whether to compute the loss, too; items then need targets.
-        after_batch: is called after each batch.
+        after_batch: is called after each batch, in the thread that has predicted it.
+        threads: each predicts a batch at a time; None: this one predicts them one by one.
     """
 
-    def compute(groups: Sequence[list[int]]) -> list[list[_Group]]:
+    def answered(group: list[int]) -> list[_Group]:
         answer = predict or head.predict
-        return [[*_predicted(head, codec, items, group, answer, with_loss, after_batch, options)] for group in groups]
+        return [*_predicted(head, codec, items, group, answer, with_loss, after_batch, options)]
+
+    def compute(groups: Sequence[list[int]]) -> list[list[_Group]]:
+        return [*(map if threads is None else threads.map)(answered, groups)]
 
     head.eval()
     groups = _groups(codec, items, config)

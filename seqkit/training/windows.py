@@ -28,10 +28,10 @@ class StoredItems(Sequence[Any]):
 
     Args:
         examples: those.
-        encode: makes an item of one.
+        encode: makes the items of some.
     """
 
-    def __init__(self, examples: StoredExamples[Any], encode: Callable[[Any], Any]) -> None:
+    def __init__(self, examples: StoredExamples[Any], encode: Callable[[Sequence[Any]], list[Any]]) -> None:
         self.examples, self.encode = examples, encode
 
     def __len__(self) -> int:
@@ -44,11 +44,11 @@ class StoredItems(Sequence[Any]):
     def __getitem__(self, number: int | slice) -> Any:
         if isinstance(number, slice):
             return self.read(range(*number.indices(len(self))))
-        return self.encode(self.examples[number])
+        return self.encode([self.examples[number]])[0]
 
     def read(self, numbers: Sequence[int]) -> list[Any]:
         """The items of some numbers, whose examples are read together."""
-        return [self.encode(example) for example in self.examples.read(numbers)]
+        return self.encode(self.examples.read(numbers))
 
     def steps(self, length: Callable[[Any], int]) -> np.ndarray:
         """About how many steps each item takes, (N) of uint32: as many to a byte as items of a sample take.
@@ -57,7 +57,7 @@ class StoredItems(Sequence[Any]):
         """
         every = max(1, len(self.examples.sample) // _MEASURED)
         numbers, sample = self.examples.drawn[::every], self.examples.sample[::every]
-        lengths = [length(self.encode(example)) for example in sample]
+        lengths = [*map(length, self.encode(sample))]
         sizes = self.examples.sizes_of(numbers, sample)
         steps = self.examples.sizes * (sum(lengths) / max(1, sum(sizes)))
         return np.clip(np.rint(steps), 1, max(1, *lengths, 1)).astype(np.uint32)

@@ -5,23 +5,28 @@ T tokens of a text, K n-grams of an input.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, repeat
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from seqkit.data.inputs.ngrams import NgramCounts
 from seqkit.data.readers import DataError, read_pair
 from seqkit.data.tokenizers import Tokenizer, tokenizer_from_json
 from seqkit.data.vocab import Vocabulary
 
+_TOGETHER = 1024
+"""Inputs whose tokens are in memory at a time"""
 _OF_SECOND = "\t"
 """Before the tokens of a second text where n-grams are counted; no text of a pair has a tab in it."""
 
 
 class ReadText(NamedTuple):
-    """An input as numbers: the tokens (T) of its text, or of both, and its n-grams (K), None where none count."""
+    """An input as numbers of 32 bits: the tokens (T) of its text, or of both, and its n-grams (K), if any count."""
 
-    sides: Sequence[list[int]]
-    ngrams: list[int] | None
+    sides: Sequence[np.ndarray]
+    ngrams: np.ndarray | None
 
 
 class TextReader:
@@ -56,9 +61,20 @@ class TextReader:
 
     def read(self, raw: str | Sequence[str]) -> ReadText:
         """Token numbers, cut to ``max_tokens``, and those of n-grams."""
-        tokens = [self.split(side) for side in self.sides(raw)]
-        grams = None if self.ngrams is None else self.ngrams.encode(joined(tokens))
-        return ReadText([self.vocabulary.encode(side) for side in tokens], grams)
+        (read,) = self.read_many([raw])
+        return read
+
+    def read_many(self, inputs: Sequence[str | Sequence[str]]) -> list[ReadText]:
+        """:meth:`read` of each, in less time."""
+        starts = range(0, len(inputs), _TOGETHER)
+        return [read for start in starts for read in self._read_together(inputs[start : start + _TOGETHER])]
+
+    def _read_together(self, inputs: Sequence[str | Sequence[str]]) -> Iterator[ReadText]:
+        split = [[self.split(side) for side in self.sides(raw)] for raw in inputs]
+        sides = iter(self.vocabulary.encode_many([tokens for row in split for tokens in row]))
+        grams = repeat(None) if self.ngrams is None else self.ngrams.encode_many([joined(row) for row in split])
+        for row, found in zip(split, grams, strict=False):
+            yield ReadText([*islice(sides, len(row))], found)
 
 
 def load_texts(files: Mapping[str, Any]) -> tuple[Tokenizer, Vocabulary, int, int]:

@@ -63,7 +63,7 @@ def _scores(model: Model) -> dict[str, Mapping[str, float]]:
     examples = read_splits(model.task, model.config, []).test
 
     def score() -> Mapping[str, float]:
-        items = [model.codec.encode(model.task.input_of(example)) for example in examples]
+        items = model.codec.encode_many([model.task.input_of(example) for example in examples])
         return model.task.score(predict_items(model.head, model.codec, items, model.config).predictions, examples)
 
     before = score()

@@ -58,9 +58,9 @@ class NumberCodec(TextInputs):
     def _count(self, texts: Sequence[list[str]], train: Sequence[NumberExample], tokenizer: str) -> None:
         ngrams = NgramCounts.learn(texts, [0] * len(texts), 1, tokenizer)
         sums = np.zeros((len(ngrams.counts), len(self.scale.names)))
-        for tokens, example in zip(texts, train, strict=True):
+        for rows, example in zip(ngrams.encode_many(texts), train, strict=True):
             # An n-gram is in the list once.
-            sums[ngrams.encode(tokens)] += self.scale.apply(example.numbers)
+            sums[rows] += self.scale.apply(example.numbers)
         self.ngrams, self.sums = ngrams, sums.tolist()
 
     @classmethod
