@@ -45,7 +45,11 @@ def clips(tmp_path):
 
 
 def sentences(tmp_path):
-    rows = (("Ada", "B"), ("Lovelace", "I"), ("wrote", "O")), (("the", "O"), ("extraordinarily", "O")), (("Ada", "B"),)
+    rows = (
+        (("Ada", "B-P"), ("Lovelace", "I-P"), ("wrote", "O")),
+        (("the", "O"), ("extraordinarily", "O")),
+        (("Ada", "B-P"),),
+    )
     return [Sentence(*zip(*row, strict=True), HERE) for row in rows]
 
 

@@ -53,7 +53,7 @@ class OutsideShift(nn.Module):
     def built_into(self, output: nn.Linear) -> nn.Linear:
         """A copy of the layer that gives the logits, with the shift in its bias."""
         shifted = copy.deepcopy(output)
-        shifted.bias -= self.value * self.place
+        shifted.bias.sub_(self.value * self.place)
         return shifted
 
 
