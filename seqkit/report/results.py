@@ -126,8 +126,8 @@ def calibration_sentence(results: Mapping[str, Any]) -> str:
         return ""
     more = "more" if tuned["outside"] > 0 else "less"
     return (
-        f"Spans are found {more} readily than in training, as the validation split has them (the score of O less "
-        f"{tuned['outside']:.2f}): {tuned['score'].replace('_', '-')} {number(tuned['tuned'])} there, and "
+        f"Spans are found {more} readily than in training, as often as the validation split has them (the score of O "
+        f"changes by {-tuned['outside']:.2f}): {tuned['score'].replace('_', '-')} {number(tuned['tuned'])} there, and "
         f"{number(tuned['alone'])} without."
     )
 

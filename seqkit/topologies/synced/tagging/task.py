@@ -13,6 +13,7 @@ from seqkit.answers.steps import Tagged
 from seqkit.cells import make_cell
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.inputs.words import typed_words
+from seqkit.data.prepared import count_of
 from seqkit.data.punctuation import LABELS, MARKED
 from seqkit.data.questions import ASKED
 from seqkit.data.schemes import OUTSIDE, detect_scheme
@@ -53,6 +54,8 @@ from seqkit.topologies.synced.task import Synced
 from seqkit.training.recipe import Recipe
 
 C = TypeVar("C", bound=TaggingOptions)
+_PATIENCE_FOR_SPANS = 3
+"""Which part of the epochs may pass without a better F1"""
 
 
 class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
@@ -162,14 +165,20 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
 
         Of plain labels the validation loss selects the model: accuracy on the 150 sentences that 3,000 leave for
         validation ended the training at epoch 11 (0.943 of other words correct), the loss at 19 (0.948).
+
+        Of spans F1 selects the model, since their loss is least when few are found yet, and a third of the epochs may
+        pass without a better one: by 170 sentences of German names, a fifth would end a training of 3,230 at epoch 10
+        with the model of epoch 7 (F1 of other names 0.587), a third goes on to that of epoch 20 (0.635).
         """
-        config = super().recipe(config, splits)
-        if config.select is None and config.patience and self.scheme_of(config, splits.train) in (None, ASKED):
+        scheme = self.scheme_of(config, splits.train)
+        spans_marked = scheme not in (None, ASKED, MARKED)
+        rules = replace(self.rules, patience=_PATIENCE_FOR_SPANS) if spans_marked else self.rules
+        config = rules.apply(config, count_of(splits.train))
+        if config.select is None and config.patience and scheme in (None, ASKED):
             config = replace(config, select="loss")
         if config.crf is not None:
             return config
         asked = config.class_weight or config.balance is not None
-        spans_marked = self.scheme_of(config, splits.train) not in (None, ASKED, MARKED)
         return replace(config, crf=spans_marked and not asked)
 
     def load_codec(self, files: Mapping[str, Any]) -> TagCodec:
