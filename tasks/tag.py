@@ -52,6 +52,7 @@ class TagConfig(TaggingOptions):
         None, "instead of data: a text to learn punctuation and capitals from", path=True, reads=True
     )
     reviews: int = option(12000, f"maximum number of film reviews to learn {_PUNCTUATION} from", minimum=30, reads=True)
+    calibrate: bool = True
     stretch: int = option(50, "maximum number of running words read together", minimum=2, reads=True)
 
 

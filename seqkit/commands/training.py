@@ -22,7 +22,7 @@ from seqkit.layers.noise import drawn_in_the_loop
 from seqkit.machine import return_freed_memory
 from seqkit.report.findings import gather
 from seqkit.report.page import write_page
-from seqkit.report.results import memory_sentence, scored_before
+from seqkit.report.results import calibration_sentence, memory_sentence, scored_before
 from seqkit.report.run_files import RunFiles
 from seqkit.runs import RunOutcome, Session, Training
 from seqkit.runs.follower import Follower
@@ -195,6 +195,8 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
         echo(wrapped(f"{tuned['label']} is predicted from a probability of {tuned['value']:.3f}, {_gain(tuned)}"))
     if remembered := memory_sentence(results):
         echo(wrapped(remembered))
+    if calibrated := calibration_sentence(results):
+        echo(wrapped(calibrated))
     if scored := results.get("scored_before"):
         echo(scored_before(results["metric"], scored))
     if tuned := results.get("thresholds"):

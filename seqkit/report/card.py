@@ -14,7 +14,7 @@ from typing import Any
 from seqkit.config import arguments_of
 from seqkit.report.meanings import meanings
 from seqkit.report.numbers import number, spaced
-from seqkit.report.results import memory_sentence, scored_before
+from seqkit.report.results import calibration_sentence, memory_sentence, scored_before
 from seqkit.report.run_files import RunFiles
 
 TO_FILL_IN = "## To fill in"
@@ -140,6 +140,8 @@ def _limit_sentences(files: RunFiles) -> Iterator[str]:
         yield f"On average, confidence and accuracy differ by {calibration['error']:.3f}."
     if remembered := memory_sentence(results):
         yield remembered
+    if calibrated := calibration_sentence(results):
+        yield calibrated
     if scored := results.get("scored_before"):
         yield scored_before(results["metric"], scored)
     if tuning := results.get("tuning"):

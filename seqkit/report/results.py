@@ -58,7 +58,7 @@ def _verdict(files: RunFiles) -> str:
     verdict = files.results.get("verdict")
     if verdict is None:
         return ""
-    said = [*verdict["remarks"], *filter(None, [memory_sentence(files.results)])]
+    said = [*verdict["remarks"], *filter(None, [memory_sentence(files.results), calibration_sentence(files.results)])]
     sentences = "".join(f"<p>{safe(sentence)}</p>" for sentence in said)
     path = shlex.quote(str(files.run.path))
     command = verdict["suggestion"]
@@ -116,6 +116,19 @@ def memory_sentence(results: Mapping[str, Any]) -> str:
     return (
         f"A text with a similarity of {tuned['similarity']:.2f} or more to a source of the training split is answered "
         f"with its target, as {100 * tuned['answered']:.0f} % of the validation split were: {scores}."
+    )
+
+
+def calibration_sentence(results: Mapping[str, Any]) -> str:
+    """The sentence on how readily spans are found; empty where nothing was fitted."""
+    tuned = results.get("calibration")
+    if tuned is None:
+        return ""
+    more = "more" if tuned["outside"] > 0 else "less"
+    return (
+        f"Spans are found {more} readily than in training, as often as the validation split has them (the score of O "
+        f"changes by {-tuned['outside']:.2f}): {tuned['score'].replace('_', '-')} {number(tuned['tuned'])} there, and "
+        f"{number(tuned['alone'])} without."
     )
 
 

@@ -49,6 +49,9 @@ def test_names_are_learned_and_scored_whole(tagged):
     lines = [line for line in [*done.stderr.splitlines(), *done.stdout.splitlines()] if str(out) not in line]
     assert all(len(line) <= 80 for line in lines)
     assert any("LOC" in line for line in lines)
+    assert found["calibration"].keys() == {"outside", "score", "tuned", "alone"}
+    shown = f"(the score of O changes by {-found['calibration']['outside']:.2f}): f1"
+    assert shown in " ".join(done.stdout.split())
 
 
 def test_typed_sentences_and_lists_of_words_are_labelled(tagged, command):

@@ -163,3 +163,10 @@ def test_without_features_there_is_neither_a_file_nor_a_weight():
 )
 def test_labels_that_mark_spans_have_a_crf_unless_something_is_requested_that_it_has_not(rows, options, crf):
     assert TASK.recipe(TagConfig(data="a.conll", **options), Splits(rows, rows, rows)).crf is crf
+
+
+@pytest.mark.parametrize(("rows", "share"), [(spans(), 3), (examples(SENTENCES), 5)])
+def test_spans_have_a_third_of_the_epochs_to_improve_and_plain_labels_a_fifth(rows, share):
+    found = TASK.recipe(TagConfig(data="a.conll"), Splits(rows, rows, rows))
+    assert found.patience == found.epochs // share
+    assert TASK.recipe(TagConfig(data="a.conll", patience=7), Splits(rows, rows, rows)).patience == 7

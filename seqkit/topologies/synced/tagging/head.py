@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from seqkit.answers.steps import Tagged
 from seqkit.data.punctuation import MARKED
 from seqkit.data.questions import ASKED
-from seqkit.data.schemes import allowed_transitions
+from seqkit.data.schemes import OUTSIDE, allowed_transitions
 from seqkit.errors import UsageError
 from seqkit.layers import CRF, Encoder, Head, Loss
 from seqkit.layers.head import require_targets
 from seqkit.layers.label_loss import label_loss
 from seqkit.lengths import labelled_lengths
 from seqkit.topologies.class_weights import class_weight_tensor
+from seqkit.topologies.synced.tagging.calibration import OutsideShift
 from seqkit.topologies.synced.tagging.codec import TagBatch
 from seqkit.topologies.synced.tagging.features import FeatureScores
 
@@ -45,6 +46,7 @@ class TaggingHead(Head):
         n_best: labellings given for a sentence; more than one needs a CRF.
         class_weights: of the labels in the loss; None: all are 1.
         features: what features of words add to the scores; None: nothing.
+        calibrated: whether the score of ``O`` can be shifted, see :class:`OutsideShift`; for a CRF of spans alone.
 
     Raises:
         UsageError: for weights with a CRF, whose loss is one of whole sentences.
@@ -64,6 +66,7 @@ class TaggingHead(Head):
         n_best: int = 1,
         class_weights: Sequence[float] | None = None,
         features: FeatureScores | None = None,
+        calibrated: bool = False,
     ) -> None:
         super().__init__()
         if crf and class_weights is not None:
@@ -78,14 +81,25 @@ class TaggingHead(Head):
             torch.from_numpy, allowed_transitions(self.labels, scheme) if scheme not in (None, ASKED, MARKED) else ()
         )
         self.crf = CRF(len(self.labels), *limits) if crf else None
+        shifted = calibrated and crf and OUTSIDE in self.labels
+        self.outside = OutsideShift(self.labels) if shifted else None
         seen = torch.ones(len(self.labels)) if counts is None else torch.tensor(counts, dtype=torch.float32)
         self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
         self.register_buffer("frequency", seen.clamp(min=1) / seen.clamp(min=1).sum(), persistent=False)
 
     def forward(self, batch: TagBatch) -> Tensor:
-        """Logits (B, T, K); where there are features, the average of those of both parts, or with a CRF their sum."""
+        """Logits (B, T, K); where there are features, the average of those of both parts, or with a CRF their sum.
+
+        Except in training, that of ``O`` is shifted where the model has been calibrated.
+        """
         logits, *others = self._parts(batch)
-        return self.share * (logits + others[0]) if others else logits
+        logits = self.share * (logits + others[0]) if others else logits
+        return logits if self.outside is None or self.training else self.outside(logits)
+
+    @property
+    def last_layer(self) -> nn.Linear:
+        """What gives the logits without features, shift included."""
+        return self.output if self.outside is None else self.outside.built_into(self.output)
 
     @property
     def share(self) -> float:

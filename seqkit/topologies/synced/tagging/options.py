@@ -59,6 +59,9 @@ class TaggingOptions(TeacherOptions, ClassWeightOptions, RecurrentOptions, Vocab
         f"how much rare labels are favoured: probability / frequency^balance [{MARKS_BALANCE} for marks, else 0]",
         minimum=0,
     )
+    calibrate: bool = option(
+        False, "with a crf, fit to the validation split how readily spans are found, after training"
+    )
     crf: bool | None = option(None, "conditional random field: labels depend on their neighbours [for spans]")
     n_best: int = option(1, "labellings per sentence; more than one needs crf", minimum=1)
     dropout: float = option(0.5, "dropout between layers and on the outputs", minimum=0, below=1, tune="0..0.7")

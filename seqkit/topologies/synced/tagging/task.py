@@ -13,9 +13,10 @@ from seqkit.answers.steps import Tagged
 from seqkit.cells import make_cell
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.inputs.words import typed_words
+from seqkit.data.prepared import count_of
 from seqkit.data.punctuation import LABELS, MARKED
 from seqkit.data.questions import ASKED
-from seqkit.data.schemes import detect_scheme
+from seqkit.data.schemes import OUTSIDE, detect_scheme
 from seqkit.data.tagged import Sentence, TaggedSource, each_mended, each_tagged, names_words, read_tagged
 from seqkit.data.tagged.tag_names import read_tag_names
 from seqkit.data.vectors import read_vectors
@@ -23,6 +24,7 @@ from seqkit.errors import UsageError
 from seqkit.graphs import Exported
 from seqkit.layers import Encoder
 from seqkit.layers.encoder import start_embedding
+from seqkit.layers.head import require_targets
 from seqkit.layers.words import WordEmbedding, make_speller
 from seqkit.scores.labels import LabelScore
 from seqkit.scores.resampling import ScoreCounts
@@ -30,8 +32,10 @@ from seqkit.tables import Table
 from seqkit.topologies.codec import batch_for
 from seqkit.topologies.ensemble import LabelEnsemble
 from seqkit.topologies.powers import Explanation, Passage
+from seqkit.topologies.prediction import predict_items
 from seqkit.topologies.synced.tagging.answers import tagged_passages
-from seqkit.topologies.synced.tagging.codec import TagCodec
+from seqkit.topologies.synced.tagging.calibration import Calibration, Scored, fit_shift
+from seqkit.topologies.synced.tagging.codec import TagBatch, TagCodec, TagItem
 from seqkit.topologies.synced.tagging.ensemble import join_taggers
 from seqkit.topologies.synced.tagging.export import export_tagger
 from seqkit.topologies.synced.tagging.features import FeatureScores
@@ -50,6 +54,8 @@ from seqkit.topologies.synced.task import Synced
 from seqkit.training.recipe import Recipe
 
 C = TypeVar("C", bound=TaggingOptions)
+_PATIENCE_FOR_SPANS = 3
+"""Which part of the epochs may pass without a better F1"""
 
 
 class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
@@ -159,14 +165,20 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
 
         Of plain labels the validation loss selects the model: accuracy on the 150 sentences that 3,000 leave for
         validation ended the training at epoch 11 (0.943 of other words correct), the loss at 19 (0.948).
+
+        Of spans F1 selects the model, since their loss is least when few are found yet, and a third of the epochs may
+        pass without a better one: by 170 sentences of German names, a fifth would end a training of 3,230 at epoch 10
+        with the model of epoch 7 (F1 of other names 0.587), a third goes on to that of epoch 20 (0.635).
         """
-        config = super().recipe(config, splits)
-        if config.select is None and config.patience and self.scheme_of(config, splits.train) in (None, ASKED):
+        scheme = self.scheme_of(config, splits.train)
+        spans_marked = scheme not in (None, ASKED, MARKED)
+        rules = replace(self.rules, patience=_PATIENCE_FOR_SPANS) if spans_marked else self.rules
+        config = rules.apply(config, count_of(splits.train))
+        if config.select is None and config.patience and scheme in (None, ASKED):
             config = replace(config, select="loss")
         if config.crf is not None:
             return config
         asked = config.class_weight or config.balance is not None
-        spans_marked = self.scheme_of(config, splits.train) not in (None, ASKED, MARKED)
         return replace(config, crf=spans_marked and not asked)
 
     def load_codec(self, files: Mapping[str, Any]) -> TagCodec:
@@ -192,7 +204,8 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         if codec.features is not None:
             features = FeatureScores(len(codec.features), len(codec.labels), config.feature_dropout)
         options = (bool(config.crf), codec.label_counts, balance, config.n_best, codec.class_weights, features)
-        return TaggingHead(encoder, codec.labels, codec.scheme, *options)
+        spans_marked = codec.scheme not in (None, ASKED, MARKED)
+        return TaggingHead(encoder, codec.labels, codec.scheme, *options, config.calibrate and spans_marked)
 
     def initialize_from_outside(self, config: C, codec: TagCodec, head: TaggingHead, notes: list[str]) -> None:
         """Starts the vectors of words from a file, if one is named."""
@@ -200,6 +213,23 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
             vectors = read_vectors(Path(config.vectors), codec.vocabulary, config.embedding_size, codec.normal_form)
             notes.extend(vectors.notes)
             start_embedding(head.encoder.get_submodule("embedding.words"), vectors.matrix)
+
+    def tune(
+        self, config: C, codec: TagCodec, head: TaggingHead, items: Sequence[TagItem], examples: Sequence[Sentence]
+    ) -> dict[str, Any]:
+        """Fits how readily spans are found; see :func:`fit_shift`."""
+        if head.crf is None or head.outside is None or not examples:
+            return {}
+
+        def score() -> float:
+            return self.score(predict_items(head, codec, items, config).predictions, examples)[metric]
+
+        metric = self.metric_for(codec)
+        head.outside.value.zero_()
+        alone = score()
+        shift = fit_shift(head.crf, head.labels.index(OUTSIDE), _scored(head, codec, items, config))
+        head.outside.value.fill_(shift)
+        return {"calibration": Calibration(shift, metric, score(), alone).to_json()}
 
     def metric_for(self, codec: TagCodec) -> str:
         """F1 of marks or of spans, else accuracy."""
@@ -262,6 +292,18 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         log_probabilities = torch.log_softmax(head(batch)[0, : len(numbers)], 1)
         score = log_probabilities.gather(1, numbers.unsqueeze(1)).sum()
         return Explanation(tagged.text, score, {"encoder.recurrent": tagged.words})
+
+
+@torch.no_grad()
+def _scored(head: TaggingHead, codec: TagCodec, items: Sequence[TagItem], config: TaggingOptions) -> list[Scored]:
+    """Sentences with labels as a head scores them."""
+
+    def score(batch: TagBatch) -> list[Scored]:
+        rows = zip(head(batch), require_targets(batch.targets), batch.lengths.tolist(), strict=True)
+        return [Scored(logits[:length], targets[:length]) for logits, targets, length in rows]
+
+    found: list[Scored] = predict_items(head, codec, items, config, predict=score).predictions
+    return found
 
 
 def _build_embedding(config: TaggingOptions, codec: TagCodec) -> WordEmbedding:
