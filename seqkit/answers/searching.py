@@ -11,6 +11,7 @@ from seqkit.data.inputs.pairs import END, START, Side
 from seqkit.data.vocab import PAD, UNK
 from seqkit.errors import UsageError
 
+
 @dataclass(frozen=True)
 class Hypothesis:
     """A sequence with its score: its tokens without start and end, and the log-probability of all of it."""
