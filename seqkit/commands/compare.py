@@ -97,10 +97,10 @@ class _TaskOrRuns(TaskGroup):
 
         Raises :class:`UsageError` for a folder that is neither.
         """
-        if name not in self.list_commands(context) and (Path(name).is_dir() or len(Path(name).parts) > 1):
-            if not (Path(name) / "run.json").is_file():
-                raise UsageError(f"{name} is neither a task nor a run; seqkit runs lists the runs")
-        if name in self.list_commands(context) or not (Path(name) / "run.json").is_file():
+        is_task, is_run = name in self.list_commands(context), (Path(name) / "run.json").is_file()
+        if not (is_task or is_run) and (Path(name).is_dir() or len(Path(name).parts) > 1):
+            raise UsageError(f"{name} is neither a task nor a run; seqkit runs lists the runs")
+        if is_task or not is_run:
             return super().get_command(context, name)
         return click.Command(
             name,

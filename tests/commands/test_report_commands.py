@@ -160,6 +160,7 @@ def mistakes_of(run, records, count=2):
 
 
 WORDS = {"input": ["a", "b", "c"], "words": ["a", "b", "c"], "source": "my words.conll:7"}
+ONES = {"a": 1.0, "b": 100.0}
 KINDS = {
     "words": (
         [
@@ -213,7 +214,7 @@ KINDS = {
     ),
     "several numbers, each on its own scale": (
         [
-            {"input": "t", **dict.fromkeys(("number", "low", "high"), {"a": 1.0, "b": 100.0}), "truth": truth}
+            {"input": "t", "number": ONES, "low": ONES, "high": ONES, "truth": truth}
             for truth in ({"a": 2.0, "b": 110.0}, {"a": 1.0, "b": 90.0}, {"a": 1.0, "b": 100.0})
         ],
         ["", "truth", "answer", "interval", "line", "text"],
@@ -391,3 +392,13 @@ def test_a_page_of_tagged_words_shows_whether_the_confidence_in_each_is_justifie
     found = json.loads((tmp_path / "run/report.json").read_text())
     assert found["calibration"]["answers"] == found["parts"]["test"][0] and found["parts"]["test"][1] == "words"
     assert {*FOR_ALL, "Is its confidence justified?"} < {*sections(read(tmp_path / "run"))}
+
+
+def test_commands_in_messages_are_quoted_where_a_folder_has_a_blank_in_its_name(evil, command, tmp_path):
+    run = tmp_path / "my run é"
+    shutil.copytree(evil, run)
+    done = command("resume", run)
+    assert f"seqkit evaluate '{run}'" in done.stderr and f"seqkit resume '{run}' --epochs" in done.stderr
+    (tmp_path / "a text.csv").write_text("text\na\n")
+    done = command("predict", run, tmp_path / "a text.csv")
+    assert f"seqkit predict '{run}' --input '{tmp_path / 'a text.csv'}'" in done.stderr
