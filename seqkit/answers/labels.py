@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from seqkit.answers.finite import check_numbers
+
 NONE = "(none)"
 """What a line says where there are no labels"""
 SIDES = ("number", "low", "high")
@@ -22,6 +24,7 @@ class Classified:
     @classmethod
     def of(cls, labels: Sequence[str], row: Sequence[float], chosen: int | None = None) -> Classified:
         """The prediction from the probabilities of all labels, in their order: the most likely unless one is chosen."""
+        check_numbers(row)
         probabilities = dict(zip(labels, row, strict=True))
         likeliest = max(probabilities, key=probabilities.__getitem__)
         return cls(likeliest if chosen is None else labels[chosen], probabilities)
@@ -44,6 +47,9 @@ class LabelSet:
     labels: tuple[str, ...]
     probabilities: dict[str, float]
 
+    def __post_init__(self) -> None:
+        check_numbers(self.probabilities.values())
+
     def formatted(self) -> tuple[str, dict[str, Any]]:
         """``a|b  probabilities``, and the probabilities of all labels as JSON."""
         probabilities = "|".join(f"{self.probabilities[label]:.3f}" for label in self.labels)
@@ -60,6 +66,9 @@ class Estimate:
     high: tuple[float, ...]
     names: tuple[str, ...]
     """Of the numbers: the columns that they were learned from"""
+
+    def __post_init__(self) -> None:
+        check_numbers(self.numbers)
 
     def formatted(self) -> tuple[str, dict[str, Any]]:
         """``number  low to high``, and the same as JSON; of several numbers by their names."""

@@ -9,6 +9,8 @@ from seqkit.errors import UsageError
 
 COLDEST = 1e-30
 """Logits divided by less may overflow; long before, all but the most likely symbol have probability 0."""
+HOTTEST = 1e30
+"""A larger temperature may be infinite in float32; long before, all symbols are equally likely."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,6 @@ from seqkit.data.inputs.pairs import END, START, Side
 from seqkit.data.vocab import PAD, UNK
 from seqkit.errors import UsageError
 
-NOT_FINITE = (
-    "the model gives NaN in place of probabilities, so its weights or its input are not finite; look at the loss of "
-    "its training, and train again with a lower learning rate"
-)
-
 
 @dataclass(frozen=True)
 class Hypothesis:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import exp
 from typing import Any, NamedTuple
 
+from seqkit.answers.finite import check_numbers
 from seqkit.answers.labels import written
 from seqkit.data.punctuation import MARKED, restored
 from seqkit.data.questions import ASKED, asked
@@ -34,6 +35,9 @@ class Tagged:
     scheme: str | None = None
     n_best: tuple[tuple[tuple[str, ...], float], ...] = ()
     probabilities: tuple[tuple[float, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        check_numbers(self.confidences)
 
     @property
     def text(self) -> str:
@@ -77,6 +81,9 @@ class Framed:
     confidences: tuple[float, ...]
     probabilities: tuple[tuple[float, ...], ...] = ()
 
+    def __post_init__(self) -> None:
+        check_numbers(self.confidences)
+
     def formatted(self) -> tuple[str, dict[str, Any]]:
         """The labels with a space between, and their probabilities as JSON."""
         return " ".join(self.labels), {"labels": self.labels, "sure": self.confidences}
@@ -96,6 +103,7 @@ class StreamedLabel(NamedTuple):
     @classmethod
     def of(cls, frame: int, labels: Sequence[str], logits: Sequence[float]) -> StreamedLabel:
         """The prediction for a frame with these logits (K)."""
+        check_numbers(logits)
         # A handful of numbers is quicker in plain Python than in one array after another.
         most = max(logits)
         return cls(frame, labels[logits.index(most)], 1 / sum([exp(value - most) for value in logits]))
@@ -121,6 +129,7 @@ class FramedSets:
         cls, names: Sequence[str], probabilities: Sequence[Sequence[float]], thresholds: Sequence[float]
     ) -> FramedSets:
         """The prediction for frames with these probabilities (T, K)."""
+        check_numbers(map(sum, probabilities))
         labels = tuple(
             tuple(name for name, p, least in zip(names, row, thresholds, strict=True) if p >= least)
             for row in probabilities
@@ -153,6 +162,7 @@ class StreamedSet(NamedTuple):
     @classmethod
     def of(cls, frame: int, names: Sequence[str], logits: Sequence[float], thresholds: Sequence[float]) -> StreamedSet:
         """The prediction for a frame with these logits (K)."""
+        check_numbers(logits)
         probabilities = [1 / (1 + exp(-max(value, _LEAST))) for value in logits]
         labels = FramedSets.of(names, [probabilities], thresholds).labels[0]
         return cls(frame, labels, dict(zip(names, probabilities, strict=True)))

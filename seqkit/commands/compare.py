@@ -93,13 +93,19 @@ class _TaskOrRuns(TaskGroup):
         return [*super().shell_complete(context, incomplete), *(run for run in runs if run.type == "plain")]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """The command of that task, or the one that takes this run and others."""
-        if name in self.list_commands(context) or not (Path(name) / "run.json").is_file():
+        """The command of that task, or the one that takes this run and others.
+
+        Raises :class:`UsageError` for a folder that is neither.
+        """
+        is_task, is_run = name in self.list_commands(context), (Path(name) / "run.json").is_file()
+        if not (is_task or is_run) and (Path(name).is_dir() or len(Path(name).parts) > 1):
+            raise UsageError(f"{name} is neither a task nor a run; seqkit runs lists the runs")
+        if is_task or not is_run:
             return super().get_command(context, name)
         return click.Command(
             name,
             params=[
-                click.Argument(["others"], nargs=-1, required=True, metavar="RUN ...", shell_complete=complete_runs),
+                click.Argument(["others"], nargs=-1, metavar="RUN ...", shell_complete=complete_runs),
                 click.Option(["--page"], metavar="FILE", help="Also write the comparison as a page."),
             ],
             callback=lambda others, page: _show_runs([name, *others], page),
@@ -180,6 +186,8 @@ def _show_runs(paths: Sequence[str], page: str | None) -> int:
     from seqkit.report.comparison import compare_runs
     from seqkit.report.comparison_page import comparison_page
 
+    if len(paths) < 2:
+        raise UsageError(f"to compare takes two runs or more; name another beside {paths[0]}")
     if page and not Path(page).absolute().parent.is_dir():
         raise UsageError(f"cannot write {page}: there is no such folder; choose another file with --page")
     facts = compare_runs([Path(path) for path in paths])

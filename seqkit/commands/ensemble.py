@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -38,7 +39,7 @@ def command(runs: tuple[str, ...], out: str | None) -> None:
     if ensemble.splits is not None:
         reporter.line("scoring the ensemble and the baseline on the test split that all members share")
         _show(ensemble, score_ensemble(ensemble))
-    echo(f'The ensemble is in {folder}; try:\n  seqkit predict {folder} "…"')
+    echo(f'The ensemble is in {folder}; try:\n  seqkit predict {quote(str(folder))} "…"')
 
 
 def _show(ensemble: Ensemble, outcome: RunOutcome) -> None:

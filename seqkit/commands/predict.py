@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -175,7 +176,8 @@ def _check_texts(model: Model, run: str, texts: Sequence[str]) -> None:
     for text in texts:
         names_file = "\n" not in text and len(text) < _LONGEST_PATH and Path(text).is_file()
         if names_file and not isinstance(model.task.parse_input(text), Path):
-            raise UsageError(f"{text} is a file; for what is in it: seqkit predict {run} --input {text}")
+            command = f"seqkit predict {quote(run)} --input {quote(text)}"
+            raise UsageError(f"{text} is a file; for what is in it: {command}")
 
 
 def _check_folder(model: Model, path: Path | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -67,10 +68,11 @@ def _resume(
     if processes.share(b"finished" if processes.first and folder.results.exists() else b""):
         if processes.first:
             _complete(folder, facts, device, cell)
-            echo(f"{path} is finished; nothing to resume. Its scores: seqkit evaluate {path}", err=True)
+            name = quote(str(path))
+            echo(f"{path} is finished; nothing to resume. Its scores: seqkit evaluate {name}", err=True)
             # An ensemble is never trained.
             if not is_ensemble(facts):
-                echo(f"To train further: seqkit resume {path} --epochs {_more(folder)}", err=True)
+                echo(f"To train further: seqkit resume {name} --epochs {_more(folder)}", err=True)
         return 0
     _, facts = RunDirectory.open(path)
     # A run that began with torch's kernels continues with them: no need to wait for a build.
@@ -91,7 +93,7 @@ def _check_shards(folder: RunDirectory, processes: Processes) -> None:
         check_shards(shards, processes.size)
     elif processes.size > 1:
         raise UsageError(
-            f"{folder.path} began without shards, so one process continues it: seqkit resume {folder.path}"
+            f"{folder.path} began without shards, so one process continues it: seqkit resume {quote(str(folder.path))}"
         )
 
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeVar
 
 from seqkit.cells import is_own
@@ -198,7 +199,7 @@ def _show_outcome(outcome: RunOutcome, session: Session, seconds: float) -> None
     if calibrated := calibration_sentence(results):
         echo(wrapped(calibrated))
     if scored := results.get("scored_before"):
-        echo(scored_before(results["metric"], scored))
+        echo(wrapped(scored_before(results["metric"], scored)))
     if tuned := results.get("thresholds"):
         values = sorted(set(tuned["values"].values()))
         reach = f"{values[0]:.3f}" + (f" to {values[-1]:.3f}" if len(values) > 1 else "")
@@ -229,6 +230,6 @@ def write_findings(session: Session, outcome: RunOutcome, notes: Sequence[str], 
     except Exception as error:
         # The run is finished and whole: nothing that fails here may make it look otherwise.
         reason = " ".join(str(error).split())[:300] or type(error).__name__
-        reporter.prose(f"the report could not be written ({reason}); try: seqkit report {run.path}")
+        reporter.prose(f"the report could not be written ({reason}); try: seqkit report {quote(str(run.path))}")
         return False
     return True

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from seqkit.errors import UsageError
+from seqkit.errors import SeqkitError, UsageError
 from seqkit.kernels import transformed
 from seqkit.lengths import reverse_sequences, sequence_mask
 
@@ -110,6 +110,8 @@ class CRF(nn.Module):
 
         Viterbi's algorithm with the ``n_best`` best ways to reach each label. A sequence of length 0 has one labelling,
         the empty one.
+
+        Raises :class:`SeqkitError` for scores that are not numbers.
         """
         # The score of a long sequence and the sum over all are large and nearly equal: float32 leaves four digits.
         transitions, start, end = (score.double() for score in self._scores())
@@ -123,6 +125,8 @@ class CRF(nn.Module):
             reached.append(best + step)
         ending = _last(torch.stack(reached, 1).flatten(2), lengths).view_as(scores) + end
         best, state = _largest(ending.flatten(1), n_best)
+        if best.isnan().any():
+            raise SeqkitError("the scores of labels are NaN, so no labelling is the most likely; look at the loss")
         states = [state]
         for source, inside in reversed(list(zip(sources, sequence_mask(lengths, logits.shape[1]).T[1:], strict=True))):
             states.append(torch.where(inside.unsqueeze(1), source.gather(1, states[-1]), states[-1]))

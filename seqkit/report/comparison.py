@@ -6,6 +6,7 @@ import io
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -49,7 +50,9 @@ def read_finished(run: RunDirectory) -> FinishedRun:
     try:
         return FinishedRun(results, list(findings["intervals"]["samples"]), str(findings.get("test", facts["data"])))
     except (KeyError, TypeError):
-        raise SeqkitError(f"{run.findings} is damaged; delete it, and rebuild it: seqkit report {run.path}") from None
+        raise SeqkitError(
+            f"{run.findings} is damaged; delete it, and rebuild it: seqkit report {quote(str(run.path))}"
+        ) from None
 
 
 def compare_runs(paths: Sequence[Path]) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def compare_runs(paths: Sequence[Path]) -> dict[str, Any]:
     runs: dict[str, list[FinishedRun]] = {}
     for path, name in zip(paths, _names(paths), strict=True):
         if not RunDirectory(path).results.exists():
-            raise UsageError(f"{path} is not finished; finish it first: seqkit resume {path}")
+            raise UsageError(f"{path} is not finished; finish it first: seqkit resume {quote(str(path))}")
         if not RunDirectory(path).findings.exists():
             write_report(path)
         runs[name] = [read_finished(RunDirectory(path))]

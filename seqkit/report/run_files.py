@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from seqkit.config import TrainingConfig
@@ -46,7 +47,7 @@ def read_run_files(path: Path, cell: GivenCell = None) -> RunFiles:
     run = opened.run
     check_test_split(path)
     if not run.results.exists():
-        raise UsageError(f"{path} has no results yet; finish it with `seqkit resume {path}`")
+        raise UsageError(f"{path} has no results yet; finish it with `seqkit resume {quote(str(path))}`")
     trained = {} if is_ensemble(opened.facts) else {key: Whole(0, 2**62) for key in _TRAINING}
     results = read_json(run.results, {**RESULTS, **trained})
     if results["metric"] not in results["test"]:

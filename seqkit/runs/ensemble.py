@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from seqkit.data import Splits
@@ -133,13 +134,15 @@ def _go_on(out: Path, begun: Mapping[str, Any], facts: Mapping[str, Any], files:
 
 
 def check_test_split(path: Path) -> None:
-    """Raises :class:`UsageError` for an ensemble without a test split that is unseen by all of its members."""
+    """Raises :class:`UsageError` for a run without a test split: an estimator that was saved without its data, or an
+    ensemble without one that is unseen by all of its members.
+    """
     facts = RunDirectory(path).read_facts()
+    mend = f"score it on a file: seqkit evaluate {quote(str(path))} --data FILE"
+    if not is_ensemble(facts) and facts.get("data", "") is None:
+        raise UsageError(f"{path} was trained on data in memory, so it has no test split; {mend}")
     if is_ensemble(facts) and facts.get("test") is None:
-        raise UsageError(
-            f"the members of {path} have different test splits, so none is unseen by all of them; score it on a file: "
-            f"seqkit evaluate {path} --data FILE"
-        )
+        raise UsageError(f"the members of {path} have different test splits, so none is unseen by all of them; {mend}")
 
 
 def _check_paths(paths: Sequence[Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from seqkit.data.readers import NumberExample
 from seqkit.topologies import AnyTask
 
 _TRUTHS = ("label", "labels", "tags", "references", "captions", "target")
@@ -24,6 +25,10 @@ def _known(task: AnyTask, example: Any, prediction: Any) -> dict[str, Any]:
     answers = task.confidences(prediction, example)
     confidence = {"confidence": float(answers[0][0])} if len(answers) == 1 else {}
     truth = next((getattr(example, name) for name in _TRUTHS if hasattr(example, name)), None)
+    if isinstance(example, NumberExample):
+        # As the prediction has them: one number, or several by their names.
+        named = dict(zip(example.names, example.numbers, strict=True))
+        truth = named if len(named) > 1 else example.numbers[0]
     location = getattr(example, "location", None)
     return {
         **confidence,

@@ -17,6 +17,8 @@ from seqkit.runs.lock import FolderLock, is_held
 from seqkit.runs.schemas import RESULTS
 
 FINISHED, RUNNING, STOPPED, DAMAGED = "finished", "running", "stopped", "damaged"
+FITTED = "fitted in Python, not scored"
+"""Saved by an estimator, without its data"""
 _DEPTH = 3
 """Folders are looked through so deep: a comparison, or a search, has its runs below its own."""
 
@@ -27,7 +29,7 @@ class RunSummary:
 
     Args:
         path: its folder.
-        state: :data:`FINISHED`, :data:`RUNNING`, :data:`STOPPED` or :data:`DAMAGED`.
+        state: :data:`FINISHED`, :data:`RUNNING`, :data:`STOPPED`, :data:`FITTED` or :data:`DAMAGED`.
         task, data, cell: as its configuration has them; empty where it has none.
         metric, score, baseline: of the test split; None without one.
         changed: when something in the folder was written last, in seconds since 1970.
@@ -94,6 +96,8 @@ def _summary(path: Path) -> RunSummary:
     problem, facts, options, results = "", dict[str, Any](), dict[str, Any](), dict[str, Any]()
     try:
         facts = run.read_facts()
+        if state == STOPPED and not facts.get("members") and facts.get("data", "") is None:
+            state = FITTED
         # Those of an ensemble are its members'.
         options = read_toml(run.config) if run.config.exists() else {}
         results = read_json(run.results, RESULTS) if run.results.exists() else {}

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from types import TracebackType
 from typing import Any
 
@@ -72,7 +73,7 @@ class FolderLock:
                 who = f"its {LOCK_FILE} is {'damaged' if holder else 'gone'}"
             raise SeqkitError(
                 f"{self.folder} no longer belongs to this process: {who}; nothing more is written; resume it with "
-                f"`seqkit resume {self.folder}`"
+                f"`seqkit resume {quote(str(self.folder))}`"
             )
 
     def _take(self) -> None:

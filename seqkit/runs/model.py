@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 import torch
@@ -183,7 +184,7 @@ def load_model(opened: OpenedRun, device: torch.device | None = None, cell: Give
         # Predicting never waits for a build.
         config = dataclasses.replace(config, kernel="auto")
     if not run.model.exists():
-        raise SeqkitError(f"{run.path} has no trained model yet; finish it with `seqkit resume {run.path}`")
+        raise SeqkitError(f"{run.path} has no trained model yet; finish it with `seqkit resume {quote(str(run.path))}`")
     head = build_head(opened._replace(config=config))
     restore_head(head, run)
     head.to(usable_device(config.device) if device is None else device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from shlex import quote
 
 from seqkit.errors import UsageError
 from seqkit.files import is_temporary
@@ -19,7 +20,7 @@ def check_free(path: Path) -> None:
     if path.is_dir() and not _is_unfinished(path):
         # An ensemble is not trained, so nothing of it is left to do.
         resumes = (path / "run.json").exists() and not (path / "members").exists()
-        mend = f"resume it with `seqkit resume {path}`, or choose" if resumes else "choose"
+        mend = f"resume it with `seqkit resume {quote(str(path))}`, or choose" if resumes else "choose"
         raise UsageError(f"{path} exists and is not empty; {mend} another folder with --out")
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is a file; choose a folder with --out")

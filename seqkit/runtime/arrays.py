@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqkit.answers.searching import NOT_FINITE
+from seqkit.answers.finite import NOT_FINITE
 from seqkit.errors import SeqkitError
 
 Array = np.ndarray

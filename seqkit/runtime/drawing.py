@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seqkit.answers.finite import NOT_FINITE
 from seqkit.answers.sampling import COLDEST, Sampling
-from seqkit.answers.searching import NOT_FINITE
 from seqkit.errors import SeqkitError
 from seqkit.runtime.arrays import Array, softmax
 

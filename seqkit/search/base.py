@@ -12,7 +12,8 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from seqkit.answers.searching import NOT_FINITE, Hypothesis, SearchLimits
+from seqkit.answers.finite import NOT_FINITE
+from seqkit.answers.searching import Hypothesis, SearchLimits
 from seqkit.errors import SeqkitError
 from seqkit.search.repeats import block_repeats
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from seqkit.answers.sampling import COLDEST, Sampling, check_drawing
+from seqkit.answers.sampling import COLDEST, HOTTEST, Sampling, check_drawing
 from seqkit.search.base import S, Step, refuse_nan
 from seqkit.search.repeats import Repeats
 
@@ -33,7 +33,7 @@ def choose(
     refuse_nan(logits)
     if temperature < COLDEST:
         return logits.argmax(1)
-    scaled = logits if temperature == 1 else logits / temperature
+    scaled = logits if temperature == 1 else logits / min(temperature, HOTTEST)
     if top_k == 0 and top_p == 1:
         return _draw(torch.softmax(scaled, 1), generator)
     values, symbols = scaled.sort(1, descending=True)

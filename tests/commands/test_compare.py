@@ -139,7 +139,9 @@ def test_runs_that_cannot_be_compared_are_refused(whole, command, tmp_path, requ
         ([out / "rnn-0", out / "rnn-0"], "each run may be named only once"),
         ([out / "rnn-0", tmp_path], "is not finished"),
         ([out / "rnn-0", other / "digit-stopped"], "is not finished; finish it first: seqkit resume"),
-        ([out / "rnn-0"], "Missing argument"),
+        ([out / "rnn-0"], "to compare takes two runs or more; name another beside"),
+        ([tmp_path / "none", out / "rnn-0"], "none is neither a task nor a run"),
+        ([tmp_path, out / "rnn-0"], "is neither a task nor a run"),
     ):
         done = command("compare", *runs)
         assert done.returncode == 2 and message in done.stderr, done.stderr

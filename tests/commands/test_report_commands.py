@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from seqkit.errors import UsageError
 from seqkit.report import results
 from seqkit.report.findings import gather_again
 from seqkit.report.mistakes import with_mistakes
@@ -150,6 +151,112 @@ def test_as_many_mistakes_are_listed_as_requested_the_worst_first(evil, command,
     assert done.returncode == 2
 
 
+def mistakes_of(run, records, count=2):
+    """The table of the worst mistakes in a run whose predictions are these records."""
+    (run / "predictions.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    table = with_mistakes(read_run_files(run), count).findings["tables"][-1]
+    assert table["title"] == "Worst mistakes"
+    return table["columns"], table["rows"]
+
+
+WORDS = {"input": ["a", "b", "c"], "words": ["a", "b", "c"], "source": "my words.conll:7"}
+ONES = {"a": 1.0, "b": 100.0}
+KINDS = {
+    "words": (
+        [
+            {**WORDS, "tags": ["X", "Y", "X"], "sure": [0.9, 0.6, 0.7], "truth": ["X", "X", "Y"]},
+            {**WORDS, "tags": ["Y", "Y", "Y"], "sure": [0.8, 0.9, 0.9], "truth": ["X", "Y", "Y"]},
+        ],
+        ["truth", "answer", "confidence", "line", "step", "at"],
+        [["X", "Y", "0.80", "7", 1, "[a] b c"], ["Y", "X", "0.70", "7", 3, "a b [c]"]],
+    ),
+    "answers to questions": (
+        [
+            {
+                "input": ["b", "?"],
+                "words": ["b", "?"],
+                "answers": ["a"],
+                "sure": [0.4],
+                "truth": ["-", "b"],
+                "source": "c:1",
+            }
+        ],
+        ["truth", "answer", "confidence", "line", "step", "at"],
+        [["b", "a", "0.40", "1", 2, "b [?]"]],
+    ),
+    "frames": (
+        [{"input": "clip é.csv", "labels": ["up", "up"], "sure": [0.9, 0.8], "truth": ["up", "down"], "source": "x:2"}],
+        ["truth", "answer", "confidence", "line", "step", "at"],
+        [["down", "up", "0.80", "", 2, "clip é.csv"]],
+    ),
+    "sets of labels": (
+        [
+            {"input": "t", "labels": ["a"], "probabilities": {"a": 0.6, "b": 0.4}, "truth": ["b"], "source": "f:3"},
+            {"input": "u", "labels": ["a"], "probabilities": {"a": 0.9, "b": 0.1}, "truth": [], "source": "f:4"},
+            {
+                "input": "v",
+                "labels": ["b", "a"],
+                "probabilities": {"a": 0.9, "b": 0.9},
+                "truth": ["a", "b"],
+                "source": "f:5",
+            },
+        ],
+        ["truth", "answer", "line", "text"],
+        [["b", "a", "3", "t"], ["(none)", "a", "4", "u"]],
+    ),
+    "numbers": (
+        [
+            {"input": text, "number": 1.0, "low": 0.0, "high": 2.0, "truth": truth, "source": f"f.csv:{truth}"}
+            for text, truth in (("s", 2), ("t", 9), ("u", -5))
+        ],
+        ["truth", "answer", "interval", "line", "text"],
+        [["9", "1", "0 to 2", "9", "t"], ["-5", "1", "0 to 2", "-5", "u"]],
+    ),
+    "several numbers, each on its own scale": (
+        [
+            {"input": "t", "number": ONES, "low": ONES, "high": ONES, "truth": truth}
+            for truth in ({"a": 2.0, "b": 110.0}, {"a": 1.0, "b": 90.0}, {"a": 1.0, "b": 100.0})
+        ],
+        ["", "truth", "answer", "interval", "line", "text"],
+        [["a", "2", "1", "1 to 1", "", "t"], ["b", "110", "100", "100 to 100", "", "t"]],
+    ),
+    "texts": (
+        [
+            {"input": "two cats", "translation": "deux", "score": -2.0, "truth": ["deux chats"], "source": "p.tsv:1"},
+            {
+                "input": "a cat",
+                "translation": "un",
+                "score": -0.5,
+                "truth": ["un chat", "le chat"],
+                "source": "p.tsv:2",
+            },
+            {
+                "input": "a dog",
+                "translation": "un chien",
+                "score": -0.1,
+                "truth": ["x", "un chien"],
+                "source": "p.tsv:3",
+            },
+        ],
+        ["truth", "answer", "line", "input"],
+        [["un chat | le chat", "un", "2", "a cat"], ["deux chats", "deux", "1", "two cats"]],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_answer_has_its_worst_mistakes(kind, evil, tmp_path):
+    shutil.copytree(evil, tmp_path / "run")
+    records, columns, rows = KINDS[kind]
+    assert mistakes_of(tmp_path / "run", records) == (columns, rows)
+
+
+def test_a_run_that_does_not_say_what_is_correct_has_no_mistakes_to_list(evil, tmp_path):
+    shutil.copytree(evil, tmp_path / "run")
+    with pytest.raises(UsageError, match=r"no mistakes to list: .*leave out --mistakes"):
+        mistakes_of(tmp_path / "run", [{"input": "bytes 0 to 9", "bpc": 1.0, "source": "a.txt"}])
+
+
 def test_the_interval_of_the_report_holds_the_score(evil):
     found = json.loads((evil / "report.json").read_text())["intervals"]
     score = json.loads((evil / "results.json").read_text())["test"]["accuracy"]
@@ -285,3 +392,13 @@ def test_a_page_of_tagged_words_shows_whether_the_confidence_in_each_is_justifie
     found = json.loads((tmp_path / "run/report.json").read_text())
     assert found["calibration"]["answers"] == found["parts"]["test"][0] and found["parts"]["test"][1] == "words"
     assert {*FOR_ALL, "Is its confidence justified?"} < {*sections(read(tmp_path / "run"))}
+
+
+def test_commands_in_messages_are_quoted_where_a_folder_has_a_blank_in_its_name(evil, command, tmp_path):
+    run = tmp_path / "my run é"
+    shutil.copytree(evil, run)
+    done = command("resume", run)
+    assert f"seqkit evaluate '{run}'" in done.stderr and f"seqkit resume '{run}' --epochs" in done.stderr
+    (tmp_path / "a text.csv").write_text("text\na\n")
+    done = command("predict", run, tmp_path / "a text.csv")
+    assert f"seqkit predict '{run}' --input '{tmp_path / 'a text.csv'}'" in done.stderr

@@ -12,6 +12,7 @@ from seqkit import load
 from seqkit.errors import UsageError
 from seqkit.estimators import SequenceClassifier, SequenceLabeler, SequenceTagger
 from seqkit.runs import find_task
+from seqkit.runs.listing import FITTED, list_runs
 
 
 def test_a_pickled_estimator_predicts_the_same(fitted, same):
@@ -89,3 +90,16 @@ def test_a_saved_estimator_has_no_data_to_resume_on(classifier, tmp_path, comman
     done = command("resume", tmp_path / "kept")
     assert done.returncode == 2
     assert "was saved without its training data" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["evaluate"], ["report"], ["report", "--mistakes", "3"], ["export", "--int8"]])
+def test_a_saved_estimator_says_that_it_has_no_test_split(words, classifier, tmp_path, command):
+    classifier.save(tmp_path / "my run")
+    done = command(words[0], tmp_path / "my run", *words[1:])
+    assert done.returncode == 2 and "was trained on data in memory, so it has no test split" in done.stderr
+    assert f"seqkit evaluate '{tmp_path / 'my run'}' --data FILE" in done.stderr
+
+
+def test_a_saved_estimator_is_listed_as_fitted_in_python(classifier, tmp_path):
+    classifier.save(tmp_path / "my run")
+    assert [run.state for run in list_runs(tmp_path)] == [FITTED]

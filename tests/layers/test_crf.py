@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqkit import UsageError
+from seqkit import SeqkitError, UsageError
 from seqkit.data.schemes import allowed_transitions
 from seqkit.layers import CRF
 from seqkit.layers import crf as layers_crf
@@ -354,3 +354,14 @@ def test_limits_that_cannot_be_are_refused():
         CRF(3, end=torch.ones(1, 3).bool())
     with pytest.raises(UsageError, match="leave no labelling"):
         CRF(2, torch.eye(2).bool(), torch.tensor([True, False]), torch.tensor([False, True]))
+
+
+@pytest.mark.parametrize("n_best", [1, 2])
+def test_scores_that_are_not_numbers_have_no_best_labelling(n_best):
+    crf, lengths = CRF(3), torch.tensor([2, 1])
+    logits = torch.zeros(2, 2, 3)
+    logits[1, 1] = torch.nan
+    assert len(crf.decode(logits, lengths, n_best)) == 2  # padding is not read
+    logits[0, 1, 2] = torch.nan
+    with pytest.raises(SeqkitError, match="the scores of labels are NaN"):
+        crf.decode(logits, lengths, n_best)

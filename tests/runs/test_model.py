@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from seqkit import UsageError, load
+from seqkit import SeqkitError, UsageError, load
 
 
 def test_probabilities_are_those_of_the_predictions_in_order(trained, pointed):
@@ -40,3 +40,13 @@ def test_threads_get_the_answers_that_one_gets(run, request):
         for found in pool.map(lambda _: model.predict(inputs), range(40)):
             assert found == alone
     assert not model.head.training and torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("run", ["trained", "phrased", "pointed"])
+def test_a_model_whose_weights_are_nan_answers_in_one_sentence(run, request):
+    path = request.getfixturevalue(run)
+    model = load(path[0] if run == "trained" else path)
+    for parameter in model.head.parameters():
+        parameter.data.fill_(torch.nan)
+    with pytest.raises(SeqkitError, match="the model gives NaN in place of probabilities"):
+        model.predict(["1 2 7" if run == "pointed" else "red cat"])

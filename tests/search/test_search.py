@@ -238,6 +238,13 @@ def test_a_narrow_beam_keeps_the_places_that_its_definition_keeps(seed, size):
         assert [h.score for h in found[sentence]] == pytest.approx([value for value, _ in truth])
 
 
+@pytest.mark.parametrize("temperature", [1e-300, 1e-40, 1e40, 1e300])
+def test_a_temperature_of_any_size_draws_what_may_be_drawn(temperature):
+    logits = torch.tensor([[-torch.inf, 1.0, 3.0]])
+    drawn = {int(choose(logits, torch.Generator().manual_seed(n), temperature)) for n in range(40)}
+    assert drawn == ({1, 2} if temperature > 1 else {2})
+
+
 def test_logits_that_are_not_numbers_are_refused():
     def broken(last, state):
         return torch.full((len(last), 5), torch.nan), state
