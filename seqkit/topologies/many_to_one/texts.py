@@ -96,6 +96,9 @@ class TextInputs(TextReader, Codec[Any, TextItem, TextBatch]):
         self, inputs: Sequence[str | Sequence[str]], examples: Sequence[TextExample] | None = None
     ) -> list[TextItem]:
         """See :class:`Codec`; what items hold are parts of larger arrays."""
+        if type(self).encode is not TextInputs.encode:
+            # A codec of somebody's own, which encodes a text in its own way.
+            return super().encode_many(inputs, examples)
         known: Iterable[TextExample | None] = repeat(None) if examples is None else examples
         return [self._item(read, example) for read, example in zip(self.read_many(inputs), known, strict=False)]
 

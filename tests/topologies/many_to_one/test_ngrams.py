@@ -11,6 +11,7 @@ from seqkit import Encoder
 from seqkit.config import make_config
 from seqkit.data import DataError, Example, SourceLocation
 from seqkit.topologies.many_to_one import ClassificationHead
+from seqkit.topologies.many_to_one.codec import TextCodec
 from seqkit.topologies.many_to_one.ngrams import NgramCounts, NgramPrior
 
 TEXTS = [["good", "film"], ["good", "plot"], ["bad", "film"], ["bad", "bad", "plot"]]
@@ -202,3 +203,14 @@ def test_letters_are_counted_until_there_are_words_enough(monkeypatch):
     few = counts()
     assert few.spelled == 0 and ("bad", "film") in few.numbers
     assert NgramCounts.from_json(few.to_json(), "ngrams.json", 2).spelled == 0
+
+
+def test_a_codec_that_encodes_a_text_in_its_own_way_encodes_many_in_it():
+    class Backward(TextCodec):
+        def encode(self, raw, example=None):
+            return super().encode(" ".join(reversed(raw.split())), example)
+
+    config = make_config(SentimentConfig, {"min_count": 1})
+    learned = Backward.learn(config, examples(20))
+    (item,) = learned.encode_many(["good film"])
+    assert item.tokens.tolist() == TextCodec.learn(config, examples(20)).encode("film good").tokens.tolist()
