@@ -95,6 +95,9 @@ def labels(y: Any) -> np.ndarray:
         return objects(y)
     column: np.ndarray = column_or_1d(y, warn=True)
     assert_all_finite(column, input_name="y")
+    for number, label in enumerate(column.tolist() if column.dtype.kind == "O" else ()):
+        if label is None:
+            raise UsageError(f"y[{number}] is None, which is not a label; leave the entry out, or give it one")
     if column.dtype.kind == "f":
         check_classification_targets(column)
     return column
@@ -110,8 +113,9 @@ def label_lists(y: Any, sizes: Sequence[int]) -> list[list[Any]]:
     for number, (row, size) in enumerate(zip(rows, sizes, strict=True)):
         if len(row) != size:
             raise UsageError(f"X[{number}] has {size} steps but y[{number}] has {len(row)} labels; give each its own")
-        if any(label != label for label in row):
-            raise UsageError(f"y[{number}] contains NaN, which is not a label")
+        for missing in (label for label in row if label is None or label != label):
+            name = "None" if missing is None else "NaN"
+            raise UsageError(f"y[{number}] contains {name}, which is not a label")
     every = [label for row in rows for label in row]
     if any(isinstance(label, float) for label in every) and all(isinstance(label, (int, float)) for label in every):
         check_classification_targets(np.array(every))

@@ -5,6 +5,7 @@ I input size, H hidden units, G gates.
 
 from __future__ import annotations
 
+import inspect
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
@@ -201,10 +202,25 @@ def weights_of(direction: nn.Module) -> Weights:
         named = direction._parameters
         given = dict(direction.own.items()) if direction.has_own else {}
         return Weights(named["weight_x"], named["weight_h"], named["bias"], named["bias_h"], given)  # type: ignore[arg-type]
-    found = direction() if callable(getattr(direction, "forward", None)) else None
+    found = _called(direction)
     if not isinstance(found, Weights):
         raise UsageError(
             f"{type(direction).__name__} stands in for a direction of a layer, but its call gives no weights; "
             "return those of a Direction from forward()"
         )
     return found
+
+
+def _called(direction: nn.Module) -> Any:
+    """What the call of a module without arguments gives; None of one that needs arguments, as other layers do."""
+    if not callable(getattr(direction, "forward", None)):
+        return None
+    try:
+        return direction()
+    except TypeError:
+        try:
+            inspect.signature(direction.forward).bind()
+        except TypeError:
+            return None
+        # Its own code is at fault.
+        raise

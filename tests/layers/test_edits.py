@@ -710,3 +710,22 @@ def test_a_step_reads_own_parameters_of_a_cell_as_they_are(edit):
             prune.remove(own, name)
     expected, _ = layer(x.unsqueeze(1), state=state, kernel="reference")
     torch.testing.assert_close(layer.step(x, state)[0], expected[:, 0])
+
+
+@pytest.mark.parametrize("module", [nn.Linear(8, 16), nn.Identity(), nn.GRU(8, 16), nn.Sequential()])
+def test_a_module_that_is_no_direction_is_refused(module):
+    layer = Recurrent("gru", 8, 16)
+    layer.layers[0][0] = module
+    with pytest.raises(UsageError, match=f"{type(module).__name__} stands in for a direction"):
+        layer(torch.randn(2, 5, 8))
+
+
+def test_an_error_of_somebodys_own_direction_is_its_own():
+    class Broken(nn.Module):
+        def forward(self):
+            return 1 + "a"
+
+    layer = Recurrent("gru", 8, 16)
+    layer.layers[0][0] = Broken()
+    with pytest.raises(TypeError, match="unsupported operand"):
+        layer(torch.randn(2, 5, 8))
