@@ -66,9 +66,9 @@ def check_difference(name: str, difference: float) -> None:
 
 def check_scored(run: Path, model: Model) -> None:
     """Raises :class:`UsageError` for a run without a test split to show on what rounding costs."""
-    check_test_split(run)
     if str(getattr(model.config, "data", "")).endswith(IN_MEMORY):
         raise UsageError(f"{run} was trained on data in memory, so there is no test split to show what --int8 costs")
+    check_test_split(run)
 
 
 def scores_through(

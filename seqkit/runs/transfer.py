@@ -100,7 +100,8 @@ def start_from_runs(paths: Sequence[Path], head: Head, codec: AnyCodec) -> list[
             model = load(path, "cpu")
         notes += take(model, str(path), head, codec, taken)
         taken = _changed(head, before)
-    if new := [name for name in _modules(head.state_dict()) if name not in _modules(taken)]:
+    # What is fitted or tuned apart from the training has no parameters.
+    if new := [name for name in _modules(name for name, _ in head.named_parameters()) if name not in _modules(taken)]:
         notes.append(f"new: {', '.join(new)}")
     return notes
 

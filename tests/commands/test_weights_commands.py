@@ -150,6 +150,7 @@ def test_a_run_with_weights_ends_with_the_same_bits(reviews, command, small, tmp
             session.train([StopAt(step)])
         session = resume(stopped, [])
     session.train()
+    session.finish()
     for file in ("model.safetensors", "checkpoint/last.safetensors"):
         (first, _), (second, _) = (read_tensors(run / file) for run in (whole, stopped))
         assert all(torch.equal(first[name], second[name]) for name in first)

@@ -178,7 +178,7 @@ def test_predictions_that_are_rebuilt_are_those_of_the_best_epoch_and_not_of_the
 
 
 def test_the_same_run_has_the_same_bytes(few, killed, tmp_path):
-    begin(few, tmp_path / "run").train()
+    finish(begin(few, tmp_path / "run"))
     assert (tmp_path / "run/model.safetensors").read_bytes() == (killed[0] / "model.safetensors").read_bytes()
 
 

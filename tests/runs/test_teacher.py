@@ -238,7 +238,11 @@ def test_a_file_may_teach_them_too_and_needs_a_teacher(opinions, siblings, more,
 def test_a_teacher_agrees_where_its_most_likely_label_is_that_of_the_example(steps):
     probabilities = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.3, 0.5], [0.1, 0.8, 0.1]])
     rows = [probabilities] if steps else [*probabilities]
-    codec = SimpleNamespace(encode=lambda text, example: SimpleNamespace(target=torch.tensor(example)))
+
+    def encode_many(texts, examples):
+        return [SimpleNamespace(target=torch.tensor(example)) for example in examples]
+
+    codec = SimpleNamespace(encode_many=encode_many)
     task = SimpleNamespace(input_of=lambda example: None)
     train = [[0, 1, 2, 0]] if steps else [0, 1, 2, 0]
     assert _agreement(rows, codec, task, train) == 0.75

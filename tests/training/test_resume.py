@@ -65,6 +65,8 @@ def everything(path):
     # Runs that write checkpoints at other times have other configurations, and so other identities.
     facts.pop("run")
     best, _ = read_tensors(RunDirectory(path).model)
+    # Decided when a run is finished, which not all of these are.
+    best.pop("regression.share", None)
     return tensors, best, facts
 
 
