@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from seqkit.config.shared import IN_MEMORY
-from seqkit.errors import SeqkitError, UsageError
+from seqkit.errors import SeqkitError
 from seqkit.graphs import Exported, Part
-from seqkit.runs.ensemble import check_test_split
 from seqkit.runs.model import Model
 from seqkit.runs.prepared import read_splits
 from seqkit.topologies import predict_items
@@ -62,13 +59,6 @@ def check_difference(name: str, difference: float) -> None:
             f"the exported {name} differs from the model by {difference:.1e}, more than {TOLERANCE:.0e}, so nothing "
             "was written; please report it"
         )
-
-
-def check_scored(run: Path, model: Model) -> None:
-    """Raises :class:`UsageError` for a run without a test split to show on what rounding costs."""
-    if str(getattr(model.config, "data", "")).endswith(IN_MEMORY):
-        raise UsageError(f"{run} was trained on data in memory, so there is no test split to show what --int8 costs")
-    check_test_split(run)
 
 
 def scores_through(

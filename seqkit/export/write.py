@@ -11,7 +11,7 @@ import torch
 
 from seqkit.config import answer_schemas
 from seqkit.errors import UsageError
-from seqkit.export.comparison import BATCHES, Run, check_difference, check_scored, largest_difference, scores_through
+from seqkit.export.comparison import BATCHES, Run, check_difference, largest_difference, scores_through
 from seqkit.export.ensembles import export_ensemble
 from seqkit.export.files import write_export
 from seqkit.export.onnx_files import make_onnx, onnx_run, round_to_int8, unrounded_layers
@@ -21,6 +21,7 @@ from seqkit.graphs import OPSET, Exported, Part
 from seqkit.graphs.graph import check_installed
 from seqkit.graphs.recurrent import in_onnx
 from seqkit.layers.recurrent import Recurrent
+from seqkit.runs.ensemble import check_test_split
 from seqkit.runs.model import Model, load
 from seqkit.runs.own_cell import GivenCell
 from seqkit.runtime.manifest import MANIFEST, manifest_bytes
@@ -84,7 +85,7 @@ def export(
     file_format = _checked_format(format_name, int8)
     model = load(run, "cpu", cell)
     if int8:
-        check_scored(run, model)
+        check_test_split(run)
     if format_name == "onnx":
         _check_cells(model)
     exported = _fitting(_parts_of(model), out, file_format.ending)

@@ -14,9 +14,9 @@ from seqkit.export.c.source import Source, identifier
 from seqkit.export.c.tagging import write_tags
 from seqkit.export.c.texts import write_texts
 from seqkit.export.c.vectors import write_vectors
-from seqkit.export.comparison import check_scored
 from seqkit.export.files import write_export
 from seqkit.graphs import Answering
+from seqkit.runs.ensemble import check_test_split
 from seqkit.runs.model import Model, load
 from seqkit.runs.own_cell import GivenCell
 from seqkit.runs.prepared import read_splits
@@ -51,7 +51,7 @@ def export_c(run: Path, out: Path | None = None, int8: bool = False, cell: Given
     """
     path, model = _path(run, out), load(run, "cpu", cell)
     if int8:
-        check_scored(run, model)
+        check_test_split(run)
     content = c_source(model, path.stem, int8).encode()
     scores = _scores(model) if int8 else {}
     write_export({path: content})
