@@ -59,6 +59,7 @@ RESULTS: dict[str, Any] = {
     "threshold?": {**_TUNED, "label": str, "value": float},
     "thresholds?": {**_TUNED, "values": {str: float}},
     "memory?": {"score": str, "tuned": float, "alone": float, "answered": float, "similarity": (float, None)},
+    "regression?": {"loss": float, "loss_without": float, "kept": bool},
     "calibration?": {"outside": float, "score": str, "tuned": float, "alone": float},
     "verdict?": _VERDICT,
     "labels?": {str: _LABEL},

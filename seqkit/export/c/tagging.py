@@ -239,7 +239,7 @@ def _scores(values: nn.Parameter, limit: torch.Tensor | None) -> list[str]:
 def _add_predict(source: Source, head: TaggingHead) -> None:
     embedding = head.encoder.embedding
     assert isinstance(embedding, WordEmbedding)
-    output = linear(source, "output", head.last_layer)("h", "logits")
+    output = linear(source, "output", head.exported_output())("h", "logits")
     source.add(f"""
 int $name_predict($name_state *s, const char *const *words, int count, int *labels, float *sure)
 {{

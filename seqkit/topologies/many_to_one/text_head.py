@@ -5,6 +5,8 @@ B batch, P values of the pooled vector, K outputs.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
@@ -44,7 +46,7 @@ class TextHead(Head):
         self.encoder, self.dropout, self.pairs = encoder, dropout, pairs
         self.output = nn.Linear((4 if pairs else 1) * encoder.output_size, outputs)
         self.prior: GramPrior | None = prior
-        # Of a model of 0.3 and before there is no such module.
+        # Models of 0.2.0 have none.
         self.regression: GramRegression | None = regression
 
     def forward(self, batch: TextBatch) -> Tensor:
@@ -68,9 +70,9 @@ class TextHead(Head):
         """:attr:`output` with the share that it has in evaluation."""
         if self.regression is None:
             return self.output
-        rest, output = 1 - self.regression.share, nn.Linear(*self.output.weight.shape[::-1])
-        output.weight.copy_(rest * self.output.weight)
-        output.bias.copy_(rest * self.output.bias)
+        output = copy.deepcopy(self.output)
+        for parameter in output.parameters():
+            parameter.mul_(1 - self.regression.share)
         return output
 
     @torch.no_grad()

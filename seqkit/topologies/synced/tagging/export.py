@@ -48,7 +48,7 @@ def export_tagger(head: TaggingHead, codec: TagCodec) -> Exported:
 
     def add_logits(graph: Graph, values: dict[str, Value]) -> Value:
         words = WordValues(*(values[name] for name in WordValues._fields))
-        logits: Value = add(head.last_layer, graph, add(head.encoder, graph, words, values["lengths"]).outputs)
+        logits: Value = add(head.exported_output(), graph, add(head.encoder, graph, words, values["lengths"]).outputs)
         return logits if features is None else _add_features(features, head.share, graph, logits, values["features"])
 
     choice = {"balance": head.balance, "frequency": head.frequency.tolist(), "crf": crf_symbols(head.crf)}

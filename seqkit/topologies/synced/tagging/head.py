@@ -96,9 +96,8 @@ class TaggingHead(Head):
         logits = self.share * (logits + others[0]) if others else logits
         return logits if self.outside is None or self.training else self.outside(logits)
 
-    @property
-    def last_layer(self) -> nn.Linear:
-        """What gives the logits without features, shift included."""
+    def exported_output(self) -> nn.Linear:
+        """:attr:`output` with the shift of evaluation."""
         return self.output if self.outside is None else self.outside.built_into(self.output)
 
     @property
