@@ -14,7 +14,6 @@ from seqkit.answers.labels import Classified
 from seqkit.layers import Encoder, Loss
 from seqkit.layers.head import require_targets
 from seqkit.layers.label_loss import label_loss
-from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.many_to_one.ngrams import NgramPrior
 from seqkit.topologies.many_to_one.regression import GramRegression
 from seqkit.topologies.many_to_one.text_head import TextHead
@@ -36,8 +35,6 @@ class ClassificationHead(TextHead):
         regression: of n-grams, see :class:`GramRegression`; None: none.
     """
 
-    class_weights: Tensor | None
-
     def __init__(
         self,
         encoder: Encoder,
@@ -49,9 +46,8 @@ class ClassificationHead(TextHead):
         pairs: bool = False,
         regression: GramRegression | None = None,
     ) -> None:
-        super().__init__(encoder, len(labels), dropout, prior, pairs, regression)
+        super().__init__(encoder, len(labels), dropout, prior, pairs, regression, class_weights)
         self.labels = tuple(labels)
-        self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
         # Without a threshold there is no such module, so that runs have the weights that they always had.
         self.decision = None if threshold is None else DecisionThreshold(threshold)
 

@@ -21,9 +21,9 @@ from seqkit.topologies.many_to_one.codec import TextCodec
 from seqkit.topologies.many_to_one.explain import explained, outputs_apart
 from seqkit.topologies.many_to_one.export import export_classifier
 from seqkit.topologies.many_to_one.head import ClassificationHead
+from seqkit.topologies.many_to_one.label_regression import LabelRegression
 from seqkit.topologies.many_to_one.ngrams import NgramPrior
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
-from seqkit.topologies.many_to_one.regression import GramRegression
 from seqkit.topologies.many_to_one.scores import classification_tables, tfidf_baseline
 from seqkit.topologies.many_to_one.target import Target
 from seqkit.topologies.many_to_one.texts import tokenizer_of
@@ -94,7 +94,7 @@ class LabelTarget(Target[Example, Classified, TextCodec, ClassificationHead]):
             threshold,
             prior,
             pairs=codec.texts == 2,
-            regression=GramRegression.of(len(grams.counts), classes) if grams and grams.regression else None,
+            regression=LabelRegression.of(len(grams.counts), classes) if grams and grams.regression else None,
         )
 
     def criterion(self, codec: TextCodec, of_task: Criterion) -> Criterion:

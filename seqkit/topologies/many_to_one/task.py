@@ -175,7 +175,7 @@ class ManyToOne(Task[C, Any, Any, TextInputs, TextHead]):
 
     def fit_first(self, codec: TextInputs, head: TextHead, items: Callable[[], Sequence[TextItem]]) -> None:
         """The regression of n-grams, if the head has one."""
-        if isinstance(head, ClassificationHead) and head.regression is not None and codec.ngrams is not None:
+        if head.regression is not None and codec.ngrams is not None:
             class_weights = None if head.class_weights is None else head.class_weights.tolist()
             head.regression.fit(items(), codec.ngrams.of_tokens(), class_weights)
 

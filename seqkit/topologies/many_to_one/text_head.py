@@ -6,12 +6,14 @@ B batch, P values of the pooled vector, K outputs.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
 from seqkit.layers import Encoder, Head
+from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.many_to_one.prior import GramPrior
 from seqkit.topologies.many_to_one.regression import GramRegression
 from seqkit.topologies.many_to_one.texts import TextBatch
@@ -29,9 +31,12 @@ class TextHead(Head):
         prior: what n-grams say; None: nothing.
         pairs: whether an input is two texts.
         regression: of n-grams, which has its share in evaluation; None: none.
+        class_weights: of labels in the loss; None: all are 1.
 
     Source: of the features of two texts, Conneau et al., 2017 (arXiv:1705.02364).
     """
+
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class TextHead(Head):
         prior: GramPrior | None = None,
         pairs: bool = False,
         regression: GramRegression | None = None,
+        class_weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         self.encoder, self.dropout, self.pairs = encoder, dropout, pairs
@@ -48,6 +54,7 @@ class TextHead(Head):
         self.prior: GramPrior | None = prior
         # Models of 0.2.0 have none.
         self.regression: GramRegression | None = regression
+        self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
 
     def forward(self, batch: TextBatch) -> Tensor:
         """Outputs (B, K)."""
@@ -72,7 +79,9 @@ class TextHead(Head):
             return self.output
         output = copy.deepcopy(self.output)
         for parameter in output.parameters():
-            parameter.mul_(1 - self.regression.share)
+            parameter.mul_((1 - self.regression.shares).view(-1, *[1] * (parameter.dim() - 1)))
+        if self.regression.bias is not None:
+            output.bias.add_(self.regression.shares * self.regression.bias)
         return output
 
     @torch.no_grad()
@@ -81,9 +90,9 @@ class TextHead(Head):
         assert self.prior is not None
         table = self.prior.table.clone()
         if self.regression is not None:
-            rows = self.regression.weights[:-1]
-            table *= 1 - self.regression.share
-            table[: len(rows)] += self.regression.share * rows
+            rows, shares = self.regression.weights[:-1], self.regression.shares
+            table *= 1 - shares
+            table[: len(rows)] += shares * rows
         return table
 
     def untune(self) -> None:

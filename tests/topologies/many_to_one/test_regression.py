@@ -13,7 +13,7 @@ from seqkit.data import Example, SourceLocation, Splits
 from seqkit.data.readers import TextPair
 from seqkit.runs.training import Training
 from seqkit.topologies import predict_items
-from seqkit.topologies.many_to_one.regression import GramRegression
+from seqkit.topologies.many_to_one.label_regression import LabelRegression
 
 WORDS = {"good": ("fine", "great", "loved"), "bad": ("poor", "dull", "hated"), "odd": ("weird", "strange", "eerie")}
 SMALL = {"hidden_size": 4, "embedding_size": 4, "epochs": 1, "minutes": 0, "min_count": 1}
@@ -112,7 +112,7 @@ def test_letters_and_what_is_beyond_the_most_frequent_get_no_weights():
     most = grams.numbers["great",] + 1
     beyond = [number for number, tokens in enumerate(of_tokens) if tokens and number >= most]
     assert weights[beyond].any()
-    regression = GramRegression(most, 2)
+    regression = LabelRegression(most, 2)
     regression.fit(training._labelled_items(), of_tokens)
     few = torch.tensor([[grams.numbers["great",], number] for number in beyond])
     padded = few.masked_fill(few >= most, training.head.prior.padding)

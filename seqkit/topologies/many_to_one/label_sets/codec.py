@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -79,7 +80,8 @@ class LabelSetCodec(TextInputs):
         every = len(self.labels)
         columns = [[every, *(self._numbers[label] for label in example.labels)] for example in train]
         repeated = [tokens for tokens, numbers in zip(texts, columns, strict=True) for _ in numbers]
-        return NgramCounts.learn(repeated, [number for numbers in columns for number in numbers], every + 1, tokenizer)
+        numbers = [number for row in columns for number in row]
+        return replace(NgramCounts.learn(repeated, numbers, every + 1, tokenizer), regression=True)
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> LabelSetCodec:

@@ -14,8 +14,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from seqkit.answers.labels import LabelSet
 from seqkit.layers import Encoder, Loss
 from seqkit.layers.head import require_targets
-from seqkit.topologies.class_weights import class_weight_tensor
 from seqkit.topologies.many_to_one.prior import GramPrior
+from seqkit.topologies.many_to_one.regression import GramRegression
 from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextBatch
 
@@ -27,13 +27,12 @@ class LabelSetHead(TextHead):
     weights.
 
     Args:
-        encoder, dropout, prior, pairs: as of :class:`TextHead`.
+        encoder, dropout, prior, pairs, regression: as of :class:`TextHead`.
         labels: their names, in the order of the outputs.
         class_weights: how much a text that has the label counts in the loss of that label; None: all are 1.
         threshold: that of all labels, to begin with.
     """
 
-    class_weights: Tensor | None
     thresholds: Tensor
 
     def __init__(
@@ -45,10 +44,10 @@ class LabelSetHead(TextHead):
         threshold: float = 0.5,
         prior: GramPrior | None = None,
         pairs: bool = False,
+        regression: GramRegression | None = None,
     ) -> None:
-        super().__init__(encoder, len(labels), dropout, prior, pairs)
+        super().__init__(encoder, len(labels), dropout, prior, pairs, regression, class_weights)
         self.labels = tuple(labels)
-        self.register_buffer("class_weights", class_weight_tensor(class_weights), persistent=False)
         # Of float64, so that a probability at its threshold is compared with that very number.
         self.register_buffer("thresholds", torch.full((len(labels),), threshold, dtype=torch.float64))
 

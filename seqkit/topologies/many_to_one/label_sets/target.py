@@ -28,6 +28,7 @@ from seqkit.topologies.many_to_one.export import export_text_head
 from seqkit.topologies.many_to_one.label_sets.codec import LabelSetCodec
 from seqkit.topologies.many_to_one.label_sets.head import LabelSetHead
 from seqkit.topologies.many_to_one.label_sets.prior import LabelSetPrior
+from seqkit.topologies.many_to_one.label_sets.regression import LabelSetRegression
 from seqkit.topologies.many_to_one.label_sets.scores import label_set_tables, one_vs_rest_baseline
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
 from seqkit.topologies.many_to_one.target import Target
@@ -95,7 +96,12 @@ class LabelSetTarget(Target[LabelSetExample, LabelSet, LabelSetCodec, LabelSetHe
         *counts, texts = codec.frequencies
         prior = LabelSetPrior(codec.ngrams.counts, counts, texts) if codec.ngrams else None
         threshold, pairs = given_threshold(config.threshold) or 0.5, codec.texts == 2
-        return LabelSetHead(encoder, codec.labels, config.dropout, codec.class_weights, threshold, prior, pairs)
+        regression = None
+        if codec.ngrams and codec.ngrams.regression:
+            regression = LabelSetRegression.of(len(codec.ngrams.counts), len(codec.labels))
+        return LabelSetHead(
+            encoder, codec.labels, config.dropout, codec.class_weights, threshold, prior, pairs, regression
+        )
 
     def criterion(self, codec: LabelSetCodec, of_task: Criterion) -> Criterion:
         """F1 over all labels at once."""

@@ -61,7 +61,7 @@ class NumberCodec(TextInputs):
         for rows, example in zip(ngrams.encode_many(texts), train, strict=True):
             # An n-gram is in the list once.
             sums[rows] += self.scale.apply(example.numbers)
-        self.ngrams, self.sums = ngrams, sums.tolist()
+        self.ngrams, self.sums = dataclasses.replace(ngrams, regression=True), sums.tolist()
 
     @classmethod
     def from_json(cls, files: Mapping[str, Any]) -> NumberCodec:

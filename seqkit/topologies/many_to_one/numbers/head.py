@@ -16,6 +16,7 @@ from seqkit.layers import Encoder, Loss
 from seqkit.layers.head import require_targets
 from seqkit.topologies.many_to_one.numbers.codec import Scale
 from seqkit.topologies.many_to_one.prior import GramPrior
+from seqkit.topologies.many_to_one.regression import GramRegression
 from seqkit.topologies.many_to_one.text_head import TextHead
 from seqkit.topologies.many_to_one.texts import TextBatch
 
@@ -37,7 +38,7 @@ class NumberHead(TextHead):
     validation split after training, and kept with the weights.
 
     Args:
-        encoder, dropout, prior, pairs: as of :class:`TextHead`.
+        encoder, dropout, prior, pairs, regression: as of :class:`TextHead`.
         scale: of the numbers.
 
     Source: of quantiles as a loss, Koenker and Bassett, 1978; of intervals that are right on validation, Romano,
@@ -48,9 +49,15 @@ class NumberHead(TextHead):
     stretch: Tensor
 
     def __init__(
-        self, encoder: Encoder, scale: Scale, dropout: float = 0.0, prior: GramPrior | None = None, pairs: bool = False
+        self,
+        encoder: Encoder,
+        scale: Scale,
+        dropout: float = 0.0,
+        prior: GramPrior | None = None,
+        pairs: bool = False,
+        regression: GramRegression | None = None,
     ) -> None:
-        super().__init__(encoder, 3 * len(scale.names), dropout, prior, pairs)
+        super().__init__(encoder, 3 * len(scale.names), dropout, prior, pairs, regression)
         self.scale = scale
         self.register_buffer("shrink", torch.ones(len(scale.names)))
         self.register_buffer("stretch", torch.ones(len(scale.names)))
@@ -81,6 +88,7 @@ class NumberHead(TextHead):
 
     def untune(self) -> None:
         """See :meth:`TextHead.untune`."""
+        super().untune()
         self.shrink.fill_(1)
         self.stretch.fill_(1)
 

@@ -24,6 +24,7 @@ from seqkit.topologies.many_to_one.export import export_text_head
 from seqkit.topologies.many_to_one.numbers.codec import NumberCodec
 from seqkit.topologies.many_to_one.numbers.head import NumberHead
 from seqkit.topologies.many_to_one.numbers.prior import NumberPrior
+from seqkit.topologies.many_to_one.numbers.regression import NumberRegression
 from seqkit.topologies.many_to_one.numbers.scores import (
     conformal_quantile,
     estimate_counts,
@@ -92,8 +93,10 @@ class NumberTarget(Target[NumberExample, Estimate, NumberCodec, NumberHead]):
 
     def build_head(self, config: ManyToOneOptions, codec: NumberCodec, encoder: Encoder) -> NumberHead:
         """Three outputs for each number."""
-        prior = NumberPrior(codec.ngrams.counts, codec.sums, len(codec.scale.names)) if codec.ngrams else None
-        return NumberHead(encoder, codec.scale, config.dropout, prior, codec.texts == 2)
+        numbers, grams = len(codec.scale.names), codec.ngrams
+        prior = NumberPrior(grams.counts, codec.sums, numbers) if grams else None
+        regression = NumberRegression.of(len(grams.counts), numbers) if grams and grams.regression else None
+        return NumberHead(encoder, codec.scale, config.dropout, prior, codec.texts == 2, regression)
 
     def criterion(self, codec: NumberCodec, of_task: Criterion) -> Criterion:
         """The root of the mean squared error; of several numbers, which may have different units, R²."""
