@@ -1,4 +1,4 @@
-"""Logistic regression of n-grams, with its share in what a head says of a label."""
+"""Logistic regression of n-grams, with half a vote on the label of a text."""
 
 import dataclasses
 import json
@@ -13,6 +13,7 @@ from seqkit.data import Example, SourceLocation, Splits
 from seqkit.data.readers import TextPair
 from seqkit.runs.training import Training
 from seqkit.topologies import predict_items
+from seqkit.topologies.many_to_one import regression
 from seqkit.topologies.many_to_one.label_regression import LabelRegression
 
 WORDS = {"good": ("fine", "great", "loved"), "bad": ("poor", "dull", "hated"), "odd": ("weird", "strange", "eerie")}
@@ -169,11 +170,8 @@ def test_a_run_of_before_has_none():
 
 
 def test_of_many_texts_one_fold_is_judged(monkeypatch):
-    from seqkit.topologies.many_to_one import regression
-
-    fits = []
-    fit = regression._fit
-    monkeypatch.setattr(regression, "_fit", lambda *given: (fits.append(len(given[1])), fit(*given))[1])
+    fits, solve = [], LabelRegression.solve
+    monkeypatch.setattr(LabelRegression, "solve", lambda *given: (fits.append(len(given[2])), solve(*given))[1])
     few = begun(examples(60)).head.regression
     assert fits == [48] * 5 + [60] and few.fitted
     fits.clear()
