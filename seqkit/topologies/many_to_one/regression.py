@@ -25,6 +25,9 @@ PENALTY = 0.1
 _FOLDS = 5
 _MANY = 1_000_000
 """N-grams of all texts, for each output, from which on a single fold is left out and judged: it is large enough."""
+_MOST_READ = 20_000_000
+"""The same of texts that are fitted to, at most: of more texts every second, third and so on. A minute is then enough, and
+where texts are so many a network has learned what their words say."""
 _MOST_WEIGHTS = 1_000_000
 """Weights at most, those of the most frequent n-grams: 4 MB in a run, and seconds to fit."""
 _ERRORS = 2.0
@@ -32,10 +35,9 @@ _ERRORS = 2.0
 
 
 class GramRegression(nn.Module, ABC):
-    """``(1 - s) score + s (1 / √K · Σ_k v_k + b)``: the average of a network and a linear model; of logits, the
-    geometric mean of their probabilities.
+    """``(1 - s) score + s (1 / √K · Σ_k v_k + b)``: the average of a network's scores and those of a linear model.
 
-    The prior of n-grams and the recurrent layer are trained together and err together; weights that are fitted apart
+    Of logits it is the geometric mean of two probabilities. The prior of n-grams and the recurrent layer are trained together and err together; weights that are fitted apart
     from both err differently. In training it says nothing, or the network would learn to leave known texts to it.
 
     Args:
@@ -105,6 +107,7 @@ class GramRegression(nn.Module, ABC):
         features = _features([text.ngrams for text in texts if text.ngrams is not None], len(of_tokens), used)
         if features is None:
             return
+        features, targets, importance = _sample(features, targets, importance)
         temperature = self._temperature(features.values, targets, importance)
         if not temperature:
             return
@@ -142,9 +145,8 @@ class GramRegression(nn.Module, ABC):
 
         if len(targets) < 2 * _FOLDS:
             return 0.0
-        # Every class has its share in every fold, and so have large and small numbers.
         fold = np.empty(len(targets), np.int64)
-        fold[np.lexsort(np.atleast_2d(targets.T))] = np.arange(len(targets)) % _FOLDS
+        fold[_by_target(targets)] = np.arange(len(targets)) % _FOLDS
         judged = range(_FOLDS if features.nnz * (targets.size // len(targets)) < _MANY else 1)
         average = self.average(targets, importance)
         scores = np.zeros((len(targets), len(average)))
@@ -186,3 +188,17 @@ def _features(texts: Sequence[Tensor], known: int, used: Any) -> _Features | Non
     weighted = table @ diags(frequencies)
     length = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1))).mean()
     return _Features((weighted / length).tocsr(), frequencies / length) if length > 0 else None
+
+
+def _by_target(targets: Any) -> Any:
+    """Numbers of texts, so that of every so many every class has its share, and so have large and small numbers."""
+    return np.lexsort(np.atleast_2d(targets.T))
+
+
+def _sample(features: _Features, targets: Any, importance: Any) -> tuple[_Features, Any, Any]:
+    """As many of the texts as can be read in time."""
+    read = features.values.nnz * (targets.size // len(targets))
+    if read <= _MOST_READ:
+        return features, targets, importance
+    chosen = np.sort(_by_target(targets)[:: -(-read // _MOST_READ)])
+    return features._replace(values=features.values[chosen]), targets[chosen], importance[chosen]
