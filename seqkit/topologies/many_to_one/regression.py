@@ -26,8 +26,8 @@ _FOLDS = 5
 _MANY = 1_000_000
 """N-grams of all texts, for each output, from which on a single fold is left out and judged: it is large enough."""
 _MOST_READ = 20_000_000
-"""The same of texts that are fitted to, at most: of more texts every second, third and so on. A minute is then enough, and
-where texts are so many a network has learned what their words say."""
+"""The same of texts that are fitted to, at most: of more texts every second, third and so on. A minute is then enough,
+and where texts are so many a network has learned what their words say."""
 _MOST_WEIGHTS = 1_000_000
 """Weights at most, those of the most frequent n-grams: 4 MB in a run, and seconds to fit."""
 _ERRORS = 2.0
@@ -37,8 +37,9 @@ _ERRORS = 2.0
 class GramRegression(nn.Module, ABC):
     """``(1 - s) score + s (1 / √K · Σ_k v_k + b)``: the average of a network's scores and those of a linear model.
 
-    Of logits it is the geometric mean of two probabilities. The prior of n-grams and the recurrent layer are trained together and err together; weights that are fitted apart
-    from both err differently. In training it says nothing, or the network would learn to leave known texts to it.
+    Of logits it is the geometric mean of two probabilities. The prior of n-grams and the recurrent layer are trained
+    together and err together; weights that are fitted apart from both err differently. In training it says nothing, or
+    the network would learn to leave known texts to it.
 
     Args:
         rows: of the most frequent n-grams that have weights.

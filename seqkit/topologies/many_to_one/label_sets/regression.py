@@ -31,7 +31,7 @@ class LabelSetRegression(GramRegression):
         coefficients, bias = np.zeros((features.shape[1], len(self.votes))), self.average(targets, importance)
         for label, (having, weights) in enumerate(zip(targets.T, importance.T, strict=True)):
             if having.min() < having.max():
-                # In an eighth of the time of scikit-learn's default; the bias, which it penalises, is made to cost little.
+                # An eighth of the default solver's time; the bias, which it penalises, is made to cost little.
                 model = LogisticRegression(C=1 / PENALTY, solver="liblinear", intercept_scaling=5)
                 model.fit(features, having, sample_weight=weights)
                 coefficients[:, label], bias[label] = model.coef_[0], model.intercept_[0]
