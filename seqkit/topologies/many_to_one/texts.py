@@ -113,11 +113,11 @@ class TextInputs(TextReader, Codec[Any, TextItem, TextBatch]):
         return [self._item(read, example) for read, example in zip(self.read_many(inputs), known, strict=False)]
 
     def _item(self, read: ReadText, example: TextExample | None) -> TextItem:
-        first, *rest = map(torch.from_numpy, read.sides)
+        first = torch.from_numpy(read.sides[0])
+        second = torch.from_numpy(read.sides[1]) if len(read.sides) > 1 else None
         grams = None if read.ngrams is None else torch.from_numpy(read.ngrams)
-        second = rest[0] if rest else None
         if example is None:
-            return TextItem(first, ngrams=grams, second=second)
+            return TextItem(first, None, 1.0, grams, second)
         return TextItem(first, self.target(example), example.weight, grams, second)
 
     def length(self, item: TextItem) -> int:
