@@ -101,7 +101,7 @@ class NgramCounts:
         letters = b"".join(map(self._rows_of_letters, tokens)) if self.spelled else b""
         found = dict.fromkeys(chain(rows, np.frombuffer(letters, np.int32).tolist()))
         found.pop(None, None)
-        return list(found)  # type: ignore[arg-type]
+        return list(found)
 
     def encode_many(self, texts: Sequence[Sequence[str]], find: Find | None = None) -> list[np.ndarray]:
         """:meth:`encode` of each text, as numbers of 32 bits; ``find`` as of :meth:`GramSearch.find`."""
