@@ -33,6 +33,8 @@ _JOURNAL: dict[str, Any] = {
     "bytes": Whole(1, 2**62),
     "writer": {str: ANYTHING},
 }
+_TOGETHER = 1024
+"""Inputs that are counted at a time"""
 _COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
@@ -59,8 +61,7 @@ class Answers:
         inputs = iter(read())
         if journal is None:
             return inputs
-        for value in islice(inputs, journal["done"]):
-            self._count(key(value))
+        self._count(map(key, islice(inputs, journal["done"])))
         if (self._done, self._read.hexdigest()) != (journal["done"], journal["read"]):
             # Another input: its answers are started again.
             self._done, self._read = 0, hashlib.blake2b(digest_size=16)
@@ -75,8 +76,7 @@ class Answers:
         """Notes that inputs have their answers in the file; ``writer`` None: where the writer still owes some."""
         if self._journal is None:
             return
-        for key in keys:
-            self._count(key)
+        self._count(keys)
         if writer is not None:
             self.stream.flush()
             os.fsync(self.stream.fileno())
@@ -96,9 +96,12 @@ class Answers:
         self._cut(0)
         return None
 
-    def _count(self, key: object) -> None:
-        self._done += 1
-        self._read.update(repr(key).encode("utf-8", "surrogatepass"))
+    def _count(self, keys: Iterable[object]) -> None:
+        keys = iter(keys)
+        # Some at a time: memory is bounded, and Python does less for each.
+        while some := [*map(repr, islice(keys, _TOGETHER))]:
+            self._done += len(some)
+            self._read.update("".join(some).encode("utf-8", "surrogatepass"))
 
     def _cut(self, size: int) -> None:
         self.stream.flush()

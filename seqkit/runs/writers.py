@@ -177,7 +177,7 @@ class TableWriter(NamedWriter):
         if self._columns is None:
             self._columns = self._begun(row)
         cells = values.cells if isinstance(values, Row) else values.values()
-        self._write_cells([*cells, *(predicted.get(column, "") for column in self._columns)])
+        self._write_cells([*cells, *[predicted.get(column, "") for column in self._columns]])
 
     def finish(self) -> None:
         """See :class:`Writer`; a part without rows has the line of names."""

@@ -5,8 +5,9 @@ M texts, N tokens of all of them, S symbols that n-grams are made of, F n-grams 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
-from itertools import chain, pairwise, repeat
+from itertools import chain, count, pairwise, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +18,44 @@ _STAMPS = 1 << 20
 """Places of the table in which the n-grams of some texts are marked, 4 MB"""
 
 
-class _Level(NamedTuple):
+class Level(NamedTuple):
     """The beginnings of n-grams of one size."""
 
     keys: np.ndarray
     """``S · parent + symbol``, sorted; the parent is the number of the beginning without its last token"""
+    begins: np.ndarray
+    """Where the keys of each parent begin, and where those of the last one end"""
     rows: np.ndarray
     """The row of the n-gram that each is; -1: it only begins longer ones"""
+
+
+class Tree(NamedTuple):
+    """All n-grams of tokens: a beginning of n tokens is found by the number of the one before it and its last token."""
+
+    levels: Sequence[Level]
+    symbols: int
+    """S"""
+    rows: int
+    """F, those of n-grams of letters among them"""
+
+
+class Tokens(NamedTuple):
+    """The tokens of M texts, U different ones."""
+
+    places: np.ndarray
+    """The number of each among the different ones (N)"""
+    sizes: np.ndarray
+    """How many each text has (M)"""
+    symbols: np.ndarray
+    """Of each different one, -1 where no n-gram has it (U)"""
+    letters: np.ndarray
+    """The rows of the n-grams of letters of all different ones, 32 bits"""
+    letter_sizes: np.ndarray
+    """How many of them each different one has (U)"""
+
+
+Find = Callable[[Tree, Tokens], tuple[np.ndarray, np.ndarray]]
+"""From n-grams and texts to the rows of all texts, 32 bits, each once in a text, and where each text ends (M)"""
 
 
 class _Runs(NamedTuple):
@@ -42,96 +74,104 @@ class _Runs(NamedTuple):
 class GramSearch:
     """Finds what :meth:`NgramCounts.encode` does, in the same order, for many texts in a sixth of the time.
 
-    N-grams are a tree: a beginning of n tokens is found by the number of the one before it and its last token, for all
-    places of all texts at once.
-
     Args:
         numbers: n-gram to its row, F of them.
         order: n of the longest that is looked for.
-        letters: the rows of the n-grams of a token's letters; None: there are none.
+        letters: the rows of the n-grams of a token's letters, as bytes of numbers of 32 bits; None: there are none.
     """
 
     def __init__(
-        self,
-        numbers: Mapping[tuple[str, ...], int],
-        order: int,
-        letters: Callable[[str], Sequence[int]] | None = None,
+        self, numbers: Mapping[tuple[str, ...], int], order: int, letters: Callable[[str], bytes] | None = None
     ) -> None:
-        self._known, self._letters = len(numbers), letters
+        self._letters = letters
         grams = [gram for gram in numbers if len(gram) <= order]
         self._symbols = {s: number for number, s in enumerate(dict.fromkeys(chain.from_iterable(grams)))}
         sizes = _sizes(grams)
         rows = np.fromiter(map(numbers.__getitem__, grams), np.int32, len(grams))
         symbols = np.fromiter(map(self._symbols.__getitem__, chain.from_iterable(grams)), np.int64)
-        self._levels = [*_levels(rows, sizes, symbols, len(self._symbols))]
+        levels = [*_levels(rows, sizes, symbols, len(self._symbols))]
+        self._tree = Tree(levels, len(self._symbols), len(numbers))
 
-    def find(self, texts: Sequence[Sequence[str]]) -> list[np.ndarray]:
-        """The rows of the n-grams of each text (K, int32), each once."""
+    def find(self, texts: Sequence[Sequence[str]], find: Find | None = None) -> list[np.ndarray]:
+        """The rows of the n-grams of each text (K, int32), each once; ``find`` None: with numpy."""
         found: list[np.ndarray] = []
         for start in range(0, len(texts), _TEXTS):
-            some = texts[start : start + _TEXTS]
-            rows, ends = self._once_each(*_in_order(self._runs(some), len(some)))
+            rows, ends = (find or find_in_arrays)(self._tree, self._tokens(texts[start : start + _TEXTS]))
             found += [rows[begin:end] for begin, end in pairwise([0, *ends.tolist()])]
         return found
 
-    def _runs(self, texts: Sequence[Sequence[str]]) -> Iterator[_Runs]:
-        """All that the texts have: single tokens, pairs and so on, and then letters, token by token."""
-        tokens, sizes = list(chain.from_iterable(texts)), _sizes(texts)
+    def _tokens(self, texts: Sequence[Sequence[str]]) -> Tokens:
+        sizes = _sizes(texts)
         # Of each token that comes up, once: what Python looks up costs most.
-        different = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
-        places = np.fromiter(map(different.__getitem__, tokens), np.int64, len(tokens))
+        different = defaultdict[str, int](count().__next__)
+        places = np.fromiter(map(different.__getitem__, chain.from_iterable(texts)), np.int64, int(sizes.sum()))
         symbols = np.fromiter(map(self._symbols.get, different, repeat(-1)), np.int64, len(different))
-        owners = np.repeat(np.arange(len(texts)), sizes)
-        for rows, places_found in self._sequences(symbols[places], np.repeat(np.cumsum(sizes), sizes)):
-            counts = np.bincount(owners[places_found], minlength=len(texts))
-            yield _Runs(rows, np.arange(len(texts)), np.cumsum(counts) - counts, counts)
-        if self._letters is not None:
-            spelled = [*map(self._letters, different)]
-            counts = _sizes(spelled)
-            rows = np.fromiter(chain.from_iterable(spelled), np.int32, int(counts.sum()))
-            yield _Runs(rows, owners, (np.cumsum(counts) - counts)[places], counts[places])
-
-    def _sequences(self, symbols: np.ndarray, ends: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """For each size the rows of n-grams of tokens, and where these begin; ``ends`` are those of texts (N)."""
-        places, nodes = np.arange(len(symbols)), np.zeros(len(symbols), np.int64)
-        for size, level in enumerate(self._levels):
-            inside = places + size < ends[places]
-            places, nodes = places[inside], nodes[inside]
-            last = symbols[places + size]
-            keys = np.where(last < 0, -1, nodes * len(self._symbols) + last)
-            nodes = np.searchsorted(level.keys, keys)
-            nodes[nodes == len(level.keys)] = 0
-            found = level.keys[nodes] == keys
-            places, nodes = places[found], nodes[found]
-            rows = level.rows[nodes]
-            yield rows[rows >= 0], places[rows >= 0]
-
-    def _once_each(self, rows: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of texts without those that a text has before, and where the texts end then."""
-        together = max(1, _STAMPS // max(1, self._known))
-        begins = np.concatenate([[0], ends])
-        table = np.empty(min(together, len(ends)) * self._known, np.int32)
-        marks = rows + np.repeat(np.arange(len(ends)) % together * self._known, np.diff(begins))
-        first, numbers = np.empty(len(rows), bool), np.arange(len(rows), dtype=np.int32)
-        for start in range(0, len(ends), together):
-            part = slice(begins[start], begins[min(start + together, len(ends))])
-            # Backwards, so that the first of several is what stays.
-            table[marks[part][::-1]] = numbers[part][::-1]
-            np.equal(table[marks[part]], numbers[part], out=first[part])
-        kept = np.flatnonzero(first)
-        return rows[kept], np.searchsorted(kept, ends)
+        spelled = [b""] * len(different) if self._letters is None else [*map(self._letters, different)]
+        letters = np.frombuffer(bytearray().join(spelled), np.int32)
+        return Tokens(places, sizes, symbols, letters, _sizes(spelled) // letters.itemsize)
 
 
-def _levels(rows: np.ndarray, sizes: np.ndarray, symbols: np.ndarray, known: int) -> Iterator[_Level]:
+def find_in_arrays(tree: Tree, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
+    """:data:`Find` with numpy, for all places of all texts at once."""
+    return _once_each(*_in_order(_runs(tree, tokens), len(tokens.sizes)), tree.rows)
+
+
+def _runs(tree: Tree, tokens: Tokens) -> Iterator[_Runs]:
+    """All that the texts have: single tokens, pairs and so on, and then letters, token by token."""
+    texts, sizes = np.arange(len(tokens.sizes)), tokens.sizes
+    owners, ends = np.repeat(texts, sizes), np.repeat(np.cumsum(sizes), sizes)
+    for rows, places in _sequences(tree, tokens.symbols[tokens.places], ends):
+        counts = np.bincount(owners[places], minlength=len(texts))
+        yield _Runs(rows, texts, np.cumsum(counts) - counts, counts)
+    if len(tokens.letters):
+        counts = tokens.letter_sizes
+        yield _Runs(tokens.letters, owners, (np.cumsum(counts) - counts)[tokens.places], counts[tokens.places])
+
+
+def _sequences(tree: Tree, symbols: np.ndarray, ends: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """For each size the rows of n-grams of tokens, and where these begin; ``ends`` are those of texts (N)."""
+    places, nodes = np.arange(len(symbols)), np.zeros(len(symbols), np.int64)
+    for size, level in enumerate(tree.levels):
+        inside = places + size < ends[places]
+        places, nodes = places[inside], nodes[inside]
+        last = symbols[places + size]
+        keys = np.where(last < 0, -1, nodes * tree.symbols + last)
+        nodes = np.searchsorted(level.keys, keys)
+        nodes[nodes == len(level.keys)] = 0
+        found = level.keys[nodes] == keys
+        places, nodes = places[found], nodes[found]
+        rows = level.rows[nodes]
+        yield rows[rows >= 0], places[rows >= 0]
+
+
+def _once_each(rows: np.ndarray, ends: np.ndarray, known: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of texts, of which there are so many, without those that a text has before, and where texts end then."""
+    together = max(1, _STAMPS // max(1, known))
+    begins = np.concatenate([[0], ends])
+    table = np.empty(min(together, len(ends)) * known, np.int32)
+    marks = rows + np.repeat(np.arange(len(ends)) % together * known, np.diff(begins))
+    first, numbers = np.empty(len(rows), bool), np.arange(len(rows), dtype=np.int32)
+    for start in range(0, len(ends), together):
+        part = slice(begins[start], begins[min(start + together, len(ends))])
+        # Backwards, so that the first of several is what stays.
+        table[marks[part][::-1]] = numbers[part][::-1]
+        np.equal(table[marks[part]], numbers[part], out=first[part])
+    kept = np.flatnonzero(first)
+    return rows[kept], np.searchsorted(kept, ends)
+
+
+def _levels(rows: np.ndarray, sizes: np.ndarray, symbols: np.ndarray, known: int) -> Iterator[Level]:
     """The tree of n-grams, whose symbols come one n-gram after the other."""
-    starts, parents = np.cumsum(sizes) - sizes, np.zeros(len(rows), np.int64)
+    starts, parents, before = np.cumsum(sizes) - sizes, np.zeros(len(rows), np.int64), 1
     for size in range(1, 1 + int(sizes.max(initial=0))):
         long = sizes >= size
         rows, sizes, starts, parents = rows[long], sizes[long], starts[long], parents[long]
         keys, parents = np.unique(parents * known + symbols[starts + size - 1], return_inverse=True)
+        begins = np.searchsorted(keys, known * np.arange(before + 1))
         own = np.full(len(keys), -1, np.int32)
         own[parents[sizes == size]] = rows[sizes == size]
-        yield _Level(keys, own)
+        before = len(keys)
+        yield Level(keys, begins, own)
 
 
 def _in_order(runs: Iterator[_Runs], texts: int) -> tuple[np.ndarray, np.ndarray]:

@@ -69,10 +69,14 @@ class TextReader:
         starts = range(0, len(inputs), _TOGETHER)
         return [read for start in starts for read in self._read_together(inputs[start : start + _TOGETHER])]
 
+    def ngram_rows(self, ngrams: NgramCounts, texts: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """The rows of the n-grams of texts, given as tokens; a subclass may have a faster way to find them."""
+        return ngrams.encode_many(texts)
+
     def _read_together(self, inputs: Sequence[str | Sequence[str]]) -> Iterator[ReadText]:
         split = [[self.split(side) for side in self.sides(raw)] for raw in inputs]
         sides = iter(self.vocabulary.encode_many([tokens for row in split for tokens in row]))
-        grams = repeat(None) if self.ngrams is None else self.ngrams.encode_many([joined(row) for row in split])
+        grams = repeat(None) if self.ngrams is None else self.ngram_rows(self.ngrams, [joined(row) for row in split])
         for row, found in zip(split, grams, strict=False):
             yield ReadText([*islice(sides, len(row))], found)
 

@@ -67,8 +67,9 @@ def csv_rows(lines: Lines, broken: Broken | None, notes: list[str] | None = None
         else:
             if fields is None:
                 return
-            if may_escape and any('""' in line and re.search(doubled, line.strip()) for line in row_lines.row):
-                may_escape = False
+            for line in row_lines.row:
+                if may_escape and '""' in line and re.search(doubled, line.strip()):
+                    may_escape = False
             if "".join(fields).strip():
                 yield row_lines.start, fields
         row_lines.begin_row()

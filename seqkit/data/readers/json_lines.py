@@ -26,6 +26,8 @@ def json_object(line: str, location: SourceLocation, shape: str = '{"text": "…
 
 def as_text(value: object, location: SourceLocation) -> str:
     """A value of JSON as text; raises :class:`DataError` for what a text file could not hold."""
+    if isinstance(value, str) and value.isascii():
+        return value
     if value is None:
         return ""
     if isinstance(value, float) and not math.isfinite(value):

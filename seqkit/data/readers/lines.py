@@ -78,9 +78,8 @@ def read_lines(
         text_encoding = encoding or encoding_by_mark(first) or UTF_8
         lines, number = _byte_lines(stream, first, text_encoding), 0
         decoder = _Decoder(UTF_8 if is_wide(text_encoding) else text_encoding, source)
-        while line := _next_line(lines, SourceLocation(file, number + 1)):
+        while line := _next_line(lines, location := SourceLocation(file, number + 1)):
             number += 1
-            location = SourceLocation(file, number)
             try:
                 text = decoder.decode(line, location).removesuffix("\n").removesuffix("\r")
             except DataError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from seqkit.data.readers.json_lines import as_text
@@ -39,12 +39,12 @@ class Row(dict[str, str]):
 
     def __init__(
         self,
-        values: Mapping[str, str],
+        values: Mapping[str, str] | Iterable[tuple[str, str]],
         location: SourceLocation,
         header: Sequence[str] | None = None,
         fields: Sequence[str] = (),
     ) -> None:
-        super().__init__(values)
+        dict.__init__(self, values)
         self.location, self._header, self._fields = location, header, fields
 
     @property

@@ -114,11 +114,13 @@ def _read_table(path: Path, rows: LocatedRows, broken: _AfterHeader, names: Sequ
     named = [number for number, name in enumerate(header) if name]
     location: SourceLocation | None = None
     for location, fields in rows:
-        if fields[-1:] == raw[-1:] and _is_header_again(fields, raw):
+        if fields[-1] == raw[-1] and _is_header_again(fields, raw):
             broken(DataError("the line that names the columns is repeated here; remove it", location))
             continue
         # Fields under no name are no one's, and neither are empty ones behind the last.
-        if named[-1] < len(fields) and not "".join(fields[len(header) :]).strip():
+        if len(fields) == len(named) == len(header):
+            yield Record(location, Row(zip(header, fields, strict=True), location, raw, fields))
+        elif named[-1] < len(fields) and not "".join(fields[len(header) :]).strip():
             values = {header[number]: fields[number] for number in named}
             yield Record(location, Row(values, location, raw, fields))
         else:

@@ -15,11 +15,13 @@
 //   phased.h                                     those of cells with several, or with sums over their units
 //   single_step.h                                one step with gradients, on the weights as torch lays them out
 //   cell_operators.h                             those of each cell, by name
+//   grams.h                                      the n-grams of texts
 //
 // The letters of sizes are those of sizes.h: B batch, T time, I inputs, H hidden units, G gates, D directions.
 #include "arguments.h"
 #include "cell_operators.h"
 #include "cells/all.h"
+#include "grams.h"
 #include "inference.h"
 #include "input_product.h"
 #include "product.h"
@@ -75,6 +77,9 @@ static void define_operators(torch::Library& m) {
         "step_in_place(str cell, Tensor x, Tensor[] weights, int layers, Tensor? h, Tensor? c, int team) -> (Tensor, "
         "Tensor, Tensor)");
     m.def("fingerprint(Tensor[] weights) -> Tensor");
+    m.def(
+        "find_grams(Tensor[] tree, int symbols_known, int rows_known, Tensor places, Tensor sizes, Tensor symbols, "
+        "Tensor letters, Tensor letter_sizes) -> (Tensor, Tensor)");
     m.def("rounded_product(Tensor x, Tensor weight, Tensor bias, str precision) -> Tensor");
     m.def(
         "infer_verified(str cell, Tensor x, Tensor? lengths, Tensor packed, Tensor vectors, Tensor? h, Tensor? c, int "
@@ -139,6 +144,7 @@ static void implement_operators(torch::Library& m) {
         return cells.of(cell, &CellOperators::step_in_place)({cell, x, weights, layers, h, c, team});
     });
     m.impl("fingerprint", &fingerprint);
+    m.impl("find_grams", &find_grams);
     m.impl("rounded_product", &rounded_product);
     m.impl("infer_verified",
            [](std::string_view cell, const Tensor& x, const OptionalTensor& lengths, const Tensor& packed,

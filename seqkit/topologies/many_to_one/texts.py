@@ -10,13 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from seqkit.data import Tokenizer, Vocabulary, tokenizer
 from seqkit.data.batching import pad
+from seqkit.data.inputs.gram_search import Tokens, Tree
+from seqkit.data.inputs.ngrams import NgramCounts
 from seqkit.data.inputs.texts import ReadText, TextReader, joined, load_texts
 from seqkit.data.readers import TextPair
+from seqkit.kernels import kernel_name, ready
+from seqkit.kernels.grams import find_grams
 from seqkit.topologies.classification import weights_of
 from seqkit.topologies.codec import Codec, EncodingReport
 from seqkit.topologies.many_to_one.options import ManyToOneOptions
@@ -88,6 +93,11 @@ class TextInputs(TextReader, Codec[Any, TextItem, TextBatch]):
     def targets(self, targets: Sequence[Any]) -> Tensor:
         """The targets of a batch."""
 
+    def ngram_rows(self, ngrams: NgramCounts, texts: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """See :class:`TextReader`; by the native library, where it is built and wanted."""
+        native = kernel_name() in ("auto", "native") and ready()
+        return ngrams.encode_many(texts, _find if native else None)
+
     def encode(self, raw: str | Sequence[str], example: TextExample | None = None) -> TextItem:
         """Token numbers, cut to ``max_tokens``, those of n-grams, and the target."""
         return self._item(self.read(raw), example)
@@ -103,11 +113,11 @@ class TextInputs(TextReader, Codec[Any, TextItem, TextBatch]):
         return [self._item(read, example) for read, example in zip(self.read_many(inputs), known, strict=False)]
 
     def _item(self, read: ReadText, example: TextExample | None) -> TextItem:
-        first, *rest = map(torch.from_numpy, read.sides)
+        first = torch.from_numpy(read.sides[0])
+        second = torch.from_numpy(read.sides[1]) if len(read.sides) > 1 else None
         grams = None if read.ngrams is None else torch.from_numpy(read.ngrams)
-        second = rest[0] if rest else None
         if example is None:
-            return TextItem(first, ngrams=grams, second=second)
+            return TextItem(first, None, 1.0, grams, second)
         return TextItem(first, self.target(example), example.weight, grams, second)
 
     def length(self, item: TextItem) -> int:
@@ -143,6 +153,10 @@ class TextInputs(TextReader, Codec[Any, TextItem, TextBatch]):
             options["texts"] = self.texts
         files = {"vocab.json": {**options, **self.vocabulary.to_json()}}
         return {**files, **({"ngrams.json": self.ngrams.to_json()} if self.ngrams else {})}
+
+
+def _find(tree: Tree, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
+    return find_grams(tree.levels, tree.symbols, tree.rows, tokens)
 
 
 class LearnedTexts(NamedTuple):
