@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any, ClassVar
 
 import regex
@@ -32,8 +31,6 @@ _WORD = regex.compile(
 _ASCII_WORD = regex.compile(
     r"[A-Za-z]+(?:'[A-Za-z]+)*|[0-9]+(?:[.,][0-9]+)*|\.+|!+|\?+|-+|\*+|[^\sA-Za-z0-9]", regex.VERSION1 | regex.ASCII
 )
-_SHORT, _KEPT = 32, 32_768
-"""Bytes of a piece of text whose words are kept, at most, and such pieces: 6 MB"""
 _HTML_BREAK = regex.compile(r"<br\s*+/?>", regex.IGNORECASE)
 _GRAPHEME = regex.compile(r"\X", regex.VERSION1)
 # Two regional indicators are a flag, and which two belong together depends on how many stand before them: \X counts
@@ -80,22 +77,7 @@ class Tokenizer(ABC):
     def to_json(self) -> dict[str, Any]:
         """Name and options: the arguments of :func:`tokenizer`."""
         # Tokenizers of runs that are older than normal forms have none, and are described as they were.
-        options = {name: value for name, value in vars(self).items() if not name.startswith("_")}
-        return {"name": self.name, **{k: v for k, v in options.items() if (k, v) != ("normal_form", AS_IT_IS)}}
-
-
-class _Pieces(dict[bytes, tuple[str, ...]]):
-    """The words of pieces of ASCII without white space; those of the first short pieces are kept.
-
-    No word has white space in it, and none depends on what is beyond. Most pieces come again: film reviews, 22 words
-    each, are split in 0.4 of the time.
-    """
-
-    def __missing__(self, piece: bytes) -> tuple[str, ...]:
-        words = tuple(_ASCII_WORD.findall(piece.decode()))
-        if len(piece) <= _SHORT and len(self) < _KEPT:
-            self[piece] = words
-        return words
+        return {"name": self.name, **{k: v for k, v in vars(self).items() if (k, v) != ("normal_form", AS_IT_IS)}}
 
 
 class WordTokenizer(Tokenizer):
@@ -110,7 +92,6 @@ class WordTokenizer(Tokenizer):
 
     def __init__(self, lowercase: bool = True, normal_form: str = AS_IT_IS) -> None:
         self.lowercase = lowercase
-        self._pieces = _Pieces()
         super().__init__(normal_form)
 
     def split(self, text: str) -> list[str]:
@@ -119,10 +100,7 @@ class WordTokenizer(Tokenizer):
         text = _whole(text.lower() if self.lowercase else text)
         if "<" in text:
             text = _HTML_BREAK.sub(" ", text)
-        if text.isascii():
-            # Of bytes, which are split where \s matches.
-            return [*chain.from_iterable(map(self._pieces.__getitem__, text.encode().split()))]
-        words: list[str] = _WORD.findall(text)
+        words: list[str] = (_ASCII_WORD if text.isascii() else _WORD).findall(text)
         return words
 
     def join(self, tokens: Sequence[str]) -> str:

@@ -5,9 +5,8 @@ M texts, N tokens of all of them, S symbols that n-grams are made of, F n-grams 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
-from itertools import chain, count, pairwise, repeat
+from itertools import chain, pairwise, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -101,14 +100,14 @@ class GramSearch:
         return found
 
     def _tokens(self, texts: Sequence[Sequence[str]]) -> Tokens:
-        sizes = _sizes(texts)
+        tokens = list(chain.from_iterable(texts))
         # Of each token that comes up, once: what Python looks up costs most.
-        different = defaultdict[str, int](count().__next__)
-        places = np.fromiter(map(different.__getitem__, chain.from_iterable(texts)), np.int64, int(sizes.sum()))
+        different = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
+        places = np.fromiter(map(different.__getitem__, tokens), np.int64, len(tokens))
         symbols = np.fromiter(map(self._symbols.get, different, repeat(-1)), np.int64, len(different))
         spelled = [b""] * len(different) if self._letters is None else [*map(self._letters, different)]
         letters = np.frombuffer(bytearray().join(spelled), np.int32)
-        return Tokens(places, sizes, symbols, letters, _sizes(spelled) // letters.itemsize)
+        return Tokens(places, _sizes(texts), symbols, letters, _sizes(spelled) // letters.itemsize)
 
 
 def find_in_arrays(tree: Tree, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
