@@ -35,28 +35,6 @@ def test_no_tokenizer_stumbles_over_a_lone_surrogate(text):
         split.join(split.split(text)).encode()
 
 
-ascii_texts = st.text(alphabet="abZ'09.,!?-* <\t\n\r\x0b\x0c\x1c\x1f\x00", max_size=30)
-
-
-@modest
-@given(known=st.lists(ascii_texts, max_size=5), text=ascii_texts)
-def test_words_of_ascii_are_those_of_any_text_whatever_was_split_before(known, text):
-    split = tokenizer("word")
-    for other in known:
-        split.split(other)
-    # What is no ASCII is matched as a whole, and no word goes beyond white space.
-    assert split.split(text) == tokenizer("word").split(f"{text} \u00fc")[:-1]
-
-
-def test_words_that_are_kept_have_a_bound_and_are_no_option(monkeypatch):
-    monkeypatch.setattr("seqkit.data.tokenizers._KEPT", 3)
-    split = tokenizer("word")
-    long = "x" * 40
-    assert split.split(f"{long} a b. c d e") == [long, "a", "b", ".", "c", "d", "e"]
-    assert dict(split._pieces) == {b"a": ("a",), b"b.": ("b", "."), b"c": ("c",)}
-    assert split.to_json() == {"name": "word", "lowercase": True}
-
-
 def test_a_lone_surrogate_becomes_the_replacement_character():
     assert tokenizer("char").split("a\ud800b") == ["a", "\ufffd", "b"]
     assert tokenizer("byte").split("\udfff") == ["ef", "bf", "bd"]
