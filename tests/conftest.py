@@ -5,7 +5,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -16,6 +15,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 import torch
 from hypothesis import settings
+
+from tests.starting import Command
 
 # The same cases in every run, and none fails because the machine is busy.
 settings.register_profile("seqkit", derandomize=True, deadline=None)
@@ -81,11 +82,17 @@ def small():
 def seqkit():
     """Runs the command line as its own process; gives back the finished process with texts."""
 
-    def run(*arguments, **options):
-        command = [sys.executable, "-m", "seqkit", *map(str, arguments)]
-        environment = {**os.environ, **options.pop("env", {})}
-        options = {"capture_output": True, "text": True, "timeout": 120, **options}
-        return subprocess.run(command, env=environment, check=False, **options)
+    def run(*arguments, input=None, env=None, **options):
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+        if input is not None:
+            options["stdin"] = subprocess.PIPE
+        with Command(*arguments, env={**os.environ, **(env or {})}, **options) as process:
+            try:
+                out, errors = process.communicate(input, timeout=120)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
     return run
 
@@ -120,8 +127,7 @@ def killed_and_resumed(seqkit, command, tmp_path):
         done = command(*options, whole)
         assert done.returncode == 0, done.stderr
         checkpoint, position = cut / "checkpoint/last.safetensors", 0
-        process = [sys.executable, "-m", "seqkit", *map(str, options), str(cut)]
-        with subprocess.Popen(process, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        with Command(*options, cut, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
             end = time.monotonic() + 60
             while time.monotonic() < end and not 1 < position < 5:
                 time.sleep(0.005)

@@ -10,6 +10,7 @@ import pytest
 
 from seqkit.errors import UsageError
 from seqkit.runs import load
+from tests.starting import Command
 
 SMALL = ["--hidden-size", "24", "--embedding-size", "12", "--streams", "4", "--chunk", "32", "--epochs", "3"]
 
@@ -190,10 +191,7 @@ def test_a_model_of_another_task_does_not_adapt(name, trained, command):
 
 
 def endless(out):
-    arguments = [sys.executable, "-m", "seqkit", "generate", str(out), "--length", "0"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    # A shell that starts tests in the background makes them, and all that they start, deaf to control-C.
-    return subprocess.Popen(arguments, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes)
+    return Command("generate", out, "--length", "0", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def test_a_text_without_end_comes_as_it_is_written_until_control_c(written):

@@ -4,12 +4,12 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
 from seqkit.commands.compare import _wait_for_stopping
+from tests.starting import Command
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,7 @@ def test_a_comparison_that_was_stopped_ends_with_the_same_table(whole, options, 
     out = tmp_path / "cut"
     shutil.copytree(whole[0] / "rnn-0", out / "rnn-0")
     words = ["compare", *map(str, options), "--cells", "rnn,gru", "--seeds", "1", "--out", str(out)]
-    process = [sys.executable, "-m", "seqkit", *words]
-    with subprocess.Popen(process, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+    with Command(*words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
         end = time.monotonic() + 60
         # The first run is finished, the second is there and perhaps under way.
         while time.monotonic() < end and not (out / "gru-0/checkpoint/last.safetensors").exists():
