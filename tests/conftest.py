@@ -8,6 +8,7 @@ import subprocess
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 
 # The models of the tests are so small that a second thread only waits for the first, here and in every subprocess.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -16,7 +17,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from tests.starting import Command
+from tests.starting import Command, start_words
 
 # The same cases in every run, and none fails because the machine is busy.
 settings.register_profile("seqkit", derandomize=True, deadline=None)
@@ -104,7 +105,16 @@ def command():
 
     def run(*arguments):
         out, errors, threads = io.StringIO(), io.StringIO(), torch.get_num_threads()
-        with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as stop:
+        with (
+            redirect_stdout(out),
+            redirect_stderr(errors),
+            pytest.raises(SystemExit) as stop,
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            # A comparison trains each of its runs in a process.
+            patch.setattr(
+                "seqkit.commands.compare.subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": start_words})
+            )
             main([str(argument) for argument in arguments])
         # `bench` and `resume` set the threads of their process, which a later run in this one would train with.
         torch.set_num_threads(threads)

@@ -4,7 +4,7 @@ The imports are two seconds of processor time of a small command on two old core
 imports scikit-learn and matplotlib. One server for each process of pytest imports once, does nothing else, and so has
 no thread that a fork could lose. Otherwise a command is what ``python -m seqkit`` starts: a child of the test's process
 with files, folder, environment, signals and exit code of its own, from ``seqkit/__main__.py`` to the end of its
-interpreter. One that differs in what is read earlier than that (``PYTHONPATH``, limits, a session) starts from nothing.
+interpreter. One that differs in what is read earlier than that (``SEQKIT_KERNELS``, a session) starts from nothing.
 """
 
 from __future__ import annotations
@@ -26,15 +26,23 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 
+STOP_AT_END = "SEQKIT_STOP_WITH_PARENT"
+
 ROOT = Path(__file__).parents[1]
-LATE = {"COLUMNS", "CXX", "PATH", "PYTEST_CURRENT_TEST", "TERM", "XDG_CACHE_HOME"}
-"""Variables of the environment that a command reads when it runs, and no module when it is imported."""
+LATE = {"COLUMNS", "CXX", "PATH", "PYTEST_CURRENT_TEST", "PYTHONPATH", STOP_AT_END, "TERM", "XDG_CACHE_HOME"}
+"""Variables that no module reads when it is imported; of ``PYTHONPATH``, what is new comes before the rest."""
 IMPORTED = ("torch._dynamo", "sklearn.linear_model", "sklearn.feature_extraction.text", "matplotlib.figure", "optuna")
 """What commands import when they need it, if it is there; seqkit's own modules come beside it."""
 SET_CHILD_SUBREAPER = 36
 """Of prctl: orphans below this process become its children."""
 PLAIN = {"bufsize", "stdin", "stdout", "stderr", "cwd", "env", "text", "encoding", "errors"}
 """Options of a process that a fork can have; others, such as ``preexec_fn``, are for a start from nothing."""
+
+
+def start_words(words, **options):
+    """In the place of :class:`subprocess.Popen` for a command that starts others: ``python -m seqkit`` is forked."""
+    assert words[:3] == [sys.executable, "-m", "seqkit"]
+    return Command(*words[3:], **options)
 
 
 class Command(subprocess.Popen):
@@ -126,7 +134,8 @@ def _become(request, files):
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    sys.path[0] = folder
+    places = [place for place in environment.get("PYTHONPATH", "").split(os.pathsep) if place not in sys.path]
+    sys.path[:1] = [folder, *places]
     sys.argv[1:] = arguments
 
 
