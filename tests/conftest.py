@@ -7,6 +7,7 @@ import random
 import subprocess
 import time
 from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -46,6 +47,29 @@ def nothing_is_left_behind():
     before = process_state()
     yield
     assert process_state() == before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def recorded_once():
+    """Each cell of ours is recorded once, by the first of ten kinds of tests that compile it or export it.
+
+    A recording takes half a second of processor time, up to two. Cells of tests are recorded each time.
+    """
+    module, steps = import_module("seqkit.compiler.trace"), {}
+    record = module._trace
+
+    def record_once(cell):
+        kind = type(cell)
+        if not kind.__module__.startswith("seqkit.cells."):
+            return record(cell)
+        key = kind, kind.step, repr(cell)
+        if key not in steps:
+            steps[key] = record(cell)
+        return steps[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_trace", record_once)
+        yield
 
 
 GOOD = ["wonderful", "brilliant", "moving", "charming", "delightful"]
@@ -133,11 +157,11 @@ def killed_and_resumed(seqkit, command, tmp_path):
 
     def check(*arguments):
         whole, cut = tmp_path / "whole", tmp_path / "cut"
-        options = ["run", *arguments, "--set", "checkpoint_seconds=0", "--out"]
-        done = command(*options, whole)
+        done = command("run", *arguments, "--out", whole)
         assert done.returncode == 0, done.stderr
         checkpoint, position = cut / "checkpoint/last.safetensors", 0
-        with Command(*options, cut, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        options = ["run", *arguments, "--set", "checkpoint_seconds=0", "--out", cut]
+        with Command(*options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
             end = time.monotonic() + 60
             while time.monotonic() < end and not 1 < position < 5:
                 time.sleep(0.005)

@@ -8,7 +8,7 @@ B batch, T time, I inputs, H hidden units, L layers, D directions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache, singledispatch
+from functools import singledispatch
 from typing import Any, NamedTuple
 
 import torch
@@ -141,9 +141,7 @@ def in_onnx(cell: Cell) -> Operator | Scan:
     return operator or _traced(cell)
 
 
-@lru_cache(maxsize=8)
 def _traced(cell: Cell) -> Scan:
-    """Of one cell object once: recording takes a second, and several graphs are made of a layer."""
     # Not before somebody needs it: recording takes a second to import.
     from seqkit.compiler import TraceError, trace
 

@@ -13,6 +13,7 @@ from seqkit.runs import load
 from tests.starting import Command
 
 SMALL = ["--hidden-size", "24", "--embedding-size", "12", "--streams", "4", "--chunk", "32", "--epochs", "3"]
+SHORT = [*SMALL, "--streams", "8", "--epochs", "2"]
 
 
 @pytest.fixture(scope="session")
@@ -211,7 +212,7 @@ def test_generating_ends_when_nobody_reads_any_more(written):
 
 
 def test_a_run_killed_in_mid_epoch_ends_with_the_same_weights(text, killed_and_resumed):
-    tensors, _ = killed_and_resumed("charlm", "--data", text, *SMALL, "--dropout", "0.3", "--recall", "9")
+    tensors, _ = killed_and_resumed("charlm", "--data", text, *SHORT, "--dropout", "0.3", "--recall", "9")
     assert {"carried.h", "carried.past.outputs"} <= tensors.keys()
 
 
@@ -227,7 +228,7 @@ def test_a_run_with_noise_in_its_loop_ends_with_the_same_weights(text, killed_an
         "0.2",
     )
     shape = ("--num-layers", "2", "--residual", "true", "--learned-state", "true")
-    tensors, _ = killed_and_resumed("charlm", "--data", text, *SMALL, *noise, *shape)
+    tensors, _ = killed_and_resumed("charlm", "--data", text, *SHORT, *noise, *shape)
     assert {"carried.h", "carried.c"} <= tensors.keys()
 
 

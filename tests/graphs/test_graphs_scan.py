@@ -92,9 +92,8 @@ class Shared(Cell):
 ODD = [Gathered(), Shared(), *OWN, *WITHOUT_PRODUCT, Doubled(), Choosing(), Blind(), Small()]
 
 
-# A cell is recorded once if its tests come one after the other.
-@pytest.mark.parametrize(("layers", "both"), list(itertools.product((1, 2), (False, True))))
 @pytest.mark.parametrize("cell", [*map(make_cell, SCANNED), *ODD], ids=repr)
+@pytest.mark.parametrize(("layers", "both"), list(itertools.product((1, 2), (False, True))))
 def test_a_layer_of_any_traced_cell_is_equal_in_onnx_at_every_length(cell, layers, both):
     assert_equal_in_onnx(cell, layers, both)
 
