@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,9 +31,9 @@ def test_a_fork_is_a_child_with_its_folder_environment_and_signals(points, tmp_p
         assert process.forked and process.poll() is None
         while not process.stderr.readline().startswith("epoch"):
             assert process.poll() is None
-        facts = (f"/proc/{process.pid}/{name}" for name in ("cwd", "stat"))
-        folder, state = os.readlink(next(facts)), open(next(facts)).read()
-        assert folder == str(tmp_path) and int(state.rpartition(")")[2].split()[1]) == os.getpid()
+        facts = Path("/proc", str(process.pid))
+        parent = int(facts.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+        assert (facts.joinpath("cwd").readlink(), parent) == (tmp_path, os.getpid())
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
