@@ -125,7 +125,8 @@ def _become(request, files):
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         old = getattr(sys, f"__{name}__")
         raw = io.FileIO(number, "w" if number else "r", closefd=False)
-        buffer = io.BufferedWriter(raw) if number else io.BufferedReader(raw)
+        # As the interpreter makes them: with PYTHONUNBUFFERED, nothing is kept to be written at its end.
+        buffer = raw if old.write_through else io.BufferedWriter(raw) if number else io.BufferedReader(raw)
         lines = number == 2 or (number == 1 and raw.isatty())
         new = io.TextIOWrapper(buffer, old.encoding, old.errors, line_buffering=lines, write_through=old.write_through)
         setattr(sys, name, new)
