@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -20,7 +22,7 @@ def discover(package: str, skip: tuple[str, ...], pick: Callable[[ModuleType], A
     of the imported module. Installed packages add theirs through an entry point in the group named like the package,
     and never replace ours.
     """
-    loaders: dict[str, Loader] = {entry.name: entry.load for entry in entry_points(group=package)}
+    loaders = {**_installed(package, tuple((folder, _changed(folder)) for folder in sys.path))}
     for folder in _folders(package):
         for path in [*folder.glob("*.py"), *folder.glob("*/*.py")]:
             if path.stem not in (*skip, "__init__"):
@@ -28,6 +30,20 @@ def discover(package: str, skip: tuple[str, ...], pick: Callable[[ModuleType], A
                 module = ".".join((package, *path.relative_to(folder).with_suffix("").parts))
                 loaders[path.stem.replace("_", "-")] = _module_loader(module, pick)
     return dict(sorted(loaders.items()))
+
+
+@lru_cache(maxsize=64)
+def _installed(group: str, folders: tuple[tuple[str, int], ...]) -> dict[str, Loader]:
+    """The plugins of packages in these folders; reading what all packages say of themselves takes 10 ms."""
+    return {entry.name: entry.load for entry in entry_points(group=group)}
+
+
+def _changed(folder: str) -> int:
+    """When a folder was last changed, such as by an installation; 0 where there is none."""
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def available_tasks() -> dict[str, Loader]:

@@ -5,10 +5,11 @@ import json
 import os
 import random
 import subprocess
-import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 # The models of the tests are so small that a second thread only waits for the first, here and in every subprocess.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -16,6 +17,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 import torch
 from hypothesis import settings
+
+from tests.starting import Command, start_words
 
 # The same cases in every run, and none fails because the machine is busy.
 settings.register_profile("seqkit", derandomize=True, deadline=None)
@@ -44,6 +47,29 @@ def nothing_is_left_behind():
     before = process_state()
     yield
     assert process_state() == before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def recorded_once():
+    """Each cell of ours is recorded once, by the first of ten kinds of tests that compile it or export it.
+
+    A recording takes half a second of processor time, up to two. Cells of tests are recorded each time.
+    """
+    module, steps = import_module("seqkit.compiler.trace"), {}
+    record = module._trace
+
+    def record_once(cell):
+        kind = type(cell)
+        if not kind.__module__.startswith("seqkit.cells."):
+            return record(cell)
+        key = kind, kind.step, repr(cell)
+        if key not in steps:
+            steps[key] = record(cell)
+        return steps[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_trace", record_once)
+        yield
 
 
 GOOD = ["wonderful", "brilliant", "moving", "charming", "delightful"]
@@ -81,11 +107,17 @@ def small():
 def seqkit():
     """Runs the command line as its own process; gives back the finished process with texts."""
 
-    def run(*arguments, **options):
-        command = [sys.executable, "-m", "seqkit", *map(str, arguments)]
-        environment = {**os.environ, **options.pop("env", {})}
-        options = {"capture_output": True, "text": True, "timeout": 120, **options}
-        return subprocess.run(command, env=environment, check=False, **options)
+    def run(*arguments, input=None, env=None, **options):
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+        if input is not None:
+            options["stdin"] = subprocess.PIPE
+        with Command(*arguments, env={**os.environ, **(env or {})}, **options) as process:
+            try:
+                out, errors = process.communicate(input, timeout=120)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
     return run
 
@@ -97,7 +129,16 @@ def command():
 
     def run(*arguments):
         out, errors, threads = io.StringIO(), io.StringIO(), torch.get_num_threads()
-        with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as stop:
+        with (
+            redirect_stdout(out),
+            redirect_stderr(errors),
+            pytest.raises(SystemExit) as stop,
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            # A comparison trains each of its runs in a process.
+            patch.setattr(
+                "seqkit.commands.compare.subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": start_words})
+            )
             main([str(argument) for argument in arguments])
         # `bench` and `resume` set the threads of their process, which a later run in this one would train with.
         torch.set_num_threads(threads)
@@ -116,12 +157,11 @@ def killed_and_resumed(seqkit, command, tmp_path):
 
     def check(*arguments):
         whole, cut = tmp_path / "whole", tmp_path / "cut"
-        options = ["run", *arguments, "--set", "checkpoint_seconds=0", "--out"]
-        done = command(*options, whole)
+        done = command("run", *arguments, "--out", whole)
         assert done.returncode == 0, done.stderr
         checkpoint, position = cut / "checkpoint/last.safetensors", 0
-        process = [sys.executable, "-m", "seqkit", *map(str, options), str(cut)]
-        with subprocess.Popen(process, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        options = ["run", *arguments, "--set", "checkpoint_seconds=0", "--out", cut]
+        with Command(*options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
             end = time.monotonic() + 60
             while time.monotonic() < end and not 1 < position < 5:
                 time.sleep(0.005)

@@ -10,8 +10,10 @@ import pytest
 
 from seqkit.errors import UsageError
 from seqkit.runs import load
+from tests.starting import Command
 
 SMALL = ["--hidden-size", "24", "--embedding-size", "12", "--streams", "4", "--chunk", "32", "--epochs", "3"]
+SHORT = [*SMALL, "--streams", "8", "--epochs", "2"]
 
 
 @pytest.fixture(scope="session")
@@ -190,10 +192,7 @@ def test_a_model_of_another_task_does_not_adapt(name, trained, command):
 
 
 def endless(out):
-    arguments = [sys.executable, "-m", "seqkit", "generate", str(out), "--length", "0"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    # A shell that starts tests in the background makes them, and all that they start, deaf to control-C.
-    return subprocess.Popen(arguments, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes)
+    return Command("generate", out, "--length", "0", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def test_a_text_without_end_comes_as_it_is_written_until_control_c(written):
@@ -213,7 +212,7 @@ def test_generating_ends_when_nobody_reads_any_more(written):
 
 
 def test_a_run_killed_in_mid_epoch_ends_with_the_same_weights(text, killed_and_resumed):
-    tensors, _ = killed_and_resumed("charlm", "--data", text, *SMALL, "--dropout", "0.3", "--recall", "9")
+    tensors, _ = killed_and_resumed("charlm", "--data", text, *SHORT, "--dropout", "0.3", "--recall", "9")
     assert {"carried.h", "carried.past.outputs"} <= tensors.keys()
 
 
@@ -229,7 +228,7 @@ def test_a_run_with_noise_in_its_loop_ends_with_the_same_weights(text, killed_an
         "0.2",
     )
     shape = ("--num-layers", "2", "--residual", "true", "--learned-state", "true")
-    tensors, _ = killed_and_resumed("charlm", "--data", text, *SMALL, *noise, *shape)
+    tensors, _ = killed_and_resumed("charlm", "--data", text, *SHORT, *noise, *shape)
     assert {"carried.h", "carried.c"} <= tensors.keys()
 
 

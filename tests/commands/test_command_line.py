@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from seqkit.training.checkpoint import read_tensors
+from tests.starting import Command
 
 
 def test_help_does_not_import_torch_and_answers_at_once():
@@ -71,8 +72,8 @@ def test_predict_takes_arguments_files_and_standard_input(trained, seqkit, comma
 
 def test_predict_answers_each_line_as_it_arrives(trained):
     out, _ = trained
-    command = [sys.executable, "-m", "seqkit", "predict", str(out), "--input", "-"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with Command("predict", out, "--input", "-", **pipes) as process:
         for text, label in (("wonderful", "good"), ("dull", "bad")):
             process.stdin.write(text + "\n")
             process.stdin.flush()
@@ -150,10 +151,9 @@ def test_a_terminal_shows_a_live_bar_with_speed_and_time_left(reviews, small, tm
     import pty
 
     main, side = pty.openpty()
-    command = [sys.executable, "-m", "seqkit", "run", "sentiment", "--data", str(reviews), *small]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
     options = {"stdout": subprocess.DEVNULL, "stderr": side, "cwd": tmp_path, "env": environment}
-    with subprocess.Popen([*command, "--out", "run"], **options) as process:
+    with Command("run", "sentiment", "--data", reviews, *small, "--out", "run", **options) as process:
         os.close(side)
         shown = b""
         while True:

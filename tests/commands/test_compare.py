@@ -4,12 +4,12 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
 from seqkit.commands.compare import _wait_for_stopping
+from tests.starting import Command
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +18,10 @@ def options(reviews, small):
 
 
 @pytest.fixture(scope="module")
-def whole(options, seqkit, tmp_path_factory):
+def whole(options, command, tmp_path_factory):
     """A finished comparison of two cells and what it printed."""
     out = tmp_path_factory.mktemp("compare") / "whole"
-    done = seqkit("compare", *options, "--cells", "rnn,gru", "--seeds", "1", "--out", out)
+    done = command("compare", *options, "--cells", "rnn,gru", "--seeds", "1", "--out", out)
     assert done.returncode == 0, done.stderr
     return out, done
 
@@ -59,12 +59,11 @@ def test_a_finished_comparison_is_shown_again_without_training(whole, options, c
     assert (out / "gru-0/model.safetensors").stat().st_mtime_ns == before and "epoch" not in again.stderr
 
 
-def test_a_comparison_that_was_stopped_ends_with_the_same_table(whole, options, seqkit, tmp_path):
+def test_a_comparison_that_was_stopped_ends_with_the_same_table(whole, options, command, tmp_path):
     out = tmp_path / "cut"
     shutil.copytree(whole[0] / "rnn-0", out / "rnn-0")
     words = ["compare", *map(str, options), "--cells", "rnn,gru", "--seeds", "1", "--out", str(out)]
-    process = [sys.executable, "-m", "seqkit", *words]
-    with subprocess.Popen(process, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+    with Command(*words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
         end = time.monotonic() + 60
         # The first run is finished, the second is there and perhaps under way.
         while time.monotonic() < end and not (out / "gru-0/checkpoint/last.safetensors").exists():
@@ -75,7 +74,7 @@ def test_a_comparison_that_was_stopped_ends_with_the_same_table(whole, options, 
     assert "stopped; resume with the same options: seqkit compare sentiment --cells rnn,gru --seeds 1" in told
     assert (out / "rnn-0/results.json").exists() and not (out / "compare.json").exists()
     before = (out / "rnn-0/model.safetensors").stat().st_mtime_ns
-    done = seqkit(*words)
+    done = command(*words)
     assert done.returncode == 0, done.stderr
     assert (out / "rnn-0/model.safetensors").stat().st_mtime_ns == before
     assert timeless(out) == timeless(whole[0])

@@ -5,7 +5,6 @@ import json
 import math
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from seqkit.tasks.frames import TASK, FrameConfig
 from seqkit import SeqkitError
 from seqkit.config import make_config
 from seqkit.runs import load, resume, start
+from tests.starting import Command
 
 SMALL = ["--hidden-size", "12", "--dropout", "0", "--batch-size", "4", "--learning-rate", "0.02"]
 STRIPS = ["--strips", "40", *SMALL, "--epochs", "2"]
@@ -95,8 +95,8 @@ def test_a_stream_is_answered_line_by_line_as_the_batch_is(causal, walks, comman
     path = walks / "walk02.csv"
     whole = json.loads(command("predict", out, path, "--json").stdout)
     header, *rows = path.read_text().splitlines()
-    process = [sys.executable, "-m", "seqkit", "predict", str(out), "--input", "-", "--stream", "--json"]
-    with subprocess.Popen(process, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as running:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    with Command("predict", out, "--input", "-", "--stream", "--json", **pipes) as running:
         answers = []
         running.stdin.write(f"{header}\n{rows[0]}\n")
         for row in rows[1:]:

@@ -46,7 +46,7 @@ def names(folder):
 def test_a_run_whose_reader_has_gone_and_whose_terminal_is_ascii_is_whole(seqkit, reviews, small, tmp_path):
     reading, writing = os.pipe()
     os.close(reading)
-    options = {"stdout": writing, "stderr": writing, "capture_output": False, "env": {"PYTHONIOENCODING": "ascii"}}
+    options = {"stdout": writing, "stderr": writing, "env": {"PYTHONIOENCODING": "ascii"}}
     done = seqkit("run", "sentiment", "--data", reviews, *small, "--out", tmp_path / "run", **options)
     os.close(writing)
     assert done.returncode == 0
@@ -55,7 +55,7 @@ def test_a_run_whose_reader_has_gone_and_whose_terminal_is_ascii_is_whole(seqkit
 
 def test_a_full_disk_behind_standard_output_is_named(seqkit):
     with Path("/dev/full").open("w") as full:
-        done = seqkit("list", stdout=full, stderr=subprocess.PIPE, capture_output=False, text=True)
+        done = seqkit("list", stdout=full, stderr=subprocess.PIPE)
     sentence = "seqkit: what is printed here cannot be written: No space left on device; free some space\n"
     assert (done.returncode, done.stderr) == (1, sentence)
 

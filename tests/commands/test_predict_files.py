@@ -14,6 +14,7 @@ import pytest
 from seqkit.commands.answering import arriving
 from seqkit.runs import load
 from seqkit.runs.rows import InputRow, read_rows
+from tests.starting import Command
 
 TEXTS = ["a wonderful story", "the dull film", "", 'so "brilliant", and\nmoving', "an awful scene with an actor"]
 
@@ -254,10 +255,9 @@ def test_memory_does_not_grow_with_the_input(trained):
 
 
 def test_a_bar_shows_on_a_terminal(trained, written, tmp_path):
-    arguments = [sys.executable, "-m", "seqkit", "predict", str(trained[0]), "--input", str(written)]
     ours, theirs = pty.openpty()
     with (tmp_path / "out").open("w") as file:
-        subprocess.run(arguments, stdout=file, stderr=theirs, check=True, timeout=60)
+        assert Command("predict", trained[0], "--input", written, stdout=file, stderr=theirs).wait(60) == 0
     os.close(theirs)
     assert b"rows/s" in os.read(ours, 1 << 16)
     os.close(ours)

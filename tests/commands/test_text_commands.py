@@ -5,13 +5,13 @@ import json
 import random
 import signal
 import subprocess
-import sys
 import time
 from itertools import pairwise
 
 import pytest
 
 from seqkit import load
+from tests.starting import Command
 
 TOPICS = {"sport": ["goal", "match"], "money": ["bank", "loan"], "food": ["bread", "soup"]}
 PLAIN = ["the", "of", "and", "in", "to", "it", "was"]
@@ -192,8 +192,7 @@ def test_a_comparison_of_numbers_or_sets_that_was_stopped_ends_with_the_same_sco
 ):
     words = ["text", "--data", tables / data, "--target", target, "--label-column", column, *small, "--epochs", "4"]
     compare = ["compare", *map(str, words), "--cells", "gru", "--seeds", "1", "--out", str(tmp_path / "out")]
-    process = [sys.executable, "-m", "seqkit", *compare]
-    with subprocess.Popen(process, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+    with Command(*compare, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
         end = time.monotonic() + 60
         while time.monotonic() < end and not (tmp_path / "out/gru-0/checkpoint/last.safetensors").exists():
             time.sleep(0.005)

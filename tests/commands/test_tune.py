@@ -14,6 +14,7 @@ import pytest
 from seqkit.training.checkpoint import read_tensors
 from seqkit.tuning.record import State
 from seqkit.tuning.record import trials_of as read
+from tests.starting import Command
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +41,7 @@ def trials_of(folder):
 
 
 def process(*words):
-    return subprocess.Popen(
-        [sys.executable, "-m", "seqkit", *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return Command(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_a_study_ends_in_an_ordinary_run_that_predicts(whole, command):

@@ -39,7 +39,9 @@ def test_gradients_by_hand_or_through_step_equal_finite_differences(cell):
     def run(x, *parameters):
         return outputs(layer, x, [3, 0, 2], kernel="reference")
 
-    assert torch.autograd.gradcheck(run, (x, *layer.parameters()))
+    # One direction, sampled among all, shows what is wrong with a step that autograd derives; of what is derived by
+    # hand, every entry is compared.
+    assert torch.autograd.gradcheck(run, (x, *layer.parameters()), fast_mode=cell not in BY_HAND)
 
 
 @some_cells

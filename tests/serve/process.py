@@ -5,19 +5,19 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
+
+from tests.starting import Command
 
 
 class Service:
     """A process that serves a run; ``errors`` has what it said."""
 
     def __init__(self, *arguments, **environment):
-        command = [sys.executable, "-m", "seqkit", "serve", *map(str, arguments), "--port", "0"]
-        environment = {**os.environ, **environment}
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+        options = {"stderr": subprocess.PIPE, "text": True, "env": {**os.environ, **environment}}
+        self.process = Command("serve", *arguments, "--port", "0", **options)
         self.errors, said = [], threading.Event()
 
         def read():

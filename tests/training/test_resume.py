@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from seqkit.runs import find_task, resume, start
 from seqkit.runs.directory import RunDirectory
 from seqkit.training import Callback, Stopped
 from seqkit.training.checkpoint import read_tensors
+from tests.starting import Command
 
 OWN = {
     "sentiment": {"batch_size": 20, "min_count": 1},
@@ -148,8 +148,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(make
 
 
 def spawn(*arguments):
-    command = [sys.executable, "-m", "seqkit", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return Command(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 LONG = [
