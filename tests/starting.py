@@ -29,8 +29,10 @@ from pkgutil import walk_packages
 STOP_AT_END = "SEQKIT_STOP_WITH_PARENT"
 
 ROOT = Path(__file__).parents[1]
-LATE = {"COLUMNS", "CXX", "PATH", "PYTEST_CURRENT_TEST", "PYTHONPATH", STOP_AT_END, "TERM", "XDG_CACHE_HOME"}
-"""Variables that no module reads when it is imported; of ``PYTHONPATH``, what is new comes before the rest."""
+OF_TORCH = "TORCHINDUCTOR_CACHE_DIR"
+LATE = {"COLUMNS", "CXX", "PATH", "PYTEST_CURRENT_TEST", "PYTHONPATH", STOP_AT_END, "TERM", OF_TORCH, "XDG_CACHE_HOME"}
+"""Variables that no module reads when it is imported; of ``PYTHONPATH``, what is new comes before the rest. Torch sets
+that of its own in the process that tests ``torch.compile``."""
 IMPORTED = ("torch._dynamo", "sklearn.linear_model", "sklearn.feature_extraction.text", "matplotlib.figure", "optuna")
 """What commands import when they need it, if it is there; seqkit's own modules come beside it."""
 SET_CHILD_SUBREAPER = 36

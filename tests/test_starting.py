@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,20 @@ def test_a_fork_says_what_a_process_that_was_started_says(words, tmp_path):
     assert ends[0] == ends[1]
 
 
+@contextmanager
+def killed_in_the_end(process):
+    """A process that would not end by itself if a test of it fails."""
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.command
 def test_a_fork_is_a_child_with_its_folder_environment_and_signals(points, tmp_path):
     words = ["run", "digit", "--data", points, "--out", "run", "--epochs", "100000", "--set", "patience=0"]
-    with Command(*words, cwd=tmp_path, env={**os.environ, "COLUMNS": "71"}, **PIPES) as process:
+    with killed_in_the_end(Command(*words, cwd=tmp_path, env={**os.environ, "COLUMNS": "71"}, **PIPES)) as process:
         assert process.forked and process.poll() is None
         while not process.stderr.readline().startswith("epoch"):
             assert process.poll() is None

@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stdout.flush()
     except (BrokenPipeError, ReaderGone):
         # The reader has gone (`seqkit predict … | head`): it has what it wanted.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         sys.exit(0)
     except click.exceptions.NoArgsIsHelpError as error:
         # The help, as it is laid out: nothing was requested yet, so nothing was wrong.
@@ -165,6 +165,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _say(_sentence(error))
         if is_out_of_memory(error):
             _end_silently()
+        if isinstance(error, OSError) and error.errno in _FULL:
+            _write_no_more()
         sys.exit(_exit_code(error))
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -194,6 +196,11 @@ def _sentence(error: Exception) -> str:
     detail = " ".join(str(error).split())
     detail = detail if len(detail) <= 300 else detail[:299] + "…"
     return f"unexpected {type(error).__name__}: {detail}; add --debug to see where, and please report it"
+
+
+def _write_no_more() -> None:
+    """What is left to be printed would fail again as the process ends, with an exit code of Python's own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end_silently() -> None:

@@ -53,9 +53,10 @@ def test_a_run_whose_reader_has_gone_and_whose_terminal_is_ascii_is_whole(seqkit
     assert {"results.json", "report.json", "report.html", "predictions.jsonl"} <= {*names(tmp_path / "run")}
 
 
-def test_a_full_disk_behind_standard_output_is_named(seqkit):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_standard_output_is_named(seqkit, unbuffered):
     with Path("/dev/full").open("w") as full:
-        done = seqkit("list", stdout=full, stderr=subprocess.PIPE)
+        done = seqkit("list", stdout=full, stderr=subprocess.PIPE, env={"PYTHONUNBUFFERED": unbuffered})
     sentence = "seqkit: what is printed here cannot be written: No space left on device; free some space\n"
     assert (done.returncode, done.stderr) == (1, sentence)
 
