@@ -29,10 +29,10 @@ from pkgutil import walk_packages
 STOP_AT_END = "SEQKIT_STOP_WITH_PARENT"
 
 ROOT = Path(__file__).parents[1]
-OF_TORCH = "TORCHINDUCTOR_CACHE_DIR"
-LATE = {"COLUMNS", "CXX", "PATH", "PYTEST_CURRENT_TEST", "PYTHONPATH", STOP_AT_END, "TERM", OF_TORCH, "XDG_CACHE_HOME"}
-"""Variables that no module reads when it is imported; of ``PYTHONPATH``, what is new comes before the rest. Torch sets
-that of its own in the process that tests ``torch.compile``."""
+LATE = {"COLUMNS", "CXX", "PATH", "PYTEST_CURRENT_TEST", "PYTHONPATH", STOP_AT_END, "TERM", "XDG_CACHE_HOME"}
+"""Variables that no module reads when it is imported; of ``PYTHONPATH``, what is new comes before the rest."""
+OF_LIBRARIES = ("KMP_", "TORCHINDUCTOR_", "_TORCHINDUCTOR_")
+"""How those begin that scikit-learn and torch set for themselves in a process that tests them."""
 IMPORTED = ("torch._dynamo", "sklearn.linear_model", "sklearn.feature_extraction.text", "matplotlib.figure", "optuna")
 """What commands import when they need it, if it is there; seqkit's own modules come beside it."""
 SET_CHILD_SUBREAPER = 36
@@ -52,7 +52,7 @@ class Command(subprocess.Popen):
 
     def __init__(self, *arguments, **options):
         environment, servers = options.get("env") or os.environ, _server()[1]
-        names = {*environment, *servers} - LATE
+        names = {name for name in {*environment, *servers} - LATE if not name.startswith(OF_LIBRARIES)}
         self.forked = options.keys() <= PLAIN and all(environment.get(name) == servers.get(name) for name in names)
         super().__init__([sys.executable, "-m", "seqkit", *map(str, arguments)], **options)
 
