@@ -77,6 +77,11 @@ class Command(subprocess.Popen):
         self._child_created = True
 
 
+def environment_of_forks():
+    """That of the server, with which a command is certainly forked."""
+    return {**_server()[1]}
+
+
 @cache
 def _server():
     """The channel to the server of this process, which imports meanwhile, and the environment that it has."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.starting import Command
+from tests.starting import Command, environment_of_forks
 
 PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
@@ -19,7 +19,7 @@ PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subproce
 def test_a_fork_says_what_a_process_that_was_started_says(words, tmp_path):
     ends = []
     for environment in ({}, {"SEQKIT_KERNELS": "auto"}):
-        with Command(*words, cwd=tmp_path, env={**os.environ, **environment}, **PIPES) as process:
+        with Command(*words, cwd=tmp_path, env={**environment_of_forks(), **environment}, **PIPES) as process:
             assert process.forked == (not environment)
             ends.append((*process.communicate("a line\n", timeout=120), process.returncode))
     assert ends[0] == ends[1]
@@ -38,7 +38,9 @@ def killed_in_the_end(process):
 @pytest.mark.command
 def test_a_fork_is_a_child_with_its_folder_environment_and_signals(points, tmp_path):
     words = ["run", "digit", "--data", points, "--out", "run", "--epochs", "100000", "--set", "patience=0"]
-    with killed_in_the_end(Command(*words, cwd=tmp_path, env={**os.environ, "COLUMNS": "71"}, **PIPES)) as process:
+    with killed_in_the_end(
+        Command(*words, cwd=tmp_path, env={**environment_of_forks(), "COLUMNS": "71"}, **PIPES)
+    ) as process:
         assert process.forked and process.poll() is None
         while not process.stderr.readline().startswith("epoch"):
             assert process.poll() is None
