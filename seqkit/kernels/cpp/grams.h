@@ -1,5 +1,5 @@
 // The n-grams of many texts, found as seqkit/data/inputs/gram_search.py finds them with numpy, in the same order. Of
-// `predict` of short texts this is a twelfth of the time with numpy, and other threads run Python meanwhile.
+// `predict` of short texts this is half of the time with numpy, Python included, and other threads run meanwhile.
 #pragma once
 
 #include <ATen/core/Tensor.h>

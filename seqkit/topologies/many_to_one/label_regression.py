@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.topologies.many_to_one.regression import PENALTY, GramRegression
+from seqkit.topologies.many_to_one.regression import LEAST, PENALTY, GramRegression
 
 
 class LabelRegression(GramRegression):
@@ -55,7 +55,3 @@ class LabelRegression(GramRegression):
         """``log N_c / N``, from 1e-9 on."""
         shares = np.bincount(targets, importance, len(self.votes)) / importance.sum()
         return np.log(np.maximum(shares, LEAST))
-
-
-LEAST = 1e-9
-"""Of a probability whose logarithm is taken"""

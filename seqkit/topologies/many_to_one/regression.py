@@ -22,6 +22,8 @@ _SHARE = 0.5
 """Of the regression in a score: two models that err differently, with equal votes."""
 PENALTY = 0.1
 """Of the squared weights, against the sum of the losses: little, for what is too sure of itself is tempered."""
+LEAST = 1e-9
+"""Of a probability whose logarithm is taken"""
 _FOLDS = 5
 _MANY = 1_000_000
 """N-grams of all texts, for each output, from which on a single fold is left out and judged: it is large enough."""
@@ -108,7 +110,12 @@ class GramRegression(nn.Module, ABC):
         features = _features([text.ngrams for text in texts if text.ngrams is not None], len(of_tokens), used)
         if features is None:
             return
-        features, targets, importance = _sample(features, targets, importance)
+        # Of each output, though targets of labels are one number: that is what a fit reads.
+        read = features.values.nnz * int(self.votes.sum())
+        if read > _MOST_READ:
+            chosen = np.sort(_by_target(targets)[:: -(-read // _MOST_READ)])
+            features = features._replace(values=features.values[chosen])
+            targets, importance = targets[chosen], importance[chosen]
         temperature = self._temperature(features.values, targets, importance)
         if not temperature:
             return
@@ -194,12 +201,3 @@ def _features(texts: Sequence[Tensor], known: int, used: Any) -> _Features | Non
 def _by_target(targets: Any) -> Any:
     """Numbers of texts, so that of every so many every class has its share, and so have large and small numbers."""
     return np.lexsort(np.atleast_2d(targets.T))
-
-
-def _sample(features: _Features, targets: Any, importance: Any) -> tuple[_Features, Any, Any]:
-    """As many of the texts as can be read in time."""
-    read = features.values.nnz * (targets.size // len(targets))
-    if read <= _MOST_READ:
-        return features, targets, importance
-    chosen = np.sort(_by_target(targets)[:: -(-read // _MOST_READ)])
-    return features._replace(values=features.values[chosen]), targets[chosen], importance[chosen]

@@ -10,10 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.topologies.many_to_one.regression import PENALTY, GramRegression
-
-_LEAST = 1e-9
-"""Of a probability whose logarithm is taken"""
+from seqkit.topologies.many_to_one.regression import LEAST, PENALTY, GramRegression
 
 
 class LabelSetRegression(GramRegression):
@@ -43,5 +40,5 @@ class LabelSetRegression(GramRegression):
 
     def average(self, targets: Any, importance: Any) -> Any:
         """The logit of how frequent each label is."""
-        shares = np.clip((importance * targets).sum(0) / importance.sum(0), _LEAST, 1 - _LEAST)
+        shares = np.clip((importance * targets).sum(0) / importance.sum(0), LEAST, 1 - LEAST)
         return np.log(shares) - np.log(1 - shares)
