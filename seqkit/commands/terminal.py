@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -235,6 +235,19 @@ def progress_bar(path: Path, unit: str, hidden: bool = False) -> Iterator[Callab
             bar.update(task, completed=line, facts=f"{line / max(spent, 1e-9):,.0f} {unit}/s  {clock(left)} left")
 
         yield advance
+
+
+@contextmanager
+def passing_time(what: str, shown: bool = True) -> Iterator[None]:
+    """What goes on, and for how long, on standard error if that is a terminal; gone when it is over."""
+    console = steady_console()
+    if not (shown and console.is_terminal):
+        yield
+        return
+    columns = (TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        bar.add_task(what, total=None)
+        yield
 
 
 def _count_lines(path: Path) -> int:

@@ -14,7 +14,7 @@ from seqkit.cells import is_own
 from seqkit.commands.output import echo
 from seqkit.commands.profile import gather_events, show_profile, write_trace
 from seqkit.commands.signals import stop_on_signal
-from seqkit.commands.terminal import Reporter, print_tables, print_verdict, wrapped
+from seqkit.commands.terminal import Reporter, passing_time, print_tables, print_verdict, wrapped
 from seqkit.devices import describe_device
 from seqkit.files import json_bytes
 from seqkit.kernels import ensure, ensure_cells
@@ -58,7 +58,9 @@ def train(
     # A training is worth waiting for a build; a failing one costs a line, and torch's own kernels serve.
     native = kernel in ("auto", "native") and _in_turn(processes, lambda: ensure(say))
     began, notes = time.perf_counter(), list[str]()
-    training = begin(notes)
+    # Of a large file minutes pass until there is a step: it is read, its n-grams are counted, a regression is fitted.
+    with passing_time("reading the data", processes.first):
+        training = begin(notes)
     if native:
         layers = [module for module in training.head.modules() if isinstance(module, Recurrent)]
         _in_turn(processes, lambda: ensure_cells([layer.cell for layer in layers[:1]], say))

@@ -163,5 +163,5 @@ def test_a_terminal_shows_a_live_bar_with_speed_and_time_left(reviews, small, tm
                 break
     os.close(main)
     assert process.returncode == 0
-    for part in (b"epoch 3/3", b"accuracy", b"/s", b"left", b"loss"):
+    for part in (b"reading the data", b"epoch 3/3", b"accuracy", b"/s", b"left", b"loss"):
         assert part in shown

@@ -4,8 +4,11 @@ import dataclasses
 import json
 import random
 
+import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
+from scipy.special import softmax
 from seqkit.tasks.sentiment import TASK, SentimentConfig
 
 from seqkit.config import make_config
@@ -90,6 +93,29 @@ def test_a_class_with_a_single_text_and_weighted_classes_are_fitted(tmp_path):
     balanced = begun(given, class_weight="balanced")
     eerie, odd = balanced.codec.ngrams.numbers["eerie",], balanced.head.labels.index("odd")
     assert balanced.head.regression.weights[eerie, odd] > plain.regression.weights[eerie, odd]
+
+
+@pytest.mark.parametrize("classes", [2, 30])
+def test_what_is_fitted_is_the_optimum(classes):
+    draw = np.random.default_rng(0)
+    features, said = draw.random((300, 50)), draw.normal(size=(50, classes))
+    targets = (features @ said + draw.normal(size=(300, classes))).argmax(1)
+    targets[:classes] = np.arange(classes)
+    coefficients, bias = LabelRegression(50, classes).solve(csr_matrix(features), targets, np.ones(300))
+    probabilities = softmax(features @ coefficients + bias, axis=1)
+    # Where the gradients of loss and penalty add up to nothing, nothing is left to gain. (Of two classes each has half
+    # of the one difference that is penalised.)
+    penalty = regression.PENALTY * coefficients * (2 if classes == 2 else 1)
+    slope = features.T @ (probabilities - np.eye(classes)[targets]) + penalty
+    start = features.T @ (1 / classes - np.eye(classes)[targets])
+    assert np.abs(slope).max() <= 2e-3 * np.abs(start).max()
+
+
+@pytest.mark.filterwarnings("error")
+def test_labels_that_nearly_every_text_has_for_itself_are_not_fitted():
+    given = [dataclasses.replace(e, label=f"{n // 3}") for n, e in enumerate(examples(60))]
+    assert not LabelRegression.of(100, 20).solve(csr_matrix(np.eye(60)), np.arange(60), np.ones(60))[0].any()
+    assert not begun(given).head.regression.fitted
 
 
 def test_texts_without_weight_are_not_learned_from():
