@@ -14,6 +14,7 @@ from torch.nn.functional import pad
 
 from seqkit.errors import SeqkitError, UsageError
 from seqkit.kernels import transformed
+from seqkit.layers.call_checks import Lengths, checked_lengths
 from seqkit.lengths import reverse_sequences, sequence_mask
 
 _SMALLEST, _LOWEST = 1e-100, -200.0
@@ -41,8 +42,10 @@ class CRF(nn.Module):
         start, end: which may begin and end a sequence (K); None: any. What is forbidden always has probability 0.
 
     Raises:
-        UsageError: for limits of another shape, and for limits that allow no labelling of any length; in use, for a
-            sequence of a length that they allow no labelling of.
+        UsageError: for limits of another shape, and for limits that allow no labelling of any length; in use, for
+            logits and lengths that do not fit, and for a sequence of a length that the limits allow no labelling of.
+
+    Lengths (B) are a tensor or a list of whole numbers from 0 to T; without them every sequence has T steps.
 
     Source: Lafferty, McCallum and Pereira, 2001; the recursions: Rabiner, 1989.
     """
@@ -67,24 +70,30 @@ class CRF(nn.Module):
         for name, limit in (("allowed", allowed), ("may_start", start), ("may_end", end)):
             self.register_buffer(name, limit, persistent=False)
 
-    def loss(self, logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, targets: Tensor, lengths: Lengths | None = None) -> Tensor:
         """``-Σ log p(targets | logits)`` in nats, of logits (B, T, K), targets (B, T) and lengths (B).
 
         Infinite for a labelling that the limits forbid; 0 for a sequence of length 0. Padding is never read.
         """
-        return (self.log_partition(logits, lengths) - self._score(logits, targets, lengths)).sum()
+        lengths = self._fitting(logits, lengths)
+        if targets.shape != logits.shape[:2]:
+            raise UsageError(f"targets must be {tuple(logits.shape[:2])}, not {tuple(targets.shape)}")
+        return (_log_sum(logits, lengths, self._scores()) - self._score(logits, targets, lengths)).sum()
 
-    def log_partition(self, logits: Tensor, lengths: Tensor) -> Tensor:
+    def log_partition(self, logits: Tensor, lengths: Lengths | None = None) -> Tensor:
         """``log Σ_y exp s(x, y)`` for each sequence (B); its gradient is exact, but has no gradient itself."""
-        return _log_sum(logits, lengths, self._scores())
+        return _log_sum(logits, self._fitting(logits, lengths), self._scores())
 
-    def divergence(self, logits: Tensor, teacher: Tensor, lengths: Tensor, temperature: float = 1.0) -> Tensor:
+    def divergence(
+        self, logits: Tensor, teacher: Tensor, lengths: Lengths | None = None, temperature: float = 1.0
+    ) -> Tensor:
         """``T² KL(q^(1/T) / Z ‖ p^(1/T) / Z)`` of each sequence (B), whose labels q takes one by one.
 
         Its gradient in the logits is T times the difference of the marginals: none where the CRF gives each step the
         probabilities ``teacher`` (B, T, K). Transitions have none, for q knows nothing of them; pairs of labels that
         the limits forbid are left out of the sum.
         """
+        lengths = self._fitting(logits, lengths)
         inside = sequence_mask(lengths, logits.shape[1]).unsqueeze(2)
         q = torch.softmax(teacher.log() / temperature, 2).masked_fill(~inside, 0.0)
         steps, scores = logits / temperature, [values.detach() / temperature for values in self._scores()]
@@ -96,16 +105,17 @@ class CRF(nn.Module):
         return divergence
 
     @torch.no_grad()
-    def marginals(self, logits: Tensor, lengths: Tensor) -> Tensor:
+    def marginals(self, logits: Tensor, lengths: Lengths | None = None) -> Tensor:
         """``p(y_t = k | x)`` (B, T, K); 0 at padding."""
+        lengths = self._fitting(logits, lengths)
         if transformed():
             # The gradient of the logarithm of the sum, which can be transformed in its turn.
-            found: Tensor = torch.func.grad(lambda x: self.log_partition(x, lengths).sum())(logits)
+            found: Tensor = torch.func.grad(lambda x: _log_sum(x, lengths, self._scores()).sum())(logits)
             return found
         return _partition(logits, lengths, *self._scores()).marginals
 
     @torch.no_grad()
-    def decode(self, logits: Tensor, lengths: Tensor, n_best: int = 1) -> list[list[Path]]:
+    def decode(self, logits: Tensor, lengths: Lengths | None = None, n_best: int = 1) -> list[list[Path]]:
         """The most likely labellings of each sequence, ``n_best`` at most, the best first.
 
         Viterbi's algorithm with the ``n_best`` best ways to reach each label. A sequence of length 0 has one labelling,
@@ -113,6 +123,7 @@ class CRF(nn.Module):
 
         Raises :class:`SeqkitError` for scores that are not numbers.
         """
+        lengths = self._fitting(logits, lengths)
         # The score of a long sequence and the sum over all are large and nearly equal: float32 leaves four digits.
         transitions, start, end = (score.double() for score in self._scores())
         logits, size = _without_padding(logits, lengths).double(), len(start)
@@ -131,8 +142,17 @@ class CRF(nn.Module):
         for source, inside in reversed(list(zip(sources, sequence_mask(lengths, logits.shape[1]).T[1:], strict=True))):
             states.append(torch.where(inside.unsqueeze(1), source.gather(1, states[-1]), states[-1]))
         labels = (torch.stack(states[::-1], 2) % size).tolist()
-        log_probabilities = (best - self.log_partition(logits, lengths).unsqueeze(1)).tolist()
+        log_probabilities = (best - _log_sum(logits, lengths, self._scores()).unsqueeze(1)).tolist()
         return [_paths(*row) for row in zip(labels, log_probabilities, lengths.tolist(), strict=True)]
+
+    def _fitting(self, logits: Tensor, lengths: Lengths | None) -> Tensor:
+        """The lengths of all sequences (B), beside the logits; raises :class:`UsageError` for what does not fit."""
+        if logits.dim() != 3 or logits.shape[2] != len(self.start):
+            raise UsageError(f"logits must be (B, T, {len(self.start)}), not {tuple(logits.shape)}")
+        given = None if lengths is None else checked_lengths(lengths, logits)
+        if given is None:
+            return torch.full(logits.shape[:1], logits.shape[1], device=logits.device)
+        return given.to(logits.device)
 
     def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
         """Transitions, start and end, -inf where the limits forbid them."""

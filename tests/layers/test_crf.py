@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -365,3 +366,37 @@ def test_scores_that_are_not_numbers_have_no_best_labelling(n_best):
     logits[0, 1, 2] = torch.nan
     with pytest.raises(SeqkitError, match="the scores of labels are NaN"):
         crf.decode(logits, lengths, n_best)
+
+
+@pytest.mark.parametrize("given", [[4, 1, 0, 3, 2], (4, 1, 0, 3, 2), torch.tensor([4, 1, 0, 3, 2], dtype=torch.int32)])
+def test_lengths_may_be_any_whole_numbers(given):
+    made, logits = crf(LIMITS), logits_of()
+    lengths = torch.tensor([4, 1, 0, 3, 2])
+    targets, teacher = torch.zeros(5, 4, dtype=torch.int64), torch.softmax(logits, 2)
+    calls = [made.log_partition, made.marginals, made.decode, partial(made.divergence, teacher=teacher)]
+    for call in [*calls, partial(made.loss, targets=targets)]:
+        one, other = call(logits, lengths=given), call(logits, lengths=lengths)
+        assert one == other if isinstance(one, list) else torch.equal(one, other)
+
+
+def test_without_lengths_all_steps_count():
+    made, logits = crf(), logits_of()
+    full = torch.full((5,), logits.shape[1])
+    assert torch.equal(made.log_partition(logits), made.log_partition(logits, full))
+    assert made.decode(logits) == made.decode(logits, full)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda made, x: made.decode(x[..., :2]), r"logits must be \(B, T, 3\), not \(5, 4, 2\)"),
+        (lambda made, x: made.marginals(x[0]), r"logits must be \(B, T, 3\), not \(4, 3\)"),
+        (lambda made, x: made.log_partition(x, [4, 1, 0, 3, 5]), "lengths must lie between 0 and the 4 steps given"),
+        (lambda made, x: made.decode(x, [4, 1]), r"one number for each of 5 sequences, not \(2,\)"),
+        (lambda made, x: made.decode(x, [0.5] * 5), "lengths must be whole numbers, not float"),
+        (lambda made, x: made.loss(x, torch.zeros(5, 3).long()), r"targets must be \(5, 4\), not \(5, 3\)"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_sentence(call, message):
+    with pytest.raises(UsageError, match=message):
+        call(crf(), logits_of())
