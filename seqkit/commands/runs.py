@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,10 +64,24 @@ def remove_command(runs: tuple[str, ...], yes: bool) -> None:
 
     for run in runs:
         check_is_run(Path(run))
-    if not yes and not click.confirm(f"Delete {', '.join(runs)} and everything in {_them(runs)}?", err=True):
+    if not yes and not _agreed(f"Delete {', '.join(runs)} and everything in {_them(runs)}?"):
         raise UsageError("nothing was deleted")
     for run in runs:
         echo(f"deleted {run}, {_megabytes(remove_run(Path(run)))} MB")
+
+
+def _agreed(question: str) -> bool:
+    """What a person answers; raises :class:`UsageError` where nobody can, as standard input is closed or at its end."""
+    nobody = UsageError("nothing was deleted, as nobody answers; to delete without a question, add --yes")
+    if sys.stdin is None:
+        raise nobody
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort as abort:
+        if isinstance(abort.__context__, EOFError):
+            echo(err=True)
+            raise nobody from None
+        raise
 
 
 def _them(runs: tuple[str, ...]) -> str:

@@ -160,7 +160,7 @@ def differentiable(
 
     def call(*arguments: Any) -> Any:
         if _is_recorded():
-            return operator(name)(*arguments)
+            return operator.__wrapped__(name)(*arguments)  # a compiler that traces the call warns of a cache
         if not torch.is_grad_enabled():
             return run(arguments)
         return Differentiable.apply(*arguments)  # type: ignore[no-untyped-call]

@@ -25,7 +25,9 @@ def plan(
     """Slices of the batch for each direction, and threads for each slice; ``single``: of one step, not many."""
     if single and batch == 1 and gates * hidden * hidden < _EARNS_A_TEAM_IN_A_STEP:
         return 1, 1  # however many threads there are, which takes longer to find out than such a step can spare
-    return _planned(_threads(), directions, batch, hidden, gates, single, training)
+    # A compiler that traces the call warns of a cache, and needs none.
+    planned = _planned.__wrapped__ if torch.compiler.is_compiling() else _planned
+    return planned(_threads(), directions, batch, hidden, gates, single, training)
 
 
 def plan_of_phases(batch: int, hidden: int, gates: int, *, training: bool) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """``seqkit runs``: what is in a folder, and taking it away."""
 
+import io
 import json
 import os
 import shutil
@@ -60,6 +61,15 @@ def test_a_run_at_which_a_process_works_is_running_and_stays(folder, command):
     assert next(r for r in list_runs(run)).state == "running"
     done = command("runs", "rm", "--yes", run)
     assert done.returncode == 2 and "in use by process" in done.stderr and run.exists()
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_where_nobody_can_answer_nothing_is_deleted(folder, command, monkeypatch, closed):
+    run = folder / "deeper" / "digit"
+    monkeypatch.setattr("sys.stdin", None if closed else io.StringIO())
+    done = command("runs", "rm", run)
+    assert done.returncode == 2 and run.exists()
+    assert done.stderr.splitlines()[-1].endswith("as nobody answers; to delete without a question, add --yes")
 
 
 def test_only_runs_are_deleted_and_only_after_a_yes(folder, command, monkeypatch):

@@ -98,3 +98,11 @@ def test_an_encoder_is_one_graph():
     )
     found, expected = compiled(encoder)(tokens, lengths), encoder(tokens, lengths)
     torch.testing.assert_close((found.outputs, found.pooled), (expected.outputs, expected.pooled), rtol=0, atol=0)
+
+
+@pytest.mark.filterwarnings("error:Dynamo detected a call to a `functools.lru_cache`")
+@pytest.mark.parametrize("grad", [True, False])
+def test_it_warns_of_nothing_of_ours(grad):
+    layer = Recurrent("gru", 4, 6)
+    with torch.set_grad_enabled(grad):
+        compiled(layer)(torch.randn(3, 5, 4))
