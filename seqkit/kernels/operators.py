@@ -82,9 +82,15 @@ def add_cell(name: str, cell: Cell) -> None:
     _NAMES.setdefault(type(cell), []).append((name, dict(vars(cell))))
 
 
-@cache
 def operator(name: str, namespace: str = "seqkit") -> Any:
     """An operator of a loaded library, without the look-ups that take as long as a small operator."""
+    # A compiler that traces the call warns of a cache, and needs none.
+    look_up = _look_up.__wrapped__ if torch.compiler.is_compiling() else _look_up
+    return look_up(name, namespace)
+
+
+@cache
+def _look_up(name: str, namespace: str) -> Any:
     return getattr(getattr(torch.ops, namespace), name).default
 
 
@@ -160,7 +166,7 @@ def differentiable(
 
     def call(*arguments: Any) -> Any:
         if _is_recorded():
-            return operator.__wrapped__(name)(*arguments)  # a compiler that traces the call warns of a cache
+            return operator(name)(*arguments)
         if not torch.is_grad_enabled():
             return run(arguments)
         return Differentiable.apply(*arguments)  # type: ignore[no-untyped-call]

@@ -38,8 +38,8 @@ class LabelRegression(GramRegression):
         coefficients, bias = np.zeros((features.shape[1], len(self.votes))), np.zeros(len(self.votes))
         if not 2 <= len(known) <= len(targets) / 2:
             return coefficients, bias
-        # Newton's method is as near to the optimum as L-BFGS at the same tolerance, in a fifth to a tenth of the time: 4
-        # iterations where that needs 100, of vectors as long as all classes have weights.
+        # Newton's method is as near to the optimum as L-BFGS at the same tolerance, in a fifth to a tenth of the time:
+        # 4 iterations where that needs 100, of vectors as long as all classes have weights.
         model = LogisticRegression(C=1 / PENALTY, solver="newton-cg", max_iter=200)
         model.fit(features, targets, sample_weight=importance)
         if len(known) == 2:
