@@ -56,6 +56,8 @@ class Reference(DirectionKernel):
             None if lengths is None else sequence_mask(lengths, x.shape[1]),
         )
         by_hand = self.by_hand and cell.has_backward and torch.is_grad_enabled()
+        # A compiler derives gradients itself, of a loop that it unrolls, and cannot trace which of ours it may take.
+        by_hand = by_hand and not torch.compiler.is_compiling()
         return _ByHand.run(cell, loop) if by_hand else _unroll(cell, loop)
 
     def step(self, cell: Cell, weights: Weights, x: Tensor, state: CellState) -> CellState:

@@ -110,3 +110,14 @@ def test_its_compiler_warns_of_no_cache_of_ours(cell, grad):
         warnings.simplefilter("always")
         compiled(layer)(torch.randn(3, 5, 4))
     assert not [each for each in told if "lru_cache" in str(each.message)]
+
+
+@pytest.mark.parametrize("cell", ["min-gru", "rnn", "lstm-layer-norm", "lstm"])
+def test_the_reference_loop_trains_in_one_graph(cell):
+    layer, x = Recurrent(cell, 4, 6), torch.randn(3, 5, 4)
+
+    def by_reference(x):
+        return layer(x, kernel="reference")
+
+    found = outputs_and_gradients(compiled(by_reference), layer, x)
+    torch.testing.assert_close(found, outputs_and_gradients(by_reference, layer, x), rtol=1e-5, atol=1e-6)
