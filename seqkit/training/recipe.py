@@ -47,14 +47,14 @@ class Recipe:
 
     def apply(self, config: C, train: int) -> C:
         """The configuration for this many training examples."""
-        batch = _derived(config, self.batch, self._batch(train))
+        batch = derived(config, self.batch, self._batch(train))
         wanted = round(self.steps * batch / max(1, train))
-        epochs = _derived(config, "epochs", max(self.least_epochs, min(self.most_epochs, wanted)))
+        epochs = derived(config, "epochs", max(self.least_epochs, min(self.most_epochs, wanted)))
         values: dict[str, Any] = {
             self.batch: batch,
             "epochs": epochs,
-            "patience": _derived(config, "patience", max(3, epochs // self.patience)),
-            "minutes": _derived(config, "minutes", _MINUTES if _may_go_on(config) else 0.0),
+            "patience": derived(config, "patience", max(3, epochs // self.patience)),
+            "minutes": derived(config, "minutes", _MINUTES if _may_go_on(config) else 0.0),
         }
         return dataclasses.replace(config, **values)
 
@@ -69,7 +69,7 @@ def _may_go_on(config: TrainingConfig) -> bool:
     return isinstance(config.epochs, FromData) and config.schedule == "constant"
 
 
-def _derived(config: TrainingConfig, name: str, value: Any) -> Any:
-    """The value of an option: what follows from the data, unless somebody has set it."""
+def derived(config: TrainingConfig, name: str, value: Any) -> Any:
+    """The value of an option: ``value``, which follows from the data, unless somebody has set it."""
     current = getattr(config, name)
     return value if isinstance(current, FromData) else current

@@ -31,6 +31,14 @@ def dictionary():
     return list(cmudict())
 
 
+@pytest.mark.parametrize(
+    ("words", "given", "units"), [(3100, {}, 256), (3101, {}, 512), (300, {"hidden_size": 512}, 512)]
+)
+def test_few_words_have_fewer_units_unless_somebody_says_how_many(words, given, units):
+    splits = Splits(PAIRS[:1] * words, PAIRS[:1], PAIRS[:1])
+    assert TASK.recipe(make_config(G2PConfig, given), splits).hidden_size == units
+
+
 def answers(*texts):
     return [Translated(text, 0.0, ((text, 0.0),)) for text in texts]
 
