@@ -128,14 +128,15 @@ inline void times_in_place(const Sizes& z, const float* weights, int64_t first_g
         }
 }
 
-// The block as packed weights have it, (K, G, units of a block): for many rows of input that pays.
+// The block as packed weights have it: for many rows of input that pays.
 inline void pack_block(const Sizes& z, const float* weights, int64_t block, int64_t K, float* to) {
     const int64_t width = z.G * z.NB, first = block * z.NB, count = std::clamp<int64_t>(z.units - first, 0, z.NB);
     if (count < z.NB) std::fill_n(to, K * width, 0.f);
     for (int64_t gate = 0; gate < z.G; gate++)
         for (int64_t k = 0; k < K; k += kTile)
-            at::vec::transpose_mxn<float>(weights + (gate * z.units + first) * K + k, K, to + k * width + gate * z.NB,
-                                          width, count, std::min(kTile, K - k));
+            at::vec::transpose_mxn<float>(weights + (gate * z.units + first) * K + k, K,
+                                          to + z.gate_at(gate, K) + k * z.row_width(), z.row_width(), count,
+                                          std::min(kTile, K - k));
 }
 
 }  // namespace seqkit
