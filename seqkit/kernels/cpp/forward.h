@@ -105,18 +105,18 @@ struct Forward {
     // Rows of K numbers times gates of a packed block, to (rows, gates, units of a block).
     void times_gates(int64_t count, int64_t K, const Operand& left, int64_t ld, const Operand& block, int64_t first_gate,
                      int64_t gates, float* to) const {
-        const int64_t width = gates * z.NB, together = z.panels() ? 1 : gates;
-        for (int64_t gate = 0; gate < gates; gate += together)
-            product(count, together * z.NB, K, left, ld, from_gate(block, K, first_gate + gate), z.row_width(),
-                    to + gate * z.NB, width, false);
+        const int64_t width = gates * z.NB, each = std::min(width, z.together());
+        for (int64_t n = 0; n < width; n += each)
+            product(count, each, K, left, ld, from_column(block, K, first_gate * z.NB + n), z.together(), to + n, width,
+                    false);
     }
 
     int64_t block_at(int64_t block, int64_t K) const { return block * z.G * z.NB * z.packed_rows(K); }
 
-    // The packed weights of a block from one of its gates on.
-    Operand from_gate(const Operand& whole, int64_t K, int64_t gate) const {
-        if (!whole.bytes) return whole + z.gate_at(gate, K) * (z.bf16 ? 2 : 1);  // bfloat16 has two numbers in a column
-        const int64_t width = z.G * z.NB, first = gate * z.NB;
+    // The packed weights of a block from one of its columns on.
+    Operand from_column(const Operand& whole, int64_t K, int64_t first) const {
+        if (!whole.bytes) return whole + z.column_at(first, K) * (z.bf16 ? 2 : 1);  // bfloat16 has two numbers in each
+        const int64_t width = z.G * z.NB;
         const float* scales = reinterpret_cast<const float*>(whole.bytes + quad(K) * width);
         return {nullptr, nullptr, whole.bytes + first * kQuad, scales + first};
     }

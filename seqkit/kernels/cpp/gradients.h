@@ -148,10 +148,9 @@ template <class Cell>
 void weight_gradients(const DirectionGradients& g) {
     const Sizes& z = g.z;
     const Operands<Cell> operands(g);
-    const int64_t wide = wide_block(z.H), blocks = z.H / wide;
-    at::parallel_for(0, Cell::SLOTS * blocks, 1, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, Cell::SLOTS * z.wide_blocks(), 1, [&](int64_t begin, int64_t end) {
         for (int64_t tile = begin; tile < end; tile++) {
-            const int64_t slot = tile / blocks, unit = tile % blocks * wide;
+            const int64_t slot = tile / z.wide_blocks(), unit = tile % z.wide_blocks() * z.wide;
             const int64_t x_part = slot - Cell::X_SLOT, gate = slot - Cell::R_SLOT;
             std::vector<TransposedProduct> products;
             if (0 <= x_part && x_part < Cell::GATES)
@@ -159,7 +158,7 @@ void weight_gradients(const DirectionGradients& g) {
             if (0 <= gate && gate < Cell::GATES)
                 products.push_back(
                     {operands.stages[stage_of<Cell>(gate)], g.grad_weight_h + (gate * z.H + unit) * z.H});
-            transposed_products(g.plan.total, wide, g.da + slot * z.H + unit, Cell::SLOTS * z.H, z.bf16, products);
+            transposed_products(g.plan.total, z.wide, g.da + slot * z.H + unit, Cell::SLOTS * z.H, z.bf16, products);
         }
         at::native::cpublas::brgemm_release(z.bf16);
     });

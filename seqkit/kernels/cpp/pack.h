@@ -14,7 +14,7 @@
 
 namespace seqkit {
 
-// (D, G·H, K) to (D, blocks, K, G, units of a block), or, in panels, to (D, blocks, G, K, units of a block).
+// (D, G·H, K) to (D, blocks, K, G, units of a block), or, in panels, to (D, blocks, panels, K, kPanel).
 inline void pack_rows(const float* weight, int64_t D, int64_t G, int64_t H, int64_t K, float* to,
                       bool panels = kPanels) {
     const int64_t NB = gates_block(G, H), blocks = H / NB;
@@ -23,9 +23,11 @@ inline void pack_rows(const float* weight, int64_t D, int64_t G, int64_t H, int6
             const int64_t d = item / (blocks * G), n = item / G % blocks, g = item % G;
             const float* from = weight + ((d * G + g) * H + n * NB) * K;
             float* block = to + (d * blocks + n) * K * G * NB + g * NB * (panels ? K : 1);
-            const int64_t ld = panels ? NB : G * NB;
-            for (int64_t k = 0; k < K; k += kTile)
-                at::vec::transpose_mxn<float>(from + k, K, block + k * ld, ld, NB, std::min(kTile, K - k));
+            const int64_t ld = panels ? kPanel : G * NB, count = panels ? kPanel : NB;
+            for (int64_t unit = 0; unit < NB; unit += count)
+                for (int64_t k = 0; k < K; k += kTile)
+                    at::vec::transpose_mxn<float>(from + unit * K + k, K, block + unit * K + k * ld, ld, count,
+                                                  std::min(kTile, K - k));
         }
     });
 }
@@ -56,7 +58,7 @@ inline void pack_rows(const float* weight, int64_t D, int64_t G, int64_t H, int6
     });
 }
 
-// (D, R, H) to (D, blocks, R, units of a block), or for bfloat16 (D, blocks, R / 2, units of a block, 2); R is even.
+// (D, R, H) to (D, blocks, R, columns_block), or for bfloat16 (D, blocks, R / 2, columns_block, 2); R is even.
 template <class Number>
 void pack_columns(const float* weight, int64_t D, int64_t R, int64_t H, Number* to) {
     const int64_t NB = columns_block(H), blocks = H / NB;
