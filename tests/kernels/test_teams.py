@@ -5,6 +5,7 @@ import torch
 
 from seqkit.kernels.library import ensure
 from seqkit.kernels.operators import CELLS
+from seqkit.kernels.plan import ROWS_WORTH_LARGE_WEIGHTS, plan
 
 pytestmark = pytest.mark.skipif(not ensure(print), reason="the native kernels cannot be built here")
 
@@ -30,3 +31,10 @@ def test_any_slices_and_teams_give_the_values_and_gradients_of_the_reference(nam
                 error = float((rounded - exact).abs().max())
                 scale = max(1.0, float(exact.abs().max()))
                 torch.testing.assert_close(value, exact.float(), rtol=1e-6, atol=4e-6 * scale + 20 * error)
+
+
+def test_large_weights_are_read_for_each_slice_only_where_it_has_rows_enough(threads):
+    threads(2)
+    for training, hidden in ((False, 512), (True, 1024)):
+        assert plan(1, 2 * ROWS_WORTH_LARGE_WEIGHTS, hidden, 4, training=training) == (2, 1)
+        assert plan(1, 2 * ROWS_WORTH_LARGE_WEIGHTS - 1, hidden, 4, training=training) == (1, 2)

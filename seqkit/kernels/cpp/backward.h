@@ -73,9 +73,10 @@ struct Backward {
         const Operand left = Operand{dr, rounded.get()} + first;
         for (int64_t i = 0; z.bf16 && i < rows; i++)
             round_row(left.full + i * width(), count, rounded.get() + first + i * width());
-        for (int64_t n = first_wide; n < last_wide; n++)
-            product(rows, z.wide, count, left, width(), weight_h + (n * z.G * z.H + first) * z.wide, z.wide,
-                    to + n * z.wide, z.ld, add);
+        const int64_t each = columns_block(z.H);
+        for (int64_t unit = first_unit; unit < first_unit + unit_count; unit += each)
+            product(rows, each, count, left, width(), weight_h + (unit * z.G * z.H + first * each), each, to + unit,
+                    z.ld, add);
     }
 
     template <class Cell>

@@ -52,8 +52,13 @@ C10_NOINLINE inline void store_pair(const float* even_row, const float* odd_row,
     for (; n < count; n++) to[2 * n] = even_row[n], to[2 * n + 1] = odd_row[n];
 }
 
-// In float32 one row follows the other.
+// In float32 one row follows the other. Of a panel, without a call for the few numbers of each row.
 inline void store_pair(const float* even_row, const float* odd_row, int64_t count, float* to) {
+    if (kPanels && count == kPanel) {
+        std::memcpy(to, even_row, kPanel * sizeof(float));
+        std::memcpy(to + kPanel, odd_row, kPanel * sizeof(float));
+        return;
+    }
     std::memcpy(to, even_row, count * sizeof(float));
     std::memcpy(to + count, odd_row, count * sizeof(float));
 }

@@ -99,16 +99,24 @@ struct Forward {
 
     void multiply(int64_t block, const Stage& stage, const Operand& left, float* to) const {
         if (in_place.h) return recurrent_in_place(block, stage, left.full, to);
-        const int64_t width = stage.gates * z.NB;
-        const Operand right = block_of(weight_h, block, z.H, stage.first_gate);
-        product(rows, width, z.H, left, z.ld, right, z.G * z.NB, to, width, false);
+        times_gates(rows, z.H, left, z.ld, weight_h + block_at(block, z.H), stage.first_gate, stage.gates, to);
     }
 
-    // The packed weights of a block, (K, G, units of a block), from one of its gates on.
-    Operand block_of(const Operand& weights, int64_t block, int64_t K, int64_t first_gate) const {
-        const int64_t width = z.G * z.NB, first = first_gate * z.NB;
-        const Operand whole = weights + block * width * z.packed_rows(K);
-        if (!whole.bytes) return whole + first * (z.bf16 ? 2 : 1);  // bfloat16 has two numbers in a column
+    // Rows of K numbers times gates of a packed block, to (rows, gates, units of a block).
+    void times_gates(int64_t count, int64_t K, const Operand& left, int64_t ld, const Operand& block, int64_t first_gate,
+                     int64_t gates, float* to) const {
+        const int64_t width = gates * z.NB, each = std::min(width, z.together());
+        for (int64_t n = 0; n < width; n += each)
+            product(count, each, K, left, ld, from_column(block, K, first_gate * z.NB + n), z.together(), to + n, width,
+                    false);
+    }
+
+    int64_t block_at(int64_t block, int64_t K) const { return block * z.G * z.NB * z.packed_rows(K); }
+
+    // The packed weights of a block from one of its columns on.
+    Operand from_column(const Operand& whole, int64_t K, int64_t first) const {
+        if (!whole.bytes) return whole + z.column_at(first, K) * (z.bf16 ? 2 : 1);  // bfloat16 has two numbers in each
+        const int64_t width = z.G * z.NB;
         const float* scales = reinterpret_cast<const float*>(whole.bytes + quad(K) * width);
         return {nullptr, nullptr, whole.bytes + first * kQuad, scales + first};
     }
@@ -199,8 +207,8 @@ struct Forward {
         for (int64_t block = first_block; block < last_block; block++) {
             float* to = shared.x.get() + block * ForwardScratch::x_rows(s) * width;
             if (in_place.x) pack_block(z, in_place.x, block, K, packed.get());
-            const Operand right = in_place.x ? Operand{packed.get(), nullptr} : block_of(weight_x, block, z.I, 0);
-            product(count, width, K, rounded_x.operand(x_rows.get()), K, right, width, to, width, false);
+            const Operand right = in_place.x ? Operand{packed.get(), nullptr} : weight_x + block_at(block, z.I);
+            times_gates(count, K, rounded_x.operand(x_rows.get()), K, right, 0, z.G, to);
         }
         member.meet();
     }

@@ -22,7 +22,7 @@
 
 namespace seqkit {
 
-constexpr int64_t kColumns = 64;   // columns of the right side that a product takes at a time
+constexpr int64_t kColumns = kPanel;
 constexpr int64_t kSumRows = 256;  // rows that a transposed product sums over at a time
 
 // One direction of a layer, as the gradients of its weights and input see it.

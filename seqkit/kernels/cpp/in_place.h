@@ -128,14 +128,17 @@ inline void times_in_place(const Sizes& z, const float* weights, int64_t first_g
         }
 }
 
-// The block as packed weights have it, (K, G, units of a block): for many rows of input that pays.
+// The block as packed weights have it: for many rows of input that pays.
 inline void pack_block(const Sizes& z, const float* weights, int64_t block, int64_t K, float* to) {
     const int64_t width = z.G * z.NB, first = block * z.NB, count = std::clamp<int64_t>(z.units - first, 0, z.NB);
     if (count < z.NB) std::fill_n(to, K * width, 0.f);
+    const int64_t ld = z.together(), most = std::min(ld, z.NB);
     for (int64_t gate = 0; gate < z.G; gate++)
-        for (int64_t k = 0; k < K; k += kTile)
-            at::vec::transpose_mxn<float>(weights + (gate * z.units + first) * K + k, K, to + k * width + gate * z.NB,
-                                          width, count, std::min(kTile, K - k));
+        for (int64_t unit = 0; unit < count; unit += most)
+            for (int64_t k = 0; k < K; k += kTile)
+                at::vec::transpose_mxn<float>(weights + (gate * z.units + first + unit) * K + k, K,
+                                              to + z.column_at(gate * z.NB + unit, K) + k * ld, ld,
+                                              std::min(most, count - unit), std::min(kTile, K - k));
 }
 
 }  // namespace seqkit

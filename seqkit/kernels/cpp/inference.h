@@ -3,6 +3,7 @@
 #pragma once
 
 #include "arguments.h"
+#include "buffer.h"
 #include "layer.h"
 #include "pack.h"
 #include "plan.h"
@@ -34,7 +35,7 @@ inline Tensor pack(const Tensor& weight_x_, const Tensor& weight_h_, Precision p
     check(weight_x, "weight_x", {D, G * H, I});
     const Sizes z(0, 0, I, D, G, H, H, precision);
     const at::ScalarType type = z.bf16 ? at::kBFloat16 : z.int8 ? at::kByte : at::kFloat;
-    Tensor packed = at::empty({packed_size(z)}, weight_x.options().dtype(type));
+    Tensor packed = in_large_pages(at::empty({packed_size(z)}, weight_x.options().dtype(type)));
     if (z.bf16)
         pack_into(weight_x, weight_h, z, packed.mutable_data_ptr<BFloat16>());
     else if (z.int8)

@@ -1,5 +1,6 @@
 // Matrix products of the loops. They go through oneDNN's small-matrix kernels, which torch exports as brgemm, with
-// exactly the rows that are still running. A single row goes through a loop of our own.
+// exactly the rows that are still running. A single row goes through a loop of our own, and so do all rows of float32
+// with AVX2 alone, where those kernels are slower.
 //
 // What many loops call is kept out of line here and elsewhere: copies of it would use up what the compiler is willing
 // to inline, and the gates of a cell need that more.
@@ -19,6 +20,52 @@
 namespace seqkit {
 
 constexpr int64_t kProductRows = 64;  // rows of one call of brgemm
+
+// What was loaded, in a register: the compiler would load it again for each product, which takes half as long again.
+inline V held(V value) {
+#ifdef CPU_CAPABILITY_AVX2
+    __m256 numbers = value;
+    asm("" : "+x"(numbers));
+    return numbers;
+#else
+    return value;
+#endif
+}
+
+// Rows of A times the columns of B that are two vectors wide. Where they lie in a panel (kPanels), B is read straight
+// through: four rows at a time are as many sums as hide their latency.
+template <int rows>
+C10_NOINLINE inline void rows_times_panel(int64_t K, const float* A, int64_t lda, const float* B, int64_t ldb, float* C,
+                                          int64_t ldc, bool add) {
+    V sums[rows][2];
+#pragma GCC unroll 4
+    for (int i = 0; i < rows; i++)
+        for (int n = 0; n < 2; n++) sums[i][n] = add ? load(C + i * ldc + n * kLanes) : V(0.f);
+    for (int64_t k = 0; k < K; k++, B += ldb) {
+        const V first = held(load(B)), second = held(load(B + kLanes));
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i++) {
+            const V a(A[i * lda + k]);
+            sums[i][0] = at::vec::fmadd(a, first, sums[i][0]);
+            sums[i][1] = at::vec::fmadd(a, second, sums[i][1]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < rows; i++)
+        for (int n = 0; n < 2; n++) sums[i][n].store(C + i * ldc + n * kLanes);
+}
+
+inline void times_panel(int64_t M, int64_t K, const float* A, int64_t lda, const float* B, int64_t ldb, float* C,
+                        int64_t ldc, bool add) {
+    int64_t m = 0;
+    for (; m + 4 <= M; m += 4) rows_times_panel<4>(K, A + m * lda, lda, B, ldb, C + m * ldc, ldc, add);
+    A += m * lda, C += m * ldc;
+    switch (M - m) {
+        case 1: return rows_times_panel<1>(K, A, lda, B, ldb, C, ldc, add);
+        case 2: return rows_times_panel<2>(K, A, lda, B, ldb, C, ldc, add);
+        case 3: return rows_times_panel<3>(K, A, lda, B, ldb, C, ldc, add);
+    }
+}
 
 // One row of A times B, which is `vectors` vectors wide, in two strands of sums so that additions need not wait for
 // each other. B is read straight through, which processors notice: prefetches of our own cost a fifth of the bandwidth.
@@ -61,6 +108,8 @@ inline void product_of_rows(int64_t M, int64_t N, int64_t K, const Operand& A, i
         int8_product(M, N, K, A.bytes, A.scales, lda, B.bytes, B.scales, ldb, C, ldc);
     else if (B.rounded)
         at::native::cpublas::brgemm(M, N, K, lda, ldb, ldc, add, A.rounded, B.rounded, C);
+    else if (kPanels && N == kPanel)
+        times_panel(M, K, A.full, lda, B.full, ldb, C, ldc, add);
     else
         at::native::cpublas::brgemm(M, N, K, lda, ldb, ldc, add, A.full, B.full, C);
 }

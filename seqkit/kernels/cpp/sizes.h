@@ -6,6 +6,7 @@
 #include "bfloat16.h"
 #include "int8.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace seqkit {
@@ -15,8 +16,11 @@ constexpr int64_t kUnitMultiple = 16;  // of H
 constexpr int64_t kCacheLine = 16;     // in float32
 constexpr int64_t kTile = 16;          // rows and columns that are transposed at a time
 
-// Units of a block where it holds one column a unit, as the weights do on the way back.
+// Units of a block where it holds one column a unit.
 inline int64_t wide_block(int64_t H) { return H % 64 == 0 ? 64 : H % 32 == 0 ? 32 : 16; }
+
+// Columns that lie side by side where there is one for each unit, as in the weights on the way back.
+inline int64_t columns_block(int64_t H) { return std::min(kPanel, wide_block(H)); }
 
 // Units of a block that holds all gates of each unit, as the weights do on the way forward: a row of it is then at most
 // 4 vectors of AVX-512, which are read from memory one after another.
@@ -58,6 +62,10 @@ struct Sizes {
     int64_t inputs() const { return bf16 ? even(I) : int8 ? quad(I) : I; }  // in a row of a product
     // Numbers, or bytes, that K rows of packed weights take for each column.
     int64_t packed_rows(int64_t K) const { return bf16 ? even(K) : int8 ? quantized_rows(K) : K; }
+    // How many columns of a packed block lie side by side, and where a column, the first of such, begins; for K rows.
+    bool panels() const { return kPanels && !bf16 && !int8; }
+    int64_t together() const { return panels() ? kPanel : G * NB; }
+    int64_t column_at(int64_t column, int64_t K) const { return column * (panels() ? K : 1); }
     int64_t wide_blocks() const { return H / wide; }
 };
 
