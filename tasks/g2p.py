@@ -32,8 +32,8 @@ _SAMPLES = 5
 _FEW, _UNITS_OF_FEW = 3_100, 256
 """Pronunciations to learn from, at most, for which half of the units do: those of 3,000 words.
 
-A step takes half of the time. After 1,000 words 0.602 of 6,303 others were wrong, with 512 units 0.634; after 3,000 0.486
-and 0.472.
+A step takes half of the time. After 1,000 words 0.602 of 6,303 others were wrong, with 512 units 0.634; after 3,000
+words 0.486 and 0.472.
 """
 
 
