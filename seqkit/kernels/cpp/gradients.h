@@ -22,7 +22,6 @@
 
 namespace seqkit {
 
-constexpr int64_t kColumns = kPanel;
 constexpr int64_t kSumRows = 256;  // rows that a transposed product sums over at a time
 
 // One direction of a layer, as the gradients of its weights and input see it.
@@ -34,19 +33,19 @@ struct DirectionGradients {
     float *grad_weight_x, *grad_weight_h, *grad_x;   // as the weights and x
 };
 
-// A matrix in blocks of columns, so that a product reads a block's rows one after another: (blocks, rows, kColumns), or
-// in bfloat16 (blocks, rows / 2, kColumns, 2). Rows are set two at a time; a last one alone has zeros beside it.
+// A matrix in blocks of columns, so that a product reads a block's rows one after another: (blocks, rows, kPanel), or
+// in bfloat16 (blocks, rows / 2, kPanel, 2). Rows are set two at a time; a last one alone has zeros beside it.
 struct ColumnBlocks {
     int64_t rows, columns;
     bool bf16;
     Buffer full = buffer(bf16 ? 0 : even(rows) * columns);
     BFloat16Buffer rounded{bf16 ? new BFloat16[even(rows) * columns] : nullptr};
 
-    int64_t width(int64_t column) const { return std::min(kColumns, columns - column); }
+    int64_t width(int64_t column) const { return std::min(kPanel, columns - column); }
     int64_t offset(int64_t row, int64_t column) const { return column * even(rows) + row * width(column); }
     Operand at(int64_t row, int64_t column) const { return Operand{full.get(), rounded.get()} + offset(row, column); }
     void set(int64_t row, const float* first, const float* second) const {
-        for (int64_t n = 0; n < columns; n += kColumns) {
+        for (int64_t n = 0; n < columns; n += kPanel) {
             if (bf16)
                 store_pair(first + n, second + n, width(n), rounded.get() + offset(row, n));
             else
@@ -90,7 +89,7 @@ C10_NOINLINE __attribute__((flatten)) inline void transposed_products(int64_t K,
             round_row(transposed.get() + m * ld, even(rows), rounded.get() + m * ld);
         }
         for (const TransposedProduct& p : products)
-            for (int64_t n = 0; n < p.B.columns; n += kColumns)
+            for (int64_t n = 0; n < p.B.columns; n += kPanel)
                 product_of_rows(M, p.B.width(n), bf16 ? even(rows) : rows, {transposed.get(), rounded.get()}, ld,
                                 p.B.at(k, n), p.B.width(n), p.C + n, p.B.columns, k > 0);
     }
@@ -185,7 +184,7 @@ void input_gradient(const DirectionGradients& g, bool add) {
             const float* left = g.da + (first * Cell::SLOTS + Cell::X_SLOT) * z.H;
             for (int64_t i = 0; z.bf16 && i < count; i++)
                 round_row(left + i * Cell::SLOTS * z.H, K, rounded.get() + i * K);
-            for (int64_t n = 0; n < z.I; n += kColumns)
+            for (int64_t n = 0; n < z.I; n += kPanel)
                 product_of_rows(count, weights.width(n), K, {left, rounded.get()}, z.bf16 ? K : Cell::SLOTS * z.H,
                                 weights.at(0, n), weights.width(n), rows.get() + n, z.I, false);
             for (int64_t i = 0; i < count; i++)

@@ -26,13 +26,13 @@ struct RoundedProduct {
     float* out;
     int64_t N, I, R;
 
-    // kColumns columns from `first` on, or as many as there are.
+    // kPanel columns from `first` on, or as many as there are.
     void columns(int64_t first) const {
-        const int64_t width = std::min(kColumns, R - first);
-        const Buffer turned = buffer(I * kColumns);
+        const int64_t width = std::min(kPanel, R - first);
+        const Buffer turned = buffer(I * kPanel);
         for (int64_t n = 0; n < width; n++)
-            for (int64_t k = 0; k < I; k++) turned[k * kColumns + n] = weight[(first + n) * I + k];
-        const RightSide right(I, width, precision, [&](int64_t k) { return turned.get() + k * kColumns; });
+            for (int64_t k = 0; k < I; k++) turned[k * kPanel + n] = weight[(first + n) * I + k];
+        const RightSide right(I, width, precision, [&](int64_t k) { return turned.get() + k * kPanel; });
         right.times(x.operand(nullptr), x.ld(), N, out + first, R, false, right.all());
         for (int64_t row = 0; row < N; row++)
             for (int64_t n = first; n < first + width; n++) out[row * R + n] += bias[n];
@@ -56,8 +56,8 @@ inline Tensor rounded_product(const Tensor& x_, const Tensor& weight_, const Ten
     });
     const RoundedProduct product{rows, precision, weight.const_data_ptr<float>(), bias.const_data_ptr<float>(),
                                  out.mutable_data_ptr<float>(), N, I, R};
-    at::parallel_for(0, (R + kColumns - 1) / kColumns, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t block = begin; block < end; block++) product.columns(block * kColumns);
+    at::parallel_for(0, (R + kPanel - 1) / kPanel, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t block = begin; block < end; block++) product.columns(block * kPanel);
         at::native::cpublas::brgemm_release(true);
     });
     return out;

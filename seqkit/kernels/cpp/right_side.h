@@ -38,14 +38,14 @@ class RightSide {
     // Of the rows (N, K) as they lie; in float32.
     RightSide(int64_t K, int64_t N, const float* rows) : K_(K), N_(N), columns_{K, 0, false}, rows_(rows) {}
 
-    // Some of the columns; kColumns divides the first.
+    // Some of the columns; kPanel divides the first.
     struct Columns {
         int64_t first, end;
     };
     Columns all() const { return {0, N_}; }
     Columns share_of(const Member& member) const {
-        const int64_t blocks = (N_ + kColumns - 1) / kColumns;
-        return {member.first_of(blocks) * kColumns, std::min(member.last_of(blocks) * kColumns, N_)};
+        const int64_t blocks = (N_ + kPanel - 1) / kPanel;
+        return {member.first_of(blocks) * kPanel, std::min(member.last_of(blocks) * kPanel, N_)};
     }
 
     // A times columns of this, to C (rows, N); or added to it, where that is not of 8-bit integers. Rows of A are lda
@@ -55,7 +55,7 @@ class RightSide {
         if (rows_) return times_rows_in_place(A.full, lda, rows, C, ldc, columns);
         if (bytes_) return times_bytes(A, lda, rows, C, ldc, columns);
         const int64_t K = columns_.bf16 ? even(K_) : K_;
-        for (int64_t n = columns.first; n < columns.end; n += kColumns)
+        for (int64_t n = columns.first; n < columns.end; n += kPanel)
             for (int64_t k = 0; k < K; k += kDepth)
                 product(rows, columns_.width(n), std::min(kDepth, K - k), A + k, lda, columns_.at(k, n),
                         columns_.width(n), C + n, ldc, add || k);
@@ -72,27 +72,27 @@ class RightSide {
   private:
     template <class Row>
     void pack_bytes(const Row& row) {
-        const int64_t blocks = (N_ + kColumns - 1) / kColumns;
-        bytes_.reset(new uint8_t[blocks * kColumns * quantized_rows(K_)]);
-        const Buffer full = buffer(K_ * kColumns);
-        for (int64_t n = 0; n < N_; n += kColumns) {
-            std::fill_n(full.get(), K_ * kColumns, 0.f);
-            for (int64_t k = 0; k < K_; k++) std::memcpy(full.get() + k * kColumns, row(k) + n, width(n) * sizeof(float));
-            quantize_block(full.get(), K_, kColumns, bytes_.get() + n * quantized_rows(K_));
+        const int64_t blocks = (N_ + kPanel - 1) / kPanel;
+        bytes_.reset(new uint8_t[blocks * kPanel * quantized_rows(K_)]);
+        const Buffer full = buffer(K_ * kPanel);
+        for (int64_t n = 0; n < N_; n += kPanel) {
+            std::fill_n(full.get(), K_ * kPanel, 0.f);
+            for (int64_t k = 0; k < K_; k++) std::memcpy(full.get() + k * kPanel, row(k) + n, width(n) * sizeof(float));
+            quantize_block(full.get(), K_, kPanel, bytes_.get() + n * quantized_rows(K_));
         }
     }
 
     void times_bytes(const Operand& A, int64_t lda, int64_t rows, float* C, int64_t ldc, const Columns& columns) const {
-        alignas(64) float block[kProductRows * kColumns];
-        for (int64_t n = columns.first; n < columns.end; n += kColumns) {
+        alignas(64) float block[kProductRows * kPanel];
+        for (int64_t n = columns.first; n < columns.end; n += kPanel) {
             const uint8_t* bytes = bytes_.get() + n * quantized_rows(K_);
-            const float* scales = reinterpret_cast<const float*>(bytes + quad(K_) * kColumns);
+            const float* scales = reinterpret_cast<const float*>(bytes + quad(K_) * kPanel);
             for (int64_t m = 0; m < rows; m += kProductRows) {
                 const int64_t count = std::min(kProductRows, rows - m);
-                int8_product(count, kColumns, K_, A.bytes + m * lda, A.scales + m, lda, bytes, scales, kColumns, block,
-                             kColumns);
+                int8_product(count, kPanel, K_, A.bytes + m * lda, A.scales + m, lda, bytes, scales, kPanel, block,
+                             kPanel);
                 for (int64_t i = 0; i < count; i++)
-                    std::memcpy(C + (m + i) * ldc + n, block + i * kColumns, width(n) * sizeof(float));
+                    std::memcpy(C + (m + i) * ldc + n, block + i * kPanel, width(n) * sizeof(float));
             }
         }
     }
@@ -106,7 +106,7 @@ class RightSide {
         }
     }
 
-    int64_t width(int64_t n) const { return std::min(kColumns, N_ - n); }
+    int64_t width(int64_t n) const { return std::min(kPanel, N_ - n); }
 
     int64_t K_, N_;
     ColumnBlocks columns_;
