@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seqkit.config import from_data, option
 from seqkit.data import SourceLocation, Splits
 from seqkit.data.pair_files import read_parallel, side_column
 from seqkit.data.pairs import Pair, each_usable, usable
+from seqkit.data.prepared import count_of
 from seqkit.data.sources.interface_strings import interface_strings
 from seqkit.data.subwords import WRITABLE
 from seqkit.errors import UsageError
@@ -28,6 +29,7 @@ from seqkit.topologies.delayed import (
     translation_scores,
     translation_tables,
 )
+from seqkit.training.recipe import derived
 
 __all__ = [
     "TASK",
@@ -55,6 +57,8 @@ nearest = nearest_targets
 translation_head = EncoderDecoderHead.build
 
 _DEFAULT = "jupyterlab-fr"
+_MANY, _UNITS_OF_MANY = 10_000, 384
+"""From so many pairs on, a layer has so many units."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +86,7 @@ class TranslateConfig(DelayedOptions):
     lexical: bool = True
     length_penalty: float = 1.5
     learning_rate: float = 3e-3
+    hidden_size: int = from_data(256)
     batch_size: int = from_data(32)
 
 
@@ -108,6 +113,12 @@ class Translate(Delayed[TranslateConfig]):
         return self.divide(
             config, self.read_source(config, config.data, notes) if train is None else train, notes, given
         )
+
+    def recipe(self, config: TranslateConfig, splits: Splits[Pair]) -> TranslateConfig:
+        """The rules, and more units for many pairs."""
+        config = super().recipe(config, splits)
+        units = _UNITS_OF_MANY if count_of(splits.train) >= _MANY else config.hidden_size
+        return replace(config, hidden_size=derived(config, "hidden_size", units))
 
     def read_parallel(self, config: TranslateConfig, source: Path, target: Path, notes: list[str]) -> list[Pair]:
         """Pairs to evaluate on, of two files with matching lines."""

@@ -18,10 +18,8 @@ _STEPS_IN_EPOCH = 48
 """A batch grows while an epoch keeps at least this many steps."""
 _MINUTES = 10.0
 """A training that still improves after its epochs continues for so long, in all."""
-_EPOCHS_OF_AVERAGE = 2.5
-"""Where the learning rate is constant, the moving average of the weights spans as many epochs, but ..."""
 _STEPS_OF_AVERAGE = 200, 2000
-"""... so many steps at least and at most."""
+"""The moving average of the weights spans so many steps at least and at most."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,8 @@ class Recipe:
     - ``epochs``: those that take about ``steps`` steps, between ``least_epochs`` and ``most_epochs``;
     - ``patience``: a fifth of the epochs, or another part of them, 3 at least;
     - ``minutes``: 10 if the epochs are not set and the learning rate does not fall to 0 in them, else 0;
-    - ``average``: the decay whose average spans 2.5 epochs, from 200 to 2,000 steps; 200 if the learning rate falls to 0.
+    - ``average``: the decay whose average spans ``averaged_epochs``, from 200 to 2,000 steps; 200 if the learning rate
+      falls to 0.
 
     Args:
         steps: of a training, about.
@@ -40,6 +39,7 @@ class Recipe:
         least_epochs, most_epochs: passes over the training split.
         batch: the option that says how large a batch is.
         patience: which part of the epochs: 5 for a fifth.
+        averaged_epochs: how many the moving average of the weights spans.
     """
 
     steps: int = 1700
@@ -49,6 +49,7 @@ class Recipe:
     most_epochs: int = 60
     batch: str = "batch_size"
     patience: int = 5
+    averaged_epochs: float = 0.0
 
     def apply(self, config: C, train: int) -> C:
         """The configuration for this many training examples."""
@@ -60,7 +61,7 @@ class Recipe:
             "epochs": epochs,
             "patience": derived(config, "patience", max(3, epochs // self.patience)),
             "minutes": derived(config, "minutes", _MINUTES if _may_go_on(config) else 0.0),
-            "average": derived(config, "average", _average(config, train / (batch * config.accumulate))),
+            "average": derived(config, "average", self._average(config, train / (batch * config.accumulate))),
         }
         return dataclasses.replace(config, **values)
 
@@ -70,16 +71,15 @@ class Recipe:
             batch *= 2
         return batch
 
+    def _average(self, config: TrainingConfig, steps_in_epoch: float) -> float:
+        least, most = _STEPS_OF_AVERAGE
+        # A rate that falls to 0 brings the weights to rest by itself.
+        wanted = self.averaged_epochs * steps_in_epoch if config.schedule == "constant" else 0
+        return round(1 - 1 / min(most, max(least, round(wanted))), 6)
+
 
 def _may_go_on(config: TrainingConfig) -> bool:
     return isinstance(config.epochs, FromData) and config.schedule == "constant"
-
-
-def _average(config: TrainingConfig, steps_in_epoch: float) -> float:
-    least, most = _STEPS_OF_AVERAGE
-    # A rate that falls to 0 brings the weights to rest by itself.
-    span = least if config.schedule != "constant" else min(most, max(least, round(_EPOCHS_OF_AVERAGE * steps_in_epoch)))
-    return round(1 - 1 / span, 6)
 
 
 def derived(config: TrainingConfig, name: str, value: Any) -> Any:

@@ -22,7 +22,7 @@ from seqkit.tasks.translate import (
 )
 
 from seqkit.config import TrainingConfig, make_config
-from seqkit.data import DataError, SourceLocation
+from seqkit.data import DataError, SourceLocation, Splits
 from seqkit.data.pairs import Pair
 from seqkit.data.placeholders import find_placeholders
 from seqkit.errors import UsageError
@@ -49,6 +49,17 @@ PAIRS = [Pair(source, (target,), SourceLocation("ten", n)) for n, (source, targe
 def config(**values):
     small = {"hidden_size": 24, "embedding_size": 12, "dropout": 0.0, "embedding_dropout": 0.0, "label_smoothing": 0.0}
     return make_config(TranslateConfig, {**small, **values})
+
+
+@pytest.mark.parametrize(
+    ("pairs", "given", "units"), [(9_999, {}, 256), (10_000, {}, 384), (10_000, {"hidden_size": 256}, 256)]
+)
+def test_many_pairs_have_more_units_unless_somebody_says_how_many(pairs, given, units):
+    pair = Pair("a", ("b",), SourceLocation("pairs", 1))
+    config = TASK.recipe(make_config(TranslateConfig, given), Splits([pair] * pairs, [pair], [pair]))
+    assert config.hidden_size == units
+    assert 1 / (1 - config.average) == pytest.approx(pairs / 32 * 2.5, rel=1e-2)
+
 
 
 def build(tokenizer="word", **values):
