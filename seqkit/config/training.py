@@ -40,7 +40,10 @@ class TrainingConfig:
     warmup: float = option(0.05, "fraction of the training in which the learning rate rises", minimum=0, below=1)
     clip: float = option(1.0, "largest gradient norm; 0: no clipping", minimum=0)
     average: float = option(
-        from_data(0.995), "decay of the moving average of weights that the run keeps; 0: keep the last weights", minimum=0, below=1
+        from_data(0.995),
+        "decay of the moving average of weights that the run keeps; 0: keep the last weights",
+        minimum=0,
+        below=1,
     )
     batch_size: int = option(64, "maximum number of examples in a batch", minimum=1, tune="16,32,64,128")
     batch_tokens: int = option(8192, "maximum number of tokens in a batch, including padding", minimum=1)

@@ -61,7 +61,6 @@ def test_many_pairs_have_more_units_unless_somebody_says_how_many(pairs, given, 
     assert 1 / (1 - config.average) == pytest.approx(pairs / 32 * 2.5, rel=1e-2)
 
 
-
 def build(tokenizer="word", **values):
     """A codec of the ten pairs, and a new head."""
     torch.manual_seed(0)
