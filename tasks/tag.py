@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seqkit.config import option
+from seqkit.config import from_data, option
 from seqkit.data import DataError, Splits, read_examples, stratified
 from seqkit.data.punctuation import MARKED, is_punctuated, read_text, stretches
 from seqkit.data.sources import REVIEWS
@@ -53,6 +53,10 @@ class TagConfig(TaggingOptions):
     )
     reviews: int = option(12000, f"maximum number of film reviews to learn {_PUNCTUATION} from", minimum=30, reads=True)
     calibrate: bool = True
+    num_layers: int = from_data(1)
+    residual: bool | None = option(
+        None, "add what each layer after the first reads to its outputs [where spans in many sentences have two]"
+    )
     stretch: int = option(50, "maximum number of running words read together", minimum=2, reads=True)
 
 

@@ -138,7 +138,7 @@ class RecurrentOptions(TrainingConfig):
     cell_options: dict[str, str] = option({}, "options of the cell, such as reset=before for gru")
     hidden_size: int = option(128, "units of a cell", minimum=1, tune="64,96,128,192,256")
     num_layers: int = option(1, "recurrent layers", minimum=1, below=MOST_LAYERS, tune="1,2")
-    residual: bool = option(False, "add what each layer after the first reads to its outputs")
+    residual: bool | None = option(None, "add what each layer after the first reads to its outputs [false]")
     learned_state: bool = option(False, "learn the state that sequences start from [else zeros]")
     weight_dropout: float = option(0.0, "dropout on recurrent weights", minimum=0, below=1)
     recurrent_dropout: float = option(

@@ -7,6 +7,7 @@ import pytest
 import torch
 from seqkit.tasks.tag import TASK, TagConfig, load_codec
 
+from seqkit.config import FromData
 from seqkit.data import DataError, SourceLocation, Splits
 from seqkit.data.inputs import word_features as features
 from seqkit.data.tagged import Sentence
@@ -170,3 +171,21 @@ def test_spans_have_a_third_of_the_epochs_to_improve_and_plain_labels_a_fifth(ro
     found = TASK.recipe(TagConfig(data="a.conll"), Splits(rows, rows, rows))
     assert found.patience == found.epochs // share
     assert TASK.recipe(TagConfig(data="a.conll", patience=7), Splits(rows, rows, rows)).patience == 7
+
+
+@pytest.mark.parametrize(
+    ("rows", "times", "options", "layers", "residual"),
+    [
+        (spans(), 3000, {}, 2, True),
+        (spans(), 1, {}, 1, None),
+        (examples(SENTENCES), 3000, {}, 1, None),
+        (spans(), 3000, {"num_layers": 1}, 1, None),
+        (spans(), 3000, {"num_layers": 3}, 3, None),
+        (spans(), 3000, {"residual": False}, 2, False),
+        (spans(), 3000, {"crf": False}, 2, True),
+    ],
+)
+def test_spans_in_many_sentences_have_two_layers_unless_somebody_says_how_many(rows, times, options, layers, residual):
+    found = TASK.recipe(TagConfig(data="a.conll", **options), Splits(rows * times, rows, rows))
+    assert (found.num_layers, found.residual) == (layers, residual)
+    assert not isinstance(found.num_layers, FromData)
