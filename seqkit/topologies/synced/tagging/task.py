@@ -173,8 +173,9 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         pass without a better one: by 170 sentences of German names, a fifth would end a training of 3,230 at epoch 10
         with the model of epoch 7 (F1 of other names 0.587), a third goes on to that of epoch 20 (0.635).
 
-        Spans in 3,000 sentences or more have two layers: by 3,400 sentences of German names, F1 of those in 1,700 others
-        is 0.636 and 0.641 (two seeds) with two and a connection past the second, 0.631 without that, and 0.625 with one.
+        Spans in 3,000 sentences or more have two layers: by 3,400 sentences of German names, F1 of those in 1,700
+        others is 0.636 and 0.641 (two seeds) with two and a connection past the second, 0.625 and 0.625 with one;
+        without the connection 0.631.
         """
         scheme = self.scheme_of(config, splits.train)
         spans_marked = scheme not in (None, ASKED, MARKED)
