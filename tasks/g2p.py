@@ -80,7 +80,7 @@ class G2P(Delayed[G2PConfig]):
     def recipe(self, config: G2PConfig, splits: Splits[Pair]) -> G2PConfig:
         """The rules, and fewer units for few words."""
         config = super().recipe(config, splits)
-        units = _UNITS_OF_FEW if count_of(splits.train) <= _FEW else int(config.hidden_size)
+        units = _UNITS_OF_FEW if count_of(splits.train) <= _FEW else None
         return replace(config, hidden_size=derived(config, "hidden_size", units))
 
     def read_source(self, config: G2PConfig, data: str | Path, notes: list[str]) -> Iterable[Pair]:

@@ -117,7 +117,7 @@ class Translate(Delayed[TranslateConfig]):
     def recipe(self, config: TranslateConfig, splits: Splits[Pair]) -> TranslateConfig:
         """The rules, and more units for many pairs."""
         config = super().recipe(config, splits)
-        units = _UNITS_OF_MANY if count_of(splits.train) >= _MANY else int(config.hidden_size)
+        units = _UNITS_OF_MANY if count_of(splits.train) >= _MANY else None
         return replace(config, hidden_size=derived(config, "hidden_size", units))
 
     def read_parallel(self, config: TranslateConfig, source: Path, target: Path, notes: list[str]) -> list[Pair]:

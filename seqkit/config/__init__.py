@@ -11,6 +11,7 @@ from seqkit.config.options import (
     option,
     options_of,
     parse_setting,
+    plain,
     written,
 )
 from seqkit.config.shared import (
@@ -45,6 +46,7 @@ __all__ = [
     "option",
     "options_of",
     "parse_setting",
+    "plain",
     "read_toml",
     "sizes_without_vectors",
     "write_toml",

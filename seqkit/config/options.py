@@ -83,6 +83,11 @@ def from_data(fallback: Any) -> Any:
     return kinds[type(fallback)](fallback)
 
 
+def plain(value: Any) -> Any:
+    """The value without the mark of :func:`from_data`."""
+    return next((kind(value) for kind in (int, float, str) if isinstance(value, kind)), value)
+
+
 @dataclass(frozen=True)
 class Option:
     """One field of a configuration, for the command line and files."""

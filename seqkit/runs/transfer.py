@@ -22,7 +22,7 @@ from seqkit.runs.transferred_layers import fitted, spoken, take_layers
 from seqkit.topologies import AnyCodec, AnyTask
 from seqkit.training.checkpoint import own_generators
 
-_SHARED = ("cell", "cell_options", "embedding_size", "hidden_size", "num_layers", "tokenizer")
+_SHARED = ("cell", "cell_options", "embedding_size", "hidden_size", "num_layers", "residual", "tokenizer")
 """The options that two runs must have alike for one to start from the other."""
 _COMMON = 100
 """Of a vocabulary: if most of its most common symbols are unknown to a run, that has learned another language."""
@@ -61,7 +61,11 @@ def with_sizes_from_outside(values: Mapping[str, Any], task: AnyTask) -> dict[st
     """
     found, known = dict(values), options_of(task.config)
     for run in runs_of(found.get("init_from") or ""):
-        found = {**sizes_of(run, task), **found}
+        theirs = sizes_of(run, task)
+        if "num_layers" in found:
+            # Connections past layers are those of as many layers.
+            theirs.pop("residual", None)
+        found = {**theirs, **found}
     if found.get("vectors") and "embedding_size" in known and "embedding_size" not in found:
         found["embedding_size"] = vector_size(Path(found["vectors"]))
     return found

@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from seqkit.config import FromData, TrainingConfig
+from seqkit.config import FromData, TrainingConfig, plain
 
 C = TypeVar("C", bound=TrainingConfig)
 
@@ -83,6 +83,11 @@ def _may_go_on(config: TrainingConfig) -> bool:
 
 
 def derived(config: TrainingConfig, name: str, value: Any) -> Any:
-    """The value of an option: ``value``, which follows from the data, unless somebody has set it."""
+    """The value of an option: ``value``, which follows from the data, unless somebody has set it.
+
+    If ``value`` is None, the data ask for nothing else than what the option has anyway.
+    """
     current = getattr(config, name)
-    return value if isinstance(current, FromData) else current
+    if not isinstance(current, FromData):
+        return current
+    return plain(current) if value is None else value

@@ -8,7 +8,8 @@ import torch
 from seqkit import UsageError, load
 from seqkit.data import Vocabulary
 from seqkit.layers import Encoder
-from seqkit.runs.transfer import start_from
+from seqkit.runs import find_task
+from seqkit.runs.transfer import start_from, with_sizes_from_outside
 from seqkit.training.checkpoint import read_tensors
 
 WIDE = ["--embedding-size", "6", "--hidden-size", "5", "--epochs", "1", "--min-count", "1"]
@@ -41,7 +42,6 @@ def weights(run):
 def begun(task, values, examples, run):
     """A new head of the task that starts from a run, with its codec and what was said."""
     from seqkit.config import make_config
-    from seqkit.runs import find_task
 
     task = find_task(task)
     config = make_config(task.config, values)
@@ -173,6 +173,17 @@ def test_a_command_takes_the_sizes_of_the_run_it_starts_from_unless_told(languag
     assert "the run's LSTM() with 5" in " ".join(done.stderr.split())
 
 
+def test_connections_past_layers_come_with_the_layers_of_the_run_that_has_them(text, command, tmp_path):
+    out, options = tmp_path / "deep", ["--tokenizer", "word", "--chunk", "8", *WIDE]
+    done = command("run", "charlm", "--data", text, *options, "--num-layers", "2", "--residual", "true", "--out", out)
+    assert done.returncode == 0, done.stderr
+    task, given = find_task("tag"), {"init_from": str(out)}
+    found = with_sizes_from_outside(given, task)
+    assert (found["num_layers"], found["residual"]) == (2, True)
+    assert with_sizes_from_outside({**given, "residual": False}, task)["residual"] is False
+    assert "residual" not in with_sizes_from_outside({**given, "num_layers": 1}, task)
+
+
 def test_a_run_of_no_use_stops_before_a_folder_is_made(language, pointed, points, reviews, command, tmp_path):
     out = tmp_path / "none"
     done = command("run", "digit", "--data", points, "--init-from", language, "--out", out)
@@ -215,7 +226,6 @@ def test_an_estimator_starts_from_a_run(language):
 
 def test_reviews_for_the_language_model_are_the_splits_of_sentiment():
     from seqkit.config import make_config
-    from seqkit.runs import find_task
 
     charlm, sentiment = find_task("charlm"), find_task("sentiment")
     parts = charlm.read(make_config(charlm.config, {"data": "imdb", **charlm.data_set_options["imdb"]}), [])
@@ -227,7 +237,6 @@ def test_reviews_for_the_language_model_are_the_splits_of_sentiment():
 
 def test_a_language_model_reads_the_column_of_a_table(reviews):
     from seqkit.config import make_config
-    from seqkit.runs import find_task
 
     task = find_task("charlm")
     parts = task.read(make_config(task.config, {"data": str(reviews), "text_column": "text"}), [])

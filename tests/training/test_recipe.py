@@ -8,7 +8,7 @@ from seqkit.tasks.sentiment import SentimentConfig
 from seqkit.config import FromData, from_data, make_config, options_of
 from seqkit.data import Example, SourceLocation, Splits
 from seqkit.runs import available_tasks, find_task
-from seqkit.training.recipe import Recipe
+from seqkit.training.recipe import Recipe, derived
 
 
 def recipe(train, **values):
@@ -62,6 +62,12 @@ def test_every_task_takes_many_steps_on_small_data_and_few_passes_over_large_dat
     follows = isinstance(task.config().epochs, FromData)
     assert small.epochs > large.epochs if follows else small.epochs == large.epochs == task.config().epochs
     assert batch <= most_batch
+
+
+def test_where_the_data_ask_for_nothing_else_the_fallback_stays_without_its_mark():
+    config = SentimentConfig()
+    assert (derived(config, "epochs", None), derived(config, "epochs", 5)) == (config.epochs, 5)
+    assert not isinstance(derived(config, "epochs", None), FromData)
 
 
 @pytest.mark.parametrize("value", [3, 0.5])

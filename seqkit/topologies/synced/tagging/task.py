@@ -52,7 +52,7 @@ from seqkit.topologies.synced.tagging.scores import (
 )
 from seqkit.topologies.synced.tagging.splits import read_alike, tagged_splits
 from seqkit.topologies.synced.task import Synced
-from seqkit.training.recipe import Recipe
+from seqkit.training.recipe import Recipe, derived
 
 C = TypeVar("C", bound=TaggingOptions)
 _PATIENCE_FOR_SPANS = 3
@@ -183,10 +183,10 @@ class SyncedTagging(Synced[C, Sentence, Tagged, TagCodec, TaggingHead]):
         config = rules.apply(config, count_of(splits.train))
         if config.select is None and config.patience and scheme in (None, ASKED):
             config = replace(config, select="loss")
-        if spans_marked and count_of(splits.train) >= _MANY and isinstance(config.num_layers, FromData):
-            residual = True if config.residual is None else config.residual
-            config = replace(config, num_layers=_LAYERS_FOR_SPANS, residual=residual)
-        config = replace(config, num_layers=int(config.num_layers))
+        deep = spans_marked and count_of(splits.train) >= _MANY and isinstance(config.num_layers, FromData)
+        layers = derived(config, "num_layers", _LAYERS_FOR_SPANS if deep else None)
+        residual = True if deep and config.residual is None else config.residual
+        config = replace(config, num_layers=layers, residual=residual)
         if config.crf is not None:
             return config
         asked = config.class_weight or config.balance is not None
